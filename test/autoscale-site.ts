@@ -16,9 +16,11 @@ import { issueAuthority, issueLeaf, serviceDnsNames } from '#kube/server/certifi
 import { delegationObjects } from '#kube/server/delegation-rights.ts'
 import { startMs, testNodes, testWorkload } from '#twin/components/cluster-for-tests.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
+import { kedaMetrics } from '../src/capabilities/autoscale/counts/keda-metrics.ts'
 import type { ScaledObject } from '../src/capabilities/autoscale/kinds/scaled-object.ts'
 import { servedKinds } from '../src/capabilities/autoscale/kinds/served-kinds.ts'
 import { externalMetrics, scaledObjects } from '../src/capabilities/autoscale/names.ts'
+import { Notices } from '../src/capabilities/autoscale/notices/notices.ts'
 import { Autoscaling } from '../src/capabilities/autoscale/operator/autoscaling.ts'
 import { scalerWorld } from '../src/capabilities/autoscale/scalers/testdata/scaler-world.ts'
 import { externalMetricsApi } from '../src/capabilities/autoscale/served/external-metrics.ts'
@@ -194,7 +196,16 @@ export class AutoscaleSite implements AsyncDisposable {
   }
 
   /** Starts one of ours; it serves external metrics where `isServed`. */
-  async operator({ end, isServed = true }: { readonly end?: EndAt; readonly isServed?: boolean } = {}): Promise<OneOperator> {
+  async operator({
+    end,
+    isServed = true,
+    registry,
+  }: {
+    readonly end?: EndAt
+    readonly isServed?: boolean
+    /** Where it counts; given, it also tells CloudEventSources. */
+    readonly registry?: Registry
+  } = {}): Promise<OneOperator> {
     const { clock } = this
     const stack = new AsyncDisposableStack()
     this.#stack.use(stack)
@@ -205,20 +216,33 @@ export class AutoscaleSite implements AsyncDisposable {
     stack.defer(() => api.close())
     const informers = stack.use(new Informers(api, { clock, random: seededRandom(1), log: silentLog, signal }))
     const leadership = { assert: () => undefined }
+    const events = { emit: ({ reason, note }: { reason: string; note: string }) => void this.events.push({ reason, note }) }
+    const metrics = registry === undefined ? undefined : kedaMetrics(registry)
+    const { outgoing } = stack.use(scalerWorld({ clock }))
+    const notices =
+      metrics === undefined
+        ? undefined
+        : stack.use(
+            new Notices({
+              ...{ informers, api, clock, random: seededRandom(2), log: silentLog, outgoing, metrics },
+              place: { cluster: 'homelab', namespace: 'keda' },
+            }),
+          )
     const autoscaling = stack.use(
       new Autoscaling({
         informers,
         clock,
         api,
         log: silentLog,
-        events: { emit: ({ reason, note }) => void this.events.push({ reason, note }) },
+        events: notices?.beside(events) ?? events,
+        ...(metrics === undefined ? {} : { metrics }),
         effects: { api, leadership },
         world: stack.use(scalerWorld({ clock, dial: this.twin.sources })),
         given: async ({ trigger }) => ({ metadata: trigger.metadata, env: {}, auth: {} }),
       }),
     )
     await informers.allSynced(signal)
-    const run = autoscaling.run(signal)
+    const run = Promise.all([autoscaling.run(signal), notices?.run(signal)])
     run.catch(() => undefined) // awaited below
     stack.defer(async () => {
       stop.abort()

@@ -203,6 +203,21 @@
     - endpointslices
   verbs:
     - list
+- apiGroups:
+    - eventing.keda.sh
+  resources:
+    - cloudeventsources
+  verbs:
+    - get
+    - list
+    - patch
+    - watch
+- apiGroups:
+    - eventing.keda.sh
+  resources:
+    - cloudeventsources/status
+  verbs:
+    - patch
 {{- end }}
 {{- if or (or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions))) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) }}
 - apiGroups:

@@ -9,6 +9,8 @@ import { admissionConfigurationName, judgedResources, limitRanges, objectWebhook
 import { type AutoscaleConfig, autoscaleConfiguration } from './config.ts'
 import { servedKinds } from './kinds/served-kinds.ts'
 import {
+  cloudEventSources,
+  clusterCloudEventSources,
   clusterTriggerAuthentications,
   eventingGroup,
   externalMetrics,
@@ -39,6 +41,8 @@ const needs: readonly Need[] = [
   { ...triggerAuthentications, kind: 'TriggerAuthentication', mode: 'full', optional: true },
   { ...clusterTriggerAuthentications, kind: 'ClusterTriggerAuthentication', mode: 'full', optional: true },
   { ...scaledJobs, kind: 'ScaledJob', mode: 'full', optional: true },
+  { ...cloudEventSources, kind: 'CloudEventSource', mode: 'full', optional: true },
+  { ...clusterCloudEventSources, kind: 'ClusterCloudEventSource', mode: 'full', optional: true },
   {
     ...builtIn.jobs,
     kind: 'Job',
@@ -90,6 +94,18 @@ const kedaRights: readonly Permission[] = [
     resources: [`${triggerAuthentications.resource}/status`, `${clusterTriggerAuthentications.resource}/status`],
     verbs: ['patch'],
     because: 'says who uses an authentication',
+  },
+  {
+    groups: [eventingGroup],
+    resources: [cloudEventSources.resource, clusterCloudEventSources.resource],
+    verbs: ['patch'],
+    because: "lets a CloudEventSource go that KEDA's finalizer holds",
+  },
+  {
+    groups: [eventingGroup],
+    resources: [`${cloudEventSources.resource}/status`, `${clusterCloudEventSources.resource}/status`],
+    verbs: ['patch'],
+    because: 'says whether the receiver of a CloudEventSource takes what it is sent',
   },
   {
     groups: [builtIn.jobs.group],
@@ -184,7 +200,7 @@ export const autoscale = capability({
       needs,
       permissions: permissionsFor,
       listeners: [],
-      connectsTo: [{ anywhere: true, because: 'asks the sources that triggers name' }],
+      connectsTo: [{ anywhere: true, because: 'asks the sources that triggers name, and sends to receivers of events' }],
       offers: [externalMetricsPort],
       takes: [],
       start: async (context, config, signal) => (await loaded(context.clock)).startScaling(context, config, signal),
@@ -289,9 +305,10 @@ export const autoscale = capability({
     {
       kind: 'finalizer',
       name: kedaFinalizer,
-      on: [scaledObjects, scaledJobs, triggerAuthentications, clusterTriggerAuthentications].map(
-        ({ resource }) => `${resource}.${kedaGroup}`,
-      ),
+      on: [
+        ...[scaledObjects, scaledJobs, triggerAuthentications, clusterTriggerAuthentications],
+        ...[cloudEventSources, clusterCloudEventSources],
+      ].map(({ resource, group }) => `${resource}.${group}`),
     },
   ],
   rightsFollow: {

@@ -47,6 +47,12 @@ export const autoscaleConfiguration = z.strictObject({
       'kinds with a scale that ScaledObjects may target, beside Deployment, StatefulSet, ReplicaSet and the Rollout of Argo; rights follow from them',
     ),
   httpTimeout: durationBetween(100, longestTimeoutMs).default('3s').describe('of one request to a source that says nothing else'),
+  clusterName: z
+    .string()
+    .min(1)
+    .max(253)
+    .default('kubernetes-default')
+    .describe('of this cluster, in CloudEvents whose source names none'),
   restrictSecretAccess: z.boolean().default(false).describe('only Secrets of our own namespace are read'),
   clusterObjectNamespace: z
     .string()

@@ -6,10 +6,12 @@ import { apiServices } from '#kube/objects/api-service.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { type AutoscaleConfig, httpTimeoutMs } from './config.ts'
+import { kedaMetrics } from './counts/keda-metrics.ts'
 import { ClusterData } from './credentials/cluster-data.ts'
 import { credentialsOf } from './credentials/credentials.ts'
 import type { TriggerAuthentication } from './kinds/trigger-authentication.ts'
 import { clusterTriggerAuthentications, externalMetrics, triggerAuthentications } from './names.ts'
+import { Notices } from './notices/notices.ts'
 import { Autoscaling } from './operator/autoscaling.ts'
 import { Outgoing } from './scalers/outgoing.ts'
 import { askingLeader } from './served/asking-leader.ts'
@@ -24,7 +26,7 @@ export async function startScaling(
   config: AutoscaleConfig,
   outer: AbortSignal,
 ): Promise<Running<AutoscaleConfig>> {
-  const { leading, informers, clock, log, events, api, identity, ports } = context
+  const { leading, informers, clock, random, log, events, api, identity, ports } = context
   if (leading === undefined) throw new Error('only a leader scales')
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
@@ -42,18 +44,24 @@ export async function startScaling(
     ...{ api, log, config, ownNamespace, outgoing, authentications, clusterAuthentications },
     data: cluster,
   })
+  const metrics = context.metrics === undefined ? undefined : kedaMetrics(context.metrics)
+  const notices = new Notices({
+    ...{ informers, api, clock, random, log, outgoing, metrics },
+    place: { cluster: config.clusterName, namespace: config.clusterObjectNamespace || ownNamespace },
+  })
   const autoscaling = new Autoscaling({
     informers,
     clock,
     log,
-    events,
+    events: notices.beside(events),
+    metrics,
     api,
     effects: leading.effects,
     world: { clock, log, outgoing, cluster },
     given,
   })
   await informers.allSynced(signal)
-  const running = autoscaling.run(signal).catch((error: unknown) => {
+  const running = Promise.all([autoscaling.run(signal), notices.run(signal)]).catch((error: unknown) => {
     if (!signal.aborted) throw error
   })
   ports.offer(externalMetricsPort, autoscaling)
@@ -62,6 +70,7 @@ export async function startScaling(
     reconfigure: async () => 'restart-part',
     [Symbol.asyncDispose]: async () => {
       stop.abort(new DOMException('autoscaling is stopped', 'AbortError'))
+      await notices[Symbol.asyncDispose]()
       await autoscaling[Symbol.asyncDispose]()
       await running
       await outgoing[Symbol.asyncDispose]()

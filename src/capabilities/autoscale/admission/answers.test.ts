@@ -382,3 +382,53 @@ describe('when a schedule will be active', () => {
     expect(answer.kind === 'allowed' ? answer.warnings?.[0] : '').toContain('2027-03-27T01:30Z to 2027-03-28T02:00Z')
   })
 })
+
+describe("what is counted, by upstream's reasons", () => {
+  const unowned: KubeObject = {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name: 'old', namespace: 'shop' },
+    spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' } },
+  }
+  const unasked = { spec: { containers: [{ name: 'web' }] } }
+  const transferred = { annotations: { 'scaledobject.keda.sh/transfer-hpa-ownership': 'true' } }
+  const named = (name: string) => ({ advanced: { horizontalPodAutoscalerConfig: { name } } })
+
+  test.each<[string | undefined, KubeObject, Partial<Neighbours>]>([
+    [undefined, scaled({}), {}],
+    ['incorrect-replicas', scaled({ minReplicaCount: 5, maxReplicaCount: 4 }), {}],
+    ['name-too-long', scaled({}, { name: 'a'.repeat(64) }), {}],
+    ['hpa-name-too-long', scaled(named('a'.repeat(64))), {}],
+    ['incorrect-triggers', scaled({ triggers: [cron({ name: 'a' }), cron({ name: 'a' })] }), {}],
+    ['incorrect-fallback', scaled({ fallback: { failureThreshold: 3, replicas: 1 }, triggers: [cpu()] }), {}],
+    ['scaling-modifiers', scaled({ advanced: { scalingModifiers: { formula: 'a + b', target: '2' } } }), {}],
+    ['scaling-modifiers-fallback', scaled({ fallback: { failureThreshold: 3, replicas: 1, behavior: 'scalingModifiers' } }), {}],
+    ['other-scaled-object', scaled({}), { objects: [other('elder', { scaleTargetRef: { name: 'web' } })] }],
+    [
+      'other-scaled-object-hpa',
+      scaled(named('x')),
+      { objects: [other('elder', { scaleTargetRef: { name: 'b' }, ...named('x') })] },
+    ],
+    ['other-hpa', scaled({}), { autoscalers: [unowned] }],
+    ['transfer-ownership-missing-hpa-name', scaled({}, transferred), { autoscalers: [unowned] }],
+    ['missing-requests', scaled({ triggers: [cpu()], minReplicaCount: 1 }), { template: unasked }],
+    ['scale-to-zero-requirements-not-met', scaled({ triggers: [cpu()] }), {}],
+  ])('%s', async (reason, one, around) => {
+    const judged: unknown[] = []
+    const look = async () => ({ ...nobody, ...around })
+    await answerObject({ operation: 'UPDATE', object: one }, look, nowMs, (...of) => void judged.push(of))
+    expect(judged).toEqual([['shop', 'update', reason]])
+  })
+
+  test('other kinds are not', async () => {
+    const judged: unknown[] = []
+    const job = object('ScaledJob', { jobTargetRef: { template: {} }, triggers: [] })
+    await answerObject(
+      { operation: 'CREATE', object: job },
+      async () => nobody,
+      nowMs,
+      (...of) => void judged.push(of),
+    )
+    expect(judged).toEqual([])
+  })
+})

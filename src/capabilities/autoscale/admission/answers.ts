@@ -15,19 +15,28 @@ type ObjectAnswer =
   | { readonly kind: 'allowed'; readonly warnings?: readonly string[] }
   | { readonly kind: 'denied'; readonly message: string }
 
+/** Told of each ScaledObject that is judged; `reason`: why it is refused. */
+type Judged = (namespace: string, action: 'create' | 'update', reason: string | undefined) => void
+
 type Asked = Pick<AdmissionRequest, 'operation' | 'object' | 'oldObject' | 'subResource'>
 
 /** Finds out what else there is; asked only for ScaledObjects that are to be judged. @throws StatusError; `signal.reason` */
 export type Look = (object: ScaledObject) => Promise<Neighbours>
 
 /** Answers one request. @throws what `look` throws */
-export async function answerObject(request: Asked, look: Look, nowMs: number): Promise<ObjectAnswer> {
+export async function answerObject(request: Asked, look: Look, nowMs: number, onJudged?: Judged): Promise<ObjectAnswer> {
   const { operation, object, oldObject } = request
   if ((operation !== 'CREATE' && operation !== 'UPDATE') || (request.subResource ?? '') !== '') return { kind: 'allowed' }
   if (object === undefined || losesFinalizer(object, oldObject)) return { kind: 'allowed' }
   const verdict = await judge(object, look, nowMs)
   // What the schema refuses is refused there.
   if (verdict === undefined) return { kind: 'allowed' }
+  if (object.kind === 'ScaledObject')
+    onJudged?.(
+      object.metadata.namespace ?? '',
+      operation === 'CREATE' ? 'create' : 'update',
+      verdict.problem === undefined ? undefined : verdict.reason,
+    )
   if (verdict.problem !== undefined) return { kind: 'denied', message: verdict.problem }
   return { kind: 'allowed', ...(verdict.warnings.length === 0 ? {} : { warnings: verdict.warnings }) }
 }

@@ -42,12 +42,17 @@ export function formulaOf(spec: Spec): CompositeFormula | undefined {
 export function fallbackProblem(spec: Spec): string | undefined {
   const { fallback } = spec
   if (fallback === undefined) return undefined
-  const { failureThreshold, replicas, behavior } = fallback
+  const { failureThreshold, replicas } = fallback
   if (failureThreshold < 0 || replicas < 0)
     return `FailureThreshold=${failureThreshold} & Replicas=${replicas} must both be greater than or equal to 0`
   if (!usesModifiers(spec) && spec.triggers.every(isResourceTrigger))
     return 'at least one trigger (that is not cpu or memory) has to have the `AverageValue` type for the fallback to be enabled'
-  if (behavior === 'scalingModifiers' && (spec.advanced?.scalingModifiers?.formula ?? '') === '')
-    return 'scalingModifiers fallback behavior requires scalingModifiers.formula to be defined'
   return undefined
+}
+
+/** The fallback of a formula needs one. */
+export function modifiersFallbackProblem({ fallback, advanced }: Spec): string | undefined {
+  return fallback?.behavior === 'scalingModifiers' && (advanced?.scalingModifiers?.formula ?? '') === ''
+    ? 'scalingModifiers fallback behavior requires scalingModifiers.formula to be defined'
+    : undefined
 }

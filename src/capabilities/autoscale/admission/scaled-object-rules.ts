@@ -16,7 +16,7 @@ import { nextWindows } from '../scalers/calendar/cron-windows.ts'
 import { windowProblem } from '../scalers/calendar/time-window.ts'
 import { ownerLabel } from '../triggers/metric-names.ts'
 import { boundsProblem } from './bounds.ts'
-import { fallbackProblem, formulaOf, isResourceTrigger } from './modifiers.ts'
+import { fallbackProblem, formulaOf, isResourceTrigger, modifiersFallbackProblem } from './modifiers.ts'
 import { triggersProblem } from './triggers.ts'
 
 /** What else there is of its namespace. */
@@ -30,27 +30,41 @@ export interface Neighbours {
   readonly nowMs: number
 }
 
-export type Verdict = { readonly problem: string } | { readonly problem?: undefined; readonly warnings: readonly string[] }
+export type Verdict = Refusal | { readonly problem?: undefined; readonly warnings: readonly string[] }
+
+/** Upstream's word for why, as its metrics say it. */
+interface Refusal {
+  readonly problem: string
+  readonly reason?: string
+}
+
+const refusal = (reason: string, problem: string | undefined): Refusal | undefined =>
+  problem === undefined ? undefined : { problem, reason }
 
 /** Longest value of a label. */
 const longestName = 63
 
 /** Judges. The first thing that is wrong is told. */
 export function judgeScaledObject(object: ScaledObject, around: Neighbours): Verdict {
-  const problem =
-    nameProblem(object) ??
-    boundsProblem(object.spec) ??
-    triggersProblem(object.spec.triggers) ??
-    thrown(() => formulaOf(object.spec)) ??
-    fallbackProblem(object.spec) ??
-    othersProblem(object, around) ??
-    autoscalersProblem(object, around) ??
-    resourcesProblem(object, around) ??
-    calendarProblem(object.spec.triggers) ??
-    windowProblem(object)
-  return problem === undefined
-    ? { warnings: [...warningsOf(object), ...windowWarnings(object.spec.triggers, around.nowMs)] }
-    : { problem }
+  const { spec } = object
+  return (
+    nameRefusal(object) ??
+    refusal('incorrect-replicas', boundsProblem(spec)) ??
+    refusal('incorrect-triggers', triggersProblem(spec.triggers)) ??
+    refusal(
+      'scaling-modifiers',
+      thrown(() => formulaOf(spec)),
+    ) ??
+    refusal('incorrect-fallback', fallbackProblem(spec)) ??
+    refusal('scaling-modifiers-fallback', modifiersFallbackProblem(spec)) ??
+    othersRefusal(object, around) ??
+    autoscalersRefusal(object, around) ??
+    refusal('missing-requests', requestsProblem(object, around)) ??
+    refusal('scale-to-zero-requirements-not-met', zeroProblem(object, around)) ??
+    refusal('incorrect-triggers', calendarProblem(spec.triggers) ?? windowProblem(object)) ?? {
+      warnings: [...warningsOf(object), ...windowWarnings(spec.triggers, around.nowMs)],
+    }
+  )
 }
 
 function thrown(judge: () => unknown): string | undefined {
@@ -62,13 +76,19 @@ function thrown(judge: () => unknown): string | undefined {
   }
 }
 
-function nameProblem(object: ScaledObject): string | undefined {
+function nameRefusal(object: ScaledObject): Refusal | undefined {
   const { name } = object.metadata
   if (name.length > longestName)
-    return `scaledobject name ${JSON.stringify(name)} is ${name.length} characters long; must be no more than ${longestName} characters because it is used as the ${JSON.stringify(ownerLabel)} label value`
+    return refusal(
+      'name-too-long',
+      `scaledobject name ${JSON.stringify(name)} is ${name.length} characters long; must be no more than ${longestName} characters because it is used as the ${JSON.stringify(ownerLabel)} label value`,
+    )
   const autoscaler = autoscalerName(object)
   if (autoscaler.length > longestName)
-    return `HPA name ${JSON.stringify(autoscaler)} derived from scaledobject is ${autoscaler.length} characters long; must be no more than ${longestName} characters; set spec.advanced.horizontalPodAutoscalerConfig.name to a shorter name or shorten the scaledobject name`
+    return refusal(
+      'hpa-name-too-long',
+      `HPA name ${JSON.stringify(autoscaler)} derived from scaledobject is ${autoscaler.length} characters long; must be no more than ${longestName} characters; set spec.advanced.horizontalPodAutoscalerConfig.name to a shorter name or shorten the scaledobject name`,
+    )
   return undefined
 }
 
@@ -79,7 +99,11 @@ function kindOf({ apiVersion, kind }: { readonly apiVersion?: string | undefined
 }
 
 /** Why `object` cannot stand beside `objects` of its namespace; undefined: it can. */
-export function othersProblem(object: ScaledObject, { objects }: Pick<Neighbours, 'objects'>): string | undefined {
+export function othersProblem(object: ScaledObject, around: Pick<Neighbours, 'objects'>): string | undefined {
+  return othersRefusal(object, around)?.problem
+}
+
+function othersRefusal(object: ScaledObject, { objects }: Pick<Neighbours, 'objects'>): Refusal | undefined {
   const { scaleTargetRef: target } = object.spec
   const autoscaler = autoscalerName(object)
   for (const other of objects) {
@@ -89,14 +113,20 @@ export function othersProblem(object: ScaledObject, { objects }: Pick<Neighbours
     if (!isRecord(theirs)) continue
     const [name, kind, apiVersion] = ['name', 'kind', 'apiVersion'].map(field => textAt(theirs, field))
     if (name === target.name && kindOf({ kind, apiVersion }) === kindOf(target))
-      return `the workload '${target.name}' of type '${kindOf(target)}' is already managed by the ScaledObject '${other.metadata.name}'`
+      return refusal(
+        'other-scaled-object',
+        `the workload '${target.name}' of type '${kindOf(target)}' is already managed by the ScaledObject '${other.metadata.name}'`,
+      )
     if (autoscalerName(other) === autoscaler)
-      return `the HPA '${autoscaler}' is already managed by the ScaledObject '${other.metadata.name}'`
+      return refusal(
+        'other-scaled-object-hpa',
+        `the HPA '${autoscaler}' is already managed by the ScaledObject '${other.metadata.name}'`,
+      )
   }
   return undefined
 }
 
-function autoscalersProblem(object: ScaledObject, { autoscalers }: Neighbours): string | undefined {
+function autoscalersRefusal(object: ScaledObject, { autoscalers }: Neighbours): Refusal | undefined {
   const { scaleTargetRef: target } = object.spec
   const isTransferred = object.metadata.annotations?.[annotations.transferOwnership] === 'true'
   for (const one of autoscalers) {
@@ -109,16 +139,21 @@ function autoscalersProblem(object: ScaledObject, { autoscalers }: Neighbours): 
     const given = object.spec.advanced?.horizontalPodAutoscalerConfig?.name
     if (isTransferred && given === one.metadata.name) continue
     return isTransferred
-      ? `the existing hpa '${one.metadata.name}' for workload '${target.name}' of type '${kindOf(target)}' must be specified by name in advanced settings to enable ownership transfer`
-      : `the workload '${target.name}' of type '${kindOf(target)}' is already managed by the hpa '${one.metadata.name}'`
+      ? refusal(
+          'transfer-ownership-missing-hpa-name',
+          `the existing hpa '${one.metadata.name}' for workload '${target.name}' of type '${kindOf(target)}' must be specified by name in advanced settings to enable ownership transfer`,
+        )
+      : refusal(
+          'other-hpa',
+          `the workload '${target.name}' of type '${kindOf(target)}' is already managed by the hpa '${one.metadata.name}'`,
+        )
   }
   return undefined
 }
 
 /** Triggers of CPU and memory measure against requests, which must be there. */
-function resourcesProblem(object: ScaledObject, { template, limitRanges, isDryRun }: Neighbours): string | undefined {
-  const { triggers, minReplicaCount } = object.spec
-  const resource = triggers.filter(isResourceTrigger)
+function requestsProblem(object: ScaledObject, { template, limitRanges, isDryRun }: Neighbours): string | undefined {
+  const resource = object.spec.triggers.filter(isResourceTrigger)
   if (isDryRun || resource.length === 0) return undefined
   const pod = at(template, 'spec')
   if (pod !== undefined)
@@ -133,7 +168,13 @@ function resourcesProblem(object: ScaledObject, { template, limitRanges, isDryRu
         return `the scaledobject has a ${type} trigger but the container ${name} doesn't have the ${type} request defined`
       }
     }
-  return resource.length === triggers.length && (minReplicaCount ?? 0) === 0
+  return undefined
+}
+
+/** CPU and memory alone never wake what is at zero. */
+function zeroProblem({ spec }: ScaledObject, { isDryRun }: Neighbours): string | undefined {
+  const { triggers, minReplicaCount } = spec
+  return !isDryRun && triggers.length > 0 && triggers.every(isResourceTrigger) && (minReplicaCount ?? 0) === 0
     ? "scaledobject has only cpu/memory triggers AND minReplica is 0 (scale to zero doesn't work in this case)"
     : undefined
 }

@@ -8,6 +8,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import type { Webhook } from '#kube/server/admission.ts'
 import type { AutoscaleConfig } from '../config.ts'
+import { kedaWebhookMetrics } from '../counts/webhook-metrics.ts'
 import type { ScaledObject } from '../kinds/scaled-object.ts'
 import { eventingGroup, kedaGroup, kedaVersion, scaledObjects } from '../names.ts'
 import { targetKindOf } from '../operator/target.ts'
@@ -22,16 +23,22 @@ const mostLimitRanges = 100
 
 /** Serves the webhook where the process can be reached. */
 export async function startAdmission(
-  context: Pick<ControllerContext, 'webhooks' | 'clock' | 'api' | 'informers'>,
+  context: Pick<ControllerContext, 'webhooks' | 'clock' | 'api' | 'informers' | 'metrics'>,
   _config: AutoscaleConfig,
 ): Promise<Running<AutoscaleConfig>> {
   const { webhooks, clock } = context
+  const metrics = context.metrics === undefined ? undefined : kedaWebhookMetrics(context.metrics)
   const webhook: Webhook = {
     kind: 'validating',
     name: 'objects.autoscale',
     failurePolicy: 'Ignore',
     handle: (request, signal) =>
-      answerObject(request, object => neighboursOf(object, context, request.dryRun === true, signal), clock.now()),
+      answerObject(
+        request,
+        object => neighboursOf(object, context, request.dryRun === true, signal),
+        clock.now(),
+        (...judged) => metrics?.judged(...judged),
+      ),
   }
   const served = webhooks?.serve(webhook)
   return {

@@ -34,6 +34,27 @@ const scaled = (kind: string, ...types: readonly string[]): KubeObject => ({
   spec: { scaleTargetRef: { name: 'a' }, jobTargetRef: { template: {} }, triggers: types.map(type => ({ type, metadata: {} })) },
 })
 
+describe('receivers of events', () => {
+  const source = (kind: string, destination: unknown, apiVersion = 'eventing.keda.sh/v1alpha1'): KubeObject => ({
+    ...{ apiVersion, kind, metadata: { name: 'told' }, spec: { destination } },
+  })
+  const azure = { azureEventGridTopic: { endpoint: 'https://grid.example' } }
+  const http = { http: { uri: 'http://told' } }
+
+  test.each<[string, KubeObject, readonly RegExp[]]>([
+    ['HTTP', source('CloudEventSource', http), []],
+    ['HTTP beside Azure', source('CloudEventSource', { ...http, ...azure }), []],
+    ['Azure', source('CloudEventSource', azure), [/azureEventGridTopic/]],
+    ['Azure, of the cluster', source('ClusterCloudEventSource', azure), [/azureEventGridTopic/]],
+    ['none', source('CloudEventSource', undefined), [/names no receiver/]],
+    ['somebody else', source('CloudEventSource', azure, 'tea.example/v1'), []],
+  ])('%s', (_what, object, expected) => {
+    expect(found([object]).map(({ id, message }) => `${id}: ${message}`)).toEqual(
+      expected.map(words => expect.stringMatching(words)),
+    )
+  })
+})
+
 describe('triggers', () => {
   test.each<[string, KubeObject, readonly string[]]>([
     ['of types that are here', scaled('ScaledObject', 'cron', 'cpu'), []],

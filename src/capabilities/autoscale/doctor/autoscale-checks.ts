@@ -5,7 +5,8 @@ import { type ClusterFacts, ofKind } from '#doctor/facts.ts'
 import { type Finding, findingsOf, kind } from '#doctor/finding.ts'
 import { registeredElsewhere } from '#doctor/registered-elsewhere.ts'
 import { listAt, shown, textAt } from '#kube/objects/object-fields.ts'
-import { externalMetrics, scaledJobs, scaledObjects } from '../names.ts'
+import { cloudEventSources, clusterCloudEventSources, externalMetrics, scaledJobs, scaledObjects } from '../names.ts'
+import { destinationProblem } from '../notices/destination.ts'
 import { standingOf } from '../scalers/registry.ts'
 
 const kinds = {
@@ -15,6 +16,7 @@ const kinds = {
     'the capability autoscale is on, and another server answers external.metrics.k8s.io',
   ),
   'trigger-missing': kind('warn', 'autoscaling', 'a trigger of a type that Ballast does not have'),
+  'event-receiver-missing': kind('warn', 'autoscaling', 'a CloudEventSource with a receiver that Ballast cannot send to'),
   'trigger-unknown': kind('error', 'autoscaling', 'a trigger of a type that neither KEDA nor Ballast has'),
 }
 const finding = findingsOf(kinds)
@@ -52,6 +54,16 @@ function checkTriggers(facts: ClusterFacts): readonly Finding[] {
   })
 }
 
+/** Nobody is told by it while Ballast is in charge. */
+function checkReceivers(facts: ClusterFacts): readonly Finding[] {
+  return ofKind(facts, 'CloudEventSource', 'ClusterCloudEventSource').flatMap(object => {
+    const problem = object.apiVersion.startsWith('eventing.keda.sh/') ? destinationProblem(object) : undefined
+    if (problem === undefined) return []
+    const fix = 'name a receiver of HTTP that hands events on, in spec.destination.http.uri'
+    return [finding('event-receiver-missing', { object: shown(object), message: problem, fix, capability })]
+  })
+}
+
 /** The API leads to another Service than ours: autoscalers ask that one for our metrics, and are told nothing. */
 function checkRegistration(facts: ClusterFacts): readonly Finding[] {
   const elsewhere = registeredElsewhere(facts, { capability, apiService: externalMetrics.name })
@@ -70,6 +82,6 @@ function checkRegistration(facts: ClusterFacts): readonly Finding[] {
 
 export const autoscaleFindings: CapabilityFindings = {
   kinds,
-  cluster: facts => [...checkTriggers(facts), ...checkRegistration(facts)],
-  reads: [scaledObjects, scaledJobs],
+  cluster: facts => [...checkTriggers(facts), ...checkReceivers(facts), ...checkRegistration(facts)],
+  reads: [scaledObjects, scaledJobs, cloudEventSources, clusterCloudEventSources],
 }

@@ -3,13 +3,21 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ApiserverContext } from '#coordination/capability.ts'
 import type { ExternalMetricSource } from '#coordination/ports/external-metrics.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
-import { at } from '#kube/objects/object-fields.ts'
+import { at, listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import type { Registered } from '../counts/keda-metrics.ts'
 import type { ScaledJob } from '../kinds/scaled-job.ts'
 import type { ScaledObject } from '../kinds/scaled-object.ts'
 import type { TriggerAuthentication } from '../kinds/trigger-authentication.ts'
-import { clusterTriggerAuthentications, scaledJobs, scaledObjects, triggerAuthentications } from '../names.ts'
+import {
+  cloudEventSources,
+  clusterCloudEventSources,
+  clusterTriggerAuthentications,
+  scaledJobs,
+  scaledObjects,
+  triggerAuthentications,
+} from '../names.ts'
 import type { ScalerWorld } from '../scalers/scaler.ts'
 import { AuthenticationWork, authenticationsOf } from './authentication-work.ts'
 import type { WorkContext } from './held-object.ts'
@@ -25,6 +33,7 @@ interface AutoscalingOptions extends Pick<ApiserverContext, 'informers' | 'clock
   readonly effects: WorkContext['effects']
   readonly world: ScalerWorld
   readonly given: WorkContext['given']
+  readonly metrics?: WorkContext['metrics']
 }
 
 export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
@@ -32,9 +41,10 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
   readonly #jobs: ObjectQueue<ScaledJobWork>
   readonly #authentications: readonly ObjectQueue<AuthenticationWork>[]
   readonly #unwatch: readonly (() => void)[]
+  readonly #counted: Disposable | undefined
 
   constructor(options: AutoscalingOptions) {
-    const { informers, clock, api, effects, log, events, world, given } = options
+    const { informers, clock, api, effects, log, events, world, given, metrics } = options
     const objects = informers.of<ScaledObject>(scaledObjects)
     const scaled = informers.of<ScaledJob>(scaledJobs)
     const autoscalers = informers.of<KubeObject>(builtIn.horizontalpodautoscalers)
@@ -44,7 +54,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
       pods: informers.of<Pod>(builtIn.pods),
     }
     const jobs = informers.of<KubeObject>(builtIn.jobs)
-    const common = { api, effects, clock, log, events, world, given, version: kedaVersionLabel }
+    const common = { api, effects, clock, log, events, world, given, metrics, version: kedaVersionLabel }
     this.#objects = new ObjectQueue(
       { name: 'scaled objects', objects, clock, log },
       wake => new ScaledObjectWork({ ...common, objects, autoscalers, watches, wake }),
@@ -61,6 +71,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
         () => new AuthenticationWork({ kind, api, clock, events, authentications, objects, jobs: scaled }),
       )
     })
+    this.#counted = metrics?.begin(registeredIn(informers))
     this.#unwatch = [
       ...[objects, scaled].map(users => this.#followUsers(users)),
       autoscalers.onChange(({ type, object, previous }) => {
@@ -90,6 +101,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
     for (const unwatch of this.#unwatch) unwatch()
     const queues = [this.#objects, this.#jobs, ...this.#authentications]
     await Promise.all(queues.map(queue => queue[Symbol.asyncDispose]()))
+    this.#counted?.[Symbol.dispose]()
   }
 
   /** Who begins or ceases to use an authentication is news for that. */
@@ -113,5 +125,31 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
       for (const scaled of objects.store.list(object.metadata.namespace))
         if (at(scaled, 'spec', 'scaleTargetRef', 'name') === object.metadata.name) this.#objects.wake(keyOf(scaled))
     })
+  }
+}
+
+/** Kinds as KEDA's metrics call them. */
+const countedKinds = [
+  ['scaled_object', scaledObjects],
+  ['scaled_job', scaledJobs],
+  ['trigger_authentication', triggerAuthentications],
+  ['cluster_trigger_authentication', clusterTriggerAuthentications],
+  ['cloudevent_source', cloudEventSources],
+  ['cloudevent_source', clusterCloudEventSources],
+] as const
+
+function registeredIn(informers: Pick<ApiserverContext['informers'], 'of'>): Registered {
+  const kinds = countedKinds.map(([type, resource]) => ({ type, informer: informers.of<KubeObject>(resource) }))
+  const users = kinds.slice(0, 2)
+  return {
+    triggers: function* () {
+      for (const { informer } of users)
+        for (const object of informer.store.list())
+          for (const trigger of listAt(object, 'spec', 'triggers')) yield textAt(trigger, 'type') ?? ''
+    },
+    resources: function* () {
+      for (const { type, informer } of kinds)
+        for (const { metadata } of informer.store.list()) yield { type, namespace: metadata.namespace ?? '' }
+    },
   }
 }

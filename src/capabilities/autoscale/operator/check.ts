@@ -24,6 +24,8 @@ export interface MetricRecord {
   readonly outcome: FallbackDecision['outcome']['kind']
   readonly health: MetricHealth | undefined
   readonly atMs: number
+  /** Milliseconds that the source took. */
+  readonly tookMs?: number
 }
 
 export interface Check {
@@ -95,6 +97,7 @@ export async function readMetric(
   let value: number | undefined
   let isActive = false
   let failure: string | undefined
+  const askedMs = nowMs()
   try {
     const reading = await triggers.read(index, name, signal)
     const found = reading.values.find(one => one.name === name)
@@ -128,6 +131,7 @@ export async function readMetric(
     outcome: outcome.kind,
     health: decision.health,
     atMs: nowMs(),
+    tookMs: Math.max(0, nowMs() - askedMs),
   }
 }
 
@@ -163,7 +167,7 @@ export function isAskedByAutoscaler(object: ScaledObject): boolean {
   return triggers.every(({ useCachedMetrics }) => useCachedMetrics !== true)
 }
 
-const isFailed = ({ outcome }: MetricRecord): boolean => outcome === 'error' || outcome === 'impossible'
+export const isFailed = ({ outcome }: MetricRecord): boolean => outcome === 'error' || outcome === 'impossible'
 
 function summary({ object, formula }: CheckInput, perTrigger: readonly TriggerCheck[]): Check {
   const records = perTrigger.flatMap(one => one.records)

@@ -9,6 +9,7 @@ import type { Log } from '#kube/log.ts'
 import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
+import type { KedaMetrics } from '../counts/keda-metrics.ts'
 import type { MetricHealth } from '../decisions/fallback.ts'
 import type { CompositeFormula } from '../formula/composite.ts'
 import type { ScaledObject } from '../kinds/scaled-object.ts'
@@ -41,6 +42,8 @@ export interface WorkContext {
     },
     signal: AbortSignal,
   ) => Promise<GivenParameters>
+  /** Absent: nobody collects. */
+  readonly metrics?: KedaMetrics | undefined
   /** What the label of our autoscalers says. */
   readonly version: string
   /** An object is to be worked on at once. */

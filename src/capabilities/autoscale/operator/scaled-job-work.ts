@@ -4,6 +4,7 @@
 import { deleteOwnJob, startOwnJob } from '#coordination/effects/own-jobs.ts'
 import { freezeOf } from '#coordination/freeze.ts'
 import { addFinalizer, removeFinalizer } from '#kube/client/finalizers.ts'
+import type { Clock } from '#kube/clock.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
@@ -11,6 +12,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { secondsMs } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { triggersProblem } from '../admission/triggers.ts'
+import type { CountedReading } from '../counts/keda-metrics.ts'
 import { type JobRules, jobDecision, type QueueReading } from '../decisions/job-decision.ts'
 import { jobCounts, jobsBeyondHistory, jobsOfEarlierSpec, wantedJob } from '../decisions/job-manifest.ts'
 import { pausesOf } from '../decisions/pauses.ts'
@@ -19,13 +21,14 @@ import { defaultPollingSeconds } from '../kinds/scaled-object.ts'
 import type { ScalerCondition } from '../kinds/triggers.ts'
 import { jobLabel, kedaFinalizer, scaledJobs } from '../names.ts'
 import { amountOf } from './check.ts'
+import { Counting } from './counting.ts'
 import { annotationsText, emitOn, fieldManager, type WorkContext } from './held-object.ts'
 import { keyOf, type ObjectWork } from './object-queue.ts'
 import { conditionOf, initialConditions, typeWords, withConditions, writeStatus } from './status-writes.ts'
 import { TriggerSet } from './trigger-set.ts'
 
 interface JobContext
-  extends Pick<WorkContext, 'api' | 'effects' | 'clock' | 'log' | 'events' | 'world' | 'given' | 'version' | 'wake'> {
+  extends Pick<WorkContext, 'api' | 'effects' | 'clock' | 'log' | 'events' | 'world' | 'given' | 'version' | 'wake' | 'metrics'> {
   readonly objects: Informer<ScaledJob>
   readonly jobs: Informer<KubeObject>
   readonly pods: Informer<Pod>
@@ -39,9 +42,14 @@ interface HeldJob {
   isStarted: boolean
 }
 
+/** A queue as it was read, and what is counted of it. */
+interface CountedQueue extends QueueReading {
+  readonly counted: Omit<CountedReading, 'isFailed'>
+}
+
 /** What one look at the queues came to. */
 interface Look {
-  readonly readings: readonly QueueReading[]
+  readonly readings: readonly CountedQueue[]
   readonly activeMetrics: readonly string[]
   readonly metrics: readonly string[]
   readonly failures: readonly string[]
@@ -52,9 +60,11 @@ const requester = 'autoscale'
 export class ScaledJobWork implements ObjectWork {
   readonly #context: JobContext
   readonly #held = new Map<string, HeldJob>()
+  readonly #counting: Counting
 
   constructor(context: JobContext) {
     this.#context = context
+    this.#counting = new Counting(context.metrics, 'scaledjob')
   }
 
   /** How many are looked at. */
@@ -67,17 +77,22 @@ export class ScaledJobWork implements ObjectWork {
     const [namespace = '', name = ''] = key.split('/')
     const object = objects.store.get(namespace, name)
     if (object === undefined || (this.#held.get(key)?.uid ?? object.metadata.uid) !== object.metadata.uid) await this.#forget(key)
-    if (object === undefined) return undefined
+    if (object === undefined) {
+      this.#counting.gone(key)
+      return undefined
+    }
     if (object.metadata.deletionTimestamp !== undefined) return this.#finish(key, object, signal)
     const held = this.#heldOf(key, object)
     const isSettled =
       held.settled?.generation === (object.metadata.generation ?? 0) && held.settled.annotations === annotationsText(object)
     if (!isSettled) {
       if ((await this.#settle(key, object, held, signal)) === 'paused') return undefined
+      this.#counting.closed(key)
       held.dueElapsedMs = clock.elapsed()
     }
     const waitMs = held.dueElapsedMs - clock.elapsed()
     if (waitMs > 0) return waitMs
+    this.#counting.late(key, -waitMs)
     held.dueElapsedMs = clock.elapsed() + secondsMs(object.spec.pollingInterval ?? defaultPollingSeconds)
     await this.#look(objects.store.get(namespace, name) ?? object, held, signal)
     return Math.max(0, held.dueElapsedMs - clock.elapsed())
@@ -99,6 +114,7 @@ export class ScaledJobWork implements ObjectWork {
   async #forget(key: string): Promise<void> {
     const held = this.#held.get(key)
     this.#held.delete(key)
+    this.#counting.closed(key)
     await held?.triggers?.[Symbol.asyncDispose]()
   }
 
@@ -217,7 +233,8 @@ export class ScaledJobWork implements ObjectWork {
   async #look(object: ScaledJob, held: HeldJob, signal: AbortSignal): Promise<void> {
     const { clock } = this.#context
     if (held.triggers === undefined) return
-    const look = await read(held.triggers, signal)
+    const look = await read(held.triggers, signal, clock)
+    this.#count(keyOf(object), look)
     for (const failure of look.failures) emitOn(this.#context, object, 'Warning', 'KEDAScalerFailed', failure)
     const rules = rulesOf(object)
     const decide = (jobs: readonly KubeObject[]) => jobDecision(look.readings, rules, this.#counts(object, jobs))
@@ -232,6 +249,11 @@ export class ScaledJobWork implements ObjectWork {
     }
     await this.#say(object, look, { isActive: decision.isActive, failure, nowMs }, signal)
     await this.#clean(object, signal)
+  }
+
+  #count(key: string, { readings, failures }: Look): void {
+    this.#counting.failed(key, failures.length)
+    for (const { counted } of readings) this.#counting.reading(key, { ...counted, isFailed: false })
   }
 
   #counts(object: ScaledJob, jobs: readonly KubeObject[]) {
@@ -344,6 +366,7 @@ export class ScaledJobWork implements ObjectWork {
   async #finish(key: string, object: ScaledJob, signal: AbortSignal): Promise<undefined> {
     const wasHeld = this.#held.get(key)?.triggers !== undefined
     await this.#forget(key)
+    this.#counting.gone(key)
     if (object.metadata.finalizers?.includes(kedaFinalizer) !== true) return undefined
     if (wasHeld) emitOn(this.#context, object, 'Normal', 'KEDAScalersStopped', 'Stopped scalers watch')
     const { api } = this.#context
@@ -354,12 +377,12 @@ export class ScaledJobWork implements ObjectWork {
 }
 
 /** Reads the queues of all triggers. One that fails counts for none. @throws `signal.reason` */
-async function read(triggers: TriggerSet, signal: AbortSignal): Promise<Look> {
+async function read(triggers: TriggerSet, signal: AbortSignal, clock: Clock): Promise<Look> {
   const each = await Promise.all(
-    triggers.triggers.map(async (_trigger, index): Promise<Look> => {
+    triggers.triggers.map(async ({ name, type }, index): Promise<Look> => {
       const metrics: string[] = []
       const active: string[] = []
-      const readings: QueueReading[] = []
+      const readings: CountedQueue[] = []
       try {
         const external = (await triggers.metrics(index, signal)).flatMap(one => (one.type === 'External' ? [one.external] : []))
         const [first] = external
@@ -367,11 +390,15 @@ async function read(triggers: TriggerSet, signal: AbortSignal): Promise<Look> {
         const target = targets.reduce((sum, one) => sum + one, 0) / Math.max(1, targets.length)
         for (const { metric } of external) {
           metrics.push(metric.name)
+          const askedMs = clock.elapsed()
           const { values, isActive } = await triggers.read(index, metric.name, signal)
+          const tookMs = clock.elapsed() - askedMs
           const queueLength = values.reduce((sum, { name, value }) => (name === first?.metric.name ? sum + value : sum), 0)
           if (!Number.isFinite(queueLength)) throw new Error(`the source told ${queueLength}, which is no length of a queue`)
           if (isActive) active.push(metric.name)
-          readings.push({ queueLength, target, isActive: active.length > 0 })
+          const value = values.find(one => one.name === metric.name)?.value
+          const counted = { metric: metric.name, trigger: { index, name, type }, value, isActive, tookMs }
+          readings.push({ queueLength, target, isActive: active.length > 0, counted })
         }
         return { readings, metrics, activeMetrics: active, failures: [] }
       } catch (error) {

@@ -20,6 +20,7 @@ import {
   type MetricRecord,
   readMetric,
 } from './check.ts'
+import { Counting } from './counting.ts'
 import {
   currentReplicas,
   emitOn,
@@ -33,11 +34,12 @@ import {
   type WorkContext,
   withHealth,
 } from './held-object.ts'
+import { keyOf } from './object-queue.ts'
 import { Settling } from './settling.ts'
 import { conditionOf, writeStatus } from './status-writes.ts'
 import { followStream } from './stream-retry.ts'
 import { readyPodsOf, replicasOf, targetOf } from './target.ts'
-import type { TriggerSet } from './trigger-set.ts'
+import { type TriggerSet, UnusableTrigger } from './trigger-set.ts'
 
 /** A source that pushes five times a second is written down so seldom. */
 const pushWriteMs = 10_000
@@ -51,11 +53,13 @@ export class ScaledObjectWork implements AsyncDisposable {
   readonly #held = new Map<string, Held>()
   readonly #settling: Settling
   readonly #acting: Acting
+  readonly #counting: Counting
 
   constructor(context: WorkContext) {
     this.#context = context
     this.#settling = new Settling(context, key => this.#forget(key))
     this.#acting = new Acting(context)
+    this.#counting = new Counting(context.metrics, 'scaledobject')
   }
 
   /** Does what is due for `namespace/name`. @returns milliseconds until it is due again; undefined: not before it changes. @throws what the server says */
@@ -65,11 +69,19 @@ export class ScaledObjectWork implements AsyncDisposable {
     const object = objects.store.get(namespace, name)
     const held = this.#held.get(key)
     if (object === undefined || (held !== undefined && held.uid !== object.metadata.uid)) await this.#forget(key)
-    if (object === undefined) return undefined
+    if (object === undefined) {
+      this.#counting.gone(key)
+      return undefined
+    }
     if (object.metadata.deletionTimestamp !== undefined) return this.#finish(key, object, signal)
     const current = this.#heldOf(key, object)
     if (!isSettled(current, object) || current.isAutoscalerStale || this.#isAutoscalerOther(object, current)) {
-      const settled = await this.#settling.settle(key, object, current, signal)
+      const settled = await this.#settling.settle(key, object, current, signal).catch((error: unknown) => {
+        if (error instanceof UnusableTrigger) this.#counting.failed(key)
+        throw error
+      })
+      this.#counting.paused(key, object)
+      if (settled === 'opened') this.#counting.closed(key)
       if (settled === 'paused') return undefined
       if (settled === 'frozen') return frozenRetryMs
       if (settled === 'opened' && current.triggers !== undefined) this.#followPushes(key, current, current.triggers)
@@ -78,6 +90,7 @@ export class ScaledObjectWork implements AsyncDisposable {
     await this.#takePushes(objects.store.get(namespace, name) ?? object, current, signal)
     const waitMs = current.dueElapsedMs - clock.elapsed()
     if (waitMs > 0) return this.#untilNext(current)
+    this.#counting.late(key, -waitMs)
     const periodMs = secondsMs(object.spec.pollingInterval ?? defaultPollingSeconds)
     current.dueElapsedMs = clock.elapsed() + periodMs
     await this.#look(objects.store.get(namespace, name) ?? object, current, signal)
@@ -116,6 +129,7 @@ export class ScaledObjectWork implements AsyncDisposable {
       }),
     )
     for (const record of records) held.records.set(record.name, record)
+    this.#counting.read(key, object, records)
     await this.#writeHealth(object, records, signal)
     const failed = records.find(({ outcome }) => outcome === 'error' || outcome === 'impossible')
     // What stands in for one metric of a formula stands for all of it.
@@ -158,6 +172,7 @@ export class ScaledObjectWork implements AsyncDisposable {
   async #forget(key: string): Promise<void> {
     const held = this.#held.get(key)
     this.#held.delete(key)
+    this.#counting.closed(key)
     held?.stop.abort(new DOMException('the ScaledObject is gone or paused', 'AbortError'))
     await held?.triggers?.[Symbol.asyncDispose]()
   }
@@ -272,6 +287,7 @@ export class ScaledObjectWork implements AsyncDisposable {
     const input = this.#input(object, held, signal)
     const check = await checkTriggers(input)
     held.records = new Map(check.records.map(record => [record.name, record]))
+    this.#counting.looked(keyOf(object), object, check)
     await this.#acting.act(object, check, { held, kind: settled.kind }, signal)
   }
 
@@ -286,6 +302,7 @@ export class ScaledObjectWork implements AsyncDisposable {
     const { api } = this.#context
     const wasHeld = this.#held.get(key)?.triggers !== undefined
     await this.#forget(key)
+    this.#counting.gone(key)
     if (object.metadata.finalizers?.includes(kedaFinalizer) !== true) return undefined
     if (wasHeld) emitOn(this.#context, object, 'Normal', 'KEDAScalersStopped', 'Stopped scalers watch')
     const original = object.status?.originalReplicaCount

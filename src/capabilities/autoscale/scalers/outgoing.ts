@@ -29,6 +29,12 @@ interface SourceQuestion {
   readonly headers?: Readonly<Record<string, string>>
   readonly method?: 'GET' | 'POST'
   readonly body?: string
+  /** Default: more than any source says. */
+  readonly mostBytes?: number
+  /** Default: a longer answer is an error. */
+  readonly whenLonger?: 'cut' | 'fail'
+  /** Redirects that are followed on its own host. */
+  readonly mostRedirects?: number
 }
 
 /** HTTP to sources, with one set of settings. */
@@ -130,7 +136,7 @@ export class Outgoing implements AsyncDisposable {
 async function ask(http: OutgoingHttp, written: string | URL, { signal, ...question }: SourceQuestion): Promise<Answer> {
   const url = urlOf(written)
   try {
-    return await http.ask({ ...question, url, signal, mostBytes: mostAnswerBytes, mostRedirects, redirectsStay: true })
+    return await http.ask({ mostBytes: mostAnswerBytes, mostRedirects, ...question, url, signal, redirectsStay: true })
   } catch (error) {
     signal.throwIfAborted()
     throw new OutsideError(`${question.method ?? 'GET'} ${shownUrl(url)}: ${messageOf(error)}`)

@@ -161,7 +161,13 @@ describe('a workload', () => {
       apiVersion: 'eventing.keda.sh/v1alpha1',
       kind: 'CloudEventSource',
       metadata: { name: 'told', namespace: 'shop' },
-      spec: {},
+      spec: { destination: { http: { uri: 'http://told.shop' } } },
+    },
+    {
+      apiVersion: 'eventing.keda.sh/v1alpha1',
+      kind: 'ClusterCloudEventSource',
+      metadata: { name: 'grid' },
+      spec: { destination: { azureEventGridTopic: { endpoint: 'https://grid.example' } } },
     },
   ]
 
@@ -188,7 +194,7 @@ describe('a workload', () => {
       'extraArgs.keda: --ca-dir',
       'extraArgs.metricsAdapter: ours knows no flag --odd',
       'ScaledObject shop/odd: KEDA has not said of which resource example.com/v1 Odd is',
-      'CloudEventSource told: ours sends no cloud events yet',
+      'ClusterCloudEventSource grid: ours does not send to Azure Event Grid yet',
     ])
   })
 })

@@ -119,7 +119,7 @@ const told: readonly ValuesRow[] = [
     'ours trusts the authorities of Node.js, and those of the file in NODE_EXTRA_CA_CERTS (apiserver.extraEnv)',
     { empty: '/custom/ca' },
   ),
-  dropped('clusterName', 'it is written into events for CloudEventSources only'),
+  unlessEmpty('clusterName', section('clusterName')),
   lostUnlessEmpty('clusterDomain', 'ours calls Services as NAME.NAMESPACE.svc, which a search domain completes', {
     empty: 'cluster.local',
   }),

@@ -75,7 +75,7 @@ const operatorFlags: Readonly<Record<string, Judge>> = {
   'ca-dir': value => value === '/custom/ca' ? [{ kind: 'dropped', why: "it is upstream's default, where nothing lies unless it is mounted" }] : [{ kind: 'lost', why: 'ours trusts the authorities of Node.js, and those of the file in NODE_EXTRA_CA_CERTS (apiserver.extraEnv)' }],
   'service-account-token-mode': value => value === 'legacy' ? [{ kind: 'lost', why: 'ours asks for tokens with an audience only: tokenAudiences' }] : [{ kind: 'dropped', why: 'ours asks for tokens with an audience only, too: tokenAudiences' }],
   'vault-kubernetes-auth-token-file': lostUnless('', "ours logs in to Vault by the token of an authentication's own account, with an audience"),
-  'k8s-cluster-name': droppedFor('it is written into events for CloudEventSources only'),
+  'k8s-cluster-name': value => value === '' ? [] : carried(section('clusterName'), value),
   'k8s-cluster-domain': lostUnless('cluster.local', 'ours calls Services as NAME.NAMESPACE.svc, which a search domain completes'),
   'enable-opentelemetry-metrics': value => value === 'true' ? [{ kind: 'lost', why: 'ours serves Prometheus metrics only' }] : [{ kind: 'dropped', why: "it is upstream's default" }],
   'enable-high-cardinality-metrics-labels': value => value === 'true' ? [{ kind: 'lost', why: 'our histograms have no labels for each object' }] : [{ kind: 'dropped', why: "it is upstream's default" }],

@@ -6,6 +6,7 @@ import { flagsIn } from '#upstreams/flags.ts'
 import type { Around } from '#upstreams/upstream.ts'
 import { upstreamContainer } from '#upstreams/values-input.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from '#upstreams/values-tree.ts'
+import { destinationProblem } from '../notices/destination.ts'
 import { convertKeda } from './keda-rows.ts'
 import { section } from './keda-told.ts'
 import { furtherKinds, unsettledKinds } from './target-kinds.ts'
@@ -80,7 +81,11 @@ function flagsOf(container: unknown): ValuesTree {
 function withUsers(found: ConvertedValues, beside: readonly unknown[]): ConvertedValues {
   const kinds = furtherKinds(beside)
   const unsettled = unsettledKinds(beside)
-  const sources = beside.filter(object => ['CloudEventSource', 'ClusterCloudEventSource'].includes(textAt(object, 'kind') ?? ''))
+  const sources = beside.filter(
+    object =>
+      ['CloudEventSource', 'ClusterCloudEventSource'].includes(textAt(object, 'kind') ?? '') &&
+      destinationProblem(object) !== undefined,
+  )
   const lost = [
     ...unsettled.map(({ object, kind }) => ({
       from: object,
@@ -90,7 +95,7 @@ function withUsers(found: ConvertedValues, beside: readonly unknown[]): Converte
     ...sources.map(object => ({
       from: `${textAt(object, 'kind')} ${textAt(object, 'metadata', 'name')}`,
       kind: 'lost' as const,
-      why: 'ours sends no cloud events yet: nobody is told by it',
+      why: 'ours does not send to Azure Event Grid yet: nobody is told by it',
     })),
   ]
   const to = section('scaleKinds')
