@@ -176,6 +176,16 @@ export const autoscale = capability({
   kinds: servedKinds,
   replaces: [{ upstream: 'keda', leases: ['operator.keda.sh'] }],
   disrupts: ['scale'],
+  commands: [
+    {
+      name: 'keda',
+      usage: '[words...]',
+      about:
+        "runs in the place of KEDA's operator, with its flags, environment, ports, Lease and certificates. A program called `keda` runs it too",
+      inPlaceOf: { programs: ['keda'] },
+      load: async () => (await import('./commands/keda.ts')).defineKeda,
+    },
+  ],
   parts: [
     {
       process: 'apiserver',

@@ -28,6 +28,8 @@ interface GrpcAddress {
   readonly port: number
   /** Undefined: no TLS. */
   readonly tls: SourceTls | undefined
+  /** Its certificate is judged by this name, and questions bear it; default: the host's. */
+  readonly authority?: string
   /** As messages name it; default: the external scaler. */
   readonly who?: string
 }
@@ -43,6 +45,11 @@ export class NotImplemented extends OutsideError {
 /** The source does not take who we say we are. */
 export class NotProven extends OutsideError {
   override readonly name = 'NotProven'
+}
+
+/** It was not reached, or did not answer in time. */
+export class NotReached extends OutsideError {
+  override readonly name = 'NotReached'
 }
 
 /** `host:port`, with what gRPC's own names put before it. @throws TriggerProblem */
@@ -181,7 +188,7 @@ export class GrpcSource {
   async #connected(signal: AbortSignal): Promise<Client> {
     signal.throwIfAborted()
     if (this.#client !== undefined) return this.#client
-    const { host, port, tls } = this.#address
+    const { host, port, tls, authority } = this.#address
     const found = await this.#around.outgoing.addresses(host, signal)
     // Somebody else may have been faster.
     if (this.#client !== undefined) return this.#client
@@ -189,8 +196,8 @@ export class GrpcSource {
     const addresses = found.filter(one => one.family === family).slice(0, mostAddresses)
     const places = addresses.map(({ address }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
     this.#client = new Client(`${family === 6 ? 'ipv6' : 'ipv4'}:${places.join(',')}`, credentialsOf(tls), {
-      'grpc.default_authority': `${host.includes(':') ? `[${host}]` : host}:${port}`,
-      ...(tls === undefined || isIP(host) !== 0 ? {} : { 'grpc.ssl_target_name_override': host }),
+      'grpc.default_authority': authority ?? `${host.includes(':') ? `[${host}]` : host}:${port}`,
+      ...(tls === undefined || isIP(authority ?? host) !== 0 ? {} : { 'grpc.ssl_target_name_override': (authority ?? host).replace(/:\d+$/, '') }),
       'grpc.enable_retries': 0,
       'grpc.keepalive_time_ms': keepaliveMs,
       'grpc.max_receive_message_length': largestMessage,
@@ -209,6 +216,7 @@ export class GrpcSource {
     if ((code === status.UNAVAILABLE || late !== undefined) && this.#client === client) this.close()
     const { host, port, who = 'the external scaler' } = this.#address
     const message = `${who} at ${host}:${port}: ${name}: ${late ?? messageOf(error)}`
+    if (code === status.UNAVAILABLE || late !== undefined) return new NotReached(message)
     return code === status.UNAUTHENTICATED ? new NotProven(message) : new OutsideError(message)
   }
 }
