@@ -8,13 +8,13 @@ import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-
 import { countedTransport } from '#kube/client/client-metrics.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import type { Transport } from '#kube/client/transport.ts'
-import { systemClock } from '#kube/clock.ts'
+import { type Clock, systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import { InputError } from '#kube/problem.ts'
 import { collectProcessMetrics } from '#kube/process-metrics.ts'
-import { systemRandom } from '#kube/random.ts'
+import { type Random, systemRandom } from '#kube/random.ts'
 import { certificatesIn } from '#kube/server/certificate-trust.ts'
 import { Front } from '#kube/server/front/front.ts'
 import { eventLoopCheck, type HealthCheck, startHealthServer } from '#kube/server/health.ts'
@@ -37,9 +37,10 @@ export interface Started {
   /** Of this pod or host. */
   readonly name: string
   readonly userAgent: string
-  /** Whose namespace counts where no variable names one. */
-  readonly clock: typeof systemClock
-  readonly random: typeof systemRandom
+  readonly clock: Clock
+  readonly random: Random
+  /** The way to the cluster of another kubeconfig; whoever asks closes it. */
+  readonly transportOf: (kubeconfig: string) => Promise<Transport>
   /** Answers metrics, and probes where `ready` is given, until the program ends. `0`: nowhere. */
   readonly listen: (address: string, flag: string, ready: () => readonly HealthCheck[]) => Promise<void>
 }
@@ -118,14 +119,17 @@ async function run<Settings extends Common>(
   const { environment, signal, ending } = surroundings
   using faults = processFaults(exitAtOnce, ending)
   await using stack = new AsyncDisposableStack()
-  const { kubeconfig } = settings.client
   const homeDirectory = environment['HOME'] || homedir()
-  const config = await loadConfig({ environment, homeDirectory, ...(kubeconfig === '' ? {} : { kubeconfig }) })
-  for (const warning of config.warnings) log.warn({}, warning)
+  const isTerminal = process.stdin.isTTY === true
+  const open = async (kubeconfig: string) => {
+    const config = await loadConfig({ environment, homeDirectory, ...(kubeconfig === '' ? {} : { kubeconfig }) })
+    for (const warning of config.warnings) log.warn({}, warning)
+    const transport = openHttpTransport(config, { clock: systemClock, random: systemRandom, log, environment, isTerminal })
+    return { config, transport }
+  }
+  const { config, transport } = await open(settings.client.kubeconfig)
   const registry = new Registry()
   collectProcessMetrics(registry)
-  const isTerminal = process.stdin.isTTY === true
-  const transport = openHttpTransport(config, { clock: systemClock, random: systemRandom, log, environment, isTerminal })
   const host = new URL(config.server).host
   const counted = countedTransport(transport, { registry, clock: systemClock, host })
   stack.defer(() => counted.close())
@@ -143,9 +147,18 @@ async function run<Settings extends Common>(
     userAgent: `ballast/${programVersion} ${of.name}`,
     clock: systemClock,
     random: systemRandom,
+    transportOf: async path => (await open(path)).transport,
   }
   const onFault = (why: string) => log.error({ err: why }, 'a fault that nobody owns: the process ends in order')
   await endedInOrder({ faults, signal, ending, onFault }, until => of.run(settings, started, until))
+}
+
+/** Resolves when `signal` is aborted. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  await promise
 }
 
 /**

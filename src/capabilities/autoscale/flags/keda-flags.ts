@@ -1,6 +1,7 @@
 // The command lines of KEDA's three programs (2.20, 2.21) as values: flags as pflag takes them, defaults, and what each comes to here.
 import type { Problem } from '#kube/problem.ts'
-import { type FlagForm, type FlagValues, readFlags } from '#process/drop-ins/pflags.ts'
+import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
+import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { klogForms, zapForms, type ZapSettings, zapSettings } from '#process/drop-ins/zap.ts'
 import { type AutoscaleConfig, autoscaleConfiguration } from '../config.ts'
 import { type EnvironmentProblem, KedaEnvironment, type WireSettings } from './keda-environment.ts'
@@ -80,33 +81,11 @@ export type Parsed<Settings> =
       readonly refused: readonly EnvironmentProblem[]
     }
 
-/** A reader of flags with upstream's defaults. */
-export class Flags {
-  readonly #values: FlagValues
-  constructor(values: FlagValues) {
-    this.#values = values
-  }
-  readonly text = (name: string, standard = ''): string => {
-    const value = this.#values.get(name)
-    return typeof value === 'string' ? value : standard
-  }
-  readonly number = (name: string, standard: number): number => Number(this.#values.get(name) ?? standard)
-  readonly flag = (name: string, standard: boolean): boolean => {
-    const value = this.#values.get(name)
-    return typeof value === 'boolean' ? value : standard
-  }
-  readonly list = (name: string, standard: readonly string[]): readonly string[] => {
-    const value = this.#values.get(name)
-    return Array.isArray(value) ? value.map(String) : standard
-  }
-  readonly has = (name: string): boolean => this.#values.has(name)
-}
-
 const standardQps = 20
 const standardBurst = 30
 
 /** Ours asks faster than upstream's defaults, where nobody says how fast. */
-export function clientSettings({ text, number, has }: Flags): ClientSettings {
+export function clientSettings({ text, number, has }: GivenFlags): ClientSettings {
   const isSaid = has('kube-api-qps') || has('kube-api-burst')
   return {
     kubeconfig: text('kubeconfig'),
@@ -117,7 +96,7 @@ export function clientSettings({ text, number, has }: Flags): ClientSettings {
 }
 
 /** What of them has no effect here, each by name. */
-export function clientWarnings({ text, flag }: Flags): readonly string[] {
+export function clientWarnings({ text, flag }: GivenFlags): readonly string[] {
   return [
     ...(text('profiling-bind-address') === '' ? [] : ['--profiling-bind-address is taken and has no effect: ours has no profiles']),
     ...(flag('disable-compression', true) ? [] : ['--disable-compression=false is taken and has no effect: answers come as they are']),
@@ -131,7 +110,7 @@ export function parseOperatorFlags(words: readonly string[], environment: Enviro
   if (problems.length > 0) return { ok: false, problems }
   const log = zapSettings(values)
   if (log.problems.length > 0) return { ok: false, problems: log.problems }
-  const flags = new Flags(values)
+  const flags = new GivenFlags(values)
   const { text, flag, list, number } = flags
   const given = new KedaEnvironment(environment)
   if (number('http-idle-conn-timeout', 90_000) <= 0)
@@ -165,7 +144,7 @@ export function parseOperatorFlags(words: readonly string[], environment: Enviro
 }
 
 /** Four names for each of the three Services, as upstream's certificate has them. */
-function rotationOf({ text, flag }: Flags, namespace: string): RotationSettings {
+function rotationOf({ text, flag }: GivenFlags, namespace: string): RotationSettings {
   const domain = text('k8s-cluster-domain', 'cluster.local')
   const namesOf = (service: string) => [
     service,
@@ -198,7 +177,7 @@ function leaseTimes(given: KedaEnvironment): LeaseTimes {
 
 type Config = { readonly ok: true; readonly value: AutoscaleConfig } | { readonly ok: false; readonly problems: readonly Problem[] }
 
-function autoscaleOf({ text, list }: Flags, given: KedaEnvironment): Config {
+function autoscaleOf({ text, list }: GivenFlags, given: KedaEnvironment): Config {
   const audiences = list('token-audience', []).map(said => /^([^/=]+)\/([^/=]+)=(.+)$/.exec(said))
   const wrong = list('token-audience', []).filter((_said, at) => audiences[at] === null)
   if (wrong.length > 0) {
@@ -256,7 +235,7 @@ const chartSays: Readonly<Record<string, string>> = {
   'http-idle-conn-timeout': '90000',
 }
 
-function operatorWarnings({ flag, has, number, text }: Flags, given: KedaEnvironment): readonly string[] {
+function operatorWarnings({ flag, has, number, text }: GivenFlags, given: KedaEnvironment): readonly string[] {
   const isTold = (name: string) => has(name) && String(number(name, 0)) !== chartSays[name]
   const variables = [
     ['KEDA_HTTP_DISABLE_KEEP_ALIVE', 'ours asks a source again on the same connection for a while'],

@@ -5,7 +5,7 @@ import { type Log, messageOf } from '#kube/log.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import { GrpcSource, grpcAddress, NotReached } from '../scalers/external/grpc-source.ts'
 import { Outgoing } from '../scalers/outgoing.ts'
-import type { MutualTls } from './metrics-service.ts'
+import type { MutualTls, Wire } from './metrics-service.ts'
 import { failurePrefix, getMetrics, type MetricValues } from './metrics-service-api.ts'
 
 /** As upstream's: one question with all its tries, in milliseconds. */
@@ -19,6 +19,7 @@ interface ClientOptions {
   /** By which name its certificate is judged, where that is another than the host's. */
   readonly authority?: string | undefined
   readonly material: MutualTls
+  readonly wire?: Wire
   readonly clock: Clock
   readonly log: Log
 }
@@ -29,14 +30,14 @@ export interface MetricsClient extends ExternalMetricSource, AsyncDisposable {
 }
 
 /** @throws TriggerProblem where the address is none */
-export function openMetricsClient({ address, authority, material, clock, log }: ClientOptions): MetricsClient {
+export function openMetricsClient({ address, authority, material, wire = {}, clock, log }: ClientOptions): MetricsClient {
   // Its address is the installer's word: nothing is refused.
   const outgoing = new Outgoing({ clock, timeoutMs: askMs, guard: { refused: [], allowed: [] } })
   const opened = ({ tls, bundle }: MutualTls) => {
     const own = { authority: bundle, certificate: tls.certificate, key: tls.key }
     const at = grpcAddress(address, own, 'metrics-service-address')
     const named = authority === undefined || authority === '' ? {} : { authority }
-    return new GrpcSource({ ...at, ...named, who: "KEDA's Metrics Service" }, { clock, outgoing })
+    return new GrpcSource({ ...at, ...named, wire, who: "KEDA's Metrics Service" }, { clock, outgoing })
   }
   let source = opened(material)
   let isConnected = false

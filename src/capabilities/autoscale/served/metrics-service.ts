@@ -23,7 +23,8 @@ export interface MutualTls {
   readonly bundle: string
 }
 
-interface Wire {
+/** Versions and ciphers. */
+export interface Wire {
   readonly minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
   readonly ciphers?: string
 }

@@ -1,6 +1,7 @@
 // Calls of gRPC to a source that a trigger names. The name is looked up and judged by us, since the library would look it up by itself; a
 // source that is lost is looked up again.
 import { isIP } from 'node:net'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import {
   type ChannelCredentials,
   Client,
@@ -28,6 +29,8 @@ interface GrpcAddress {
   readonly port: number
   /** Undefined: no TLS. */
   readonly tls: SourceTls | undefined
+  /** Versions and ciphers; default: the process's. */
+  readonly wire?: Pick<SecureContextOptions, 'minVersion' | 'ciphers'>
   /** Its certificate is judged by this name, and questions bear it; default: the host's. */
   readonly authority?: string
   /** As messages name it; default: the external scaler. */
@@ -188,14 +191,14 @@ export class GrpcSource {
   async #connected(signal: AbortSignal): Promise<Client> {
     signal.throwIfAborted()
     if (this.#client !== undefined) return this.#client
-    const { host, port, tls, authority } = this.#address
+    const { host, port, tls, authority, wire } = this.#address
     const found = await this.#around.outgoing.addresses(host, signal)
     // Somebody else may have been faster.
     if (this.#client !== undefined) return this.#client
     const family = found[0]?.family
     const addresses = found.filter(one => one.family === family).slice(0, mostAddresses)
     const places = addresses.map(({ address }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
-    this.#client = new Client(`${family === 6 ? 'ipv6' : 'ipv4'}:${places.join(',')}`, credentialsOf(tls), {
+    this.#client = new Client(`${family === 6 ? 'ipv6' : 'ipv4'}:${places.join(',')}`, credentialsOf(tls, wire), {
       'grpc.default_authority': authority ?? `${host.includes(':') ? `[${host}]` : host}:${port}`,
       ...(tls === undefined || isIP(authority ?? host) !== 0 ? {} : { 'grpc.ssl_target_name_override': (authority ?? host).replace(/:\d+$/, '') }),
       'grpc.enable_retries': 0,
@@ -227,10 +230,14 @@ function metadataOf(headers: Headers): Metadata {
   return metadata
 }
 
-function credentialsOf(tls: SourceTls | undefined): ChannelCredentials {
+function credentialsOf(tls: SourceTls | undefined, wire: GrpcAddress['wire']): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure()
   const buffer = (pem: string | undefined) => (pem === undefined ? null : Buffer.from(pem))
   try {
+    if (wire !== undefined) {
+      const pair = { ca: tls.authority, cert: tls.certificate, key: tls.key }
+      return credentials.createFromSecureContext(createSecureContext({ ...pair, ...wire }))
+    }
     return credentials.createSsl(buffer(tls.authority), buffer(tls.key), buffer(tls.certificate), {
       rejectUnauthorized: tls.isInsecure !== true,
     })
