@@ -132,8 +132,8 @@ describe('each says what it does', () => {
 describe('what is wrong', () => {
   test.each<[Parse, readonly string[], RegExp]>([
     [parseOperatorFlags, ['--no-such-flag'], /unknown flag: --no-such-flag/],
-    [parseOperatorFlags, ['--leader-elect=maybe'], /"--leader-elect" flag/],
-    [parseOperatorFlags, ['--zap-encoder=xml'], /"--zap-encoder" flag/],
+    [parseOperatorFlags, ['--leader-elect=maybe'], /--leader-elect.{1,2} flag: strconv.ParseBool/],
+    [parseOperatorFlags, ['--zap-encoder=xml'], /--zap-encoder.{1,2} flag: expected json, console/],
     [parseOperatorFlags, ['--token-audience=queue'], /NAMESPACE\/SERVICEACCOUNT=AUDIENCE/],
     [parseOperatorFlags, ['--allow-address=nowhere'], /--allow-address/],
     [parseAdapterFlags as never, ['--secure-port=0'], /--secure-port/],

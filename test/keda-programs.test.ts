@@ -1,15 +1,25 @@
-// `ballast keda` on the twin with the rights of KEDA's chart: it makes and spreads the certificates of all three programs, answers an adapter
-// that has them, scales, and asks for nothing that it may not.
+// The three programs in KEDA's place on the twin, with the rights of KEDA's chart. The operator makes and spreads the certificates of all, answers
+// an adapter that has them, and scales; the adapter tells the twin's autoscaler; the webhooks judge. None asks for what it may not.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Registry } from 'prom-client'
+import { Agent, request } from 'undici'
 import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
 import { certificateLife, isIssuedBy, namesOf } from '#kube/server/certificates.ts'
+import { delegationObjects } from '#kube/server/delegation-rights.ts'
+import { runKedaAdapter } from '../src/capabilities/autoscale/commands/keda-adapter.ts'
+import { runKedaWebhooks } from '../src/capabilities/autoscale/commands/keda-webhooks.ts'
 import { runKedaOperator } from '../src/capabilities/autoscale/commands/run-keda-operator.ts'
+import { parseAdapterFlags } from '../src/capabilities/autoscale/flags/adapter-flags.ts'
 import { parseOperatorFlags } from '../src/capabilities/autoscale/flags/keda-flags.ts'
+import { parseWebhooksFlags } from '../src/capabilities/autoscale/flags/webhooks-flags.ts'
 import { externalMetrics, scaledObjects, triggerAuthentications } from '../src/capabilities/autoscale/names.ts'
 import { openMetricsClient } from '../src/capabilities/autoscale/served/metrics-client.ts'
 import { AutoscaleSite, hourly, scaled } from './autoscale-site.ts'
@@ -48,7 +58,8 @@ afterEach(async () => {
 })
 
 async function begun(isWide: boolean) {
-  const site = await AutoscaleSite.start(0, [...kedaRoles({ isWide }), ...upstreamObjects])
+  const adapter = { namespace: kedaNamespace, name: 'keda-metrics-server' }
+  const site = await AutoscaleSite.start(0, [...kedaRoles({ isWide }), ...delegationObjects(adapter), ...upstreamObjects])
   open.push(site)
   return site
 }
@@ -118,7 +129,105 @@ const bundlesOf = async (site: AutoscaleSite) => {
 }
 
 const refusals = ({ twin }: AutoscaleSite) =>
-  twin.requests.entries.filter(({ agent, code }) => agent === 'ballast keda' && code === 403).map(({ verb, path }) => `${verb} ${path}`)
+  twin.requests.entries
+    .filter(({ agent, code }) => agent.startsWith('ballast keda') && code === 403)
+    .map(({ verb, path }) => `${verb} ${path}`)
+
+/** The files of the Secret, as a kubelet brings them. */
+async function mounted(site: AutoscaleSite): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'ballast-keda-'))
+  open.push({ [Symbol.asyncDispose]: async () => rmSync(directory, { recursive: true }) })
+  const { text } = await secretOf(site)
+  for (const key of ['ca.crt', 'tls.crt', 'tls.key']) writeFileSync(join(directory, key), text(key))
+  return directory
+}
+
+type Beside = Parameters<typeof runKedaAdapter>[1]
+
+/** One of the other two, until the test is over. @returns its port */
+async function beside(
+  site: AutoscaleSite,
+  name: 'keda-adapter' | 'keda-admission-webhooks',
+  run: (started: Beside, signal: AbortSignal) => Promise<void>,
+): Promise<number> {
+  const serviceAccount = name === 'keda-adapter' ? 'keda-metrics-server' : 'keda-webhook'
+  const token = await site.twin.issueToken({ namespace: kedaNamespace, serviceAccount, seconds: 86_400 })
+  const stop = new AbortController()
+  const serving = Promise.withResolvers<number>()
+  const transport = site.twin.transport({ token })
+  const running = run(
+    {
+      ...{ transport, log: silentLog, registry: new Registry(), clock: systemClock, random: seededRandom(1) },
+      ...{ name: `${name}-0`, userAgent: `ballast ${name}`, listen: async () => undefined, transportOf: async () => transport },
+      onServing: ({ port }) => serving.resolve(port),
+    },
+    stop.signal,
+  )
+  running.catch(serving.reject)
+  open.push({
+    [Symbol.asyncDispose]: async () => {
+      stop.abort(new DOMException('the test is over', 'AbortError'))
+      await running
+    },
+  })
+  return await serving.promise
+}
+
+const environment = { WATCH_NAMESPACE: '', POD_NAMESPACE: kedaNamespace, KEDA_SERVICE_MIN_TLS_VERSION: 'TLS13' }
+
+async function adapter(site: AutoscaleSite, operatorPort: number, directory: string): Promise<number> {
+  const parsed = parseAdapterFlags(
+    [
+      ...[`--metrics-service-address=127.0.0.1:${operatorPort}`, '--metrics-service-grpc-authority=keda-operator.keda.svc'],
+      ...[`--cert-dir=${directory}`, `--client-ca-file=${directory}/ca.crt`, '--bind-address=127.0.0.1', '--secure-port=6443'],
+      ...[`--tls-cert-file=${directory}/tls.crt`, `--tls-private-key-file=${directory}/tls.key`],
+    ],
+    environment,
+  )
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
+  const settings = { ...parsed.settings, serving: { ...parsed.settings.serving, port: 0 } }
+  return await beside(site, 'keda-adapter', (started, signal) => runKedaAdapter(settings, started, signal))
+}
+
+test('all three: the twin’s autoscaler hears the value by our adapter, and a wrong object is refused on upstream’s path', async () => {
+  const site = await begun(true)
+  const { port } = await operator(site)
+  const directory = await mounted(site)
+  const endpoint = `https://127.0.0.1:${await adapter(site, port, directory)}`
+  const metadata = { name: 'keda-operator-metrics-apiserver', namespace: kedaNamespace }
+  const annotations = { 'ballast.dev/twin-endpoint': endpoint }
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: { ...metadata, annotations }, spec: { ports: [{ port: 443 }] } }
+  await site.create({ group: '', version: 'v1', resource: 'services' }, service)
+  await site.create(scaledObjects, scaled('web', { triggers: [hourly('0 * * * *', '59 * * * *', 3)] }))
+  await until(site, async () => (await site.replicas()) === 3)
+
+  const parsed = parseWebhooksFlags([`--cert-dir=${directory}`], environment)
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
+  const settings = { ...parsed.settings, port: 0 }
+  const judging = await beside(site, 'keda-admission-webhooks', (started, signal) =>
+    runKedaWebhooks(settings, { ...started, host: '127.0.0.1' }, signal),
+  )
+  const { text } = await secretOf(site)
+  const dispatcher = new Agent({ connect: { ca: text('ca.crt'), servername: 'keda-admission-webhooks.keda.svc' } })
+  open.push({ [Symbol.asyncDispose]: () => dispatcher.destroy() })
+  const asked = async (object: KubeObject) => {
+    const resource = { group: 'keda.sh', version: 'v1alpha1', resource: 'scaledobjects' }
+    const kind = { group: 'keda.sh', version: 'v1alpha1', kind: 'ScaledObject' }
+    const review = { uid: 'a', kind, resource, operation: 'CREATE', userInfo: {}, namespace: 'default', object, oldObject: null }
+    const answer = await request(`https://127.0.0.1:${judging}/validate-keda-sh-v1alpha1-scaledobject?timeout=10s`, {
+      dispatcher,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request: review }),
+    })
+    const { response } = Object(await answer.body.json())
+    return response.allowed === true ? 'allowed' : response.status.message
+  }
+  const triggers = [hourly('0 * * * *', '59 * * * *', 3)]
+  expect(await asked(scaled('free', { triggers }))).toBe('allowed')
+  expect(await asked(scaled('second', { scaleTargetRef: { name: 'web' }, triggers }))).toMatch(/already managed by the ScaledObject 'web'/)
+  expect(refusals(site)).toEqual([])
+})
 
 test.each([true, false])('with the chart’s role (any kind may be got: %s)', async isWide => {
   const site = await begun(isWide)
