@@ -225,7 +225,9 @@ test('all three: the twin’s autoscaler hears the value by our adapter, and a w
   }
   const triggers = [hourly('0 * * * *', '59 * * * *', 3)]
   expect(await asked(scaled('free', { triggers }))).toBe('allowed')
-  expect(await asked(scaled('second', { scaleTargetRef: { name: 'web' }, triggers }))).toMatch(/already managed by the ScaledObject 'web'/)
+  expect(await asked(scaled('second', { scaleTargetRef: { name: 'web' }, triggers }))).toMatch(
+    /already managed by the ScaledObject 'web'/,
+  )
   expect(refusals(site)).toEqual([])
 })
 
@@ -247,7 +249,12 @@ test.each([true, false])('with the chart’s role (any kind may be got: %s)', as
   const lease = site.twin.access.list('leases.coordination.k8s.io').find(({ metadata }) => metadata.name === 'operator.keda.sh')
   expect(at(lease ?? secret, 'spec', 'holderIdentity')).toMatch(/^keda-operator-0_/)
 
-  const credentials = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'queue', namespace: 'default' }, data: { word: 'eA==' } }
+  const credentials = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'queue', namespace: 'default' },
+    data: { word: 'eA==' },
+  }
   await site.create(builtIn.secrets, credentials)
   await site.create(triggerAuthentications, {
     apiVersion: 'keda.sh/v1alpha1',

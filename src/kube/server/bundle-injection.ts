@@ -110,7 +110,8 @@ export class BundleInjection implements Disposable {
     this.#options = options
     const { informers, places } = options
     this.#informers = injectedKinds.flatMap(kind => {
-      if (places === undefined) return [{ kind, informer: informers.of<KubeObject>(kind.resource), webhooks: undefined, isUnasked: false }]
+      if (places === undefined)
+        return [{ kind, informer: informers.of<KubeObject>(kind.resource), webhooks: undefined, isUnasked: false }]
       const named = places.filter(({ resource }) => resourceKey(resource) === resourceKey(kind.resource))
       return named.map(({ name, webhooks, isUnasked = false }) => {
         const scope = { fieldSelector: `metadata.name=${name}` }

@@ -19,7 +19,9 @@ import type { AuthenticationSettings, AuthorizationSettings, ServingSettings } f
 
 type ServerOptions = Parameters<typeof startAggregatedServer>[0]
 
-interface ServeOptions extends Pick<ServerOptions, 'apis' | 'version'>, Required<Pick<ServerOptions, 'ready' | 'probes' | 'title'>> {
+interface ServeOptions
+  extends Pick<ServerOptions, 'apis' | 'version'>,
+    Required<Pick<ServerOptions, 'ready' | 'probes' | 'title'>> {
   readonly settings: {
     readonly serving: ServingSettings
     readonly authentication: AuthenticationSettings
@@ -113,7 +115,10 @@ interface NamedPairNow {
   readonly names: () => readonly string[]
 }
 
-async function namedPairs({ settings: { serving }, clock, log }: ServeOptions, stack: AsyncDisposableStack): Promise<readonly NamedPairNow[]> {
+async function namedPairs(
+  { settings: { serving }, clock, log }: ServeOptions,
+  stack: AsyncDisposableStack,
+): Promise<readonly NamedPairNow[]> {
   const found: NamedPairNow[] = []
   for (const { certificateFile, keyFile, names } of serving.named) {
     const pair = stack.use(await watchedPair({ certificate: certificateFile, key: keyFile }, { clock, log }))

@@ -25,9 +25,7 @@ export class CertificateDirectory {
     try {
       this.#current = read(directory)
     } catch (error) {
-      throw new CommandRefused(
-        `${flag}: ${messageOf(error)}, expected the files ${Object.values(files).join(', ')} in PEM`,
-      )
+      throw new CommandRefused(`${flag}: ${messageOf(error)}, expected the files ${Object.values(files).join(', ')} in PEM`)
     }
   }
 
@@ -45,13 +43,10 @@ export class CertificateDirectory {
         if (JSON.stringify(found) !== JSON.stringify(this.#current)) {
           onChange(found)
           this.#current = found
-          log.info({ directory: this.#directory }, "the certificate was renewed")
+          log.info({ directory: this.#directory }, 'the certificate was renewed')
         }
       } catch (error) {
-        log.warn(
-          { directory: this.#directory, why: messageOf(error) },
-          "the certificate cannot be used, the old one stays",
-        )
+        log.warn({ directory: this.#directory, why: messageOf(error) }, 'the certificate cannot be used, the old one stays')
       }
       cancel = clock.schedule(lookAgainMs, look)
     }

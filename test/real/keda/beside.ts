@@ -71,7 +71,11 @@ class Beside implements AsyncDisposable {
   }
 
   /** Runs a program until the check is over. @returns its output so far */
-  async run(account: string, command: readonly string[], flags: (kubeconfig: string) => readonly string[]): Promise<() => string> {
+  async run(
+    account: string,
+    command: readonly string[],
+    flags: (kubeconfig: string) => readonly string[],
+  ): Promise<() => string> {
     const kubeconfig = await this.#kubeconfigOf(account)
     const [file = '', ...words] = command
     const child = spawn(file, [...words, ...flags(kubeconfig)], {
@@ -141,7 +145,11 @@ async function startOperator(beside: Beside, maker: Maker, service: number): Pro
   return output
 }
 
-async function startAdapter(beside: Beside, maker: Maker, service: number): Promise<{ readonly port: number; readonly output: () => string }> {
+async function startAdapter(
+  beside: Beside,
+  maker: Maker,
+  service: number,
+): Promise<{ readonly port: number; readonly output: () => string }> {
   const [port = 0, metrics] = await freePorts(2)
   const files = beside.certificates
   const flags = (kubeconfig: string) => [
@@ -217,7 +225,8 @@ export async function besideUpstream(operator: Maker, adapter: Maker): Promise<s
       return metric !== ''
     },
   )
-  const path = (name: string) => `${api}/namespaces/default/${metric}?labelSelector=${encodeURIComponent(`scaledobject.keda.sh/name=${name}`)}`
+  const path = (name: string) =>
+    `${api}/namespaces/default/${metric}?labelSelector=${encodeURIComponent(`scaledobject.keda.sh/name=${name}`)}`
   await until(
     () => `the value: ${said()}`,
     async () => (await client.send('GET', path('web'))).status === 200,

@@ -84,7 +84,9 @@ async function start<Settings extends Common>(
   const parsed = of.parse(words, environment)
   if (!parsed.ok)
     throw new CommandRefused(
-      parsed.problems.map(({ message, where, expected, found }) => message ?? `${where}: found ${found}, expected ${expected}`).join('\n'),
+      parsed.problems
+        .map(({ message, where, expected, found }) => message ?? `${where}: found ${found}, expected ${expected}`)
+        .join('\n'),
       exitCodes.badInput,
     )
   const { settings } = parsed

@@ -1,8 +1,8 @@
 // What stands in the place of KEDA's operator as a process runs it: one that leads looks at sources, scales, answers adapters, and keeps the
 // certificates that all three programs share. It has upstream's rights and no others.
 import type { Registry } from 'prom-client'
-import { needsOf } from '#coordination/capability.ts'
 import type { Leadership } from '#coordination/arbiter/leadership.ts'
+import { needsOf } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { externalMetricsPort } from '#coordination/ports/external-metrics.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
@@ -21,10 +21,10 @@ import type { InjectedPlace } from '#kube/server/certificate-rights.ts'
 import { rotatorLayout } from '#kube/server/certificate-secret.ts'
 import { refusedVerbs } from '#process/drop-ins/own-rights.ts'
 import { readByList, secretNamed } from '#process/drop-ins/read-by-list.ts'
-import { PortBook } from '#process/parts/port-book.ts'
-import { watchNeed } from '#process/parts/part-roster.ts'
-import { CertificateDirectory } from '#process/webhooks/certificate-directory.ts'
 import { readAddress } from '#process/health/health-listener.ts'
+import { watchNeed } from '#process/parts/part-roster.ts'
+import { PortBook } from '#process/parts/port-book.ts'
+import { CertificateDirectory } from '#process/webhooks/certificate-directory.ts'
 import { autoscale } from '../capability.ts'
 import type { OperatorSettings, RotationSettings } from '../flags/keda-flags.ts'
 import { clusterTriggerAuthentications, externalMetrics, scaledJobs, scaledObjects, triggerAuthentications } from '../names.ts'
@@ -96,7 +96,10 @@ const alone: Leadership = {
 }
 
 /** KEDA's role may list Secrets and not get them. */
-async function withinRights({ transport, clock, log, settings, userAgent }: OperatorOptions, signal: AbortSignal): Promise<Transport> {
+async function withinRights(
+  { transport, clock, log, settings, userAgent }: OperatorOptions,
+  signal: AbortSignal,
+): Promise<Transport> {
   // It is not closed: the connections are the transport's.
   const asking = openApi(transport, { clock, userAgent, log })
   const refused = await untilDone(
@@ -210,7 +213,8 @@ async function certificates(options: TermOptions, stack: AsyncDisposableStack, s
   const onChange = (next: typeof use) => {
     use = next
   }
-  if (settings.rotation !== undefined) return await rotated(options, settings.rotation, { stack, signal, onChange, changed: next => use(next) })
+  if (settings.rotation !== undefined)
+    return await rotated(options, settings.rotation, { stack, signal, onChange, changed: next => use(next) })
   const directory = new CertificateDirectory(settings.certificateDirectory, '--cert-dir')
   stack.use(directory.watch(next => use(next), { clock, log }))
   return { current: () => directory.current, onChange, failed: Promise.withResolvers<never>().promise }

@@ -92,6 +92,11 @@ export function parseAdapterFlags(
     authentication,
     authorization,
   }
-  const told = [...unused.filter(sentence => !chartSays.has(sentence)), ...flags.warnings, ...clientWarnings(flags), ...given.warnings]
+  const told = [
+    ...unused.filter(sentence => !chartSays.has(sentence)),
+    ...flags.warnings,
+    ...clientWarnings(flags),
+    ...given.warnings,
+  ]
   return { ok: true, settings, warnings: told, refused: given.problems }
 }

@@ -38,12 +38,14 @@ const variables = {
 type Parse = (words: readonly string[], environment: Readonly<Record<string, string>>) => ReturnType<typeof parseOperatorFlags>
 
 /** The settings, with nothing refused. */
-function settingsOf<Settings>(parsed: ReturnType<typeof parseOperatorFlags> | { readonly ok: true; readonly settings: Settings }) {
+function settingsOf<Settings>(
+  parsed: ReturnType<typeof parseOperatorFlags> | { readonly ok: true; readonly settings: Settings },
+) {
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
   return parsed.settings
 }
 
-describe("what the chart says to everybody is taken without a word", () => {
+describe('what the chart says to everybody is taken without a word', () => {
   test('by the operator', () => {
     const parsed = parseOperatorFlags(chart.operator, variables)
     expect(parsed).toMatchObject({ ok: true, warnings: [], refused: [] })
@@ -67,7 +69,12 @@ describe("what the chart says to everybody is taken without a word", () => {
     expect(parsed).toMatchObject({ ok: true, warnings: [], refused: [] })
     expect(parsed.ok && parsed.settings).toMatchObject({
       metricsPort: 8080,
-      service: { address: 'keda-operator.keda.svc.cluster.local:9666', authority: '', directory: '/certs', wire: { minVersion: 'TLSv1.3' } },
+      service: {
+        address: 'keda-operator.keda.svc.cluster.local:9666',
+        authority: '',
+        directory: '/certs',
+        wire: { minVersion: 'TLSv1.3' },
+      },
       serving: { port: 6443, certificateFile: '/certs/tls.crt', keyFile: '/certs/tls.key' },
       authentication: { clientAuthorityFile: '/certs/ca.crt', lookup: 'required' },
       authorization: { alwaysAllowPaths: ['/healthz', '/readyz', '/livez'] },
@@ -99,15 +106,46 @@ describe('each says what it does', () => {
     [['--kube-api-qps=50'], {}, { client: { bucket: { perSecond: 50, burst: 30 } } }],
     [['--ca-dir=/a', '--ca-dir', '/b'], {}, { authorityDirectories: ['/a', '/b'] }],
     [['--filepath-auth-root-path=/auth'], {}, { autoscale: { filePathRoot: '/auth' } }],
-    [['--enable-cert-rotation', '--enable-webhook-patching=false', '--enable-apiservice-patching=false'], {}, { rotation: { webhookConfiguration: undefined, patchesApiService: false } }],
-    [['--token-audience', 'media/queue=vault'], {}, { autoscale: { tokenNamespaces: ['media'], tokenAudiences: { 'media/queue': 'vault' } } }],
+    [
+      ['--enable-cert-rotation', '--enable-webhook-patching=false', '--enable-apiservice-patching=false'],
+      {},
+      { rotation: { webhookConfiguration: undefined, patchesApiService: false } },
+    ],
+    [
+      ['--token-audience', 'media/queue=vault'],
+      {},
+      { autoscale: { tokenNamespaces: ['media'], tokenAudiences: { 'media/queue': 'vault' } } },
+    ],
     [['--allow-address=127.0.0.0/8,10.0.0.1'], {}, { autoscale: { addresses: { allow: ['127.0.0.0/8', '10.0.0.1'] } } }],
     [[], { WATCH_NAMESPACE: 'media, web,' }, { namespaces: ['media', 'web'] }],
-    [[], { WATCH_LABEL_SELECTOR: 'tier in (gold)', WATCH_LABEL_SELECTOR_FOR_TRIGGERAUTH: '!canary' }, { selectors: { objects: 'tier in (gold)', authentications: '!canary' } }],
-    [[], { KEDA_RESTRICT_SECRET_ACCESS: 'True', KEDA_CLUSTER_OBJECT_NAMESPACE: 'shared' }, { autoscale: { restrictSecretAccess: true, clusterObjectNamespace: 'shared' } }],
-    [[], { KEDA_BOUND_SERVICE_ACCOUNT_TOKEN_EXPIRY: '2h', KEDA_HTTP_DEFAULT_TIMEOUT: '500' }, { autoscale: { tokenExpiry: '7200000ms', httpTimeout: '500ms' } }],
-    [['--leader-elect', '--leader-election-id=mine'], { KEDA_OPERATOR_LEADER_ELECTION_LEASE_DURATION: '30s', KEDA_OPERATOR_LEADER_ELECTION_RETRY_PERIOD: '3s' }, { election: { name: 'mine', times: { leaseDurationMs: 30_000, retryPeriodMs: 3_000 } } }],
-    [[], { KEDA_HTTP_MIN_TLS_VERSION: 'TLS13', KEDA_HTTP_TLS_CIPHER_LIST: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256' }, { httpWire: { minVersion: 'TLSv1.3', ciphers: expect.stringContaining('ECDHE-RSA-AES128-GCM-SHA256') }, serviceWire: { minVersion: 'TLSv1.3' } }],
+    [
+      [],
+      { WATCH_LABEL_SELECTOR: 'tier in (gold)', WATCH_LABEL_SELECTOR_FOR_TRIGGERAUTH: '!canary' },
+      { selectors: { objects: 'tier in (gold)', authentications: '!canary' } },
+    ],
+    [
+      [],
+      { KEDA_RESTRICT_SECRET_ACCESS: 'True', KEDA_CLUSTER_OBJECT_NAMESPACE: 'shared' },
+      { autoscale: { restrictSecretAccess: true, clusterObjectNamespace: 'shared' } },
+    ],
+    [
+      [],
+      { KEDA_BOUND_SERVICE_ACCOUNT_TOKEN_EXPIRY: '2h', KEDA_HTTP_DEFAULT_TIMEOUT: '500' },
+      { autoscale: { tokenExpiry: '7200000ms', httpTimeout: '500ms' } },
+    ],
+    [
+      ['--leader-elect', '--leader-election-id=mine'],
+      { KEDA_OPERATOR_LEADER_ELECTION_LEASE_DURATION: '30s', KEDA_OPERATOR_LEADER_ELECTION_RETRY_PERIOD: '3s' },
+      { election: { name: 'mine', times: { leaseDurationMs: 30_000, retryPeriodMs: 3_000 } } },
+    ],
+    [
+      [],
+      { KEDA_HTTP_MIN_TLS_VERSION: 'TLS13', KEDA_HTTP_TLS_CIPHER_LIST: 'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256' },
+      {
+        httpWire: { minVersion: 'TLSv1.3', ciphers: expect.stringContaining('ECDHE-RSA-AES128-GCM-SHA256') },
+        serviceWire: { minVersion: 'TLSv1.3' },
+      },
+    ],
   ])('%j %j', (words, given, settings) => {
     expect(settingsOf(parseOperatorFlags(words, { ...environment, ...given }))).toMatchObject(settings)
   })
@@ -149,8 +187,18 @@ describe('what is wrong', () => {
     [[], { POD_NAMESPACE: 'keda' }, 'failed to get watch namespace', /^WATCH_NAMESPACE must be set$/],
     [[], { ...environment, KEDA_HTTP_DEFAULT_TIMEOUT: 'soon' }, 'invalid KEDA_HTTP_DEFAULT_TIMEOUT', /strconv.Atoi/],
     [[], { ...environment, KEDA_HTTP_DEFAULT_TIMEOUT: '1' }, 'invalid KEDA_HTTP_DEFAULT_TIMEOUT', /./],
-    [[], { ...environment, KEDA_BOUND_SERVICE_ACCOUNT_TOKEN_EXPIRY: '7h' }, 'invalid KEDA_BOUND_SERVICE_ACCOUNT_TOKEN_EXPIRY', /./],
-    [[], { ...environment, KEDA_OPERATOR_LEADER_ELECTION_RETRY_PERIOD: 'x' }, 'invalid KEDA_OPERATOR_LEADER_ELECTION_RETRY_PERIOD', /./],
+    [
+      [],
+      { ...environment, KEDA_BOUND_SERVICE_ACCOUNT_TOKEN_EXPIRY: '7h' },
+      'invalid KEDA_BOUND_SERVICE_ACCOUNT_TOKEN_EXPIRY',
+      /./,
+    ],
+    [
+      [],
+      { ...environment, KEDA_OPERATOR_LEADER_ELECTION_RETRY_PERIOD: 'x' },
+      'invalid KEDA_OPERATOR_LEADER_ELECTION_RETRY_PERIOD',
+      /./,
+    ],
     [[], { ...environment, WATCH_LABEL_SELECTOR: 'a in' }, 'failed to parse WATCH_LABEL_SELECTOR', /./],
     [['--http-idle-conn-timeout=0s'], environment, 'invalid HTTP transport configuration', /greater than zero/],
   ])('%j %j: exit code 1 with upstream’s sentence', (words, given, message, error) => {

@@ -2,7 +2,7 @@
 import type { Problem } from '#kube/problem.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
-import { klogForms, zapForms, type ZapSettings, zapSettings } from '#process/drop-ins/zap.ts'
+import { klogForms, type ZapSettings, zapForms, zapSettings } from '#process/drop-ins/zap.ts'
 import { type AutoscaleConfig, autoscaleConfiguration } from '../config.ts'
 import { type EnvironmentProblem, KedaEnvironment, type WireSettings } from './keda-environment.ts'
 
@@ -98,8 +98,12 @@ export function clientSettings({ text, number, has }: GivenFlags): ClientSetting
 /** What of them has no effect here, each by name. */
 export function clientWarnings({ text, flag }: GivenFlags): readonly string[] {
   return [
-    ...(text('profiling-bind-address') === '' ? [] : ['--profiling-bind-address is taken and has no effect: ours has no profiles']),
-    ...(flag('disable-compression', true) ? [] : ['--disable-compression=false is taken and has no effect: answers come as they are']),
+    ...(text('profiling-bind-address') === ''
+      ? []
+      : ['--profiling-bind-address is taken and has no effect: ours has no profiles']),
+    ...(flag('disable-compression', true)
+      ? []
+      : ['--disable-compression=false is taken and has no effect: answers come as they are']),
   ]
 }
 
@@ -175,7 +179,9 @@ function leaseTimes(given: KedaEnvironment): LeaseTimes {
   }
 }
 
-type Config = { readonly ok: true; readonly value: AutoscaleConfig } | { readonly ok: false; readonly problems: readonly Problem[] }
+type Config =
+  | { readonly ok: true; readonly value: AutoscaleConfig }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
 
 function autoscaleOf({ text, list }: GivenFlags, given: KedaEnvironment): Config {
   const audiences = list('token-audience', []).map(said => /^([^/=]+)\/([^/=]+)=(.+)$/.exec(said))

@@ -27,7 +27,13 @@ export function parseWebhooksFlags(
   environment: Readonly<Record<string, string | undefined>>,
 ): Parsed<WebhooksSettings> {
   const program = 'keda-admission-webhooks'
-  const { values, unused, problems } = readFlags(words, { program, forms, unused: klogForms, letters: { v: 'v' }, words: 'ignored' })
+  const { values, unused, problems } = readFlags(words, {
+    program,
+    forms,
+    unused: klogForms,
+    letters: { v: 'v' },
+    words: 'ignored',
+  })
   if (problems.length > 0) return { ok: false, problems }
   const log = zapSettings(values)
   const flags = new GivenFlags(values)
@@ -48,5 +54,10 @@ export function parseWebhooksFlags(
   const direct = flag('cache-miss-to-direct-client')
     ? ['--cache-miss-to-direct-client is taken and has no effect: ours asks the API server for every workload that it judges by']
     : []
-  return { ok: true, settings, warnings: [...unused, ...clientWarnings(flags), ...direct, ...given.warnings], refused: given.problems }
+  return {
+    ok: true,
+    settings,
+    warnings: [...unused, ...clientWarnings(flags), ...direct, ...given.warnings],
+    refused: given.problems,
+  }
 }

@@ -47,7 +47,8 @@ export function openMetricsClient({ address, authority, material, wire = {}, clo
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
       try {
         const answer = await source.call(getMetrics, request, signal)
-        if (!isConnected) log.info({ server: address }, 'Connection to KEDA Metrics Service gRPC server has been successfully established')
+        if (!isConnected)
+          log.info({ server: address }, 'Connection to KEDA Metrics Service gRPC server has been successfully established')
         isConnected = true
         return answer
       } catch (error) {
@@ -56,7 +57,9 @@ export function openMetricsClient({ address, authority, material, wire = {}, clo
         if (isConnected) log.warn({ server: address, why: error.message }, 'KEDA Metrics Service is not reached')
         isConnected = false
         if (clock.elapsed() + pauseMs >= untilMs)
-          throw new OutsideError('timeout while waiting to establish gRPC connection to KEDA Metrics Service server', { cause: error })
+          throw new OutsideError('timeout while waiting to establish gRPC connection to KEDA Metrics Service server', {
+            cause: error,
+          })
       }
       await clock.after(pauseMs, signal)
     }
@@ -88,7 +91,8 @@ export function openMetricsClient({ address, authority, material, wire = {}, clo
 /** @throws Error for a value without a quantity */
 function valuesOf({ items }: MetricValues): readonly ExternalMetricValue[] {
   return items.map(({ metricName, timestamp, value }) => {
-    if (value === undefined || value.string === '') throw new OutsideError(`its value of ${JSON.stringify(metricName)} is no quantity`)
+    if (value === undefined || value.string === '')
+      throw new OutsideError(`its value of ${JSON.stringify(metricName)} is no quantity`)
     return { name: metricName, quantity: value.string, atMs: (timestamp?.seconds ?? 0) * 1_000 }
   })
 }

@@ -92,7 +92,9 @@ describe('whoever is not ours', () => {
     service.setMaterial(await materialOf(after, after.certificate))
     client.setMaterial(await materialOf(after, after.certificate))
     expect(await client.values(of, signal)).toEqual([value])
-    expect(() => service.setMaterial({ ...before, tls: { certificate: before.certificate, key: after.key }, bundle: both })).toThrow()
+    expect(() =>
+      service.setMaterial({ ...before, tls: { certificate: before.certificate, key: after.key }, bundle: both }),
+    ).toThrow()
     expect(await client.values(of, signal)).toEqual([value])
   })
 })

@@ -85,8 +85,7 @@ export async function runMetricsServer(options: MetricsServerOptions, signal: Ab
     registry,
     events,
   })
-  const server =
-    serving === undefined ? undefined : stack.use(await serve({ options, serving, measuring }, work.signal, stack))
+  const server = serving === undefined ? undefined : stack.use(await serve({ options, serving, measuring }, work.signal, stack))
   if (server !== undefined) options.onServing?.(server)
   options.onNodes?.(() => measuring.knownNodes)
   const running = Promise.all([measuring.run(work.signal), options.pins?.run(work.signal)])

@@ -200,7 +200,9 @@ export class GrpcSource {
     const places = addresses.map(({ address }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
     this.#client = new Client(`${family === 6 ? 'ipv6' : 'ipv4'}:${places.join(',')}`, credentialsOf(tls, wire), {
       'grpc.default_authority': authority ?? `${host.includes(':') ? `[${host}]` : host}:${port}`,
-      ...(tls === undefined || isIP(authority ?? host) !== 0 ? {} : { 'grpc.ssl_target_name_override': (authority ?? host).replace(/:\d+$/, '') }),
+      ...(tls === undefined || isIP(authority ?? host) !== 0
+        ? {}
+        : { 'grpc.ssl_target_name_override': (authority ?? host).replace(/:\d+$/, '') }),
       'grpc.enable_retries': 0,
       'grpc.keepalive_time_ms': keepaliveMs,
       'grpc.max_receive_message_length': largestMessage,
