@@ -13,7 +13,7 @@ export interface SecretName {
 
 /** How a Secret holds certificates. */
 export interface SecretLayout {
-  /** Of a Secret that is made; of one that is there it cannot be changed. */
+  /** Given to a Secret that is made; where one is there it cannot be changed. */
   readonly type: string
   readonly labels: Readonly<Record<string, string>>
   /** The key of the authority that signs. Where that is `ca.key` the authority itself is the one of `ca.crt` that has this key. */

@@ -34,7 +34,7 @@ const leafLifeMs = 90 * dayMs
 /** Clocks of other machines may be behind ours. */
 const allowedSkewMs = 5 * 60_000
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-/** Of authorities that programs of Go read, which know their keys in this form alone. */
+/** Authorities that programs of Go read have it: they know keys in this form alone. */
 const rsaAlgorithm = {
   name: 'RSASSA-PKCS1-v1_5',
   modulusLength: 2048,

@@ -34,7 +34,7 @@ export interface Started {
   readonly log: Log
   readonly registry: Registry
   readonly front: Front
-  /** Of this pod or host. */
+  /** The name of this pod or host. */
   readonly name: string
   readonly userAgent: string
   readonly clock: Clock

@@ -31,7 +31,7 @@ import { clusterTriggerAuthentications, externalMetrics, scaledJobs, scaledObjec
 import { startScaling } from '../part.ts'
 import { type MetricsService, type MutualTls, startMetricsService } from '../served/metrics-service.ts'
 
-export interface OperatorOptions {
+interface OperatorOptions {
   readonly settings: OperatorSettings
   /** Closed when it ends. */
   readonly transport: Transport

@@ -35,7 +35,7 @@ export interface AdapterSettings {
   readonly client: ClientSettings
   /** Said when it begins. */
   readonly message: string
-  /** Of metrics in plain HTTP. */
+  /** Where metrics are told in plain HTTP. */
   readonly metricsPort: number
   readonly service: {
     readonly address: string

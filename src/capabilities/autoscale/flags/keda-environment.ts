@@ -88,12 +88,12 @@ export class KedaEnvironment {
     return undefined
   }
 
-  /** Of connections to sources. */
+  /** What connections to sources have. */
   httpWire(): WireSettings {
     return this.#wire('KEDA_HTTP_MIN_TLS_VERSION', 'KEDA_HTTP_TLS_CIPHER_LIST', 'TLS12')
   }
 
-  /** Of what is served; by the variables of sources where its own are not there, as older charts have it. */
+  /** What is served has this; by the variables of sources where its own are not there, as older charts have it. */
   serviceWire(): WireSettings {
     const [version, ciphers] = ['KEDA_SERVICE_MIN_TLS_VERSION', 'KEDA_SERVICE_TLS_CIPHER_LIST']
     const hasOwn = this.#given[version] !== undefined

@@ -95,7 +95,7 @@ export function clientSettings({ text, number, has }: GivenFlags): ClientSetting
   }
 }
 
-/** What of them has no effect here, each by name. */
+/** Flags that have no effect here, each by name. */
 export function clientWarnings({ text, flag }: GivenFlags): readonly string[] {
   return [
     ...(text('profiling-bind-address') === ''

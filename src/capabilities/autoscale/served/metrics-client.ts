@@ -24,7 +24,7 @@ interface ClientOptions {
   readonly log: Log
 }
 
-export interface MetricsClient extends ExternalMetricSource, AsyncDisposable {
+interface MetricsClient extends ExternalMetricSource, AsyncDisposable {
   /** For connections from now on. */
   setMaterial(material: MutualTls): void
 }
