@@ -23,7 +23,7 @@ const help = [
   'Environment: WATCH_NAMESPACE (required, without effect), POD_NAMESPACE, KEDA_SERVICE_MIN_TLS_VERSION,',
   '  KEDA_SERVICE_TLS_CIPHER_LIST.',
   'Exit codes: 0 stopped; 1 failed; 2 bad flags.',
-  'Example: WATCH_NAMESPACE= ballast keda-adapter --secure-port=6443 --cert-dir=/certs',
+  'Example: ballast keda-adapter --secure-port=6443 --cert-dir=/certs',
 ]
 
 /** Runs until `signal` is aborted; questions under way are answered. @throws InputError, CommandRefused for files that cannot be used; Error for a port that is taken */

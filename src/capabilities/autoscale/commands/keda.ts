@@ -24,7 +24,7 @@ const help = [
   '  KEDA_HTTP_MIN_TLS_VERSION, KEDA_HTTP_TLS_CIPHER_LIST, KEDA_SERVICE_MIN_TLS_VERSION, KEDA_SERVICE_TLS_CIPHER_LIST,',
   '  KEDA_BOUND_SERVICE_ACCOUNT_TOKEN_EXPIRY, KEDA_OPERATOR_LEADER_ELECTION_{LEASE_DURATION,RENEW_DEADLINE,RETRY_PERIOD}.',
   'Exit codes: 0 stopped; 1 failed; 2 bad flags.',
-  'Example: WATCH_NAMESPACE= ballast keda --leader-elect --enable-cert-rotation',
+  'Example: ballast keda --leader-elect --enable-cert-rotation',
 ]
 
 /** Upstream's probes say no more than that the process runs. */

@@ -166,7 +166,7 @@ async function lead(options: TermOptions, signal: AbortSignal): Promise<void> {
   if (source === undefined) throw new Error('autoscaling answers no metrics')
   const address = readAddress(settings.serviceAddress, '--metrics-service-bind-address')
   if (address !== undefined) {
-    const { host = '::', port } = address
+    const { host, port } = address
     const service = stack.use(
       await startMetricsService({ source, host, port, material: current(), wire: settings.serviceWire, clock, log }),
     )

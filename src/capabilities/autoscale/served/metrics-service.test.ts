@@ -21,8 +21,8 @@ async function materialOf(issuer: KeyPair, bundle = issuer.certificate): Promise
 }
 
 const around = { clock: systemClock, log: silentLog }
-const serve = (material: MutualTls, values: ExternalMetricSource['values']) =>
-  startMetricsService({ ...around, source: { values }, host: '127.0.0.1', port: 0, material, wire: { minVersion: 'TLSv1.3' } })
+const serve = (material: MutualTls, values: ExternalMetricSource['values'], host?: string) =>
+  startMetricsService({ ...around, source: { values }, host, port: 0, material, wire: { minVersion: 'TLSv1.3' } })
 const ask = (port: number, material: MutualTls, clock: Parameters<typeof openMetricsClient>[0]['clock'] = systemClock) =>
   openMetricsClient({ ...around, clock, address: `localhost:${port}`, material })
 
@@ -48,9 +48,23 @@ describe('a value', () => {
     await expect(client.values(of, signal)).rejects.toThrow(/^no such queue$/)
   })
 
+  test('is told on one address alone, which nobody else may have', async () => {
+    const material = await materialOf(await authority())
+    await using service = await serve(material, async () => [value], '127.0.0.1')
+    const again = startMetricsService({
+      ...around,
+      source: service as never,
+      host: '127.0.0.1',
+      port: service.port,
+      material,
+      wire: {},
+    })
+    await expect(again).rejects.toThrow(/^listen on 127.0.0.1:\d+: .*EADDRINUSE/)
+  })
+
   test('is told by another name of the operator', async () => {
     const material = await materialOf(await authority())
-    await using service = await serve(material, async () => [value])
+    await using service = await serve(material, async () => [value], '127.0.0.1')
     const address = `127.0.0.1:${service.port}`
     await using named = openMetricsClient({ ...around, address, authority: 'keda-operator:9666', material })
     expect(await named.values(of, signal)).toEqual([value])

@@ -5,6 +5,7 @@ import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, st
 import type { ExternalMetricSource } from '#coordination/ports/external-metrics.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { KeyPair } from '#kube/server/certificates.ts'
 import { failurePrefix, getMetrics, type MetricValues, type ScaledObjectRef } from './metrics-service-api.ts'
 
@@ -31,7 +32,8 @@ export interface Wire {
 
 interface ServiceOptions {
   readonly source: ExternalMetricSource
-  readonly host: string
+  /** All addresses unless given. */
+  readonly host?: string | undefined
   /** 0 takes any free port. */
   readonly port: number
   readonly material: MutualTls
@@ -72,7 +74,7 @@ function contextOf({ tls, bundle }: MutualTls, wire: Wire) {
 
 /** Listens until disposed of. @throws Error where the address is taken, or the material cannot be used */
 export async function startMetricsService(options: ServiceOptions): Promise<MetricsService> {
-  const { source, host, log } = options
+  const { source, log } = options
   const credentials = new MutualCredentials(options.material, options.wire)
   const server = new Server({
     'grpc.max_receive_message_length': largestQuestion,
@@ -113,10 +115,7 @@ export async function startMetricsService(options: ServiceOptions): Promise<Metr
     },
     { GetMetrics: handler },
   )
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  const address = `${host.includes(':') ? `[${host}]` : host}:${options.port}`
-  server.bindAsync(address, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)))
-  const port = await promise
+  const { host, port } = await bound(server, credentials, options)
   log.info({ address: `${host}:${port}` }, 'Starting Metrics Service gRPC Server')
   return {
     port,
@@ -133,6 +132,24 @@ export async function startMetricsService(options: ServiceOptions): Promise<Metr
       }
     },
   }
+}
+
+/** Every address of both families; of the older one where the host has no other. @throws Error where none can be had */
+async function bound(server: Server, credentials: ServerCredentials, { host, port }: Pick<ServiceOptions, 'host' | 'port'>) {
+  const hosts = host === undefined ? ['::', '0.0.0.0'] : [host]
+  for (const [at, one] of hosts.entries()) {
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    const address = `${one.includes(':') ? `[${one}]` : one}:${port}`
+    server.bindAsync(address, credentials, (error, taken) => (error === null ? resolve(taken) : reject(error)))
+    try {
+      return { host: one, port: await promise }
+    } catch (error) {
+      const isOtherFamily = /EAFNOSUPPORT|EADDRNOTAVAIL/.test(messageOf(error))
+      if (!isOtherFamily || at === hosts.length - 1)
+        throw new OutsideError(`listen on ${address}: ${messageOf(error)}`, { cause: error })
+    }
+  }
+  throw new Error('there is no address to listen on')
 }
 
 function answerOf(values: Awaited<ReturnType<ExternalMetricSource['values']>>): Partial<MetricValues> {
