@@ -72,7 +72,7 @@ const flags = [
 ]
 
 /** One of ours, until the test is over. */
-async function operator(site: AutoscaleSite, more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
+async function launched(site: AutoscaleSite, more: readonly string[], environment: Readonly<Record<string, string>>) {
   const parsed = parseOperatorFlags([...flags, ...more], { WATCH_NAMESPACE: '', POD_NAMESPACE: kedaNamespace, ...environment })
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
   expect(parsed.refused).toEqual([])
@@ -84,7 +84,8 @@ async function operator(site: AutoscaleSite, more: readonly string[] = [], envir
     {
       settings: parsed.settings,
       transport: site.twin.transport({ token }),
-      ...{ clock: site.clock, random: seededRandom(1), log: silentLog, registry: new Registry() },
+      // Chance makes the identities of two differ.
+      ...{ clock: site.clock, random: seededRandom(open.length), log: silentLog, registry: new Registry() },
       ...{ name: 'keda-operator-0', userAgent: 'ballast keda' },
       onServing: service => {
         port = service.port
@@ -103,11 +104,20 @@ async function operator(site: AutoscaleSite, more: readonly string[] = [], envir
       expect(end).toBe('over')
     },
   })
-  await until(site, () => {
-    if (end !== undefined) throw end
-    return port !== undefined
-  })
-  return { port: port ?? 0 }
+  return {
+    /** Where its metrics service is; undefined while it has none. */
+    port: () => {
+      if (end !== undefined && !stop.signal.aborted) throw end
+      return port
+    },
+  }
+}
+
+/** One that answers. */
+async function operator(site: AutoscaleSite, more: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
+  const one = await launched(site, more, environment)
+  await until(site, () => one.port() !== undefined)
+  return { port: one.port() ?? 0 }
 }
 
 async function until(site: AutoscaleSite, holds: () => boolean | Promise<boolean>): Promise<void> {
@@ -292,6 +302,18 @@ test('certificates that KEDA made are served as they are, and the Secret stays a
   expect(at((await secretOf(site)).secret, 'data')).toEqual(data)
   const { notBeforeMs, notAfterMs } = certificateLife(made.text('tls.crt'))
   expect((notAfterMs - notBeforeMs) / 86_400_000).toBeCloseTo(365, 1)
+})
+
+test('of two operators one acts and answers; the other begins when its Lease is given back', async () => {
+  const site = await begun(true)
+  await operator(site)
+  const first = open.pop()
+  const second = await launched(site, [], {})
+  await site.clock.advance(40_000)
+  expect(second.port()).toBeUndefined()
+  await first?.[Symbol.asyncDispose]()
+  await until(site, () => second.port() !== undefined)
+  expect(refusals(site)).toEqual([])
 })
 
 test('it looks only at what the selector says, and at the namespaces that it is told', async () => {
