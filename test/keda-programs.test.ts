@@ -307,8 +307,8 @@ test('certificates that KEDA made are served as they are, and the Secret stays a
 test('of two operators one acts and answers; the other begins when its Lease is given back', async () => {
   const site = await begun(true)
   await operator(site)
-  const first = open.pop()
   const second = await launched(site, [], {})
+  const [first] = open.splice(1, 1)
   await site.clock.advance(40_000)
   expect(second.port()).toBeUndefined()
   await first?.[Symbol.asyncDispose]()
