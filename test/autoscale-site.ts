@@ -282,8 +282,10 @@ export class AutoscaleSite implements AsyncDisposable {
       .create(object, { namespace: object.metadata.namespace, signal: this.signal })
   }
 
-  async get<T extends KubeObject>(resource: Parameters<Api['resource']>[0], name: string): Promise<T> {
-    return await this.api.resource<T>(resource).get(name, { namespace: 'default', signal: this.signal })
+  /** Empty: it lies in none. */
+  async get<T extends KubeObject>(resource: Parameters<Api['resource']>[0], name: string, namespace = 'default'): Promise<T> {
+    const place = namespace === '' ? {} : { namespace }
+    return await this.api.resource<T>(resource).get(name, { ...place, signal: this.signal })
   }
 
   async replicas(): Promise<number> {

@@ -36,12 +36,10 @@ export interface BuiltImage {
 const budgets = { app: 12, node: 42, image: 70 } as const
 const source = 'https://github.com/ballast-dev/ballast'
 
+/** Upstreams' own names. */
+const dropIns = Object.entries(capabilityCommands).flatMap(([name, { programs }]) => (programs.includes(name) ? [name] : []))
 /** The names under which the program is started; it looks at its own name. */
-const names = [
-  'ballast',
-  'kubectl-ballast',
-  ...Object.entries(capabilityCommands).flatMap(([name, { programs }]) => (programs.includes(name) ? [name] : [])),
-]
+const names = ['ballast', 'kubectl-ballast', ...dropIns]
 
 /**
  * Node and the C library as a controller wants them: a heap that leaves room in the container, a young generation of one MiB and one
@@ -74,7 +72,11 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
     commit.seconds,
   )
   const launchers = await packLayer(
-    new Map(names.map(name => [`bin/${name}`, { type: 'link', target: '../app/ballast.mjs' }])),
+    new Map<string, LayerEntry>([
+      ...names.map((name): [string, LayerEntry] => [`bin/${name}`, { type: 'link', target: '../app/ballast.mjs' }]),
+      // Charts name the program by its path where upstreams have it: `/keda`.
+      ...dropIns.map((name): [string, LayerEntry] => [name, { type: 'link', target: 'app/ballast.mjs' }]),
+    ]),
     base.date,
   )
   const created = new Date(commit.seconds * 1000).toISOString().replace('.000', '')

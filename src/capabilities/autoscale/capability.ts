@@ -192,6 +192,32 @@ export const autoscale = capability({
   kinds: servedKinds,
   replaces: [{ upstream: 'keda', leases: ['operator.keda.sh'] }],
   disrupts: ['scale'],
+  commands: [
+    {
+      name: 'keda',
+      usage: '[words...]',
+      about:
+        "runs in the place of KEDA's operator, with its flags, environment, ports, Lease and certificates. A program called `keda` runs it too",
+      inPlaceOf: { programs: ['keda'] },
+      load: async () => (await import('./commands/keda.ts')).defineKeda,
+    },
+    {
+      name: 'keda-adapter',
+      usage: '[words...]',
+      about:
+        "runs in the place of KEDA's metrics adapter, with its flags, environment and ports. A program called `keda-adapter` runs it too",
+      inPlaceOf: { programs: ['keda-adapter'] },
+      load: async () => (await import('./commands/keda-adapter.ts')).defineKedaAdapter,
+    },
+    {
+      name: 'keda-admission-webhooks',
+      usage: '[words...]',
+      about:
+        "runs in the place of KEDA's admission webhooks, with its flags, paths and ports. A program called `keda-admission-webhooks` runs it too",
+      inPlaceOf: { programs: ['keda-admission-webhooks'] },
+      load: async () => (await import('./commands/keda-webhooks.ts')).defineKedaWebhooks,
+    },
+  ],
   parts: [
     {
       process: 'apiserver',

@@ -20,9 +20,14 @@ import { externalMetricsApi } from './served/external-metrics.ts'
 /** Answers of a twin's sources take the host's time, while its clock may run so many times as fast. */
 const fastestTwin = 100
 
+type ScalingContext = Pick<
+  ApiserverContext,
+  'leading' | 'informers' | 'clock' | 'random' | 'log' | 'events' | 'api' | 'identity' | 'ports' | 'sources' | 'metrics'
+>
+
 /** Looks at sources and scales, where we lead. @throws Error where we do not */
 export async function startScaling(
-  context: ApiserverContext,
+  context: ScalingContext,
   config: AutoscaleConfig,
   outer: AbortSignal,
 ): Promise<Running<AutoscaleConfig>> {

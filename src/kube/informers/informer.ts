@@ -2,7 +2,7 @@
 
 import type { Api } from '../client/api.ts'
 import type { KubeObject } from '../objects/objects.ts'
-import { type GroupVersionResource, isClusterScoped } from '../objects/resource.ts'
+import { type GroupVersionResource, isClusterScoped, resourceKey } from '../objects/resource.ts'
 import type { InformerScope } from './informer-scope.ts'
 import { watchKey } from './informer-scope.ts'
 import type { Informer } from './informer-view.ts'
@@ -72,7 +72,9 @@ export class Informers implements AsyncDisposable {
    * The informer of a resource: started by the first to ask, shared by all later ones of the same selection. Without `fields` its objects
    * have what holders declared to need, and everything where nobody did. @throws AbortError for another one after the end
    */
-  of<T extends KubeObject>(resource: GroupVersionResource, scope: InformerScope = {}): Informer<T> {
+  of<T extends KubeObject>(resource: GroupVersionResource, given: InformerScope = {}): Informer<T> {
+    const labelSelector = this.#options.selections?.get(resourceKey(resource))?.labelSelector
+    const scope = labelSelector === undefined ? given : { labelSelector, ...given }
     const places = this.#placesOf(resource, scope)
     if (places !== undefined) return this.#joinedOf(resource, scope, places)
     const key = watchKey(resource, scope)
@@ -100,6 +102,7 @@ export class Informers implements AsyncDisposable {
     const { namespaces: ofProcess = [] } = this.#options
     if (namespace !== undefined) return undefined
     if (namespaces === undefined && ofProcess.length === 0) return undefined
+    if (this.#options.selections?.get(resourceKey(resource))?.isClusterWide === true) return undefined
     if (isClusterScoped(resource)) return ofProcess.length === 0 ? undefined : []
     return [...new Set(namespaces ?? ofProcess)]
   }

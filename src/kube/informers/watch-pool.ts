@@ -28,10 +28,18 @@ export interface WatchPoolOptions {
   readonly isAllOptional?: boolean
   /** Only these namespaces are watched, one by one, and nothing that lies in none; empty or absent: the cluster. */
   readonly namespaces?: readonly string[]
+  /** By the key of a resource: what is watched of it wherever nothing else is said. */
+  readonly selections?: ReadonlyMap<string, WatchSelection>
   /** Told what a handler threw, in the asynchronous context of whoever registered it. The others are called all the same. */
   readonly onHandlerFault?: HandlerFault
   /** Ends all watches. */
   readonly signal: AbortSignal
+}
+
+export interface WatchSelection {
+  readonly labelSelector?: string
+  /** The whole cluster, also where a process watches some namespaces: its objects lie in none. */
+  readonly isClusterWide?: boolean
 }
 
 /** One kind that somebody is going to watch, and what of it. */

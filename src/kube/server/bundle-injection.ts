@@ -93,6 +93,7 @@ interface Watched {
   readonly kind: InjectedKind
   readonly informer: Informer<KubeObject>
   readonly webhooks: readonly string[] | undefined
+  readonly isUnasked: boolean
 }
 
 /** Keeps the bundle where it is wanted, and knows since when it is everywhere. */
@@ -109,15 +110,17 @@ export class BundleInjection implements Disposable {
     this.#options = options
     const { informers, places } = options
     this.#informers = injectedKinds.flatMap(kind => {
-      if (places === undefined) return [{ kind, informer: informers.of<KubeObject>(kind.resource), webhooks: undefined }]
+      if (places === undefined)
+        return [{ kind, informer: informers.of<KubeObject>(kind.resource), webhooks: undefined, isUnasked: false }]
       const named = places.filter(({ resource }) => resourceKey(resource) === resourceKey(kind.resource))
-      return named.map(({ name, webhooks }) => {
+      return named.map(({ name, webhooks, isUnasked = false }) => {
         const scope = { fieldSelector: `metadata.name=${name}` }
-        return { kind, informer: informers.of<KubeObject>(kind.resource, scope), webhooks }
+        return { kind, informer: informers.of<KubeObject>(kind.resource, scope), webhooks, isUnasked }
       })
     })
-    for (const { informer } of this.#informers) {
-      this.#subscriptions.defer(informer.onChange(({ object }) => (this.#isOurs(object) ? options.onChange() : undefined)))
+    for (const { informer, isUnasked } of this.#informers) {
+      const onChange = (object: KubeObject) => (isUnasked || this.#isOurs(object) ? options.onChange() : undefined)
+      this.#subscriptions.defer(informer.onChange(({ object }) => onChange(object)))
     }
   }
 
@@ -176,7 +179,9 @@ export class BundleInjection implements Disposable {
 
   #targets(): readonly (Watched & { readonly object: KubeObject })[] {
     return this.#informers.flatMap(watched =>
-      [...watched.informer.store.list()].filter(object => this.#isOurs(object)).map(object => ({ ...watched, object })),
+      [...watched.informer.store.list()]
+        .filter(object => watched.isUnasked || this.#isOurs(object))
+        .map(object => ({ ...watched, object })),
     )
   }
 

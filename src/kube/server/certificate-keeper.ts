@@ -12,7 +12,7 @@ import type { Random } from '../random.ts'
 import { BundleInjection } from './bundle-injection.ts'
 import type { InjectedPlace } from './certificate-rights.ts'
 import { afterStep, bundleOf, type CertificateState, nextStep, type RotationNames } from './certificate-rotation.ts'
-import { type SecretName, secretOf, stateOf } from './certificate-secret.ts'
+import { type SecretLayout, type SecretName, secretOf, stateOf } from './certificate-secret.ts'
 import type { KeyPair } from './certificates.ts'
 import type { HealthCheck } from './health.ts'
 
@@ -24,6 +24,10 @@ interface KeeperOptions {
   readonly log: Log
   readonly secret: SecretName
   readonly names: RotationNames
+  /** How the Secret is laid out; ours unless given. */
+  readonly layout?: SecretLayout
+  /** How long a new authority is everywhere before it signs; a minute unless given. */
+  readonly settlingMs?: number
   /** All that may want the bundle; without it every webhook configuration, APIService and definition is looked at. */
   readonly places?: readonly InjectedPlace[]
   /** Told of each new leaf, and of each new bundle, before anybody is asked to trust less than before. */
@@ -142,10 +146,10 @@ export class CertificateKeeper {
     const stored = this.#stored()
     if (stored === undefined && this.#state !== undefined) await this.#write(this.#state, signal)
     else if (stored !== undefined) this.#adopt(stored)
-    const { names, random } = this.#options
+    const { names, random, settlingMs } = this.#options
     if (this.#state !== undefined) await injection.inject(bundleOf(this.#state), signal)
     const known = this.#state === undefined ? { completeSinceMs: undefined } : injection.state(bundleOf(this.#state))
-    const step = nextStep(this.#state, known, { nowMs: clock.now(), leaf: names.leaf })
+    const step = nextStep(this.#state, known, { nowMs: clock.now(), leaf: names.leaf, settlingMs })
     if (step.kind === 'wait') return { atMs: step.untilMs, inMs: injection.retryInMs }
     const next = await this.#held(() => this.#after(step, { names, nowMs: clock.now(), random }))
     const isWritten = await this.#write(next, signal)
@@ -172,10 +176,10 @@ export class CertificateKeeper {
 
   /** The state in the Secret; undefined where there is none, or none that can be used. */
   #stored(): CertificateState | undefined {
-    const { secret, log } = this.#options
+    const { secret, log, layout } = this.#options
     const found = this.#informer.store.get(secret.namespace, secret.name)
     if (found === undefined) return undefined
-    const state = stateOf(found)
+    const state = stateOf(found, layout)
     if (typeof state !== 'string') return state
     log.warn(
       { object: `${secret.namespace}/${secret.name}`, why: state },
@@ -186,10 +190,10 @@ export class CertificateKeeper {
 
   /** False where another replica was faster: then its certificates are ours, and nothing is lost. */
   async #write(state: CertificateState, signal: AbortSignal): Promise<boolean> {
-    const { api, informers, secret } = this.#options
+    const { api, informers, secret, layout } = this.#options
     const secrets = api.resource<KubeObject>(builtIn.secrets)
     const before = this.#informer.store.get(secret.namespace, secret.name)
-    const object = secretOf(secret, state, before)
+    const object = secretOf(secret, state, before, layout)
     const options = { signal, fieldManager: 'ballast-certs', timeoutMs: writeTimeoutMs }
     try {
       const written = before === undefined ? await secrets.create(object, options) : await secrets.update(object, options)

@@ -7,6 +7,8 @@ export interface InjectedPlace {
   readonly name: string
   /** In a configuration of webhooks: ours, by name; all of them unless given. What others added to it trusts whom they say. */
   readonly webhooks?: readonly string[]
+  /** It asks for no bundle and gets one: objects of an upstream, which its own program would write to. */
+  readonly isUnasked?: boolean
 }
 
 interface Right {

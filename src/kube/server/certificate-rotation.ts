@@ -45,8 +45,8 @@ export type RotationStep =
   /** Nothing now; look again at `untilMs`, or when the injection changed. */
   | { readonly kind: 'wait'; readonly untilMs: number }
 
-/** How long a bundle must have been everywhere: API servers keep connections, and the places are read back late. */
-const settlingMs = 60_000
+/** How long a bundle must have been everywhere unless said otherwise: API servers keep connections, and the places are read back late. */
+const standardSettlingMs = 60_000
 /** A leaf is issued anew with the names it had, for replicas that are still reached by them; the oldest are forgotten. */
 const mostNames = 20
 
@@ -63,7 +63,11 @@ export function bundleOf(state: CertificateState): string {
 export function nextStep(
   state: CertificateState | undefined,
   injection: Injection,
-  { nowMs, leaf }: { readonly nowMs: number; readonly leaf: CertificateNames },
+  {
+    nowMs,
+    leaf,
+    settlingMs = standardSettlingMs,
+  }: { readonly nowMs: number; readonly leaf: CertificateNames; readonly settlingMs?: number | undefined },
 ): RotationStep {
   if (state === undefined) return { kind: 'create' }
   const authority = certificateLife(state.authority.certificate)
@@ -89,6 +93,8 @@ export interface RotationNames {
   readonly authorityName: string
   /** Five years unless said otherwise. */
   readonly authorityLifeMs?: number
+  /** Programs read it that know no other kind. */
+  readonly isAuthorityRsa?: boolean
   readonly leaf: Omit<LeafRequest, 'nowMs'>
 }
 
@@ -100,7 +106,8 @@ export async function afterStep(
 ): Promise<CertificateState> {
   const { names, nowMs, random } = around
   const life = names.authorityLifeMs === undefined ? {} : { lifeMs: names.authorityLifeMs }
-  const newAuthority = () => issueAuthority({ commonName: names.authorityName, nowMs, ...life })
+  const isRsa = names.isAuthorityRsa === true
+  const newAuthority = () => issueAuthority({ commonName: names.authorityName, nowMs, ...life, isRsa })
   const withLeaf = async (authority: KeyPair) => {
     const leaf = await issueLeaf(authority, { ...names.leaf, ...withNamesOf(state, names.leaf), nowMs })
     return { authority, leaf, leafRenewalMs: leafRenewalMs(leaf.certificate, random) }

@@ -1,7 +1,7 @@
 // Certificates we issue ourselves: an authority and leaves under it, ECDSA P-256, as PEM texts. When to renew is decided here
 // too; where they are kept and who gets the bundle is not.
 
-import { randomBytes, webcrypto, X509Certificate } from 'node:crypto'
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
 import type { Extension } from '@peculiar/x509'
 import type { Random } from '../random.ts'
 
@@ -34,6 +34,13 @@ const leafLifeMs = 90 * dayMs
 /** Clocks of other machines may be behind ours. */
 const allowedSkewMs = 5 * 60_000
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+/** Authorities that programs of Go read have it: they know keys in this form alone. */
+const rsaAlgorithm = {
+  name: 'RSASSA-PKCS1-v1_5',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: 'SHA-256',
+}
 
 /**
  * Loaded only where something is issued: it is big, and needs the metadata polyfill before it. Each call says which WebCrypto it means:
@@ -44,21 +51,23 @@ async function loadX509(): Promise<typeof import('@peculiar/x509')> {
   return await import('@peculiar/x509')
 }
 
-/** A new authority that signs itself, good for five years unless `lifeMs` says otherwise. */
+/** A new authority that signs itself, good for five years unless `lifeMs` says otherwise. With `isRsa` its key is RSA's, as PKCS 1. */
 export async function issueAuthority(request: {
   readonly commonName: string
   readonly nowMs: number
   readonly lifeMs?: number
+  readonly isRsa?: boolean
 }): Promise<KeyPair> {
   const x509 = await loadX509()
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const signingAlgorithm = request.isRsa === true ? rsaAlgorithm : algorithm
+  const keys = await webcrypto.subtle.generateKey(signingAlgorithm, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: serialNumber(),
       name: subjectOf(request.commonName, []),
       ...validity(request.nowMs, request.lifeMs ?? authorityLifeMs),
       keys,
-      signingAlgorithm: algorithm,
+      signingAlgorithm,
       extensions: [
         new x509.BasicConstraintsExtension(true, undefined, true),
         new x509.KeyUsagesExtension(
@@ -70,14 +79,26 @@ export async function issueAuthority(request: {
     },
     webcrypto,
   )
-  return { certificate: certificate.toString('pem'), key: await keyText(keys.privateKey) }
+  const key = await keyText(keys.privateKey)
+  return {
+    certificate: certificate.toString('pem'),
+    key: request.isRsa === true ? String(createPrivateKey(key).export({ type: 'pkcs1', format: 'pem' })) : key,
+  }
 }
 
-/** A new leaf under `authority`. It never outlives it. */
+/** A new leaf under `authority`, whose key may be RSA's too. It never outlives it. @throws Error for an authority of another kind */
 export async function issueLeaf(authority: KeyPair, request: LeafRequest): Promise<KeyPair> {
   const x509 = await loadX509()
   const issuer = new x509.X509Certificate(authority.certificate)
-  const signingKey = await webcrypto.subtle.importKey('pkcs8', derOf(authority.key), algorithm, false, ['sign'])
+  const authorityKey = createPrivateKey(authority.key)
+  const signingAlgorithm = authorityKey.asymmetricKeyType === 'rsa' ? rsaAlgorithm : algorithm
+  const signingKey = await webcrypto.subtle.importKey(
+    'pkcs8',
+    authorityKey.export({ type: 'pkcs8', format: 'der' }),
+    signingAlgorithm,
+    false,
+    ['sign'],
+  )
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const { notBefore, notAfter } = validity(request.nowMs, request.lifeMs ?? leafLifeMs)
   const names = [
@@ -104,7 +125,7 @@ export async function issueLeaf(authority: KeyPair, request: LeafRequest): Promi
       notAfter: issuer.notAfter < notAfter ? issuer.notAfter : notAfter,
       publicKey: keys.publicKey,
       signingKey,
-      signingAlgorithm: algorithm,
+      signingAlgorithm,
       extensions,
     },
     webcrypto,
@@ -186,8 +207,4 @@ function subjectOf(commonName: string, organizations: readonly string[]): { [typ
 async function keyText(key: webcrypto.CryptoKey): Promise<string> {
   const base64 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)).toString('base64')
   return `-----BEGIN PRIVATE KEY-----\n${base64.replace(/.{64}(?=.)/g, '$&\n')}\n-----END PRIVATE KEY-----\n`
-}
-
-function derOf(pem: string): Buffer {
-  return Buffer.from(pem.replace(/-----[A-Z ]+-----/g, ''), 'base64')
 }

@@ -6,13 +6,19 @@ import { type AdmissionSurroundings, answerAdmission, type Webhook, type Webhook
 import type { KeyPair } from './certificates.ts'
 import { answerConversion, type Converter, converterPath } from './conversion.ts'
 import { Front } from './front/front.ts'
+import type { FrontTls } from './front/front-messages.ts'
 import { keptConnections } from './listening.ts'
+
+/** Versions and ciphers are Node's unless given. */
+type ServedTls = KeyPair & Pick<FrontTls, 'minVersion' | 'ciphers'>
 
 interface WebhookServerOptions extends AdmissionSurroundings {
   readonly webhooks: readonly Webhook[]
+  /** Further paths, and that of the webhook which each is: an upstream's configuration names them. */
+  readonly paths?: ReadonlyMap<string, string>
   /** Converters of our own kinds that are served in several versions. */
   readonly converters?: readonly Converter[]
-  readonly tls: KeyPair
+  readonly tls: ServedTls
   /** 0 takes any free port. */
   readonly port: number
   /** All addresses unless given. */
@@ -26,7 +32,7 @@ interface WebhookServerOptions extends AdmissionSurroundings {
 export interface WebhookServer extends AsyncDisposable {
   readonly port: number
   /** Used from the next connection on. */
-  setCertificate(tls: KeyPair): void
+  setCertificate(tls: ServedTls): void
 }
 
 /** An object of 3 MiB (what API servers take), the one before it, and room for both as JSON. Lists of our own kinds are converted by pages. */
@@ -71,8 +77,10 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
 }
 
 function answer(call: WebhookCall, options: WebhookServerOptions): Promise<WebhookReply> {
-  const [path] = call.url.split('?')
+  const [path = '', ...query] = call.url.split('?')
   const converter = options.converters?.find(candidate => converterPath(candidate) === path)
   if (converter !== undefined) return Promise.resolve(answerConversion(converter, call, options.log))
-  return answerAdmission(options.webhooks, call, options)
+  const known = options.paths?.get(path)
+  const url = known === undefined ? call.url : [known, ...query].join('?')
+  return answerAdmission(options.webhooks, { ...call, url }, options)
 }

@@ -2,7 +2,7 @@
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 
-type LogFields = Readonly<Record<string, string | number | boolean>>
+export type LogFields = Readonly<Record<string, string | number | boolean>>
 
 /** A log by klog's levels. */
 export interface Klog {
@@ -104,7 +104,8 @@ function podReference(value: LogFields[string]): unknown {
   return name === undefined ? value : { name, namespace }
 }
 
-function fieldsOf(facts: Readonly<Record<string, unknown>>): LogFields {
+/** What a log line shows of facts: texts and numbers, what is secret hidden. */
+export function fieldsOf(facts: Readonly<Record<string, unknown>>): LogFields {
   return Object.fromEntries(
     Object.entries(facts).map(([key, value]) => [key === 'err' ? 'cause' : key, hidden.has(key) ? '[redacted]' : fieldOf(value)]),
   )

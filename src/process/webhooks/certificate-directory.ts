@@ -1,4 +1,4 @@
-// The webhooks' certificate from files that others write and renew (an installer, cert-manager): read at the start, and again when they change.
+// A certificate from files that others write and renew (an installer, cert-manager): read at the start, and again when they change.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Cancel, Clock } from '#kube/clock.ts'
@@ -19,15 +19,13 @@ export class CertificateDirectory {
   readonly #directory: string
   #current: ServedCertificate
 
-  /** @throws CommandRefused where a file is missing, naming it */
-  constructor(directory: string) {
+  /** `flag` names the directory. @throws CommandRefused where a file is missing, naming it */
+  constructor(directory: string, flag = '--webhook-cert-dir') {
     this.#directory = directory
     try {
       this.#current = read(directory)
     } catch (error) {
-      throw new CommandRefused(
-        `--webhook-cert-dir: ${messageOf(error)}, expected the files ${Object.values(files).join(', ')} in PEM`,
-      )
+      throw new CommandRefused(`${flag}: ${messageOf(error)}, expected the files ${Object.values(files).join(', ')} in PEM`)
     }
   }
 
@@ -45,13 +43,10 @@ export class CertificateDirectory {
         if (JSON.stringify(found) !== JSON.stringify(this.#current)) {
           onChange(found)
           this.#current = found
-          log.info({ directory: this.#directory }, "the webhooks' certificate was renewed")
+          log.info({ directory: this.#directory }, 'the certificate was renewed')
         }
       } catch (error) {
-        log.warn(
-          { directory: this.#directory, why: messageOf(error) },
-          "the webhooks' certificate cannot be used, the old one stays",
-        )
+        log.warn({ directory: this.#directory, why: messageOf(error) }, 'the certificate cannot be used, the old one stays')
       }
       cancel = clock.schedule(lookAgainMs, look)
     }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { comparable, type KedaOutcome, otherOutcomes, untoldEvents } from '../../keda-differences.ts'
 import type { Check } from '../check.ts'
+import { besideUpstream } from './beside.ts'
 import { toMany } from './many.ts'
 import { play } from './outcomes.ts'
 import { recordings, withoutAutoscaling } from './record.ts'
@@ -55,5 +56,8 @@ export const kedaChecks: readonly Check[] = [
   { name: "KEDA: ours does to ScaledObjects what KEDA's operator was recorded doing", run: asRecorded },
   { name: 'KEDA: its operator does as recorded', run: recordedStill },
   { name: "KEDA: from zero by ours, to many by kube-controller-manager's autoscaler", run: toMany },
+  { name: "KEDA: our operator behind our adapter, with KEDA's roles", run: () => besideUpstream('ours', 'ours') },
+  { name: "KEDA: our operator behind KEDA's adapter", run: () => besideUpstream('ours', 'upstream') },
+  { name: "KEDA: KEDA's operator behind our adapter", run: () => besideUpstream('upstream', 'ours') },
   { name: 'KEDA: objects change hands to ours and back unchanged', run: changedHands },
 ]

@@ -15,6 +15,7 @@ interface Module {
 
 /** Programs whose modules the module proxy serves; those of the others lie as archives beside the clone. */
 const verticalAutoscaler = { path: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.1' }
+const keda = { path: 'github.com/kedacore/keda/v2', version: 'v2.21.0' }
 const modules = {
   descheduler: { path: 'sigs.k8s.io/descheduler', version: 'v0.36.0', command: 'cmd/descheduler' },
   updater: { ...verticalAutoscaler, command: 'pkg/updater' },
@@ -22,7 +23,8 @@ const modules = {
   helm: { path: 'helm.sh/helm/v3', version: 'v3.22.0', command: 'cmd/helm' },
   'metrics-server': { path: 'sigs.k8s.io/metrics-server', version: 'v0.9.0', command: 'cmd/metrics-server' },
   kwok: { path: 'sigs.k8s.io/kwok', version: 'v0.8.0', command: 'cmd/kwok' },
-  keda: { path: 'github.com/kedacore/keda/v2', version: 'v2.21.0', command: 'cmd/operator' },
+  keda: { ...keda, command: 'cmd/operator' },
+  'keda-adapter': { ...keda, command: 'cmd/adapter' },
 } as const satisfies Readonly<Record<string, Module>>
 
 /** Those that disrupt pods by themselves. */

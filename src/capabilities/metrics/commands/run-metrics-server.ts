@@ -7,15 +7,8 @@ import { Informers } from '#kube/informers/informer.ts'
 import type { Log } from '#kube/log.ts'
 import { collectProcessMetrics } from '#kube/process-metrics.ts'
 import type { Random } from '#kube/random.ts'
-import { type AggregatedServer, startAggregatedServer } from '#kube/server/aggregated-server.ts'
-import { namesOf } from '#kube/server/certificates.ts'
-import type { GivenTrust } from '#kube/server/client-trust.ts'
-import type { HealthCheck } from '#kube/server/health.ts'
-import { ServedMetrics } from '#kube/server/served-metrics.ts'
-import { followAuthorities } from '#kube/server/serving/followed-texts.ts'
-import type { NamedPair } from '#kube/server/serving/named-pairs.ts'
-import { servingPair, watchedPair } from '#kube/server/serving/serving-pair.ts'
-import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
+import type { AggregatedServer } from '#kube/server/aggregated-server.ts'
+import { begun, serveByFlags } from '#process/drop-ins/aggregated-serving.ts'
 import type { MetricsServerSettings } from '../flags/metrics-server-settings.ts'
 import { Measuring } from '../measuring.ts'
 import { nodeFields, podFields } from '../names.ts'
@@ -48,15 +41,6 @@ interface MetricsServerOptions {
 const core = (resource: string) => ({ group: '', version: 'v1', resource, mode: 'projection' }) as const
 /** Pods that ended are not measured. */
 const watchedPods = 'status.phase=Running'
-/** As upstream's: `localhost` on every address, for a year. */
-const ownPair = {
-  name: 'localhost',
-  dnsNames: ['localhost'],
-  ipAddresses: ['127.0.0.1'],
-  lifeMs: 365 * 86_400_000,
-  isWritten: true,
-}
-
 /**
  * Runs until `signal` is aborted; then calls under way are answered.
  * @throws InputError where files of flags cannot be used; what goes wrong otherwise
@@ -101,8 +85,7 @@ export async function runMetricsServer(options: MetricsServerOptions, signal: Ab
     registry,
     events,
   })
-  const server =
-    serving === undefined ? undefined : stack.use(await serve({ ...options, serving, registry, measuring }, work.signal, stack))
+  const server = serving === undefined ? undefined : stack.use(await serve({ options, serving, measuring }, work.signal, stack))
   if (server !== undefined) options.onServing?.(server)
   options.onNodes?.(() => measuring.knownNodes)
   const running = Promise.all([measuring.run(work.signal), options.pins?.run(work.signal)])
@@ -122,117 +105,46 @@ async function aborted(signal: AbortSignal): Promise<void> {
   await promise
 }
 
-interface ServeOptions extends MetricsServerOptions {
-  readonly serving: NonNullable<MetricsServerSettings['serving']>
-  readonly registry: Registry
-  readonly measuring: Measuring
-}
-
-async function serve(options: ServeOptions, signal: AbortSignal, stack: AsyncDisposableStack): Promise<AggregatedServer> {
-  const { settings, serving, measuring, registry, clock, random, log } = options
+async function serve(
+  {
+    options,
+    serving,
+    measuring,
+  }: {
+    readonly options: MetricsServerOptions
+    readonly serving: NonNullable<MetricsServerSettings['serving']>
+    readonly measuring: Measuring
+  },
+  signal: AbortSignal,
+  stack: AsyncDisposableStack,
+): Promise<AggregatedServer> {
+  const { settings, registry, clock, random, log } = options
   const { authentication, authorization } = settings
-  const { unavailable, ...wire } = tlsSettings(serving)
-  if (unavailable.length > 0)
-    log.warn({ cipherSuites: unavailable.join(',') }, 'cipher suites that no TLS library has any more are left out')
-  const pair = stack.use(await servingPair(serving, ownPair, { clock, log }))
-  const named = await namedPairs(options, stack)
-  const state: { server: AggregatedServer | undefined } = { server: undefined }
-  const follow = stack.use(
-    await followAuthorities({
-      files: authorityFiles(authentication),
-      clock,
-      log,
-      onChange: texts => state.server?.setGivenTrust(givenTrust(authentication, texts)),
-    }),
-  )
-  const trusted = stack.use(new Informers(options.authenticationApi, { clock, random, log, signal }))
   const apis = [measuring.api]
-  const server = await startAggregatedServer({
-    apis: () => apis,
-    tls: pair.current,
-    wire,
-    ...(named.length === 0 ? {} : { namedPairs: () => named.map(({ current, names }) => ({ pair: current(), names: names() })) }),
-    port: serving.port,
-    ...(serving.address !== '0.0.0.0' && serving.address !== '' && { host: serving.address }),
-    api: options.authenticationApi,
-    informers: trusted,
-    trust: { lookup: authentication.lookup, given: givenTrust(authentication, follow.texts) },
-    reviews: {
-      accessApi: options.authorizationApi,
-      lives: { tokenMs: authentication.tokenMs, allowedMs: authorization.allowedMs, refusedMs: authorization.refusedMs },
+  return await serveByFlags(
+    {
+      apis: () => apis,
+      settings: { serving, authentication, authorization },
+      authenticationApi: options.authenticationApi,
+      authorizationApi: options.authorizationApi,
+      ...{ clock, random, log, registry },
+      // As upstream, which listens when it has seen all nodes and pods: then lists are answered, however little was measured.
+      ready: () => [{ name: 'informers', check: () => (measuring.isSynced ? undefined : 'nodes or pods were not read yet') }],
+      probes: ({ authorities, shutdown }) => ({
+        live: () => [...begun, ...measuring.livenessChecks()],
+        healthy: () => [...begun, ...measuring.livenessChecks().filter(({ name }) => name === 'metadata-informer-sync')],
+        // Upstream has no check of the authorities' name: it is shown where it fails.
+        ready: () => [
+          ...begun,
+          ...measuring.readinessChecks(),
+          ...(authorities.check() === undefined ? [] : [authorities]),
+          shutdown,
+        ],
+      }),
+      version: options.version,
+      title: 'Kubernetes metrics-server',
     },
-    openPaths: authorization.alwaysAllowPaths,
-    clock,
-    random,
-    log,
-    // As upstream, which listens when it has seen all nodes and pods: then lists are answered, however little was measured.
-    ready: () => [{ name: 'informers', check: () => (measuring.isSynced ? undefined : 'nodes or pods were not read yet') }],
-    probes: ({ authorities, shutdown }) => ({
-      live: () => [...begun, ...measuring.livenessChecks()],
-      healthy: () => [...begun, ...measuring.livenessChecks().filter(({ name }) => name === 'metadata-informer-sync')],
-      // Upstream has no check of the authorities' name: it is shown where it fails.
-      ready: () => [
-        ...begun,
-        ...measuring.readinessChecks(),
-        ...(authorities.check() === undefined ? [] : [authorities]),
-        shutdown,
-      ],
-    }),
-    metrics: registry,
-    served: new ServedMetrics(registry),
-    version: options.version,
-    title: 'Kubernetes metrics-server',
-    headers: serving.headers,
-    limits: { answerMs: serving.requestTimeoutMs, inFlight: serving.inFlight },
-  })
-  state.server = server
-  pair.onChange(changed => server.setCertificate(changed))
-  log.info({ address: serving.address, port: server.port, isSelfSigned: pair.isOwn }, 'Serving securely')
-  return server
-}
-
-const fine = (name: string): HealthCheck => ({ name, check: () => undefined })
-/** Names that users' probes read. */
-const begun = [
-  fine('ping'),
-  fine('log'),
-  fine('poststarthook/max-in-flight-filter'),
-  fine('poststarthook/storage-object-count-tracker-hook'),
-]
-
-interface NamedPairNow {
-  readonly current: () => NamedPair['pair']
-  readonly names: () => readonly string[]
-}
-
-async function namedPairs({ serving, clock, log }: ServeOptions, stack: AsyncDisposableStack): Promise<readonly NamedPairNow[]> {
-  const found: NamedPairNow[] = []
-  for (const { certificateFile, keyFile, names } of serving.named) {
-    const pair = stack.use(await watchedPair({ certificate: certificateFile, key: keyFile }, { clock, log }))
-    const ownNames = () => namesOf(pair.current.certificate).dnsNames ?? []
-    found.push({ current: () => pair.current, names: () => (names.length > 0 ? names : ownNames()) })
-  }
-  return found
-}
-
-type Authentication = MetricsServerSettings['authentication']
-
-function authorityFiles({ clientAuthorityFile, frontProxy }: Authentication) {
-  const files: Record<string, { readonly path: string; readonly flag: string }> = {}
-  if (clientAuthorityFile !== '') files['client-ca-file'] = { path: clientAuthorityFile, flag: '--client-ca-file' }
-  if (frontProxy.authorityFile !== '')
-    files['requestheader-client-ca-file'] = { path: frontProxy.authorityFile, flag: '--requestheader-client-ca-file' }
-  return files
-}
-
-/** By the keys of the ConfigMap. */
-function givenTrust({ frontProxy }: Authentication, texts: GivenTrust): GivenTrust {
-  return {
-    ...texts,
-    'requestheader-allowed-names': JSON.stringify(frontProxy.allowedNames),
-    'requestheader-username-headers': JSON.stringify(frontProxy.usernameHeaders),
-    'requestheader-group-headers': JSON.stringify(frontProxy.groupHeaders),
-    'requestheader-uid-headers': JSON.stringify(frontProxy.uidHeaders),
-    'requestheader-extra-headers-prefix': JSON.stringify(frontProxy.extraPrefixes),
-  }
+    signal,
+    stack,
+  )
 }

@@ -2,6 +2,7 @@
 // source that is lost is looked up again.
 import { createPrivateKey } from 'node:crypto'
 import { isIP } from 'node:net'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import {
   type ChannelCredentials,
   Client,
@@ -29,8 +30,10 @@ interface GrpcAddress {
   readonly port: number
   /** Undefined: no TLS. */
   readonly tls: SourceTls | undefined
-  /** Whose certificate is expected, where it is not the host's. */
-  readonly serverName?: string | undefined
+  /** Versions and ciphers; default: the process's. */
+  readonly wire?: Pick<SecureContextOptions, 'minVersion' | 'ciphers'>
+  /** Its certificate is judged by this name, and questions bear it; default: the host's. */
+  readonly authority?: string
   /** As messages name it; default: the external scaler. */
   readonly who?: string
 }
@@ -46,6 +49,11 @@ export class NotImplemented extends OutsideError {
 /** The source does not take who we say we are. */
 export class NotProven extends OutsideError {
   override readonly name = 'NotProven'
+}
+
+/** It was not reached, or did not answer in time. */
+export class NotReached extends OutsideError {
+  override readonly name = 'NotReached'
 }
 
 /** `host:port`, with what gRPC's own names put before it. @throws TriggerProblem */
@@ -204,16 +212,18 @@ export class GrpcSource {
   async #connected(signal: AbortSignal): Promise<Client> {
     signal.throwIfAborted()
     if (this.#client !== undefined) return this.#client
-    const { host, port, tls, serverName = isIP(host) === 0 ? host : undefined } = this.#address
+    const { host, port, tls, authority, wire } = this.#address
     const found = await this.#around.outgoing.addresses(host, signal)
     // Somebody else may have been faster.
     if (this.#client !== undefined) return this.#client
     const family = found[0]?.family
     const addresses = found.filter(one => one.family === family).slice(0, mostAddresses)
     const places = addresses.map(({ address }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
-    this.#client = new Client(`${family === 6 ? 'ipv6' : 'ipv4'}:${places.join(',')}`, credentialsOf(tls), {
-      'grpc.default_authority': `${host.includes(':') ? `[${host}]` : host}:${port}`,
-      ...(tls === undefined || serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
+    this.#client = new Client(`${family === 6 ? 'ipv6' : 'ipv4'}:${places.join(',')}`, credentialsOf(tls, wire), {
+      'grpc.default_authority': authority ?? `${host.includes(':') ? `[${host}]` : host}:${port}`,
+      ...(tls === undefined || isIP(authority ?? host) !== 0
+        ? {}
+        : { 'grpc.ssl_target_name_override': (authority ?? host).replace(/:\d+$/, '') }),
       'grpc.enable_retries': 0,
       'grpc.keepalive_time_ms': keepaliveMs,
       'grpc.max_receive_message_length': largestMessage,
@@ -232,6 +242,7 @@ export class GrpcSource {
     if ((code === status.UNAVAILABLE || late !== undefined) && this.#client === client) this.close()
     const { host, port, who = 'the external scaler' } = this.#address
     const message = `${who} at ${host}:${port}: ${name}: ${late ?? messageOf(error)}`
+    if (code === status.UNAVAILABLE || late !== undefined) return new NotReached(message)
     return code === status.UNAUTHENTICATED ? new NotProven(message) : new OutsideError(message)
   }
 }
@@ -242,10 +253,14 @@ function metadataOf(headers: Headers): Metadata {
   return metadata
 }
 
-function credentialsOf(tls: SourceTls | undefined): ChannelCredentials {
+function credentialsOf(tls: SourceTls | undefined, wire: GrpcAddress['wire']): ChannelCredentials {
   if (tls === undefined) return credentials.createInsecure()
   const buffer = (pem: string | undefined) => (pem === undefined ? null : Buffer.from(pem))
   try {
+    if (wire !== undefined) {
+      const pair = { ca: tls.authority, cert: tls.certificate, key: tls.key }
+      return credentials.createFromSecureContext(createSecureContext({ ...pair, ...wire }))
+    }
     return credentials.createSsl(buffer(tls.authority), buffer(tls.key), buffer(tls.certificate), {
       rejectUnauthorized: tls.isInsecure !== true,
     })

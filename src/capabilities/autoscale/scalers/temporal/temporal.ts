@@ -63,7 +63,8 @@ export const temporal: ScalerKind = {
     // Before anything is taken that would have to be given back.
     targetType(trigger)
     const { namespace, taskQueue, workerDeploymentName, workerDeploymentBuildId, endpoint, tlsServerName } = given
-    const address = { ...grpcAddress(endpoint, tlsOf(given), 'endpoint'), serverName: tlsServerName, who: 'Temporal' }
+    const named = tlsServerName === undefined ? {} : { authority: tlsServerName }
+    const address = { ...grpcAddress(endpoint, tlsOf(given), 'endpoint'), ...named, who: 'Temporal' }
     const lease = grpcPoolOf(world).take(address)
     const queue = new TaskQueue(lease.source, given)
     const version = workerDeploymentName === undefined ? '' : `-${workerDeploymentName}-${workerDeploymentBuildId}`
