@@ -7,13 +7,16 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
+import { Agent, request as ask } from 'undici'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { environment as ofTheImage } from '../scripts/image/build-image.ts'
 import { bundle, writeBundle } from '../scripts/image/bundle.ts'
 import { PartUnavailable } from '../test/real/cache.ts'
+import { freePort } from '../test/real/control-plane/free-ports.ts'
 import { KedaSite } from '../test/real/keda/site.ts'
 import { type BudgetRow, budgetTable } from './budget-table.ts'
+import { quantile } from './twin-client.ts'
 import { cpuMsOf } from './twin-process.ts'
 
 const { values } = parseArgs({
@@ -93,6 +96,71 @@ function isReady(item: KubeObject): boolean {
   return conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
 }
 
+/** GETs of external metrics at one time, and in all. */
+const atOnce = 50
+const asked = 2_000
+
+interface Answers {
+  readonly perSecond: number
+  readonly p99Ms: number
+}
+
+/** Values of schedules, which are known without asking a source, straight from the process: as many connections as are asked at one time. */
+async function answersOf({ plane: { client } }: KedaSite, port: number): Promise<Answers> {
+  const subject = { kind: 'ServiceAccount', name: 'autoscaler', namespace: 'default' }
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: subject.name } }
+  await client.want('POST', '/api/v1/namespaces/default/serviceaccounts', account)
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' }
+  const binding = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'bench' } }
+  await client.want('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+    ...binding,
+    roleRef,
+    subjects: [subject],
+  })
+  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3_600 } }
+  const token = await client.want('POST', '/api/v1/namespaces/default/serviceaccounts/autoscaler/token', request)
+  const headers = { authorization: `Bearer ${Object(Object(token)['status'])['token']}`, accept: 'application/json' }
+  const scaled = await client.want('GET', `${paths['ScaledObject']}?limit=${count}`)
+  const urls = (Object(scaled)['items'] as readonly KubeObject[]).flatMap(({ metadata: { name }, status }) => {
+    const metric = (Object(status)['externalMetricNames'] as readonly string[] | undefined)?.find(one =>
+      one.startsWith('s0-cron-'),
+    )
+    const selector = encodeURIComponent(`scaledobject.keda.sh/name=${name}`)
+    return metric === undefined
+      ? []
+      : [`/apis/external.metrics.k8s.io/v1beta1/namespaces/default/${metric}?labelSelector=${selector}`]
+  })
+  await using stack = new AsyncDisposableStack()
+  const agent = new Agent({ connect: { rejectUnauthorized: false }, connections: atOnce })
+  stack.defer(() => agent.destroy())
+  const round = async (): Promise<Answers> => {
+    const times: number[] = []
+    let next = 0
+    const beganMs = systemClock.elapsed()
+    const worker = async () => {
+      while (next < asked) {
+        const sentMs = systemClock.elapsed()
+        const answer = await ask(`https://127.0.0.1:${port}${urls[next++ % urls.length]}`, { dispatcher: agent, headers })
+        const text = await answer.body.text()
+        if (answer.statusCode !== 200) throw new Error(`${answer.statusCode} ${text}`)
+        times.push(systemClock.elapsed() - sentMs)
+      }
+    }
+    await Promise.all(Array.from({ length: atOnce }, worker))
+    const seconds = (systemClock.elapsed() - beganMs) / 1_000
+    return {
+      perSecond: asked / seconds,
+      p99Ms: quantile(
+        times.toSorted((a, b) => a - b),
+        0.99,
+      ),
+    }
+  }
+  // The second: autoscalers ask for as long as they are there.
+  await round()
+  return await round()
+}
+
 interface Figures {
   readonly settledSeconds: number
   readonly milliCores: number
@@ -102,11 +170,15 @@ interface Figures {
   readonly onTime: number
   readonly longestGapSeconds: number
   readonly load: number
+  /** Undefined: it answers nobody. */
+  readonly answers: Answers | undefined
 }
 
 interface Started {
   readonly child: Pick<ChildProcess, 'pid' | 'exitCode'>
   readonly output: () => string
+  /** Where it answers external.metrics.k8s.io. */
+  readonly port?: number
 }
 
 async function measure(start: (site: KedaSite) => Promise<Started>): Promise<Figures> {
@@ -115,7 +187,7 @@ async function measure(start: (site: KedaSite) => Promise<Started>): Promise<Fig
   for (let at = 0; at < all.length; at += 32)
     await Promise.all(all.slice(at, at + 32).map(object => site.plane.client.want('POST', paths[object.kind] ?? '', object)))
   const beganMs = systemClock.elapsed()
-  const { child, output } = await start(site)
+  const { child, output, port } = await start(site)
   const pid = child.pid ?? 0
   while ((await settledCount(site)) < count) {
     if (child.exitCode !== null) throw new Error(`it ended: ${output().slice(-4_000)}`)
@@ -130,15 +202,19 @@ async function measure(start: (site: KedaSite) => Promise<Started>): Promise<Fig
   const seconds = (systemClock.elapsed() - before.ms) / 1_000
   const { gaps } = await heard()
   const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  const load = loadavg()[0] ?? 0
+  const writes = await writesOf(site)
+  const cpuMs = cpuMsOf(pid)
   const isOnTime = (ms: number) => Math.abs(ms - pollingSeconds * 1_000) <= 3_000
   return {
     settledSeconds,
-    milliCores: (cpuMsOf(pid) - before.cpuMs) / seconds,
+    milliCores: (cpuMs - before.cpuMs) / seconds,
     mebibytes: Number(resident) / 1_024,
-    writesPerSecond: ((await writesOf(site)) - before.writes) / seconds,
+    writesPerSecond: (writes - before.writes) / seconds,
     onTime: gaps.filter(isOnTime).length / Math.max(1, gaps.length),
     longestGapSeconds: Math.max(0, ...gaps) / 1_000,
-    load: loadavg()[0] ?? 0,
+    load,
+    answers: port === undefined ? undefined : await answersOf(site, port),
   }
 }
 
@@ -154,11 +230,12 @@ writeFileSync(
 async function startOurs({ plane }: KedaSite): Promise<Started> {
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'ballast-system' } }
   await plane.client.want('POST', '/api/v1/namespaces', namespace)
+  const port = await freePort()
   const child = spawn(
     process.execPath,
     [
       ...[join(app, 'ballast.mjs'), 'apiserver', `--config=${config}`, `--kubeconfig=${plane.kubeconfig}`],
-      ...['--enable=autoscale', '--api-port=0', '--health-probe-bind-address=127.0.0.1:0'],
+      ...['--enable=autoscale', `--api-port=${port}`, '--health-probe-bind-address=127.0.0.1:0'],
     ],
     {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -173,7 +250,7 @@ async function startOurs({ plane }: KedaSite): Promise<Started> {
     said = (said + text).slice(-4_000)
   })
   stack.defer(() => void child.kill('SIGKILL'))
-  return { child, output: () => said }
+  return { child, output: () => said, port }
 }
 
 async function startUpstream(site: KedaSite): Promise<Started> {
@@ -220,5 +297,11 @@ process.stdout.write(
     ...row('at rest: writes', '/s', one => one.writesPerSecond, { atMost: 5 }),
     ...row(`looked at ${pollingSeconds} s ± 3 s after the last time`, '%', one => one.onTime * 100, { atLeast: 100 }),
     ...row('longest time between two looks', 's', one => one.longestGapSeconds),
+    ...(ours?.answers === undefined
+      ? []
+      : [
+          { what: `external metrics, ${atOnce} at once`, unit: '/s', value: ours.answers.perSecond, budget: { atLeast: 3_000 } },
+          { what: '  p99', unit: 'ms', value: ours.answers.p99Ms, budget: { atMost: 40 } },
+        ]),
   ])}\n`,
 )
