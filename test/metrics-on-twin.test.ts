@@ -164,7 +164,15 @@ class Site implements AsyncDisposable {
     const annotations = { 'ballast.dev/twin-endpoint': `https://127.0.0.1:${server.port}` }
     const service = { metadata: { ...apiServer, annotations }, spec: { ports: [{ port: 443 }] } }
     this.twin.access.create('services', { apiVersion: 'v1', kind: 'Service', ...service }, person)
-    this.twin.access.create('apiservices.apiregistration.k8s.io', registration(authority.certificate), person)
+    const leading = registration(authority.certificate)
+    this.twin.access.create('apiservices.apiregistration.k8s.io', leading, person)
+    // It is asked over sockets, which take the host's time, before anybody is led there.
+    const path = `/apis/apiregistration.k8s.io/v1/apiservices/${leading.metadata.name}`
+    const available = async () => {
+      const { body } = await this.client.get(path)
+      return itemsAt(body, 'status', 'conditions').some(one => one['type'] === 'Available' && one['status'] === 'True')
+    }
+    await expect.poll(available).toBe(true)
   }
 
   /** What metrics.k8s.io says of nodes, and of containers as `pod/container`: billionths of a core, bytes. */
