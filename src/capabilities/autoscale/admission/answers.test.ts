@@ -79,6 +79,19 @@ type Case = readonly [what: string, asked: KubeObject, words: RegExp, around?: P
 
 const cases: readonly Case[] = [
   ['a plain one', scaled({}), allowed],
+  [
+    'a policy that nobody knows',
+    scaled({}, { annotations: { 'ballast.dev/scale-to-zero-policy': 'slow' } }),
+    /^allowed annotation ballast.dev\/scale-to-zero-policy: "slow" is ignored: expected stepwise/,
+  ],
+  [
+    'stepwise by an autoscaler that never scales down',
+    scaled(
+      { advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleDown: { selectPolicy: 'Disabled' } } } } },
+      { annotations: { 'ballast.dev/scale-to-zero-policy': 'stepwise' } },
+    ),
+    /^allowed ballast.dev\/scale-to-zero-policy waits for the autoscaler/,
+  ],
   ['a long name', scaled({}, { name: 'x'.repeat(64) }), /^scaledobject name "x+" is 64 characters long/],
   [
     'a long name of its autoscaler',

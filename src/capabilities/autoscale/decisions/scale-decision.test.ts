@@ -21,6 +21,7 @@ function input(given: Partial<ScaleInput>): ScaleInput {
     target: { kind: 'apps/v1.Deployment', namespace: 'media', name: 'sonarr' },
     state: inactive,
     pauses: unpaused,
+    wishes: { isStepwise: false },
     minReplicas: undefined,
     idleReplicas: undefined,
     cooldownMs: 300_000,
@@ -162,8 +163,67 @@ describe('cases E of the contract', () => {
       { minReplicas: 3, idleReplicas: 1, currentReplicas: 3, lastActiveMs: nowMs - 301_000 },
       { outcome: 'deactivate', replicas: 1, isActivity: false, said: off },
     ],
+    [
+      'stepwise, past its cool-down, above one',
+      { wishes: { isStepwise: true }, currentReplicas: 4, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'stepping-down', replicas: undefined, isActivity: true, said: readyAnd('Active=False/ScalerCooldown') },
+    ],
+    [
+      'stepwise, at one, past its cool-down',
+      { wishes: { isStepwise: true }, currentReplicas: 1, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'deactivate', replicas: 0, isActivity: false, said: off },
+    ],
+    [
+      'stepwise, at one, within its cool-down',
+      { wishes: { isStepwise: true }, currentReplicas: 1, lastActiveMs: nowMs - 299_000 },
+      { outcome: 'cooling-down', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerCooldown') },
+    ],
+    [
+      'stepwise to idle, at its least',
+      { wishes: { isStepwise: true }, minReplicas: 3, idleReplicas: 0, currentReplicas: 3, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'deactivate', replicas: 0, isActivity: false, said: off },
+    ],
+    [
+      'stepwise, scale-in is paused',
+      { wishes: { isStepwise: true }, pauses: { ...unpaused, isScaleInPaused: true }, currentReplicas: 4 },
+      { outcome: 'scale-in-paused', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
+      'stepwise, all triggers fail',
+      { wishes: { isStepwise: true }, state: failing, currentReplicas: 4 },
+      {
+        outcome: 'failing',
+        replicas: undefined,
+        isActivity: false,
+        said: 'Ready=False/TriggerError Active=False/ScalerNotActive',
+      },
+    ],
   ])('%s', (_name, given, expected) => {
     expect(row(given)).toEqual(expected)
+  })
+
+  test('stepwise goes to rest from its least alone, and is as KEDA in everything else', () => {
+    const some = fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined })
+    const given = fc.record({
+      minReplicas: some,
+      idleReplicas: some,
+      currentReplicas: fc.integer({ min: 0, max: 9 }),
+      lastActiveMs: fc.option(fc.integer({ min: nowMs - 900_000, max: nowMs }), { nil: undefined }),
+      state: fc.constantFrom(active, inactive, failing),
+      fallbackReplicas: some,
+    })
+    fc.assert(
+      fc.property(given, one => {
+        const [plain, stepwise] = [false, true].map(isStepwise => scaleDecision(input({ ...one, wishes: { isStepwise } })))
+        if (stepwise?.outcome !== 'stepping-down') {
+          expect(stepwise).toEqual(plain)
+          return
+        }
+        expect(one.currentReplicas).toBeGreaterThan(Math.max(one.minReplicas ?? 0, 1))
+        expect(stepwise.replicas).toBeUndefined()
+        expect(['deactivate', 'cooling-down']).toContain(plain?.outcome)
+      }),
+    )
   })
 
   test('events say what changed and why, in words that users know', () => {

@@ -1,7 +1,9 @@
 // From zero and back: what a ScaledObject's target is to become, of what its triggers said. Between one and many its
 // HorizontalPodAutoscaler decides. Pure; the words of conditions and events are those that KEDA's users look for.
 import type { ScalerCondition } from '../kinds/triggers.ts'
+import { annotations } from '../names.ts'
 import type { Pauses } from './pauses.ts'
+import type { Wishes } from './wishes.ts'
 
 /** What all triggers together said. */
 export interface TriggerState {
@@ -16,6 +18,7 @@ export interface ScaleInput {
   readonly target: { readonly kind: string; readonly namespace: string; readonly name: string }
   readonly state: TriggerState
   readonly pauses: Pauses
+  readonly wishes: Pick<Wishes, 'isStepwise'>
   readonly minReplicas: number | undefined
   readonly idleReplicas: number | undefined
   readonly cooldownMs: number
@@ -35,6 +38,7 @@ type ScaleOutcome =
   | 'partly-failing'
   | 'scale-out-paused'
   | 'deactivate'
+  | 'stepping-down'
   | 'cooling-down'
   | 'scale-in-paused'
   | 'raise-to-least'
@@ -86,7 +90,7 @@ function whileActive(input: ScaleInput): ScaleDecision {
   const still = { replicas: undefined, conditions, isActivity: false }
   if (currentReplicas === 0 || (idleReplicas !== undefined && currentReplicas < least)) {
     if (pauses.isScaleOutPaused) return { ...still, outcome: 'scale-out-paused' }
-    return { outcome: 'activate', replicas: Math.max(least, 1), conditions, isActivity: true }
+    return { outcome: 'activate', replicas: leastAwake(least), conditions, isActivity: true }
   }
   if (state.isError) {
     const message = 'Some triggers defined in ScaledObject are not working correctly'
@@ -116,12 +120,32 @@ function towardsRest(input: ScaleInput): ScaleDecision {
   const { pauses, lastActiveMs, createdMs, cooldownMs, initialCooldownMs, nowMs, idleReplicas, minReplicas } = input
   const still = { replicas: undefined, conditions: [ready, notActive], isActivity: false }
   if (pauses.isScaleInPaused) return { ...still, outcome: 'scale-in-paused' }
+  if (isSteppingDown(input)) {
+    const message = `HPA scales down to ${leastAwake(minReplicas)} first because of ${annotations.zeroPolicy}`
+    const stepping = condition('Active', 'False', 'ScalerCooldown', message)
+    // Its cool-down counts from the moment that it is there, and the status is what remembers that.
+    return { ...still, outcome: 'stepping-down', conditions: [ready, stepping], isActivity: true }
+  }
   const notBeforeMs = lastActiveMs === undefined ? createdMs + initialCooldownMs : lastActiveMs + cooldownMs
   if (nowMs <= notBeforeMs) {
     const cooling = condition('Active', 'False', 'ScalerCooldown', 'Scaler cooling down because triggers are not active')
     return { ...still, outcome: 'cooling-down', conditions: [ready, cooling], notBeforeMs }
   }
   return { ...still, outcome: 'deactivate', replicas: idleReplicas ?? minReplicas ?? 0 }
+}
+
+/** Its autoscaler goes no lower while it is awake. */
+export function leastAwake(minReplicas: number | undefined): number {
+  return Math.max(minReplicas ?? 0, 1)
+}
+
+/** Its autoscaler has yet to take it down, step by step, before it may rest. */
+export function isSteppingDown({
+  wishes,
+  currentReplicas,
+  minReplicas,
+}: Pick<ScaleInput, 'wishes' | 'currentReplicas' | 'minReplicas'>): boolean {
+  return wishes.isStepwise && currentReplicas > leastAwake(minReplicas)
 }
 
 /** An event on the ScaledObject, once what was decided is set or was refused. */

@@ -7,6 +7,7 @@ import { autoscalerName } from '../decisions/autoscaler.ts'
 import { isFallingBack } from '../decisions/fallback.ts'
 import { pausesOf } from '../decisions/pauses.ts'
 import { failedConditions, type ScaleInput, scaleDecision, scaleEvent } from '../decisions/scale-decision.ts'
+import { wishesOf } from '../decisions/wishes.ts'
 import { defaultCooldownSeconds, type ScaledObject } from '../kinds/scaled-object.ts'
 import type { ScalerCondition } from '../kinds/triggers.ts'
 import type { Check } from './check.ts'
@@ -57,6 +58,7 @@ export class Acting {
       target: { kind: kindText(kind), namespace: target.namespace, name: target.name },
       state: check.state,
       pauses: pausesOf(object),
+      wishes: wishesOf(object),
       minReplicas: spec.minReplicaCount,
       idleReplicas: spec.idleReplicaCount,
       cooldownMs: secondsMs(spec.cooldownPeriod ?? defaultCooldownSeconds),

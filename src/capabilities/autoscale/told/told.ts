@@ -5,6 +5,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { secondsMs } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { pausesOf } from '../decisions/pauses.ts'
+import { isSteppingDown, leastAwake } from '../decisions/scale-decision.ts'
+import { wishesOf } from '../decisions/wishes.ts'
 import {
   defaultCooldownSeconds,
   defaultMostReplicas,
@@ -189,8 +191,10 @@ function reasonsOf(
 ): readonly Reason[] {
   const { spec, status } = object
   const pauses = pausesOf(object)
+  const wishes = wishesOf(object)
   const reasons: Reason[] = []
   const tell = (rule: string, sentence: string) => void reasons.push({ rule, sentence })
+  for (const problem of wishes.problems) tell('annotation-ignored', `The ${problem}.`)
   if (status?.conditions === undefined)
     tell('not-settled', 'Nobody has looked at it yet: no process of autoscaling leads, or KEDA has it.')
   if (pauses.isPaused) {
@@ -216,7 +220,8 @@ function reasonsOf(
   const least = spec.minReplicaCount ?? 0
   const rest = spec.idleReplicaCount ?? least
   const isHeld = ready?.status !== 'False' && status?.conditions !== undefined && !pauses.isForced && !pauses.isScaleInPaused
-  if (replicas !== undefined && replicas > rest && active.length === 0 && isHeld) reasons.push(heldFromRest(object, rest, nowMs))
+  if (replicas !== undefined && replicas > rest && active.length === 0 && isHeld)
+    reasons.push(heldFromRest(object, { rest, replicas, nowMs }))
   if (replicas !== undefined && replicas <= rest && active.length === 0)
     tell(
       'at-rest',
@@ -237,12 +242,25 @@ function reasonsOf(
   return reasons
 }
 
-function heldFromRest({ spec, status, metadata }: ScaledObject, rest: number, nowMs: number): Reason {
+function heldFromRest(
+  object: ScaledObject,
+  { rest, replicas, nowMs }: { readonly rest: number; readonly replicas: number; readonly nowMs: number },
+): Reason {
+  const { spec, status, metadata } = object
+  const wishes = wishesOf(object)
+  if (isSteppingDown({ wishes, currentReplicas: replicas, minReplicas: spec.minReplicaCount })) {
+    const seconds = spec.cooldownPeriod ?? defaultCooldownSeconds
+    return {
+      rule: 'stepping-down',
+      sentence: `Its autoscaler takes it down to ${leastAwake(spec.minReplicaCount)} first; it goes to ${rest} ${seconds} s after that: ${annotations.zeroPolicy} is stepwise.`,
+    }
+  }
   const last = status?.lastActiveTime
   const fromMs = Date.parse(last ?? metadata.creationTimestamp ?? '')
   const seconds = last === undefined ? (spec.initialCooldownPeriod ?? 0) : (spec.cooldownPeriod ?? defaultCooldownSeconds)
   const untilMs = fromMs + secondsMs(seconds)
-  const since = last === undefined ? 'it was made' : 'it was active last'
+  const wasUp = wishes.isStepwise ? 'it was active or had more replicas last' : 'it was active last'
+  const since = last === undefined ? 'it was made' : wasUp
   if (!Number.isFinite(untilMs) || untilMs <= nowMs)
     return { rule: 'leaving', sentence: `It goes to ${rest} with the next look: its cool-down is over.` }
   return {
