@@ -8,7 +8,7 @@ import { apiVersionOf, parseApiVersion } from '#kube/objects/resource.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { milliValue, parseQuantity } from '#kube/values/quantity.ts'
 import { autoscalerName } from '../decisions/autoscaler.ts'
-import { wishesOf } from '../decisions/wishes.ts'
+import { companionProblems, wishesOf } from '../decisions/wishes.ts'
 import type { ScaledObject } from '../kinds/scaled-object.ts'
 import type { Trigger } from '../kinds/triggers.ts'
 import { annotations, ownershipAnnotation } from '../names.ts'
@@ -50,7 +50,13 @@ export function judgeScaledObject(object: ScaledObject, around: Neighbours): Ver
     calendarProblem(object.spec.triggers) ??
     windowProblem(object)
   return problem === undefined
-    ? { warnings: [...warningsOf(object), ...windowWarnings(object.spec.triggers, around.nowMs)] }
+    ? {
+        warnings: [
+          ...warningsOf(object),
+          ...companionProblems(object, around.objects),
+          ...windowWarnings(object.spec.triggers, around.nowMs),
+        ],
+      }
     : { problem }
 }
 

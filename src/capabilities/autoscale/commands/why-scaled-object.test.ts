@@ -122,6 +122,24 @@ test('what an annotation of ours holds, and one that cannot be read', async () =
   }
   expect(policy('stepwise', 3)).toContain('stepping-down')
   expect(policy('stepwise', 1)).toContain('cool-down')
+  const { spec, status, ...rest } = object('media', 'web')
+  const metadata = { ...rest.metadata, annotations: { 'ballast.dev/wakes': 'db,gone' } }
+  const needed = { type: 'Active', status: 'True', reason: 'ScalerNeeded', message: 'Scaling is performed because X needs it' }
+  const needing = {
+    ...rest,
+    metadata,
+    spec: scaledObjectSpec.parse(spec),
+    status: { ...(status as object), conditions: [needed] },
+  }
+  const others = [object('media', 'db')]
+  const told = toldOf(needing as ScaledObject, { autoscaler: undefined, target: undefined, others, nowMs: startMs })
+  expect(told.reasons.map(({ rule, sentence }) => `${rule}: ${sentence}`)).toEqual(
+    expect.arrayContaining([
+      'annotation-ignored: The annotation ballast.dev/wakes names gone, and there is no such ScaledObject in this namespace.',
+      'wakes: While it is awake, these are: db, gone.',
+      'needed: Scaling is performed because X needs it.',
+    ]),
+  )
   expect(policy('slow', 3)).toEqual(expect.arrayContaining(['annotation-ignored', 'cool-down']))
 })
 

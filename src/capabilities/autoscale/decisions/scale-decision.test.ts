@@ -22,6 +22,7 @@ function input(given: Partial<ScaleInput>): ScaleInput {
     state: inactive,
     pauses: unpaused,
     wishes: { isStepwise: false },
+    keeping: undefined,
     minReplicas: undefined,
     idleReplicas: undefined,
     cooldownMs: 300_000,
@@ -164,6 +165,31 @@ describe('cases E of the contract', () => {
       { outcome: 'deactivate', replicas: 1, isActivity: false, said: off },
     ],
     [
+      'needed, at zero',
+      { keeping: { by: 'a', via: 'a' }, currentReplicas: 0 },
+      { outcome: 'activate', replicas: 1, isActivity: true, said: readyAnd('Active=True/ScalerNeeded') },
+    ],
+    [
+      'needed, past its cool-down',
+      { keeping: { by: 'a', via: 'a' }, currentReplicas: 4, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'active', replicas: undefined, isActivity: true, said: readyAnd('Active=True/ScalerNeeded') },
+    ],
+    [
+      'needed and active',
+      { keeping: { by: 'a', via: 'a' }, state: active, currentReplicas: 0 },
+      { outcome: 'activate', replicas: 1, isActivity: true, said: on },
+    ],
+    [
+      'needed and paused',
+      { keeping: { by: 'a', via: 'a' }, pauses: { ...unpaused, isPaused: true }, currentReplicas: 0 },
+      {
+        outcome: 'paused',
+        replicas: undefined,
+        isActivity: false,
+        said: 'Ready=True/ScaledObjectReady Paused=True/ScaledObjectPaused',
+      },
+    ],
+    [
       'stepwise, past its cool-down, above one',
       { wishes: { isStepwise: true }, currentReplicas: 4, lastActiveMs: nowMs - 301_000 },
       { outcome: 'stepping-down', replicas: undefined, isActivity: true, said: readyAnd('Active=False/ScalerCooldown') },
@@ -238,6 +264,10 @@ describe('cases E of the contract', () => {
     })
     expect(told(forced)?.message).toBe(
       'Scaled apps/v1.Deployment media/sonarr from 0 to 1, caused by forced activation annotation',
+    )
+    const needed = input({ keeping: { by: 'radarr', via: 'prowlarr' }, currentReplicas: 0 })
+    expect(told(needed)?.message).toBe(
+      'Scaled apps/v1.Deployment media/sonarr from 0 to 1, since ScaledObject radarr needs it by way of prowlarr',
     )
     expect(told(asleep)).toEqual({
       type: 'Normal',

@@ -11,6 +11,7 @@ import { wishesOf } from '../decisions/wishes.ts'
 import { defaultCooldownSeconds, type ScaledObject } from '../kinds/scaled-object.ts'
 import type { ScalerCondition } from '../kinds/triggers.ts'
 import type { Check } from './check.ts'
+import type { Companions } from './companions.ts'
 import {
   currentReplicas,
   emitOn,
@@ -33,9 +34,11 @@ interface Acted {
 
 export class Acting {
   readonly #context: WorkContext
+  readonly #companions: Companions
 
-  constructor(context: WorkContext) {
+  constructor(context: WorkContext, companions: Companions) {
     this.#context = context
+    this.#companions = companions
   }
 
   /** Scales as the look decides, then says so. */
@@ -59,6 +62,7 @@ export class Acting {
       state: check.state,
       pauses: pausesOf(object),
       wishes: wishesOf(object),
+      keeping: this.#companions.keeping(object),
       minReplicas: spec.minReplicaCount,
       idleReplicas: spec.idleReplicaCount,
       cooldownMs: secondsMs(spec.cooldownPeriod ?? defaultCooldownSeconds),

@@ -20,6 +20,7 @@ import {
   type MetricRecord,
   readMetric,
 } from './check.ts'
+import { Companions } from './companions.ts'
 import {
   currentReplicas,
   emitOn,
@@ -51,11 +52,13 @@ export class ScaledObjectWork implements AsyncDisposable {
   readonly #held = new Map<string, Held>()
   readonly #settling: Settling
   readonly #acting: Acting
+  readonly #companions: Companions
 
   constructor(context: WorkContext) {
     this.#context = context
     this.#settling = new Settling(context, key => this.#forget(key))
-    this.#acting = new Acting(context)
+    this.#companions = new Companions(context)
+    this.#acting = new Acting(context, this.#companions)
   }
 
   /** Does what is due for `namespace/name`. @returns milliseconds until it is due again; undefined: not before it changes. @throws what the server says */
@@ -76,6 +79,7 @@ export class ScaledObjectWork implements AsyncDisposable {
       current.dueElapsedMs = clock.elapsed()
     }
     await this.#takePushes(objects.store.get(namespace, name) ?? object, current, signal)
+    if (this.#isKeepingOther(object, current)) current.dueElapsedMs = clock.elapsed()
     const waitMs = current.dueElapsedMs - clock.elapsed()
     if (waitMs > 0) return this.#untilNext(current)
     const periodMs = secondsMs(object.spec.pollingInterval ?? defaultPollingSeconds)
@@ -131,6 +135,7 @@ export class ScaledObjectWork implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#companions[Symbol.dispose]()
     await Promise.all([...this.#held.keys()].map(key => this.#forget(key)))
   }
 
@@ -149,6 +154,7 @@ export class ScaledObjectWork implements AsyncDisposable {
       pushed: new Set(),
       isAutoscalerStale: false,
       pushedElapsedMs: Number.NEGATIVE_INFINITY,
+      keeping: '',
       stop: new AbortController(),
     }
     this.#held.set(key, held)
@@ -160,6 +166,14 @@ export class ScaledObjectWork implements AsyncDisposable {
     this.#held.delete(key)
     held?.stop.abort(new DOMException('the ScaledObject is gone or paused', 'AbortError'))
     await held?.triggers?.[Symbol.asyncDispose]()
+  }
+
+  /** Who began or ceased to need it has it looked at now. */
+  #isKeepingOther(object: ScaledObject, held: Held): boolean {
+    const { by = '', via = '' } = this.#companions.keeping(object) ?? {}
+    const [before, now] = [held.keeping, by === '' ? '' : `${by}/${via}`]
+    held.keeping = now
+    return before !== now
   }
 
   /** It is away, somebody changed it, or a window opened or closed. */

@@ -169,6 +169,8 @@ class Play {
       state: check.state,
       pauses: this.pauses,
       wishes: wishesOf(this.#object),
+      // Nobody else is played.
+      keeping: undefined,
       minReplicas: spec.minReplicaCount,
       idleReplicas: spec.idleReplicaCount,
       cooldownMs: secondsMs(spec.cooldownPeriod ?? defaultCooldownSeconds),

@@ -5,8 +5,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { secondsMs } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { pausesOf } from '../decisions/pauses.ts'
-import { isSteppingDown, leastAwake } from '../decisions/scale-decision.ts'
-import { wishesOf } from '../decisions/wishes.ts'
+import { isSteppingDown, leastAwake, neededReason } from '../decisions/scale-decision.ts'
+import { companionProblems, wishesOf } from '../decisions/wishes.ts'
 import {
   defaultCooldownSeconds,
   defaultMostReplicas,
@@ -64,6 +64,8 @@ export interface Told {
 interface Surrounding {
   readonly autoscaler: KubeObject | undefined
   readonly target: KubeObject | undefined
+  /** ScaledObjects of its namespace; undefined: what it says of others is not judged. */
+  readonly others?: readonly KubeObject[] | undefined
   readonly nowMs: number
 }
 
@@ -187,6 +189,7 @@ function reasonsOf(
     triggers,
     nowMs,
     autoscaler,
+    others,
   }: Surrounding & { readonly replicas: number | undefined; readonly triggers: readonly ToldTrigger[] },
 ): readonly Reason[] {
   const { spec, status } = object
@@ -194,7 +197,8 @@ function reasonsOf(
   const wishes = wishesOf(object)
   const reasons: Reason[] = []
   const tell = (rule: string, sentence: string) => void reasons.push({ rule, sentence })
-  for (const problem of wishes.problems) tell('annotation-ignored', `The ${problem}.`)
+  const ofOthers = others === undefined ? [] : companionProblems(object, others)
+  for (const problem of [...wishes.problems, ...ofOthers]) tell('annotation-ignored', `The ${problem}.`)
   if (status?.conditions === undefined)
     tell('not-settled', 'Nobody has looked at it yet: no process of autoscaling leads, or KEDA has it.')
   if (pauses.isPaused) {
@@ -213,13 +217,18 @@ function reasonsOf(
     ...(status?.triggersActivity?.[compositeMetric]?.isActive === true ? [compositeMetric] : []),
   ]
   const ready = conditionOf(status, 'Ready')
+  const said = conditionOf(status, 'Active')
+  const isNeeded = said?.status === 'True' && said.reason === neededReason
+  if (wishes.wakes.length > 0) tell('wakes', `While it is awake, these are: ${wishes.wakes.join(', ')}.`)
   if (active.length > 0) tell('active', `Active: ${active.join(', ')}.`)
+  else if (isNeeded) tell('needed', `${said.message ?? said.reason}.`)
   else if (ready?.status === 'False')
     tell(ready.reason ?? 'not-ready', `Nothing is scaled by its triggers: ${ready.message ?? 'no reason is told'}.`)
   else if (status?.conditions !== undefined && !pauses.isForced) tell('not-active', 'No trigger is active.')
   const least = spec.minReplicaCount ?? 0
   const rest = spec.idleReplicaCount ?? least
-  const isHeld = ready?.status !== 'False' && status?.conditions !== undefined && !pauses.isForced && !pauses.isScaleInPaused
+  const isUp = pauses.isForced || isNeeded
+  const isHeld = ready?.status !== 'False' && status?.conditions !== undefined && !isUp && !pauses.isScaleInPaused
   if (replicas !== undefined && replicas > rest && active.length === 0 && isHeld)
     reasons.push(heldFromRest(object, { rest, replicas, nowMs }))
   if (replicas !== undefined && replicas <= rest && active.length === 0)
