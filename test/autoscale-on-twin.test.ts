@@ -162,3 +162,34 @@ test('an open time window is a floor and a ceiling, and leaves both when it clos
   await site.clock.advance(10 * 60_000)
   expect(await bounds()).toEqual([10, 6])
 })
+
+test('stepwise: the autoscaler takes it to one by its own behavior, then the cool-down counts, and why is told', async () => {
+  await using site = await AutoscaleSite.start(0)
+  await site.operator()
+  const scaleDown = { stabilizationWindowSeconds: 0, policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }] }
+  const advanced = { horizontalPodAutoscalerConfig: { behavior: { scaleDown } } }
+  const spec = { pollingInterval: 10, cooldownPeriod: 120, advanced, triggers: [hourly('1 * * * *', '10 * * * *', 4)] }
+  const asked = { annotations: { 'ballast.dev/scale-to-zero-policy': 'stepwise' } }
+  await site.create(scaledObjects, scaled('web', spec, asked))
+  await site.clock.advance(9.5 * minute)
+  const seen = [await site.replicas()]
+  for (let at = 0; at < 60 && seen.at(-1) !== 0; at++) {
+    await site.clock.advance(10_000)
+    const replicas = await site.replicas()
+    if (replicas === seen.at(-1)) continue
+    seen.push(replicas)
+    if (replicas !== 3) continue
+    const { status } = await site.get<ScaledObject>(scaledObjects, 'web')
+    expect(status?.conditions?.find(({ type }) => type === 'Active')).toMatchObject({
+      reason: 'ScalerCooldown',
+      message: 'HPA scales down to 1 first because of ballast.dev/scale-to-zero-policy',
+    })
+  }
+  expect(seen).toEqual([4, 3, 2, 1, 0])
+  await site.annotate({ 'ballast.dev/scale-to-zero-policy': 'slow' })
+  await site.clock.advance(minute)
+  expect(site.events.at(-1)).toEqual({
+    reason: 'ScaledObjectAnnotationIgnored',
+    note: 'annotation ballast.dev/scale-to-zero-policy: "slow" is ignored: expected stepwise',
+  })
+})

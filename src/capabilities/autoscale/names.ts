@@ -26,6 +26,9 @@ export const annotations = {
   forceActivation: 'autoscaling.keda.sh/force-activation',
   transferOwnership: 'scaledobject.keda.sh/transfer-hpa-ownership',
   excludedLabels: 'scaledobject.keda.sh/hpa-excluded-labels',
+  /** Ours, as are those below; KEDA passes them over. */
+  zeroPolicy: 'ballast.dev/scale-to-zero-policy',
+  wakes: 'ballast.dev/wakes',
 } as const
 
 /** On a HorizontalPodAutoscaler: `false` lets it stand beside a ScaledObject of the same target. */

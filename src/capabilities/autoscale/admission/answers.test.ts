@@ -79,6 +79,30 @@ type Case = readonly [what: string, asked: KubeObject, words: RegExp, around?: P
 
 const cases: readonly Case[] = [
   ['a plain one', scaled({}), allowed],
+  [
+    'a policy that nobody knows',
+    scaled({}, { annotations: { 'ballast.dev/scale-to-zero-policy': 'slow' } }),
+    /^allowed annotation ballast.dev\/scale-to-zero-policy: "slow" is ignored: expected stepwise/,
+  ],
+  [
+    'stepwise by an autoscaler that never scales down',
+    scaled(
+      { advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleDown: { selectPolicy: 'Disabled' } } } } },
+      { annotations: { 'ballast.dev/scale-to-zero-policy': 'stepwise' } },
+    ),
+    /^allowed ballast.dev\/scale-to-zero-policy waits for the autoscaler/,
+  ],
+  [
+    'one that needs itself',
+    scaled({}, { annotations: { 'ballast.dev/wakes': 'web' } }),
+    /^allowed annotation ballast.dev\/wakes: "web" is ignored: expected at most 16 names of other/,
+  ],
+  [
+    'one that needs another that is there, and one that is not',
+    scaled({}, { annotations: { 'ballast.dev/wakes': 'b, c,' } }),
+    /^allowed annotation ballast.dev\/wakes names c, and there is no such ScaledObject in this namespace \| cron/,
+    { objects: [other('b', { scaleTargetRef: { name: 'b' } })] },
+  ],
   ['a long name', scaled({}, { name: 'x'.repeat(64) }), /^scaledobject name "x+" is 64 characters long/],
   [
     'a long name of its autoscaler',

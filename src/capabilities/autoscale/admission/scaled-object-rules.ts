@@ -8,6 +8,7 @@ import { apiVersionOf, parseApiVersion } from '#kube/objects/resource.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { milliValue, parseQuantity } from '#kube/values/quantity.ts'
 import { autoscalerName } from '../decisions/autoscaler.ts'
+import { companionProblems, wishesOf } from '../decisions/wishes.ts'
 import type { ScaledObject } from '../kinds/scaled-object.ts'
 import type { Trigger } from '../kinds/triggers.ts'
 import { annotations, ownershipAnnotation } from '../names.ts'
@@ -62,7 +63,11 @@ export function judgeScaledObject(object: ScaledObject, around: Neighbours): Ver
     refusal('missing-requests', requestsProblem(object, around)) ??
     refusal('scale-to-zero-requirements-not-met', zeroProblem(object, around)) ??
     refusal('incorrect-triggers', calendarProblem(spec.triggers) ?? windowProblem(object)) ?? {
-      warnings: [...warningsOf(object), ...windowWarnings(spec.triggers, around.nowMs)],
+      warnings: [
+        ...warningsOf(object),
+        ...companionProblems(object, around.objects),
+        ...windowWarnings(spec.triggers, around.nowMs),
+      ],
     }
   )
 }
@@ -209,11 +214,20 @@ export function calendarProblem(triggers: readonly Trigger[]): string | undefine
   return undefined
 }
 
-function warningsOf({ spec }: ScaledObject): readonly string[] {
+function warningsOf(object: ScaledObject): readonly string[] {
+  const { spec } = object
+  const { isStepwise, problems } = wishesOf(object)
+  const isHeldUp = spec.advanced?.horizontalPodAutoscalerConfig?.behavior?.scaleDown?.selectPolicy === 'Disabled'
   const isOfAutoscaler = (spec.minReplicaCount ?? 0) > 0 && spec.idleReplicaCount === undefined
   const isCached = spec.triggers.some(({ useCachedMetrics }) => useCachedMetrics === true)
   const hasModifiers = spec.advanced?.scalingModifiers?.formula !== undefined
   return [
+    ...problems,
+    ...(isStepwise && isHeldUp
+      ? [
+          `${annotations.zeroPolicy} waits for the autoscaler, whose behavior has scaleDown.selectPolicy Disabled: from more than its least it never goes to zero`,
+        ]
+      : []),
     ...(isOfAutoscaler && !isCached && !hasModifiers && spec.pollingInterval !== undefined
       ? [
           'PollingInterval is configured but is not relevant for scaling. It only affects scaling when minReplicaCount = 0, idleReplicaCount is set, or useCachedMetrics is enabled, but it still controls how often KEDA refreshes the ScaledObject status conditions and events',

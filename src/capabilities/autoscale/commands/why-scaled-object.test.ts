@@ -7,7 +7,9 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { StatusError } from '#kube/objects/status.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { startTwin } from '#twin/twin.ts'
+import { type ScaledObject, scaledObjectSpec } from '../kinds/scaled-object.ts'
 import { servedKinds } from '../kinds/served-kinds.ts'
+import { toldOf } from '../told/told.ts'
 import { explainScaledObject } from './why-scaled-object.ts'
 
 const startMs = Date.UTC(2026, 2, 4)
@@ -108,6 +110,37 @@ test('tells what holds it, its triggers, and what happened to it alone', async (
       '2026-03-03T23:59:10Z Scaled it from 0 to 1 [KEDAScaleTargetActivated]',
     ].join('\n'),
   )
+})
+
+test('what an annotation of ours holds, and one that cannot be read', async () => {
+  const policy = (value: string, replicas: number) => {
+    const { spec, status, ...rest } = object('media', 'web')
+    const metadata = { ...rest.metadata, annotations: { 'ballast.dev/scale-to-zero-policy': value } }
+    const scaled = { ...rest, metadata, status, spec: scaledObjectSpec.parse(spec) } as ScaledObject
+    const target: KubeObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec: { replicas } }
+    return toldOf(scaled, { autoscaler: undefined, target, nowMs: startMs }).reasons.map(({ rule }) => rule)
+  }
+  expect(policy('stepwise', 3)).toContain('stepping-down')
+  expect(policy('stepwise', 1)).toContain('cool-down')
+  const { spec, status, ...rest } = object('media', 'web')
+  const metadata = { ...rest.metadata, annotations: { 'ballast.dev/wakes': 'db,gone' } }
+  const needed = { type: 'Active', status: 'True', reason: 'ScalerNeeded', message: 'Scaling is performed because X needs it' }
+  const needing = {
+    ...rest,
+    metadata,
+    spec: scaledObjectSpec.parse(spec),
+    status: { ...(status as object), conditions: [needed] },
+  }
+  const others = [object('media', 'db')]
+  const told = toldOf(needing as ScaledObject, { autoscaler: undefined, target: undefined, others, nowMs: startMs })
+  expect(told.reasons.map(({ rule, sentence }) => `${rule}: ${sentence}`)).toEqual(
+    expect.arrayContaining([
+      'annotation-ignored: The annotation ballast.dev/wakes names gone, and there is no such ScaledObject in this namespace.',
+      'wakes: While it is awake, these are: db, gone.',
+      'needed: Scaling is performed because X needs it.',
+    ]),
+  )
+  expect(policy('slow', 3)).toEqual(expect.arrayContaining(['annotation-ignored', 'cool-down']))
 })
 
 test('one that is not there, and one of several of its name', async () => {

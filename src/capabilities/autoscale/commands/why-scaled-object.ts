@@ -9,6 +9,7 @@ import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { CommandRefused } from '#process/surroundings.ts'
 import { autoscalerName } from '../decisions/autoscaler.ts'
+import { wishesOf } from '../decisions/wishes.ts'
 import { type ScaledObject, scaledObjectSpec } from '../kinds/scaled-object.ts'
 import { scaledObjects } from '../names.ts'
 import { type ToldTrigger, toldOf } from '../told/told.ts'
@@ -38,7 +39,7 @@ export async function explainScaledObject(asked: AskedKind): Promise<Explanation
   }
   const hpaName = object.status?.hpaName ?? autoscalerName(object)
   const resource = targetResource(object)
-  const [autoscaler, target, events] = await Promise.all([
+  const [autoscaler, target, events, others] = await Promise.all([
     read(`HorizontalPodAutoscaler ${hpaName}`, () =>
       api.resource<KubeObject>(builtIn.horizontalpodautoscalers).get(hpaName, { namespace, signal }),
     ),
@@ -46,10 +47,23 @@ export async function explainScaledObject(asked: AskedKind): Promise<Explanation
       ? undefined
       : read('its target', () => api.resource<KubeObject>(resource).get(object.spec.scaleTargetRef.name, { namespace, signal })),
     eventsOf(object, hpaName, asked, unread),
+    wishesOf(object).wakes.length === 0
+      ? undefined
+      : api
+          .resource<KubeObject>(scaledObjects)
+          .list({ namespace, signal })
+          .then(({ items }) => items)
+          .catch((error: unknown) => {
+            if (!isForbidden(error)) throw error
+            unread.push(
+              'Other ScaledObjects may not be listed with your rights: whether those that it names are there is left out.',
+            )
+            return undefined
+          }),
   ])
   // A twin's time may be ahead of ours.
   const traces = [...events.map(({ lastMs }) => lastMs), Date.parse(object.status?.lastActiveTime ?? '') || 0]
-  const told = toldOf(object, { autoscaler, target, nowMs: Math.max(clock.now(), ...traces) })
+  const told = toldOf(object, { autoscaler, target, others, nowMs: Math.max(clock.now(), ...traces) })
   const { replicas, bounds } = told
   const idle = bounds.idle === undefined ? '' : `, ${bounds.idle} while idle`
   const head = `${told.target.kind} ${told.target.name} has ${replicas ?? 'an unknown number of'} replicas; it may have ${bounds.least} to ${bounds.most}${idle}.`

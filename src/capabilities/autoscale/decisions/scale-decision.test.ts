@@ -21,6 +21,8 @@ function input(given: Partial<ScaleInput>): ScaleInput {
     target: { kind: 'apps/v1.Deployment', namespace: 'media', name: 'sonarr' },
     state: inactive,
     pauses: unpaused,
+    wishes: { isStepwise: false },
+    keeping: undefined,
     minReplicas: undefined,
     idleReplicas: undefined,
     cooldownMs: 300_000,
@@ -162,8 +164,92 @@ describe('cases E of the contract', () => {
       { minReplicas: 3, idleReplicas: 1, currentReplicas: 3, lastActiveMs: nowMs - 301_000 },
       { outcome: 'deactivate', replicas: 1, isActivity: false, said: off },
     ],
+    [
+      'needed, at zero',
+      { keeping: { by: 'a', via: 'a' }, currentReplicas: 0 },
+      { outcome: 'activate', replicas: 1, isActivity: true, said: readyAnd('Active=True/ScalerNeeded') },
+    ],
+    [
+      'needed, past its cool-down',
+      { keeping: { by: 'a', via: 'a' }, currentReplicas: 4, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'active', replicas: undefined, isActivity: true, said: readyAnd('Active=True/ScalerNeeded') },
+    ],
+    [
+      'needed and active',
+      { keeping: { by: 'a', via: 'a' }, state: active, currentReplicas: 0 },
+      { outcome: 'activate', replicas: 1, isActivity: true, said: on },
+    ],
+    [
+      'needed and paused',
+      { keeping: { by: 'a', via: 'a' }, pauses: { ...unpaused, isPaused: true }, currentReplicas: 0 },
+      {
+        outcome: 'paused',
+        replicas: undefined,
+        isActivity: false,
+        said: 'Ready=True/ScaledObjectReady Paused=True/ScaledObjectPaused',
+      },
+    ],
+    [
+      'stepwise, past its cool-down, above one',
+      { wishes: { isStepwise: true }, currentReplicas: 4, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'stepping-down', replicas: undefined, isActivity: true, said: readyAnd('Active=False/ScalerCooldown') },
+    ],
+    [
+      'stepwise, at one, past its cool-down',
+      { wishes: { isStepwise: true }, currentReplicas: 1, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'deactivate', replicas: 0, isActivity: false, said: off },
+    ],
+    [
+      'stepwise, at one, within its cool-down',
+      { wishes: { isStepwise: true }, currentReplicas: 1, lastActiveMs: nowMs - 299_000 },
+      { outcome: 'cooling-down', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerCooldown') },
+    ],
+    [
+      'stepwise to idle, at its least',
+      { wishes: { isStepwise: true }, minReplicas: 3, idleReplicas: 0, currentReplicas: 3, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'deactivate', replicas: 0, isActivity: false, said: off },
+    ],
+    [
+      'stepwise, scale-in is paused',
+      { wishes: { isStepwise: true }, pauses: { ...unpaused, isScaleInPaused: true }, currentReplicas: 4 },
+      { outcome: 'scale-in-paused', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
+      'stepwise, all triggers fail',
+      { wishes: { isStepwise: true }, state: failing, currentReplicas: 4 },
+      {
+        outcome: 'failing',
+        replicas: undefined,
+        isActivity: false,
+        said: 'Ready=False/TriggerError Active=False/ScalerNotActive',
+      },
+    ],
   ])('%s', (_name, given, expected) => {
     expect(row(given)).toEqual(expected)
+  })
+
+  test('stepwise goes to rest from its least alone, and is as KEDA in everything else', () => {
+    const some = fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined })
+    const given = fc.record({
+      minReplicas: some,
+      idleReplicas: some,
+      currentReplicas: fc.integer({ min: 0, max: 9 }),
+      lastActiveMs: fc.option(fc.integer({ min: nowMs - 900_000, max: nowMs }), { nil: undefined }),
+      state: fc.constantFrom(active, inactive, failing),
+      fallbackReplicas: some,
+    })
+    fc.assert(
+      fc.property(given, one => {
+        const [plain, stepwise] = [false, true].map(isStepwise => scaleDecision(input({ ...one, wishes: { isStepwise } })))
+        if (stepwise?.outcome !== 'stepping-down') {
+          expect(stepwise).toEqual(plain)
+          return
+        }
+        expect(one.currentReplicas).toBeGreaterThan(Math.max(one.minReplicas ?? 0, 1))
+        expect(stepwise.replicas).toBeUndefined()
+        expect(['deactivate', 'cooling-down']).toContain(plain?.outcome)
+      }),
+    )
   })
 
   test('events say what changed and why, in words that users know', () => {
@@ -178,6 +264,10 @@ describe('cases E of the contract', () => {
     })
     expect(told(forced)?.message).toBe(
       'Scaled apps/v1.Deployment media/sonarr from 0 to 1, caused by forced activation annotation',
+    )
+    const needed = input({ keeping: { by: 'radarr', via: 'prowlarr' }, currentReplicas: 0 })
+    expect(told(needed)?.message).toBe(
+      'Scaled apps/v1.Deployment media/sonarr from 0 to 1, since ScaledObject radarr needs it by way of prowlarr',
     )
     expect(told(asleep)).toEqual({
       type: 'Normal',

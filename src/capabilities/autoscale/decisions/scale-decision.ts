@@ -1,7 +1,10 @@
 // From zero and back: what a ScaledObject's target is to become, of what its triggers said. Between one and many its
 // HorizontalPodAutoscaler decides. Pure; the words of conditions and events are those that KEDA's users look for.
 import type { ScalerCondition } from '../kinds/triggers.ts'
+import { annotations } from '../names.ts'
+import { type Keeping, keepingWords } from './companions.ts'
 import type { Pauses } from './pauses.ts'
+import type { Wishes } from './wishes.ts'
 
 /** What all triggers together said. */
 export interface TriggerState {
@@ -16,6 +19,9 @@ export interface ScaleInput {
   readonly target: { readonly kind: string; readonly namespace: string; readonly name: string }
   readonly state: TriggerState
   readonly pauses: Pauses
+  readonly wishes: Pick<Wishes, 'isStepwise'>
+  /** Who needs it to be awake; undefined: nobody does. */
+  readonly keeping: Keeping | undefined
   readonly minReplicas: number | undefined
   readonly idleReplicas: number | undefined
   readonly cooldownMs: number
@@ -35,6 +41,7 @@ type ScaleOutcome =
   | 'partly-failing'
   | 'scale-out-paused'
   | 'deactivate'
+  | 'stepping-down'
   | 'cooling-down'
   | 'scale-in-paused'
   | 'raise-to-least'
@@ -59,6 +66,9 @@ export const readyMessages = {
   message: 'ScaledObject is defined correctly and is ready for scaling',
 } as const
 
+/** Of the condition Active where nothing but another ScaledObject keeps it awake. */
+export const neededReason = 'ScalerNeeded'
+
 type Status = 'True' | 'False' | 'Unknown'
 
 function condition(type: 'Ready' | 'Active' | 'Paused', status: Status, reason: string, message: string): ScalerCondition {
@@ -75,18 +85,24 @@ export function scaleDecision(input: ScaleInput): ScaleDecision {
     const paused = condition('Paused', 'True', 'ScaledObjectPaused', 'ScaledObject is paused')
     return { outcome: 'paused', replicas: undefined, conditions: [ready, paused], isActivity: false }
   }
-  return state.isActive || pauses.isForced ? whileActive(input) : whileInactive(input)
+  const isUp = state.isActive || pauses.isForced || input.keeping !== undefined
+  return isUp ? whileActive(input) : whileInactive(input)
 }
 
 function whileActive(input: ScaleInput): ScaleDecision {
   const { pauses, state, currentReplicas, idleReplicas } = input
   const least = input.minReplicas ?? 0
-  const why = pauses.isForced ? 'activation is being forced by annotation' : 'triggers are active'
-  const conditions = [ready, condition('Active', 'True', 'ScalerActive', `Scaling is performed because ${why}`)]
+  const why = pauses.isForced ? 'activation is being forced by annotation' : state.isActive ? 'triggers are active' : undefined
+  const needed = input.keeping === undefined ? '' : keepingWords(input.keeping)
+  const active: ScalerCondition =
+    why === undefined
+      ? condition('Active', 'True', neededReason, `Scaling is performed because ${needed}`)
+      : condition('Active', 'True', 'ScalerActive', `Scaling is performed because ${why}`)
+  const conditions = [ready, active]
   const still = { replicas: undefined, conditions, isActivity: false }
   if (currentReplicas === 0 || (idleReplicas !== undefined && currentReplicas < least)) {
     if (pauses.isScaleOutPaused) return { ...still, outcome: 'scale-out-paused' }
-    return { outcome: 'activate', replicas: Math.max(least, 1), conditions, isActivity: true }
+    return { outcome: 'activate', replicas: leastAwake(least), conditions, isActivity: true }
   }
   if (state.isError) {
     const message = 'Some triggers defined in ScaledObject are not working correctly'
@@ -116,12 +132,32 @@ function towardsRest(input: ScaleInput): ScaleDecision {
   const { pauses, lastActiveMs, createdMs, cooldownMs, initialCooldownMs, nowMs, idleReplicas, minReplicas } = input
   const still = { replicas: undefined, conditions: [ready, notActive], isActivity: false }
   if (pauses.isScaleInPaused) return { ...still, outcome: 'scale-in-paused' }
+  if (isSteppingDown(input)) {
+    const message = `HPA scales down to ${leastAwake(minReplicas)} first because of ${annotations.zeroPolicy}`
+    const stepping = condition('Active', 'False', 'ScalerCooldown', message)
+    // Its cool-down counts from the moment that it is there, and the status is what remembers that.
+    return { ...still, outcome: 'stepping-down', conditions: [ready, stepping], isActivity: true }
+  }
   const notBeforeMs = lastActiveMs === undefined ? createdMs + initialCooldownMs : lastActiveMs + cooldownMs
   if (nowMs <= notBeforeMs) {
     const cooling = condition('Active', 'False', 'ScalerCooldown', 'Scaler cooling down because triggers are not active')
     return { ...still, outcome: 'cooling-down', conditions: [ready, cooling], notBeforeMs }
   }
   return { ...still, outcome: 'deactivate', replicas: idleReplicas ?? minReplicas ?? 0 }
+}
+
+/** Its autoscaler goes no lower while it is awake. */
+export function leastAwake(minReplicas: number | undefined): number {
+  return Math.max(minReplicas ?? 0, 1)
+}
+
+/** Its autoscaler has yet to take it down, step by step, before it may rest. */
+export function isSteppingDown({
+  wishes,
+  currentReplicas,
+  minReplicas,
+}: Pick<ScaleInput, 'wishes' | 'currentReplicas' | 'minReplicas'>): boolean {
+  return wishes.isStepwise && currentReplicas > leastAwake(minReplicas)
 }
 
 /** An event on the ScaledObject, once what was decided is set or was refused. */
@@ -143,15 +179,18 @@ export function scaleEvent(
   if (outcome === 'activate') {
     if (failure !== undefined)
       return { type: 'Warning', reason: 'KEDAScaleTargetActivationFailed', message: `Failed to scale ${what}: ${failure}` }
-    const cause = input.pauses.isForced
-      ? 'caused by forced activation annotation'
-      : `triggered by ${input.state.activeMetrics.join(';')}`
-    return { type: 'Normal', reason: 'KEDAScaleTargetActivated', message: `Scaled ${what}, ${cause}` }
+    return { type: 'Normal', reason: 'KEDAScaleTargetActivated', message: `Scaled ${what}, ${causeOf(input)}` }
   }
   if (outcome !== 'deactivate') return undefined
   if (failure !== undefined)
     return { type: 'Warning', reason: 'KEDAScaleTargetDeactivationFailed', message: `Failed to deactivate ${what}: ${failure}` }
   return { type: 'Normal', reason: 'KEDAScaleTargetDeactivated', message: `Deactivated ${what}` }
+}
+
+function causeOf({ pauses, state, keeping }: ScaleInput): string {
+  if (pauses.isForced) return 'caused by forced activation annotation'
+  if (state.isActive || keeping === undefined) return `triggered by ${state.activeMetrics.join(';')}`
+  return `since ${keepingWords(keeping)}`
 }
 
 /** What a change that could not be made leaves of a decision. */

@@ -7,9 +7,11 @@ import { autoscalerName } from '../decisions/autoscaler.ts'
 import { isFallingBack } from '../decisions/fallback.ts'
 import { pausesOf } from '../decisions/pauses.ts'
 import { failedConditions, type ScaleInput, scaleDecision, scaleEvent } from '../decisions/scale-decision.ts'
+import { wishesOf } from '../decisions/wishes.ts'
 import { defaultCooldownSeconds, type ScaledObject } from '../kinds/scaled-object.ts'
 import type { ScalerCondition } from '../kinds/triggers.ts'
 import type { Check } from './check.ts'
+import type { Companions } from './companions.ts'
 import {
   currentReplicas,
   emitOn,
@@ -32,9 +34,11 @@ interface Acted {
 
 export class Acting {
   readonly #context: WorkContext
+  readonly #companions: Companions
 
-  constructor(context: WorkContext) {
+  constructor(context: WorkContext, companions: Companions) {
     this.#context = context
+    this.#companions = companions
   }
 
   /** Scales as the look decides, then says so. */
@@ -57,6 +61,8 @@ export class Acting {
       target: { kind: kindText(kind), namespace: target.namespace, name: target.name },
       state: check.state,
       pauses: pausesOf(object),
+      wishes: wishesOf(object),
+      keeping: this.#companions.keeping(object),
       minReplicas: spec.minReplicaCount,
       idleReplicas: spec.idleReplicaCount,
       cooldownMs: secondsMs(spec.cooldownPeriod ?? defaultCooldownSeconds),

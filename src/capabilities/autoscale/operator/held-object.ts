@@ -80,6 +80,8 @@ export interface Held {
   isAutoscalerStale: boolean
   /** When a push was last written down. */
   pushedElapsedMs: number
+  /** Who kept it awake when that was last asked; empty: nobody did. */
+  keeping: string
   /** Ends what pushes. */
   stop: AbortController
 }

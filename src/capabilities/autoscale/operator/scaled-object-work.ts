@@ -20,6 +20,7 @@ import {
   type MetricRecord,
   readMetric,
 } from './check.ts'
+import { Companions } from './companions.ts'
 import { Counting } from './counting.ts'
 import {
   currentReplicas,
@@ -54,11 +55,13 @@ export class ScaledObjectWork implements AsyncDisposable {
   readonly #settling: Settling
   readonly #acting: Acting
   readonly #counting: Counting
+  readonly #companions: Companions
 
   constructor(context: WorkContext) {
     this.#context = context
     this.#settling = new Settling(context, key => this.#forget(key))
-    this.#acting = new Acting(context)
+    this.#companions = new Companions(context)
+    this.#acting = new Acting(context, this.#companions)
     this.#counting = new Counting(context.metrics, 'scaledobject')
   }
 
@@ -88,6 +91,7 @@ export class ScaledObjectWork implements AsyncDisposable {
       current.dueElapsedMs = clock.elapsed()
     }
     await this.#takePushes(objects.store.get(namespace, name) ?? object, current, signal)
+    if (this.#isKeepingOther(object, current)) current.dueElapsedMs = clock.elapsed()
     const waitMs = current.dueElapsedMs - clock.elapsed()
     if (waitMs > 0) return this.#untilNext(current)
     this.#counting.late(key, -waitMs)
@@ -145,6 +149,7 @@ export class ScaledObjectWork implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#companions[Symbol.dispose]()
     await Promise.all([...this.#held.keys()].map(key => this.#forget(key)))
   }
 
@@ -163,6 +168,7 @@ export class ScaledObjectWork implements AsyncDisposable {
       pushed: new Set(),
       isAutoscalerStale: false,
       pushedElapsedMs: Number.NEGATIVE_INFINITY,
+      keeping: '',
       stop: new AbortController(),
     }
     this.#held.set(key, held)
@@ -175,6 +181,14 @@ export class ScaledObjectWork implements AsyncDisposable {
     this.#counting.closed(key)
     held?.stop.abort(new DOMException('the ScaledObject is gone or paused', 'AbortError'))
     await held?.triggers?.[Symbol.asyncDispose]()
+  }
+
+  /** Who began or ceased to need it has it looked at now. */
+  #isKeepingOther(object: ScaledObject, held: Held): boolean {
+    const { by = '', via = '' } = this.#companions.keeping(object) ?? {}
+    const [before, now] = [held.keeping, by === '' ? '' : `${by}/${via}`]
+    held.keeping = now
+    return before !== now
   }
 
   /** It is away, somebody changed it, or a window opened or closed. */

@@ -9,6 +9,7 @@ import { triggersProblem } from '../admission/triggers.ts'
 import { autoscalerName, compositeTarget, repeatedMetrics, wantedAutoscaler } from '../decisions/autoscaler.ts'
 import { pausesOf } from '../decisions/pauses.ts'
 import { readyMessages } from '../decisions/scale-decision.ts'
+import { companionProblems, wishesOf } from '../decisions/wishes.ts'
 import type { ScaledObject } from '../kinds/scaled-object.ts'
 import type { ScalerCondition } from '../kinds/triggers.ts'
 import { kedaFinalizer, scaledObjects } from '../names.ts'
@@ -122,6 +123,12 @@ export class Settling {
         held.isStarted = true
         emitOn(this.#context, object, 'Normal', 'KEDAScalersStarted', 'Started scalers watch')
       }
+      if (isNew)
+        for (const ignored of [
+          ...wishesOf(object).problems,
+          ...companionProblems(object, objects.store.list(object.metadata.namespace)),
+        ])
+          emitOn(this.#context, object, 'Warning', 'ScaledObjectAnnotationIgnored', ignored)
       return isNew ? 'opened' : 'kept'
     } catch (error) {
       held.isAutoscalerStale = true

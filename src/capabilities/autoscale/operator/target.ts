@@ -69,17 +69,21 @@ function watched({ deployments, statefulSets }: TargetWatches, { resource }: Sca
   return resource.group === 'apps' && informer?.isSynced ? informer : undefined
 }
 
+/** Replicas that it is to have, as watches know; undefined: they do not. */
+export function knownReplicas(target: ScaledTarget, watches: TargetWatches): number | undefined {
+  const object = watched(watches, target)?.store.get(target.namespace, target.name)
+  const replicas = at(object, 'spec', 'replicas')
+  return object === undefined ? undefined : typeof replicas === 'number' ? replicas : 1
+}
+
 /** Replicas that it is to have; undefined: it is not there. @throws StatusError; `signal.reason` */
 export async function replicasOf(
   target: ScaledTarget,
   watches: TargetWatches,
   around: { readonly api: Api; readonly signal: AbortSignal },
 ): Promise<number | undefined> {
-  const informer = watched(watches, target)
-  if (informer === undefined) return (await readScale(around, target, around.signal)).spec?.replicas ?? 0
-  const object = informer.store.get(target.namespace, target.name)
-  const replicas = at(object, 'spec', 'replicas')
-  return object === undefined ? undefined : typeof replicas === 'number' ? replicas : 1
+  if (watched(watches, target) !== undefined) return knownReplicas(target, watches)
+  return (await readScale(around, target, around.signal)).spec?.replicas ?? 0
 }
 
 /** How many of its pods run and are ready. @throws StatusError; `signal.reason` */

@@ -84,7 +84,7 @@ function seenBy({ state, nowMs, past }: Picture, viewing: Viewing): Seen {
     const { scaleTargetRef } = object.spec
     const autoscaler = state.object('HorizontalPodAutoscaler', namespace, object.status?.hpaName ?? `keda-hpa-${name}`)
     const target = state.object(scaleTargetRef.kind ?? 'Deployment', namespace, scaleTargetRef.name)
-    told.push(toldOf(object, { autoscaler, target, nowMs }))
+    told.push(toldOf(object, { autoscaler, target, nowMs, others: seen.filter(one => one.metadata.namespace === namespace) }))
   }
   const order = ({ namespace, name }: Told) => `${namespace}/${name}`
   return { told: told.toSorted((a, b) => (order(a) < order(b) ? -1 : 1)), unreadable, hidden: all.length - seen.length }

@@ -59,6 +59,17 @@ describe('a series played', () => {
     expect(result.replicas).toHaveLength(61)
   })
 
+  test('stepwise: to one by the autoscaler and its behavior, then to zero after the cool-down', async () => {
+    const scaleDown = { stabilizationWindowSeconds: 0, policies: [{ type: 'Pods', value: 4, periodSeconds: 60 }] }
+    const advanced = { horizontalPodAutoscalerConfig: { behavior: { scaleDown } } }
+    const spec = { triggers: [queue()], cooldownPeriod: 60, advanced }
+    const columns = { queue: [0, 0, 85, 85, 85, ...times(10, 0), 0] }
+    expect(changesOf(await played(object(spec), columns)).slice(3)).toEqual(['300 9>5 hpa', '360 5>0 so'])
+    const stepwise = await played(object(spec, { 'ballast.dev/scale-to-zero-policy': 'stepwise' }), columns)
+    // Its last look at 5 is at 360 s.
+    expect(changesOf(stepwise).slice(3)).toEqual(['300 9>5 hpa', '360 5>1 hpa', '450 1>0 so'])
+  })
+
   test('at the activation threshold it stays asleep, above it wakes', async () => {
     const spec = { triggers: [queue({ metadata: { threshold: '10', activationThreshold: '5' } })] }
     expect(changesOf(await played(object(spec), { queue: [5, 5, 5.1, 5.1] }))).toEqual(['120 0>1 so'])

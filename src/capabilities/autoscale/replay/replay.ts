@@ -9,6 +9,7 @@ import { secondsMs } from '#kube/time/duration.ts'
 import { autoscalerBounds, wantedAutoscaler } from '../decisions/autoscaler.ts'
 import { type Pauses, pausesOf } from '../decisions/pauses.ts'
 import { type ScaleDecision, type ScaleInput, scaleDecision } from '../decisions/scale-decision.ts'
+import { wishesOf } from '../decisions/wishes.ts'
 import type { CompositeFormula } from '../formula/composite.ts'
 import { defaultCooldownSeconds, defaultPollingSeconds, type ScaledObject } from '../kinds/scaled-object.ts'
 import {
@@ -167,6 +168,9 @@ class Play {
       target: { kind: spec.scaleTargetRef.kind ?? 'Deployment', namespace: '', name: spec.scaleTargetRef.name },
       state: check.state,
       pauses: this.pauses,
+      wishes: wishesOf(this.#object),
+      // Nobody else is played.
+      keeping: undefined,
       minReplicas: spec.minReplicaCount,
       idleReplicas: spec.idleReplicaCount,
       cooldownMs: secondsMs(spec.cooldownPeriod ?? defaultCooldownSeconds),

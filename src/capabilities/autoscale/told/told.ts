@@ -5,6 +5,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { secondsMs } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { pausesOf } from '../decisions/pauses.ts'
+import { isSteppingDown, leastAwake, neededReason } from '../decisions/scale-decision.ts'
+import { companionProblems, wishesOf } from '../decisions/wishes.ts'
 import {
   defaultCooldownSeconds,
   defaultMostReplicas,
@@ -62,6 +64,8 @@ export interface Told {
 interface Surrounding {
   readonly autoscaler: KubeObject | undefined
   readonly target: KubeObject | undefined
+  /** ScaledObjects of its namespace; undefined: what it says of others is not judged. */
+  readonly others?: readonly KubeObject[] | undefined
   readonly nowMs: number
 }
 
@@ -185,12 +189,16 @@ function reasonsOf(
     triggers,
     nowMs,
     autoscaler,
+    others,
   }: Surrounding & { readonly replicas: number | undefined; readonly triggers: readonly ToldTrigger[] },
 ): readonly Reason[] {
   const { spec, status } = object
   const pauses = pausesOf(object)
+  const wishes = wishesOf(object)
   const reasons: Reason[] = []
   const tell = (rule: string, sentence: string) => void reasons.push({ rule, sentence })
+  const ofOthers = others === undefined ? [] : companionProblems(object, others)
+  for (const problem of [...wishes.problems, ...ofOthers]) tell('annotation-ignored', `The ${problem}.`)
   if (status?.conditions === undefined)
     tell('not-settled', 'Nobody has looked at it yet: no process of autoscaling leads, or KEDA has it.')
   if (pauses.isPaused) {
@@ -209,14 +217,20 @@ function reasonsOf(
     ...(status?.triggersActivity?.[compositeMetric]?.isActive === true ? [compositeMetric] : []),
   ]
   const ready = conditionOf(status, 'Ready')
+  const said = conditionOf(status, 'Active')
+  const isNeeded = said?.status === 'True' && said.reason === neededReason
+  if (wishes.wakes.length > 0) tell('wakes', `While it is awake, these are: ${wishes.wakes.join(', ')}.`)
   if (active.length > 0) tell('active', `Active: ${active.join(', ')}.`)
+  else if (isNeeded) tell('needed', `${said.message ?? said.reason}.`)
   else if (ready?.status === 'False')
     tell(ready.reason ?? 'not-ready', `Nothing is scaled by its triggers: ${ready.message ?? 'no reason is told'}.`)
   else if (status?.conditions !== undefined && !pauses.isForced) tell('not-active', 'No trigger is active.')
   const least = spec.minReplicaCount ?? 0
   const rest = spec.idleReplicaCount ?? least
-  const isHeld = ready?.status !== 'False' && status?.conditions !== undefined && !pauses.isForced && !pauses.isScaleInPaused
-  if (replicas !== undefined && replicas > rest && active.length === 0 && isHeld) reasons.push(heldFromRest(object, rest, nowMs))
+  const isUp = pauses.isForced || isNeeded
+  const isHeld = ready?.status !== 'False' && status?.conditions !== undefined && !isUp && !pauses.isScaleInPaused
+  if (replicas !== undefined && replicas > rest && active.length === 0 && isHeld)
+    reasons.push(heldFromRest(object, { rest, replicas, nowMs }))
   if (replicas !== undefined && replicas <= rest && active.length === 0)
     tell(
       'at-rest',
@@ -237,12 +251,25 @@ function reasonsOf(
   return reasons
 }
 
-function heldFromRest({ spec, status, metadata }: ScaledObject, rest: number, nowMs: number): Reason {
+function heldFromRest(
+  object: ScaledObject,
+  { rest, replicas, nowMs }: { readonly rest: number; readonly replicas: number; readonly nowMs: number },
+): Reason {
+  const { spec, status, metadata } = object
+  const wishes = wishesOf(object)
+  if (isSteppingDown({ wishes, currentReplicas: replicas, minReplicas: spec.minReplicaCount })) {
+    const seconds = spec.cooldownPeriod ?? defaultCooldownSeconds
+    return {
+      rule: 'stepping-down',
+      sentence: `Its autoscaler takes it down to ${leastAwake(spec.minReplicaCount)} first; it goes to ${rest} ${seconds} s after that: ${annotations.zeroPolicy} is stepwise.`,
+    }
+  }
   const last = status?.lastActiveTime
   const fromMs = Date.parse(last ?? metadata.creationTimestamp ?? '')
   const seconds = last === undefined ? (spec.initialCooldownPeriod ?? 0) : (spec.cooldownPeriod ?? defaultCooldownSeconds)
   const untilMs = fromMs + secondsMs(seconds)
-  const since = last === undefined ? 'it was made' : 'it was active last'
+  const wasUp = wishes.isStepwise ? 'it was active or had more replicas last' : 'it was active last'
+  const since = last === undefined ? 'it was made' : wasUp
   if (!Number.isFinite(untilMs) || untilMs <= nowMs)
     return { rule: 'leaving', sentence: `It goes to ${rest} with the next look: its cool-down is over.` }
   return {
