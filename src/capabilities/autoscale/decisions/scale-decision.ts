@@ -66,7 +66,7 @@ export const readyMessages = {
   message: 'ScaledObject is defined correctly and is ready for scaling',
 } as const
 
-/** Of the condition Active where nothing but another ScaledObject keeps it awake. */
+/** The reason of the condition Active where nothing but another ScaledObject keeps it awake. */
 export const neededReason = 'ScalerNeeded'
 
 type Status = 'True' | 'False' | 'Unknown'

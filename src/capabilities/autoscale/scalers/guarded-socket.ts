@@ -71,6 +71,7 @@ export function secureOptions(tls: SourceTls & { readonly passphrase?: string | 
     try {
       return createSecureContext(one)
     } catch {
+      // What it says may show parts of a key.
       return undefined
     }
   }
