@@ -59,6 +59,8 @@ export class DeschedulerRealSite implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack
   readonly #stop = new AbortController()
   #tainted: NodeName | undefined
+  /** Pods that were given a node and are not seen there yet. */
+  readonly #placed = new Map<string, NodeName>()
   #failure: Error | undefined
 
   private constructor(
@@ -110,8 +112,16 @@ export class DeschedulerRealSite implements AsyncDisposable {
   place(pod: PodObject): NodeName {
     if (pod.metadata.namespace !== 'shop') return 'n1'
     const free = nodes.filter(name => name !== this.#tainted)
-    const counts = free.map(name => this.shopOn(name).length)
-    return free[counts.indexOf(Math.min(...counts))] ?? 'n1'
+    const { uid } = pod.metadata
+    // What was placed a moment ago is not seen on its node yet.
+    const seen = new Set(this.#pods().flatMap(one => (one.spec.nodeName === undefined ? [] : [one.metadata.uid])))
+    for (const one of this.#placed.keys()) if (seen.has(one)) this.#placed.delete(one)
+    this.#placed.delete(uid)
+    const placed = [...this.#placed.values()]
+    const counts = free.map(name => this.shopOn(name).length + placed.filter(one => one === name).length)
+    const chosen = free[counts.indexOf(Math.min(...counts))] ?? 'n1'
+    this.#placed.set(uid, chosen)
+    return chosen
   }
 
   /** UIDs of the shop's pods on a node. */
