@@ -114,9 +114,8 @@ export class DeschedulerRealSite implements AsyncDisposable {
     const free = nodes.filter(name => name !== this.#tainted)
     const { uid } = pod.metadata
     // What was placed a moment ago is not seen on its node yet.
-    const seen = new Set(this.#pods().flatMap(one => (one.spec.nodeName === undefined ? [] : [one.metadata.uid])))
-    for (const one of this.#placed.keys()) if (seen.has(one)) this.#placed.delete(one)
-    this.#placed.delete(uid)
+    const unseen = new Set(this.#pods().flatMap(one => (one.spec.nodeName === undefined ? [one.metadata.uid] : [])))
+    for (const one of this.#placed.keys()) if (!unseen.has(one) || one === uid) this.#placed.delete(one)
     const placed = [...this.#placed.values()]
     const counts = free.map(name => this.shopOn(name).length + placed.filter(one => one === name).length)
     const chosen = free[counts.indexOf(Math.min(...counts))] ?? 'n1'
