@@ -16,6 +16,7 @@ import { issueAuthority, issueLeaf, serviceDnsNames } from '#kube/server/certifi
 import { delegationObjects } from '#kube/server/delegation-rights.ts'
 import { startMs, testNodes, testWorkload } from '#twin/components/cluster-for-tests.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
+import type { AutoscaleConfig } from '../src/capabilities/autoscale/config.ts'
 import type { ScaledObject } from '../src/capabilities/autoscale/kinds/scaled-object.ts'
 import { servedKinds } from '../src/capabilities/autoscale/kinds/served-kinds.ts'
 import { externalMetrics, scaledObjects } from '../src/capabilities/autoscale/names.ts'
@@ -194,7 +195,15 @@ export class AutoscaleSite implements AsyncDisposable {
   }
 
   /** Starts one of ours; it serves external metrics where `isServed`. */
-  async operator({ end, isServed = true }: { readonly end?: EndAt; readonly isServed?: boolean } = {}): Promise<OneOperator> {
+  async operator({
+    end,
+    isServed = true,
+    groups = [],
+  }: {
+    readonly end?: EndAt
+    readonly isServed?: boolean
+    readonly groups?: AutoscaleConfig['groups']
+  } = {}): Promise<OneOperator> {
     const { clock } = this
     const stack = new AsyncDisposableStack()
     this.#stack.use(stack)
@@ -214,6 +223,7 @@ export class AutoscaleSite implements AsyncDisposable {
         events: { emit: ({ reason, note }) => void this.events.push({ reason, note }) },
         effects: { api, leadership },
         world: stack.use(scalerWorld({ clock, dial: this.twin.sources })),
+        groups,
         given: async ({ trigger }) => ({ metadata: trigger.metadata, env: {}, auth: {} }),
       }),
     )

@@ -51,6 +51,7 @@ export async function startScaling(
     effects: leading.effects,
     world: { clock, log, outgoing, cluster },
     given,
+    groups: config.groups,
   })
   await informers.allSynced(signal)
   const running = autoscaling.run(signal).catch((error: unknown) => {

@@ -25,6 +25,7 @@ interface AutoscalingOptions extends Pick<ApiserverContext, 'informers' | 'clock
   readonly effects: WorkContext['effects']
   readonly world: ScalerWorld
   readonly given: WorkContext['given']
+  readonly groups: WorkContext['groups']
 }
 
 export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
@@ -34,7 +35,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
   readonly #unwatch: readonly (() => void)[]
 
   constructor(options: AutoscalingOptions) {
-    const { informers, clock, api, effects, log, events, world, given } = options
+    const { informers, clock, api, effects, log, events, world, given, groups } = options
     const objects = informers.of<ScaledObject>(scaledObjects)
     const scaled = informers.of<ScaledJob>(scaledJobs)
     const autoscalers = informers.of<KubeObject>(builtIn.horizontalpodautoscalers)
@@ -47,7 +48,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
     const common = { api, effects, clock, log, events, world, given, version: kedaVersionLabel }
     this.#objects = new ObjectQueue(
       { name: 'scaled objects', objects, clock, log },
-      wake => new ScaledObjectWork({ ...common, objects, autoscalers, watches, wake }),
+      wake => new ScaledObjectWork({ ...common, objects, autoscalers, watches, groups, wake }),
     )
     this.#jobs = new ObjectQueue(
       { name: 'scaled jobs', objects: scaled, clock, log },
