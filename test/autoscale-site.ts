@@ -16,6 +16,7 @@ import { issueAuthority, issueLeaf, serviceDnsNames } from '#kube/server/certifi
 import { delegationObjects } from '#kube/server/delegation-rights.ts'
 import { startMs, testNodes, testWorkload } from '#twin/components/cluster-for-tests.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
+import type { AutoscaleConfig } from '../src/capabilities/autoscale/config.ts'
 import { kedaMetrics } from '../src/capabilities/autoscale/counts/keda-metrics.ts'
 import type { ScaledObject } from '../src/capabilities/autoscale/kinds/scaled-object.ts'
 import { servedKinds } from '../src/capabilities/autoscale/kinds/served-kinds.ts'
@@ -200,11 +201,13 @@ export class AutoscaleSite implements AsyncDisposable {
     end,
     isServed = true,
     registry,
+    groups = [],
   }: {
     readonly end?: EndAt
     readonly isServed?: boolean
     /** Where it counts; given, it also tells CloudEventSources. */
     readonly registry?: Registry
+    readonly groups?: AutoscaleConfig['groups']
   } = {}): Promise<OneOperator> {
     const { clock } = this
     const stack = new AsyncDisposableStack()
@@ -238,6 +241,7 @@ export class AutoscaleSite implements AsyncDisposable {
         ...(metrics === undefined ? {} : { metrics }),
         effects: { api, leadership },
         world: stack.use(scalerWorld({ clock, dial: this.twin.sources })),
+        groups,
         given: async ({ trigger }) => ({ metadata: trigger.metadata, env: {}, auth: {} }),
       }),
     )

@@ -7,6 +7,7 @@ import { refusedByDefault } from './refused-addresses.ts'
 
 const mostKinds = 32
 const mostRanges = 64
+const mostGroups = 64
 const mostTokenAccounts = 256
 const longestTimeoutMs = 60_000
 const shortestTokenMs = 3_600_000
@@ -28,6 +29,11 @@ function isRange(text: string): boolean {
   if (family === 0 || more.length > 0) return false
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
+
+const spanningGroup = z.strictObject({
+  name: z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'expected a label of DNS'),
+  namespaces: z.array(z.string().min(1).max(63)).min(1).max(mostRanges),
+})
 
 const addresses = z.strictObject({
   deny: z
@@ -53,6 +59,14 @@ export const autoscaleConfiguration = z.strictObject({
     .max(253)
     .default('kubernetes-default')
     .describe('of this cluster, in CloudEvents whose source names none'),
+  groups: z
+    .array(spanningGroup)
+    .max(mostGroups)
+    .refine(given => new Set(given.map(({ name }) => name)).size === given.length, 'expected each name once')
+    .default([])
+    .describe(
+      'groups of ScaledObjects (ballast.dev/one-awake) that span namespaces: whoever may write ScaledObjects in one of these may put those of the others to sleep',
+    ),
   restrictSecretAccess: z.boolean().default(false).describe('only Secrets of our own namespace are read'),
   clusterObjectNamespace: z
     .string()

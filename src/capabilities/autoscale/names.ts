@@ -29,6 +29,8 @@ export const annotations = {
   /** Ours, as are those below; KEDA passes them over. */
   zeroPolicy: 'ballast.dev/scale-to-zero-policy',
   wakes: 'ballast.dev/wakes',
+  oneAwake: 'ballast.dev/one-awake',
+  priority: 'ballast.dev/one-awake-priority',
 } as const
 
 /** On a HorizontalPodAutoscaler: `false` lets it stand beside a ScaledObject of the same target. */

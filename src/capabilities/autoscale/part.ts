@@ -64,6 +64,7 @@ export async function startScaling(
     effects: leading.effects,
     world: { clock, log, outgoing, cluster },
     given,
+    groups: config.groups,
   })
   await informers.allSynced(signal)
   const running = Promise.all([autoscaling.run(signal), notices.run(signal)]).catch((error: unknown) => {

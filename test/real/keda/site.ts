@@ -153,6 +153,7 @@ export class KedaSite implements AsyncDisposable {
         },
         effects: { api, leadership: { assert: () => undefined } },
         world: stack.use(scalerWorld()),
+        groups: [],
         given: async ({ trigger }) => ({ metadata: trigger.metadata, env: {}, auth: {} }),
       }),
     )

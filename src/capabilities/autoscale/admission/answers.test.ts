@@ -103,6 +103,11 @@ const cases: readonly Case[] = [
     /^allowed annotation ballast.dev\/wakes names c, and there is no such ScaledObject in this namespace \| cron/,
     { objects: [other('b', { scaleTargetRef: { name: 'b' } })] },
   ],
+  [
+    'a group and a priority that are none',
+    scaled({}, { annotations: { 'ballast.dev/one-awake': 'The GPU', 'ballast.dev/one-awake-priority': '1e3' } }),
+    /^allowed annotation ballast.dev\/one-awake: "The GPU" is ignored: .* \| annotation ballast.dev\/one-awake-priority: "1e3" is ignored/,
+  ],
   ['a long name', scaled({}, { name: 'x'.repeat(64) }), /^scaledobject name "x+" is 64 characters long/],
   [
     'a long name of its autoscaler',

@@ -15,6 +15,8 @@ const nowMs = 10_000_000
 const active = { isActive: true, isError: false, activeMetrics: ['s0-cron', 's1-redis'] }
 const inactive = { isActive: false, isError: false, activeMetrics: [] }
 const failing = { ...inactive, isError: true }
+const yields = { kind: 'yields', group: 'gpu', to: 'llm/ollama', because: 'it is asked for' } as const
+const waits = { kind: 'waits', group: 'gpu', others: ['llm/ollama'] } as const
 
 function input(given: Partial<ScaleInput>): ScaleInput {
   return {
@@ -23,6 +25,7 @@ function input(given: Partial<ScaleInput>): ScaleInput {
     pauses: unpaused,
     wishes: { isStepwise: false },
     keeping: undefined,
+    turn: { kind: 'free' },
     minReplicas: undefined,
     idleReplicas: undefined,
     cooldownMs: 300_000,
@@ -180,6 +183,36 @@ describe('cases E of the contract', () => {
       { outcome: 'activate', replicas: 1, isActivity: true, said: on },
     ],
     [
+      'out of turn, active at zero',
+      { turn: yields, state: active, currentReplicas: 0 },
+      { outcome: 'out-of-turn', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerOutOfTurn') },
+    ],
+    [
+      'out of turn, active and awake',
+      { turn: yields, state: active, currentReplicas: 4, minReplicas: 2 },
+      { outcome: 'yield', replicas: 0, isActivity: false, said: readyAnd('Active=False/ScalerOutOfTurn') },
+    ],
+    [
+      'out of turn, scale-in is paused',
+      { turn: yields, pauses: { ...unpaused, isScaleInPaused: true }, currentReplicas: 4 },
+      { outcome: 'scale-in-paused', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerOutOfTurn') },
+    ],
+    [
+      'its turn once another is gone',
+      { turn: waits, state: active, currentReplicas: 0 },
+      { outcome: 'waiting-for-turn', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerWaitsForTurn') },
+    ],
+    [
+      'its turn once another is gone, for its least',
+      { turn: waits, minReplicas: 2, currentReplicas: 0 },
+      { outcome: 'waiting-for-turn', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerWaitsForTurn') },
+    ],
+    [
+      'nothing asks for it: it waits for nobody',
+      { turn: waits, currentReplicas: 0 },
+      { outcome: 'at-rest', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
       'needed and paused',
       { keeping: { by: 'a', via: 'a' }, pauses: { ...unpaused, isPaused: true }, currentReplicas: 0 },
       {
@@ -268,6 +301,9 @@ describe('cases E of the contract', () => {
     const needed = input({ keeping: { by: 'radarr', via: 'prowlarr' }, currentReplicas: 0 })
     expect(told(needed)?.message).toBe(
       'Scaled apps/v1.Deployment media/sonarr from 0 to 1, since ScaledObject radarr needs it by way of prowlarr',
+    )
+    expect(told(input({ turn: yields, currentReplicas: 4 }))?.message).toBe(
+      'Deactivated apps/v1.Deployment media/sonarr from 4 to 0, ScaledObject llm/ollama has the turn, since it is asked for (ballast.dev/one-awake: gpu)',
     )
     expect(told(asleep)).toEqual({
       type: 'Normal',

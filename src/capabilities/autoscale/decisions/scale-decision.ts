@@ -3,6 +3,7 @@
 import type { ScalerCondition } from '../kinds/triggers.ts'
 import { annotations } from '../names.ts'
 import { type Keeping, keepingWords } from './companions.ts'
+import { type Turn, turnWords } from './one-awake.ts'
 import type { Pauses } from './pauses.ts'
 import type { Wishes } from './wishes.ts'
 
@@ -22,6 +23,8 @@ export interface ScaleInput {
   readonly wishes: Pick<Wishes, 'isStepwise'>
   /** Who needs it to be awake; undefined: nobody does. */
   readonly keeping: Keeping | undefined
+  /** Whether its group lets it be awake. */
+  readonly turn: Turn
   readonly minReplicas: number | undefined
   readonly idleReplicas: number | undefined
   readonly cooldownMs: number
@@ -42,6 +45,9 @@ type ScaleOutcome =
   | 'scale-out-paused'
   | 'deactivate'
   | 'stepping-down'
+  | 'yield'
+  | 'out-of-turn'
+  | 'waiting-for-turn'
   | 'cooling-down'
   | 'scale-in-paused'
   | 'raise-to-least'
@@ -68,6 +74,8 @@ export const readyMessages = {
 
 /** The reason of the condition Active where nothing but another ScaledObject keeps it awake. */
 export const neededReason = 'ScalerNeeded'
+/** Of the condition Active where its group keeps it asleep. */
+export const turnReasons = { yields: 'ScalerOutOfTurn', waits: 'ScalerWaitsForTurn' } as const
 
 type Status = 'True' | 'False' | 'Unknown'
 
@@ -85,8 +93,27 @@ export function scaleDecision(input: ScaleInput): ScaleDecision {
     const paused = condition('Paused', 'True', 'ScaledObjectPaused', 'ScaledObject is paused')
     return { outcome: 'paused', replicas: undefined, conditions: [ready, paused], isActivity: false }
   }
+  if (input.turn.kind === 'yields') return outOfTurn(input, input.turn)
   const isUp = state.isActive || pauses.isForced || input.keeping !== undefined
-  return isUp ? whileActive(input) : whileInactive(input)
+  const decision = isUp ? whileActive(input) : whileInactive(input)
+  const isWaking = input.currentReplicas === 0 && decision.replicas !== undefined && decision.replicas > 0
+  return isWaking && input.turn.kind === 'waits' ? { ...notYet(input.turn), outcome: 'waiting-for-turn' } : decision
+}
+
+/** It goes to zero whatever asks for it, where it may. */
+function outOfTurn({ pauses, currentReplicas }: ScaleInput, turn: Extract<Turn, { readonly kind: 'yields' }>): ScaleDecision {
+  if (currentReplicas === 0) return { ...notYet(turn), outcome: 'out-of-turn' }
+  if (pauses.isScaleInPaused) return { ...notYet(turn), outcome: 'scale-in-paused' }
+  return { ...notYet(turn), outcome: 'yield', replicas: 0 }
+}
+
+function notYet(turn: Exclude<Turn, { readonly kind: 'free' }>): Omit<ScaleDecision, 'outcome'> {
+  const message = `Scaling is not performed: ${turnWords(turn)}`
+  return {
+    replicas: undefined,
+    conditions: [ready, condition('Active', 'False', turnReasons[turn.kind], message)],
+    isActivity: false,
+  }
 }
 
 function whileActive(input: ScaleInput): ScaleDecision {
@@ -181,10 +208,11 @@ export function scaleEvent(
       return { type: 'Warning', reason: 'KEDAScaleTargetActivationFailed', message: `Failed to scale ${what}: ${failure}` }
     return { type: 'Normal', reason: 'KEDAScaleTargetActivated', message: `Scaled ${what}, ${causeOf(input)}` }
   }
-  if (outcome !== 'deactivate') return undefined
+  if (outcome !== 'deactivate' && outcome !== 'yield') return undefined
   if (failure !== undefined)
     return { type: 'Warning', reason: 'KEDAScaleTargetDeactivationFailed', message: `Failed to deactivate ${what}: ${failure}` }
-  return { type: 'Normal', reason: 'KEDAScaleTargetDeactivated', message: `Deactivated ${what}` }
+  const cause = outcome === 'yield' && input.turn.kind === 'yields' ? `, ${turnWords(input.turn)}` : ''
+  return { type: 'Normal', reason: 'KEDAScaleTargetDeactivated', message: `Deactivated ${what}${cause}` }
 }
 
 function causeOf({ pauses, state, keeping }: ScaleInput): string {
@@ -195,9 +223,13 @@ function causeOf({ pauses, state, keeping }: ScaleInput): string {
 
 /** What a change that could not be made leaves of a decision. */
 export function failedConditions({ outcome, conditions }: ScaleDecision, failure: string): readonly ScalerCondition[] {
-  const doing = { activate: 'activating ScaleTarget', deactivate: 'deactivating ScaleTarget' }
+  const doing = {
+    activate: 'activating ScaleTarget',
+    deactivate: 'deactivating ScaleTarget',
+    yield: 'deactivating ScaleTarget',
+  }
   const what =
-    outcome === 'activate' || outcome === 'deactivate'
+    outcome === 'activate' || outcome === 'deactivate' || outcome === 'yield'
       ? doing[outcome]
       : 'setting ScaleTarget replicas count to ScaledObject minReplicaCount'
   const message = `error ${what}: ${failure}`

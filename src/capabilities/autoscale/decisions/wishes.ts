@@ -1,4 +1,5 @@
 // What annotations of ours ask for on a ScaledObject, beyond what KEDA knows. What cannot be read changes nothing, and is told.
+import { dns1123LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { annotations } from '../names.ts'
 import { wakesProblems } from './companions.ts'
@@ -8,6 +9,8 @@ export interface Wishes {
   readonly isStepwise: boolean
   /** Names of ScaledObjects of its namespace that are awake while it is. */
   readonly wakes: readonly string[]
+  /** Of its group one is awake at a time; undefined: it is in no group. */
+  readonly oneAwake: { readonly group: string; readonly priority: number } | undefined
   /** What cannot be read, each as a sentence; it counts as not written. */
   readonly problems: readonly string[]
 }
@@ -16,7 +19,8 @@ export interface Wishes {
 const longestTold = 60
 /** Whom one ScaledObject may need. */
 const mostWoken = 16
-const objectName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+/** A priority lies between its negative and it. */
+const highestPriority = 1_000
 
 /** Reads them. Nothing is thrown: an object that asks for nonsense is scaled as KEDA would scale it. */
 export function wishesOf(object: KubeObject): Wishes {
@@ -31,7 +35,16 @@ export function wishesOf(object: KubeObject): Wishes {
   const wakes = listed === undefined ? [] : wakesOf(listed, object.metadata.name)
   if (listed !== undefined && wakes === undefined)
     ignore(annotations.wakes, listed, `at most ${mostWoken} names of other ScaledObjects of this namespace, separated by commas`)
-  return { isStepwise: policy === 'stepwise', wakes: wakes ?? [], problems }
+  const group = object.metadata.annotations?.[annotations.oneAwake]
+  const isGroup = group !== undefined && dns1123LabelProblems(group).length === 0
+  if (group !== undefined && !isGroup) ignore(annotations.oneAwake, group, 'the name of a group, as a label of DNS')
+  const wished = object.metadata.annotations?.[annotations.priority]
+  const priority = wished !== undefined && /^-?\d{1,4}$/.test(wished) ? Number(wished) : undefined
+  const isPriority = priority !== undefined && Math.abs(priority) <= highestPriority
+  if (wished !== undefined && !isPriority)
+    ignore(annotations.priority, wished, `a whole number from -${highestPriority} to ${highestPriority}`)
+  const oneAwake = isGroup ? { group, priority: isPriority ? priority : 0 } : undefined
+  return { isStepwise: policy === 'stepwise', wakes: wakes ?? [], oneAwake, problems }
 }
 
 /** What is wrong with whom `object` needs among `others` of its namespace, each as a sentence. */
@@ -47,6 +60,6 @@ export function companionProblems(object: KubeObject, others: Iterable<KubeObjec
 /** Undefined: it cannot be read. */
 function wakesOf(listed: string, own: string): readonly string[] | undefined {
   const names = [...new Set(listed.split(',').map(name => name.trim()))].filter(name => name !== '')
-  const isGood = names.length <= mostWoken && names.every(name => objectName.test(name) && name !== own)
+  const isGood = names.length <= mostWoken && names.every(name => dns1123SubdomainProblems(name).length === 0 && name !== own)
   return isGood ? names : undefined
 }

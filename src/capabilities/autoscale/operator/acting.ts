@@ -6,7 +6,14 @@ import { formatTime } from '#kube/time/time.ts'
 import { autoscalerName } from '../decisions/autoscaler.ts'
 import { isFallingBack } from '../decisions/fallback.ts'
 import { pausesOf } from '../decisions/pauses.ts'
-import { failedConditions, type ScaleInput, scaleDecision, scaleEvent } from '../decisions/scale-decision.ts'
+import {
+  failedConditions,
+  type ScaleDecision,
+  type ScaleInput,
+  scaleDecision,
+  scaleEvent,
+  turnReasons,
+} from '../decisions/scale-decision.ts'
 import { wishesOf } from '../decisions/wishes.ts'
 import { defaultCooldownSeconds, type ScaledObject } from '../kinds/scaled-object.ts'
 import type { ScalerCondition } from '../kinds/triggers.ts'
@@ -62,7 +69,11 @@ export class Acting {
       state: check.state,
       pauses: pausesOf(object),
       wishes: wishesOf(object),
-      keeping: this.#companions.keeping(object),
+      ...this.#companions.standing(object, {
+        ...check.state,
+        isActive: check.state.isActive || pausesOf(object).isForced,
+        replicas: current,
+      }),
       minReplicas: spec.minReplicaCount,
       idleReplicas: spec.idleReplicaCount,
       cooldownMs: secondsMs(spec.cooldownPeriod ?? defaultCooldownSeconds),
@@ -73,7 +84,11 @@ export class Acting {
       lastActiveMs: held.lastActiveMs,
       nowMs,
     }
-    const decision = scaleDecision(input)
+    const first = scaleDecision(input)
+    const isWaking = current === 0 && first.replicas !== undefined && first.replicas > 0
+    using entrance = isWaking ? await this.#companions.enter(object, signal) : undefined
+    const decision = entrance?.turn.kind === 'waits' ? scaleDecision({ ...input, turn: entrance.turn }) : first
+    this.#tellTurn(object, decision)
     // Kept before anything is written: while the server is away, a source that is active still counts for the cool-down.
     const isActive = () => {
       if (decision.isActivity) held.lastActiveMs = nowMs
@@ -97,6 +112,15 @@ export class Acting {
       await this.#say(object, check, held, failedConditions(decision, failure), signal)
       if (!isFrozen) throw error
     }
+  }
+
+  /** That its group keeps it asleep is news once. */
+  #tellTurn(object: ScaledObject, { conditions, replicas }: ScaleDecision): void {
+    const reasons: readonly string[] = Object.values(turnReasons)
+    const active = conditions.find(({ type }) => type === 'Active')
+    if (replicas !== undefined || active?.reason === undefined || !reasons.includes(active.reason)) return
+    if (conditionOf(object, 'Active')?.reason !== active.reason)
+      emitOn(this.#context, object, 'Normal', active.reason, active.message ?? '')
   }
 
   /** One write for conditions, activity, health and the last time it was active. */

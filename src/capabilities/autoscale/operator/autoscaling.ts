@@ -34,6 +34,7 @@ interface AutoscalingOptions extends Pick<ApiserverContext, 'informers' | 'clock
   readonly world: ScalerWorld
   readonly given: WorkContext['given']
   readonly metrics?: WorkContext['metrics']
+  readonly groups: WorkContext['groups']
 }
 
 export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
@@ -44,7 +45,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
   readonly #counted: Disposable | undefined
 
   constructor(options: AutoscalingOptions) {
-    const { informers, clock, api, effects, log, events, world, given, metrics } = options
+    const { informers, clock, api, effects, log, events, world, given, metrics, groups } = options
     const objects = informers.of<ScaledObject>(scaledObjects)
     const scaled = informers.of<ScaledJob>(scaledJobs)
     const autoscalers = informers.of<KubeObject>(builtIn.horizontalpodautoscalers)
@@ -57,7 +58,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
     const common = { api, effects, clock, log, events, world, given, metrics, version: kedaVersionLabel }
     this.#objects = new ObjectQueue(
       { name: 'scaled objects', objects, clock, log },
-      wake => new ScaledObjectWork({ ...common, objects, autoscalers, watches, wake }),
+      wake => new ScaledObjectWork({ ...common, objects, autoscalers, watches, groups, wake }),
     )
     this.#jobs = new ObjectQueue(
       { name: 'scaled jobs', objects: scaled, clock, log },

@@ -11,6 +11,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import type { KedaMetrics } from '../counts/keda-metrics.ts'
 import type { MetricHealth } from '../decisions/fallback.ts'
+import type { SpanningGroup } from '../decisions/one-awake.ts'
 import type { CompositeFormula } from '../formula/composite.ts'
 import type { ScaledObject } from '../kinds/scaled-object.ts'
 import type { Trigger } from '../kinds/triggers.ts'
@@ -31,6 +32,8 @@ export interface WorkContext {
   readonly objects: Informer<ScaledObject>
   readonly autoscalers: Informer<KubeObject>
   readonly watches: TargetWatches
+  /** Groups that span namespaces. */
+  readonly groups: readonly SpanningGroup[]
   readonly world: ScalerWorld
   /** What a trigger refers to. @throws TriggerProblem, StatusError */
   readonly given: (
@@ -80,8 +83,8 @@ export interface Held {
   isAutoscalerStale: boolean
   /** When a push was last written down. */
   pushedElapsedMs: number
-  /** Who kept it awake when that was last asked; empty: nobody did. */
-  keeping: string
+  /** Who kept it awake, and whose turn it was, when that was last asked. */
+  standing: string
   /** Ends what pushes. */
   stop: AbortController
 }

@@ -91,21 +91,22 @@ export class ScaledObjectWork implements AsyncDisposable {
       current.dueElapsedMs = clock.elapsed()
     }
     await this.#takePushes(objects.store.get(namespace, name) ?? object, current, signal)
-    if (this.#isKeepingOther(object, current)) current.dueElapsedMs = clock.elapsed()
+    if (this.#isStandingOther(object, current)) current.dueElapsedMs = clock.elapsed()
     const waitMs = current.dueElapsedMs - clock.elapsed()
-    if (waitMs > 0) return this.#untilNext(current)
+    if (waitMs > 0) return this.#untilNext(object, current)
     this.#counting.late(key, -waitMs)
     const periodMs = secondsMs(object.spec.pollingInterval ?? defaultPollingSeconds)
     current.dueElapsedMs = clock.elapsed() + periodMs
     await this.#look(objects.store.get(namespace, name) ?? object, current, signal)
-    return this.#untilNext(current)
+    return this.#untilNext(object, current)
   }
 
-  /** Until the next look, or until a window opens or closes. */
-  #untilNext({ dueElapsedMs, settled }: Held): number {
+  /** Until the next look, until a window opens or closes, or until its group may let it wake. */
+  #untilNext(object: ScaledObject, { dueElapsedMs, settled }: Held): number {
     const { clock } = this.#context
+    const standingMs = this.#companions.changesInMs(this.#companions.standing(object)) ?? Number.POSITIVE_INFINITY
     const changeMs = settled?.windows.nextChangeMs(clock.now()) ?? Number.POSITIVE_INFINITY
-    return Math.max(0, Math.min(dueElapsedMs - clock.elapsed(), changeMs - clock.now()))
+    return Math.max(0, Math.min(dueElapsedMs - clock.elapsed(), changeMs - clock.now(), standingMs))
   }
 
   /** How many are looked at. */
@@ -168,7 +169,7 @@ export class ScaledObjectWork implements AsyncDisposable {
       pushed: new Set(),
       isAutoscalerStale: false,
       pushedElapsedMs: Number.NEGATIVE_INFINITY,
-      keeping: '',
+      standing: '',
       stop: new AbortController(),
     }
     this.#held.set(key, held)
@@ -183,12 +184,12 @@ export class ScaledObjectWork implements AsyncDisposable {
     await held?.triggers?.[Symbol.asyncDispose]()
   }
 
-  /** Who began or ceased to need it has it looked at now. */
-  #isKeepingOther(object: ScaledObject, held: Held): boolean {
-    const { by = '', via = '' } = this.#companions.keeping(object) ?? {}
-    const [before, now] = [held.keeping, by === '' ? '' : `${by}/${via}`]
-    held.keeping = now
-    return before !== now
+  /** Another began or ceased to need it, or to be in its way: it is looked at now. */
+  #isStandingOther(object: ScaledObject, held: Held): boolean {
+    const { keeping, turn } = this.#companions.standing(object)
+    const [before, now] = [held.standing, JSON.stringify([keeping, turn.kind])]
+    held.standing = now
+    return before !== now && before !== ''
   }
 
   /** It is away, somebody changed it, or a window opened or closed. */

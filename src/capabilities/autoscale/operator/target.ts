@@ -4,10 +4,11 @@ import { readScale, type ScaledTarget } from '#coordination/effects/scale-own.ts
 import type { Api } from '#kube/client/api.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { at } from '#kube/objects/object-fields.ts'
-import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import type { KubeObject, LabelSelector, Pod } from '#kube/objects/objects.ts'
 import { apiVersionOf, builtIn, parseApiVersion } from '#kube/objects/resource.ts'
-import { parseLabelSelector } from '#kube/objects/selector.ts'
+import { labelSelectorOf, parseLabelSelector } from '#kube/objects/selector.ts'
 import { isNotFound } from '#kube/objects/status.ts'
+import type { MemberPod } from '../decisions/one-awake.ts'
 import type { ScaledObject, ScaledObjectStatus } from '../kinds/scaled-object.ts'
 
 export type TargetKind = NonNullable<ScaledObjectStatus['scaleTargetGVKR']>
@@ -69,9 +70,29 @@ function watched({ deployments, statefulSets }: TargetWatches, { resource }: Sca
   return resource.group === 'apps' && informer?.isSynced ? informer : undefined
 }
 
+/** The target itself, as watches know it; undefined: they do not. */
+export function knownObject(target: ScaledTarget, watches: TargetWatches): KubeObject | undefined {
+  return watched(watches, target)?.store.get(target.namespace, target.name)
+}
+
+/** Its pods, as watches know them, those that are ending among them: none of a kind that is not watched. */
+export function podsOf(target: ScaledTarget, watches: TargetWatches): readonly MemberPod[] {
+  const object = knownObject(target, watches)
+  if (object === undefined) return []
+  const selector = labelSelectorOf(at(object, 'spec', 'selector') as LabelSelector | undefined)
+  // An API server stores no other.
+  if (!selector.ok) return []
+  return [...watches.pods.store.list(target.namespace)].flatMap(({ metadata, status }) => {
+    const isOver = status?.phase === 'Succeeded' || status?.phase === 'Failed'
+    if (isOver || !selector.value.matches(metadata.labels)) return []
+    const [createdMs, endsMs] = [metadata.creationTimestamp, metadata.deletionTimestamp].map(time => Date.parse(time ?? ''))
+    return [{ createdMs: createdMs || 0, endsMs: Number.isNaN(endsMs) ? undefined : endsMs }]
+  })
+}
+
 /** Replicas that it is to have, as watches know; undefined: they do not. */
 export function knownReplicas(target: ScaledTarget, watches: TargetWatches): number | undefined {
-  const object = watched(watches, target)?.store.get(target.namespace, target.name)
+  const object = knownObject(target, watches)
   const replicas = at(object, 'spec', 'replicas')
   return object === undefined ? undefined : typeof replicas === 'number' ? replicas : 1
 }

@@ -171,6 +171,7 @@ class Play {
       wishes: wishesOf(this.#object),
       // Nobody else is played.
       keeping: undefined,
+      turn: { kind: 'free' },
       minReplicas: spec.minReplicaCount,
       idleReplicas: spec.idleReplicaCount,
       cooldownMs: secondsMs(spec.cooldownPeriod ?? defaultCooldownSeconds),

@@ -5,7 +5,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { secondsMs } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { pausesOf } from '../decisions/pauses.ts'
-import { isSteppingDown, leastAwake, neededReason } from '../decisions/scale-decision.ts'
+import { isSteppingDown, leastAwake, neededReason, turnReasons } from '../decisions/scale-decision.ts'
 import { companionProblems, wishesOf } from '../decisions/wishes.ts'
 import {
   defaultCooldownSeconds,
@@ -218,20 +218,22 @@ function reasonsOf(
   ]
   const ready = conditionOf(status, 'Ready')
   const said = conditionOf(status, 'Active')
+  const isOutOfTurn = said?.reason === turnReasons.yields || said?.reason === turnReasons.waits
   const isNeeded = said?.status === 'True' && said.reason === neededReason
   if (wishes.wakes.length > 0) tell('wakes', `While it is awake, these are: ${wishes.wakes.join(', ')}.`)
   if (active.length > 0) tell('active', `Active: ${active.join(', ')}.`)
   else if (isNeeded) tell('needed', `${said.message ?? said.reason}.`)
+  if (isOutOfTurn) tell('out-of-turn', `${said?.message ?? 'Another of its group is awake'}.`)
   else if (ready?.status === 'False')
     tell(ready.reason ?? 'not-ready', `Nothing is scaled by its triggers: ${ready.message ?? 'no reason is told'}.`)
   else if (status?.conditions !== undefined && !pauses.isForced) tell('not-active', 'No trigger is active.')
   const least = spec.minReplicaCount ?? 0
   const rest = spec.idleReplicaCount ?? least
-  const isUp = pauses.isForced || isNeeded
+  const isUp = pauses.isForced || isNeeded || isOutOfTurn
   const isHeld = ready?.status !== 'False' && status?.conditions !== undefined && !isUp && !pauses.isScaleInPaused
   if (replicas !== undefined && replicas > rest && active.length === 0 && isHeld)
     reasons.push(heldFromRest(object, { rest, replicas, nowMs }))
-  if (replicas !== undefined && replicas <= rest && active.length === 0)
+  if (replicas !== undefined && replicas <= rest && active.length === 0 && !isOutOfTurn)
     tell(
       'at-rest',
       replicas === 0
