@@ -46,7 +46,7 @@ export function keptAwake(companions: readonly Companion[]): ReadonlyMap<string,
 }
 
 /** All that `name` leads to and that lead back to it; empty: it is in no circle. */
-export function circleOf(name: string, wakes: (name: string) => readonly string[]): ReadonlySet<string> {
+function circleOf(name: string, wakes: (name: string) => readonly string[]): ReadonlySet<string> {
   const circle = new Set<string>()
   const reached = reachedFrom(name, wakes)
   for (const one of reached) if (reachedFrom(one, wakes).has(name)) circle.add(one)

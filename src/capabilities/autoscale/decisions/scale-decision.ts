@@ -72,9 +72,9 @@ export const readyMessages = {
   message: 'ScaledObject is defined correctly and is ready for scaling',
 } as const
 
-/** Of the condition Active where nothing but another ScaledObject keeps it awake. */
+/** The reason of the condition Active where nothing but another ScaledObject keeps it awake. */
 export const neededReason = 'ScalerNeeded'
-/** Of the condition Active where its group keeps it asleep. */
+/** Reasons of the condition Active where its group keeps it asleep. */
 export const turnReasons = { yields: 'ScalerOutOfTurn', waits: 'ScalerWaitsForTurn' } as const
 
 type Status = 'True' | 'False' | 'Unknown'
