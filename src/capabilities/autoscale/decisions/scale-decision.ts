@@ -74,7 +74,7 @@ export const readyMessages = {
 
 /** The reason of the condition Active where nothing but another ScaledObject keeps it awake. */
 export const neededReason = 'ScalerNeeded'
-/** Of the condition Active where its group keeps it asleep. */
+/** Reasons of the condition Active where its group keeps it asleep. */
 export const turnReasons = { yields: 'ScalerOutOfTurn', waits: 'ScalerWaitsForTurn' } as const
 
 type Status = 'True' | 'False' | 'Unknown'

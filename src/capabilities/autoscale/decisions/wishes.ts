@@ -9,7 +9,7 @@ export interface Wishes {
   readonly isStepwise: boolean
   /** Names of ScaledObjects of its namespace that are awake while it is. */
   readonly wakes: readonly string[]
-  /** Of its group one is awake at a time; undefined: it is in no group. */
+  /** The group of which one is awake at a time; undefined: it is in no group. */
   readonly oneAwake: { readonly group: string; readonly priority: number } | undefined
   /** What cannot be read, each as a sentence; it counts as not written. */
   readonly problems: readonly string[]
