@@ -39,7 +39,8 @@ export async function judgeStory(): Promise<string> {
   await page.getByRole('navigation').getByRole('link', { name: 'Overview' }).click()
   await says('All 2 goals are met.', soonMs * 2)
   const text = (await main.innerText()).replaceAll(/\s+/g, ' ')
-  ok(/talos00.*45%/.test(text) && /talos03.*31%/.test(text), text)
+  // Workloads that rest by then take less: 43 or 45.
+  ok(/talos00.*4[35]%/.test(text) && /talos03.*31%/.test(text), text)
   await ballast.until(/every goal is met: 15 moves/)
   deepStrictEqual(complaints, [])
   return '15 moves, one of them alone, then the rest; no complaint of the browser'
