@@ -84,7 +84,7 @@
     - watch
 {{- end }}
 {{- end }}
-{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - apps
   resources:
@@ -93,13 +93,13 @@
 {{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
@@ -122,7 +122,7 @@
     - watch
 {{- end }}
 {{- end }}
-{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - apps
   resources:
@@ -131,13 +131,13 @@
 {{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}

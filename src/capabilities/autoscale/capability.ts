@@ -2,6 +2,7 @@
 import { capability } from '#coordination/capability.ts'
 import type { Need, Permission } from '#coordination/needs.ts'
 import { externalMetricsPort } from '#coordination/ports/external-metrics.ts'
+import { pullAheadPort } from '#coordination/ports/pull-ahead.ts'
 import type { Clock } from '#kube/clock.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
@@ -32,6 +33,12 @@ async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
 async function loadedWebhook(clock: Clock): Promise<typeof import('./admission/webhook.ts')> {
   using _held = clock.hold()
   return await import('./admission/webhook.ts')
+}
+
+/** Reading files takes the host's time, not the cluster's. */
+async function loadedPulling(clock: Clock): Promise<typeof import('./ahead/pull-part.ts')> {
+  using _held = clock.hold()
+  return await import('./ahead/pull-part.ts')
 }
 
 const workloadFields = ['metadata.annotations', 'spec.replicas', 'spec.selector', 'spec.template']
@@ -318,6 +325,29 @@ export const autoscale = capability({
       takes: [],
       start: async (context, config, signal) =>
         (await loadedWebhook(context.clock)).startAdmissionKeeper(context, config, signal),
+    },
+    {
+      process: 'controller',
+      role: 'autoscale-ahead',
+      // As above. Who pulls leads, so that one replica asks.
+      presence: 'always',
+      trust: 'core',
+      needs: [
+        { ...scaledObjects, kind: 'ScaledObject', mode: 'full', optional: true },
+        { ...builtIn.deployments, kind: 'Deployment', mode: 'projection', fields: ['spec.replicas', 'spec.template'] },
+        { ...builtIn.statefulsets, kind: 'StatefulSet', mode: 'projection', fields: ['spec.replicas', 'spec.template'] },
+        {
+          ...builtIn.nodes,
+          kind: 'Node',
+          mode: 'projection',
+          fields: ['metadata.labels', 'spec.taints', 'spec.unschedulable', 'status.conditions'],
+        },
+      ],
+      permissions: [],
+      listeners: [],
+      offers: [],
+      takes: [{ port: pullAheadPort, without: 'degrade' }],
+      start: async (context, config, signal) => (await loadedPulling(context.clock)).startPullingAhead(context, config, signal),
     },
   ],
   leaves: [

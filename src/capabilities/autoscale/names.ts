@@ -31,6 +31,7 @@ export const annotations = {
   wakes: 'ballast.dev/wakes',
   oneAwake: 'ballast.dev/one-awake',
   priority: 'ballast.dev/one-awake-priority',
+  pullAhead: 'ballast.dev/pull-ahead',
 } as const
 
 /** On a HorizontalPodAutoscaler: `false` lets it stand beside a ScaledObject of the same target. */

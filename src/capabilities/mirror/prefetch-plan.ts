@@ -1,8 +1,7 @@
 // Which images are wanted on which nodes beforehand: what Namespaces and Deployments say by annotation, and the nodes where their pods could
 // run. Pure.
-import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
-import type { Deployment, KubeObject, Node, Pod, Taint } from '#kube/objects/objects.ts'
-import { untoleratedTaint } from '#kube/objects/tolerations.ts'
+import { couldRun, takesPods } from '#cluster/scheduling/could-run.ts'
+import type { Deployment, KubeObject, Node } from '#kube/objects/objects.ts'
 import { addressOf } from './peer-list.ts'
 import { mostPrefetched } from './prefetch.ts'
 import { parseImageName } from './reference.ts'
@@ -55,10 +54,10 @@ export function prefetchPlan({ nodes, namespaces, deployments }: PrefetchInput):
   readonly subjects: readonly PrefetchSubject[]
   readonly wanted: ReadonlyMap<string, readonly string[]>
 } {
-  const usable = nodes.filter(node => addressOf(node) !== undefined && isReady(node) && node.spec?.unschedulable !== true)
+  const usable = nodes.filter(node => addressOf(node) !== undefined && takesPods(node))
   const subjects = [
     ...namespaces.flatMap(object => subjectOf(object, usable)),
-    ...deployments.flatMap(object => subjectOf(object, usable.filter(canRun(object)))),
+    ...deployments.flatMap(object => subjectOf(object, usable.filter(couldRun(object.spec.template)))),
   ]
   const wanted = new Map<string, Set<string>>()
   for (const { images, nodes: names } of subjects)
@@ -81,18 +80,6 @@ function subjectOf(object: KubeObject, nodes: readonly Node[]): readonly Prefetc
     ...(nodes.length === 0 ? ['no node takes its pods'] : []),
   ]
   return [{ object, images, nodes: lacking.map(({ metadata }) => metadata.name).toSorted(), reasons }]
-}
-
-const isReady = ({ status }: Node): boolean =>
-  (status?.conditions ?? []).some(({ type, status: value }) => type === 'Ready' && value === 'True')
-
-/** By what its pods ask of nodes; whether they would fit is not asked, for that changes. */
-function canRun({ spec: { template } }: Deployment): (node: Node) => boolean {
-  const pod: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'any' }, spec: template.spec }
-  const isRequired = requiredNodes(pod)
-  const keepsOut = ({ effect }: Taint) => effect === 'NoSchedule' || effect === 'NoExecute'
-  return node =>
-    isRequired(node) && untoleratedTaint(template.spec.tolerations ?? [], node.spec?.taints ?? [], keepsOut) === undefined
 }
 
 /** Whether the node says that it has it. It names some of its images only, so a no means little. */

@@ -1,6 +1,7 @@
 // What annotations of ours ask for on a ScaledObject, beyond what KEDA knows. What cannot be read changes nothing, and is told.
 import { dns1123LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { parseDurationMs } from '#kube/time/duration.ts'
 import { annotations } from '../names.ts'
 import { wakesProblems } from './companions.ts'
 
@@ -11,6 +12,8 @@ export interface Wishes {
   readonly wakes: readonly string[]
   /** The group of which one is awake at a time; undefined: it is in no group. */
   readonly oneAwake: { readonly group: string; readonly priority: number } | undefined
+  /** How long before a window of its triggers images are to be on nodes; undefined: that is left to kubelets. */
+  readonly pullAheadMs: number | undefined
   /** What cannot be read, each as a sentence; it counts as not written. */
   readonly problems: readonly string[]
 }
@@ -19,6 +22,10 @@ export interface Wishes {
 const longestTold = 60
 /** Whom one ScaledObject may need. */
 const mostWoken = 16
+/** Large images of a graphics card take minutes; what is pulled hours before is forgotten by then. */
+const defaultAheadMs = 600_000
+const shortestAheadMs = 60_000
+const longestAheadMs = 3_600_000
 /** A priority lies between its negative and it. */
 const highestPriority = 1_000
 
@@ -44,7 +51,18 @@ export function wishesOf(object: KubeObject): Wishes {
   if (wished !== undefined && !isPriority)
     ignore(annotations.priority, wished, `a whole number from -${highestPriority} to ${highestPriority}`)
   const oneAwake = isGroup ? { group, priority: isPriority ? priority : 0 } : undefined
-  return { isStepwise: policy === 'stepwise', wakes: wakes ?? [], oneAwake, problems }
+  const ahead = object.metadata.annotations?.[annotations.pullAhead]
+  const pullAheadMs = ahead === undefined || ahead === 'false' ? undefined : aheadOf(ahead)
+  if (ahead !== undefined && ahead !== 'false' && pullAheadMs === undefined)
+    ignore(annotations.pullAhead, ahead, 'true, false, or a time from 1m to 1h before a window')
+  return { isStepwise: policy === 'stepwise', wakes: wakes ?? [], oneAwake, pullAheadMs, problems }
+}
+
+/** Undefined: it cannot be read. */
+function aheadOf(value: string): number | undefined {
+  if (value === 'true') return defaultAheadMs
+  const read = parseDurationMs(value)
+  return read.ok && read.value >= shortestAheadMs && read.value <= longestAheadMs ? read.value : undefined
 }
 
 /** What is wrong with whom `object` needs among `others` of its namespace, each as a sentence. */

@@ -220,6 +220,11 @@ function reasonsOf(
   const said = conditionOf(status, 'Active')
   const isOutOfTurn = said?.reason === turnReasons.yields || said?.reason === turnReasons.waits
   const isNeeded = said?.status === 'True' && said.reason === neededReason
+  if (wishes.pullAheadMs !== undefined && replicas === 0)
+    tell(
+      'pull-ahead',
+      `Its images are pulled ${wishes.pullAheadMs / 60_000} minutes before a window of its triggers opens, where images are mirrored.`,
+    )
   if (wishes.wakes.length > 0) tell('wakes', `While it is awake, these are: ${wishes.wakes.join(', ')}.`)
   if (active.length > 0) tell('active', `Active: ${active.join(', ')}.`)
   else if (isNeeded) tell('needed', `${said.message ?? said.reason}.`)
