@@ -119,6 +119,18 @@ test('of a group one is awake: the higher priority puts the other to sleep, wait
   expect(notes.filter(note => note.startsWith('Scaling is not performed')).length).toBeLessThan(6)
 })
 
+test('who had to yield wakes as soon as the other sleeps, not when it is polled next', async () => {
+  await using site = await AutoscaleSite.start(0, [deployment('llm')])
+  await site.operator()
+  await site.create(scaledObjects, scaled('web', { ...quick, triggers: [hourly('2 * * * *', '4 * * * *', 1)] }, gpu(10)))
+  const slow = { pollingInterval: 1200, cooldownPeriod: 60 }
+  await site.create(scaledObjects, scaled('llm', { ...slow, triggers: [hourly('1 * * * *', '58 * * * *', 1)] }, gpu()))
+  await site.clock.advance(4 * minute)
+  expect(await replicasOf(site, 'web', 'llm')).toBe('1 0')
+  await site.clock.advance(2.5 * minute)
+  expect(await replicasOf(site, 'web', 'llm')).toBe('0 1')
+})
+
 test('the operator ends between the two writes: the next one goes on', async () => {
   await using site = await AutoscaleSite.start(0, [deployment('llm')])
   const first = await site.operator()

@@ -169,7 +169,8 @@ describe('against a live cluster', () => {
   test('asked first, carried out, told, and taken back', async () => {
     const stop = new AbortController()
     await using cluster = await startEmbeddedCluster({
-      objects: labelled(),
+      // Nothing goes to zero meanwhile: how many pods there are to move would follow from the machine's load.
+      objects: labelled().filter(({ kind }) => kind !== 'ScaledObject'),
       clock: hostClock({ speed: 20 }),
       leaseClock: systemClock,
       seed: 1,

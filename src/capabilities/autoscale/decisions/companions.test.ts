@@ -67,6 +67,26 @@ describe('who is kept awake', () => {
   })
 })
 
+test('a namespace in which all need many others is walked in steps that its names bound', () => {
+  const names = Array.from({ length: 100 }, (_, at) => `n${at}`)
+  let reads = 0
+  const all = names.map((name, at): Companion => {
+    const wakes = Array.from({ length: 16 }, (_, one) => names[(at + one + 1) % names.length] ?? '')
+    return {
+      name,
+      isActive: false,
+      isAwake: true,
+      get wakes() {
+        reads++
+        return wakes
+      },
+    }
+  })
+  expect(keptAwake(all).size).toBe(0)
+  // Twice each for each of them, where all are in one circle.
+  expect(reads).toBeLessThan(3 * names.length ** 2)
+})
+
 test('names that are not there and circles are told', () => {
   const known: Readonly<Record<string, readonly string[]>> = { a: ['b', 'x'], b: ['c'], c: ['a'], d: ['a'] }
   const told = (name: string) => wakesProblems(name, one => known[one])

@@ -45,12 +45,19 @@ export function keptAwake(companions: readonly Companion[]): ReadonlyMap<string,
   return kept
 }
 
-/** All that `name` leads to and that lead back to it; empty: it is in no circle. */
+/** All that `name` leads to and that lead back to it, itself among them; empty: it is in no circle. Each is gone to twice at most. */
 function circleOf(name: string, wakes: (name: string) => readonly string[]): ReadonlySet<string> {
-  const circle = new Set<string>()
   const reached = reachedFrom(name, wakes)
-  for (const one of reached) if (reachedFrom(one, wakes).has(name)) circle.add(one)
-  return circle
+  if (!reached.has(name)) return new Set()
+  const namedBy = new Map<string, string[]>()
+  for (const one of reached) {
+    for (const named of wakes(one)) {
+      const before = namedBy.get(named)
+      if (before === undefined) namedBy.set(named, [one])
+      else before.push(one)
+    }
+  }
+  return reachedFrom(name, one => namedBy.get(one) ?? [])
 }
 
 /** All whom `name` needs, and whom they need. */

@@ -248,6 +248,16 @@ describe('cases E of the contract', () => {
       { outcome: 'scale-in-paused', replicas: undefined, isActivity: false, said: off },
     ],
     [
+      'out of turn, all triggers fail',
+      { turn: yields, state: failing, currentReplicas: 0 },
+      {
+        outcome: 'out-of-turn',
+        replicas: undefined,
+        isActivity: false,
+        said: 'Ready=False/TriggerError Active=False/ScalerOutOfTurn',
+      },
+    ],
+    [
       'stepwise, all triggers fail',
       { wishes: { isStepwise: true }, state: failing, currentReplicas: 4 },
       {

@@ -84,6 +84,13 @@ function condition(type: 'Ready' | 'Active' | 'Paused', status: Status, reason: 
 }
 
 const ready = condition('Ready', 'True', readyMessages.reason, readyMessages.message)
+const partlyFailing = condition(
+  'Ready',
+  'Unknown',
+  'PartialTriggerError',
+  'Some triggers defined in ScaledObject are not working correctly',
+)
+const failing = condition('Ready', 'False', 'TriggerError', 'Triggers defined in ScaledObject are not working correctly')
 const notActive = condition('Active', 'False', 'ScalerNotActive', 'Scaling is not performed because triggers are not active')
 
 /** Decides. */
@@ -97,21 +104,28 @@ export function scaleDecision(input: ScaleInput): ScaleDecision {
   const isUp = state.isActive || pauses.isForced || input.keeping !== undefined
   const decision = isUp ? whileActive(input) : whileInactive(input)
   const isWaking = input.currentReplicas === 0 && decision.replicas !== undefined && decision.replicas > 0
-  return isWaking && input.turn.kind === 'waits' ? { ...notYet(input.turn), outcome: 'waiting-for-turn' } : decision
+  return isWaking && input.turn.kind === 'waits' ? { ...notYet(input, input.turn), outcome: 'waiting-for-turn' } : decision
 }
 
 /** It goes to zero whatever asks for it, where it may. */
-function outOfTurn({ pauses, currentReplicas }: ScaleInput, turn: Extract<Turn, { readonly kind: 'yields' }>): ScaleDecision {
-  if (currentReplicas === 0) return { ...notYet(turn), outcome: 'out-of-turn' }
-  if (pauses.isScaleInPaused) return { ...notYet(turn), outcome: 'scale-in-paused' }
-  return { ...notYet(turn), outcome: 'yield', replicas: 0 }
+function outOfTurn(input: ScaleInput, turn: Extract<Turn, { readonly kind: 'yields' }>): ScaleDecision {
+  const still = notYet(input, turn)
+  if (input.currentReplicas === 0) return { ...still, outcome: 'out-of-turn' }
+  if (input.pauses.isScaleInPaused) return { ...still, outcome: 'scale-in-paused' }
+  return { ...still, outcome: 'yield', replicas: 0 }
 }
 
-function notYet(turn: Exclude<Turn, { readonly kind: 'free' }>): Omit<ScaleDecision, 'outcome'> {
+function notYet(
+  { state, fallbackReplicas }: ScaleInput,
+  turn: Exclude<Turn, { readonly kind: 'free' }>,
+): Omit<ScaleDecision, 'outcome'> {
+  // That it is not its turn hides no trigger that fails.
+  const isFailing = state.isError && (state.isActive || fallbackReplicas === undefined)
+  const told = isFailing ? (state.isActive ? partlyFailing : failing) : ready
   const message = `Scaling is not performed: ${turnWords(turn)}`
   return {
     replicas: undefined,
-    conditions: [ready, condition('Active', 'False', turnReasons[turn.kind], message)],
+    conditions: [told, condition('Active', 'False', turnReasons[turn.kind], message)],
     isActivity: false,
   }
 }
@@ -132,9 +146,7 @@ function whileActive(input: ScaleInput): ScaleDecision {
     return { outcome: 'activate', replicas: leastAwake(least), conditions, isActivity: true }
   }
   if (state.isError) {
-    const message = 'Some triggers defined in ScaledObject are not working correctly'
-    const partly = condition('Ready', 'Unknown', 'PartialTriggerError', message)
-    return { ...still, outcome: 'partly-failing', conditions: [partly, ...conditions.slice(1)] }
+    return { ...still, outcome: 'partly-failing', conditions: [partlyFailing, ...conditions.slice(1)] }
   }
   return { ...still, outcome: 'active', isActivity: true }
 }
@@ -145,10 +157,7 @@ function whileInactive(input: ScaleInput): ScaleDecision {
   const still = { replicas: undefined, conditions: [ready, notActive], isActivity: false }
   // Its fallback will come through its autoscaler, which a target at zero would switch off.
   if (state.isError && fallbackReplicas !== undefined && fallbackReplicas !== 0) return { ...still, outcome: 'awaiting-fallback' }
-  if (state.isError && fallbackReplicas === undefined) {
-    const message = 'Triggers defined in ScaledObject are not working correctly'
-    return { ...still, outcome: 'failing', conditions: [condition('Ready', 'False', 'TriggerError', message), notActive] }
-  }
+  if (state.isError && fallbackReplicas === undefined) return { ...still, outcome: 'failing', conditions: [failing, notActive] }
   const isAboveIdle = idleReplicas !== undefined && currentReplicas > idleReplicas
   if (isAboveIdle || (currentReplicas > 0 && least === 0)) return towardsRest(input)
   if (idleReplicas === undefined && currentReplicas < least) return { ...still, outcome: 'raise-to-least', replicas: least }

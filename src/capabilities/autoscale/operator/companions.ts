@@ -2,7 +2,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { readScale } from '#coordination/effects/scale-own.ts'
 import { freezeOf } from '#coordination/freeze.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { at } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { autoscalerName } from '../decisions/autoscaler.ts'
 import { type Companion, type Keeping, keptAwake, reachedFrom } from '../decisions/companions.ts'
@@ -39,11 +41,11 @@ export class Companions implements Disposable {
   readonly #waiting = new Map<string, number>()
   /** Who wakes in a group does so alone: resolves when the last of them is done. */
   readonly #entrances = new Map<string, Promise<void>>()
-  readonly #unwatch: () => void
+  readonly #unwatch: readonly (() => void)[]
 
   constructor(context: CompanionContext) {
     this.#context = context
-    this.#unwatch = context.objects.onChange(({ type, object, previous }) => {
+    const ofObjects = context.objects.onChange(({ type, object, previous }) => {
       const isGone = type === 'DELETED'
       const wished = wishesOf(object)
       const concerned = [
@@ -53,6 +55,30 @@ export class Companions implements Disposable {
       const isNews = isGone || previous === undefined || !isDeepStrictEqual(newsOf(previous), newsOf(object))
       if (isNews) for (const key of concerned) context.wake(key)
     })
+    const { deployments, statefulSets } = context.watches
+    this.#unwatch = [ofObjects, ...[deployments, statefulSets].map(informer => this.#followTargets(informer))]
+  }
+
+  /** That a target wakes or sleeps is news for its group, and for those that it needs. */
+  #followTargets(informer: Informer<KubeObject>): () => void {
+    const { objects, wake } = this.#context
+    return informer.onChange(({ type, object, previous }) => {
+      if (this.#needing.size === 0 && this.#groups.size === 0) return
+      const isUp = type !== 'DELETED' && at(object, 'spec', 'replicas') !== 0
+      if (isUp === (previous !== undefined && at(previous, 'spec', 'replicas') !== 0)) return
+      for (const scaled of objects.store.list(object.metadata.namespace))
+        if (scaled.spec.scaleTargetRef.name === object.metadata.name) for (const key of this.#concerned(scaled)) wake(key)
+    })
+  }
+
+  /** Members of its group, and whom it needs. */
+  #concerned(object: ScaledObject): readonly string[] {
+    const { namespace = '', name } = object.metadata
+    const needing = this.#needing.get(namespace)
+    const needed = needing?.has(name) === true ? [...reachedFrom(name, one => needing.get(one) ?? [])] : []
+    const group = this.#groupOf(object)
+    const members = group === undefined ? [] : [...(this.#groups.get(group.key)?.keys() ?? [])]
+    return [...needed.map(one => `${namespace}/${one}`), ...members]
   }
 
   /** Who keeps `object` awake, and whether its group lets it be. `now`: what a look that is not written down yet found. */
@@ -104,7 +130,7 @@ export class Companions implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#unwatch()
+    for (const unwatch of this.#unwatch) unwatch()
   }
 
   #keeping({ metadata }: ScaledObject): Keeping | undefined {
