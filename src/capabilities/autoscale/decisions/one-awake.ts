@@ -11,7 +11,7 @@ export interface Member {
   readonly isAwake: boolean
   /** What keeps us from putting it to sleep, in words. */
   readonly fixedBy: string | undefined
-  /** Whoever cannot wake, as a paused or frozen one, keeps no place free while it sleeps. */
+  /** False while it is paused or frozen: then it holds no place while it sleeps. */
   readonly canWake: boolean
   /** Its pods, those that are ending among them. */
   readonly pods: readonly MemberPod[]
