@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Api } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
-import type { Informer } from '#kube/informers/informer-view.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ScaledObject, scaledObjectSpec } from '../kinds/scaled-object.ts'
@@ -21,22 +19,21 @@ function member(name: string): ScaledObject {
 
 /** Watches that know `objects` and nothing of their targets; a server that knows how many replicas each has. */
 function site(objects: readonly ScaledObject[], replicas: Readonly<Record<string, number>>) {
-  const informer = <T extends KubeObject>(known: readonly T[]) =>
-    ({
-      isSynced: true,
-      store: {
-        get: (_namespace: string, name: string) => known.find(one => one.metadata.name === name),
-        list: () => known,
-      },
-      onChange: (handler: (change: { type: string; object: T }) => void) => {
-        for (const object of known) handler({ type: 'ADDED', object })
-        return () => undefined
-      },
-    }) as unknown as Informer<T>
+  const informer = <T extends KubeObject>(known: readonly T[]) => ({
+    isSynced: true,
+    store: {
+      get: (_namespace: string, name: string) => known.find(one => one.metadata.name === name),
+      list: () => known,
+    },
+    onChange: (handler: (change: { type: string; object: T }) => void) => {
+      for (const object of known) handler({ type: 'ADDED', object })
+      return () => undefined
+    },
+  })
   const read = async (name: string) => ({ spec: { replicas: replicas[name] ?? 0 } })
   const watches = { deployments: informer([]), statefulSets: informer([]), pods: informer([]) }
   const around = { clock: new VirtualClock(0), log: silentLog, groups: [], wake: () => undefined }
-  const api = { resource: () => ({ sub: read }) } as unknown as Api
+  const api = { resource: () => ({ sub: read }) }
   return new Companions({ ...around, api, objects: informer(objects), autoscalers: informer([]), watches } as never)
 }
 
