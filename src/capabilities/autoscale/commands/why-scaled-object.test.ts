@@ -140,6 +140,17 @@ test('what an annotation of ours holds, and one that cannot be read', async () =
       'needed: Scaling is performed because X needs it.',
     ]),
   )
+  const behind = {
+    type: 'Active',
+    status: 'False',
+    reason: 'ScalerOutOfTurn',
+    message: 'Scaling is not performed: X has the turn',
+  }
+  const activity = { triggersActivity: { [metric]: { isActive: true } } }
+  const waiting = { ...needing, status: { ...(status as object), ...activity, conditions: [behind] } }
+  const target: KubeObject = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec: { replicas: 0 } }
+  const outOfTurn = toldOf(waiting as ScaledObject, { autoscaler: undefined, target, nowMs: startMs })
+  expect(outOfTurn.reasons.map(({ rule }) => rule)).toEqual(['wakes', 'active', 'out-of-turn'])
   expect(policy('slow', 3)).toEqual(expect.arrayContaining(['annotation-ignored', 'cool-down']))
 })
 

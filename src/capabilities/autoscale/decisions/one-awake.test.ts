@@ -7,7 +7,7 @@ const minute = 60_000
 
 function member(key: string, given: Partial<Member> = {}): Member {
   const pods = given.isAwake === true ? [{ createdMs: nowMs - 60 * minute, endsMs: undefined }] : []
-  const plain = { priority: 0, isActive: false, isAwake: false, fixedBy: undefined, lastActiveMs: undefined }
+  const plain = { priority: 0, isActive: false, isAwake: false, fixedBy: undefined, canWake: true, lastActiveMs: undefined }
   return { key, ...plain, pods, ...given }
 }
 
@@ -59,6 +59,11 @@ describe('whose turn it is', () => {
       [has('b', 'it is awake and stays so: it is paused'), 'free'],
     ],
     [
+      'one that is frozen at zero keeps nobody asleep',
+      [member('a', { ...wanted, priority: 10, fixedBy: 'frozen', canWake: false }), member('b', busy)],
+      [has('b', 'the other cannot be woken'), 'free'],
+    ],
+    [
       'pods that end are waited for',
       [member('a', wanted), member('b', { pods: ending(60 * minute) })],
       [waitsFor('b'), has('a', 'it is asked for')],
@@ -96,6 +101,7 @@ describe('properties', () => {
     isActive: fc.boolean(),
     isAwake: fc.boolean(),
     fixedBy: fc.constant(undefined),
+    canWake: fc.boolean(),
     lastActiveMs: fc.option(fc.integer({ min: nowMs - 3, max: nowMs }), { nil: undefined }),
     pods: fc.array(
       fc.record({
@@ -114,7 +120,7 @@ describe('properties', () => {
           new Map(members.map(({ key }) => [key, turnOf(key, of, { group: 'g', nowMs, waitingSinceMs: undefined })]))
         const found = turns(members)
         expect(turns(members.toReversed())).toEqual(found)
-        const contending = members.filter(one => one.isActive || one.isAwake)
+        const contending = members.filter(one => one.isAwake || (one.isActive && one.canWake))
         const staying = contending.filter(({ key }) => found.get(key)?.kind !== 'yields')
         expect(staying).toHaveLength(Math.min(1, contending.length))
       }),

@@ -11,6 +11,8 @@ export interface Member {
   readonly isAwake: boolean
   /** What keeps us from putting it to sleep, in words. */
   readonly fixedBy: string | undefined
+  /** False while it is paused or frozen: then it holds no place while it sleeps. */
+  readonly canWake: boolean
   /** Its pods, those that are ending among them. */
   readonly pods: readonly MemberPod[]
   readonly lastActiveMs: number | undefined
@@ -56,7 +58,7 @@ export function turnOf(
     waitingSinceMs,
   }: { readonly group: string; readonly nowMs: number; readonly waitingSinceMs: number | undefined },
 ): Turn {
-  const ranked = members.filter(one => one.isActive || one.isAwake).toSorted((a, b) => compare(a, b, nowMs).order)
+  const ranked = members.filter(isContending).toSorted((a, b) => compare(a, b, nowMs).order)
   const [winner] = ranked
   const self = members.find(one => one.key === key)
   if (winner === undefined || self === undefined) return free
@@ -74,6 +76,11 @@ export function turnOf(
   return others.length === 0 ? free : { kind: 'waits', group, others: others.toSorted() }
 }
 
+/** It is awake, or could be and is asked for. */
+function isContending({ isActive, isAwake, canWake }: Member): boolean {
+  return isAwake || (isActive && canWake)
+}
+
 /** Until when it keeps its place against its equals; undefined: it does no more, or sleeps. */
 function heldUntilMs({ isAwake, pods }: Member, nowMs: number): number | undefined {
   if (!isAwake) return undefined
@@ -85,9 +92,11 @@ function heldUntilMs({ isAwake, pods }: Member, nowMs: number): number | undefin
 
 /** Who goes first, and the first rule that tells them apart. */
 function compare(a: Member, b: Member, nowMs: number): { readonly order: number; readonly because: string } {
+  const isBlocked = (one: Member) => one.isActive && !isContending(one)
   const isFixed = (one: Member) => one.isAwake && one.fixedBy !== undefined
   const holds = (one: Member) => one.isAwake && (one.isActive || heldUntilMs(one, nowMs) !== undefined)
   const rules: readonly [number, string][] = [
+    [Number(isBlocked(a)) - Number(isBlocked(b)), 'the other cannot be woken'],
     [Number(isFixed(b)) - Number(isFixed(a)), `it is awake and stays so: ${a.fixedBy ?? ''}`],
     [b.priority - a.priority, `its priority ${a.priority} is above ${b.priority}`],
     [

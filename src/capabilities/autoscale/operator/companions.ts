@@ -192,17 +192,16 @@ export class Companions implements Disposable {
       priority: this.#groups.get(group)?.get(`${metadata.namespace ?? ''}/${metadata.name}`)?.priority ?? 0,
       isActive: isActive || (isUnknown && replicas > 0),
       isAwake: replicas > 0,
-      fixedBy: this.#fixedBy(object),
+      fixedBy: this.#heldBy(object) ?? (pausesOf(object).isScaleInPaused ? `${annotations.pausedScaleIn} is set` : undefined),
+      canWake: this.#heldBy(object) === undefined && !pausesOf(object).isScaleOutPaused,
       pods: kind === undefined ? [] : podsOf(targetOf(object, kind), this.#context.watches),
       lastActiveMs: Number.isNaN(lastMs) ? undefined : lastMs,
     }
   }
 
-  /** Why it cannot be put to sleep. */
-  #fixedBy(object: ScaledObject): string | undefined {
-    const pauses = pausesOf(object)
-    if (pauses.isPaused) return 'it is paused'
-    if (pauses.isScaleInPaused) return `${annotations.pausedScaleIn} is set`
+  /** Why it is not scaled at all. */
+  #heldBy(object: ScaledObject): string | undefined {
+    if (pausesOf(object).isPaused) return 'it is paused'
     const ready = object.status?.conditions?.find(({ type }) => type === 'Ready')
     if (ready?.status === 'False' && ready.reason === 'ScaledObjectCheckFailed')
       return 'what is wrong with it keeps it from being scaled'

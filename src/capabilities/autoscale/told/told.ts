@@ -228,11 +228,10 @@ function reasonsOf(
   if (wishes.wakes.length > 0) tell('wakes', `While it is awake, these are: ${wishes.wakes.join(', ')}.`)
   if (active.length > 0) tell('active', `Active: ${active.join(', ')}.`)
   else if (isNeeded) tell('needed', `${said.message ?? said.reason}.`)
-  if (isOutOfTurn) tell('out-of-turn', `${said?.message ?? 'Another of its group is awake'}.`)
-  const isToldWhy = isOutOfTurn || isNeeded || active.length > 0
-  if (!isToldWhy && ready?.status === 'False')
+  else if (ready?.status === 'False')
     tell(ready.reason ?? 'not-ready', `Nothing is scaled by its triggers: ${ready.message ?? 'no reason is told'}.`)
-  else if (!isToldWhy && status?.conditions !== undefined && !pauses.isForced) tell('not-active', 'No trigger is active.')
+  else if (status?.conditions !== undefined && !pauses.isForced) tell('not-active', 'No trigger is active.')
+  if (isOutOfTurn) tell('out-of-turn', `${said?.message ?? 'Another of its group is awake'}.`)
   const least = spec.minReplicaCount ?? 0
   const rest = spec.idleReplicaCount ?? least
   const isUp = pauses.isForced || isNeeded || isOutOfTurn
