@@ -76,7 +76,12 @@ export async function startPullingAhead(
   const run = async () => {
     await informers.allSynced(signal)
     while (!signal.aborted) {
-      look()
+      try {
+        look()
+      } catch (error) {
+        // One object that nobody expected ends no look but this one.
+        log.warn({ why: messageOf(error) }, 'windows could not be looked at for images')
+      }
       await clock.after(lookEveryMs, signal)
     }
   }
