@@ -4,7 +4,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import { selectOwnPods } from './api/admission/admission.ts'
 import { toStorage } from './api/answers/versions.ts'
-import { type ApiServer, freshUid, timestamp } from './api/api-server.ts'
+import { type ApiServer, timestamp } from './api/api-server.ts'
 import { definitionFor, establish } from './api/custom/custom-resources.ts'
 import { validateCustom } from './api/custom/custom-schema.ts'
 import { prunedPaths, settleValues } from './api/decoding/stored-values.ts'
@@ -119,10 +119,10 @@ function prunedProblem({ first, paths, objects, fields }: Pruned): LoadProblem {
   }
 }
 
-function noteUids({ loadedUids }: ApiServer, object: KubeObject): void {
+function noteUids({ uids }: ApiServer, object: KubeObject): void {
   const uid = textAt(object, 'metadata', 'uid')
-  if (uid !== undefined) loadedUids.add(uid)
-  for (const owner of itemsAt(object, 'metadata', 'ownerReferences')) loadedUids.add(textAt(owner, 'uid') ?? '')
+  if (uid !== undefined) uids.loaded.add(uid)
+  for (const owner of itemsAt(object, 'metadata', 'ownerReferences')) uids.loaded.add(textAt(owner, 'uid') ?? '')
 }
 
 /** ReplicaSets that a dump left out and whose Deployment and pods it has: without them everything would roll out anew. */
@@ -260,7 +260,10 @@ function loadOne(server: ApiServer, object: KubeObject, problems: LoadProblem[],
       found: `the UID of ${uids.get(given)}`,
       expected: 'a UID of its own; it got one',
     })
-    draft['metadata'] = { ...fieldsAt(draft, 'metadata'), uid: freshUid(server) }
+    draft['metadata'] = {
+      ...fieldsAt(draft, 'metadata'),
+      uid: server.uids.fresh(storage.key, textAt(draft, 'metadata', 'namespace'), textAt(draft, 'metadata', 'name')),
+    }
   } else uids.set(given, holder)
   const uid = textAt(draft, 'metadata', 'uid')
   if (signedKinds.has(type.key) && uid !== undefined && listAt(draft, 'metadata', 'managedFields').length === 0)
@@ -309,7 +312,7 @@ function completed(server: ApiServer, type: ResourceType, given: Draft): Draft {
   delete metadata['selfLink']
   if (type.isNamespaced) metadata['namespace'] = textAt(metadata, 'namespace') ?? 'default'
   else delete metadata['namespace']
-  metadata['uid'] ??= freshUid(server)
+  metadata['uid'] ??= server.uids.fresh(type.key, textAt(metadata, 'namespace'), textAt(metadata, 'name'))
   metadata['creationTimestamp'] ??= timestamp(server.clock.now())
   if (hasGeneration(type, server.minor)) metadata['generation'] ??= 1
   decodeStringData(type, draft)
@@ -357,7 +360,7 @@ function ensureNamespace(server: ApiServer, name: string): void {
       kind: 'Namespace',
       metadata: {
         name,
-        uid: freshUid(server),
+        uid: server.uids.fresh('namespaces', undefined, name),
         creationTimestamp: timestamp(server.clock.now()),
         labels: { 'kubernetes.io/metadata.name': name },
       },

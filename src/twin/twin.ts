@@ -18,6 +18,7 @@ import type { Handler, TwinRequest, TwinResponse } from './api/request.ts'
 import { ResourceHandlers } from './api/resource-handlers.ts'
 import { ResourceRegistry } from './api/resource-registry.ts'
 import { KubeletApi } from './api/subresources/kubelet-api.ts'
+import { Uids } from './api/uids.ts'
 import { WatchHub } from './api/watches/watch-hub.ts'
 import { WritePipeline } from './api/write-pipeline.ts'
 import { type Authority, makeAuthority } from './authority.ts'
@@ -309,7 +310,7 @@ function apiServer(options: TwinOptions): { readonly server: ApiServer; close():
     random,
     minor,
     unsigned: new Set(),
-    loadedUids: new Set(),
+    uids: new Uids({ seed: options.seed ?? 1, clock: options.clock }),
     callWebhook: call,
     onTrouble,
   }

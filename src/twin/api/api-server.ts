@@ -1,10 +1,11 @@
 // What all parts of the API server share: the store, the resources served, time and chance.
 import type { Clock } from '#kube/clock.ts'
-import { type Random, randomUuid } from '#kube/random.ts'
+import type { Random } from '#kube/random.ts'
 import type { Store } from '../store.ts'
 import type { TellTrouble } from '../trouble.ts'
 import type { CallWebhook } from './admission/webhook-call.ts'
 import type { ResourceRegistry } from './resource-registry.ts'
+import type { Uids } from './uids.ts'
 import type { WatchHub } from './watches/watch-hub.ts'
 
 export interface ApiServer {
@@ -25,16 +26,7 @@ export interface ApiServer {
   readonly onTrouble: TellTrouble
   /** UIDs of loaded objects whose dump does not say who wrote them: the first write to each begins their records. */
   readonly unsigned: Set<string>
-  /** UIDs that loaded objects have, or name as their owners': no new object gets one of them. */
-  readonly loadedUids: Set<string>
-}
-
-/** A UID nobody has: a dump of a twin, loaded into one of the same seed, would meet its own again. */
-export function freshUid({ random, loadedUids }: Pick<ApiServer, 'random' | 'loadedUids'>): string {
-  for (;;) {
-    const uid = randomUuid(random)
-    if (!loadedUids.has(uid)) return uid
-  }
+  readonly uids: Uids
 }
 
 /** Who makes a request. */

@@ -20,7 +20,7 @@ import { kindSchema } from '../schema/kind-schema.ts'
 import { objectKey } from '../store.ts'
 import { admitCreate, admitUpdate } from './admission/admission.ts'
 import { admitToQuotas } from './admission/resource-quotas.ts'
-import { type ApiServer, freshUid, timestamp } from './api-server.ts'
+import { type ApiServer, timestamp } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { setDefaults, setPodAddresses } from './defaults.ts'
 import { countTemplates, generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
@@ -66,7 +66,7 @@ export class WritePipeline {
       throw bareError('resourceVersion should not be set on objects to be created')
     }
     for (const name of ['resourceVersion', 'selfLink', 'deletionTimestamp', 'deletionGracePeriodSeconds']) delete metadata[name]
-    metadata['uid'] = freshUid(this.#server)
+    metadata['uid'] = this.#server.uids.fresh(type.key, namespace, textAt(metadata, 'name') ?? textAt(metadata, 'generateName'))
     metadata['creationTimestamp'] = timestamp(this.#server.clock.now())
     if (metadata['generateName'] === '') delete metadata['generateName']
     setDefaults(type, draft, this.#server)

@@ -2,7 +2,6 @@
 
 import { errors, generateKeyPair, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { badRequest, notFound } from '#kube/objects/status.ts'
-import { randomUuid } from '#kube/random.ts'
 import { type Draft, fieldsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import { type ApiServer, timestamp, type User } from '../api-server.ts'
 import { invalidOf } from '../validation/validation.ts'
@@ -81,7 +80,7 @@ export class Tokens {
       .setIssuedAt(nowSeconds)
       .setNotBefore(nowSeconds)
       .setExpirationTime(nowSeconds + seconds)
-      .setJti(randomUuid(this.#server.random))
+      .setJti(this.#server.uids.fresh('token', ask.namespace, ask.serviceAccount))
       .sign(this.#keys.privateKey)
     return { token, expires: timestamp((nowSeconds + seconds) * 1000), audiences }
   }

@@ -1,7 +1,6 @@
 // Admission webhooks: who is asked about a write, and what their answers do to it.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { badRequest, forbidden, internalError } from '#kube/objects/status.ts'
-import { randomUuid } from '#kube/random.ts'
 import { type Draft, draftOf, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import { byteOrder } from '../../ordered-objects.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
@@ -134,7 +133,13 @@ export class Webhooks {
       if (webhook['failurePolicy'] === 'Ignore') return undefined
       throw internalError(`failed calling webhook ${JSON.stringify(name)}: ${problem}`)
     }
-    const uid = randomUuid(this.#server.random)
+    const uid = this.#server.uids.fresh(
+      'review',
+      name,
+      type.key,
+      textAt(input.object, 'metadata', 'namespace'),
+      textAt(input.object, 'metadata', 'name'),
+    )
     const request = this.#reviewRequest(chosen, type, input, uid)
     const review = { kind: 'AdmissionReview', apiVersion: 'admission.k8s.io/v1', request }
     const timeoutMs = (numberAt(webhook, 'timeoutSeconds') ?? 10) * 1000

@@ -2,7 +2,6 @@
 // shows them need not wait. The words of refusal are those that a real API server was recorded with.
 import { fieldErrorsText } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { randomUuid } from '#kube/random.ts'
 import { type Draft, draftOf, fieldsAt, frozen, itemsAt, textAt, textsAt } from '../../json-value.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
 import { isKnownIn, rememberIn } from '../answers/versions.ts'
@@ -36,7 +35,7 @@ export async function readyIn(
   const [first] = asked
   if (first === undefined) return
   const source = `conversion webhook for ${first.apiVersion}, Kind=${type.kind}`
-  const uid = randomUuid(server.random)
+  const uid = server.uids.fresh('conversion', type.key, apiVersion)
   const review = {
     kind: 'ConversionReview',
     apiVersion: 'apiextensions.k8s.io/v1',
