@@ -2,6 +2,7 @@
 import type { Check } from '../check.ts'
 import { reloaderPort } from '../upstreams/build.ts'
 import { judgeDeschedulerCronJob, judgeDeschedulerDeployment } from './descheduler.ts'
+import { judgeKeda } from './keda.ts'
 import { judgeMetricsServer } from './metrics.ts'
 import { judgeMigration } from './swap.ts'
 
@@ -10,4 +11,5 @@ export const migrateChecks: readonly Check[] = [
   { name: 'migrate: a Deployment of the descheduler to Ballast, back, and there again', run: judgeDeschedulerDeployment },
   { name: 'migrate: a CronJob of the descheduler to Ballast, back, and there again', run: judgeDeschedulerCronJob },
   { name: 'migrate: metrics-server to Ballast, and back, without a gap', port: 10_250, run: judgeMetricsServer },
+  { name: 'migrate: KEDA to Ballast, and back, no replica changed', port: 6_443, run: judgeKeda },
 ]

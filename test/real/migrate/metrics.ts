@@ -15,17 +15,16 @@ function told({ stderr }: CommandResult): readonly string[] {
 
 export async function judgeMetricsServer(): Promise<string> {
   await using site = await MetricsRealSite.open()
+  const { processes } = site
   const run = async (...words: readonly string[]) => {
     const args = [commandLine, 'migrate', ...words, '--kubeconfig', site.plane.kubeconfig]
     const done = await runCommand(process.execPath, args, { env: { NO_COLOR: '1' }, timeoutMs: 600_000 })
-    strictEqual(done.code, 0, `${words.join(' ')}: ${done.stdout}${done.stderr}\n${site.log}`)
+    strictEqual(done.code, 0, `${words.join(' ')}: ${done.stdout}${done.stderr}\n${processes.log}`)
     return done
   }
   const gap = (what: string) => {
-    const { seconds, said } = site.longestGap
-    ok(seconds <= 2 * resolutionSeconds, `${what}: ${seconds} s without an answer: ${said.join('; ')}\n${site.log}`)
-    const asked = site.answers.length
-    site.answers.length = 0
+    const { asked, seconds, said } = site.answers.taken()
+    ok(seconds <= 2 * resolutionSeconds, `${what}: ${seconds} s without an answer: ${said.join('; ')}\n${processes.log}`)
     return `${what} ${seconds} s in ${asked} askings`
   }
   const spec = async () => Reflect.get(Object(await site.plane.client.want('GET', path)), 'spec')
@@ -40,8 +39,8 @@ export async function judgeMetricsServer(): Promise<string> {
     ),
     forth.stderr,
   )
-  ok(site.runs('ours') && !site.runs('upstream'), 'only ours runs')
-  await site.until('callers are answered by ours alone', () => site.answers.at(-1)?.ok === true)
+  ok(processes.runs('ours') && !processes.runs('upstream'), 'only ours runs')
+  await processes.until('callers are answered by ours alone', () => site.answers.last?.isAnswered === true)
   const gapForth = gap('there')
 
   const back = await run('apply', 'metrics-server', '--all', '--back', '--yes')
@@ -51,6 +50,6 @@ export async function judgeMetricsServer(): Promise<string> {
     back.stderr,
   )
   ok(isDeepStrictEqual(await spec(), before), 'the APIService is as it was')
-  await site.until('only upstream runs', () => site.runs('upstream') && !site.runs('ours'))
+  await processes.until('only upstream runs', () => processes.runs('upstream') && !processes.runs('ours'))
   return `longest gap of kubectl top nodes, asked each second: ${gapForth}; ${gap('back')}`
 }

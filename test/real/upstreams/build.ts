@@ -25,6 +25,7 @@ const modules = {
   kwok: { path: 'sigs.k8s.io/kwok', version: 'v0.8.0', command: 'cmd/kwok' },
   keda: { ...keda, command: 'cmd/operator' },
   'keda-adapter': { ...keda, command: 'cmd/adapter' },
+  'keda-webhooks': { ...keda, command: 'cmd/webhooks' },
 } as const satisfies Readonly<Record<string, Module>>
 
 /** Those that disrupt pods by themselves. */

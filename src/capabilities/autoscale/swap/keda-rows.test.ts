@@ -87,6 +87,7 @@ const lost: readonly (readonly [values: string, lines: readonly string[]])[] = [
   ['podIdentity: {aws: {irsa: {enabled: true, roleArn: a}}, gcp: {enabled: false}}', ['podIdentity.aws: lost']],
   ['http: {timeout: 10, minTlsVersion: TLS13, keepAlive: {enabled: false}}', ['http.timeout: changed', 'http.minTlsVersion: lost', 'http.keepAlive.enabled: lost']],
   ['env: [{name: HTTPS_PROXY, value: "http://p"}, {name: MINE, value: x}, {name: WATCH_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}, {name: KEDA_CLUSTER_OBJECT_NAMESPACE, valueFrom: {}}]', ['env: lost', 'env: lost', 'env: lost', 'env: lost']],
+  ['env: [{name: KEDA_HTTP_DEFAULT_TIMEOUT, value: ""}, {name: WATCH_NAMESPACE, value: ""}, {name: WATCH_LABEL_SELECTOR, value: ""}, {name: HTTPS_PROXY}]', []],
   ['extraArgs: {keda: {odd: 1, zap-log-level: debug}, metricsAdapter: {odd: 1}, webhooks: {port: 9443}}', ['extraArgs.keda: lost', 'extraArgs.metricsAdapter: lost']],
   ['rbac: {scaledRefKinds: [{apiGroup: apps, kind: deployments}, {apiGroup: example.com, kind: games}]}', ['rbac.scaledRefKinds: lost']],
   ['networkPolicy: {enabled: true, flavor: cilium, cilium: {operator: {extraEgressRules: [{a: 1}]}}}', ['networkPolicy.cilium: lost']],

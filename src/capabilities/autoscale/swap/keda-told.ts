@@ -112,7 +112,7 @@ const variables: Readonly<Record<string, Judge>> = {
   KEDA_HTTP_TLS_CIPHER_LIST: lostUnless('', 'ours takes the ciphers of Node.js'), KEDA_SERVICE_MIN_TLS_VERSION: droppedFor(ownCertificate), KEDA_SERVICE_TLS_CIPHER_LIST: droppedFor(ownCertificate),
   KEDA_HTTP_DISABLE_KEEP_ALIVE: value => value === 'true' ? [{ kind: 'lost', why: 'ours asks a source again on the same connection for a while' }] : [],
   KEDA_RESTRICT_SECRET_ACCESS: value => value === 'true' ? restricted() : [],
-  KEDA_CLUSTER_OBJECT_NAMESPACE: value => value === '' ? [] : carried(section('clusterObjectNamespace'), value),
+  KEDA_CLUSTER_OBJECT_NAMESPACE: value => carried(section('clusterObjectNamespace'), value),
   KEDA_BOUND_SERVICE_ACCOUNT_TOKEN_EXPIRY: tokenExpiry,
   KEDA_SCALEDOBJECT_CTRL_MAX_RECONCILES: droppedFor(ownQueue), KEDA_SCALEDJOB_CTRL_MAX_RECONCILES: droppedFor(ownQueue), KEDA_KUBERNETES_API_TIMEOUT: droppedFor('ours bounds every request'),
   KEDA_OPERATOR_LEADER_ELECTION_LEASE_DURATION: droppedFor(ownLease), KEDA_OPERATOR_LEADER_ELECTION_RENEW_DEADLINE: droppedFor(ownLease), KEDA_OPERATOR_LEADER_ELECTION_RETRY_PERIOD: droppedFor(ownLease),
@@ -150,6 +150,8 @@ const fromElsewhere = '(from elsewhere)'
 export function variableSteps(name: string, value: string | undefined): readonly Step[] {
   const judge = of(variables, name.startsWith('http') || name.startsWith('no_') ? name.toUpperCase() : name)
   if (judge === undefined) return [{ kind: 'lost', why: `ours reads no variable ${name}` }]
+  // As upstream reads its own: the manifests of its releases set several of them to nothing.
+  if (value === '') return [{ kind: 'dropped', why: 'it is empty, as if it were not there' }]
   if (value !== undefined) return judge(value)
   const steps = judge(fromElsewhere)
   const isRead = steps.some(step => step.kind === 'carried' || step.kind === 'changed')
