@@ -245,7 +245,10 @@ class AggregatedHandler {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController()
-    response.once('close', () => gone.abort(new DOMException('the client went away', 'AbortError')))
+    response.once('close', () => {
+      // Whoever was answered keeps nobody waiting; an error for each of them would cost as much as the answer.
+      if (!response.writableFinished) gone.abort(new DOMException('the client went away', 'AbortError'))
+    })
     discardBody(request)
     this.#inFlight++
     const beganMs = systemClock.elapsed()

@@ -2,7 +2,7 @@
 import { timeZone } from '#kube/time/time-zone.ts'
 import { boolean, defaulted, here, integer, readParameters, required, TriggerProblem, text } from '../../triggers/parameters.ts'
 import { type OpenedTrigger, oneMetric, type ScalerKind } from '../scaler.ts'
-import { type CronWindow, fiveFields, isCronActive } from './cron-windows.ts'
+import { activityOf, type CronWindow, fiveFields } from './cron-windows.ts'
 
 const parameters = {
   timezone: required(text, here('IANA name of the time zone, such as Europe/Rome')),
@@ -42,7 +42,8 @@ export const cron: ScalerKind = {
   parameters,
   async open(trigger, { clock }) {
     const window = cronTrigger(trigger)
-    const read = async () => (isCronActive(window, clock.now()) ? window.replicas : 0)
+    const isActive = activityOf(window)
+    const read = async () => (isActive(clock.now()) ? window.replicas : 0)
     return oneMetric(trigger, { tail: window.tail, target: 1, activation: 0, read })
   },
 }

@@ -15,7 +15,7 @@ import {
   unknownKeys,
 } from '../../triggers/parameters.ts'
 import { type OpenedTrigger, oneMetric, type ScalerKind, targetType } from '../scaler.ts'
-import { activityOf, type CronWindow, isCronActive, nextChange, type Schedule } from './cron-windows.ts'
+import { activityOf, type CronWindow, nextChange, type Schedule } from './cron-windows.ts'
 
 const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
@@ -142,7 +142,8 @@ export const timeWindowTrigger: ScalerKind = {
     const window = timeWindow(trigger)
     if (trigger.owner.kind === 'ScaledJob' && window.most !== undefined)
       throw new TriggerProblem('a ScaledJob has no ceiling by the clock: leave max out')
-    const read = async () => (isCronActive(window, clock.now()) ? window.replicas : 0)
+    const isOpen = activityOf(window)
+    const read = async () => (isOpen(clock.now()) ? window.replicas : 0)
     return oneMetric(trigger, { tail: window.tail, target: 1, activation: 0, read })
   },
 }
