@@ -2,16 +2,16 @@
 import { numberAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { shownOwner } from '#upstreams/gitops-owner.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { ApiPart } from '#upstreams/upstream.ts'
 import { missingOf, of, ofObject } from '../access.ts'
-import { reconcilerOf, restoreStep, theOurs, theTheirs } from '../both.ts'
+import { restoreStep, theOurs, theTheirs } from '../both.ts'
 import { ofLoop, scaleLoop } from '../loops.ts'
 import { savedWith } from '../record.ts'
 import { readSituation, wholeOf } from '../situation.ts'
 import { type Access, all, type Step, StepFailed, type Swap, type Way } from '../step.ts'
 import { resourceOf, sleeping, writeSection } from '../writes.ts'
+import { putBackByOwner } from './obstacles.ts'
 import { ownRegistration, ownService } from './own-api.ts'
 import { apiServices, isAsBefore, leadBack, leadToUs, ledTo, readRegistration } from './registration.ts'
 import { answered } from './told.ts'
@@ -98,11 +98,8 @@ async function registrationBefore(swap: Swap, part: ApiPart): Promise<KubeObject
 async function checkedBack(swap: Swap, part: ApiPart): Promise<Proof> {
   const situation = await readSituation(swap)
   const ours = theOurs(situation)
-  const owner = reconcilerOf(ours)
-  if (owner !== undefined)
-    return no(
-      `ours is reconciled by ${shownOwner(owner)}: what is written here would be undone; suspend it, and commit enabled: false in the section of ${swap.upstream.capability} when upstream answers`,
-    )
+  const owner = putBackByOwner(swap, ours)
+  if (owner !== undefined) return no(owner)
   const missing = await missingOf(swap, await needsBack(swap, part))
   if (missing !== undefined) return no(missing)
   return yes(`callers are led to ${ledTo(await readRegistration(swap, part.apiService)) ?? 'nobody'}`)

@@ -1,6 +1,3 @@
-// A swap of an API behind the cluster's API server. Ours is installed and works beside upstream; one write leads callers to it, and only then
-// upstream sleeps: at no moment does nobody answer.
-import { gitopsOwner, shownOwner } from '#upstreams/gitops-owner.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { ApiPart } from '#upstreams/upstream.ts'
 import { missingOf, of, ofRemoval } from '../access.ts'
@@ -9,8 +6,6 @@ import {
   doctorStep,
   forgetting,
   liveOwner,
-  lossProof,
-  type Now,
   nowOf,
   placeOfOurs,
   removedProof,
@@ -26,7 +21,8 @@ import { keepBefore, loopSleeps, ofLoop, putToSleep, sleepCommand, wakeCommand }
 import { ownerIsLive, quietly } from '../owner-words.ts'
 import { readSituation, wholeOf } from '../situation.ts'
 import { type Access, all, type Step, StepFailed, type Swap, type Way } from '../step.ts'
-import { install, installed, missingFiles, needsToInstall, ownRegistration, ownService, refusedSettings } from './own-api.ts'
+import { converted, ledElsewhere } from './obstacles.ts'
+import { install, installed, missingFiles, needsToInstall, ownRegistration, ownService } from './own-api.ts'
 import { apiServices, isLed, leadBack, leadToUs, ledTo, readRegistration } from './registration.ts'
 import { answered, toldAsMuch } from './told.ts'
 import { wakeTheirs } from './wake-theirs.ts'
@@ -149,33 +145,6 @@ async function checked(swap: Swap, part: ApiPart): Promise<Proof> {
     (await missingOf(swap, await needsForth(swap, part)))
   if (obstacle !== undefined) return no(obstacle)
   return yes(`${shown(theirs)} is ${theirs.replicas > 0 ? 'awake' : 'asleep'}; ${placeOfOurs(situation.ours)}`)
-}
-
-/** Callers are led to neither of both, or somebody else than upstream's owner puts back who they are led to. */
-async function ledElsewhere(swap: Swap, part: ApiPart, { situation: { ours }, theirs, whole }: Now): Promise<string | undefined> {
-  const registration = await readRegistration(swap, part.apiService)
-  const place = ledTo(registration)
-  if (registration === undefined || place === undefined || place === ownService(part, ours)) return undefined
-  const services = whole.objects
-    .filter(({ kind }) => kind === 'Service')
-    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
-  if (!services.includes(place))
-    return `${part.apiService} leads to ${place}, which is no Service of ${shown(theirs)} (${services.join(', ') || 'it has none'}): whoever answers there is not moved by this`
-  const owner = gitopsOwner(registration)
-  if (owner === undefined || owner.by === 'helm') return undefined
-  const isTheirs = theirs.owner?.by === owner.by && theirs.owner.name === owner.name
-  return isTheirs ? undefined : `APIService ${part.apiService} is reconciled by ${shownOwner(owner)}: suspend it first`
-}
-
-async function converted(swap: Swap, part: ApiPart): Promise<Proof> {
-  const now = await nowOf(swap)
-  const proof = lossProof(now.whole.converted, swap)
-  if (!proof.ok) return proof
-  // What ours would refuse is refused here, before anything is written.
-  const refused = refusedSettings(swap, now.whole.converted)
-  if (refused !== undefined) return no(refused)
-  needsToInstall(swap, part, now)
-  return proof
 }
 
 async function lead(swap: Swap, part: ApiPart): Promise<void> {

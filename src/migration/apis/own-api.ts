@@ -23,7 +23,7 @@ import { ownName, readSituation } from '../situation.ts'
 import { type Access, StepFailed, type Swap } from '../step.ts'
 import { applyAll, missingRights, writeSection } from '../writes.ts'
 
-type ServedPart = ApiPart | LedApiPart
+export type ServedPart = ApiPart | LedApiPart
 
 const componentLabel = 'app.kubernetes.io/component'
 const portName = 'aggregated'

@@ -2,14 +2,14 @@
 // sleeps, and callers are led back.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { shownOwner } from '#upstreams/gitops-owner.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { LedApiPart } from '#upstreams/upstream.ts'
 import { missingOf, of, ofObject } from '../access.ts'
+import { putBackByOwner } from '../apis/obstacles.ts'
 import { install, ownRegistration, ownService } from '../apis/own-api.ts'
 import { apiServices, leadToUs, ledTo, readRegistration } from '../apis/registration.ts'
 import { isReady, wakePatienceMs } from '../apis/wake-theirs.ts'
-import { nowOf, reconcilerOf, restoreStep, shown, theOurs, theTheirs } from '../both.ts'
+import { nowOf, restoreStep, shown, theOurs, theTheirs } from '../both.ts'
 import { keepBefore, ofLoop, putToSleep } from '../loops.ts'
 import { savedWith } from '../record.ts'
 import { readSituation } from '../situation.ts'
@@ -76,11 +76,8 @@ function stepsBack(swap: Swap, part: LedApiPart): readonly Step[] {
 async function checkedBack(swap: Swap, part: LedApiPart): Promise<Proof> {
   const situation = await readSituation(swap)
   const ours = theOurs(situation)
-  const owner = reconcilerOf(ours)
-  if (owner !== undefined)
-    return no(
-      `ours is reconciled by ${shownOwner(owner)}: what is written here would be undone; suspend it, and commit enabled: false in the section of ${swap.upstream.capability} when upstream answers`,
-    )
+  const owner = putBackByOwner(swap, ours)
+  if (owner !== undefined) return no(owner)
   const [theirs] = situation.theirs
   // Only one that elects its leader by this Lease can stand by.
   const cannot = theirs === undefined ? [] : part.standsAlone(theirs.workload)

@@ -2,26 +2,17 @@
 // write leads callers after it; upstream's other workloads sleep last. Nothing but the two leaders ever scales, and never both.
 
 import { builtIn } from '#kube/objects/resource.ts'
-import { gitopsOwner, shownOwner } from '#upstreams/gitops-owner.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { LedApiPart } from '#upstreams/upstream.ts'
 import { missingOf, of, ofRemoval } from '../access.ts'
-import {
-  install,
-  installed,
-  missingFiles,
-  needsToInstall,
-  ownRegistration,
-  ownService,
-  refusedSettings,
-} from '../apis/own-api.ts'
-import { apiServices, ledTo, readRegistration } from '../apis/registration.ts'
+import { converted, ledElsewhere } from '../apis/obstacles.ts'
+import { install, installed, missingFiles, needsToInstall, ownRegistration, ownService } from '../apis/own-api.ts'
+import { apiServices } from '../apis/registration.ts'
 import {
   convertCommand,
   doctorStep,
   forgetting,
   liveOwner,
-  lossProof,
   type Now,
   nowOf,
   placeOfOurs,
@@ -176,39 +167,6 @@ async function heldByNobody(swap: Swap, part: LedApiPart, { situation, theirs }:
   return whose === 'nobody'
     ? `${shown(theirs)} is awake, and ${said}: wait until it leads, or put it to sleep, or ours would act beside it`
     : undefined
-}
-
-/** Callers are led to neither of both, or somebody else than upstream's owner puts back who they are led to. */
-async function ledElsewhere(
-  swap: Swap,
-  part: LedApiPart,
-  { situation: { ours }, theirs, whole }: Now,
-): Promise<string | undefined> {
-  const registration = await readRegistration(swap, part.apiService)
-  const place = ledTo(registration)
-  if (registration === undefined || place === undefined || place === ownService(part, ours)) return undefined
-  const services = whole.objects
-    .filter(({ kind }) => kind === 'Service')
-    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
-  if (!services.includes(place))
-    return `${part.apiService} leads to ${place}, which is no Service of ${shown(theirs)} (${services.join(', ') || 'it has none'}): whoever answers there is not moved by this`
-  const owner = gitopsOwner(registration)
-  if (owner === undefined || owner.by === 'helm') return undefined
-  const isTheirs = theirs.owner?.by === owner.by && theirs.owner.name === owner.name
-  return isTheirs ? undefined : `APIService ${part.apiService} is reconciled by ${shownOwner(owner)}: suspend it first`
-}
-
-async function converted(swap: Swap, part: LedApiPart): Promise<Proof> {
-  const now = await nowOf(swap)
-  const { converted: found } = now.whole
-  const proof = lossProof(found, swap)
-  if (!proof.ok) return proof
-  // What ours would refuse is refused here, before anything is written.
-  const refused = refusedSettings(swap, found)
-  if (refused !== undefined) return no(refused)
-  needsToInstall(swap, part, now)
-  const hint = swap.upstream.replaced.swap.hint?.(found.values)
-  return hint === undefined ? proof : yes(`${proof.said}; ${hint}`)
 }
 
 async function standsBy(swap: Swap, part: LedApiPart): Promise<Proof> {
