@@ -217,8 +217,9 @@ function encoderOf({ kind, encode }: Shaped, shape: AcceptedShape['shape']): (ob
   }
 }
 
-function withoutKind({ kind: _kind, apiVersion: _version, ...object }: KubeObject): object {
-  return object
+/** What has no name has no metadata on this wire either, as values of metrics. */
+function withoutKind({ kind: _kind, apiVersion: _version, metadata, ...object }: KubeObject): object {
+  return metadata.name === '' ? object : { metadata, ...object }
 }
 
 function* mapped<From extends object, To>(

@@ -233,8 +233,7 @@ export async function besideUpstream(operator: Maker, adapter: Maker): Promise<s
   )
   const { kind, items } = Object(await client.want('GET', path('web')))
   deepStrictEqual(kind, 'ExternalMetricValueList')
-  // Ours has metadata without a name besides, as every object it serves.
-  const [{ timestamp, metadata: _, ...value }] = items
+  const [{ timestamp, ...value }] = items
   ok(Date.now() - Date.parse(timestamp) < 120_000, timestamp)
   deepStrictEqual(value, { metricName: metric, metricLabels: null, value: String(wanted) })
   const refused = await client.send('GET', path('nobody'))
