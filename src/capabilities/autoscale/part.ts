@@ -62,7 +62,7 @@ export async function startScaling(
     metrics,
     api,
     effects: leading.effects,
-    world: { clock, log, outgoing, cluster },
+    world: { clock, log, outgoing, cluster, counts: metrics },
     given,
     groups: config.groups,
   })

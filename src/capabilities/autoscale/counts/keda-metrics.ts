@@ -1,11 +1,14 @@
 // What KEDA counts, by its names and labels, so that dashboards and alerts of before go on.
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { AskedCounts, AskedMetric } from '../scalers/asking.ts'
 import { scalerName } from './scaler-names.ts'
 
 const scalerLabels = ['namespace', 'metric', 'scaledObject', 'scaler', 'triggerIndex', 'type'] as const
 const objectLabels = ['namespace', 'scaledObject'] as const
 const jobLabels = ['namespace', 'scaledJob'] as const
 const loopLabels = ['namespace', 'type', 'resource'] as const
+const askedLabels = ['namespace', 'scaled_resource', 'scaler', 'trigger_name', 'metric_name', 'status_code'] as const
+const emptyLabels = ['namespace', 'scaledResource', 'triggerName', 'metricName', 'resourceType', 'ignoreNullValues'] as const
 const sentLabels = ['namespace', 'cloudeventsource', 'eventsink', 'state'] as const
 
 type ScalerLabels = Record<(typeof scalerLabels)[number], string>
@@ -51,7 +54,7 @@ export function kedaMetrics(registry: Registry): KedaMetrics {
   return metrics
 }
 
-export class KedaMetrics {
+export class KedaMetrics implements AskedCounts {
   readonly #value: Gauge<(typeof scalerLabels)[number]>
   readonly #latency: Gauge<(typeof scalerLabels)[number]>
   readonly #active: Gauge<(typeof scalerLabels)[number]>
@@ -62,10 +65,15 @@ export class KedaMetrics {
   readonly #loop: Gauge<(typeof loopLabels)[number]>
   readonly #sent: Counter<(typeof sentLabels)[number]>
   readonly #queued: Gauge<'namespace'>
+  readonly #asked: Counter<(typeof askedLabels)[number]>
+  readonly #askedSeconds: Histogram<'scaler' | 'status_code'>
+  readonly #empty: Counter<(typeof emptyLabels)[number]>
   readonly #all: readonly { reset(): void }[]
   /** Labels of the series of each object, by its key: prom-client removes by whole labels only. */
   readonly #series = new Map<string, Map<string, ScalerLabels>>()
   readonly #sentBy = new Map<string, Map<string, SentLabels>>()
+  /** How the series of what was asked for each object are taken away. */
+  readonly #askedBy = new Map<string, Map<string, () => void>>()
   #registered: Registered | undefined
 
   constructor(registry: Registry) {
@@ -84,9 +92,17 @@ export class KedaMetrics {
     this.#loop = gauge('internal_scale_loop_latency_seconds', 'How much later than planned an object was looked at', loopLabels)
     this.#sent = counter('cloudeventsource_events_emitted_total', 'CloudEvents that were delivered or failed', sentLabels)
     this.#queued = gauge('cloudeventsource_events_queued', 'CloudEvents that wait to be sent', ['namespace'])
+    this.#asked = counter('scaler_http_requests_total', 'Requests by HTTP to sources', askedLabels)
+    this.#askedSeconds = new Histogram({
+      name: 'keda_scaler_http_request_duration_seconds',
+      help: 'Time of requests by HTTP to sources',
+      labelNames: ['scaler', 'status_code'],
+      registers,
+    })
+    this.#empty = counter('scaler_empty_upstream_responses_total', 'Queries that came to nothing', emptyLabels)
     this.#all = [
       ...[this.#value, this.#latency, this.#active, this.#errors, this.#objectErrors, this.#paused, this.#jobErrors],
-      ...[this.#loop, this.#sent, this.#queued],
+      ...[this.#loop, this.#sent, this.#queued, this.#asked, this.#askedSeconds, this.#empty],
     ]
     const registered = () => this.#registered
     new Gauge({
@@ -122,6 +138,7 @@ export class KedaMetrics {
         for (const one of this.#all) one.reset()
         this.#series.clear()
         this.#sentBy.clear()
+        this.#askedBy.clear()
       },
     }
   }
@@ -139,6 +156,35 @@ export class KedaMetrics {
     if (tookMs !== undefined) this.#latency.set(labels, tookMs / 1_000)
     this.#errors.inc(labels, isFailed ? 1 : 0)
     this.failed(of, isFailed ? 1 : 0)
+  }
+
+  answered(of: AskedMetric, { status, seconds }: { readonly status: number | undefined; readonly seconds: number }): void {
+    const { owner, trigger, metric } = of
+    const scaler = trigger.type
+    const status_code = status === undefined ? 'error' : String(status)
+    const labels = {
+      ...{ namespace: owner.namespace, scaled_resource: owner.name, scaler, trigger_name: trigger.name ?? '' },
+      ...{ metric_name: metric, status_code },
+    }
+    this.#asked.inc(labels)
+    this.#askedSeconds.observe({ scaler, status_code }, seconds)
+    this.#keep(of, `answered ${JSON.stringify(labels)}`, () => this.#asked.remove(labels))
+  }
+
+  empty(of: AskedMetric, ignoresNull: boolean): void {
+    const { owner, trigger, metric } = of
+    const labels = {
+      ...{ namespace: owner.namespace, scaledResource: owner.name, triggerName: trigger.name ?? '', metricName: metric },
+      ...{ resourceType: owner.kind, ignoreNullValues: String(ignoresNull) },
+    }
+    this.#empty.inc(labels)
+    this.#keep(of, `empty ${JSON.stringify(labels)}`, () => this.#empty.remove(labels))
+  }
+
+  #keep({ owner: { kind, namespace, name } }: AskedMetric, series: string, remove: () => void): void {
+    const key = keyOf({ type: kind === 'ScaledJob' ? 'scaledjob' : 'scaledobject', namespace, name })
+    const kept = this.#askedBy.get(key) ?? new Map<string, () => void>()
+    this.#askedBy.set(key, kept.set(series, remove))
   }
 
   /** Counts failures; 0 has its series begin. */
@@ -167,6 +213,8 @@ export class KedaMetrics {
     const { type, namespace, name } = of
     this.forgetTriggers(of)
     this.#loop.remove({ namespace, type, resource: name })
+    for (const remove of this.#askedBy.get(keyOf(of))?.values() ?? []) remove()
+    this.#askedBy.delete(keyOf(of))
     if (type === 'scaledjob') this.#jobErrors.remove({ namespace, scaledJob: name })
     else for (const one of [this.#objectErrors, this.#paused]) one.remove({ namespace, scaledObject: name })
   }

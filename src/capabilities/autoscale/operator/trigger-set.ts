@@ -1,6 +1,7 @@
 // The triggers of one object, opened: kept for as long as its generation, opened anew where one of them failed, since its credentials may
 // have changed.
 import type { Trigger } from '../kinds/triggers.ts'
+import { askedFor } from '../scalers/asking.ts'
 import { scalerKind, standingOf } from '../scalers/registry.ts'
 import type { MetricReading, OpenedTrigger, Scaler, ScalerKind, ScalerWorld } from '../scalers/scaler.ts'
 import type { HpaMetric } from '../triggers/metric-names.ts'
@@ -69,14 +70,18 @@ export class TriggerSet implements AsyncDisposable {
   async read(index: number, metric: string, signal: AbortSignal): Promise<MetricReading> {
     const scaler = this.#scalers[index]
     if (scaler === undefined) throw new Error(`there is no trigger ${index}`)
+    const { owner, triggers, world } = this.#source
+    const { type, name } = triggers[index] ?? { type: '', name: undefined }
+    const read = (one: Scaler) =>
+      askedFor({ owner, trigger: { type, name }, metric }, world.counts, () => one.read(metric, signal))
     try {
-      return await scaler.read(metric, signal)
+      return await read(scaler)
     } catch (error) {
       signal.throwIfAborted()
       if (this.#isClosed) throw error
     }
     const fresh = await this.#openAgain(index, scaler, signal)
-    return await fresh.read(metric, signal)
+    return await read(fresh)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

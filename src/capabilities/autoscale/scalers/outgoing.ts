@@ -4,10 +4,11 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { type AddressGuard, guardedAddresses, guardedLookup } from '#kube/client/address-guard.ts'
 import { type Answer, type Dial, OutgoingHttp } from '#kube/client/outgoing-http.ts'
-import type { Clock } from '#kube/clock.ts'
+import { type Clock, systemClock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { AnswerError, OutsideError } from '#kube/outside-error.ts'
 import { TriggerProblem } from '../triggers/parameters.ts'
+import { countAnswer } from './asking.ts'
 
 /** Bytes of one answer. */
 const mostAnswerBytes = 16 * 1024 * 1024
@@ -135,10 +136,15 @@ export class Outgoing implements AsyncDisposable {
 
 async function ask(http: OutgoingHttp, written: string | URL, { signal, ...question }: SourceQuestion): Promise<Answer> {
   const url = urlOf(written)
+  const beganMs = systemClock.elapsed()
+  const seconds = () => (systemClock.elapsed() - beganMs) / 1_000
   try {
-    return await http.ask({ mostBytes: mostAnswerBytes, mostRedirects, ...question, url, signal, redirectsStay: true })
+    const answer = await http.ask({ mostBytes: mostAnswerBytes, mostRedirects, ...question, url, signal, redirectsStay: true })
+    countAnswer(answer.status, seconds())
+    return answer
   } catch (error) {
     signal.throwIfAborted()
+    countAnswer(undefined, seconds())
     throw new OutsideError(`${question.method ?? 'GET'} ${shownUrl(url)}: ${messageOf(error)}`)
   }
 }

@@ -4,6 +4,7 @@ import type { Log } from '#kube/log.ts'
 import type { Pod } from '#kube/objects/objects.ts'
 import { externalMetric, type HpaMetric, metricName, type TargetType } from '../triggers/metric-names.ts'
 import { type GivenParameters, type ParameterTable, TriggerProblem } from '../triggers/parameters.ts'
+import type { AskedCounts } from './asking.ts'
 import type { Outgoing } from './outgoing.ts'
 
 /** One trigger of one object, with all that it refers to resolved. */
@@ -69,6 +70,8 @@ export interface ScalerWorld {
   readonly log: Log
   readonly outgoing: Outgoing
   readonly cluster: ClusterReads
+  /** Undefined: nobody collects. */
+  readonly counts?: AskedCounts | undefined
 }
 
 /** A type of trigger: its parameters, which are its documentation too, and how it is opened. */

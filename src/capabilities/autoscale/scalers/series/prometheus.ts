@@ -13,6 +13,7 @@ import {
   required,
   text,
 } from '../../triggers/parameters.ts'
+import { countEmpty } from '../asking.ts'
 import { authParameters, provenHttp } from '../http-auth.ts'
 import { jsonOf, numberOf, successOf, urlOf } from '../outgoing.ts'
 import { oneMetric, type ScalerKind } from '../scaler.ts'
@@ -70,10 +71,16 @@ function promValue(answer: unknown, ignoresNull: boolean): number {
   }
   // A scalar and a text are a pair themselves, a vector is a list of series.
   const isPair = ['scalar', 'string'].includes(String(at(answer, 'data', 'resultType')))
-  if (result.length === 0) return nothing('the result is empty')
+  if (result.length === 0) {
+    countEmpty(ignoresNull)
+    return nothing('the result is empty')
+  }
   if (!isPair && result.length > 1) throw new AnswerError('the query came to more than one element')
   const value = isPair ? result : listAt(result[0], 'value')
-  if (value.length === 0) return nothing('the value list is empty')
+  if (value.length === 0) {
+    countEmpty(ignoresNull)
+    return nothing('the value list is empty')
+  }
   const said = value[1]
   if (said === 'NaN' || said === '+Inf' || said === '-Inf' || said === 'Inf') return nothing(`the result is ${said}`)
   return numberOf(said, 'the result')
