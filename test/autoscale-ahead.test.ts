@@ -15,6 +15,7 @@ test('ten minutes before a window its images are asked for, once; a failure is n
   const { clock, api, signal } = site
   await using informers = new Informers(api, { clock, random: seededRandom(1), log: silentLog, signal })
   const wishes: string[] = []
+  const told: string[] = []
   const startedMs = clock.now()
   const ahead: PullAhead = {
     pull: async ({ requester, images, nodes, deadlineMs }) => {
@@ -29,7 +30,7 @@ test('ten minutes before a window its images are asked for, once; a failure is n
   await site.create(scaledObjects, scaled('web', { triggers: [hourly('30 * * * *', '40 * * * *', 1)] }, ofWindows))
   for (const resource of [scaledObjects, builtIn.deployments, builtIn.statefulsets, builtIn.nodes]) informers.of(resource)
   await using part = await startPullingAhead(
-    { informers, clock, log: silentLog, ports },
+    { informers, clock, log: silentLog, ports, events: { emit: ({ reason, note }) => void told.push(`${reason} ${note}`) } },
     autoscaleConfiguration.parse({}),
     signal,
   )
@@ -42,5 +43,6 @@ test('ten minutes before a window its images are asked for, once; a failure is n
   await clock.advance(60 * 60_000)
   expect(wishes[1]).toMatch(/^80: autoscale \S+ on \S+ \S+ until 90$/)
   expect(wishes).toHaveLength(2)
+  expect(told).toEqual(Array(2).fill('ImagesNotPulledAhead Images could not be pulled before the window: no agent answers'))
   expect(part.health()).toEqual([{ name: 'autoscale-ahead', ok: true, message: 'images are pulled for 0 windows' }])
 })

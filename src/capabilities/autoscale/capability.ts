@@ -334,11 +334,25 @@ export const autoscale = capability({
       trust: 'core',
       needs: [
         { ...scaledObjects, kind: 'ScaledObject', mode: 'full', optional: true },
-        { ...builtIn.deployments, kind: 'Deployment', mode: 'projection', fields: ['spec.replicas', 'spec.template'] },
-        { ...builtIn.statefulsets, kind: 'StatefulSet', mode: 'projection', fields: ['spec.replicas', 'spec.template'] },
+        // Without the rights, as before new roles are applied, it pulls nothing, and holds up nobody.
+        {
+          ...builtIn.deployments,
+          kind: 'Deployment',
+          mode: 'projection',
+          fields: ['spec.replicas', 'spec.template'],
+          optional: true,
+        },
+        {
+          ...builtIn.statefulsets,
+          kind: 'StatefulSet',
+          mode: 'projection',
+          fields: ['spec.replicas', 'spec.template'],
+          optional: true,
+        },
         {
           ...builtIn.nodes,
           kind: 'Node',
+          optional: true,
           mode: 'projection',
           fields: ['metadata.labels', 'spec.taints', 'spec.unschedulable', 'status.conditions'],
         },

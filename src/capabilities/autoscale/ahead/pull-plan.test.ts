@@ -33,16 +33,18 @@ function wanted(
     annotations = { 'ballast.dev/pull-ahead': 'true' },
     spec = plain,
     of = nodes,
+    name = 'web',
   }: {
     annotations?: Record<string, string>
     spec?: typeof plain
     of?: readonly Node[]
+    name?: string
   } = {},
 ) {
   const object: ScaledObject = {
     apiVersion: 'keda.sh/v1alpha1',
     kind: 'ScaledObject',
-    metadata: { name: 'web', namespace: 'shop', uid: 'u', annotations },
+    metadata: { name, namespace: 'shop', uid: 'u', annotations },
     spec: scaledObjectSpec.parse({ scaleTargetRef: { name: 'web' }, triggers }),
   }
   return wantedAhead([{ object, template: { metadata: {}, spec } }], of, nowMs).map(
@@ -89,6 +91,12 @@ describe('what is wanted before a window', () => {
       { annotations: { 'ballast.dev/pull-ahead': 'true', 'autoscaling.keda.sh/paused': 'true' } },
       [],
     ],
+    [
+      'what may not wake',
+      [cron('0 8 * * *')],
+      { annotations: { 'ballast.dev/pull-ahead': 'true', 'autoscaling.keda.sh/paused-scale-out': 'true' } },
+      [],
+    ],
     ['a trigger that cannot be read', [cron('nonsense'), cron('0 8 * * *')], {}, ['app:1 on c in 10']],
     ['no trigger by the clock', [{ type: 'prometheus', metadata: {} }], {}, []],
     ['images of all containers, once each', [cron('0 8 * * *')], { spec: init }, ['init:1 app:1 on c in 10']],
@@ -103,7 +111,13 @@ describe('what is wanted before a window', () => {
       'eight nodes at most',
       [cron('0 8 * * *')],
       { of: Array.from({ length: 12 }, (_none, at) => node(`n${at + 10}`)) },
-      ['app:1 on n10 n11 n12 n13 n14 n15 n16 n17 in 10'],
+      ['app:1 on n10 n11 n16 n17 n18 n19 n20 n21 in 10'],
+    ],
+    [
+      'eight others for another object',
+      [cron('0 8 * * *')],
+      { of: Array.from({ length: 12 }, (_none, at) => node(`n${at + 10}`)), name: 'db' },
+      ['app:1 on n11 n12 n15 n16 n17 n19 n20 n21 in 10'],
     ],
   ])('%s', (_what, triggers, given, expected) => expect(wanted(triggers, given)).toEqual(expected))
 })
