@@ -105,6 +105,15 @@ async function withImage<T>(use: (containerd: Containerd) => Promise<T>): Promis
   return await use(containerd)
 }
 
+/** A flag that each of them has, and nobody else. */
+const upstreamFlags: Readonly<Record<string, RegExp>> = {
+  keda: /--metrics-service-bind-address/,
+  'keda-adapter': /--metrics-service-grpc-authority/,
+  'keda-admission-webhooks': /--cache-miss-to-direct-client/,
+  'metrics-server': /preferred-address-types/,
+  descheduler: /--policy-config-file/,
+}
+
 async function commandsInContainers(): Promise<string> {
   const example = join(root, 'examples', 'talos-homelab')
   return await withImage(async containerd => {
@@ -122,13 +131,15 @@ async function commandsInContainers(): Promise<string> {
     ok(planned)
     match(await run('manifests', '/bin/ballast', 'manifests'), /kind: Deployment/)
     match(await run('reloader', '/bin/reloader', '--help'), /auto-reload-all/)
+    // By the paths that upstreams' charts name.
+    for (const [program, flag] of Object.entries(upstreamFlags)) match(await run(program, `/${program}`, '--help'), flag)
     match(await run('up', '/bin/ballast', 'up', '--once'), /talos03/)
     const identity =
       'const s=require("fs").readFileSync("/proc/self/status","utf8");const f=n=>s.match(new RegExp("^"+n+":\\\\s+(.*)$","m"))[1];let w="writable";try{require("fs").writeFileSync("/app/x","")}catch(e){w=e.code};console.log([f("Uid").split("\\t")[0],f("CapBnd"),f("CapEff"),f("NoNewPrivs"),f("Seccomp"),w].join(" "))'
     strictEqual(await run('identity', '/bin/node', '-e', identity), '65532 0000000000000000 0000000000000000 1 2 EROFS\n')
     const heap = Number(await run('heap', '/bin/node', '-p', 'v8.getHeapStatistics().heap_size_limit'))
     ok(heap > 0.7 * memory && heap < 0.85 * memory, `a heap of ${heap} bytes at most in a container of ${memory}`)
-    return 'ballast, kubectl-ballast, reloader, plan, manifests, up --once; uid 65532, no capabilities, seccomp, nothing writable'
+    return 'ballast, kubectl-ballast, reloader, keda and four more by their charts’ paths, plan, manifests, up --once; uid 65532, no capabilities, seccomp, nothing writable'
   })
 }
 
