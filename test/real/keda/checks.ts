@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { comparable, type KedaOutcome, otherOutcomes, untoldEvents } from '../../keda-differences.ts'
 import type { Check } from '../check.ts'
 import { besideUpstream } from './beside.ts'
+import { kedaInPods } from './in-pods.ts'
 import { toMany } from './many.ts'
 import { play } from './outcomes.ts'
 import { recordings, withoutAutoscaling } from './record.ts'
@@ -59,5 +60,6 @@ export const kedaChecks: readonly Check[] = [
   { name: "KEDA: our operator behind our adapter, with KEDA's roles", run: () => besideUpstream('ours', 'ours') },
   { name: "KEDA: our operator behind KEDA's adapter", run: () => besideUpstream('ours', 'upstream') },
   { name: "KEDA: KEDA's operator behind our adapter", run: () => besideUpstream('upstream', 'ours') },
+  { name: 'real kubelets: KEDA to ours by the images of its three Deployments, and back', alone: true, run: kedaInPods },
   { name: 'KEDA: objects change hands to ours and back unchanged', run: changedHands },
 ]
