@@ -70,7 +70,7 @@ const upstreamImage = (part: Part) => `${registryHost}/kedacore/${parts[part][0]
 /** The release's manifests; the registry is another, and images that are there are not asked for again. */
 async function install(cluster: KubeletCluster, manifests: string): Promise<void> {
   const text = (await want(cluster, 'kustomize', manifests))
-    .replaceAll(/ghcr\.io(\/kedacore\/keda[a-z-]*):latest/g, `${registryHost}$1:${release}`)
+    .replaceAll(/ghcr\.io(\/kedacore\/keda[a-z-]*):main/g, `${registryHost}$1:${release}`)
     .replaceAll('imagePullPolicy: Always', 'imagePullPolicy: IfNotPresent')
   ok(all.every(part => text.includes(upstreamImage(part))))
   await cluster.apply(text)

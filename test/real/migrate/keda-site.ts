@@ -60,9 +60,9 @@ export class KedaRealSite implements AsyncDisposable {
       })),
     )
     const files = join(await upstreamSource('keda'), 'config', 'default')
-    // As its release does: the source says `latest` for the version.
+    // As its release does: the source names no version.
     const text = (await kubectl(['kustomize', files]))
-      .replaceAll(/(?<=version: |keda[a-z-]*:)latest\b/g, release)
+      .replaceAll(/(?<=version: |kedacore\/keda[a-z-]*:)(latest|main)\b/g, release)
       .replaceAll(/\b6443\b/g, String(ports.adapter))
       .replaceAll(/\b9443\b/g, String(ports.webhooks))
     const manifests = parseAllDocuments(text).map(document => document.toJSON() as ApiObject)
