@@ -14,7 +14,8 @@ import {
   type ScaledObjectStatus,
 } from '../kinds/scaled-object.ts'
 import type { ScalerCondition, Trigger } from '../kinds/triggers.ts'
-import { annotations } from '../names.ts'
+import { annotations, preWarmCondition } from '../names.ts'
+import { spansIn, type WarmSpan } from '../prewarm/plan.ts'
 import { calendarWindow } from '../scalers/calendar/calendar.ts'
 import { nextWindows, type TimeSpan } from '../scalers/calendar/cron-windows.ts'
 import { standingOf } from '../scalers/registry.ts'
@@ -58,6 +59,8 @@ export interface Told {
   /** Why it has the replicas that it has, what keeps it from zero, and until when. */
   readonly reasons: readonly Reason[]
   readonly lastError: string | undefined
+  /** When it is awake before anybody comes, within the coming day. */
+  readonly warmSpans: readonly WarmSpan[]
 }
 
 /** What the cluster has of it; undefined: it is not there, or may not be read. */
@@ -91,11 +94,18 @@ export function toldOf(object: ScaledObject, around: Surrounding): Told {
     isFallingBack: conditionOf(status, 'Fallback')?.status === 'True',
     reasons: reasonsOf(object, { ...around, replicas, triggers }),
     lastError: lastErrorOf(status, triggers),
+    warmSpans: spansIn(warmthOf(object)?.message ?? '').filter(({ toMs }) => toMs > around.nowMs),
   }
 }
 
 function conditionOf(status: ScaledObjectStatus | undefined, type: string): ScalerCondition | undefined {
   return status?.conditions?.find(one => one.type === type)
+}
+
+/** What is told of its arrivals, while its annotation asks for that and nothing pauses it. */
+function warmthOf(object: ScaledObject): ScalerCondition | undefined {
+  const isAsked = wishesOf(object).preWarm !== undefined && !pausesOf(object).isPaused
+  return isAsked ? conditionOf(object.status, preWarmCondition) : undefined
 }
 
 function replicasOf({ target, autoscaler }: Surrounding): number | undefined {
@@ -224,6 +234,14 @@ function reasonsOf(
     tell(
       'pull-ahead',
       `Its images are pulled ${wishes.pullAheadMs / 60_000} minutes before a window of its triggers opens, where images are mirrored.`,
+    )
+  const warmth = warmthOf(object)
+  if (wishes.preWarm !== undefined)
+    tell(
+      'pre-warm',
+      warmth === undefined
+        ? 'It is to be awake before anybody comes; nobody has looked at its arrivals yet.'
+        : `${warmth.status === 'True' ? 'It is awake before anybody came' : 'It is to be awake before anybody comes'}: ${warmth.message ?? warmth.reason}.`,
     )
   if (wishes.wakes.length > 0) tell('wakes', `While it is awake, these are: ${wishes.wakes.join(', ')}.`)
   if (active.length > 0) tell('active', `Active: ${active.join(', ')}.`)
