@@ -83,7 +83,7 @@ export const neededReason = 'ScalerNeeded'
 export const turnReasons = { yields: 'ScalerOutOfTurn', waits: 'ScalerWaitsForTurn' } as const
 
 /** The reason of the condition Active where nothing but a likely arrival keeps it awake. */
-export const warmReason = 'ScalerPreWarmed'
+const warmReason = 'ScalerPreWarmed'
 
 type Status = 'True' | 'False' | 'Unknown'
 

@@ -60,6 +60,13 @@ class Site {
     ;[this.#preWarming, this.#acting] = this.#started()
   }
 
+  /** Ends without a last write; another process begins. */
+  async crash(): Promise<void> {
+    this.mayWrite = false
+    await this.handOver()
+    this.mayWrite = true
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#running
@@ -90,11 +97,12 @@ class Site {
     })
     const objects = {
       ...informer(() => [this.object]),
+      isSynced: true,
       resource: { group: 'keda.sh', version: 'v1alpha1', resource: 'scaledobjects' },
     }
     const watches = { deployments: informer(() => []), statefulSets: informer(() => []), pods: informer(() => this.#pods()) }
     const api = { resource: ({ resource }: { resource: string }) => this.#server(resource) }
-    const context = {
+    const context: WorkContext = {
       ...{
         api,
         clock: this.clock,
@@ -108,7 +116,7 @@ class Site {
       ownNamespace: 'ballast',
       effects: { api, leadership: { assert: () => undefined } },
       events: { emit: ({ reason }: { reason: string }) => void this.events.push(reason) },
-    } as unknown as WorkContext
+    } as never
     const preWarming = new PreWarming(context)
     this.#running = preWarming.run(this.#stop.signal)
     return [preWarming, new Acting(context, new Companions(context), preWarming)]
@@ -189,6 +197,20 @@ test('used on workdays at eight for two weeks: in the third it is warm before, o
   expect(site.events.filter(reason => reason === 'KEDAScaleTargetPreWarmed')).toHaveLength(5)
   expect(conditionOf(site.object, 'PreWarm')).toMatchObject({ status: 'False', reason: 'PreWarmNotWorthIt' })
   expect(Object.keys(site.kept?.['data'] as object)).toEqual(['shop.web'])
+})
+
+test('a process that ended while it was warm: the time that nobody knows of is spent', async () => {
+  const monday = startMs + 15 * day
+  await using site = new Site({ 'ballast.dev/pre-warm': '40m' }, monday + 7 * hour, await taught())
+  await site.until(monday + 8 * hour + 5 * minute, () => false)
+  expect(site.replicas).toBe(1)
+  await site.crash()
+  await site.until(monday + 8 * hour + 5 * minute + 1, () => false)
+  // Of 40 minutes: a quarter of an hour before the first look, five minutes that were written, five that were not; one is kept back.
+  expect(conditionOf(site.object, 'PreWarm')).toMatchObject({
+    status: 'True',
+    message: expect.stringContaining('; 15m0s of 40m0s are left today; warm until 2027-01-18T08:19:00Z;'),
+  })
 })
 
 test('without the annotation nothing is learned and nothing is kept', async () => {

@@ -19,7 +19,7 @@ import {
   readLearned,
   withBoot,
 } from '../prewarm/learned.ts'
-import { planWords, type WarmPlan, warmPlan } from '../prewarm/plan.ts'
+import { nextLookMs, planWords, type WarmPlan, warmPlan } from '../prewarm/plan.ts'
 import { zoneNamed } from '../prewarm/wish.ts'
 import type { WorkContext } from './held-object.ts'
 import { LearnedStore } from './learned-store.ts'
@@ -31,7 +31,7 @@ import { readySince, type TargetKind, targetOf } from './target.ts'
 const mostTargets = 500
 /** How often is written what was learned. */
 const writeEveryMs = 900_000
-/** Whoever hands over has so long to write it. */
+/** The last write, when another takes over, has so long. */
 const lastWriteMs = 2_000
 /** Characters of a key of a ConfigMap. */
 const longestKey = 253
@@ -96,7 +96,7 @@ export class PreWarming {
 
   /**
    * Learns of a look. Undefined: the object does not ask for it, or nothing can be said yet.
-   * @throws StatusError where pods of a kind that is not watched cannot be read; `signal.reason`
+   * @throws `signal.reason`
    */
   async looked(object: ScaledObject, looked: Looked, signal: AbortSignal): Promise<WarmPlan | undefined> {
     const { preWarm: wish } = wishesOf(object)
@@ -124,9 +124,7 @@ export class PreWarming {
     const plan = warmPlan({ learned: warmed.learned, wish, zone, cooldownMs, restsAtMs, isWanted: isWanted === true, nowMs })
     warmed.plan = plan
     warmed.words = planWords(plan, { wish, nowMs, expected: expectedInWeek(warmed.learned.arrivals, zone) })
-    const [first] = plan.spans
-    const changesAtMs = first === undefined ? undefined : first.fromMs > nowMs ? first.fromMs : first.toMs
-    warmed.changesAtMs = changesAtMs ?? Number.POSITIVE_INFINITY
+    warmed.changesAtMs = nextLookMs(plan, { isIdling: warmed.isIdling, restsAtMs, nowMs })
     return plan
   }
 
@@ -234,8 +232,8 @@ export class PreWarming {
   /** Whether what was learned before could be read: until then nothing is learned. */
   async #areRead(signal: AbortSignal): Promise<boolean> {
     if (this.#store === undefined) return true
-    const store = this.#store
-    this.#reading ??= store
+    if (this.#read !== undefined) return true
+    this.#reading ??= this.#store
       .read(signal)
       .then(texts => {
         this.#read = new Map(Object.entries(texts))
@@ -243,7 +241,6 @@ export class PreWarming {
       .finally(() => {
         this.#reading = undefined
       })
-    if (this.#read !== undefined) return true
     try {
       await this.#reading
     } catch (error) {
@@ -265,7 +262,20 @@ export class PreWarming {
       warmed.boot = undefined
       return
     }
-    const since = await readySince(targetOf(object, kind), this.#context.watches, { api: this.#context.api, signal })
+    let since: readonly number[]
+    try {
+      since = await readySince(targetOf(object, kind), this.#context.watches, { api: this.#context.api, signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      // One boot more or less: what it scales comes first.
+      warmed.boot = undefined
+      const { namespace, name } = object.metadata
+      this.#context.log.info(
+        { namespace, scaledObject: name, why: messageOf(error) },
+        'how long it boots cannot be seen this time',
+      )
+      return
+    }
     // Pods of before may still be ending; their times are of whole seconds.
     const readyMs = since.filter(ms => ms >= boot.sinceMs - 1_000).toSorted((a, b) => a - b)[boot.replicas - 1]
     if (readyMs === undefined) return
@@ -275,8 +285,9 @@ export class PreWarming {
 
   async #write(signal: AbortSignal): Promise<void> {
     const store = this.#store
-    if (store === undefined || this.#read === undefined) return
     const { objects } = this.#context
+    // Where the objects are not known, none is known to be gone.
+    if (store === undefined || this.#read === undefined || !objects.isSynced) return
     const entries = new Map<string, string>()
     for (const object of objects.store.list()) {
       const key = keyOf(object)

@@ -8,7 +8,7 @@ const weekMs = quartersOfWeek * quarterMs
 
 /** What was seen so many weeks ago counts half. */
 const halfLifeWeeks = 3
-/** Of what was known, so much is left a week later. */
+/** So much of what was known is left a week later. */
 const leftOfWeek = 2 ** (-1 / halfLifeWeeks)
 /** Before the first week it counts as so many in which nobody came: one arrival is no habit. */
 const emptyWeeks = 2

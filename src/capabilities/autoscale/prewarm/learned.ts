@@ -1,5 +1,6 @@
 // What is learned of one target and outlives the process: its arrivals, its boot times, and what of today's budget is spent. Pure.
 import * as z from 'zod'
+import { messageOf } from '#kube/log.ts'
 import { problemSentence } from '#kube/problem.ts'
 import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import type { TimeZone } from '#kube/time/time-zone.ts'
@@ -19,7 +20,7 @@ export interface Learned {
   readonly countedMs: number
 }
 
-/** Of these the middle one counts. */
+/** The middle one of these counts. */
 const mostBoots = 8
 /** What takes longer is no boot: somebody else has to help. */
 export const longestBootMs = 3_600_000
@@ -98,8 +99,8 @@ export function readLearned(text: string): { readonly learned: Learned } | { rea
   let found: unknown
   try {
     found = JSON.parse(text)
-  } catch {
-    return { problem: 'it is no JSON' }
+  } catch (error) {
+    return { problem: `it is no JSON: ${messageOf(error)}` }
   }
   const read = checkAgainst(entry, found, 'entry')
   if (!read.ok) return { problem: read.problems.map(problemSentence).join('; ') }

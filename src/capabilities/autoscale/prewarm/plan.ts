@@ -4,7 +4,7 @@ import { formatDurationMs } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import type { TimeZone } from '#kube/time/time-zone.ts'
 import { chanceIn, quarterAt, quarterMs } from './arrivals.ts'
-import { bootTimeMs, type Learned, nextDay, spentToday } from './learned.ts'
+import { bootTimeMs, type Learned, longestBootMs, nextDay, spentToday } from './learned.ts'
 import type { PreWarmWish } from './wish.ts'
 
 export interface PlanInput {
@@ -31,7 +31,7 @@ export interface WarmPlan {
   readonly spans: readonly WarmSpan[]
   /** Why, in one sentence without its end. */
   readonly because: string
-  /** Of today's budget, milliseconds. */
+  /** What is left of today's budget, milliseconds. */
   readonly leftMs: number
   readonly bootMs: number | undefined
 }
@@ -41,7 +41,7 @@ const plannedQuarters = 96
 /** Boots take longer than the middle one half of the time. */
 const leadMarginMs = 60_000
 /** Looks and writes come so late at times: so much of the budget is kept for that. */
-export const slackMs = 60_000
+const slackMs = 60_000
 /** What is left of a budget is spent on no shorter time. */
 const leastWarmMs = 300_000
 
@@ -50,6 +50,30 @@ interface Candidate {
   readonly chance: number
 }
 
+/** What a plan looks at again and again. */
+interface ComingDay extends PlanInput {
+  readonly bootMs: number
+  readonly chanceAt: (quarter: number) => number
+  /** Spent today. */
+  readonly spentMs: number
+  readonly midnightMs: number
+  readonly nextMidnightMs: number
+}
+
+function comingDay(input: PlanInput, bootMs: number): ComingDay {
+  const { learned, zone, nowMs } = input
+  const now = quarterAt(nowMs)
+  const known = plannedQuarters + 1 + Math.ceil(longestBootMs / quarterMs)
+  const chances = Array.from({ length: known }, (_none, at) => chanceIn(learned.arrivals, now + at, zone))
+  const midnightMs = nextDay(nowMs, zone)
+  return {
+    ...{ ...input, bootMs, midnightMs, nextMidnightMs: nextDay(midnightMs, zone) },
+    chanceAt: quarter => chances[quarter - now] ?? 0,
+    spentMs: spentToday(learned, nowMs, zone),
+  }
+}
+
+/** Decides for the moment, and plans the coming day. */
 export function warmPlan(input: PlanInput): WarmPlan {
   const { learned, wish, zone, nowMs } = input
   const bootMs = bootTimeMs(learned)
@@ -57,7 +81,8 @@ export function warmPlan(input: PlanInput): WarmPlan {
   const none = (kind: WarmPlan['kind'], because: string): WarmPlan => ({ kind, spans: [], because, leftMs, bootMs })
   if (learned.arrivals.buckets.every(one => one === 0)) return none('learning', 'no arrival was seen a week ago or earlier')
   if (bootMs === undefined) return none('learning', 'no start from zero was seen to its end')
-  const all = candidates(input, bootMs)
+  const day = comingDay(input, bootMs)
+  const all = candidates(day)
   const worth = all.filter(({ chance }) => chance * wish.waiting > 1)
   const [first] = worth
   if (first === undefined) {
@@ -65,12 +90,12 @@ export function warmPlan(input: PlanInput): WarmPlan {
     const most = likeliest === undefined ? 0 : likeliest.chance
     return none('not-worth', `${worthWords(most, bootMs, wish)}, at the likeliest time of the coming day`)
   }
-  const spans = affordable(worth, input, bootMs)
+  const spans = affordable(worth, day)
   const [next] = spans
   if (next === undefined)
     return none(
       'budget-spent',
-      `what is left of the budget is less than it takes to wake and to cool down (${formatDurationMs(leastCost(input, bootMs))})`,
+      `what is left of the budget is less than it takes to wake and to cool down (${formatDurationMs(leastCost(day))})`,
     )
   const isWarm = !input.isWanted && next.fromMs <= nowMs
   const chance = Math.max(...worth.filter(one => isWithin(one, next)).map(one => one.chance))
@@ -90,54 +115,52 @@ function rounded(ms: number): string {
 }
 
 /** Quarter-hours of the coming day in which somebody may come, the likeliest first; the chance is that of an arrival within a boot time. */
-function candidates({ learned, zone, nowMs, restsAtMs }: PlanInput, bootMs: number): readonly Candidate[] {
+function candidates(day: ComingDay): readonly Candidate[] {
+  const { learned, nowMs, restsAtMs, bootMs } = day
   const now = quarterAt(nowMs)
   const found: Candidate[] = []
   for (let quarter = now; quarter <= now + plannedQuarters; quarter++) {
     // Who came has come; and what is not awake before its end is awake for nobody.
     const isOver = quarter === learned.arrivals.quarter && learned.arrivals.seen === 'arrival'
     const isTooLate = restsAtMs === undefined && nowMs + bootMs >= (quarter + 1) * quarterMs
-    if (isOver || isTooLate || chanceIn(learned.arrivals, quarter, zone) === 0) continue
-    found.push({ quarter, chance: chanceWithin(quarter, bootMs, { learned, zone }) })
+    if (isOver || isTooLate || day.chanceAt(quarter) === 0) continue
+    found.push({ quarter, chance: chanceOfBoot(quarter, day) })
   }
   return found.toSorted((a, b) => b.chance - a.chance || a.quarter - b.quarter)
 }
 
-/** Of an arrival within `spanMs` of the beginning of a quarter-hour: equally likely at any moment of each. */
-function chanceWithin(quarter: number, spanMs: number, { learned, zone }: Pick<PlanInput, 'learned' | 'zone'>): number {
+/** The chance of an arrival within a boot time from the beginning of a quarter-hour: equally likely at any moment of each. */
+function chanceOfBoot(quarter: number, { bootMs, chanceAt }: ComingDay): number {
   let nobody = 1
-  for (let at = 0; at * quarterMs < spanMs; at++) {
-    const share = Math.min(1, spanMs / quarterMs - at)
-    nobody *= (1 - chanceIn(learned.arrivals, quarter + at, zone)) ** share
-  }
+  for (let at = 0; at * quarterMs < bootMs; at++) nobody *= (1 - chanceAt(quarter + at)) ** Math.min(1, bootMs / quarterMs - at)
   return 1 - nobody
 }
 
 /** As many as the budgets of today and tomorrow allow, by what each day is likely to spend; no span is longer than what its day has. */
-function affordable(worth: readonly Candidate[], input: PlanInput, bootMs: number): readonly WarmSpan[] {
+function affordable(worth: readonly Candidate[], day: ComingDay): readonly WarmSpan[] {
+  const all = spansOf(worth, day)
+  if (isWithinBudgets(all, day)) return all
   let chosen: readonly Candidate[] = []
   for (const one of worth) {
     const more = [...chosen, one]
-    if (isWithinBudgets(spansOf(more, input, bootMs), input)) chosen = more
+    if (isWithinBudgets(spansOf(more, day), day)) chosen = more
   }
-  return spansOf(chosen, input, bootMs)
+  return spansOf(chosen, day)
 }
 
-function isWithinBudgets(spans: readonly WarmSpan[], input: PlanInput): boolean {
-  const { learned, wish, zone, nowMs } = input
-  const midnight = nextDay(nowMs, zone)
-  const spent = { today: spentToday(learned, nowMs, zone), tomorrow: 0 }
-  for (const span of spans) spent[span.fromMs < midnight ? 'today' : 'tomorrow'] += likelyIdle(span, input)
-  return spent.today <= wish.budgetMs && spent.tomorrow <= wish.budgetMs
+function isWithinBudgets(spans: readonly WarmSpan[], day: ComingDay): boolean {
+  const spent = { today: day.spentMs, tomorrow: 0 }
+  for (const span of spans) spent[span.fromMs < day.midnightMs ? 'today' : 'tomorrow'] += likelyIdle(span, day)
+  return spent.today <= day.wish.budgetMs && spent.tomorrow <= day.wish.budgetMs
 }
 
 /** How long a span is likely to be awake for nobody: it is not from the moment when somebody comes. */
-function likelyIdle({ fromMs, toMs }: WarmSpan, { learned, zone }: PlanInput): number {
+function likelyIdle({ fromMs, toMs }: WarmSpan, { chanceAt }: ComingDay): number {
   let [idleMs, nobody] = [slackMs, 1]
   for (let atMs = fromMs; atMs < toMs; ) {
     const quarter = quarterAt(atMs)
     const endMs = Math.min(toMs, (quarter + 1) * quarterMs)
-    const chance = 1 - (1 - chanceIn(learned.arrivals, quarter, zone)) ** ((endMs - atMs) / quarterMs)
+    const chance = (chanceAt(quarter) * (endMs - atMs)) / quarterMs
     idleMs += (endMs - atMs) * nobody * (1 - chance / 2)
     nobody *= 1 - chance
     atMs = endMs
@@ -146,41 +169,55 @@ function likelyIdle({ fromMs, toMs }: WarmSpan, { learned, zone }: PlanInput): n
 }
 
 /** From when it has to boot to their end, or that of the budget; what lies so near together that it would hardly rest is one. */
-function spansOf(chosen: readonly Candidate[], input: PlanInput, bootMs: number): readonly WarmSpan[] {
+function spansOf(chosen: readonly Candidate[], day: ComingDay): readonly WarmSpan[] {
+  const { nowMs, restsAtMs, cooldownMs, bootMs } = day
   const leadMs = bootMs + leadMarginMs
   const spans: { fromMs: number; toMs: number; wantedMs: number }[] = []
   for (const { quarter } of chosen.toSorted((a, b) => a.quarter - b.quarter)) {
     const [wantedMs, toMs] = [quarter * quarterMs, (quarter + 1) * quarterMs]
-    const fromMs = Math.max(input.nowMs, wantedMs - leadMs)
+    const fromMs = Math.max(nowMs, wantedMs - leadMs)
     const last = spans.at(-1)
     if (last !== undefined && fromMs - last.toMs < leadMs) last.toMs = toMs
     else spans.push({ fromMs, toMs, wantedMs })
   }
   return spans.flatMap(({ fromMs, toMs, wantedMs }) => {
-    const isHeld = input.restsAtMs !== undefined && fromMs <= input.nowMs
-    const endMs = budgetEnd(fromMs, input)
-    const readyMs = Math.max(wantedMs, fromMs + bootMs)
-    const isEnough = isHeld
-      ? endMs > input.nowMs
-      : endMs >= Math.max(fromMs + input.cooldownMs, Math.min(toMs, readyMs + leastWarmMs))
+    const isHeld = restsAtMs !== undefined && fromMs <= nowMs
+    const endMs = budgetEnd(fromMs, day)
+    const usefulMs = Math.min(toMs, Math.max(wantedMs, fromMs + bootMs) + leastWarmMs)
+    const isEnough = isHeld ? endMs > nowMs : endMs >= Math.max(fromMs + cooldownMs, usefulMs)
     return isEnough ? [{ fromMs, toMs: Math.min(toMs, endMs) }] : []
   })
 }
 
-/** Until when whoever is awake from `fromMs` on for nobody may be so. */
-function budgetEnd(fromMs: number, { learned, wish, zone, nowMs }: PlanInput): number {
-  const spentMs = fromMs < nextDay(nowMs, zone) ? spentToday(learned, nowMs, zone) : 0
-  const endMs = fromMs + wish.budgetMs - spentMs - slackMs
-  const midnight = nextDay(fromMs, zone)
-  return endMs < midnight ? endMs : midnight + wish.budgetMs - slackMs
+/** Until when a target that is awake from `fromMs` on for nobody may be so. */
+function budgetEnd(fromMs: number, { wish, spentMs, midnightMs, nextMidnightMs }: ComingDay): number {
+  const isToday = fromMs < midnightMs
+  const endMs = fromMs + wish.budgetMs - (isToday ? spentMs : 0) - slackMs
+  const dayEndMs = isToday ? midnightMs : nextMidnightMs
+  return endMs < dayEndMs ? endMs : dayEndMs + wish.budgetMs - slackMs
 }
 
 function isWithin({ quarter }: Candidate, { fromMs, toMs }: WarmSpan): boolean {
   return quarter * quarterMs < toMs && (quarter + 1) * quarterMs > fromMs
 }
 
-function leastCost({ cooldownMs }: PlanInput, bootMs: number): number {
+function leastCost({ cooldownMs, bootMs }: ComingDay): number {
   return Math.max(cooldownMs, bootMs + leadMarginMs + leastWarmMs) + slackMs
+}
+
+/**
+ * When another look is due at the latest, so that a span begins in time and nothing is awake beyond its budget; milliseconds since 1970.
+ * `isIdling`: it is awake for nobody.
+ */
+export function nextLookMs(
+  { kind, spans: [first] }: WarmPlan,
+  { isIdling, restsAtMs, nowMs }: Pick<PlanInput, 'restsAtMs' | 'nowMs'> & { readonly isIdling: boolean },
+): number {
+  const changesAtMs = first === undefined ? Number.POSITIVE_INFINITY : first.fromMs > nowMs ? first.fromMs : first.toMs
+  if (!isIdling || kind === 'warm') return changesAtMs
+  // It goes to zero with the end of its cool-down; where that failed, it is tried again.
+  const restMs = restsAtMs !== undefined && restsAtMs >= nowMs ? restsAtMs + 1 : nowMs + slackMs
+  return Math.min(changesAtMs, restMs)
 }
 
 /** A plan in words, as a condition says it: no word of it changes from one look to the next while the plan is the same. */

@@ -236,13 +236,8 @@ function reasonsOf(
       `Its images are pulled ${wishes.pullAheadMs / 60_000} minutes before a window of its triggers opens, where images are mirrored.`,
     )
   const warmth = warmthOf(object)
-  if (wishes.preWarm !== undefined)
-    tell(
-      'pre-warm',
-      warmth === undefined
-        ? 'It is to be awake before anybody comes; nobody has looked at its arrivals yet.'
-        : `${warmth.status === 'True' ? 'It is awake before anybody came' : 'It is to be awake before anybody comes'}: ${warmth.message ?? warmth.reason}.`,
-    )
+  const isWarm = warmth?.status === 'True'
+  if (isWarm) tell('pre-warm', `It is awake before anybody came: ${warmth.message ?? warmth.reason}.`)
   if (wishes.wakes.length > 0) tell('wakes', `While it is awake, these are: ${wishes.wakes.join(', ')}.`)
   if (active.length > 0) tell('active', `Active: ${active.join(', ')}.`)
   else if (isNeeded) tell('needed', `${said.message ?? said.reason}.`)
@@ -252,7 +247,7 @@ function reasonsOf(
   if (isOutOfTurn) tell('out-of-turn', `${said?.message ?? 'Another of its group is awake'}.`)
   const least = spec.minReplicaCount ?? 0
   const rest = spec.idleReplicaCount ?? least
-  const isUp = pauses.isForced || isNeeded || isOutOfTurn
+  const isUp = pauses.isForced || isNeeded || isOutOfTurn || isWarm
   const isHeld = ready?.status !== 'False' && status?.conditions !== undefined && !isUp && !pauses.isScaleInPaused
   if (replicas !== undefined && replicas > rest && active.length === 0 && isHeld)
     reasons.push(heldFromRest(object, { rest, replicas, nowMs }))
@@ -273,6 +268,10 @@ function reasonsOf(
   const next = triggers.flatMap(({ windows }) => windows).toSorted((a, b) => a.fromMs - b.fromMs)[0]
   if (active.length === 0 && next !== undefined && next.fromMs > nowMs)
     tell('next-window', `Its next window begins at ${formatTime(next.fromMs)}.`)
+  if (wishes.preWarm !== undefined && !isWarm) {
+    const why = warmth === undefined ? '; nobody has looked at its arrivals yet' : `: ${warmth.message ?? warmth.reason}`
+    tell('pre-warm', `It is to be awake before anybody comes${why}.`)
+  }
   return reasons
 }
 
