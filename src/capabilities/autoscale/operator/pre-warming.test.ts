@@ -213,11 +213,12 @@ test('a process that ended while it was warm: the time that nobody knows of is s
   })
 })
 
-test('without the annotation nothing is learned and nothing is kept', async () => {
-  await using site = new Site({})
-  await site.until(startMs + 15.5 * day, used)
-  expect(site.changes.filter(change => / 0[0-7]:/.test(change))).toEqual([])
-  expect([site.kept, conditionOf(site.object, 'PreWarm')]).toEqual([undefined, undefined])
+test('without the annotation nothing is learned, nothing is written, and nothing wakes ahead', async () => {
+  const [monday, kept] = [startMs + 15 * day, await taught()]
+  await using site = new Site({}, monday, kept)
+  await site.until(monday + 9 * hour, used)
+  expect(site.changes).toEqual(['Mon 08:00 1', 'Mon 08:30 0'])
+  expect([site.kept, conditionOf(site.object, 'PreWarm')]).toEqual([kept, undefined])
 })
 
 test.each([

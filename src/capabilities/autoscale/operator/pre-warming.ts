@@ -44,6 +44,8 @@ interface Warmed {
   /** Since when it boots, and how many pods are to be ready. */
   boot: { readonly sinceMs: number; readonly replicas: number } | undefined
   plan: WarmPlan | undefined
+  /** How many arrivals a week has, as of a quarter-hour. */
+  expected: { readonly quarter: number; readonly arrivals: number } | undefined
   /** How the plan is told. */
   words: string
   /** When another look is due for it. */
@@ -123,7 +125,9 @@ export class PreWarming {
     const restsAtMs = replicas === 0 ? undefined : (looked.lastActiveMs ?? nowMs) + cooldownMs
     const plan = warmPlan({ learned: warmed.learned, wish, zone, cooldownMs, restsAtMs, isWanted: isWanted === true, nowMs })
     warmed.plan = plan
-    warmed.words = planWords(plan, { wish, nowMs, expected: expectedInWeek(warmed.learned.arrivals, zone) })
+    const { arrivals: now } = warmed.learned
+    if (warmed.expected?.quarter !== now.quarter) warmed.expected = { quarter: now.quarter, arrivals: expectedInWeek(now, zone) }
+    warmed.words = planWords(plan, { wish, nowMs, expected: warmed.expected.arrivals })
     warmed.changesAtMs = nextLookMs(plan, { isIdling: warmed.isIdling, restsAtMs, nowMs })
     return plan
   }
@@ -200,6 +204,7 @@ export class PreWarming {
       isIdling,
       boot: undefined,
       plan: undefined,
+      expected: undefined,
       words: '',
       changesAtMs: Number.POSITIVE_INFINITY,
     }

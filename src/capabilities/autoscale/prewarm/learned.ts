@@ -87,8 +87,8 @@ const entry = z.strictObject({
 export function learnedText({ zone, arrivals, bootsMs, day, spentMs, countedMs }: Learned): string {
   const { sinceMs, quarter, seen, buckets } = arrivals
   const said: z.output<typeof entry> = {
-    ...{ version: 1, zone, since: sinceMs, quarter, seen, boots: [...bootsMs], day },
-    ...{ spent: Math.ceil(spentMs), counted: countedMs, buckets: bucketsText(buckets) },
+    ...{ version: 1, zone, since: Math.round(sinceMs), quarter, seen, boots: [...bootsMs], day },
+    ...{ spent: Math.ceil(spentMs), counted: Math.round(countedMs), buckets: bucketsText(buckets) },
   }
   return JSON.stringify(said)
 }
