@@ -5,8 +5,10 @@ import type { PullAhead } from '#coordination/ports/pull-ahead.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
 import { at } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
+import { testWorkload } from '#twin/components/cluster-for-tests.ts'
 import { startPullingAhead } from '../src/capabilities/autoscale/ahead/pull-part.ts'
 import { autoscaleConfiguration } from '../src/capabilities/autoscale/config.ts'
 import type { ScaledObject } from '../src/capabilities/autoscale/kinds/scaled-object.ts'
@@ -56,23 +58,30 @@ const minute = 60_000
 const ownNamespace = 'kube-system'
 const utc = zoneNamed('UTC') ?? expect.unreachable()
 
-/** Somebody came in the second quarter of this hour each week, for long. */
+/** Somebody came in the second and in the last quarter of this hour each week, for long. */
 function learnedBefore(nowMs: number): string {
   const fresh = nothingLearned('UTC', nowMs)
-  const buckets = noArrivals(nowMs).buckets.with(bucketOf(quarterAt(nowMs) + 1, utc), 250)
+  const at = (later: number) => bucketOf(quarterAt(nowMs) + later, utc)
+  const buckets = noArrivals(nowMs).buckets.with(at(1), 250).with(at(3), 250)
   const arrivals = { ...fresh.arrivals, sinceMs: nowMs - 100 * 86_400_000, buckets }
   return learnedText({ ...fresh, arrivals, bootsMs: [2 * minute] })
 }
 
-test('a likely arrival: awake a boot and a minute before, at rest after it, told and written down', async () => {
-  await using site = await AutoscaleSite.start(0)
+test('a likely arrival: awake a boot and a minute before, at rest after it, told and written down; whoever is asked for goes first', async () => {
+  await using site = await AutoscaleSite.start(0, [testWorkload('Deployment', 'llm', { replicas: 0 })])
   const startMs = site.clock.now()
   const metadata = { name: learnedConfigMap, namespace: ownNamespace }
   const data = { 'default.web': learnedBefore(startMs), 'default.gone': '{}' }
   await site.create(builtIn.configmaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data })
   await site.operator({ isServed: false, ownNamespace })
-  const spec = { triggers: [hourly('50 * * * *', '51 * * * *', 1)], cooldownPeriod: 60, pollingInterval: 600 }
-  await site.create(scaledObjects, scaled('web', spec, { annotations: { 'ballast.dev/pre-warm': '2h' } }))
+  const gpu = { 'ballast.dev/one-awake': 'gpu' }
+  const spec = { triggers: [hourly('58 * * * *', '59 * * * *', 1)], cooldownPeriod: 60, pollingInterval: 600 }
+  await site.create(
+    scaledObjects,
+    scaled('web', spec, { annotations: { ...gpu, 'ballast.dev/pre-warm': '2h', 'ballast.dev/one-awake-priority': '10' } }),
+  )
+  const triggers = [hourly('47 * * * *', '49 * * * *', 1)]
+  await site.create(scaledObjects, scaled('llm', { triggers, pollingInterval: 10 }, { annotations: gpu }))
   const quarterMs = Math.ceil((startMs + 1) / (15 * minute)) * 15 * minute
   const until = async (ms: number) => await site.clock.advance(ms - site.clock.now())
   await until(quarterMs - 3.1 * minute)
@@ -80,7 +89,10 @@ test('a likely arrival: awake a boot and a minute before, at rest after it, told
   const planned = toldOf(await site.get<ScaledObject>(scaledObjects, 'web'), {
     ...{ autoscaler: undefined, target: undefined, nowMs: site.clock.now() },
   })
-  expect(planned.warmSpans).toEqual([{ fromMs: quarterMs - 3 * minute, toMs: quarterMs + 15 * minute }])
+  expect(planned.warmSpans.map(({ fromMs, toMs }) => [(fromMs - quarterMs) / minute, (toMs - quarterMs) / minute])).toEqual([
+    [-3, 15],
+    [27, 45],
+  ])
   expect(planned.reasons.find(({ rule }) => rule === 'pre-warm')?.sentence).toMatch(
     /^It is to be awake before anybody comes: learned: 1 quarter-hours of a week with arrivals; boot time 2m0s; 2h0m0s of 2h0m0s are left today; next warm /,
   )
@@ -102,7 +114,8 @@ test('a likely arrival: awake a boot and a minute before, at rest after it, told
   expect(await site.replicas()).toBe(1)
   await until(quarterMs + 15.2 * minute)
   expect(await site.replicas()).toBe(0)
-  await until(quarterMs + 35 * minute)
+  await until(quarterMs + 31 * minute)
+  expect(await site.replicas()).toBe(1)
   const kept = await site.get(builtIn.configmaps, learnedConfigMap, ownNamespace)
   expect(Object.keys(kept['data'] as object)).toEqual(['default.web'])
   const read = readLearned(String(at(kept, 'data', 'default.web')))
@@ -110,4 +123,10 @@ test('a likely arrival: awake a boot and a minute before, at rest after it, told
   expect(read.learned.spentMs / minute).toBeCloseTo(18, 1)
   expect(read.learned.bootsMs).toHaveLength(2)
   expect(read.learned.arrivals.buckets[bucketOf(quarterAt(quarterMs), utc)]).toBeLessThan(250)
+  await until(quarterMs + 34 * minute)
+  const llm = await site.get<KubeObject & { readonly spec: { readonly replicas: number } }>(builtIn.deployments, 'llm')
+  expect([await site.replicas(), llm.spec.replicas]).toEqual([0, 1])
+  expect(site.events.map(({ note }) => note)).toContainEqual(
+    expect.stringMatching(/^Deactivated .*web from 1 to 0, .* nobody asked for the other yet/),
+  )
 })
