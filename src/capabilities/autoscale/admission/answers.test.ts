@@ -113,6 +113,11 @@ const cases: readonly Case[] = [
     scaled({}, { annotations: { 'ballast.dev/pre-warm': 'always' } }),
     /^allowed annotation ballast.dev\/pre-warm: "always" is ignored: expected a time from 1m to 24h a day/,
   ],
+  [
+    'one to be warm that never rests',
+    scaled({ minReplicaCount: 1 }, { annotations: { 'ballast.dev/pre-warm': '2h' } }),
+    /^allowed ballast.dev\/pre-warm has no effect: with minReplicaCount above 0/,
+  ],
   ['a long name', scaled({}, { name: 'x'.repeat(64) }), /^scaledobject name "x+" is 64 characters long/],
   [
     'a long name of its autoscaler',

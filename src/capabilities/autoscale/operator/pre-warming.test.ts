@@ -206,7 +206,7 @@ test('a process that ended while it was warm: the time that nobody knows of is s
   expect(site.replicas).toBe(1)
   await site.crash()
   await site.until(monday + 8 * hour + 5 * minute + 1, () => false)
-  // Of 40 minutes: a quarter of an hour before the first look, five minutes that were written, five that were not; one is kept back.
+  // These went of the 40 minutes: a quarter of an hour before the first look, five minutes that were written, five that were not; one is kept back.
   expect(conditionOf(site.object, 'PreWarm')).toMatchObject({
     status: 'True',
     message: expect.stringContaining('; 15m0s of 40m0s are left today; warm until 2027-01-18T08:19:00Z;'),
