@@ -202,12 +202,15 @@ export class AutoscaleSite implements AsyncDisposable {
     isServed = true,
     registry,
     groups = [],
+    ownNamespace,
   }: {
     readonly end?: EndAt
     readonly isServed?: boolean
     /** Where it counts; given, it also tells CloudEventSources. */
     readonly registry?: Registry
     readonly groups?: AutoscaleConfig['groups']
+    /** Where it keeps what it learned of arrivals; absent: nowhere. */
+    readonly ownNamespace?: string
   } = {}): Promise<OneOperator> {
     const { clock } = this
     const stack = new AsyncDisposableStack()
@@ -242,6 +245,7 @@ export class AutoscaleSite implements AsyncDisposable {
         effects: { api, leadership },
         world: stack.use(scalerWorld({ clock, dial: this.twin.sources })),
         groups,
+        ownNamespace,
         given: async ({ trigger }) => ({ metadata: trigger.metadata, env: {}, auth: {} }),
       }),
     )

@@ -18,6 +18,7 @@ import {
   kedaFinalizer,
   kedaGroup,
   kedaVersion,
+  learnedConfigMap,
   scaledJobs,
   scaledObjects,
   triggerAuthentications,
@@ -143,6 +144,25 @@ const sourceRights: readonly Permission[] = [
   },
 ]
 
+/** No name can bound who creates. */
+const learnedRights: readonly Permission[] = [
+  {
+    groups: [''],
+    resources: ['configmaps'],
+    verbs: ['create'],
+    scope: 'own-namespace',
+    because: 'keeps what was learned of arrivals (ballast.dev/pre-warm)',
+  },
+  {
+    groups: [''],
+    resources: ['configmaps'],
+    names: [learnedConfigMap],
+    verbs: ['get', 'update'],
+    scope: 'own-namespace',
+    because: 'keeps what was learned of arrivals (ballast.dev/pre-warm)',
+  },
+]
+
 /** With `restrictSecretAccess` those of our own namespace alone. */
 function credentialRights({ restrictSecretAccess, tokenNamespaces }: AutoscaleConfig): readonly Permission[] {
   return [
@@ -180,6 +200,7 @@ function permissionsFor(config: AutoscaleConfig): readonly Permission[] {
   return [
     ...kedaRights,
     ...sourceRights,
+    ...learnedRights,
     ...credentialRights(config),
     ...groups.map(
       (group): Permission => ({
@@ -371,7 +392,7 @@ export const autoscale = capability({
       of: 'ValidatingWebhookConfiguration',
       name: admissionConfigurationName,
     },
-
+    { kind: 'object', apiVersion: 'v1', of: 'ConfigMap', name: learnedConfigMap, namespace: 'own' },
     {
       kind: 'finalizer',
       name: kedaFinalizer,

@@ -32,7 +32,13 @@ export const annotations = {
   oneAwake: 'ballast.dev/one-awake',
   priority: 'ballast.dev/one-awake-priority',
   pullAhead: 'ballast.dev/pull-ahead',
+  preWarm: 'ballast.dev/pre-warm',
 } as const
+
+/** The condition of a ScaledObject that may be awake before anybody comes. */
+export const preWarmCondition = 'PreWarm'
+/** What was learned of arrivals, in our own namespace. */
+export const learnedConfigMap = 'ballast-autoscale-arrivals'
 
 /** On a HorizontalPodAutoscaler: `false` lets it stand beside a ScaledObject of the same target. */
 export const ownershipAnnotation = 'validations.keda.sh/hpa-ownership'

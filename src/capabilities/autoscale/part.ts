@@ -65,6 +65,7 @@ export async function startScaling(
     world: { clock, log, outgoing, cluster, counts: metrics },
     given,
     groups: config.groups,
+    ownNamespace,
   })
   await informers.allSynced(signal)
   const running = Promise.all([autoscaling.run(signal), notices.run(signal)]).catch((error: unknown) => {

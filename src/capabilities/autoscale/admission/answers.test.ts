@@ -108,6 +108,16 @@ const cases: readonly Case[] = [
     scaled({}, { annotations: { 'ballast.dev/one-awake': 'The GPU', 'ballast.dev/one-awake-priority': '1e3' } }),
     /^allowed annotation ballast.dev\/one-awake: "The GPU" is ignored: .* \| annotation ballast.dev\/one-awake-priority: "1e3" is ignored/,
   ],
+  [
+    'a budget of no day',
+    scaled({}, { annotations: { 'ballast.dev/pre-warm': 'always' } }),
+    /^allowed annotation ballast.dev\/pre-warm: "always" is ignored: expected a time from 1m to 24h a day/,
+  ],
+  [
+    'one to be warm that never rests',
+    scaled({ minReplicaCount: 1 }, { annotations: { 'ballast.dev/pre-warm': '2h' } }),
+    /^allowed ballast.dev\/pre-warm has no effect: with minReplicaCount above 0/,
+  ],
   ['a long name', scaled({}, { name: 'x'.repeat(64) }), /^scaledobject name "x+" is 64 characters long/],
   [
     'a long name of its autoscaler',

@@ -216,7 +216,7 @@ export function calendarProblem(triggers: readonly Trigger[]): string | undefine
 
 function warningsOf(object: ScaledObject): readonly string[] {
   const { spec } = object
-  const { isStepwise, problems } = wishesOf(object)
+  const { isStepwise, preWarm, problems } = wishesOf(object)
   const isHeldUp = spec.advanced?.horizontalPodAutoscalerConfig?.behavior?.scaleDown?.selectPolicy === 'Disabled'
   const isOfAutoscaler = (spec.minReplicaCount ?? 0) > 0 && spec.idleReplicaCount === undefined
   const isCached = spec.triggers.some(({ useCachedMetrics }) => useCachedMetrics === true)
@@ -227,6 +227,9 @@ function warningsOf(object: ScaledObject): readonly string[] {
       ? [
           `${annotations.zeroPolicy} waits for the autoscaler, whose behavior has scaleDown.selectPolicy Disabled: from more than its least it never goes to zero`,
         ]
+      : []),
+    ...(isOfAutoscaler && preWarm !== undefined
+      ? [`${annotations.preWarm} has no effect: with minReplicaCount above 0 and no idleReplicaCount it never goes to zero`]
       : []),
     ...(isOfAutoscaler && !isCached && !hasModifiers && spec.pollingInterval !== undefined
       ? [

@@ -98,6 +98,7 @@ export async function explainScaledObject(asked: AskedKind): Promise<Explanation
         })),
       })),
       conditions: told.conditions,
+      warmSpans: told.warmSpans.map(({ fromMs, toMs }) => ({ from: formatTime(fromMs), to: formatTime(toMs) })),
       lastError: told.lastError ?? null,
       unread,
       events: events.map(({ lastMs, reason, note }) => ({ at: formatTime(lastMs), reason, note })),

@@ -7,7 +7,15 @@ const minute = 60_000
 
 function member(key: string, given: Partial<Member> = {}): Member {
   const pods = given.isAwake === true ? [{ createdMs: nowMs - 60 * minute, endsMs: undefined }] : []
-  const plain = { priority: 0, isActive: false, isAwake: false, fixedBy: undefined, canWake: true, lastActiveMs: undefined }
+  const plain = {
+    priority: 0,
+    isActive: false,
+    isAwake: false,
+    isWarmed: false,
+    fixedBy: undefined,
+    canWake: true,
+    lastActiveMs: undefined,
+  }
   return { key, ...plain, pods, ...given }
 }
 
@@ -15,6 +23,7 @@ const wanted = { isActive: true }
 const idle = { isAwake: true }
 const busy = { isActive: true, isAwake: true }
 const young = { isAwake: true, pods: [{ createdMs: nowMs - 2 * minute, endsMs: undefined }] }
+const warmth = { isWarmed: true }
 const ending = (inMs: number) => [{ createdMs: 0, endsMs: nowMs + inMs }]
 
 const toldOf = (members: readonly Member[], waitingSinceMs?: number) =>
@@ -29,6 +38,16 @@ const waitsFor = (other: string) => `waits: it waits until ScaledObject ${other}
 describe('whose turn it is', () => {
   test.each<[string, readonly Member[], readonly string[]]>([
     ['nobody is asked for', [member('a'), member('b')], ['free', 'free']],
+    [
+      'nobody is asked for, one is to be warmed',
+      [member('a'), member('b', warmth)],
+      [has('b', 'somebody is likely to come for it'), 'free'],
+    ],
+    [
+      'whoever is asked for goes before one that was warmed, whatever its priority',
+      [member('a', wanted), member('b', { ...young, ...warmth, priority: 10 })],
+      [waitsFor('b'), has('a', 'nobody asked for the other yet')],
+    ],
     ['one is asked for', [member('a', wanted), member('b')], ['free', has('a', 'it is asked for')]],
     [
       'the higher priority wakes once the other is gone',
@@ -100,6 +119,7 @@ describe('properties', () => {
     priority: fc.integer({ min: 0, max: 2 }),
     isActive: fc.boolean(),
     isAwake: fc.boolean(),
+    isWarmed: fc.boolean(),
     fixedBy: fc.constant(undefined),
     canWake: fc.boolean(),
     lastActiveMs: fc.option(fc.integer({ min: nowMs - 3, max: nowMs }), { nil: undefined }),
@@ -111,7 +131,9 @@ describe('properties', () => {
       { maxLength: 2 },
     ),
   })
-  const group = fc.array(some, { minLength: 1, maxLength: 5 }).map(all => all.map((one, at) => ({ key: `x/${at}`, ...one })))
+  const group = fc
+    .array(some, { minLength: 1, maxLength: 5 })
+    .map(all => all.map((one, at) => ({ key: `x/${at}`, ...one, isWarmed: one.isWarmed && !one.isActive })))
 
   test('exactly one of those that are asked for or awake does not yield, in whatever order they are asked', () => {
     fc.assert(
@@ -120,7 +142,7 @@ describe('properties', () => {
           new Map(members.map(({ key }) => [key, turnOf(key, of, { group: 'g', nowMs, waitingSinceMs: undefined })]))
         const found = turns(members)
         expect(turns(members.toReversed())).toEqual(found)
-        const contending = members.filter(one => one.isAwake || (one.isActive && one.canWake))
+        const contending = members.filter(one => one.isAwake || ((one.isActive || one.isWarmed) && one.canWake))
         const staying = contending.filter(({ key }) => found.get(key)?.kind !== 'yields')
         expect(staying).toHaveLength(Math.min(1, contending.length))
       }),

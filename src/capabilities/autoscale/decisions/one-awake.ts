@@ -9,6 +9,8 @@ export interface Member {
   /** It is asked for: by its triggers, by force, by one that needs it, or by its least. Unknown while its triggers fail counts as asked. */
   readonly isActive: boolean
   readonly isAwake: boolean
+  /** Nothing asks for it: it is awake, or is to be, before anybody comes. */
+  readonly isWarmed: boolean
   /** What keeps us from putting it to sleep, in words. */
   readonly fixedBy: string | undefined
   /** False while it is paused or frozen: then it holds no place while it sleeps. */
@@ -76,9 +78,9 @@ export function turnOf(
   return others.length === 0 ? free : { kind: 'waits', group, others: others.toSorted() }
 }
 
-/** It is awake, or could be and is asked for. */
-function isContending({ isActive, isAwake, canWake }: Member): boolean {
-  return isAwake || (isActive && canWake)
+/** It is awake, or could be and is asked for or to be warmed. */
+function isContending({ isActive, isAwake, isWarmed, canWake }: Member): boolean {
+  return isAwake || ((isActive || isWarmed) && canWake)
 }
 
 /** Until when it keeps its place against its equals; undefined: it does no more, or sleeps. */
@@ -98,6 +100,10 @@ function compare(a: Member, b: Member, nowMs: number): { readonly order: number;
   const rules: readonly [number, string][] = [
     [Number(isBlocked(a)) - Number(isBlocked(b)), 'the other cannot be woken'],
     [Number(isFixed(b)) - Number(isFixed(a)), `it is awake and stays so: ${a.fixedBy ?? ''}`],
+    [
+      Number(a.isWarmed) - Number(b.isWarmed),
+      a.isWarmed ? 'somebody is likely to come for it' : 'nobody asked for the other yet',
+    ],
     [b.priority - a.priority, `its priority ${a.priority} is above ${b.priority}`],
     [
       Number(holds(b)) - Number(holds(a)),

@@ -350,3 +350,68 @@ describe('cases E of the contract', () => {
     )
   })
 })
+
+describe('awake before anybody comes', () => {
+  const preWarm = { untilMs: nowMs + 600_000, because: 'somebody is likely to come' }
+  const warm = readyAnd('Active=False/ScalerPreWarmed')
+  const asleep = { preWarm, currentReplicas: 0 }
+  test.each<[string, Partial<ScaleInput>, ReturnType<typeof row>]>([
+    ['from zero', asleep, { outcome: 'pre-warm', replicas: 1, isActivity: true, said: warm }],
+    [
+      'from idle',
+      { ...asleep, minReplicas: 3, idleReplicas: 0 },
+      { outcome: 'pre-warm', replicas: 3, isActivity: true, said: warm },
+    ],
+    [
+      'in place of going to zero',
+      { preWarm, lastActiveMs: nowMs - 301_000 },
+      { outcome: 'warm', replicas: undefined, isActivity: false, said: warm },
+    ],
+    [
+      'its cool-down is the usual one',
+      { preWarm, lastActiveMs: nowMs - 1_000 },
+      { outcome: 'cooling-down', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerCooldown') },
+    ],
+    ['somebody came', { ...asleep, state: active }, { outcome: 'activate', replicas: 1, isActivity: true, said: on }],
+    [
+      'paused',
+      { ...asleep, pauses: { ...unpaused, isPaused: true } },
+      { outcome: 'paused', replicas: undefined, isActivity: false, said: readyAnd('Paused=True/ScaledObjectPaused') },
+    ],
+    [
+      'its way up is paused',
+      { ...asleep, pauses: { ...unpaused, isScaleOutPaused: true } },
+      { outcome: 'at-rest', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
+      'its way back is paused',
+      { ...asleep, pauses: { ...unpaused, isScaleInPaused: true } },
+      { outcome: 'at-rest', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
+      'another of its group has the turn',
+      { ...asleep, turn: yields },
+      { outcome: 'out-of-turn', replicas: undefined, isActivity: false, said: readyAnd('Active=False/ScalerOutOfTurn') },
+    ],
+    [
+      'another of its group still has pods',
+      { ...asleep, turn: waits },
+      { outcome: 'at-rest', replicas: undefined, isActivity: false, said: off },
+    ],
+    [
+      'the turn of another came',
+      { preWarm, turn: yields },
+      { outcome: 'yield', replicas: 0, isActivity: false, said: readyAnd('Active=False/ScalerOutOfTurn') },
+    ],
+  ])('%s', (_what, given, expected) => expect(row(given)).toEqual(expected))
+
+  test('is told as an event', () => {
+    const given = input(asleep)
+    expect(scaleEvent(given, scaleDecision(given), 0)).toEqual({
+      type: 'Normal',
+      reason: 'KEDAScaleTargetPreWarmed',
+      message:
+        'Scaled apps/v1.Deployment media/sonarr from 0 to 1, before anybody comes: somebody is likely to come (ballast.dev/pre-warm)',
+    })
+  })
+})

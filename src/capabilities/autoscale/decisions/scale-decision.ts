@@ -1,5 +1,6 @@
 // From zero and back: what a ScaledObject's target is to become, of what its triggers said. Between one and many its
 // HorizontalPodAutoscaler decides. Pure; the words of conditions and events are those that KEDA's users look for.
+import { formatTime } from '#kube/time/time.ts'
 import type { ScalerCondition } from '../kinds/triggers.ts'
 import { annotations } from '../names.ts'
 import { type Keeping, keepingWords } from './companions.ts'
@@ -25,6 +26,8 @@ export interface ScaleInput {
   readonly keeping: Keeping | undefined
   /** Whether its group lets it be awake. */
   readonly turn: Turn
+  /** It is to be awake before anybody comes: until when, and why; absent: it is not. */
+  readonly preWarm?: { readonly untilMs: number; readonly because: string } | undefined
   readonly minReplicas: number | undefined
   readonly idleReplicas: number | undefined
   readonly cooldownMs: number
@@ -44,6 +47,8 @@ type ScaleOutcome =
   | 'partly-failing'
   | 'scale-out-paused'
   | 'deactivate'
+  | 'pre-warm'
+  | 'warm'
   | 'stepping-down'
   | 'yield'
   | 'out-of-turn'
@@ -77,6 +82,9 @@ export const neededReason = 'ScalerNeeded'
 /** Reasons of the condition Active where its group keeps it asleep. */
 export const turnReasons = { yields: 'ScalerOutOfTurn', waits: 'ScalerWaitsForTurn' } as const
 
+/** The reason of the condition Active where nothing but a likely arrival keeps it awake. */
+const warmReason = 'ScalerPreWarmed'
+
 type Status = 'True' | 'False' | 'Unknown'
 
 function condition(type: 'Ready' | 'Active' | 'Paused', status: Status, reason: string, message: string): ScalerCondition {
@@ -102,7 +110,7 @@ export function scaleDecision(input: ScaleInput): ScaleDecision {
   }
   if (input.turn.kind === 'yields') return outOfTurn(input, input.turn)
   const isUp = state.isActive || pauses.isForced || input.keeping !== undefined
-  const decision = isUp ? whileActive(input) : whileInactive(input)
+  const decision = isUp ? whileActive(input) : whileUnwanted(input)
   const isWaking = input.currentReplicas === 0 && decision.replicas !== undefined && decision.replicas > 0
   return isWaking && input.turn.kind === 'waits' ? { ...notYet(input, input.turn), outcome: 'waiting-for-turn' } : decision
 }
@@ -164,6 +172,22 @@ function whileInactive(input: ScaleInput): ScaleDecision {
   return { ...still, outcome: 'at-rest' }
 }
 
+/** Nobody wants it: where somebody is likely to, it wakes before, or does not rest yet. All that keeps it from resting comes first. */
+function whileUnwanted(input: ScaleInput): ScaleDecision {
+  const { preWarm, pauses, turn, currentReplicas, minReplicas } = input
+  const resting = whileInactive(input)
+  if (preWarm === undefined) return resting
+  const until = `it is kept warm until ${formatTime(preWarm.untilMs)}, since ${preWarm.because} (${annotations.preWarm})`
+  const warm = condition('Active', 'False', warmReason, `Scaling is not performed because triggers are not active: ${until}`)
+  const conditions = [ready, warm]
+  if (resting.outcome === 'deactivate' && currentReplicas > 0)
+    return { outcome: 'warm', replicas: undefined, conditions, isActivity: false }
+  // What it could not leave again by itself, or would have to wait for, it does not begin.
+  const mayWake = !pauses.isScaleOutPaused && !pauses.isScaleInPaused && turn.kind === 'free'
+  if (resting.outcome !== 'at-rest' || currentReplicas > 0 || !mayWake) return resting
+  return { outcome: 'pre-warm', replicas: leastAwake(minReplicas), conditions, isActivity: true }
+}
+
 function towardsRest(input: ScaleInput): ScaleDecision {
   const { pauses, lastActiveMs, createdMs, cooldownMs, initialCooldownMs, nowMs, idleReplicas, minReplicas } = input
   const still = { replicas: undefined, conditions: [ready, notActive], isActivity: false }
@@ -196,6 +220,8 @@ export function isSteppingDown({
   return wishes.isStepwise && currentReplicas > leastAwake(minReplicas)
 }
 
+export const preWarmedReason = 'KEDAScaleTargetPreWarmed'
+
 /** An event on the ScaledObject, once what was decided is set or was refused. */
 interface ScaleEvent {
   readonly type: 'Normal' | 'Warning'
@@ -217,6 +243,12 @@ export function scaleEvent(
       return { type: 'Warning', reason: 'KEDAScaleTargetActivationFailed', message: `Failed to scale ${what}: ${failure}` }
     return { type: 'Normal', reason: 'KEDAScaleTargetActivated', message: `Scaled ${what}, ${causeOf(input)}` }
   }
+  if (outcome === 'pre-warm') {
+    if (failure !== undefined)
+      return { type: 'Warning', reason: 'KEDAScaleTargetPreWarmFailed', message: `Failed to scale ${what}: ${failure}` }
+    const why = `before anybody comes: ${input.preWarm?.because ?? ''} (${annotations.preWarm})`
+    return { type: 'Normal', reason: preWarmedReason, message: `Scaled ${what}, ${why}` }
+  }
   if (outcome !== 'deactivate' && outcome !== 'yield') return undefined
   if (failure !== undefined)
     return { type: 'Warning', reason: 'KEDAScaleTargetDeactivationFailed', message: `Failed to deactivate ${what}: ${failure}` }
@@ -234,11 +266,12 @@ function causeOf({ pauses, state, keeping }: ScaleInput): string {
 export function failedConditions({ outcome, conditions }: ScaleDecision, failure: string): readonly ScalerCondition[] {
   const doing = {
     activate: 'activating ScaleTarget',
+    'pre-warm': 'activating ScaleTarget',
     deactivate: 'deactivating ScaleTarget',
     yield: 'deactivating ScaleTarget',
   }
   const what =
-    outcome === 'activate' || outcome === 'deactivate' || outcome === 'yield'
+    outcome === 'activate' || outcome === 'pre-warm' || outcome === 'deactivate' || outcome === 'yield'
       ? doing[outcome]
       : 'setting ScaleTarget replicas count to ScaledObject minReplicaCount'
   const message = `error ${what}: ${failure}`

@@ -3,6 +3,7 @@ import { dns1123LabelProblems, dns1123SubdomainProblems } from '#kube/objects/na
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { parseDurationMs } from '#kube/time/duration.ts'
 import { annotations } from '../names.ts'
+import { expectedWish, type PreWarmWish, readPreWarmWish } from '../prewarm/wish.ts'
 import { wakesProblems } from './companions.ts'
 
 export interface Wishes {
@@ -14,6 +15,8 @@ export interface Wishes {
   readonly oneAwake: { readonly group: string; readonly priority: number } | undefined
   /** How long before a window of its triggers images are to be on nodes; undefined: that is left to kubelets. */
   readonly pullAheadMs: number | undefined
+  /** It may be awake before anybody comes, where arrivals were learned; undefined: it may not. */
+  readonly preWarm: PreWarmWish | undefined
   /** What cannot be read, each as a sentence; it counts as not written. */
   readonly problems: readonly string[]
 }
@@ -55,7 +58,10 @@ export function wishesOf(object: KubeObject): Wishes {
   const pullAheadMs = ahead === undefined || ahead === 'false' ? undefined : aheadOf(ahead)
   if (ahead !== undefined && ahead !== 'false' && pullAheadMs === undefined)
     ignore(annotations.pullAhead, ahead, 'true, false, or a time from 1m to 1h before a window')
-  return { isStepwise: policy === 'stepwise', wakes: wakes ?? [], oneAwake, pullAheadMs, problems }
+  const warm = object.metadata.annotations?.[annotations.preWarm]
+  const preWarm = warm === undefined || warm === 'false' ? undefined : readPreWarmWish(warm)
+  if (warm !== undefined && warm !== 'false' && preWarm === undefined) ignore(annotations.preWarm, warm, expectedWish)
+  return { isStepwise: policy === 'stepwise', wakes: wakes ?? [], oneAwake, pullAheadMs, preWarm, problems }
 }
 
 /** Undefined: it cannot be read. */

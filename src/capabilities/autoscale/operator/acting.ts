@@ -17,6 +17,7 @@ import {
 import { wishesOf } from '../decisions/wishes.ts'
 import { defaultCooldownSeconds, type ScaledObject } from '../kinds/scaled-object.ts'
 import type { ScalerCondition } from '../kinds/triggers.ts'
+import { preWarmCondition } from '../names.ts'
 import type { Check } from './check.ts'
 import type { Companions } from './companions.ts'
 import {
@@ -30,6 +31,7 @@ import {
   type WorkContext,
   withHealth,
 } from './held-object.ts'
+import type { PreWarming } from './pre-warming.ts'
 import { conditionOf, noFallback, withConditions, writeStatus } from './status-writes.ts'
 import { kindText, type TargetKind, targetOf } from './target.ts'
 
@@ -42,10 +44,12 @@ interface Acted {
 export class Acting {
   readonly #context: WorkContext
   readonly #companions: Companions
+  readonly #preWarming: PreWarming
 
-  constructor(context: WorkContext, companions: Companions) {
+  constructor(context: WorkContext, companions: Companions, preWarming: PreWarming) {
     this.#context = context
     this.#companions = companions
+    this.#preWarming = preWarming
   }
 
   /** Scales as the look decides, then says so. */
@@ -64,16 +68,22 @@ export class Acting {
       await this.#say(object, check, held, [unread], signal)
       return
     }
+    const { state } = check
+    const looked = { state, replicas: current, lastActiveMs: held.lastActiveMs, kind }
+    const plan = await this.#preWarming.looked(object, looked, signal)
+    const untilMs = plan?.kind === 'warm' && !state.isError ? plan.spans[0]?.toMs : undefined
     const input: ScaleInput = {
       target: { kind: kindText(kind), namespace: target.namespace, name: target.name },
-      state: check.state,
+      state,
       pauses: pausesOf(object),
       wishes: wishesOf(object),
       ...this.#companions.standing(object, {
-        ...check.state,
-        isActive: check.state.isActive || pausesOf(object).isForced,
+        ...state,
+        isActive: state.isActive || pausesOf(object).isForced,
         replicas: current,
+        isWarmed: untilMs !== undefined || this.#preWarming.condition(object)?.status === 'True',
       }),
+      preWarm: plan === undefined || untilMs === undefined ? undefined : { untilMs, because: plan.because },
       minReplicas: spec.minReplicaCount,
       idleReplicas: spec.idleReplicaCount,
       cooldownMs: secondsMs(spec.cooldownPeriod ?? defaultCooldownSeconds),
@@ -95,12 +105,14 @@ export class Acting {
     }
     if (decision.replicas === undefined) {
       isActive()
+      this.#preWarming.acted(object, decision, { from: current, set: 'yes' })
       await this.#say(object, check, held, decision.conditions, signal)
       return
     }
     try {
       const from = await scaleTarget(this.#context, object, target, decision.replicas, signal)
       isActive()
+      this.#preWarming.acted(object, decision, { from, set: 'yes' })
       this.#tell(object, scaleEvent(input, decision, from))
       await this.#say(object, check, held, decision.conditions, signal)
     } catch (error) {
@@ -108,8 +120,14 @@ export class Acting {
       const failure = messageOf(error)
       // Somebody wants it so: that is no news each time, and nothing to try again before the next look.
       const isFrozen = error instanceof FrozenTarget
+      this.#preWarming.acted(object, decision, { from: current, set: isFrozen ? 'no' : 'unknown' })
       if (!isFrozen) this.#tell(object, scaleEvent(input, decision, current, failure))
-      await this.#say(object, check, held, failedConditions(decision, failure), signal)
+      // Nobody asked for it: that it is frozen is nothing that failed.
+      const isGuess = isFrozen && decision.outcome === 'pre-warm'
+      const conditions = isGuess
+        ? scaleDecision({ ...input, preWarm: undefined }).conditions
+        : failedConditions(decision, failure)
+      await this.#say(object, check, held, conditions, signal)
       if (!isFrozen) throw error
     }
   }
@@ -137,6 +155,9 @@ export class Acting {
     const autoscaler = autoscalers.store.get(object.metadata.namespace, object.status?.hpaName ?? autoscalerName(object))
     const ownHealth = hpaCondition(autoscaler)
     const activeMs = held.lastActiveMs
+    const warmth = this.#preWarming.condition(object)
+    const isWarmable = wishesOf(object).preWarm !== undefined
+    const before = object.status?.conditions?.filter(({ type }) => type !== preWarmCondition || isWarmable)
     const change = (status: Readonly<Record<string, unknown>>) => {
       const health = withHealth(status['health'], check.records)
       const isNow = Object.values(health ?? {}).some(one => isFallingBack(one, rule))
@@ -152,18 +173,19 @@ export class Acting {
         ...conditions,
         ...(rule === undefined || check.records.length === 0 ? [] : [fallback]),
         ...(ownHealth === undefined ? [] : [ownHealth]),
+        ...(warmth === undefined ? [] : [warmth]),
       ]
       const { activeMetrics } = check.state
-      const before = (status['triggersActivity'] ?? {}) as Readonly<Record<string, unknown>>
+      const activityBefore = (status['triggersActivity'] ?? {}) as Readonly<Record<string, unknown>>
       const names = check.isOfPush === true ? activeMetrics : externalNames(status)
       const now = Object.fromEntries(names.map(name => [name, { isActive: activeMetrics.includes(name) }]))
-      const activity = check.isOfPush === true ? { ...before, ...now } : now
+      const activity = check.isOfPush === true ? { ...activityBefore, ...now } : now
       return {
         ...status,
         ...(health === undefined ? {} : { health }),
         ...(activeMs === undefined ? {} : { lastActiveTime: formatTime(activeMs) }),
         triggersActivity: Object.keys(activity).length === 0 ? undefined : activity,
-        conditions: withConditions(object.status?.conditions, all),
+        conditions: withConditions(before, all),
       }
     }
     await writeStatus(api, objects, object, change, signal)

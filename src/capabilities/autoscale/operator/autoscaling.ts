@@ -35,6 +35,7 @@ interface AutoscalingOptions extends Pick<ApiserverContext, 'informers' | 'clock
   readonly given: WorkContext['given']
   readonly metrics?: WorkContext['metrics']
   readonly groups: WorkContext['groups']
+  readonly ownNamespace?: WorkContext['ownNamespace']
 }
 
 export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
@@ -45,7 +46,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
   readonly #counted: Disposable | undefined
 
   constructor(options: AutoscalingOptions) {
-    const { informers, clock, api, effects, log, events, world, given, metrics, groups } = options
+    const { informers, clock, api, effects, log, events, world, given, metrics, groups, ownNamespace } = options
     const objects = informers.of<ScaledObject>(scaledObjects)
     const scaled = informers.of<ScaledJob>(scaledJobs)
     const autoscalers = informers.of<KubeObject>(builtIn.horizontalpodautoscalers)
@@ -58,7 +59,7 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
     const common = { api, effects, clock, log, events, world, given, metrics, version: kedaVersionLabel }
     this.#objects = new ObjectQueue(
       { name: 'scaled objects', objects, clock, log },
-      wake => new ScaledObjectWork({ ...common, objects, autoscalers, watches, groups, wake }),
+      wake => new ScaledObjectWork({ ...common, objects, autoscalers, watches, groups, ownNamespace, wake }),
     )
     this.#jobs = new ObjectQueue(
       { name: 'scaled jobs', objects: scaled, clock, log },
@@ -86,7 +87,8 @@ export class Autoscaling implements AsyncDisposable, ExternalMetricSource {
 
   /** Works until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#objects, this.#jobs, ...this.#authentications].map(queue => queue.run(signal)))
+    const queues = [this.#objects, this.#jobs, ...this.#authentications]
+    await Promise.all([...queues.map(queue => queue.run(signal)), this.#objects.work.run(signal)])
   }
 
   async values(of: { readonly namespace: string; readonly scaledObject: string; readonly metric: string }, signal: AbortSignal) {

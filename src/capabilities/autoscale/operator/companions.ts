@@ -12,8 +12,9 @@ import { groupKey, type Member, type Turn, turnOf } from '../decisions/one-awake
 import { pausesOf } from '../decisions/pauses.ts'
 import { type Wishes, wishesOf } from '../decisions/wishes.ts'
 import type { ScaledObject } from '../kinds/scaled-object.ts'
-import { annotations } from '../names.ts'
+import { annotations, preWarmCondition } from '../names.ts'
 import type { WorkContext } from './held-object.ts'
+import { conditionOf } from './status-writes.ts'
 import { knownObject, knownReplicas, podsOf, targetOf } from './target.ts'
 
 /** ScaledObjects of one namespace that need others, so that a look at all of them stays short. */
@@ -84,7 +85,13 @@ export class Companions implements Disposable {
   /** Who keeps `object` awake, and whether its group lets it be. `now`: what a look that is not written down yet found. */
   standing(
     object: ScaledObject,
-    now?: { readonly isActive: boolean; readonly isError: boolean; readonly replicas: number },
+    now?: {
+      readonly isActive: boolean
+      readonly isError: boolean
+      readonly replicas: number
+      /** It is awake, or is to be, before anybody comes. */
+      readonly isWarmed: boolean
+    },
   ): Standing {
     return { keeping: this.#keeping(object), turn: this.#turn(object, now) }
   }
@@ -192,6 +199,7 @@ export class Companions implements Disposable {
       priority: this.#groups.get(group)?.get(`${metadata.namespace ?? ''}/${metadata.name}`)?.priority ?? 0,
       isActive: isActive || (isUnknown && replicas > 0),
       isAwake: replicas > 0,
+      isWarmed: !isActive && (now?.isWarmed ?? isWarmed(object)),
       fixedBy: this.#heldBy(object) ?? (pausesOf(object).isScaleInPaused ? `${annotations.pausedScaleIn} is set` : undefined),
       canWake: this.#heldBy(object) === undefined && !pausesOf(object).isScaleOutPaused,
       pods: kind === undefined ? [] : podsOf(targetOf(object, kind), this.#context.watches),
@@ -291,6 +299,11 @@ function isAsked(object: ScaledObject): boolean {
   return !isPaused && (isForced || isActive)
 }
 
+/** It was woken before anybody came, and nobody came yet. */
+function isWarmed(object: ScaledObject): boolean {
+  return conditionOf(object, preWarmCondition)?.status === 'True'
+}
+
 /** Its triggers could not all be asked: whether it is active is not known. */
 function isFailing({ status }: ScaledObject): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
@@ -300,7 +313,7 @@ function isFailing({ status }: ScaledObject): boolean {
 /** What matters of it to others. */
 function newsOf(object: ScaledObject): unknown {
   const { uid, deletionTimestamp, annotations: asked } = object.metadata
-  return [isAsked(object), isFailing(object), uid, deletionTimestamp, asked]
+  return [isAsked(object), isFailing(object), isWarmed(object), uid, deletionTimestamp, asked]
 }
 
 /** @throws `signal.reason` */

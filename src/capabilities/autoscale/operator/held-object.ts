@@ -47,6 +47,8 @@ export interface WorkContext {
   ) => Promise<GivenParameters>
   /** Absent: nobody collects. */
   readonly metrics?: KedaMetrics | undefined
+  /** Where is kept what was learned of arrivals; absent: it is kept nowhere. */
+  readonly ownNamespace?: string | undefined
   /** What the label of our autoscalers says. */
   readonly version: string
   /** An object is to be worked on at once. */

@@ -36,10 +36,11 @@ import {
   withHealth,
 } from './held-object.ts'
 import { keyOf } from './object-queue.ts'
+import { PreWarming } from './pre-warming.ts'
 import { Settling } from './settling.ts'
 import { conditionOf, writeStatus } from './status-writes.ts'
 import { followStream } from './stream-retry.ts'
-import { readyPodsOf, replicasOf, targetOf } from './target.ts'
+import { readySince, replicasOf, targetOf } from './target.ts'
 import { type TriggerSet, UnusableTrigger } from './trigger-set.ts'
 
 /** A source that pushes five times a second is written down so seldom. */
@@ -56,13 +57,20 @@ export class ScaledObjectWork implements AsyncDisposable {
   readonly #acting: Acting
   readonly #counting: Counting
   readonly #companions: Companions
+  readonly #preWarming: PreWarming
 
   constructor(context: WorkContext) {
     this.#context = context
     this.#settling = new Settling(context, key => this.#forget(key))
     this.#companions = new Companions(context)
-    this.#acting = new Acting(context, this.#companions)
+    this.#preWarming = new PreWarming(context)
+    this.#acting = new Acting(context, this.#companions, this.#preWarming)
     this.#counting = new Counting(context.metrics, 'scaledobject')
+  }
+
+  /** Keeps what is learned, until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#preWarming.run(signal)
   }
 
   /** Does what is due for `namespace/name`. @returns milliseconds until it is due again; undefined: not before it changes. @throws what the server says */
@@ -73,6 +81,7 @@ export class ScaledObjectWork implements AsyncDisposable {
     const held = this.#held.get(key)
     if (object === undefined || (held !== undefined && held.uid !== object.metadata.uid)) await this.#forget(key)
     if (object === undefined) {
+      this.#preWarming.forget(key)
       this.#counting.gone(key)
       return undefined
     }
@@ -91,7 +100,8 @@ export class ScaledObjectWork implements AsyncDisposable {
       current.dueElapsedMs = clock.elapsed()
     }
     await this.#takePushes(objects.store.get(namespace, name) ?? object, current, signal)
-    if (this.#isStandingOther(object, current)) current.dueElapsedMs = clock.elapsed()
+    const isSpanOther = this.#preWarming.takeDue(key)
+    if (this.#isStandingOther(object, current) || isSpanOther) current.dueElapsedMs = clock.elapsed()
     const waitMs = current.dueElapsedMs - clock.elapsed()
     if (waitMs > 0) return this.#untilNext(object, current)
     this.#counting.late(key, -waitMs)
@@ -101,12 +111,13 @@ export class ScaledObjectWork implements AsyncDisposable {
     return this.#untilNext(object, current)
   }
 
-  /** Until the next look, until a window opens or closes, or until its group may let it wake. */
+  /** Until the next look, until a window or a span opens or closes, or until its group may let it wake. */
   #untilNext(object: ScaledObject, { dueElapsedMs, settled }: Held): number {
     const { clock } = this.#context
     const standingMs = this.#companions.changesInMs(this.#companions.standing(object)) ?? Number.POSITIVE_INFINITY
     const changeMs = settled?.windows.nextChangeMs(clock.now()) ?? Number.POSITIVE_INFINITY
-    return Math.max(0, Math.min(dueElapsedMs - clock.elapsed(), changeMs - clock.now(), standingMs))
+    const warmMs = this.#preWarming.changesInMs(keyOf(object))
+    return Math.max(0, Math.min(dueElapsedMs - clock.elapsed(), changeMs - clock.now(), standingMs, warmMs))
   }
 
   /** How many are looked at. */
@@ -281,7 +292,7 @@ export class ScaledObjectWork implements AsyncDisposable {
       observed: this.#areObservationsGood(object) ? metric => fresh(held.records.get(metric), clock.now()) : () => undefined,
       replicas: async () => ({
         current: (await replicasOf(target, watches, { api, signal })) ?? 0,
-        ready: await readyPodsOf(target, watches, { api, signal }),
+        ready: (await readySince(target, watches, { api, signal })).length,
       }),
       nowMs: () => clock.now(),
       log,

@@ -107,21 +107,22 @@ export async function replicasOf(
   return (await readScale(around, target, around.signal)).spec?.replicas ?? 0
 }
 
-/** How many of its pods run and are ready. @throws StatusError; `signal.reason` */
-export async function readyPodsOf(
+/** Since when each of its pods that run is ready; milliseconds since 1970, 0 where its time cannot be read. @throws StatusError; `signal.reason` */
+export async function readySince(
   target: ScaledTarget,
   watches: TargetWatches,
   around: { readonly api: Api; readonly signal: AbortSignal },
-): Promise<number> {
+): Promise<readonly number[]> {
   const scale: Scale = await readScale(around, target, around.signal)
   const selector = parseLabelSelector(scale.status?.selector ?? '')
   if (!selector.ok) throw new Error(`the selector of its scale cannot be read: ${selector.problem.expected}`)
-  let ready = 0
+  const since: number[] = []
   for (const pod of watches.pods.store.list(target.namespace)) {
     if (pod.status?.phase !== 'Running' || !selector.value.matches(pod.metadata.labels ?? {})) continue
-    if (pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')) ready++
+    const ready = pod.status.conditions?.find(({ type, status }) => type === 'Ready' && status === 'True')
+    if (ready !== undefined) since.push(Date.parse(ready.lastTransitionTime ?? '') || 0)
   }
-  return ready
+  return since
 }
 
 /** The target itself, of whatever kind. @throws StatusError; `signal.reason` */

@@ -159,6 +159,23 @@ describe('the page of autoscaling', () => {
     )
   })
 
+  test('spans before likely arrivals stand between the windows, unless it is paused', () => {
+    const told = (annotations: Record<string, string>) => {
+      const message = 'learned: 1; next warm 2025-12-20T07:54:00Z/2025-12-20T08:15:00Z; because somebody is likely to come'
+      const conditions = [ready, { type: 'PreWarm', status: 'False', reason: 'PreWarmPlanned', message }]
+      const object = scaled('web', { triggers: [cron] }, status(false, { conditions }), annotations)
+      const view = viewOf([object, deployment('web', 0)])
+      return [cells(view, 'windows')?.map(row => `${row[1]} ${row[2]}`)[1], cells(view, 'objects')?.[0]?.[7]]
+    }
+    const asked = { 'ballast.dev/pre-warm': '2h' }
+    expect(told(asked)).toEqual([
+      'pre-warm 2025-12-20T07:54:00Z',
+      expect.stringContaining('It is to be awake before anybody comes: learned'),
+    ])
+    expect(told({ ...asked, 'autoscaling.keda.sh/paused': 'true' })[0]).toBe('0 2025-12-21T01:00:00Z')
+    expect(told({})[0]).toBe('0 2025-12-21T01:00:00Z')
+  })
+
   test('a type that is not here yet, and a schedule that is none, are its errors', () => {
     const missing = scaled('a', { triggers: [{ type: 'pulsar', metadata: {} }] }, status(false))
     const wrong = scaled('b', { triggers: [{ ...cron, metadata: { ...cron.metadata, timezone: 'Mars' } }] }, status(false))

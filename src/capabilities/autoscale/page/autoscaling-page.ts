@@ -7,6 +7,7 @@ import type { Viewing } from '#dashboard/views/viewing.ts'
 import { workloadPath } from '#dashboard/words/links.ts'
 import { say } from '#dashboard/words/sentence.ts'
 import { formatTime } from '#kube/time/time.ts'
+import { preWarmedReason } from '../decisions/scale-decision.ts'
 import { type ScaledObject, scaledObjectSpec } from '../kinds/scaled-object.ts'
 import { scaledObjects } from '../names.ts'
 import { type Reason, type Told, toldOf } from '../told/told.ts'
@@ -182,11 +183,21 @@ function windowsOf(told: readonly Told[]): Table {
       })),
     ),
   )
+  const warm = told.flatMap(({ namespace, name, warmSpans }) =>
+    warmSpans.map(({ fromMs, toMs }, at) => ({
+      fromMs,
+      row: {
+        key: `${namespace}/${name}/warm/${at}`,
+        cells: [`${namespace}/${name}`, 'pre-warm', formatTime(fromMs), formatTime(toMs)],
+        path: null,
+      },
+    })),
+  )
   return table({
     name: 'windows',
     title: 'Next windows of schedules',
     columns: ['ScaledObject', 'Trigger', 'Begins', 'Ends'],
-    rows: rows.toSorted((a, b) => a.fromMs - b.fromMs).map(({ row }) => row),
+    rows: [...rows, ...warm].toSorted((a, b) => a.fromMs - b.fromMs).map(({ row }) => row),
     empty: 'No trigger has a schedule.',
   })
 }
@@ -194,6 +205,7 @@ function windowsOf(told: readonly Told[]): Table {
 const scaledReasons: ReadonlySet<string> = new Set([
   'KEDAScaleTargetActivated',
   'KEDAScaleTargetDeactivated',
+  preWarmedReason,
   'SuccessfulRescale',
 ])
 

@@ -59,6 +59,13 @@ describe('a series played', () => {
     expect(result.replicas).toHaveLength(61)
   })
 
+  test('waking ahead is not played, which is said', async () => {
+    const asked = object({ triggers: [queue()] }, { 'ballast.dev/pre-warm': '2h' })
+    expect((await played(asked, { queue: [0, 0] })).notes).toEqual([
+      expect.stringContaining('ballast.dev/pre-warm is not played'),
+    ])
+  })
+
   test('stepwise: to one by the autoscaler and its behavior, then to zero after the cool-down', async () => {
     const scaleDown = { stabilizationWindowSeconds: 0, policies: [{ type: 'Pods', value: 4, periodSeconds: 60 }] }
     const advanced = { horizontalPodAutoscalerConfig: { behavior: { scaleDown } } }

@@ -12,6 +12,7 @@ import { type ScaleDecision, type ScaleInput, scaleDecision } from '../decisions
 import { wishesOf } from '../decisions/wishes.ts'
 import type { CompositeFormula } from '../formula/composite.ts'
 import { defaultCooldownSeconds, defaultPollingSeconds, type ScaledObject } from '../kinds/scaled-object.ts'
+import { annotations } from '../names.ts'
 import {
   type CheckInput,
   checkTriggers,
@@ -91,7 +92,12 @@ export async function replay({ object, series, formula, replicas, signal }: Play
   }
   play.pass(toMs)
   const { changes, podMs, zeroMs, failedLooks } = play
-  const notes = [...triggers.notes, ...(play.pauses.isPaused ? ['It is paused by its annotations: nothing is scaled.'] : [])]
+  const isWarmable = wishesOf(object).preWarm !== undefined
+  const notes = [
+    ...triggers.notes,
+    ...(play.pauses.isPaused ? ['It is paused by its annotations: nothing is scaled.'] : []),
+    ...(isWarmable ? [`${annotations.preWarm} is not played: nothing was learned, so that it never wakes ahead.`] : []),
+  ]
   return {
     ...{ fromMs, toMs, replicas: steps, changes, notes, failedLooks },
     podHours: podMs / hourMs,

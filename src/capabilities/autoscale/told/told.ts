@@ -14,7 +14,8 @@ import {
   type ScaledObjectStatus,
 } from '../kinds/scaled-object.ts'
 import type { ScalerCondition, Trigger } from '../kinds/triggers.ts'
-import { annotations } from '../names.ts'
+import { annotations, preWarmCondition } from '../names.ts'
+import { spansIn, type WarmSpan } from '../prewarm/plan.ts'
 import { calendarWindow } from '../scalers/calendar/calendar.ts'
 import { nextWindows, type TimeSpan } from '../scalers/calendar/cron-windows.ts'
 import { standingOf } from '../scalers/registry.ts'
@@ -58,6 +59,8 @@ export interface Told {
   /** Why it has the replicas that it has, what keeps it from zero, and until when. */
   readonly reasons: readonly Reason[]
   readonly lastError: string | undefined
+  /** When it is awake before anybody comes, within the coming day. */
+  readonly warmSpans: readonly WarmSpan[]
 }
 
 /** What the cluster has of it; undefined: it is not there, or may not be read. */
@@ -91,11 +94,18 @@ export function toldOf(object: ScaledObject, around: Surrounding): Told {
     isFallingBack: conditionOf(status, 'Fallback')?.status === 'True',
     reasons: reasonsOf(object, { ...around, replicas, triggers }),
     lastError: lastErrorOf(status, triggers),
+    warmSpans: spansIn(warmthOf(object)?.message ?? '').filter(({ toMs }) => toMs > around.nowMs),
   }
 }
 
 function conditionOf(status: ScaledObjectStatus | undefined, type: string): ScalerCondition | undefined {
   return status?.conditions?.find(one => one.type === type)
+}
+
+/** What is told of its arrivals, while its annotation asks for that and nothing pauses it. */
+function warmthOf(object: ScaledObject): ScalerCondition | undefined {
+  const isAsked = wishesOf(object).preWarm !== undefined && !pausesOf(object).isPaused
+  return isAsked ? conditionOf(object.status, preWarmCondition) : undefined
 }
 
 function replicasOf({ target, autoscaler }: Surrounding): number | undefined {
@@ -225,6 +235,9 @@ function reasonsOf(
       'pull-ahead',
       `Its images are pulled ${wishes.pullAheadMs / 60_000} minutes before a window of its triggers opens, where images are mirrored.`,
     )
+  const warmth = warmthOf(object)
+  const isWarm = warmth?.status === 'True'
+  if (isWarm) tell('pre-warm', `It is awake before anybody came: ${warmth.message ?? warmth.reason}.`)
   if (wishes.wakes.length > 0) tell('wakes', `While it is awake, these are: ${wishes.wakes.join(', ')}.`)
   if (active.length > 0) tell('active', `Active: ${active.join(', ')}.`)
   else if (isNeeded) tell('needed', `${said.message ?? said.reason}.`)
@@ -234,7 +247,7 @@ function reasonsOf(
   if (isOutOfTurn) tell('out-of-turn', `${said?.message ?? 'Another of its group is awake'}.`)
   const least = spec.minReplicaCount ?? 0
   const rest = spec.idleReplicaCount ?? least
-  const isUp = pauses.isForced || isNeeded || isOutOfTurn
+  const isUp = pauses.isForced || isNeeded || isOutOfTurn || isWarm
   const isHeld = ready?.status !== 'False' && status?.conditions !== undefined && !isUp && !pauses.isScaleInPaused
   if (replicas !== undefined && replicas > rest && active.length === 0 && isHeld)
     reasons.push(heldFromRest(object, { rest, replicas, nowMs }))
@@ -255,6 +268,10 @@ function reasonsOf(
   const next = triggers.flatMap(({ windows }) => windows).toSorted((a, b) => a.fromMs - b.fromMs)[0]
   if (active.length === 0 && next !== undefined && next.fromMs > nowMs)
     tell('next-window', `Its next window begins at ${formatTime(next.fromMs)}.`)
+  if (wishes.preWarm !== undefined && !isWarm) {
+    const why = warmth === undefined ? '; nobody has looked at its arrivals yet' : `: ${warmth.message ?? warmth.reason}`
+    tell('pre-warm', `It is to be awake before anybody comes${why}.`)
+  }
   return reasons
 }
 
