@@ -246,7 +246,7 @@ class AggregatedHandler {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController()
     response.once('close', () => {
-      // Whoever was answered keeps nobody waiting; an error for each of them would cost as much as the answer.
+      // An answered client keeps nobody waiting; an error for each of them would cost as much as the answer.
       if (!response.writableFinished) gone.abort(new DOMException('the client went away', 'AbortError'))
     })
     discardBody(request)

@@ -41,8 +41,8 @@ export async function kedaInPods(): Promise<string> {
       const [image, path] = parts[part]
       const content = programs[index] ?? Buffer.alloc(0)
       const program = { path, content }
-      const entrypoint = [`/${path}`]
-      const pushed = { repository: `kedacore/${image}`, tag: release, besides: 10, program, entrypoint, command: [] }
+      const started = { program, entrypoint: [`/${path}`], command: [], user: '65532' }
+      const pushed = { repository: `kedacore/${image}`, tag: release, besides: 10, ...started }
       await pushProgram(cluster.outside.base, pushed)
     }
     await install(cluster, manifests)
@@ -136,7 +136,7 @@ async function rolledTo(cluster: KubeletCluster, part: Part, image: string): Pro
   )
 }
 
-/** Whoever runs now: a wrong object is refused, a new one scales from zero, the value is told, and what was awake stays as it is. */
+/** With what runs now a wrong object is refused, a new one scales from zero, the value is told, and what was awake stays as it is. */
 async function works(cluster: KubeletCluster, what: string, name: string): Promise<void> {
   const { kubectl, plane } = cluster
   await until(

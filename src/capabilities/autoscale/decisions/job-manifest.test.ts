@@ -64,19 +64,19 @@ describe('jobs beyond the history', () => {
 })
 
 describe('jobs that wait', () => {
-  const pod = (phase: string, ...held: readonly string[]): Pod =>
-    ({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: 'p' },
-      status: {
-        phase,
-        conditions: ['PodScheduled', 'PodReadyToStartContainers', 'Ready'].map(type => ({
-          type,
-          status: held.includes(type) ? 'True' : 'False',
-        })),
-      },
-    }) as unknown as Pod
+  const pod = (phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed', ...held: readonly string[]): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p' },
+    spec: { containers: [] },
+    status: {
+      phase,
+      conditions: ['PodScheduled', 'PodReadyToStartContainers', 'Ready'].map(type => ({
+        type,
+        status: held.includes(type) ? 'True' : 'False',
+      })),
+    },
+  })
   const cases: readonly (readonly [string, readonly Pod[], readonly string[], number])[] = [
     ['without a pod', [], [], 1],
     ['its pod waits', [pod('Pending', 'PodScheduled')], [], 1],

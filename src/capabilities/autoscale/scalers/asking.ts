@@ -1,15 +1,14 @@
 // For which metric of which object a source is asked just now. Requests are counted by it, deep below scalers that say nothing of it.
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { OpenedTrigger } from './scaler.ts'
 
 /** What is asked for. */
 export interface AskedMetric {
-  readonly owner: Pick<OpenedTrigger['owner'], 'kind' | 'namespace' | 'name'>
+  readonly owner: { readonly kind: 'ScaledObject' | 'ScaledJob'; readonly namespace: string; readonly name: string }
   readonly trigger: { readonly type: string; readonly name?: string | undefined }
   readonly metric: string
 }
 
-/** Whoever counts what sources answer. */
+/** Counts what sources answer. */
 export interface AskedCounts {
   /** One request by HTTP; `status` is undefined where no answer came. */
   answered(asked: AskedMetric, answer: { readonly status: number | undefined; readonly seconds: number }): void

@@ -44,11 +44,13 @@ export async function pushProgram(
     readonly besides: number
     /** What a pod's `args` are given to; `command` is only what it is without any. */
     readonly entrypoint?: readonly string[]
+    /** By whom it is run; root unless given. */
+    readonly user?: string
     /** Further files by their paths. */
     readonly files?: Readonly<Record<string, string>>
   },
 ): Promise<PushedImage> {
-  const { repository, tag, program, command, entrypoint, files = {} } = options
+  const { repository, tag, program, command, entrypoint, user, files = {} } = options
   const entries = new Map<string, LayerEntry>([[program.path, { type: 'file', content: program.content, isProgram: true }]])
   for (const [path, text] of Object.entries(files)) entries.set(path, { type: 'file', content: Buffer.from(text) })
   const packed = await packTar(entries, 0)
@@ -58,7 +60,7 @@ export async function pushProgram(
     digest,
     layers: pushed,
     config,
-  } = await pushLayers(base, repository, 'linux/amd64', layers, { Cmd: command, Entrypoint: entrypoint })
+  } = await pushLayers(base, repository, 'linux/amd64', layers, { Cmd: command, Entrypoint: entrypoint, User: user })
   await putManifest(base, repository, tag, mediaTypes.manifest, text)
   return { repository, tag, digest, manifest: digest, layers: pushed, config }
 }
@@ -104,7 +106,11 @@ async function pushLayers(
   repository: string,
   name: string,
   contents: readonly Iterable<Buffer>[],
-  started: { readonly Cmd: readonly string[]; readonly Entrypoint?: readonly string[] | undefined },
+  started: {
+    readonly Cmd: readonly string[]
+    readonly Entrypoint?: readonly string[] | undefined
+    readonly User?: string | undefined
+  },
 ) {
   const layers: { readonly digest: string; readonly size: number }[] = []
   for (const content of contents) layers.push(await pushBlob(base, repository, content))
