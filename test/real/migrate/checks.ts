@@ -6,10 +6,13 @@ import { judgeKeda } from './keda.ts'
 import { judgeMetricsServer } from './metrics.ts'
 import { judgeMigration } from './swap.ts'
 
+/** Ballast's apiserver has it in the place of its pods, beside 8081. */
+const apiserverPort = 6_443
+
 export const migrateChecks: readonly Check[] = [
   { name: 'migrate: Reloader to Ballast, back, and there again', port: reloaderPort, run: judgeMigration },
   { name: 'migrate: a Deployment of the descheduler to Ballast, back, and there again', run: judgeDeschedulerDeployment },
   { name: 'migrate: a CronJob of the descheduler to Ballast, back, and there again', run: judgeDeschedulerCronJob },
-  { name: 'migrate: metrics-server to Ballast, and back, without a gap', port: 10_250, run: judgeMetricsServer },
-  { name: 'migrate: KEDA to Ballast, and back, no replica changed', port: 6_443, run: judgeKeda },
+  { name: 'migrate: metrics-server to Ballast, and back, without a gap', port: apiserverPort, run: judgeMetricsServer },
+  { name: 'migrate: KEDA to Ballast, and back, no replica changed', port: apiserverPort, run: judgeKeda },
 ]
