@@ -48,7 +48,9 @@ export async function runKedaAdapter(
   const directory = new CertificateDirectory(service.directory, '--cert-dir')
   log.info({ address: service.address }, 'Connecting Metrics Service gRPC client to the server')
   const { address, authority, wire } = service
-  const source = stack.use(openMetricsClient({ address, authority, material: directory.current, wire, clock, log }))
+  const source = stack.use(
+    openMetricsClient({ address, authority, material: directory.current, wire, clock, log, metrics: registry }),
+  )
   stack.use(directory.watch(next => source.setMaterial(next), { clock, log }))
   const apis = [externalMetricsApi(() => source)]
   await started.listen(`:${settings.metricsPort}`, '--port', () => [])

@@ -176,7 +176,10 @@ async function lead(options: TermOptions, signal: AbortSignal): Promise<void> {
   if (address !== undefined) {
     const { host, port } = address
     const service = stack.use(
-      await startMetricsService({ source, host, port, material: current(), wire: settings.serviceWire, clock, log }),
+      await startMetricsService({
+        ...{ source, host, port, material: current(), wire: settings.serviceWire, clock, log },
+        metrics: registry,
+      }),
     )
     onChange(next => service.setMaterial(next))
     options.onServing?.(service)

@@ -1,8 +1,10 @@
 // Values of external metrics from KEDA's operator, or ours in its place, as an adapter asks for them: gRPC with TLS on both sides.
+import type { Registry } from 'prom-client'
 import type { ExternalMetricSource, ExternalMetricValue } from '#coordination/ports/external-metrics.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { OutsideError } from '#kube/outside-error.ts'
+import { RpcMetrics } from '../counts/rpc-metrics.ts'
 import { GrpcSource, grpcAddress, NotReached } from '../scalers/external/grpc-source.ts'
 import { Outgoing } from '../scalers/outgoing.ts'
 import type { MutualTls, Wire } from './metrics-service.ts'
@@ -22,6 +24,8 @@ interface ClientOptions {
   readonly wire?: Wire
   readonly clock: Clock
   readonly log: Log
+  /** Absent: nobody collects. */
+  readonly metrics?: Registry
 }
 
 interface MetricsClient extends ExternalMetricSource, AsyncDisposable {
@@ -30,7 +34,9 @@ interface MetricsClient extends ExternalMetricSource, AsyncDisposable {
 }
 
 /** @throws TriggerProblem where the address is none */
-export function openMetricsClient({ address, authority, material, wire = {}, clock, log }: ClientOptions): MetricsClient {
+export function openMetricsClient(options: ClientOptions): MetricsClient {
+  const { address, authority, material, wire = {}, clock, log, metrics } = options
+  const counts = metrics === undefined ? undefined : new RpcMetrics(metrics, 'client')
   // Its address is the installer's word: nothing is refused.
   const outgoing = new Outgoing({ clock, timeoutMs: askMs, guard: { refused: [], allowed: [] } })
   const opened = ({ tls, bundle }: MutualTls) => {
@@ -46,7 +52,8 @@ export function openMetricsClient({ address, authority, material, wire = {}, clo
     const request = { name: of.scaledObject, namespace: of.namespace, metricName: of.metric }
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
       try {
-        const answer = await source.call(getMetrics, request, signal)
+        const call = () => source.call(getMetrics, request, signal)
+        const answer = await (counts === undefined ? call() : counts.counted(call, error => codeOf(error, signal)))
         if (!isConnected)
           log.info({ server: address }, 'Connection to KEDA Metrics Service gRPC server has been successfully established')
         isConnected = true
@@ -86,6 +93,11 @@ export function openMetricsClient({ address, authority, material, wire = {}, clo
       await outgoing[Symbol.asyncDispose]()
     },
   }
+}
+
+function codeOf(error: unknown, { aborted }: AbortSignal): string {
+  if (aborted) return 'Canceled'
+  return error instanceof NotReached ? 'Unavailable' : 'Unknown'
 }
 
 /** @throws Error for a value without a quantity */

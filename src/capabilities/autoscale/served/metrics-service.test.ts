@@ -1,4 +1,5 @@
 // KEDA's metrics service and whoever asks it, against each other by TLS; the bytes on the wire against upstream's definition.
+import { Registry } from 'prom-client'
 import protobuf from 'protobufjs'
 import { describe, expect, test } from 'vitest'
 import type { ExternalMetricSource } from '#coordination/ports/external-metrics.ts'
@@ -46,6 +47,38 @@ describe('a value', () => {
     })
     await using client = ask(service.port, material)
     await expect(client.values(of, signal)).rejects.toThrow(/^no such queue$/)
+  })
+
+  test('and a failure are counted on both sides, by upstream’s names and labels', async () => {
+    const material = await materialOf(await authority())
+    const [server, client] = [new Registry(), new Registry()]
+    const answers: readonly (typeof value | undefined)[] = [value, undefined]
+    let asked = 0
+    const source: ExternalMetricSource = {
+      values: async () => {
+        const answer = answers[asked++]
+        if (answer === undefined) throw new Error('no such queue')
+        return [answer]
+      },
+    }
+    const served = { ...around, source, host: '127.0.0.1', port: 0, material, wire: {}, metrics: server }
+    await using service = await startMetricsService(served)
+    await using asking = openMetricsClient({ ...around, address: `localhost:${service.port}`, material, metrics: client })
+    await asking.values(of, signal)
+    await expect(asking.values(of, signal)).rejects.toThrow()
+    const call = 'grpc_type="unary",grpc_service="api.MetricsService",grpc_method="GetMetrics"'
+    for (const [side, registry] of Object.entries({ server, client })) {
+      const lines = (await registry.metrics()).split('\n').filter(line => !/^#|_bucket|_sum|^$/.test(line))
+      const prefix = `keda_internal_metricsservice_grpc_${side}`
+      expect(lines).toEqual([
+        `${prefix}_started_total{${call}} 2`,
+        `${prefix}_handled_total{${call},grpc_code="OK"} 1`,
+        `${prefix}_handled_total{${call},grpc_code="Unknown"} 1`,
+        `${prefix}_msg_received_total{${call}} 2`,
+        `${prefix}_msg_sent_total{${call}} 2`,
+        `${prefix}_handling_seconds_count{${call}} 2`,
+      ])
+    }
   })
 
   test('is told on one address alone, which nobody else may have', async () => {

@@ -2,11 +2,13 @@
 // is refused before a question is read; certificates are exchanged while it runs.
 import { createSecureContext } from 'node:tls'
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
+import type { Registry } from 'prom-client'
 import type { ExternalMetricSource } from '#coordination/ports/external-metrics.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import type { KeyPair } from '#kube/server/certificates.ts'
+import { RpcMetrics } from '../counts/rpc-metrics.ts'
 import { failurePrefix, getMetrics, type MetricValues, type ScaledObjectRef } from './metrics-service-api.ts'
 
 /** Bytes of one question: names of Kubernetes, and a metric's. */
@@ -40,6 +42,8 @@ interface ServiceOptions {
   readonly wire: Wire
   readonly clock: Clock
   readonly log: Log
+  /** Absent: nobody collects. */
+  readonly metrics?: Registry
 }
 
 export interface MetricsService extends AsyncDisposable {
@@ -82,12 +86,15 @@ export async function startMetricsService(options: ServiceOptions): Promise<Metr
     'grpc.max_metadata_size': largestHeaders,
   })
   const over = new AbortController()
+  const counts = options.metrics === undefined ? undefined : new RpcMetrics(options.metrics, 'server')
   const answer = async (call: ServerUnaryCall<ScaledObjectRef, Partial<MetricValues>>) => {
     const gone = new AbortController()
     call.on('cancelled', () => gone.abort(new DOMException('nobody waits for the answer', 'AbortError')))
     const { name, namespace, metricName } = call.request
     const signal = AbortSignal.any([gone.signal, over.signal])
-    return answerOf(await source.values({ namespace, scaledObject: name, metric: metricName }, signal))
+    const read = () => source.values({ namespace, scaledObject: name, metric: metricName }, signal)
+    const codeOf = () => (gone.signal.aborted ? 'Canceled' : 'Unknown')
+    return answerOf(await (counts === undefined ? read() : counts.counted(read, codeOf)))
   }
   const handler = (
     call: ServerUnaryCall<ScaledObjectRef, Partial<MetricValues>>,
