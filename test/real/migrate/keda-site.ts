@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseAllDocuments } from 'yaml'
 import { at, textAt } from '#kube/objects/object-fields.ts'
 import { type ApiObject, apiPath } from '../control-plane/api-client.ts'
@@ -19,6 +20,7 @@ const release = '2.21.0'
 const ports = { adapter: 16_443, webhooks: 19_443 }
 const scaledObjects = '/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects'
 export const awake = 3
+const answerMs = 5_000
 
 type Side = 'operator' | 'adapter' | 'webhooks' | 'ours' | 'judges'
 export const theirs = ['operator', 'adapter', 'webhooks'] as const
@@ -116,7 +118,10 @@ export class KedaRealSite implements AsyncDisposable {
     const metric = textAt(await client.want('GET', `${scaledObjects}/web`), 'status', 'externalMetricNames', '0')
     const labels = encodeURIComponent('scaledobject.keda.sh/name=web')
     const path = `/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/${metric}?labelSelector=${labels}`
-    const { status, body } = await client.send('GET', path)
+    // As an autoscaler, which asks again: the one who was asked may be ending.
+    const late = pause(answerMs).then(() => ({ status: 0, body: `no answer in ${answerMs} ms` }))
+    const asked = client.send('GET', path).catch((error: Error) => ({ status: 0, body: error.message }))
+    const { status, body } = await Promise.race([asked, late])
     const value = textAt(body, 'items', '0', 'value')
     this.answers.add(status === 200 && value === String(awake), `${status} ${JSON.stringify(body)}`)
   }
