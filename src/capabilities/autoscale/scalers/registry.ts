@@ -38,6 +38,7 @@ const kinds: Readonly<Record<string, Load>> = {
   'external-push': external,
   postgresql: async () => (await import('./sql/postgresql.ts')).postgresql,
   mysql: async () => (await import('./sql/mysql.ts')).mysql,
+  mssql: async () => (await import('./sql/mssql.ts')).mssql,
   beanstalkd: async () => (await import('./beanstalkd.ts')).beanstalkd,
   kafka: async () => (await import('./kafka/kafka.ts')).kafka,
   'apache-kafka': async () => (await import('./kafka/kafka.ts')).apacheKafka,
