@@ -87,7 +87,7 @@ class WithoutTls extends OutsideError {}
 /** Places that one login may be sent on to. */
 const mostRoutes = 4
 /** The library ends nothing by its own clock, as far as its timers reach: whoever asks has time limits. */
-const longestTimerMs = 2 ** 31 - 1
+const endlessMs = 2 ** 31 - 1
 
 class MssqlSession implements OpenConnection {
   readonly #connection: Connection
@@ -120,7 +120,7 @@ class MssqlSession implements OpenConnection {
           : { type: 'ntlm', options: { domain, userName: user, password } },
       options: {
         ...{ port: place.port, encrypt, trustServerCertificate: place.isTrusted, readOnlyIntent: place.isReadOnly },
-        ...{ connectTimeout: longestTimerMs, requestTimeout: 0, maxRetriesOnTransientErrors: 0, appName: appName ?? 'ballast' },
+        ...{ connectTimeout: endlessMs, requestTimeout: 0, maxRetriesOnTransientErrors: 0, appName: appName ?? 'ballast' },
         // The login's own hold. The library's types forget that it takes null, and any stream.
         ...({ connector, language: null, dateFormat: null, datefirst: null } as object),
         ...(database === '' ? {} : { database }),
