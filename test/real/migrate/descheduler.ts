@@ -4,6 +4,7 @@ import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { commandLine } from '../ballast/site.ts'
 import { type CommandResult, runCommand } from '../run-command.ts'
 import { DeschedulerRealSite, upstreamNamespace } from './descheduler-site.ts'
+import { told } from './told.ts'
 
 const steps = ['check', 'convert', 'install', 'shadow', 'switch', 'remove', 'doctor']
 
@@ -34,11 +35,6 @@ class Person {
     // Here both hold the Lease under the name of this machine, not of a pod.
     return report.findings.map(({ id }) => id).filter(id => id !== 'rbac-excess' && id !== 'lease-held')
   }
-}
-
-/** Steps that `migrate apply --all` told of, with what became of each. */
-function told({ stderr }: CommandResult): readonly string[] {
-  return stderr.split('\n').flatMap(line => /^([a-z]+: (?:done|was so|failed|reverted)):/.exec(line)?.[1] ?? [])
 }
 
 /** The program that is awake evicts the pods of a node, each once, and no other. */

@@ -2,16 +2,12 @@
 // trigger each second.
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { commandLine } from '../ballast/site.ts'
-import { type CommandResult, runCommand } from '../run-command.ts'
+import { runCommand } from '../run-command.ts'
 import { awake, KedaRealSite, theirs } from './keda-site.ts'
+import { told } from './told.ts'
 
 /** The polling interval that KEDA has by default, in seconds: for longer nobody may be without a value. */
 const pollingSeconds = 30
-
-/** Steps that `migrate apply --all` told of, with what became of each. */
-function told({ stderr }: CommandResult): readonly string[] {
-  return stderr.split('\n').flatMap(line => /^([a-z]+: (?:done|was so|failed|reverted)):/.exec(line)?.[1] ?? [])
-}
 
 export async function judgeKeda(): Promise<string> {
   await using site = await KedaRealSite.open()

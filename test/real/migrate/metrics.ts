@@ -3,15 +3,11 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import { isDeepStrictEqual } from 'node:util'
 import { commandLine } from '../ballast/site.ts'
-import { type CommandResult, runCommand } from '../run-command.ts'
+import { runCommand } from '../run-command.ts'
 import { MetricsRealSite, resolutionSeconds } from './metrics-site.ts'
+import { told } from './told.ts'
 
 const path = '/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io'
-
-/** Steps that `migrate apply --all` told of, with what became of each. */
-function told({ stderr }: CommandResult): readonly string[] {
-  return stderr.split('\n').flatMap(line => /^([a-z]+: (?:done|was so|failed|reverted)):/.exec(line)?.[1] ?? [])
-}
 
 export async function judgeMetricsServer(): Promise<string> {
   await using site = await MetricsRealSite.open()

@@ -8,6 +8,7 @@ import { commandLine } from '../ballast/site.ts'
 import { SwapSite } from '../reload/swap-site.ts'
 import { shopSources } from '../reload/swap-workloads.ts'
 import { type CommandResult, runCommand } from '../run-command.ts'
+import { told } from './told.ts'
 
 const all = Object.values(shopSources)
 const { db, settings, cloudflare, webDb } = shopSources
@@ -51,11 +52,6 @@ class Person {
     const report: { readonly looked: string; readonly findings: readonly { readonly id: string }[] } = JSON.parse(stdout)
     return { code, looked: report.looked, ids: report.findings.map(({ id }) => id) }
   }
-}
-
-/** Steps of the way there that `migrate apply --all` told of, with what became of each. */
-function told({ stderr }: CommandResult): readonly string[] {
-  return stderr.split('\n').flatMap(line => /^([a-z]+: (?:done|was so|failed|reverted)):/.exec(line)?.[1] ?? [])
 }
 
 /** With Secrets and ConfigMaps changed before the swap, while nobody reloads, and after it. */
