@@ -1,0 +1,42 @@
+// Names that users of the KEDA HTTP add-on know, and ours beside them.
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
+
+export const httpGroup = 'http.keda.sh'
+
+export const httpScaledObjects: GroupVersionResource = {
+  group: httpGroup,
+  version: 'v1alpha1',
+  resource: 'httpscaledobjects',
+}
+export const interceptorRoutes: GroupVersionResource = { group: httpGroup, version: 'v1beta1', resource: 'interceptorroutes' }
+
+/** On a ConfigMap whose data may be answered. */
+export const responseBodyLabel = 'http.keda.sh/response-body'
+
+/** Annotations of an HTTPScaledObject, as upstream reads them. */
+export const upstreamAnnotations = {
+  skipCreation: 'httpscaledobject.keda.sh/skip-scaledobject-creation',
+  orphan: 'httpscaledobject.keda.sh/orphan-scaledobject',
+} as const
+
+/** Annotations of an InterceptorRoute or HTTPScaledObject; upstream passes them over. */
+export const annotations = {
+  /** `true`: bodies of LLM requests are looked at, and lists of models are answered while the target sleeps. */
+  llm: 'ballast.dev/llm',
+  /** How often a waiting stream gets a sign of life: `15s`. */
+  heartbeat: 'ballast.dev/heartbeat',
+  /** `whitespace`: answers of JSON that wait get a space as a sign of life. */
+  heartbeatJson: 'ballast.dev/heartbeat-json',
+  /** The model that a new pod of Ollama loads before it gets requests. */
+  warmModel: 'ballast.dev/warm-model',
+  /** `small=ollama,*=ollama-gpu`: which route of the namespace answers for a model. */
+  modelTiers: 'ballast.dev/model-tiers',
+  /** `fallback`: what finds the queue full goes to the fallback. */
+  overflow: 'ballast.dev/overflow',
+  /** `page`: people see a page while the target starts; `hold`: they wait as machines do. */
+  waiting: 'ballast.dev/waiting',
+  /** A path of the target: it says by 200 that it may be stopped. */
+  beforeZero: 'ballast.dev/before-zero',
+  /** A connection that moved no byte for so long keeps nothing awake: `30m`. */
+  idleConnections: 'ballast.dev/idle-connections',
+} as const
