@@ -1,0 +1,118 @@
+// Requests of each route in this process: how many there are, how many there were, and when a byte moved last.
+import type { Clock } from '#kube/clock.ts'
+
+/** One route's numbers. */
+export interface RouteCount {
+  /** Requests and upgraded connections at this moment, but for those that rest. */
+  readonly concurrency: number
+  /** Requests since this process began. */
+  readonly total: number
+  /** Milliseconds since a request came or a byte moved; Infinity: never. */
+  readonly quietMs: number
+}
+
+/** A request or connection that is counted while it is there. */
+export interface Presence {
+  /** A byte moved, in either direction; who rested is counted again. */
+  moved(): void
+  /** It is not counted until a byte moves. */
+  rest(): void
+  /** Milliseconds since a byte moved. */
+  readonly quietMs: number
+  /** It is gone; a second call does nothing. */
+  leave(): void
+}
+
+/** A route's number went from nothing to something, or back. */
+type OnTurn = (key: string, isActive: boolean) => void
+
+class Route {
+  concurrency = 0
+  total = 0
+  movedMs = Number.NEGATIVE_INFINITY
+}
+
+export class RequestCounts {
+  readonly #clock: Pick<Clock, 'elapsed'>
+  readonly #routes = new Map<string, Route>()
+  readonly #onTurn = new Set<OnTurn>()
+  #all = 0
+
+  constructor(clock: Pick<Clock, 'elapsed'>) {
+    this.#clock = clock
+  }
+
+  /** Exactly these routes have numbers from now on; what is counted of another one is forgotten when it left. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const key of keys) if (!this.#routes.has(key)) this.#routes.set(key, new Route())
+    for (const [key, { concurrency }] of this.#routes) if (!keys.has(key) && concurrency === 0) this.#routes.delete(key)
+  }
+
+  /** Counts a request of a route. */
+  arrive(key: string): Presence {
+    let route = this.#routes.get(key)
+    if (route === undefined) this.#routes.set(key, (route = new Route()))
+    route.total++
+    return this.#presence(key, route)
+  }
+
+  /** Calls `onTurn` as soon as a route gets its first request, and when its last one left. */
+  watch(onTurn: OnTurn): Disposable {
+    this.#onTurn.add(onTurn)
+    return { [Symbol.dispose]: () => void this.#onTurn.delete(onTurn) }
+  }
+
+  of(key: string): RouteCount {
+    const route = this.#routes.get(key)
+    if (route === undefined) return { concurrency: 0, total: 0, quietMs: Number.POSITIVE_INFINITY }
+    return { concurrency: route.concurrency, total: route.total, quietMs: this.#clock.elapsed() - route.movedMs }
+  }
+
+  keys(): Iterable<string> {
+    return this.#routes.keys()
+  }
+
+  /** Requests at this moment, of all routes. */
+  get all(): number {
+    return this.#all
+  }
+
+  #presence(key: string, route: Route): Presence {
+    const clock = this.#clock
+    let isHere = true
+    let isCounted = false
+    let movedMs = 0
+    const count = () => {
+      isCounted = true
+      this.#all++
+      if (route.concurrency++ === 0) this.#turned(key, true)
+    }
+    const uncount = () => {
+      isCounted = false
+      this.#all--
+      if (--route.concurrency === 0) this.#turned(key, false)
+    }
+    const moved = () => {
+      if (!isHere) return
+      movedMs = route.movedMs = clock.elapsed()
+      if (!isCounted) count()
+    }
+    moved()
+    return {
+      moved,
+      rest: () => void (isHere && isCounted && uncount()),
+      get quietMs() {
+        return clock.elapsed() - movedMs
+      },
+      leave: () => {
+        if (!isHere) return
+        isHere = false
+        if (isCounted) uncount()
+      },
+    }
+  }
+
+  #turned(key: string, isActive: boolean): void {
+    for (const onTurn of this.#onTurn) onTurn(key, isActive)
+  }
+}
