@@ -50,9 +50,8 @@ export class RequestCounts {
 
   /** Counts a request of a route. */
   arrive(key: string): Presence {
-    let route = this.#routes.get(key)
-    if (route === undefined) this.#routes.set(key, (route = new Route()))
-    route.total++
+    const route = this.#routes.get(key) ?? new Route()
+    if (route.total++ === 0) this.#routes.set(key, route)
     return this.#presence(key, route)
   }
 

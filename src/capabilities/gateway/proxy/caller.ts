@@ -1,0 +1,239 @@
+// One request and the way back to its client, whatever version of HTTP it speaks.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { Readable } from 'node:stream'
+import type { RequestHead } from './request-head.ts'
+
+export interface Caller {
+  readonly head: RequestHead
+  /** Of the client, or of the first proxy that says so by PROXY protocol. */
+  readonly address: string
+  readonly isTls: boolean
+  /** `HTTP/1.1`. */
+  readonly protocol: string
+  /** Undefined: no body comes. */
+  readonly body: Readable | undefined
+  /** Fields after the body, once it has ended: names and values by turns. */
+  requestTrailers(): readonly string[]
+  /** The client may send its body now. */
+  sendContinue(): void
+  /** An interim answer, as 103. */
+  information(status: number, headers: readonly string[]): void
+  /** The answer's head; once. */
+  answer(status: number, reason: string, headers: readonly string[]): void
+  readonly hasAnswered: boolean
+  readonly status: number
+  readonly bytesSent: number
+  /** False: `onDrain` says when more is taken. */
+  write(chunk: Uint8Array | string): boolean
+  onDrain(drained: () => void): void
+  end(trailers?: readonly string[]): void
+  /** Ends without an end: the client is to see that something is missing. */
+  destroy(): void
+  /** Called once, when all is sent or the connection is gone. */
+  onClose(closed: () => void): void
+  /** It is gone, or has got everything. */
+  readonly isClosed: boolean
+}
+
+/** No connection is kept after the answer: what is left of the request is not read. */
+const closing = ['Connection', 'close']
+
+export class Http1Caller implements Caller {
+  readonly head: RequestHead
+  readonly address: string
+  readonly isTls: boolean
+  bytesSent = 0
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #isEnding: () => boolean
+  #isClosed = false
+  #closed: (() => void) | undefined
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { head, address, isTls, isEnding }: { head: RequestHead; address: string; isTls: boolean; isEnding: () => boolean },
+  ) {
+    this.#request = request
+    this.#response = response
+    this.#isEnding = isEnding
+    this.head = head
+    this.address = address
+    this.isTls = isTls
+    response.on('close', () => {
+      this.#isClosed = true
+      this.#closed?.()
+    })
+  }
+
+  get protocol(): string {
+    return `HTTP/${this.#request.httpVersion}`
+  }
+
+  get body(): Readable | undefined {
+    const { contentLength, isChunked } = this.head
+    return isChunked || (contentLength ?? 0) > 0 ? this.#request : undefined
+  }
+
+  get hasAnswered(): boolean {
+    return this.#response.headersSent
+  }
+
+  get status(): number {
+    return this.#response.statusCode
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  requestTrailers(): readonly string[] {
+    return this.#request.rawTrailers
+  }
+
+  sendContinue(): void {
+    if (this.head.expectsContinue && !this.#isClosed && !this.hasAnswered) this.#response.writeContinue()
+  }
+
+  information(status: number, headers: readonly string[]): void {
+    // A client of HTTP/1.0 knows none.
+    if (this.#isClosed || this.hasAnswered || this.#request.httpVersion === '1.0') return
+    if (status === 103) this.#response.writeEarlyHints(objectOf(headers))
+    else if (status === 102) this.#response.writeProcessing()
+  }
+
+  answer(status: number, reason: string, headers: readonly string[]): void {
+    if (this.#isClosed) return
+    const { body } = this
+    const isLeft = body !== undefined && !this.#request.complete && this.head.expectsContinue
+    const all = isLeft || this.#isEnding() ? [...headers, ...closing] : [...headers]
+    this.#response.writeHead(status, reason, all)
+  }
+
+  write(chunk: Uint8Array | string): boolean {
+    this.bytesSent += chunk.length
+    return this.#response.write(chunk)
+  }
+
+  onDrain(drained: () => void): void {
+    this.#response.once('drain', drained)
+  }
+
+  end(trailers: readonly string[] = []): void {
+    if (trailers.length > 0) this.#response.addTrailers(pairsOf(trailers))
+    this.#response.end()
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
+
+  onClose(closed: () => void): void {
+    this.#closed = closed
+    if (this.#isClosed) closed()
+  }
+}
+
+export class Http2Caller implements Caller {
+  readonly head: RequestHead
+  readonly address: string
+  readonly isTls: boolean
+  readonly protocol = 'HTTP/2.0'
+  bytesSent = 0
+  status = 200
+  readonly #stream: ServerHttp2Stream
+  #isClosed = false
+  #closed: (() => void) | undefined
+  #trailers: readonly string[] = []
+  #received: readonly string[] = []
+
+  constructor(stream: ServerHttp2Stream, { head, address, isTls }: { head: RequestHead; address: string; isTls: boolean }) {
+    this.#stream = stream
+    this.head = head
+    this.address = address
+    this.isTls = isTls
+    stream.on('trailers', (_headers, _flags, raw: string[] | undefined) => {
+      this.#received = raw ?? []
+    })
+    stream.on('close', () => {
+      this.#isClosed = true
+      this.#closed?.()
+    })
+  }
+
+  get body(): Readable | undefined {
+    return this.#stream.endAfterHeaders ? undefined : this.#stream
+  }
+
+  get hasAnswered(): boolean {
+    return this.#stream.headersSent
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  requestTrailers(): readonly string[] {
+    return this.#received
+  }
+
+  sendContinue(): void {
+    if (this.head.expectsContinue && !this.#isClosed && !this.hasAnswered) this.#stream.additionalHeaders({ ':status': 100 })
+  }
+
+  information(status: number, headers: readonly string[]): void {
+    if (!this.#isClosed && !this.hasAnswered) this.#stream.additionalHeaders({ ':status': status, ...objectOf(headers) })
+  }
+
+  answer(status: number, _reason: string, headers: readonly string[]): void {
+    if (this.#isClosed) return
+    this.status = status
+    // The trailers may come whatever the head says.
+    this.#stream.respond({ ':status': status, ...objectOf(headers) }, { waitForTrailers: true })
+    this.#stream.on('wantTrailers', () => {
+      if (this.#trailers.length > 0) this.#stream.sendTrailers(objectOf(this.#trailers))
+      else this.#stream.close(constants.NGHTTP2_NO_ERROR)
+    })
+  }
+
+  write(chunk: Uint8Array | string): boolean {
+    this.bytesSent += chunk.length
+    return this.#stream.write(chunk)
+  }
+
+  onDrain(drained: () => void): void {
+    this.#stream.once('drain', drained)
+  }
+
+  end(trailers: readonly string[] = []): void {
+    this.#trailers = trailers
+    this.#stream.end()
+  }
+
+  destroy(): void {
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+
+  onClose(closed: () => void): void {
+    this.#closed = closed
+    if (this.#isClosed) closed()
+  }
+}
+
+function pairsOf(raw: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([raw[at] ?? '', raw[at + 1] ?? ''])
+  return pairs
+}
+
+/** As Node's HTTP/2 takes headers: names in lower case, several values in a list. */
+export function objectOf(raw: readonly string[]): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {}
+  for (const [name, value] of pairsOf(raw)) {
+    const lower = name.toLowerCase()
+    const known = headers[lower]
+    headers[lower] = known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value]
+  }
+  return headers
+}

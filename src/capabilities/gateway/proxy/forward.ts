@@ -1,0 +1,89 @@
+// How a request goes to one endpoint and its answer comes back: most by undici, what undici does not carry by Node's own client.
+import type { Endpoint, Wire } from '../endpoints/targets.ts'
+import type { Caller } from './caller.ts'
+
+/** What became of it. */
+export type Outcome =
+  | { readonly kind: 'answered' }
+  /** The client went away, and its request with it. */
+  | { readonly kind: 'left' }
+  /** Nobody was reached, and nothing of the body was taken: it may be tried again, there or elsewhere. */
+  | { readonly kind: 'unreached'; readonly why: string }
+  /** It broke before an answer began. */
+  | { readonly kind: 'failed'; readonly why: string; readonly isLate: boolean }
+  /** It broke within an answer: the client was cut off. */
+  | { readonly kind: 'broken'; readonly why: string }
+
+export interface Forwarding {
+  readonly caller: Caller
+  readonly endpoint: Endpoint
+  readonly wire: Wire
+  /** Names and values by turns. */
+  readonly headers: readonly string[]
+  /** The path and query. */
+  readonly target: string
+  /** Milliseconds until the answer's head, from when the request was sent; 0: any. */
+  readonly responseHeaderMs: number
+  /** Goes before the headers of the answer. */
+  readonly extraHeaders: readonly string[]
+  /** A byte moved. */
+  readonly moved: () => void
+  /** How the answer reaches the client; default: as it is. */
+  readonly answers?: Answering
+}
+
+/** Takes the answer's head, pieces and end in the caller's place. */
+export interface Answering {
+  head(status: number, reason: string, headers: readonly string[]): void
+  write(chunk: Uint8Array): boolean
+  end(trailers: readonly string[]): void
+  /** It broke after its head. */
+  broken(why: string): void
+}
+
+/** Ends what is under way; a second call does nothing. */
+export type Abort = () => void
+
+/** The answer goes to the client as it is. */
+export function plainAnswering(caller: Caller, extraHeaders: readonly string[]): Answering {
+  return {
+    head: (status, reason, headers) =>
+      caller.answer(status, reason, extraHeaders.length === 0 ? headers : [...extraHeaders, ...headers]),
+    write: chunk => caller.write(chunk),
+    end: trailers => caller.end(trailers),
+    broken: () => caller.destroy(),
+  }
+}
+
+/** Errors of connections that were never made: nothing was sent. */
+const unreachedCodes = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EHOSTDOWN',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+/** A connection that was kept and is closed at the moment when it is used again. */
+const staleCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+export function codeOf(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : ''
+}
+
+/** Whether another try can do no harm: nobody was reached, or nothing but a harmless request without a body was lost. */
+export function isUnreached(error: unknown, { caller, isReused }: { caller: Caller; isReused: boolean }): boolean {
+  const code = codeOf(error)
+  if (unreachedCodes.has(code) || (code === 'ETIMEDOUT' && (error as { syscall?: string }).syscall === 'connect')) return true
+  const isHarmless = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(caller.head.method) && caller.body === undefined
+  return isReused && isHarmless && staleCodes.has(code)
+}
+
+const lateCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
+
+export function isLate(error: unknown): boolean {
+  return lateCodes.has(codeOf(error))
+}
