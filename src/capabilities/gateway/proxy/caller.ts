@@ -1,7 +1,8 @@
 // One request and the way back to its client, whatever version of HTTP it speaks.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import type { Readable } from 'node:stream'
+import type { Socket } from 'node:net'
+import type { Duplex, Readable } from 'node:stream'
 import type { RequestHead } from './request-head.ts'
 
 export interface Caller {
@@ -34,6 +35,8 @@ export interface Caller {
   onClose(closed: () => void): void
   /** It is gone, or has got everything. */
   readonly isClosed: boolean
+  /** The connection itself, for another protocol: answers by this caller end with that. Absent: it carries requests alone. */
+  takeOver?(): { readonly socket: Duplex; readonly first: Buffer }
 }
 
 /** No connection is kept after the answer: what is left of the request is not read. */
@@ -132,6 +135,32 @@ export class Http1Caller implements Caller {
   onClose(closed: () => void): void {
     this.#closed = closed
     if (this.#isClosed) closed()
+  }
+}
+
+/** A request that asks for another protocol: it has its connection alone. */
+export class UpgradeCaller extends Http1Caller {
+  readonly #socket: Socket
+  readonly #first: Buffer
+  readonly #response: ServerResponse
+
+  constructor(
+    request: IncomingMessage,
+    { socket, first, ...rest }: ConstructorParameters<typeof Http1Caller>[2] & { socket: Socket; first: Buffer },
+  ) {
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    response.on('finish', () => socket.end())
+    super(request, response, rest)
+    this.#socket = socket
+    this.#first = first
+    this.#response = response
+  }
+
+  takeOver(): { readonly socket: Duplex; readonly first: Buffer } {
+    this.#response.detachSocket(this.#socket)
+    return { socket: this.#socket, first: this.#first }
   }
 }
 

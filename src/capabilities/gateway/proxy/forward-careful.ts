@@ -5,7 +5,7 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
-import { type Abort, type Forwarding, isLate, isUnreached, type Outcome, plainAnswering } from './forward.ts'
+import { type Abort, type Forwarding, isLate, type Outcome, plainAnswering, unreached } from './forward.ts'
 import { passedAnswer } from './request-head.ts'
 
 /** A server that says nothing to `Expect` gets the body after so long, as upstream does it. */
@@ -165,9 +165,10 @@ export class CarefulForwarder implements Disposable {
       else if (hasHead) {
         if (state === 'open') answering.broken(why)
         end({ kind: 'broken', why })
-      } else if (!isBodyTaken(body) && isUnreached(error, { caller, isReused: asked.reusedSocket }))
-        end({ kind: 'unreached', why })
-      else end({ kind: 'failed', why, isLate: isLate(error) })
+      } else {
+        const again = isBodyTaken(body) ? undefined : unreached(error, caller)
+        end(again ?? { kind: 'failed', why, isLate: isLate(error) })
+      }
     })
     return () => {
       if (state !== 'open') return

@@ -3,7 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { objectOf } from './caller.ts'
-import { type Abort, codeOf, type Forwarding, isLate, isUnreached, type Outcome, plainAnswering } from './forward.ts'
+import { type Abort, type Forwarding, isLate, type Outcome, plainAnswering, unreached } from './forward.ts'
 import { passedAnswer } from './request-head.ts'
 
 const mostSessions = 2_000
@@ -31,6 +31,7 @@ export class Http2Forwarder implements Disposable {
     const answering = forwarding.answers ?? plainAnswering(caller, forwarding.extraHeaders)
     let state: 'open' | 'aborted' | 'over' = 'open'
     let hasHead = false
+    let isBodyTaken = false
     let trailers: readonly string[] = []
     const cancels: Cancel[] = []
     const end = (outcome: Outcome) => {
@@ -49,12 +50,13 @@ export class Http2Forwarder implements Disposable {
         { endStream: body === undefined, waitForTrailers: body !== undefined },
       )
     } catch (error) {
-      queueMicrotask(() => end({ kind: 'unreached', why: messageOf(error) }))
+      queueMicrotask(() => end({ kind: 'unreached', why: messageOf(error), isStale: true }))
       return () => undefined
     }
     caller.sendContinue()
     if (body !== undefined) {
       body.on('data', (chunk: Uint8Array) => {
+        isBodyTaken = true
         moved()
         if (stream.write(chunk)) return
         body.pause()
@@ -102,13 +104,14 @@ export class Http2Forwarder implements Disposable {
       else if (hasHead) {
         if (state === 'open') answering.broken(why)
         end({ kind: 'broken', why })
-      } else if (isRefused(stream, error) || isUnreached(error, { caller, isReused: true })) end({ kind: 'unreached', why })
-      else end({ kind: 'failed', why, isLate: isLate(error) })
+      } else if (isRefused(stream)) end({ kind: 'unreached', why, isStale: false })
+      else end((isBodyTaken ? undefined : unreached(error, caller)) ?? { kind: 'failed', why, isLate: isLate(error) })
     })
     stream.on('close', () => {
       const code = stream.rstCode
       if (state === 'aborted') end({ kind: 'left' })
-      else if (state === 'open' && !hasHead && isRefused(stream)) end({ kind: 'unreached', why: 'the target refused the stream' })
+      else if (state === 'open' && !hasHead && isRefused(stream))
+        end({ kind: 'unreached', why: 'the target refused the stream', isStale: false })
       else if (state === 'open' && hasHead) {
         answering.broken(`the target ended the stream with code ${code}`)
         end({ kind: 'broken', why: `code ${code}` })
@@ -161,8 +164,8 @@ export class Http2Forwarder implements Disposable {
 }
 
 /** The target says that it did nothing with it. */
-function isRefused(stream: ClientHttp2Stream, error?: Error): boolean {
-  return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || codeOf(error) === 'ERR_HTTP2_GOAWAY_SESSION'
+function isRefused(stream: ClientHttp2Stream): boolean {
+  return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM
 }
 
 /** Without what begins with a colon. */

@@ -1,7 +1,7 @@
 // The way of most requests: HTTP/1.1 by undici, raw headers in and out, nothing between but back-pressure.
 import { type Dispatcher, Pool } from 'undici'
 import { messageOf } from '#kube/log.ts'
-import { type Abort, codeOf, type Forwarding, isLate, isUnreached, type Outcome, plainAnswering } from './forward.ts'
+import { type Abort, type Forwarding, isLate, type Outcome, plainAnswering, unreached } from './forward.ts'
 import { passedAnswer } from './request-head.ts'
 
 /** Connections that are kept though nobody uses them end after so long: below what servers keep them. */
@@ -143,9 +143,7 @@ class PlainExchange implements Dispatcher.DispatchHandler {
     else if (this.#hasHead) {
       this.#answering.broken(why)
       this.#end({ kind: 'broken', why })
-    } else if (isUnreached(error, { caller: this.#forwarding.caller, isReused: codeOf(error) !== '' }))
-      this.#end({ kind: 'unreached', why })
-    else this.#end({ kind: 'failed', why, isLate: isLate(error) })
+    } else this.#end(unreached(error, this.#forwarding.caller) ?? { kind: 'failed', why, isLate: isLate(error) })
   }
 
   #end(outcome: Outcome): void {

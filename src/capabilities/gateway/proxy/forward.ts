@@ -1,4 +1,5 @@
 // How a request goes to one endpoint and its answer comes back: most by undici, what undici does not carry by Node's own client.
+import { messageOf } from '#kube/log.ts'
 import type { Endpoint, Wire } from '../endpoints/targets.ts'
 import type { Caller } from './caller.ts'
 
@@ -7,8 +8,8 @@ export type Outcome =
   | { readonly kind: 'answered' }
   /** The client went away, and its request with it. */
   | { readonly kind: 'left' }
-  /** Nobody was reached, and nothing of the body was taken: it may be tried again, there or elsewhere. */
-  | { readonly kind: 'unreached'; readonly why: string }
+  /** Nothing of it was done, and nothing of the body was taken: it may be tried again. `stale`: a kept connection was gone. */
+  | { readonly kind: 'unreached'; readonly why: string; readonly isStale: boolean }
   /** It broke before an answer began. */
   | { readonly kind: 'failed'; readonly why: string; readonly isLate: boolean }
   /** It broke within an answer: the client was cut off. */
@@ -69,17 +70,19 @@ const unreachedCodes = new Set([
 /** A connection that was kept and is closed at the moment when it is used again. */
 const staleCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
-export function codeOf(error: unknown): string {
+function codeOf(error: unknown): string {
   const code = (error as { readonly code?: unknown } | undefined)?.code
   return typeof code === 'string' ? code : ''
 }
 
-/** Whether another try can do no harm: nobody was reached, or nothing but a harmless request without a body was lost. */
-export function isUnreached(error: unknown, { caller, isReused }: { caller: Caller; isReused: boolean }): boolean {
+/** Where another try can do no harm: nobody was reached, or a harmless request without a body was lost with its connection. */
+export function unreached(error: unknown, caller: Caller): Extract<Outcome, { kind: 'unreached' }> | undefined {
   const code = codeOf(error)
-  if (unreachedCodes.has(code) || (code === 'ETIMEDOUT' && (error as { syscall?: string }).syscall === 'connect')) return true
+  const why = messageOf(error)
+  if (unreachedCodes.has(code) || (code === 'ETIMEDOUT' && (error as { syscall?: string }).syscall === 'connect'))
+    return { kind: 'unreached', why, isStale: false }
   const isHarmless = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(caller.head.method) && caller.body === undefined
-  return isReused && isHarmless && staleCodes.has(code)
+  return isHarmless && staleCodes.has(code) ? { kind: 'unreached', why, isStale: true } : undefined
 }
 
 const lateCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])

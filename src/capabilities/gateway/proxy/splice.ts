@@ -1,0 +1,49 @@
+// Two connections as one, for what is no HTTP any more.
+import type { Duplex } from 'node:stream'
+import type { Upgraded } from './forward-careful.ts'
+
+interface Spliced {
+  readonly taken: { readonly socket: Duplex; readonly first: Buffer }
+  readonly upgraded: Upgraded
+  readonly extraHeaders: readonly string[]
+  readonly moved: () => void
+  /** Called once, when both are closed. */
+  readonly onEnd: () => void
+}
+
+/** Tells the client of the other protocol, and passes bytes until both sides have ended. @returns what ends it */
+export function splice({ taken, upgraded, extraHeaders, moved, onEnd }: Spliced): () => void {
+  const { socket: client, first: early } = taken
+  const { socket: target, first: late, status, reason, headers } = upgraded
+  let open = 2
+  const end = () => {
+    client.destroy()
+    target.destroy()
+  }
+  const closed = () => {
+    // The other side may still have something to say, but nobody hears it.
+    end()
+    if (--open === 0) onEnd()
+  }
+  for (const [from, to] of [
+    [client, target],
+    [target, client],
+  ] as const) {
+    from.on('data', moved)
+    from.on('error', end)
+    from.on('close', closed)
+    from.pipe(to)
+  }
+  client.write(headText(status, reason, [...extraHeaders, ...headers]))
+  if (late.length > 0) client.write(late)
+  if (early.length > 0) target.write(early)
+  return end
+}
+
+function headText(status: number, reason: string, headers: readonly string[]): string {
+  const upgrade = headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'upgrade')
+  const lines = [`HTTP/1.1 ${status} ${reason}`, 'Connection: Upgrade']
+  if (upgrade === -1) lines.push('Upgrade: websocket')
+  for (let at = 0; at + 1 < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`)
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1').toString('latin1')
+}

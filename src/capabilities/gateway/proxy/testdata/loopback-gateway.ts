@@ -1,0 +1,143 @@
+// A gateway on a port of this machine, whose routes, Services and endpoints a test sets.
+import type { TlsOptions } from 'node:tls'
+import { Registry } from 'prom-client'
+import { VirtualClock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import { silentLog } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { RequestCounts } from '../../counts/request-counts.ts'
+import { serviceOf, Targets } from '../../endpoints/targets.ts'
+import { standardBounds } from '../../holding/waiting-room.ts'
+import type { Route } from '../../routing/route.ts'
+import { Exchanges } from '../exchanges.ts'
+import { CarefulForwarder } from '../forward-careful.ts'
+import { Http2Forwarder } from '../forward-http2.ts'
+import { PlainForwarder } from '../forward-plain.ts'
+import { FrontDoor } from '../front-door.ts'
+import type { Refusal } from '../request-head.ts'
+import { RequestMetrics } from '../request-metrics.ts'
+import type { ProxySettings } from '../settings.ts'
+
+export const standardSettings: ProxySettings = {
+  requestMs: 0,
+  responseHeaderMs: 300_000,
+  readinessMs: 0,
+  connectMs: 500,
+  coldStartHeader: true,
+  accessLog: false,
+  mostPending: 0,
+  bounds: standardBounds,
+  tlsToTargets: false,
+}
+
+/** To `service` port 80 of namespace `default`, for every request of `host`. */
+export function routeTo(service: string, more: Partial<Route> = {}): Route {
+  return {
+    key: `default/${service}`,
+    namespace: 'default',
+    name: service,
+    kind: 'InterceptorRoute',
+    createdMs: 0,
+    rules: [{ hosts: [`${service}.test`], paths: [], headers: [] }],
+    target: { service, port: 80 },
+    overflow: 'Reject',
+    timeouts: {},
+    staticRoutes: [],
+    concurrency: 100,
+    hints: { llm: false, heartbeatJson: false, modelTiers: [], overflowToFallback: false, waiting: 'hold' },
+    ...more,
+  }
+}
+
+/** A Service with one port, 80, and where it leads. */
+export function serviceObjects(
+  name: string,
+  endpoints: readonly { readonly port: number; readonly host?: string }[],
+  more: { readonly appProtocol?: string; readonly isReady?: boolean } = {},
+): KubeObject[] {
+  const { appProtocol, isReady = true } = more
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'default' },
+    spec: { ports: [{ name: 'web', port: 80, ...(appProtocol === undefined ? {} : { appProtocol }) }] },
+  }
+  const slices = endpoints.map(({ port, host = '127.0.0.1' }, at) => ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${name}-${at}`, namespace: 'default', labels: { 'kubernetes.io/service-name': name } },
+    addressType: 'IPv4',
+    ports: [{ name: 'web', port }],
+    endpoints: [{ addresses: [host], conditions: { ready: isReady } }],
+  }))
+  return [service, ...slices]
+}
+
+interface LoopbackOptions {
+  readonly routes: readonly Route[]
+  readonly objects?: readonly KubeObject[]
+  readonly settings?: Partial<ProxySettings>
+  readonly clock?: VirtualClock
+  readonly tls?: TlsOptions
+  readonly proxyProtocol?: boolean
+  readonly log?: Log
+}
+
+/** Takes the place of what a cluster would say: `set` gives all objects anew. */
+export async function loopbackGateway(options: LoopbackOptions) {
+  const { clock = new VirtualClock(0), log = silentLog } = options
+  const counts = new RequestCounts(clock)
+  let objects: readonly KubeObject[] = options.objects ?? []
+  const named = (kind: string, namespace: string | undefined, name: string) =>
+    objects.find(one => one.kind === kind && one.metadata.namespace === namespace && one.metadata.name === name)
+  const targets = new Targets({ get: (namespace, name) => named('Service', namespace, name) }, (namespace, service) =>
+    objects.filter(one => one.kind === 'EndpointSlice' && one.metadata.namespace === namespace && serviceOf(one) === service),
+  )
+  const registry = new Registry()
+  const settings = { ...standardSettings, ...options.settings }
+  const exchanges: Exchanges = new Exchanges({
+    ...{ clock, log, counts, targets, settings },
+    texts: { get: (namespace, name) => named('ConfigMap', namespace, name) },
+    metrics: new RequestMetrics(registry, () =>
+      [...exchanges.entries()].map(({ route }) => ({
+        name: route.name,
+        namespace: route.namespace,
+        concurrency: counts.of(route.key).concurrency,
+        waiting: exchanges.room.waiting(route.key),
+      })),
+    ),
+    forwarders: {
+      plain: new PlainForwarder({ connectMs: settings.connectMs }),
+      careful: new CarefulForwarder({ clock, connectMs: settings.connectMs }),
+      http2: new Http2Forwarder({ clock, connectMs: settings.connectMs }),
+    },
+  })
+  exchanges.setRoutes(options.routes)
+  const refused: Refusal[] = []
+  let isEnding = false
+  const door = new FrontDoor({
+    clock,
+    onRequest: caller => exchanges.handle(caller),
+    onRefused: refusal => void refused.push(refusal),
+    isEnding: () => isEnding,
+    proxyProtocol: options.proxyProtocol ?? false,
+    tls: options.tls,
+  })
+  const port = await door.listen(0, '127.0.0.1')
+  return {
+    ...{ port, clock, counts, exchanges, door, refused, registry },
+    set(next: readonly KubeObject[]) {
+      objects = next
+      const services = new Set(next.map(one => (one.kind === 'EndpointSlice' ? (serviceOf(one) ?? '') : one.metadata.name)))
+      for (const { route } of exchanges.entries()) services.add(route.target.service)
+      for (const service of services) exchanges.serviceChanged('default', service)
+    },
+    end: () => {
+      isEnding = true
+    },
+    async [Symbol.asyncDispose]() {
+      door.destroy()
+      await exchanges[Symbol.asyncDispose]()
+    },
+  }
+}
