@@ -1,6 +1,7 @@
 // What is asked of etcd (`etcdserverpb` of version 3): numbers of fields are the contract.
+
+import type { Method } from '#coordination/external-scaler-api.ts'
 import { flag, integer, list, message, nested, sentText, text } from '#kube/protobuf-message.ts'
-import type { Method } from './external/external-api.ts'
 
 const keyValue = message({ key: text(1), value: text(5) })
 const rangeRequest = message({ key: text(1), limit: integer(3) })

@@ -1,7 +1,8 @@
 // The service `api.MetricsService` by which KEDA's adapter asks KEDA's operator: numbers of fields are the contract. It has the wire of
 // Kubernetes's own ExternalMetricValueList.
+
+import type { Method } from '#coordination/external-scaler-api.ts'
 import { integer, list, message, nested, type Of, text, textMap } from '#kube/protobuf-message.ts'
-import type { Method } from '../scalers/external/external-api.ts'
 
 const scaledObjectRef = message({ name: text(1), namespace: text(2), metricName: text(3) })
 const quantity = message({ string: text(1) })

@@ -26,6 +26,15 @@ const heldBodyBytes = 64 * 1024
 /** Of a client that left before it was answered, as web servers write it. */
 const leftStatus = 499
 
+interface Sending {
+  readonly entry: RouteEntry
+  readonly target: Target
+  readonly endpoint: Endpoint
+  /** Name of the Service that it is of. */
+  readonly service: string
+  readonly isFallback: boolean
+}
+
 export class Exchange {
   readonly #all: Exchanges
   readonly #caller: Caller
@@ -145,7 +154,7 @@ export class Exchange {
     // A Service whose endpoints nobody told us of is asked by its name.
     const byName = { host: `${fallback.service}.${namespace}`, port: fallback.port ?? 80, inFlight: 0 }
     const endpoint = this.#one(target) ?? { ...byName, authority: `${byName.host}:${byName.port}` }
-    this.#send({ entry, target, endpoint, isFallback: true })
+    this.#send({ entry, target, endpoint, service: fallback.service, isFallback: true })
   }
 
   #forward(entry: RouteEntry): void {
@@ -159,7 +168,7 @@ export class Exchange {
       return
     }
     this.#forwardedMs ??= this.#all.clock.elapsed()
-    this.#send({ entry, target, endpoint, isFallback: false })
+    this.#send({ entry, target, endpoint, service: route.target.service, isFallback: false })
   }
 
   #one(target: Target, entry?: RouteEntry): Endpoint | undefined {
@@ -167,17 +176,7 @@ export class Exchange {
     return leastBusy(ready, this.#all.nextTurn()) ?? target.outside
   }
 
-  #send({
-    entry,
-    target,
-    endpoint,
-    isFallback,
-  }: {
-    entry: RouteEntry
-    target: Target
-    endpoint: Endpoint
-    isFallback: boolean
-  }): void {
+  #send({ entry, target, endpoint, service, isFallback }: Sending): void {
     const caller = this.#caller
     const { route } = entry
     const { settings } = this.#all
@@ -187,6 +186,7 @@ export class Exchange {
       caller,
       endpoint,
       wire: isTls && target.wire === 'http' ? ('https' as const) : target.wire,
+      serverName: `${service}.${route.namespace}`,
       headers: forwardedHeaders(head, { address: caller.address, isTls: caller.isTls }),
       target: head.target,
       responseHeaderMs: route.timeouts.responseHeaderMs ?? settings.responseHeaderMs,

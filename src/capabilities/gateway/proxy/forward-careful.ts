@@ -69,6 +69,7 @@ export class CarefulForwarder implements Disposable {
       headers: [...headers, ...hop],
       setDefaultHeaders: false,
       agent: isHttps ? this.#tls : this.#plain,
+      ...(isHttps ? { servername: forwarding.serverName } : {}),
     })
     const connecting = clock.schedule(connectMs, () => {
       const error = Object.assign(new Error(`no connection within ${connectMs} ms`), { code: 'UND_ERR_CONNECT_TIMEOUT' })

@@ -39,6 +39,7 @@ export class PlainForwarder implements AsyncDisposable {
           headersTimeout: responseHeaderMs,
           bodyTimeout: 0,
           blocking: false,
+          ...(wire === 'https' ? { servername: forwarding.serverName } : {}),
         },
         handler,
       )

@@ -19,6 +19,8 @@ export interface Forwarding {
   readonly caller: Caller
   readonly endpoint: Endpoint
   readonly wire: Wire
+  /** The name that a certificate of the target is to bear: `service.namespace`. */
+  readonly serverName: string
   /** Names and values by turns. */
   readonly headers: readonly string[]
   /** The path and query. */

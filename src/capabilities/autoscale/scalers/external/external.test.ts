@@ -10,12 +10,12 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
+import { externalApi, type Method } from '#coordination/external-scaler-api.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Message } from '#kube/protobuf-message.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { openedTrigger, scalerWorld } from '../testdata/scaler-world.ts'
 import { external } from './external.ts'
-import { externalApi, type Method } from './external-api.ts'
 
 type Texts = Readonly<Record<string, string>>
 const { signal } = new AbortController()

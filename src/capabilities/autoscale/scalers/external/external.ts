@@ -1,4 +1,6 @@
 // A source that somebody else runs, asked by gRPC: what its metrics are, what they are worth, whether it is active; one that pushes says so itself.
+
+import { externalApi } from '#coordination/external-scaler-api.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import { externalMetric, type HpaMetric, withoutIndex } from '../../triggers/metric-names.ts'
 import {
@@ -13,7 +15,6 @@ import {
   text,
 } from '../../triggers/parameters.ts'
 import { type OpenedTrigger, type Scaler, type ScalerKind, targetType } from '../scaler.ts'
-import { externalApi } from './external-api.ts'
 import { grpcAddress, grpcPoolOf, NotImplemented } from './grpc-source.ts'
 
 const parameters = {

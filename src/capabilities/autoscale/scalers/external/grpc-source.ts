@@ -12,13 +12,13 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js'
+import type { Method } from '#coordination/external-scaler-api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import type { Message } from '#kube/protobuf-message.ts'
 import { TriggerProblem } from '../../triggers/parameters.ts'
 import type { Outgoing, SourceTls } from '../outgoing.ts'
-import type { Method } from './external-api.ts'
 
 const largestMessage = 4 * 1024 * 1024
 const keepaliveMs = 30_000

@@ -1,6 +1,7 @@
 // What is asked of Temporal (`temporal.api.workflowservice.v1`): numbers of fields are the contract.
+
+import type { Method } from '#coordination/external-scaler-api.ts'
 import { flag, integer, list, message, nested, text } from '#kube/protobuf-message.ts'
-import type { Method } from '../external/external-api.ts'
 
 const taskQueue = message({ name: text(1), kind: integer(2) })
 const stats = message({ backlog: integer(1) })

@@ -1,6 +1,6 @@
 // A server of gRPC on this host, by the same table of methods that a scaler asks by.
 import { Server, ServerCredentials, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js'
-import type { Method } from '../external/external-api.ts'
+import type { Method } from '#coordination/external-scaler-api.ts'
 
 type Handler =
   | ((call: ServerUnaryCall<never, object>, done: sendUnaryData<object>) => void)

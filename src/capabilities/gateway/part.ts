@@ -1,0 +1,190 @@
+// The data path as a part of `ballast gateway`: every replica runs it.
+
+import type { ClusterContext, Running } from '#coordination/capability.ts'
+import type { Cancel, Clock } from '#kube/clock.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { durationMs } from '#kube/time/duration.ts'
+import { startAdmin } from './admin/admin-server.ts'
+import { type GatewayConfig, proxySettings } from './config.ts'
+import { RequestCounts } from './counts/request-counts.ts'
+import { serviceOf, Targets } from './endpoints/targets.ts'
+import { httpScaledObjects, interceptorRoutes, responseBodyLabel } from './names.ts'
+import { Exchanges } from './proxy/exchanges.ts'
+import { CarefulForwarder } from './proxy/forward-careful.ts'
+import { Http2Forwarder } from './proxy/forward-http2.ts'
+import { PlainForwarder } from './proxy/forward-plain.ts'
+import { FrontDoor } from './proxy/front-door.ts'
+import type { Refusal } from './proxy/request-head.ts'
+import { RequestMetrics } from './proxy/request-metrics.ts'
+import { gatewayTls } from './proxy/tls.ts'
+import { type RouteProblem, routesOf } from './routing/route-of.ts'
+
+/** It is looked so often whether what was under way has ended. */
+const drainLookMs = 50
+const serviceIndex = 'service'
+
+type Context = Pick<ClusterContext, 'clock' | 'log' | 'informers' | 'identity' | 'metrics'>
+
+/** Where it really listens: 0 in the configuration takes free ports. */
+export interface GatewayPorts {
+  readonly traffic: number
+  readonly tls: number | undefined
+  readonly admin: number
+}
+
+export interface RunningGateway extends Running<GatewayConfig> {
+  readonly ports: GatewayPorts
+  readonly counts: RequestCounts
+  readonly exchanges: Exchanges
+}
+
+/** Answers requests until it is disposed of; then it drains. @throws Error where a port is taken; InputError for a certificate that is none */
+export async function startGateway(context: Context, config: GatewayConfig, signal: AbortSignal): Promise<RunningGateway> {
+  const { clock, log, informers, identity, metrics: registry } = context
+  const settings = proxySettings(config)
+  const services = informers.of<KubeObject>(builtIn.services)
+  const slices = informers.of<KubeObject>(builtIn.endpointslices)
+  const texts = informers.of<KubeObject>(builtIn.configmaps, { labelSelector: `${responseBodyLabel}=true` })
+  const kinds = [
+    informers.of<KubeObject>(interceptorRoutes, { optional: true }),
+    informers.of<KubeObject>(httpScaledObjects, { optional: true }),
+  ] as const
+  slices.store.addIndex(serviceIndex, slice => [`${slice.metadata.namespace}/${serviceOf(slice)}`])
+  const counts = new RequestCounts(clock)
+  const targets = new Targets(services.store, (namespace, service) =>
+    slices.store.byIndex(serviceIndex, `${namespace}/${service}`),
+  )
+  const tls = await gatewayTls(config.tls, { clock, log })
+  const { connectMs } = settings
+  const metrics =
+    registry === undefined
+      ? undefined
+      : new RequestMetrics(registry, () => [...exchanges.entries()].map(({ route }) => routeNow(route)))
+  const exchanges: Exchanges = new Exchanges({
+    ...{ clock, log, counts, targets, settings, metrics },
+    texts: texts.store,
+    forwarders: {
+      plain: new PlainForwarder({ connectMs, tls: tls?.toTargets }),
+      careful: new CarefulForwarder({ clock, connectMs, tls: tls?.toTargets }),
+      http2: new Http2Forwarder({ clock, connectMs }),
+    },
+  })
+  const routeNow = ({ key, name, namespace }: { key: string; name: string; namespace: string }) => ({
+    ...{ name, namespace },
+    concurrency: counts.of(key).concurrency,
+    waiting: exchanges.room.waiting(key),
+  })
+  await informers.allSynced(signal)
+  const routes = new RouteKeeper(
+    { clock, look: () => routesOf(kinds[0].store.list(), kinds[1].store.list()) },
+    ({ routes: all, problems }) => {
+      exchanges.setRoutes(all)
+      for (const { kind, namespace, name, problems: why } of problems)
+        log.warn({ kind, namespace, name, why }, 'an object is no route')
+    },
+  )
+  const stops = [
+    ...kinds.map(kind => kind.onChange(() => routes.changed())),
+    services.onChange(({ object }) => exchanges.serviceChanged(object.metadata.namespace ?? '', object.metadata.name)),
+    slices.onChange(({ object }) => exchanges.serviceChanged(object.metadata.namespace ?? '', serviceOf(object) ?? '')),
+  ]
+  routes.look()
+  let isEnding = false
+  const door = {
+    clock,
+    onRequest: (caller: Parameters<Exchanges['handle']>[0]) => exchanges.handle(caller),
+    onRefused: ({ status, reason }: Refusal, address: string) => log.debug({ status, reason, address }, 'a request is refused'),
+    isEnding: () => isEnding,
+    proxyProtocol: config.proxyProtocol,
+  }
+  const plainDoor = new FrontDoor(door)
+  const tlsDoor = tls === undefined ? undefined : new FrontDoor({ ...door, tls: tls.options })
+  tls?.onChange(options => tlsDoor?.useTls(options))
+  const host = config.bind === '' ? undefined : config.bind
+  const stack = new AsyncDisposableStack()
+  stack.use(exchanges)
+  if (tls !== undefined) stack.use(tls)
+  stack.defer(() => {
+    routes.stop()
+    for (const stop of stops) stop()
+    plainDoor.destroy()
+    tlsDoor?.destroy()
+  })
+  try {
+    const traffic = await plainDoor.listen(config.ports.traffic, host)
+    const tlsPort = await tlsDoor?.listen(config.ports.tls, host)
+    const admin = await startAdmin({
+      ...{ clock, counts, instance: identity.instance },
+      isReady: () => !isEnding && !signal.aborted,
+      port: config.ports.admin,
+      ...(host === undefined ? {} : { host }),
+    })
+    stack.use(admin)
+    const ports = { traffic, tls: tlsPort, admin: admin.port }
+    log.info({ ...ports, routes: routes.number }, 'the gateway listens')
+    return {
+      ...{ ports, counts, exchanges },
+      health: () => [
+        {
+          name: 'gateway',
+          ok: true,
+          state: `${routes.number} routes, ${counts.all} requests, ${exchanges.room.all} of them wait`,
+        },
+      ],
+      reconfigure: async () => 'restart-part',
+      [Symbol.asyncDispose]: async () => {
+        isEnding = true
+        await drained()
+        await stack.disposeAsync()
+      },
+    }
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+
+  /** It goes on for a while, as others send here until they know; then it takes nothing new, and ends what is under way. */
+  async function drained(): Promise<void> {
+    await clock.after(durationMs(config.drain.delay), signal).catch(() => undefined)
+    plainDoor.close()
+    tlsDoor?.close()
+    const untilMs = clock.elapsed() + durationMs(config.drain.timeout)
+    while (counts.all > 0 && clock.elapsed() < untilMs && !signal.aborted)
+      await clock.after(drainLookMs, signal).catch(() => undefined)
+    if (counts.all > 0) log.warn({ requests: counts.all }, 'requests did not end in time, and are cut off')
+  }
+}
+
+interface KeeperOptions {
+  readonly clock: Clock
+  readonly look: () => { readonly routes: readonly { readonly key: string }[]; readonly problems: readonly RouteProblem[] }
+}
+
+/** Reads routes again after a change: once, however many changed together. */
+class RouteKeeper {
+  readonly #options: KeeperOptions
+  readonly #use: (found: ReturnType<typeof routesOf>) => void
+  #cancel: Cancel | undefined
+  number = 0
+
+  constructor(options: KeeperOptions, use: (found: ReturnType<typeof routesOf>) => void) {
+    this.#options = options
+    this.#use = use
+  }
+
+  changed(): void {
+    this.#cancel ??= this.#options.clock.schedule(0, () => this.look())
+  }
+
+  look(): void {
+    this.#cancel = undefined
+    const found = this.#options.look() as ReturnType<typeof routesOf>
+    this.number = found.routes.length
+    this.#use(found)
+  }
+
+  stop(): void {
+    this.#cancel?.()
+  }
+}
