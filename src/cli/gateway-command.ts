@@ -19,10 +19,12 @@ import { heardTransport } from '#process/health/heard-transport.ts'
 import { heldProcess } from '#process/idle.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
-import { tuningOf } from '#process/parts/tuning.ts'
+import { partsGraceMs, tuningOf } from '#process/parts/tuning.ts'
 import { processLog } from '#process/process-log.ts'
 import { about } from './about.ts'
 import { commaList, type DefineCommand, exitAtOnce, oneOf, type Surroundings } from './command-line.ts'
+
+const drainMoreMs = 15_000
 
 interface GatewayCommandOptions {
   readonly config?: string
@@ -115,7 +117,11 @@ async function serve(options: GatewayCommandOptions, command: Command, surroundi
     settings,
     metrics,
     faults,
-    tuning: tuningOf(settled, { grace: ending.grace, log }),
+    tuning: {
+      ...tuningOf(settled, { grace: ending.grace, log }),
+      // Requests under way have their own time, after others have learned that we end.
+      gracefulMs: partsGraceMs(settled, { grace: ending.grace, log, moreMs: drainMoreMs }),
+    },
     signal,
   })
   await shutdown.within(ending.grace.inOrderMs, running, {

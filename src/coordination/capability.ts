@@ -69,6 +69,8 @@ export type Listener =
       readonly port: number
       readonly protocol: 'TCP' | 'UDP'
       readonly exposure: 'pod' | 'host' | 'loopback'
+      /** The port of the process's Service that leads here; default: the same. `none`: pods alone are asked. */
+      readonly servicePort?: number | 'none'
     }
   | { readonly kind: 'socket'; readonly path: string; readonly protocol: 'grpc' | 'http' }
   | {
@@ -307,7 +309,7 @@ export interface PartOf<P extends Process, Config> {
   readonly permissions: OfConfig<Config, Permission>
   readonly host?: HostAccess
   readonly listeners: readonly Listener[]
-  /** Ports of others that it connects to beside those of API servers and DNS, so that a policy of the network lets it. Only of the apiserver. */
+  /** Ports of others that it connects to beside those of API servers and DNS, so that a policy of the network lets it. Only of apiserver and gateway. */
   readonly connectsTo?: readonly (
     | {
         /** A key of its section whose value is the port: `kubelet.port`. */

@@ -1,6 +1,7 @@
 // The capabilities that this program has.
 import { autoscale } from '#capabilities/autoscale'
 import { deschedule } from '#capabilities/deschedule'
+import { gateway } from '#capabilities/gateway'
 import { isolate } from '#capabilities/isolate'
 import { metrics } from '#capabilities/metrics'
 import { mirror } from '#capabilities/mirror'
@@ -11,7 +12,16 @@ import { partsIn } from '#coordination/part-hosts.ts'
 import { assertDistinct } from '#coordination/taken-names.ts'
 import type { ControllerSettings } from './configuration/controller-settings.ts'
 
-export const enabledCapabilities: readonly Capability[] = [autoscale, deschedule, isolate, metrics, mirror, readiness, reload]
+export const enabledCapabilities: readonly Capability[] = [
+  autoscale,
+  deschedule,
+  gateway,
+  isolate,
+  metrics,
+  mirror,
+  readiness,
+  reload,
+]
 
 assertDistinct(
   'name of a capability',

@@ -7,7 +7,10 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { startAdmin } from './admin/admin-server.ts'
 import { type GatewayConfig, proxySettings } from './config.ts'
+import { askPeer, peersIn } from './counts/peers.ts'
 import { RequestCounts } from './counts/request-counts.ts'
+import { scalerMetrics } from './counts/scaler-metrics.ts'
+import { SharedCounts } from './counts/shared-counts.ts'
 import { serviceOf, Targets } from './endpoints/targets.ts'
 import { httpScaledObjects, interceptorRoutes, responseBodyLabel } from './names.ts'
 import { Exchanges } from './proxy/exchanges.ts'
@@ -19,6 +22,9 @@ import type { Refusal } from './proxy/request-head.ts'
 import { RequestMetrics } from './proxy/request-metrics.ts'
 import { gatewayTls } from './proxy/tls.ts'
 import { type RouteProblem, routesOf } from './routing/route-of.ts'
+import { askPod } from './scaler/ask-pod.ts'
+import { Consents } from './scaler/consent.ts'
+import { startScaler } from './scaler/scaler-server.ts'
 
 /** It is looked so often whether what was under way has ended. */
 const drainLookMs = 50
@@ -31,6 +37,7 @@ export interface GatewayPorts {
   readonly traffic: number
   readonly tls: number | undefined
   readonly admin: number
+  readonly scaler: number
 }
 
 export interface RunningGateway extends Running<GatewayConfig> {
@@ -121,7 +128,34 @@ export async function startGateway(context: Context, config: GatewayConfig, sign
       ...(host === undefined ? {} : { host }),
     })
     stack.use(admin)
-    const ports = { traffic, tls: tlsPort, admin: admin.port }
+    const shared = new SharedCounts({
+      ...{ clock, log, own: counts },
+      peers: () => peersIn(slices.store.list(identity.namespace), { own: identity.name, port: config.ports.admin }),
+      ask: (peer, path, limit) => askPeer(peer, path, limit),
+      ...given('onRound', registry === undefined ? undefined : scalerMetrics(registry)),
+    })
+    const consents = stack.use(
+      new Consents({
+        ...{ clock, log },
+        endpointsOf: route => targets.of(route.namespace, route.target).endpoints,
+        ask: askPod,
+        onChange: key => scaler.changed(key),
+      }),
+    )
+    const scaler = await startScaler({
+      ...{ clock, log, own: counts, shared, consents },
+      routeOf: key => exchanges.entry(key)?.route,
+      host: host ?? '::',
+      port: config.ports.scaler,
+    })
+    stack.use(scaler)
+    const asking = new AbortController()
+    const askingEnded = shared.run(AbortSignal.any([signal, asking.signal]))
+    stack.defer(async () => {
+      asking.abort(new DOMException('the gateway ends', 'AbortError'))
+      await askingEnded
+    })
+    const ports = { traffic, tls: tlsPort, admin: admin.port, scaler: scaler.port }
     log.info({ ...ports, routes: routes.number }, 'the gateway listens')
     return {
       ...{ ports, counts, exchanges },
@@ -154,6 +188,10 @@ export async function startGateway(context: Context, config: GatewayConfig, sign
       await clock.after(drainLookMs, signal).catch(() => undefined)
     if (counts.all > 0) log.warn({ requests: counts.all }, 'requests did not end in time, and are cut off')
   }
+}
+
+function given<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [K in Key]?: Value })
 }
 
 interface KeeperOptions {

@@ -3,7 +3,7 @@ import type { Capability } from '#coordination/capability.ts'
 import { processPorts } from '#coordination/part-hosts.ts'
 import { all, block, type Condition, type Fields, type ObjectTree } from '../tree.ts'
 import { fullName, metadataOf, selectorLabels } from './object-shapes.ts'
-import { allowed, portsOf } from './part-listeners.ts'
+import { allowed, connectionsOf, portsOf } from './part-listeners.ts'
 import { processBudget, processDeployment } from './process-objects.ts'
 import { hasPartIn } from './rights-tree.ts'
 
@@ -56,6 +56,7 @@ function objectsWhere(runs: Condition, capabilities: readonly Capability[]): rea
                 { port: 6443, protocol: 'TCP' },
               ],
             },
+            ...connectionsOf(capabilities, component),
             block('networkPolicy.extraEgress'),
           ],
         },

@@ -37,8 +37,10 @@ export function servesApis(capabilities: readonly Capability[]): Condition | und
 
 function servedBy(found: readonly Listening[], presence: Listening['presence']): readonly Tree[] {
   return found
-    .filter(one => one.presence === presence)
-    .map(({ when: condition, port: { name, port, protocol } }) => when(condition, { name, port, targetPort: name, protocol }))
+    .filter(one => one.presence === presence && one.port.servicePort !== 'none')
+    .map(({ when: condition, port: { name, port, servicePort = port, protocol } }) =>
+      when(condition, { name, port: servicePort, targetPort: name, protocol }),
+    )
 }
 
 /** What the Service of the leader has, and when there is one; `undefined`: no part that leads listens. */

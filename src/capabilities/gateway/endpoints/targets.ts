@@ -27,9 +27,6 @@ export interface Target {
   readonly outside?: Endpoint
 }
 
-/** What is read of Services; slices by `replicaFields`. */
-export const serviceFields: readonly string[] = ['spec.ports', 'spec.type', 'spec.externalName', 'spec.selector']
-
 const serviceLabel = 'kubernetes.io/service-name'
 
 /** `kubernetes.io/h2c` and `https` are words of `appProtocol`. */

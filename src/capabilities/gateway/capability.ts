@@ -1,0 +1,108 @@
+// HTTP in front of what sleeps: requests wake it, wait for it, and are counted, in the place of KEDA's HTTP add-on.
+import { capability } from '#coordination/capability.ts'
+import type { Need } from '#coordination/needs.ts'
+import type { Clock } from '#kube/clock.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
+import { gatewayConfiguration } from './config.ts'
+import { serviceFields } from './endpoints/service-fields.ts'
+import { servedKinds } from './kinds/served-kinds.ts'
+import { httpScaledObjects, interceptorRoutes, responseBodyLabel } from './names.ts'
+
+/** Reading files takes the host's time, not the cluster's. */
+async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
+  using _held = clock.hold()
+  return await import('./part.ts')
+}
+
+async function loadedOperator(clock: Clock): Promise<typeof import('./operator/operator-part.ts')> {
+  using _held = clock.hold()
+  return await import('./operator/operator-part.ts')
+}
+
+const kinds: readonly Need[] = [
+  { ...interceptorRoutes, kind: 'InterceptorRoute', mode: 'full', optional: true },
+  { ...httpScaledObjects, kind: 'HTTPScaledObject', mode: 'full', optional: true },
+]
+
+export const gateway = capability({
+  name: 'gateway',
+  document: 'gateway.md',
+  config: gatewayConfiguration,
+  kinds: servedKinds,
+  replaces: [{ upstream: 'http-add-on', leases: [] }],
+  disrupts: [],
+  parts: [
+    {
+      process: 'gateway',
+      presence: 'always',
+      trust: 'gateway',
+      needs: [
+        ...kinds,
+        { ...builtIn.services, kind: 'Service', mode: 'projection', fields: serviceFields },
+        { ...builtIn.endpointslices, kind: 'EndpointSlice', mode: 'projection', fields: replicaFields },
+        { ...builtIn.configmaps, kind: 'ConfigMap', mode: 'full', labelSelector: `${responseBodyLabel}=true` },
+      ],
+      permissions: [],
+      listeners: [
+        { kind: 'port', name: 'http', port: 8080, servicePort: 80, protocol: 'TCP', exposure: 'pod' },
+        { kind: 'port', name: 'https', port: 8443, servicePort: 443, protocol: 'TCP', exposure: 'pod' },
+        { kind: 'port', name: 'admin', port: 9090, servicePort: 'none', protocol: 'TCP', exposure: 'pod' },
+        { kind: 'port', name: 'scaler', port: 9091, servicePort: 9090, protocol: 'TCP', exposure: 'pod' },
+      ],
+      connectsTo: [{ anywhere: true, because: 'forwards requests to the Services that routes name' }],
+      offers: [],
+      takes: [],
+      start: async (context, config, signal) => (await loaded(context.clock)).startGateway(context, config, signal),
+    },
+    {
+      process: 'apiserver',
+      role: 'gateway-operator',
+      presence: 'leading',
+      trust: 'edge',
+      needs: [
+        ...kinds,
+        {
+          group: 'keda.sh',
+          version: 'v1alpha1',
+          resource: 'scaledobjects',
+          kind: 'ScaledObject',
+          mode: 'full',
+          optional: true,
+        },
+      ],
+      permissions: [
+        {
+          groups: ['keda.sh'],
+          resources: ['scaledobjects'],
+          verbs: ['create', 'patch', 'delete'],
+          because: 'writes the ScaledObject of an HTTPScaledObject',
+        },
+        {
+          groups: [httpScaledObjects.group],
+          resources: [httpScaledObjects.resource, `${httpScaledObjects.resource}/finalizers`],
+          verbs: ['get', 'patch', 'update'],
+          because: "keeps the add-on's finalizer",
+        },
+        {
+          groups: [httpScaledObjects.group],
+          resources: [`${httpScaledObjects.resource}/status`, `${interceptorRoutes.resource}/status`],
+          verbs: ['get', 'patch'],
+          because: 'says how routes stand',
+        },
+      ],
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: async (context, config, signal) =>
+        (await loadedOperator(context.clock)).startGatewayOperator(context, config, signal),
+    },
+  ],
+  leaves: [
+    {
+      kind: 'finalizer',
+      name: 'httpscaledobject.http.keda.sh',
+      on: [`${httpScaledObjects.resource}.${httpScaledObjects.group}`],
+    },
+  ],
+})

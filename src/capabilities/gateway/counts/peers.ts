@@ -1,0 +1,55 @@
+// The other replicas, as EndpointSlices of the Service that our own pod is in tell of them; and how they are asked.
+import { request } from 'undici'
+import { at, listAt, textAt } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { Peer } from './shared-counts.ts'
+
+/** One that does not answer in this time keeps its last numbers. */
+const timeoutMs = 400
+const mostBytes = 32 * 1024 * 1024
+
+/** Those that serve, also while they end: what they have is still with them. */
+export function peersIn(
+  slices: Iterable<KubeObject>,
+  { own, port }: { readonly own: string; readonly port: number },
+): readonly Peer[] {
+  const byService = new Map<string, Map<string, string>>()
+  for (const slice of slices) {
+    const service = slice.metadata.labels?.['kubernetes.io/service-name']
+    if (service === undefined || at(slice, 'addressType') === 'FQDN') continue
+    for (const endpoint of listAt(slice, 'endpoints')) {
+      const [address] = listAt(endpoint, 'addresses')
+      const target = at(endpoint, 'targetRef')
+      const name = textAt(target, 'name')
+      const serves = at(endpoint, 'conditions', 'ready') !== false || at(endpoint, 'conditions', 'serving') === true
+      if (textAt(target, 'kind') !== 'Pod' || name === undefined || typeof address !== 'string' || !serves) continue
+      const pods = byService.get(service) ?? new Map<string, string>()
+      pods.set(name, address)
+      byService.set(service, pods)
+    }
+  }
+  const others = new Map<string, string>()
+  for (const pods of byService.values())
+    if (pods.has(own)) for (const [name, address] of pods) if (name !== own) others.set(name, address)
+  return [...others.values()]
+    .toSorted()
+    .map(address => ({ authority: `${address.includes(':') ? `[${address}]` : address}:${port}` }))
+}
+
+/** What a replica says at an admin path. @throws Error where it says nothing in time, or too much */
+export async function askPeer(
+  { authority }: Peer,
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly status: number; readonly body: string }> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+  const { statusCode, body } = await request(`http://${authority}${path}`, { signal: limit })
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > mostBytes) throw new Error(`more than ${mostBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return { status: statusCode, body: Buffer.concat(chunks).toString('utf8') }
+}
