@@ -48,6 +48,10 @@
 {{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
 {{- end -}}
 
+{{- define "ballast.gatewayAccount" -}}
+{{- default (printf "%s-gateway" (include "ballast.fullname" .)) .Values.gateway.serviceAccount.name -}}
+{{- end -}}
+
 {{- define "ballast.labels" -}}
 app.kubernetes.io/name: "{{ include "ballast.name" .root }}"
 app.kubernetes.io/instance: "{{ .root.Release.Name }}"

@@ -219,13 +219,13 @@
   verbs:
     - patch
 {{- end }}
-{{- if or (or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions))) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) }}
+{{- if or (or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled $.Values.capabilities.metrics.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions))) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled $.Values.capabilities.metrics.enabled) }}
 - apiGroups:
     - events.k8s.io
   resources:
     - events
   verbs:
-{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled $.Values.capabilities.metrics.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
     - create
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
@@ -234,19 +234,54 @@
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - list
 {{- end }}
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.metrics.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled $.Values.capabilities.metrics.enabled }}
     - patch
 {{- end }}
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - watch
 {{- end }}
 {{- end }}
+{{- if $.Values.capabilities.gateway.enabled }}
+- apiGroups:
+    - http.keda.sh
+  resources:
+    - httpscaledobjects
+  verbs:
+    - get
+    - list
+    - patch
+    - update
+    - watch
+- apiGroups:
+    - http.keda.sh
+  resources:
+    - httpscaledobjects/finalizers
+  verbs:
+    - get
+    - patch
+    - update
+- apiGroups:
+    - http.keda.sh
+  resources:
+    - httpscaledobjects/status
+    - interceptorroutes/status
+  verbs:
+    - get
+    - patch
+- apiGroups:
+    - http.keda.sh
+  resources:
+    - interceptorroutes
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
 {{- if or (or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) $.Values.capabilities.autoscale.enabled }}
 - apiGroups:
     - keda.sh
   resources:
     - scaledjobs
-    - scaledobjects
   verbs:
 {{- if or $.Values.capabilities.autoscale.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
     - get
@@ -270,6 +305,33 @@
     - triggerauthentications/status
   verbs:
     - patch
+{{- end }}
+{{- if or $.Values.capabilities.gateway.enabled (or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled) (and $.Values.apiserver.enabled $.Values.dashboard.enabled)) (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled) }}
+- apiGroups:
+    - keda.sh
+  resources:
+    - scaledobjects
+  verbs:
+{{- if $.Values.capabilities.gateway.enabled }}
+    - create
+{{- end }}
+{{- if $.Values.capabilities.gateway.enabled }}
+    - delete
+{{- end }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - get
+{{- end }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - list
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled }}
+    - patch
+{{- end }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled) (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
 - apiGroups:
     - keda.sh
   resources:

@@ -178,14 +178,22 @@ export async function startGateway(context: Context, config: GatewayConfig, sign
     throw error
   }
 
+  /** An end that is hurried on ends the wait too. */
+  async function waited(ms: number): Promise<void> {
+    try {
+      await clock.after(ms, signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
   /** It goes on for a while, as others send here until they know; then it takes nothing new, and ends what is under way. */
   async function drained(): Promise<void> {
-    await clock.after(durationMs(config.drain.delay), signal).catch(() => undefined)
+    await waited(durationMs(config.drain.delay))
     plainDoor.close()
     tlsDoor?.close()
     const untilMs = clock.elapsed() + durationMs(config.drain.timeout)
-    while (counts.all > 0 && clock.elapsed() < untilMs && !signal.aborted)
-      await clock.after(drainLookMs, signal).catch(() => undefined)
+    while (counts.all > 0 && clock.elapsed() < untilMs && !signal.aborted) await waited(drainLookMs)
     if (counts.all > 0) log.warn({ requests: counts.all }, 'requests did not end in time, and are cut off')
   }
 }

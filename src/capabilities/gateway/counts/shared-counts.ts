@@ -12,11 +12,7 @@ export interface Peer {
 }
 
 /** The body that a replica answers with at `path`. @throws Error where none came in time, or too much */
-export type AskPeer = (
-  peer: Peer,
-  path: string,
-  signal: AbortSignal,
-) => Promise<{ readonly status: number; readonly body: string }>
+type AskPeer = (peer: Peer, path: string, signal: AbortSignal) => Promise<{ readonly status: number; readonly body: string }>
 
 /** What a scaler wants to know of a route. */
 export interface SharedCount {
@@ -114,7 +110,9 @@ export class SharedCounts {
     const { clock, tickMs: givenMs = tickMs } = this.#options
     while (!signal.aborted) {
       await this.round(signal)
-      await clock.after(givenMs, signal).catch(() => undefined)
+      await clock.after(givenMs, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error
+      })
     }
   }
 

@@ -33,7 +33,7 @@ interface Queue {
 }
 
 /** How many of a route may be let go at this moment; 0: it is not ready. */
-export type RoomFor = (key: string) => number
+type RoomFor = (key: string) => number
 
 /** A place in a queue. */
 export interface Place {
@@ -110,7 +110,7 @@ export class WaitingRoom {
       for (const waiter of [...waiters]) if (this.#take(key, waiter)) waiter.onRelease('ended')
   }
 
-  /** Of a route that is no more. */
+  /** The route is no more. */
   endRoute(key: string): void {
     for (const waiter of [...(this.#queues.get(key)?.waiters ?? [])]) if (this.#take(key, waiter)) waiter.onRelease('ended')
   }

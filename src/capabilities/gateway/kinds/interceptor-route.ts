@@ -1,6 +1,5 @@
 // InterceptorRoute as the HTTP add-on serves it: 0.15, and what 0.16 documents beside it.
 import { z } from 'zod'
-import type { KubeObject } from '#kube/objects/objects.ts'
 import { crd } from '#kube/schema/crd.ts'
 import { duration } from '#kube/schema/crd-fields.ts'
 import { httpGroup, interceptorRoutes } from '../names.ts'
@@ -102,11 +101,6 @@ export const conditions = z
   .meta({ listType: 'map', keys: ['type'] })
 
 const status = z.object({ conditions })
-
-export interface InterceptorRoute extends KubeObject {
-  readonly spec: z.output<typeof spec>
-  readonly status?: z.output<typeof status>
-}
 
 export const interceptorRouteSpec = spec
 

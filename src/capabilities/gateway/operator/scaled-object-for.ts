@@ -15,7 +15,7 @@ const pollingIntervalSeconds = 15
 const notCopied = new Set(['kubectl.kubernetes.io/last-applied-configuration'])
 
 /** What is done about the ScaledObject. */
-export type Beside =
+type Beside =
   | { readonly kind: 'apply'; readonly object: KubeObject }
   | { readonly kind: 'delete'; readonly object: KubeObject }
   /** It stays, and is nobody's any more. */
@@ -24,10 +24,10 @@ export type Beside =
   /** Another one has the name. */
   | { readonly kind: 'refused'; readonly why: string }
 
-export interface Outcome {
+interface Outcome {
   readonly finalizer: 'add' | 'remove' | 'leave'
   readonly beside: Beside
-  /** Of the condition Ready; undefined: nothing is said, since the object goes. */
+  /** What the condition Ready says; undefined: nothing, since the object goes. */
   readonly ready: { readonly status: 'True' | 'False'; readonly reason: string; readonly message: string } | undefined
   readonly targetWorkload: string
   readonly targetService: string
@@ -35,7 +35,7 @@ export interface Outcome {
 
 interface Seen {
   readonly object: KubeObject
-  /** Of the same name, as it is. */
+  /** The one of the same name, as it is. */
   readonly scaledObject: KubeObject | undefined
   /** What it is as a route, or why it is none. */
   readonly route: Route | readonly string[]
@@ -80,7 +80,7 @@ function besideOf({ object, scaledObject, route, scalerAddress }: Seen): Beside 
 }
 
 /** The ScaledObject as upstream's operator writes it. */
-export function scaledObjectFor(object: KubeObject, scalerAddress: string): KubeObject {
+function scaledObjectFor(object: KubeObject, scalerAddress: string): KubeObject {
   const { namespace, name, uid, labels = {}, annotations = {} } = object.metadata
   const { scaleTargetRef, replicas, scaledownPeriod, initialCooldownPeriod } = httpScaledObjectSpec.parse(
     (object as HttpScaledObject).spec,

@@ -7,7 +7,7 @@ import type { RequestHead } from './request-head.ts'
 
 export interface Caller {
   readonly head: RequestHead
-  /** Of the client, or of the first proxy that says so by PROXY protocol. */
+  /** The client's, or what a proxy says by PROXY protocol. */
   readonly address: string
   readonly isTls: boolean
   /** `HTTP/1.1`. */

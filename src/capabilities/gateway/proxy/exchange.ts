@@ -6,7 +6,7 @@ import type { Place, Release } from '../holding/waiting-room.ts'
 import type { Route, ServicePort } from '../routing/route.ts'
 import { accessLine } from './access-log.ts'
 import type { Caller } from './caller.ts'
-import type { Exchanges, RouteEntry } from './exchanges.ts'
+import type { ExchangeWorld, RouteEntry } from './exchange-world.ts'
 import type { Abort, Answering, Outcome } from './forward.ts'
 import type { Upgraded } from './forward-careful.ts'
 import { answerStatic, answerText, coldStartHeader } from './own-answers.ts'
@@ -23,7 +23,7 @@ const fallbackMs = 30_000
 /** What a held request takes beside its body, and how much of a body waits with it; more stays with the client. */
 const heldBytes = 4 * 1024
 const heldBodyBytes = 64 * 1024
-/** Of a client that left before it was answered, as web servers write it. */
+/** A client left before it was answered, as web servers write it. */
 const leftStatus = 499
 
 interface Sending {
@@ -36,7 +36,7 @@ interface Sending {
 }
 
 export class Exchange {
-  readonly #all: Exchanges
+  readonly #all: ExchangeWorld
   readonly #caller: Caller
   readonly #arrivedMs: number
   #entry: RouteEntry | undefined
@@ -51,7 +51,7 @@ export class Exchange {
   #answers: Answering | undefined
   readonly #cancels: Cancel[] = []
 
-  constructor(all: Exchanges, caller: Caller) {
+  constructor(all: ExchangeWorld, caller: Caller) {
     this.#all = all
     this.#caller = caller
     this.#arrivedMs = all.clock.elapsed()

@@ -8,6 +8,7 @@ import type { Route, StaticRoute } from '../routing/route.ts'
 import { RuleTable, routingTable } from '../routing/routing-table.ts'
 import type { Caller } from './caller.ts'
 import { Exchange } from './exchange.ts'
+import type { ExchangeWorld, RouteEntry } from './exchange-world.ts'
 import type { CarefulForwarder } from './forward-careful.ts'
 import type { Http2Forwarder } from './forward-http2.ts'
 import type { PlainForwarder } from './forward-plain.ts'
@@ -15,20 +16,6 @@ import type { BodyTexts } from './own-answers.ts'
 import { valuesOf } from './request-head.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { ProxySettings } from './settings.ts'
-
-/** A route and what this process has of it. */
-export interface RouteEntry {
-  /** As it was written last. */
-  route: Route
-  statics: RuleTable<StaticRoute> | undefined
-  /** Requests that are with the target. */
-  inFlight: number
-  /** Requests that were let go since `pacedMs`. */
-  released: number
-  pacedMs: number
-  /** Requests and connections that are counted. */
-  readonly presences: Set<Presence>
-}
 
 /** Requests that one endpoint gets at once after a start, where its route says no number: what upstream takes as one. */
 const standardConcurrency = 100
@@ -50,7 +37,7 @@ interface ExchangesOptions {
   readonly forwarders: { readonly plain: PlainForwarder; readonly careful: CarefulForwarder; readonly http2: Http2Forwarder }
 }
 
-export class Exchanges implements AsyncDisposable {
+export class Exchanges implements ExchangeWorld, AsyncDisposable {
   readonly clock: Clock
   readonly log: Log
   readonly counts: RequestCounts
@@ -210,7 +197,7 @@ export class Exchanges implements AsyncDisposable {
     this.metrics?.forget(route)
   }
 
-  /** Of a target that is ready: what it takes at once, less what it has; and at least that much in every second. */
+  /** What a ready target takes at once, less what it has; and at least that much in every second. */
   #roomFor(key: string): number {
     const entry = this.#entries.get(key)
     if (entry === undefined) return 0
@@ -236,7 +223,7 @@ function newEntry(route: Route, statics: RouteEntry['statics'], nowMs: number): 
 
 function staticsOf(route: Route): RuleTable<StaticRoute> | undefined {
   if (route.staticRoutes.length === 0) return undefined
-  // Of rules that are alike the first counts: none is older than another.
+  // The first counts where rules are alike: none is older than another.
   const entries = route.staticRoutes.map(subject => ({ rules: subject.rules, subject }))
   return new RuleTable(entries, () => ({ createdMs: 0, namespace: '', name: '' }))
 }

@@ -93,7 +93,7 @@ export class FrontDoor {
   #arrived(socket: Socket): void {
     this.#sockets.add(socket)
     socket.on('close', () => this.#sockets.delete(socket))
-    // Whoever reads it next is told as well.
+    // The next reader is told as well.
     socket.on('error', () => undefined)
     if (this.#options.proxyProtocol) this.#readProxyHeader(socket)
     else this.#opened(socket)

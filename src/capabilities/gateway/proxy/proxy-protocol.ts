@@ -1,15 +1,15 @@
 // The first line of a connection that came through a proxy of TCP: who the client is. Versions 1 and 2 of HAProxy's PROXY protocol.
 
 /** What a connection began with: still unfinished, wrong, or so many bytes of header and an address (undefined: the proxy itself asks). */
-export type ProxyHeader =
+type ProxyHeader =
   | { readonly kind: 'unfinished' }
   | { readonly kind: 'wrong'; readonly why: string }
   | { readonly kind: 'read'; readonly bytes: number; readonly address: string | undefined }
 
 const signature = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a])
-/** Of version 1, with its end of line. */
+/** Bytes of a line of version 1, with its end. */
 const longestLine = 107
-/** Of version 2: the fixed part, and what may follow. */
+/** Bytes of version 2: the fixed part, and what may follow. */
 const fixedBytes = 16
 const mostBytes = 4096
 

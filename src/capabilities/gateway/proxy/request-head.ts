@@ -40,7 +40,7 @@ interface Arrived {
   /** Names and values by turns, as they came. */
   readonly rawHeaders: readonly string[]
   readonly httpVersion: string
-  /** Of HTTP/2: what stands in `:authority`. */
+  /** What stands in `:authority` of HTTP/2. */
   readonly authority?: string | undefined
 }
 

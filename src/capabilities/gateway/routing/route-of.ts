@@ -26,7 +26,7 @@ export interface RouteProblem {
   readonly problems: readonly string[]
 }
 
-export interface Routes {
+interface Routes {
   readonly routes: readonly Route[]
   readonly problems: readonly RouteProblem[]
 }

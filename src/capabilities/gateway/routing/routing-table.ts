@@ -15,7 +15,7 @@ interface Rank {
 }
 
 /** Every value of a header by its name in lower case; none: it is absent. */
-export type HeaderLookup = (name: string) => readonly string[]
+type HeaderLookup = (name: string) => readonly string[]
 
 interface Host<Subject> {
   /** By path without slashes at its ends: `api/v1`; '' is every path. */

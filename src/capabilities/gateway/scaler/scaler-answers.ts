@@ -9,14 +9,14 @@ export interface Asked {
   readonly metadata: ReadonlyMap<string, string>
 }
 
-export const metadataKeys = {
+const metadataKeys = {
   interceptorRoute: 'interceptorRoute',
   httpScaledObject: 'httpScaledObject',
   interceptorTarget: 'interceptorTargetPendingRequests',
 } as const
 
 /** A connection that moved a byte in this time keeps its target awake, whatever is measured. */
-export const activeWindowMs = 60_000
+const activeWindowMs = 60_000
 
 /** What a question is about. */
 export type Subject =
@@ -46,13 +46,13 @@ export function subjectOf({ namespace, name, metadata }: Asked): Subject {
   return { kind: 'gateway', metric: httpMetricName(namespace, name), target: Number(target) }
 }
 
-export interface MetricSpec {
+interface MetricSpec {
   readonly metricName: string
   readonly targetSize: number
   readonly targetSizeFloat: number
 }
 
-export interface MetricValue {
+interface MetricValue {
   readonly metricName: string
   readonly metricValue: number
   readonly metricValueFloat: number

@@ -18,7 +18,7 @@ import type { Refusal } from '../request-head.ts'
 import { RequestMetrics } from '../request-metrics.ts'
 import type { ProxySettings } from '../settings.ts'
 
-export const standardSettings: ProxySettings = {
+const standardSettings: ProxySettings = {
   requestMs: 0,
   responseHeaderMs: 300_000,
   readinessMs: 0,

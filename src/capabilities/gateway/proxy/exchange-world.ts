@@ -1,0 +1,55 @@
+// What one request sees of the others: routes, targets, who waits, how it is forwarded.
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import type { Presence, RequestCounts } from '../counts/request-counts.ts'
+import type { Endpoint, Targets } from '../endpoints/targets.ts'
+import type { WaitingRoom } from '../holding/waiting-room.ts'
+import type { Route, StaticRoute } from '../routing/route.ts'
+import type { RuleTable } from '../routing/routing-table.ts'
+import type { CarefulForwarder } from './forward-careful.ts'
+import type { Http2Forwarder } from './forward-http2.ts'
+import type { PlainForwarder } from './forward-plain.ts'
+import type { BodyTexts } from './own-answers.ts'
+import type { RequestMetrics } from './request-metrics.ts'
+import type { ProxySettings } from './settings.ts'
+
+/** A route and what this process has of it. */
+export interface RouteEntry {
+  /** As it was written last. */
+  route: Route
+  statics: RuleTable<StaticRoute> | undefined
+  /** Requests that are with the target. */
+  inFlight: number
+  /** Requests that were let go since `pacedMs`. */
+  released: number
+  pacedMs: number
+  /** Requests and connections that are counted. */
+  readonly presences: Set<Presence>
+}
+
+export interface ExchangeWorld {
+  readonly clock: Clock
+  readonly log: Log
+  readonly counts: RequestCounts
+  readonly targets: Targets
+  readonly texts: BodyTexts
+  readonly settings: ProxySettings
+  readonly metrics: RequestMetrics | undefined
+  readonly forwarders: { readonly plain: PlainForwarder; readonly careful: CarefulForwarder; readonly http2: Http2Forwarder }
+  readonly room: WaitingRoom
+  /** Ends connections that speak another protocol. */
+  readonly spliced: Set<() => void>
+  isReady(entry: RouteEntry): boolean
+  /** Endpoints that may get requests. */
+  readyEndpoints(entry: RouteEntry): readonly Endpoint[]
+  /** Goes round, so that endpoints that are alike take turns. */
+  nextTurn(): number
+  /** A request waits now. */
+  held(entry: RouteEntry): void
+  /** Lets go of those that wait, as many as the target can take. */
+  advance(entry: RouteEntry): void
+  /** Seconds after which another try is worth it. */
+  retryAfterSeconds(entry: RouteEntry): number
+  /** Somebody wants the target who does not wait for it: it is counted as one request for a while. */
+  linger(entry: RouteEntry): void
+}
