@@ -262,6 +262,12 @@ export interface ApiserverContext extends ClusterContext {
   readonly sources?: Dial | undefined
 }
 
+/** The process in the way of requests. */
+export interface GatewayContext extends ClusterContext {
+  /** Beside a twin: it answers on loopback at free ports, and targets are where `dial` says. */
+  readonly beside?: { readonly dial: Dial } | undefined
+}
+
 export interface NodeContext extends PartContext {
   readonly node: string
   /** Absent for roles without a token (mirror). A node part has no arbiter: it offers facts, and a leader asks. */
@@ -273,7 +279,7 @@ export interface NodeContext extends PartContext {
 export interface Contexts {
   readonly controller: ControllerContext
   readonly apiserver: ApiserverContext
-  readonly gateway: ClusterContext
+  readonly gateway: GatewayContext
   readonly node: NodeContext
 }
 

@@ -42,6 +42,7 @@ import { requestHandler } from './request-handler.ts'
 import { type LoggedRequest, RequestLog } from './request-log.ts'
 import type { SharedValues } from './shared-values.ts'
 import { catchUp } from './snapshot-time.ts'
+import { PodServers } from './sources/pod-server.ts'
 import { SourceServer } from './sources/source-server.ts'
 import { Store } from './store.ts'
 import { type TellTrouble, throwTrouble } from './trouble.ts'
@@ -101,6 +102,8 @@ export interface Twin extends AsyncDisposable {
    * @throws Error for every other host: a twin reaches nothing outside
    */
   readonly sources: (host: string, port: number) => Promise<HostAndPort>
+  /** Where on this host a pod's address answers. @throws Error where no pod that is ready has it */
+  readonly pods: (address: string) => Promise<HostAndPort>
   /** A bearer token of a ServiceAccount that exists. @throws StatusError 404 */
   issueToken(ask: TokenAsk): Promise<string>
   /** Sets a fault: the same `spec` as a TwinFault has. @throws InputError where it is wrong */
@@ -198,6 +201,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   const isAlive = nodes === undefined || options.kubelet === false ? undefined : (node: string) => nodes.isAlive(node)
   const kubelets = stack.use(new KubeletServers({ server, access, api: kubeletApi, authorizer, checkToken, isAlive, authority }))
   const sources = stack.use(new SourceServer({ access, clock: options.clock }))
+  const pods = stack.use(new PodServers({ access }))
   let catchingUp = Promise.resolve()
   if (hasOwnKinds) {
     const { clock, seed = 1 } = options
@@ -219,6 +223,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     components: running,
     kubelets: { dial: (host, port) => kubelets.dial(host, port), authority },
     sources: (host, port) => sources.dial(host, port),
+    pods: address => pods.dial(address),
     issueToken: async ask => (await tokens.issue(ask)).token,
     fault: spec => faults.add(spec),
     dump: () => dumpObjects(access),

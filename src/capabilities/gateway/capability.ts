@@ -1,6 +1,7 @@
 // HTTP in front of what sleeps: requests wake it, wait for it, and are counted, in the place of KEDA's HTTP add-on.
 import { capability } from '#coordination/capability.ts'
 import type { Need } from '#coordination/needs.ts'
+import { gatewayDoorPort } from '#coordination/ports/gateway-door.ts'
 import type { Clock } from '#kube/clock.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
@@ -51,7 +52,7 @@ export const gateway = capability({
         { kind: 'port', name: 'scaler', port: 9091, servicePort: 9090, protocol: 'TCP', exposure: 'pod' },
       ],
       connectsTo: [{ anywhere: true, because: 'forwards requests to the Services that routes name' }],
-      offers: [],
+      offers: [gatewayDoorPort],
       takes: [],
       start: async (context, config, signal) => (await loaded(context.clock)).startGateway(context, config, signal),
     },

@@ -1,6 +1,7 @@
 // The data path as a part of `ballast gateway`: every replica runs it.
 
-import type { ClusterContext, Running } from '#coordination/capability.ts'
+import type { GatewayContext, Running } from '#coordination/capability.ts'
+import { gatewayDoorPort, type RouteStanding } from '#coordination/ports/gateway-door.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -30,7 +31,7 @@ import { startScaler } from './scaler/scaler-server.ts'
 const drainLookMs = 50
 const serviceIndex = 'service'
 
-type Context = Pick<ClusterContext, 'clock' | 'log' | 'informers' | 'identity' | 'metrics'>
+type Context = Pick<GatewayContext, 'clock' | 'log' | 'informers' | 'identity' | 'metrics' | 'ports' | 'beside'>
 
 /** Where it really listens: 0 in the configuration takes free ports. */
 export interface GatewayPorts {
@@ -47,8 +48,10 @@ export interface RunningGateway extends Running<GatewayConfig> {
 }
 
 /** Answers requests until it is disposed of; then it drains. @throws Error where a port is taken; InputError for a certificate that is none */
-export async function startGateway(context: Context, config: GatewayConfig, signal: AbortSignal): Promise<RunningGateway> {
+export async function startGateway(context: Context, given: GatewayConfig, signal: AbortSignal): Promise<RunningGateway> {
   const { clock, log, informers, identity, metrics: registry } = context
+  const dial = context.beside?.dial
+  const config = dial === undefined ? given : besideTwin(given)
   const settings = proxySettings(config)
   const services = informers.of<KubeObject>(builtIn.services)
   const slices = informers.of<KubeObject>(builtIn.endpointslices)
@@ -72,8 +75,8 @@ export async function startGateway(context: Context, config: GatewayConfig, sign
     ...{ clock, log, counts, targets, settings, metrics },
     texts: texts.store,
     forwarders: {
-      plain: new PlainForwarder({ connectMs, tls: tls?.toTargets }),
-      careful: new CarefulForwarder({ clock, connectMs, tls: tls?.toTargets }),
+      plain: new PlainForwarder({ connectMs, tls: tls?.toTargets, dial }),
+      careful: new CarefulForwarder({ clock, connectMs, tls: tls?.toTargets, dial }),
       http2: new Http2Forwarder({ clock, connectMs }),
     },
   })
@@ -132,7 +135,7 @@ export async function startGateway(context: Context, config: GatewayConfig, sign
       ...{ clock, log, own: counts },
       peers: () => peersIn(slices.store.list(identity.namespace), { own: identity.name, port: config.ports.admin }),
       ask: (peer, path, limit) => askPeer(peer, path, limit),
-      ...given('onRound', registry === undefined ? undefined : scalerMetrics(registry)),
+      ...optional('onRound', registry === undefined ? undefined : scalerMetrics(registry)),
     })
     const consents = stack.use(
       new Consents({
@@ -156,6 +159,11 @@ export async function startGateway(context: Context, config: GatewayConfig, sign
       await askingEnded
     })
     const ports = { traffic, tls: tlsPort, admin: admin.port, scaler: scaler.port }
+    context.ports.offer(gatewayDoorPort, {
+      url: `http://${config.bind || 'localhost'}:${traffic}`,
+      scalerPort: scaler.port,
+      routes: () => standingOf(exchanges),
+    })
     log.info({ ...ports, routes: routes.number }, 'the gateway listens')
     return {
       ...{ ports, counts, exchanges },
@@ -198,7 +206,29 @@ export async function startGateway(context: Context, config: GatewayConfig, sign
   }
 }
 
-function given<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
+/** At free ports of loopback, and without a wait for others that would have to learn of its end. */
+function besideTwin(config: GatewayConfig): GatewayConfig {
+  const ports = { traffic: 0, tls: 0, admin: 0, scaler: 0 }
+  return { ...config, ports, bind: '127.0.0.1', drain: { delay: '0s', timeout: '0s' }, tls: { ...config.tls, enabled: false } }
+}
+
+function standingOf(exchanges: Exchanges): readonly RouteStanding[] {
+  return [...exchanges.entries()].map(entry => {
+    const { route } = entry
+    const { concurrency, quietMs } = exchanges.counts.of(route.key)
+    return {
+      namespace: route.namespace,
+      name: route.name,
+      hosts: [...new Set(route.rules.flatMap(({ hosts }) => hosts))],
+      requests: concurrency,
+      waiting: exchanges.room.waiting(route.key),
+      readyEndpoints: exchanges.readyEndpoints(entry).length,
+      quietMs: Number.isFinite(quietMs) ? quietMs : undefined,
+    }
+  })
+}
+
+function optional<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
   return value === undefined ? {} : ({ [key]: value } as { readonly [K in Key]?: Value })
 }
 

@@ -2,8 +2,10 @@
 // requests. Each holds the token of its own ServiceAccount.
 import { Registry } from 'prom-client'
 import type { KubeletAccess } from '#coordination/capability.ts'
+import { gatewayDoorPort } from '#coordination/ports/gateway-door.ts'
 import { accountToken, installServices } from '#deployment/install-ballast.ts'
 import type { Api } from '#kube/client/api.ts'
+import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import { tokenConfig } from '#kube/credentials/cluster-config.ts'
 import type { Log } from '#kube/log.ts'
@@ -66,6 +68,12 @@ export async function runEmbeddedProcesses(options: ProcessOptions): Promise<voi
   const served = processes.has('apiserver') ? await around(apiserverAccount, 3) : undefined
   const passed = processes.has('gateway') ? await around(gatewayAccount, 4) : undefined
   const running: Promise<void>[] = []
+  const sources: Dial = async (host, port) => {
+    const door = options.ports.take(gatewayDoorPort)
+    const isGateway =
+      host === `${gatewayAccount}.${installed.namespace}` || host.startsWith(`${gatewayAccount}.${installed.namespace}.svc`)
+    return isGateway && door !== undefined ? { host: '127.0.0.1', port: door.scalerPort } : await options.twin.sources(host, port)
+  }
   if (served !== undefined) {
     const metrics = new Registry()
     const service = apiserverAccount
@@ -73,12 +81,10 @@ export async function runEmbeddedProcesses(options: ProcessOptions): Promise<voi
       ? new SharedApis({ service, port: 0, bind: '127.0.0.1', clock: leaseClock, log, metrics, version: programVersion })
       : undefined
     const reached = apis === undefined ? {} : { apis, kubelets: await kubeletsOf(options.twin, served.token) }
-    running.push(
-      runApiserver({ ...served, leaseClock, metrics, ports: options.ports, sources: options.twin.sources, ...reached }),
-    )
+    running.push(runApiserver({ ...served, leaseClock, metrics, ports: options.ports, sources, ...reached }))
     if (apis !== undefined) running.push(announce(apis))
   }
-  if (passed !== undefined) running.push(runGateway(passed))
+  if (passed !== undefined) running.push(runGateway({ ...passed, ports: options.ports, beside: { dial: options.twin.pods } }))
   await Promise.all(running)
 
   /** Tells the API server where the APIs are, once they are: the Service leads to this process. */

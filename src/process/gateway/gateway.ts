@@ -2,7 +2,7 @@
 // neither flags nor environment.
 
 import type { Registry } from 'prom-client'
-import type { Capability, Identity } from '#coordination/capability.ts'
+import type { Capability, GatewayContext, Identity } from '#coordination/capability.ts'
 import { openApi } from '#kube/client/api.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -16,6 +16,7 @@ import type { ControllerHealth } from '../health/controller-health.ts'
 import type { FaultSource } from '../parts/fault-source.ts'
 import { PartMetrics } from '../parts/part-metrics.ts'
 import { ownedClock } from '../parts/part-owner.ts'
+import type { PortBook } from '../parts/port-book.ts'
 import { ProcessParts } from '../parts/process-parts.ts'
 import type { Tuning } from '../parts/tuning.ts'
 
@@ -32,6 +33,9 @@ interface GatewayOptions {
   /** What the installer decides, where it may change; else every capability is enabled with its section of `configurations`. */
   readonly settings?: SettingsFeed
   readonly configurations?: Readonly<Record<string, unknown>>
+  /** Beside a twin: where targets are in truth, and where ports that were taken are told. */
+  readonly beside?: GatewayContext['beside']
+  readonly ports?: PortBook
   /** Where parts are counted. */
   readonly metrics?: Registry
   /** Tells of faults that nobody owns: they end the process. Absent in embedded use. */
@@ -77,6 +81,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
     clock,
     log,
     gracefulMs: tuning.gracefulMs,
+    ports: options.ports,
     signal: options.signal,
   })
   const watching = new AbortController()
@@ -106,6 +111,7 @@ export async function runGateway(options: GatewayOptions): Promise<void> {
         api,
         informers: own,
         events,
+        beside: options.beside,
       }),
     })
     await aborted(parts.signal)

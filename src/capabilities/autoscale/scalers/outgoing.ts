@@ -92,6 +92,11 @@ export class Outgoing implements AsyncDisposable {
     }
   }
 
+  /** Where a source is in truth that others name so; undefined: where its name says. @throws Error where it is nowhere */
+  async dialled(host: string, port: number): Promise<{ readonly host: string; readonly port: number } | undefined> {
+    return await this.#settings.dial?.(host, port)
+  }
+
   /** Where `host` is, for connections that are no HTTP. @throws AddressRefused; Error where it is not known; `signal.reason` */
   async addresses(host: string, signal: AbortSignal): Promise<readonly LookupAddress[]> {
     const { guard, lookup, dial } = this.#settings

@@ -2,7 +2,9 @@
 // ask for another protocol.
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Dial } from '#kube/client/outgoing-http.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { type Abort, type Forwarding, isLate, type Outcome, plainAnswering, unreached } from './forward.ts'
@@ -16,6 +18,8 @@ interface CarefulOptions {
   readonly clock: Clock
   readonly connectMs: number
   readonly tls?: Readonly<Record<string, unknown>> | undefined
+  /** Where endpoints are in truth. */
+  readonly dial?: Dial | undefined
 }
 
 /** Both ends of a connection that speaks another protocol from now on. */
@@ -30,11 +34,13 @@ export interface Upgraded {
 
 export class CarefulForwarder implements Disposable {
   readonly #options: CarefulOptions
-  readonly #plain = new Agent({ keepAlive: true, maxSockets: mostSockets, timeout: 0 })
+  readonly #plain: Agent
   readonly #tls: HttpsAgent
 
   constructor(options: CarefulOptions) {
     this.#options = options
+    const agent = { keepAlive: true, maxSockets: mostSockets, timeout: 0 }
+    this.#plain = options.dial === undefined ? new Agent(agent) : new DialledAgent(agent, options.dial)
     this.#tls = new HttpsAgent({ ...options.tls, keepAlive: true, maxSockets: mostSockets, timeout: 0 })
   }
 
@@ -182,6 +188,27 @@ export class CarefulForwarder implements Disposable {
   [Symbol.dispose](): void {
     this.#plain.destroy()
     this.#tls.destroy()
+  }
+}
+
+/** Connects to where `dial` says. */
+class DialledAgent extends Agent {
+  readonly #dial: Dial
+
+  constructor(options: ConstructorParameters<typeof Agent>[0], dial: Dial) {
+    super(options)
+    this.#dial = dial
+  }
+
+  override createConnection(
+    { host, port }: { readonly host?: string | null; readonly port?: string | number | null },
+    done: (error: Error | null, socket: Duplex) => void,
+  ): undefined {
+    this.#dial(host ?? '', Number(port))
+      .then(at => done(null, connect(at.port, at.host)))
+      // Node takes no socket beside an error.
+      .catch((error: unknown) => Reflect.apply(done, undefined, [error]))
+    return undefined
   }
 }
 

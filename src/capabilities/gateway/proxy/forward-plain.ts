@@ -1,5 +1,6 @@
 // The way of most requests: HTTP/1.1 by undici, raw headers in and out, nothing between but back-pressure.
-import { type Dispatcher, Pool } from 'undici'
+import { buildConnector, type Dispatcher, Pool } from 'undici'
+import type { Dial } from '#kube/client/outgoing-http.ts'
 import { messageOf } from '#kube/log.ts'
 import { type Abort, type Forwarding, isLate, type Outcome, plainAnswering, unreached } from './forward.ts'
 import { passedAnswer } from './request-head.ts'
@@ -14,6 +15,8 @@ interface PlainOptions {
   readonly connectMs: number
   /** For `https`: as `tls.connect` takes them. */
   readonly tls?: Readonly<Record<string, unknown>> | undefined
+  /** Where endpoints are in truth. */
+  readonly dial?: Dial | undefined
 }
 
 export class PlainForwarder implements AsyncDisposable {
@@ -56,12 +59,12 @@ export class PlainForwarder implements AsyncDisposable {
   #pool(origin: string): Pool {
     const known = this.#pools.get(origin)
     if (known !== undefined) return known
-    const { connectMs, tls } = this.#options
+    const { connectMs, tls, dial } = this.#options
     const pool = new Pool(origin, {
       pipelining: 1,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: 60_000,
-      connect: { timeout: connectMs, ...tls },
+      connect: dial === undefined ? { timeout: connectMs, ...tls } : dialled(dial, connectMs),
     })
     this.#pools.set(origin, pool)
     if (this.#pools.size > mostPools) this.#closeOldest()
@@ -76,6 +79,21 @@ export class PlainForwarder implements AsyncDisposable {
       return
     }
   }
+}
+
+/** Connects to where `dial` says. */
+function dialled(dial: Dial, connectMs: number): buildConnector.connector {
+  const plain = buildConnector({ timeout: connectMs })
+  return (asked, done) => {
+    dial(asked.hostname.replace(/^\[|\]$/g, ''), Number(asked.port) || 80)
+      .then(({ host, port }) => plain({ protocol: 'http:', hostname: host, host, port: String(port) }, done))
+      .catch((error: unknown) => done(unreachedError(error), null))
+  }
+}
+
+/** Nobody was reached there. */
+function unreachedError(error: unknown): Error {
+  return Object.assign(new Error(messageOf(error)), { code: 'ECONNREFUSED' })
 }
 
 class PlainExchange implements Dispatcher.DispatchHandler {

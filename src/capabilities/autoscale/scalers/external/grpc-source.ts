@@ -213,12 +213,15 @@ export class GrpcSource {
     signal.throwIfAborted()
     if (this.#client !== undefined) return this.#client
     const { host, port, tls, authority, wire } = this.#address
-    const found = await this.#around.outgoing.addresses(host, signal)
+    const dialled = await this.#around.outgoing.dialled(host, port)
+    const found =
+      dialled === undefined ? await this.#around.outgoing.addresses(host, signal) : [{ address: dialled.host, family: 4 }]
     // Somebody else may have been faster.
     if (this.#client !== undefined) return this.#client
     const family = found[0]?.family
     const addresses = found.filter(one => one.family === family).slice(0, mostAddresses)
-    const places = addresses.map(({ address }) => (family === 6 ? `[${address}]:${port}` : `${address}:${port}`))
+    const at = dialled?.port ?? port
+    const places = addresses.map(({ address }) => (family === 6 ? `[${address}]:${at}` : `${address}:${at}`))
     this.#client = new Client(`${family === 6 ? 'ipv6' : 'ipv4'}:${places.join(',')}`, credentialsOf(tls, wire), {
       'grpc.default_authority': authority ?? `${host.includes(':') ? `[${host}]` : host}:${port}`,
       ...(tls === undefined || isIP(authority ?? host) !== 0
