@@ -152,6 +152,7 @@ export async function startGateway(context: Context, given: GatewayConfig, signa
       port: config.ports.scaler,
     })
     stack.use(scaler)
+    stops.push(slices.onChange(() => shared.peersChanged()))
     const asking = new AbortController()
     const askingEnded = shared.run(AbortSignal.any([signal, asking.signal]))
     stack.defer(async () => {
@@ -197,7 +198,8 @@ export async function startGateway(context: Context, given: GatewayConfig, signa
 
   /** It goes on for a while, as others send here until they know; then it takes nothing new, and ends what is under way. */
   async function drained(): Promise<void> {
-    await waited(durationMs(config.drain.delay))
+    // Beside a twin, whose clock may have stopped, nobody has to learn of it.
+    if (dial === undefined) await waited(durationMs(config.drain.delay))
     plainDoor.close()
     tlsDoor?.close()
     const untilMs = clock.elapsed() + durationMs(config.drain.timeout)

@@ -58,6 +58,7 @@ export class SharedCounts {
   readonly #ownTotals = new Map<string, number>()
   readonly #windows = new Map<string, RateWindow>()
   readonly #listeners = new Set<(keys: ReadonlySet<string>) => void>()
+  #wake: (() => void) | undefined
 
   constructor(options: SharedOptions) {
     this.#options = options
@@ -105,14 +106,37 @@ export class SharedCounts {
     return { [Symbol.dispose]: () => void this.#listeners.delete(onChange) }
   }
 
-  /** Asks the others until `signal` is aborted. */
+  /** Asks the others until `signal` is aborted; while there is none it waits for `peersChanged`. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, tickMs: givenMs = tickMs } = this.#options
+    const { clock, tickMs: givenMs = tickMs, peers } = this.#options
     while (!signal.aborted) {
       await this.round(signal)
-      await clock.after(givenMs, signal).catch((error: unknown) => {
+      try {
+        if (peers().length === 0) await this.#changed(signal)
+        else await clock.after(givenMs, signal)
+      } catch (error) {
         if (!signal.aborted) throw error
-      })
+      }
+    }
+  }
+
+  /** Others may have come. */
+  peersChanged(): void {
+    this.#wake?.()
+  }
+
+  /** @throws `signal.reason` */
+  async #changed(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    this.#wake = resolve
+    try {
+      await promise
+    } finally {
+      this.#wake = undefined
+      signal.removeEventListener('abort', onAbort)
     }
   }
 

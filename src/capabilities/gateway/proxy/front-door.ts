@@ -1,10 +1,5 @@
 // Where requests arrive: HTTP/1.1 and HTTP/2 on one port, with and without TLS, behind a proxy of TCP or not.
-import {
-  createServer as createHttp1Server,
-  type Server as Http1Server,
-  type IncomingMessage,
-  type ServerResponse,
-} from 'node:http'
+import { createServer as createHttp1Server, type Server as Http1Server, type IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls'
@@ -49,6 +44,8 @@ export class FrontDoor {
   readonly #tls: TlsServer | undefined
   readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<ServerHttp2Session>()
+  /** Connections that end with an answer of 400. */
+  readonly #refused = new WeakSet<object>()
   /** Clients that a proxy told of, by its connection. */
   readonly #addresses = new WeakMap<object, string>()
 
@@ -192,7 +189,9 @@ export class FrontDoor {
     server.on('connect', (_request, socket: Socket) => endSocket(socket, 405))
     server.on('clientError', (error: Error & { readonly code?: string }, socket: Socket) => {
       this.#options.onRefused({ status: statusOf(error.code), reason: error.message }, this.#addressOf(socket))
-      endSocket(socket, statusOf(error.code))
+      // Within an answer another one would be taken for a part of it.
+      if (this.#refused.has(socket) || isAnswering(socket)) socket.destroySoon()
+      else endSocket(socket, statusOf(error.code))
     })
     return server
   }
@@ -225,6 +224,7 @@ export class FrontDoor {
     if ('reason' in head) {
       this.#options.onRefused(head, this.#addressOf(socket))
       // What follows on the connection may be another's request.
+      this.#refused.add(socket)
       response.writeHead(head.status, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' })
       response.end(`${head.reason}\n`)
       return
@@ -281,6 +281,12 @@ export class FrontDoor {
     // IPv4 that came by a socket of both.
     return told ?? (own.startsWith('::ffff:') ? own.slice('::ffff:'.length) : own)
   }
+}
+
+/** Whether the head of an answer went out on it, and not the answer's end. */
+function isAnswering(socket: Socket): boolean {
+  const answer: unknown = Reflect.get(socket, '_httpMessage')
+  return answer instanceof ServerResponse && answer.headersSent
 }
 
 function statusOf(code: string | undefined): number {

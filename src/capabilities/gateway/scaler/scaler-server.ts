@@ -20,8 +20,6 @@ const largestMessage = 4 * 1024 * 1024
 const mostStreams = 10_000
 /** A stream says again that its route is wanted, so that one who missed it acts. */
 const againMs = 1_000
-/** A route that is quiet is looked at so often: a window of requests ends without anybody saying so. */
-const lookMs = 500
 
 interface ScalerOptions {
   readonly clock: Clock
@@ -154,7 +152,8 @@ export async function startScaler(options: ScalerOptions): Promise<ScalerServer>
       // What nobody reads is not piled up: only the newest counts.
       if ((isActive || said !== isActive) && !call.writableNeedDrain) call.write({ result: isActive })
       said = isActive
-      cancel = clock.schedule(isActive ? (options.againMs ?? againMs) : lookMs, say)
+      // What wakes it is told; that a window of requests ended is not.
+      if (isActive) cancel = clock.schedule(options.againMs ?? againMs, say)
     }
     const stream: Stream = { route: subject.kind === 'route' ? subject.key : undefined, say }
     if (streams.size >= mostStreams) {
