@@ -22,6 +22,8 @@ test('Chart.yaml names the version, the kinds and the cluster that it needs', ()
     'clustercloudeventsources.eventing.keda.sh',
     'clustertriggerauthentications.keda.sh',
     'disruptionpermits.ballast.dev',
+    'httpscaledobjects.http.keda.sh',
+    'interceptorroutes.http.keda.sh',
     'nodereadinessrules.readiness.node.x-k8s.io',
     'rebalanceplans.ballast.dev',
     'rebalancepolicies.ballast.dev',
