@@ -2,7 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { Duplex, Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import type { RequestHead } from './request-head.ts'
 
 export interface Caller {
@@ -174,6 +174,7 @@ export class Http2Caller implements Caller {
   readonly #stream: ServerHttp2Stream
   #isClosed = false
   #closed: (() => void) | undefined
+  #body: Readable | undefined
   #trailers: readonly string[] = []
   #received: readonly string[] = []
 
@@ -192,7 +193,9 @@ export class Http2Caller implements Caller {
   }
 
   get body(): Readable | undefined {
-    return this.#stream.endAfterHeaders ? undefined : this.#stream
+    if (this.#stream.endAfterHeaders) return undefined
+    this.#body ??= readingSide(this.#stream)
+    return this.#body
   }
 
   get hasAnswered(): boolean {
@@ -248,6 +251,22 @@ export class Http2Caller implements Caller {
     this.#closed = closed
     if (this.#isClosed) closed()
   }
+}
+
+/** The stream is both ways at once, and a reader that has read all ends what it read. */
+function readingSide(stream: ServerHttp2Stream): Readable {
+  const side = new Readable({ read: () => void stream.resume() })
+  stream.on('data', (chunk: Buffer) => {
+    if (!side.push(chunk)) stream.pause()
+  })
+  stream.pause()
+  stream.on('end', () => side.push(null))
+  stream.on('close', () => {
+    if (!stream.readableEnded) side.destroy(new Error('the client ended the stream'))
+  })
+  // Whether somebody reads it or not.
+  side.on('error', () => undefined)
+  return side
 }
 
 function pairsOf(raw: readonly string[]): [string, string][] {

@@ -94,7 +94,8 @@ export class Http2Forwarder implements Disposable {
       caller.onDrain(() => stream.resume())
     })
     stream.on('end', () => {
-      if (!hasHead) return
+      // A stream that is reset ends as well.
+      if (!hasHead || (stream.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR) return
       answering.end(trailers)
       end({ kind: 'answered' })
     })
