@@ -3,7 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { objectOf } from './caller.ts'
-import { type Abort, type Forwarding, isLate, type Outcome, plainAnswering, unreached } from './forward.ts'
+import { type Abort, codeOf, type Forwarding, isLate, type Outcome, plainAnswering, unreached } from './forward.ts'
 import { passedAnswer } from './request-head.ts'
 
 const mostSessions = 2_000
@@ -106,6 +106,8 @@ export class Http2Forwarder implements Disposable {
         if (state === 'open') answering.broken(why)
         end({ kind: 'broken', why })
       } else if (isRefused(stream)) end({ kind: 'unreached', why, isStale: false })
+      // It never left: its connection was not made.
+      else if (codeOf(error) === 'ERR_HTTP2_STREAM_CANCEL') end({ kind: 'unreached', why, isStale: false })
       else end((isBodyTaken ? undefined : unreached(error, caller)) ?? { kind: 'failed', why, isLate: isLate(error) })
     })
     stream.on('close', () => {

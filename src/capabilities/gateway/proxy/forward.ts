@@ -72,7 +72,7 @@ const unreachedCodes = new Set([
 /** A connection that was kept and is closed at the moment when it is used again. */
 const staleCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   const code = (error as { readonly code?: unknown } | undefined)?.code
   return typeof code === 'string' ? code : ''
 }

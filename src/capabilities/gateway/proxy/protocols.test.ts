@@ -127,9 +127,10 @@ describe('HTTP/2', () => {
     const broken: { off?: () => void } = {}
     const server = createHttp2Server()
     server.on('stream', stream => {
+      stream.on('error', () => undefined)
       stream.respond({ ':status': 200 })
       stream.write('part')
-      broken.off = () => stream.close(2)
+      broken.off = () => stream.session?.destroy()
     })
     using app = await portOf(server)
     await using gateway = await loopbackGateway({ routes: [routeTo('app')] })
