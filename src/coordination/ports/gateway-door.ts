@@ -14,7 +14,7 @@ export interface RouteStanding {
   readonly quietMs: number | undefined
 }
 
-export interface GatewayDoor {
+interface GatewayDoor {
   /** `http://127.0.0.1:43113` */
   readonly url: string
   /** The scaler's port on the same host. */
