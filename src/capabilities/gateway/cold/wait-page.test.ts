@@ -15,6 +15,8 @@ describe('who gets a page', () => {
     ['HEAD', 'HEAD', browser, true],
     ['in lower case, as of HTTP/2', 'GET', ['accept', 'text/html', 'sec-fetch-mode', 'navigate'], true],
     ['several lines of Accept', 'GET', ['accept', 'image/png', 'accept', 'text/html', 'sec-fetch-mode', 'navigate'], true],
+    ['a browser whose host has no certificate', 'GET', ['Upgrade-Insecure-Requests', '1', 'Accept', 'text/html,*/*;q=0.8'], true],
+    ['a script of a page that was upgraded', 'GET', ['Upgrade-Insecure-Requests', '1', 'Accept', 'text/html', 'Sec-Fetch-Mode', 'cors'], false],
     ['a form', 'POST', browser, false],
     ['a script', 'GET', ['Accept', 'text/html', 'Sec-Fetch-Mode', 'cors'], false],
     ['an image', 'GET', ['Accept', 'image/avif,*/*', 'Sec-Fetch-Mode', 'no-cors'], false],

@@ -39,15 +39,18 @@ interface PageSubject {
  */
 export function wantsPage(method: string, headers: readonly string[]): boolean {
   if (method !== 'GET' && method !== 'HEAD') return false
-  let isNavigation = false
+  let mode: string | undefined
+  let upgrades = false
   let takesHtml = false
   for (let at = 0; at + 1 < headers.length; at += 2) {
     const name = headers[at]?.toLowerCase()
     const value = headers[at + 1] ?? ''
-    if (name === 'sec-fetch-mode') isNavigation = value.trim().toLowerCase() === 'navigate'
+    if (name === 'sec-fetch-mode') mode = value.trim().toLowerCase()
+    else if (name === 'upgrade-insecure-requests') upgrades = value.trim() === '1'
     else if (name === 'accept') takesHtml ||= value.split(',').some(isHtml)
   }
-  return isNavigation && takesHtml
+  // Browsers tell the mode to https and localhost alone. Where a host has no certificate they say only this, and only when they open pages.
+  return takesHtml && (mode === undefined ? upgrades : mode === 'navigate')
 }
 
 /** `text/html;q=0` says that it is not taken. */
@@ -75,7 +78,7 @@ export function waitPage(subject: PageSubject): PageAnswer {
     ...['Content-Type', 'text/html; charset=utf-8'],
     ...['Retry-After', String(retryAfterSeconds(progress?.etaMs))],
     ...['Cache-Control', 'no-store'],
-    ...['Vary', 'Accept, Sec-Fetch-Mode'],
+    ...['Vary', 'Accept, Sec-Fetch-Mode, Upgrade-Insecure-Requests'],
     ...['Content-Security-Policy', policy()],
     ...['X-Content-Type-Options', 'nosniff'],
     ...['Referrer-Policy', 'no-referrer'],
