@@ -8,7 +8,7 @@ import { type BootFacts, conditionsOf } from './boot-stage.ts'
 /** Objects of one kind. */
 export interface Objects<T extends KubeObject = KubeObject> {
   get(namespace: string | undefined, name: string): T | undefined
-  /** Of a namespace, or of all. */
+  /** Those of a namespace, or all. */
   list(namespace?: string): Iterable<T>
 }
 
@@ -21,7 +21,7 @@ export interface BootObjects {
   readonly nodes: Objects
   readonly claims: Objects
   readonly scaledObjects: Objects
-  /** Of the reason TriggeredScaleUp alone. */
+  /** Those of the reason TriggeredScaleUp alone. */
   readonly events: Objects
 }
 

@@ -184,7 +184,7 @@ function claimTrouble(claim: KubeObject): Trouble | undefined {
   return { reason: shortened(launched.reason ?? 'LaunchFailed'), sentence }
 }
 
-/** Of an object whose status nobody has checked. */
+/** Conditions of an object whose status nobody has checked. */
 export function conditionsOf(object: KubeObject): readonly Condition[] {
   const status = object['status']
   const conditions: unknown = typeof status === 'object' && status !== null ? Reflect.get(status, 'conditions') : undefined

@@ -10,12 +10,12 @@ import { type Boot, learnedText, longestLearned, mergedBoots, readLearned } from
 /** Routes of one report. */
 const mostRoutes = 5_000
 /** Characters of a report. */
-export const longestReport = 16 * 1024 * 1024
+const longestReport = 16 * 1024 * 1024
 const longestKey = 320
 /** A sentence has at most two texts of the cluster, which are shortened, and names. */
 const longestSentence = 1_000
 
-export interface StartNow {
+interface StartNow {
   readonly stage: BootStage
   readonly sentence: string
   readonly trouble?: string | undefined
@@ -24,7 +24,7 @@ export interface StartNow {
   readonly etaMs?: number | undefined
 }
 
-export interface RouteReport {
+interface RouteReport {
   /** Undefined: none is under way. */
   readonly start: StartNow | undefined
   readonly boots: readonly Boot[]

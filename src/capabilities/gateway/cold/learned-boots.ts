@@ -33,7 +33,7 @@ export function totalOf({ tookMs }: Boot): number {
   return bootStages.reduce((sum, stage) => sum + (tookMs[stage] ?? 0), 0)
 }
 
-/** Of several observers: a start that two of them saw counts once. */
+/** What several observers learned: a start that two of them saw counts once. */
 export function mergedBoots(one: readonly Boot[], other: readonly Boot[]): readonly Boot[] {
   const kept: Boot[] = []
   for (const boot of [...one, ...other].toSorted((a, b) => a.endedMs - b.endedMs || totalOf(b) - totalOf(a))) {
@@ -46,7 +46,7 @@ export function mergedBoots(one: readonly Boot[], other: readonly Boot[]): reado
 export interface Quantiles {
   readonly p50Ms: number
   readonly p95Ms: number
-  /** Of so many starts. */
+  /** Out of so many starts. */
   readonly count: number
 }
 

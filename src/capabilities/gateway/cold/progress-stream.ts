@@ -9,7 +9,7 @@ const mostOfAll = 1_000
 const everyMs = 1_000
 /** The browser connects anew after the end, so that no connection lives for ever. */
 const longestMs = 600_000
-/** Whoever looks at the page wants the target; it is said so often. */
+/** People who look at the page want the target; it is said so often. */
 const wantedMs = 10_000
 
 /** The client's side of a stream. */

@@ -44,15 +44,16 @@ export const pageScript = `
   const byId = id => document.getElementById(id)
   const set = (id, text) => { const one = byId(id); if (one.textContent !== text) one.textContent = text }
   let isLeaving = false
-  let last = 0
-  try { last = Number(sessionStorage.getItem('ballast-reloaded')) || 0 } catch { last = 0 }
+  // Where cookies are blocked there is no storage; then nothing is known of earlier loads.
+  const stored = use => { try { return use(sessionStorage) } catch (refused) { return refused === undefined } }
+  const last = Number(stored(storage => storage.getItem('ballast-reloaded'))) || 0
   const reload = leastMs => {
     if (isLeaving) return
     isLeaving = true
     source.close()
     const waitMs = Math.max(leastMs, last + 5000 - Date.now())
     setTimeout(() => {
-      try { sessionStorage.setItem('ballast-reloaded', String(Date.now())) } catch { last = 0 }
+      stored(storage => storage.setItem('ballast-reloaded', String(Date.now())))
       location.reload()
     }, Math.min(Math.max(waitMs, 0), 15000))
   }

@@ -6,7 +6,7 @@ import { pageScript, pageStyle } from './wait-page-assets.ts'
 import { type WaitView, waitView } from './wait-view.ts'
 
 /** Under every host that has a page: what keeps it up to date. */
-export const progressPath = '/.ballast/progress'
+const progressPath = '/.ballast/progress'
 
 /** Seconds until a browser without scripts asks again. A client of the page counts as waiting for 30 s, so that it is asked for before. */
 const leastRefreshSeconds = 2
@@ -16,7 +16,7 @@ const standardRefreshSeconds = 5
 /** Characters of a name or host that are shown. */
 const longestName = 120
 
-export interface PageAnswer {
+interface PageAnswer {
   readonly status: 503
   /** Names and values by turns. */
   readonly headers: readonly string[]

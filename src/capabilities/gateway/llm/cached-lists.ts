@@ -15,7 +15,7 @@ const longestMs = 7 * 24 * 3_600_000
 /** Names that one answer may vary by. */
 const mostVaried = 8
 
-export const cachedHeader = 'X-Ballast-Cached'
+const cachedHeader = 'X-Ballast-Cached'
 
 /**
  * Headers that say who asks. Clients of OpenAI's API always send a key, so that an answer that was given to one is kept for that one: under a
@@ -35,7 +35,7 @@ export interface Question {
   readonly headers: readonly string[]
 }
 
-export interface KeptAnswer {
+interface KeptAnswer {
   /** Names and values by turns, `X-Ballast-Cached` among them. */
   readonly headers: readonly string[]
   readonly body: Buffer
@@ -47,7 +47,7 @@ interface Entry extends KeptAnswer {
 }
 
 /** Takes a target's answer beside the client. */
-export interface Recording {
+interface Recording {
   head(status: number, headers: readonly string[]): void
   write(chunk: Uint8Array): void
   /** It is whole, and is kept. Without this call it is not. */

@@ -5,7 +5,7 @@ import { isMediaType } from './media-type.ts'
 import { failureText, type HeldFailure } from './stream-failure.ts'
 
 /** How far a start is, as signs of life tell it. */
-export interface HeldProgress {
+interface HeldProgress {
   readonly stage: string
   /** Milliseconds that are left; undefined: nobody knows. */
   readonly etaMs?: number | undefined
@@ -34,7 +34,7 @@ export function signOfLife(
 }
 
 /** `stage=node-requested eta=140s`; without `eta` where nothing was learned. */
-export function progressText({ stage, etaMs }: HeldProgress): string {
+function progressText({ stage, etaMs }: HeldProgress): string {
   // One word, whoever made it: a line break would be another field of the event.
   const word = stage.replace(/[^a-z0-9-]/gi, '-')
   return etaMs === undefined ? `stage=${word}` : `stage=${word} eta=${Math.ceil(Math.max(0, etaMs) / 1_000)}s`

@@ -7,7 +7,7 @@ export const mostLookedAt = 64 * 1024
 /** Characters of a model's name; a longer one names none. */
 export const longestModel = 512
 
-export type LlmCall = 'chat' | 'completions' | 'responses' | 'generate' | 'embeddings'
+type LlmCall = 'chat' | 'completions' | 'responses' | 'generate' | 'embeddings'
 
 export type LlmRequest =
   | {

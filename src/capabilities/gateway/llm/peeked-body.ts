@@ -1,7 +1,7 @@
 // The beginning of a request's body, looked at before anybody takes the body.
 import { Readable } from 'node:stream'
 
-export interface PeekedBody {
+interface PeekedBody {
   /** The first bytes; of a body that is not longer all of it. */
   readonly first: Buffer
   readonly isWhole: boolean

@@ -1,9 +1,7 @@
 // Single fields at the top of a JSON object of which only the beginning may be there. Nested values are passed over, however deep.
 
 /** What was found of one field: its value, or that it begins and is not to be seen whole. */
-export type Seen =
-  | { readonly isWhole: true; readonly value: string | number | boolean | null | object }
-  | { readonly isWhole: false }
+type Seen = { readonly isWhole: true; readonly value: string | number | boolean | null | object } | { readonly isWhole: false }
 
 /** In place of objects and lists, which are not read. */
 const nested = Object.freeze({})
