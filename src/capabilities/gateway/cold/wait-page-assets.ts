@@ -15,7 +15,7 @@ progress::-webkit-progress-bar{background:var(--line)}
 progress::-webkit-progress-value{background:var(--bar)}
 progress::-moz-progress-bar{background:var(--bar)}
 .sentence{margin:1rem 0}
-.sentence::first-letter,.trouble::first-letter,.left::first-letter,footer p::first-letter{text-transform:uppercase}
+.sentence::first-letter,.trouble::first-letter,.left::first-letter,#elapsed::first-letter{text-transform:uppercase}
 .trouble{margin:1rem 0;padding:.75rem 1rem;border-left:.25rem solid var(--bar);border-radius:.25rem;background:var(--badback);color:var(--bad)}
 [hidden]{display:none}
 ol{list-style:none;margin:1rem 0;padding:0}
