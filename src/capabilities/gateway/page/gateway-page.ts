@@ -1,0 +1,261 @@
+// The page of the gateway: routes with their requests, what starts at this moment, how long starts take, and who keeps a target awake.
+import type { CapabilityView, Sentence } from '#dashboard/contract.ts'
+import type { CapabilityPage, Picture, RouteReading } from '#dashboard/picture.ts'
+import { unknownBecause } from '#dashboard/views/sources.ts'
+import type { Viewing } from '#dashboard/views/viewing.ts'
+import { workloadPath } from '#dashboard/words/links.ts'
+import { say } from '#dashboard/words/sentence.ts'
+import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { humanDuration } from '#kube/time/human-duration.ts'
+import { httpScaledObjects, interceptorRoutes } from '../names.ts'
+import { awakeBecause } from './kept-awake.ts'
+
+const mostRows = 200
+/** Characters of one cell. */
+const longestCell = 300
+
+type Table = CapabilityView['tables'][number]
+type Row = Table['rows'][number]
+
+export const gatewayPage: CapabilityPage = {
+  path: 'gateway',
+  title: 'Gateway',
+  view: (picture, viewing) => {
+    const { routes, hidden } = routesSeen(picture, viewing)
+    return {
+      title: 'Gateway',
+      sentences: sentencesOf(picture, routes, hidden),
+      tables: picture.past === undefined ? [routesOf(picture, routes), startsOf(routes), learnedOf(routes)] : [],
+    }
+  },
+  onTop: (picture, viewing) => topOf(routesSeen(picture, viewing).routes),
+}
+
+interface ShownRoute {
+  readonly key: string
+  readonly namespace: string
+  readonly hosts: readonly string[]
+  readonly target: string
+  /** What scales the target; undefined: none names the route. */
+  readonly scaler: KubeObject | undefined
+  readonly workload: { readonly kind: string; readonly name: string; readonly replicas: number | undefined } | undefined
+  readonly reading: RouteReading | undefined
+}
+
+const kinds = [interceptorRoutes, httpScaledObjects]
+
+function routesSeen(picture: Picture, viewing: Viewing): { readonly routes: readonly ShownRoute[]; readonly hidden: number } {
+  const { state, past } = picture
+  if (past !== undefined) return { routes: [], hidden: 0 }
+  const routes = new Map<string, ShownRoute>()
+  const scalers = scalersByRoute(picture)
+  let hidden = 0
+  for (const [kind, shown] of [
+    ['InterceptorRoute', interceptorRouteOf],
+    ['HTTPScaledObject', httpScaledObjectOf],
+  ] as const)
+    for (const object of state.objects(`${kind}.${interceptorRoutes.group}`)) {
+      const { namespace = '', name } = object.metadata
+      const key = `${namespace}/${name}`
+      // Where both kinds have one of a name, the InterceptorRoute counts.
+      if (routes.has(key)) continue
+      if (viewing.sees(namespace))
+        routes.set(key, { key, namespace, ...shown(object), ...scaledBy(picture, key, scalers.get(key)) })
+      else hidden++
+    }
+  return { routes: [...routes.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)), hidden }
+}
+
+function interceptorRouteOf(object: KubeObject): Pick<ShownRoute, 'hosts' | 'target'> {
+  const hosts = listAt(object, 'spec', 'rules').flatMap(rule => listAt(rule, 'hosts'))
+  return { hosts: texts(hosts), target: serviceText(at(object, 'spec', 'target')) }
+}
+
+function httpScaledObjectOf(object: KubeObject): Pick<ShownRoute, 'hosts' | 'target'> {
+  return { hosts: texts(listAt(object, 'spec', 'hosts')), target: serviceText(at(object, 'spec', 'scaleTargetRef')) }
+}
+
+function texts(values: readonly unknown[]): readonly string[] {
+  return [...new Set(values.filter(value => typeof value === 'string'))]
+}
+
+function serviceText(target: unknown): string {
+  const port = textAt(target, 'portName') ?? numberAt(target, 'port')
+  return `${textAt(target, 'service') ?? ''}${port === undefined ? '' : `:${port}`}`
+}
+
+/** ScaledObjects by the routes whose requests they ask for; of several the first. */
+function scalersByRoute({ state }: Picture): ReadonlyMap<string, KubeObject> {
+  const scalers = new Map<string, KubeObject>()
+  for (const scaler of state.objects('ScaledObject.keda.sh'))
+    for (const trigger of listAt(scaler, 'spec', 'triggers')) {
+      const name = textAt(trigger, 'metadata', 'interceptorRoute') ?? textAt(trigger, 'metadata', 'httpScaledObject')
+      const key = `${scaler.metadata.namespace ?? ''}/${name}`
+      if (name !== undefined && !scalers.has(key)) scalers.set(key, scaler)
+    }
+  return scalers
+}
+
+/** What scales a route, what it scales, and what gateways say. */
+function scaledBy(
+  { state, gateways }: Picture,
+  key: string,
+  scaler: KubeObject | undefined,
+): Pick<ShownRoute, 'scaler' | 'workload' | 'reading'> {
+  const kind = textAt(scaler, 'spec', 'scaleTargetRef', 'kind') ?? 'Deployment'
+  const scaled = textAt(scaler, 'spec', 'scaleTargetRef', 'name')
+  const workload = scaled === undefined ? undefined : state.object(kind, scaler?.metadata.namespace, scaled)
+  const replicas = workload === undefined ? undefined : (numberAt(workload, 'spec', 'replicas') ?? 1)
+  return {
+    scaler,
+    workload: scaled === undefined ? undefined : { kind, name: scaled, replicas },
+    reading: gateways?.routes.get(key),
+  }
+}
+
+function sentencesOf(picture: Picture, routes: readonly ShownRoute[], hidden: number): readonly Sentence[] {
+  if (picture.past !== undefined) return [say('gateway-not-kept', 'How routes stood then is not kept.')]
+  const why = kinds.map(({ resource }) => unknownBecause(picture, resource)).find(one => one !== undefined)
+  if (why !== undefined) return [say('gateway-unknown', why)]
+  const asleep = routes.filter(route => stateOf(route) === 'asleep').length
+  const starting = routes.filter(route => stateOf(route) === 'starting').length
+  const count = `${routes.length} ${routes.length === 1 ? 'route' : 'routes'}: ${asleep} asleep, ${starting} starting.`
+  return [
+    ...gatewaySentences(picture),
+    say('gateway-count', count, { routes: routes.length, asleep, starting }),
+    ...(hidden === 0 ? [] : [say('gateway-hidden', 'Routes of namespaces whose pods you may not list are left out.')]),
+  ]
+}
+
+function gatewaySentences({ gateways }: Picture): readonly Sentence[] {
+  if (gateways === undefined)
+    return [say('gateway-unasked', 'Nobody asks the gateways: how many requests there are is not known.')]
+  const { answered, silent } = gateways
+  if (answered === 0)
+    return [say('gateway-silent', 'No gateway answers: requests are not counted, and nothing wakes.', { silent })]
+  if (silent === 0) return []
+  const text = `${silent} of ${answered + silent} gateways did not answer: their requests are missing here.`
+  return [say('gateway-some-silent', text, { answered, silent })]
+}
+
+function stateOf({ reading, workload }: ShownRoute): 'asleep' | 'starting' | 'awake' | undefined {
+  if (reading?.start !== undefined) return 'starting'
+  if (workload?.replicas === undefined) return undefined
+  return workload.replicas === 0 ? 'asleep' : 'awake'
+}
+
+function routesOf(picture: Picture, routes: readonly ShownRoute[]): Table {
+  return table({
+    name: 'routes',
+    title: 'Routes',
+    columns: ['Route', 'Hosts', 'Target', '#Replicas', '#Requests', '#Waiting', 'State', 'Kept awake by'],
+    rows: routes.map(route => ({
+      key: route.key,
+      cells: [
+        route.key,
+        cut(route.hosts.length === 0 ? 'any' : route.hosts.join(', ')),
+        cut(route.target),
+        route.workload?.replicas ?? null,
+        route.reading?.requests ?? null,
+        route.reading?.held ?? null,
+        stateOf(route) ?? (route.scaler === undefined ? 'no ScaledObject scales it' : null),
+        cut(awakeText(route, picture.nowMs)),
+      ],
+      path: pathOf(route),
+    })),
+    empty: unknownBecause(picture, interceptorRoutes.resource) ?? 'There are no routes that you may see.',
+  })
+}
+
+function awakeText({ scaler, workload, reading }: ShownRoute, nowMs: number): string {
+  if (scaler === undefined || workload?.replicas === undefined || workload.replicas === 0) return ''
+  return awakeBecause(scaler, { requests: reading?.requests, nowMs }).join('; ')
+}
+
+function startsOf(routes: readonly ShownRoute[]): Table {
+  return table({
+    name: 'starts',
+    title: 'Starting now',
+    columns: ['Route', 'Stage', 'In words', 'For', 'Left', '#Waiting', 'What is wrong'],
+    rows: routes.flatMap((route): Row[] => {
+      const { reading } = route
+      if (reading?.start === undefined) return []
+      const { stage, sentence, trouble, totalMs, etaMs } = reading.start
+      const left = etaMs === undefined ? 'not known' : humanDuration(etaMs)
+      const cells = [
+        route.key,
+        stage,
+        cut(sentence),
+        humanDuration(totalMs),
+        left,
+        reading.held,
+        trouble === undefined ? null : cut(trouble),
+      ]
+      return [{ key: route.key, cells, path: pathOf(route) }]
+    }),
+    empty: 'Nothing starts at this moment.',
+  })
+}
+
+function learnedOf(routes: readonly ShownRoute[]): Table {
+  return table({
+    name: 'cold-starts',
+    title: 'Cold starts by stage, in seconds',
+    columns: ['Route', 'Stage', '#p50', '#p95', '#Starts'],
+    rows: routes.flatMap(({ key, reading }) =>
+      (reading?.learned ?? []).map(({ stage, p50Ms, p95Ms, count }) => ({
+        key: `${key}/${stage}`,
+        cells: [key, stage, seconds(p50Ms), seconds(p95Ms), count],
+        path: null,
+      })),
+    ),
+    empty: 'No cold start was seen yet.',
+  })
+}
+
+/** Routes that are asked at this moment, or start: a line each. */
+function topOf(routes: readonly ShownRoute[]): Table {
+  const busy = routes.filter(({ reading }) => (reading?.requests ?? 0) > 0 || reading?.start !== undefined)
+  return table({
+    name: 'routes',
+    title: 'Routes',
+    columns: ['Route', '#Requests', '#Waiting', 'Stage', 'Left'],
+    rows: busy.map(({ key, reading }) => ({
+      key,
+      cells: [
+        ...[key, reading?.requests ?? null, reading?.held ?? null, reading?.start?.stage ?? null],
+        reading?.start?.etaMs === undefined ? null : humanDuration(reading.start.etaMs),
+      ],
+      path: null,
+    })),
+    empty: 'No route is asked at this moment.',
+  })
+}
+
+function pathOf({ namespace, workload }: ShownRoute): string | null {
+  if (workload?.replicas === undefined) return null
+  return workloadPath({ kind: workload.kind, namespace, name: workload.name })
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 100) / 10
+}
+
+/** A column whose title begins with # holds numbers. */
+function table({
+  columns,
+  rows,
+  ...rest
+}: Pick<Table, 'name' | 'title' | 'empty'> & { readonly columns: readonly string[]; readonly rows: readonly Row[] }): Table {
+  return {
+    ...rest,
+    columns: columns.map(title => ({ title: title.replace(/^#/, ''), isNumber: title.startsWith('#') })),
+    rows: rows.slice(0, mostRows),
+    total: rows.length,
+  }
+}
+
+function cut(text: string): string {
+  return text.length > longestCell ? `${text.slice(0, longestCell - 1)}…` : text
+}
