@@ -5,6 +5,7 @@ import { gatewayDoorPort } from '#coordination/ports/gateway-door.ts'
 import type { Clock } from '#kube/clock.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
+import { bootNeeds } from './cold/boot-needs.ts'
 import { gatewayConfiguration } from './config.ts'
 import { serviceFields } from './endpoints/service-fields.ts'
 import { servedKinds } from './kinds/served-kinds.ts'
@@ -43,8 +44,16 @@ export const gateway = capability({
         { ...builtIn.services, kind: 'Service', mode: 'projection', fields: serviceFields },
         { ...builtIn.endpointslices, kind: 'EndpointSlice', mode: 'projection', fields: replicaFields },
         { ...builtIn.configmaps, kind: 'ConfigMap', mode: 'full', labelSelector: `${responseBodyLabel}=true` },
+        ...bootNeeds,
       ],
-      permissions: [],
+      permissions: [
+        {
+          groups: [httpScaledObjects.group],
+          resources: [`${httpScaledObjects.resource}/status`, `${interceptorRoutes.resource}/status`],
+          verbs: ['get', 'patch'],
+          because: 'says how long targets take to start',
+        },
+      ],
       listeners: [
         { kind: 'port', name: 'http', port: 8080, servicePort: 80, protocol: 'TCP', exposure: 'pod' },
         { kind: 'port', name: 'https', port: 8443, servicePort: 443, protocol: 'TCP', exposure: 'pod' },

@@ -7,6 +7,9 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { startAdmin } from './admin/admin-server.ts'
+import { bootObjects } from './cold/boot-needs.ts'
+import { Reception } from './cold/reception.ts'
+import { StartsTold } from './cold/starts-told.ts'
 import { type GatewayConfig, proxySettings } from './config.ts'
 import { askPeer, peersIn } from './counts/peers.ts'
 import { RequestCounts } from './counts/request-counts.ts'
@@ -31,7 +34,7 @@ import { startScaler } from './scaler/scaler-server.ts'
 const drainLookMs = 50
 const serviceIndex = 'service'
 
-type Context = Pick<GatewayContext, 'clock' | 'log' | 'informers' | 'identity' | 'metrics' | 'ports' | 'beside'>
+type Context = Pick<GatewayContext, 'clock' | 'log' | 'informers' | 'identity' | 'metrics' | 'ports' | 'beside' | 'api'>
 
 /** Where it really listens: 0 in the configuration takes free ports. */
 export interface GatewayPorts {
@@ -85,6 +88,31 @@ export async function startGateway(context: Context, given: GatewayConfig, signa
     concurrency: counts.of(key).concurrency,
     waiting: exchanges.room.waiting(key),
   })
+  const told = new StartsTold({ clock, log, api: context.api, kinds })
+  const reception = new Reception({
+    ...{ clock, log, dial, metrics: registry, watched: bootObjects(informers) },
+    routeOf: key => exchanges.entry(key)?.route,
+    trafficOf: key => {
+      const entry = exchanges.entry(key)
+      if (entry === undefined) return { endpoints: 0, isAsked: false }
+      const { endpoints } = targets.of(entry.route.namespace, entry.route.target)
+      return { endpoints: endpoints.length, isAsked: entry.inFlight > 0 }
+    },
+    isReady: key => {
+      const entry = exchanges.entry(key)
+      return entry !== undefined && exchanges.isReady(entry)
+    },
+    onWanted: key => {
+      const entry = exchanges.entry(key)
+      if (entry !== undefined) exchanges.linger(entry)
+    },
+    onWarm: key => {
+      const entry = exchanges.entry(key)
+      if (entry !== undefined) exchanges.advance(entry)
+    },
+    onLearned: (key, boots) => told.tell(key, boots, signal),
+  })
+  exchanges.reception = reception
   await informers.allSynced(signal)
   const routes = new RouteKeeper(
     { clock, look: () => routesOf(kinds[0].store.list(), kinds[1].store.list()) },
@@ -114,6 +142,7 @@ export async function startGateway(context: Context, given: GatewayConfig, signa
   const host = config.bind === '' ? undefined : config.bind
   const stack = new AsyncDisposableStack()
   stack.use(exchanges)
+  stack.use(reception)
   if (tls !== undefined) stack.use(tls)
   stack.defer(() => {
     routes.stop()

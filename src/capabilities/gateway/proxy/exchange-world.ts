@@ -1,6 +1,7 @@
 // What one request sees of the others: routes, targets, who waits, how it is forwarded.
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
+import type { Reception } from '../cold/reception.ts'
 import type { Presence, RequestCounts } from '../counts/request-counts.ts'
 import type { Endpoint, Targets } from '../endpoints/targets.ts'
 import type { WaitingRoom } from '../holding/waiting-room.ts'
@@ -37,13 +38,18 @@ export interface ExchangeWorld {
   readonly metrics: RequestMetrics | undefined
   readonly forwarders: { readonly plain: PlainForwarder; readonly careful: CarefulForwarder; readonly http2: Http2Forwarder }
   readonly room: WaitingRoom
+  /** What is done for those that wait; absent: they wait. */
+  readonly reception: Reception | undefined
   /** Ends connections that speak another protocol. */
   readonly spliced: Set<() => void>
   isReady(entry: RouteEntry): boolean
+  entry(key: string): RouteEntry | undefined
   /** Endpoints that may get requests. */
   readyEndpoints(entry: RouteEntry): readonly Endpoint[]
   /** Goes round, so that endpoints that are alike take turns. */
   nextTurn(): number
+  /** One that waited is gone. */
+  left(entry: RouteEntry): void
   /** A request waits now. */
   held(entry: RouteEntry): void
   /** Lets go of those that wait, as many as the target can take. */

@@ -1,15 +1,24 @@
 // One request from its arrival to the end of its answer: routed, counted, held while its target starts, forwarded, tried again.
+import { STATUS_CODES } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { Cancel } from '#kube/clock.ts'
+import { messageOf } from '#kube/log.ts'
+import { waitPage, wantsPage } from '../cold/wait-page.ts'
 import type { Presence } from '../counts/request-counts.ts'
 import { type Endpoint, leastBusy, type Target } from '../endpoints/targets.ts'
 import type { Place, Release } from '../holding/waiting-room.ts'
+import { heldForm } from '../llm/held-form.ts'
+import { HeldStream, heldRequestHeaders } from '../llm/held-stream.ts'
+import { classify, hasLlmBody, type LlmRequest, mostLookedAt } from '../llm/llm-request.ts'
+import { tierFor } from '../llm/model-tiers.ts'
+import { peekBody } from '../llm/peeked-body.ts'
 import type { Route, ServicePort } from '../routing/route.ts'
 import { accessLine } from './access-log.ts'
 import type { Caller } from './caller.ts'
 import type { ExchangeWorld, RouteEntry } from './exchange-world.ts'
-import type { Abort, Answering, Outcome } from './forward.ts'
+import { type Abort, type Answering, type Outcome, plainAnswering } from './forward.ts'
 import type { Upgraded } from './forward-careful.ts'
-import { answerStatic, answerText, coldStartHeader } from './own-answers.ts'
+import { answerBody, answerStatic, answerText, coldStartHeader } from './own-answers.ts'
 import { forwardedHeaders, valuesOf } from './request-head.ts'
 import { splice } from './splice.ts'
 
@@ -25,6 +34,8 @@ const heldBytes = 4 * 1024
 const heldBodyBytes = 64 * 1024
 /** A client left before it was answered, as web servers write it. */
 const leftStatus = 499
+/** Signs of life of JSON, where a route says nothing of how often. */
+const standardHeartbeatMs = 15_000
 
 interface Sending {
   readonly entry: RouteEntry
@@ -48,7 +59,11 @@ export class Exchange {
   #forwardedMs: number | undefined
   #stale = 0
   #isUpgraded = false
-  #answers: Answering | undefined
+  #body: Readable | undefined
+  #hasLeave = false
+  #llm: LlmRequest | undefined
+  /** An answer that began before its target was there. */
+  #held: HeldStream | undefined
   readonly #cancels: Cancel[] = []
 
   constructor(all: ExchangeWorld, caller: Caller) {
@@ -64,14 +79,92 @@ export class Exchange {
       return
     }
     this.#entry = entry
-    if (this.#answeredByRule(entry)) return
-    const { route } = entry
-    this.#presence = this.#all.counts.arrive(route.key)
+    if (this.#answeredByRule(entry) || this.#answeredFromList(entry)) return
+    this.#count(entry)
+    const { head } = this.#caller
+    if (entry.route.hints.llm && hasLlmBody(head.method, head.path)) void this.#look(entry)
+    else this.#begin(entry)
+  }
+
+  #count(entry: RouteEntry): void {
+    this.#entry = entry
+    this.#presence = this.#all.counts.arrive(entry.route.key)
     entry.presences.add(this.#presence)
+  }
+
+  #uncount(): void {
+    if (this.#presence === undefined) return
+    this.#presence.leave()
+    this.#entry?.presences.delete(this.#presence)
+    this.#presence = undefined
+  }
+
+  /** What models there are is answered from memory while their server sleeps: such questions are not counted. */
+  #answeredFromList(entry: RouteEntry): boolean {
+    const { reception } = this.#all
+    const { route } = entry
+    if (reception === undefined || !this.#isList(route) || this.#all.isReady(entry)) return false
+    const kept = reception.lists.answer(route.key, this.#question())
+    if (kept !== undefined) answerBody(this.#caller, { status: 200, ...kept })
+    return kept !== undefined
+  }
+
+  #isList({ hints }: Route): boolean {
+    const { method, path } = this.#caller.head
+    if (!hints.llm) return false
+    return classify({ method, path, contentType: undefined, body: new Uint8Array(), isWhole: true })?.kind === 'list'
+  }
+
+  #question() {
+    const { method, target, host, passed: headers } = this.#caller.head
+    return { method, target, host, headers }
+  }
+
+  /** The model that a request names may choose the target, and whether a stream is expected says how it waits. */
+  async #look(entry: RouteEntry): Promise<void> {
+    const caller = this.#caller
+    const { head, body } = caller
+    if (body === undefined) {
+      this.#begin(entry)
+      return
+    }
+    const gone = new AbortController()
+    this.#cancels.push(() => gone.abort(new DOMException('the client left', 'AbortError')))
+    caller.sendContinue()
+    this.#hasLeave = true
+    try {
+      const peeked = await peekBody(body, mostLookedAt, gone.signal)
+      if (this.#isOver) return
+      this.#body = peeked.body
+      const contentType = valuesOf(head, 'content-type')[0]
+      this.#llm = classify({ method: head.method, path: head.path, contentType, body: peeked.first, isWhole: peeked.isWhole })
+    } catch (error) {
+      if (this.#isOver) return
+      this.#all.log.info({ route: entry.route.key, why: messageOf(error) }, 'the body of a request did not come')
+      caller.destroy()
+      return
+    }
+    this.#begin(this.#chosen(entry))
+  }
+
+  /** The route that answers for the model, in the namespace of the one that was asked. */
+  #chosen(entry: RouteEntry): RouteEntry {
+    const { hints, namespace } = entry.route
+    const model = this.#llm === undefined || this.#llm.kind === 'list' ? undefined : this.#llm.model
+    const name = tierFor(hints.modelTiers, model)
+    const chosen = name === undefined ? undefined : this.#all.entry(`${namespace}/${name}`)
+    if (chosen === undefined || chosen === entry) return entry
+    this.#uncount()
+    this.#count(chosen)
+    return chosen
+  }
+
+  #begin(entry: RouteEntry): void {
+    const { route } = entry
     const target = this.#all.targets.of(route.namespace, route.target)
     if (target.problem !== undefined) {
       this.#all.log.warn({ route: route.key, why: target.problem }, 'a request has no target')
-      answerText(this.#caller, 500)
+      this.#refuse(500)
       return
     }
     const requestMs = route.timeouts.requestMs ?? this.#all.settings.requestMs
@@ -93,6 +186,12 @@ export class Exchange {
     if (why !== undefined) this.#all.log.warn({ route: route.key, why }, 'an answer of the route cannot be given')
   }
 
+  /** An answer of ours: within a stream that has begun in the words of its protocol. */
+  #refuse(status: number, more: readonly string[] = []): void {
+    if (this.#held?.isHeld === true) this.#held.fail({ status, why: `${status} ${STATUS_CODES[status] ?? ''}`.trim() })
+    else answerText(this.#caller, status, more)
+  }
+
   #proceed(entry: RouteEntry): void {
     if (this.#all.isReady(entry) && this.#all.room.waiting(entry.route.key) === 0) this.#forward(entry)
     else this.#hold(entry)
@@ -108,13 +207,14 @@ export class Exchange {
       this.#answer(route, route.placeholder)
       return
     }
+    if (!isReady && this.#shown(entry)) return
     const bytes = heldBytes + Math.min(this.#bodyBytes(), heldBodyBytes)
     const most = route.mostPending ?? (settings.mostPending > 0 ? settings.mostPending : undefined)
     if (!room.admits(route.key, bytes, most)) {
       metrics?.rejected(route)
       if (route.overflow === 'Placeholder' && route.placeholder !== undefined) this.#answer(route, route.placeholder)
       else if (route.hints.overflowToFallback && route.fallback !== undefined) this.#toFallback(entry, route.fallback)
-      else answerText(this.#caller, 503, ['Retry-After', String(this.#all.retryAfterSeconds(entry))])
+      else this.#refuse(503, ['Retry-After', String(this.#all.retryAfterSeconds(entry))])
       return
     }
     this.#wasHeld ||= !isReady
@@ -131,16 +231,54 @@ export class Exchange {
       const leftMs = readinessMs - (this.#all.clock.elapsed() - this.#arrivedMs)
       waited.push(this.#all.clock.schedule(Math.max(0, leftMs), () => place.leave('overdue')))
     }
+    if (!isReady) {
+      this.#all.reception?.begin(route.key)
+      this.#openStream(entry)
+    }
     this.#all.held(entry)
+  }
+
+  /** People get a page that says how far the start is, and keep the target wanted by looking at it. */
+  #shown(entry: RouteEntry): boolean {
+    const { route } = entry
+    const { reception } = this.#all
+    const { head } = this.#caller
+    if (reception === undefined || route.hints.waiting !== 'page' || !wantsPage(head.method, head.passed)) return false
+    reception.begin(route.key)
+    this.#all.linger(entry)
+    const progress = reception.progress(route.key)
+    const page = waitPage({ name: route.name, host: head.authority, target: head.target, progress })
+    answerBody(this.#caller, page)
+    return true
+  }
+
+  /** A client that expects a stream gets its head at once, and signs of life until the target is there. */
+  #openStream({ route }: RouteEntry): void {
+    const { hints, key } = route
+    const everyMs = hints.heartbeatMs ?? (hints.heartbeatJson ? standardHeartbeatMs : undefined)
+    const form = heldForm(this.#llm, { spaces: hints.heartbeatJson })
+    if (this.#held !== undefined || everyMs === undefined || form === undefined) return
+    const { clock, reception, settings } = this.#all
+    const model = this.#llm === undefined || this.#llm.kind === 'list' ? undefined : this.#llm.model
+    const held = new HeldStream({ form, model, sink: this.#caller, now: () => clock.now() })
+    this.#held = held
+    const progress = () => reception?.progress(key) ?? { stage: 'queued' }
+    held.open(progress(), settings.coldStartHeader ? [coldStartHeader, 'true'] : [])
+    const alive = () => {
+      if (!held.isHeld || this.#isOver) return
+      held.alive(progress())
+      this.#cancels.push(clock.schedule(everyMs, alive))
+    }
+    this.#cancels.push(clock.schedule(everyMs, alive))
   }
 
   #released(entry: RouteEntry, why: Release): void {
     if (this.#isOver || why === 'left') return
     const { fallback } = entry.route
     if (why === 'go') this.#forward(entry)
-    else if (why === 'ended') answerText(this.#caller, 503, ['Retry-After', '1'])
+    else if (why === 'ended') this.#refuse(503, ['Retry-After', '1'])
     else if (fallback !== undefined) this.#toFallback(entry, fallback)
-    else answerText(this.#caller, 504)
+    else this.#refuse(504)
   }
 
   #toFallback(entry: RouteEntry, fallback: ServicePort): void {
@@ -148,7 +286,7 @@ export class Exchange {
     const target = this.#all.targets.of(namespace, fallback)
     if (target.problem !== undefined) {
       this.#all.log.warn({ route: entry.route.key, why: target.problem }, 'a fallback has no target')
-      answerText(this.#caller, 500)
+      this.#refuse(500)
       return
     }
     // A Service whose endpoints nobody told us of is asked by its name.
@@ -182,17 +320,23 @@ export class Exchange {
     const { settings } = this.#all
     const { head } = caller
     const isTls = caller.isTls && settings.tlsToTargets
+    const passed = forwardedHeaders(head, { address: caller.address, isTls: caller.isTls })
+    const extraHeaders = settings.coldStartHeader && !isFallback ? [coldStartHeader, this.#wasHeld ? 'true' : 'false'] : []
+    const expectsContinue = head.expectsContinue && !this.#hasLeave
+    const answers = this.#answers(entry, extraHeaders)
     const forwarding = {
       caller,
+      body: this.#body ?? caller.body,
+      expectsContinue,
       endpoint,
       wire: isTls && target.wire === 'http' ? ('https' as const) : target.wire,
       serverName: `${service}.${route.namespace}`,
-      headers: forwardedHeaders(head, { address: caller.address, isTls: caller.isTls }),
+      headers: this.#held === undefined ? passed : heldRequestHeaders(passed),
       target: head.target,
       responseHeaderMs: route.timeouts.responseHeaderMs ?? settings.responseHeaderMs,
-      extraHeaders: settings.coldStartHeader && !isFallback ? [coldStartHeader, this.#wasHeld ? 'true' : 'false'] : [],
+      extraHeaders,
       moved: () => this.#presence?.moved(),
-      ...(this.#answers === undefined ? {} : { answers: this.#answers }),
+      ...(answers === undefined ? {} : { answers }),
     }
     endpoint.inFlight++
     entry.inFlight++
@@ -207,7 +351,7 @@ export class Exchange {
       this.#all.advance(entry)
     }
     const { plain, careful, http2 } = this.#all.forwarders
-    const isCareful = head.upgrade !== undefined || head.expectsContinue || head.sendsTrailers
+    const isCareful = head.upgrade !== undefined || expectsContinue || head.sendsTrailers
     const abort =
       forwarding.wire === 'h2c' && head.upgrade === undefined
         ? http2.forward(forwarding, done)
@@ -216,6 +360,33 @@ export class Exchange {
           : plain.forward(forwarding, done)
     if (!isDone) this.#abort = abort
     if (this.#isOver) abort()
+    if (this.#wasHeld) this.#all.reception?.look(route.key)
+  }
+
+  /** Who takes the target's answer in the client's place; undefined: nobody does. */
+  #answers({ route }: RouteEntry, extraHeaders: readonly string[]): Answering | undefined {
+    const { reception } = this.#all
+    const isList = reception !== undefined && this.#isList(route)
+    const isFirst = reception !== undefined && this.#wasHeld
+    if (!isList && !isFirst) return this.#held
+    const to: Answering = this.#held ?? plainAnswering(this.#caller, extraHeaders)
+    const recording = isList ? reception.lists.record(route.key, this.#question()) : undefined
+    return {
+      head: (status, reason, headers) => {
+        if (isFirst) reception.starts.answered(route.key)
+        recording?.head(status, headers)
+        to.head(status, reason, headers)
+      },
+      write: chunk => {
+        recording?.write(chunk)
+        return to.write(chunk)
+      },
+      end: trailers => {
+        recording?.end()
+        to.end(trailers)
+      },
+      broken: why => to.broken(why),
+    }
   }
 
   #sent(entry: RouteEntry, outcome: Outcome, isFallback: boolean): void {
@@ -228,7 +399,7 @@ export class Exchange {
     }
     if (outcome.kind === 'failed') {
       log.info({ route: route.key, why: outcome.why }, 'a target did not answer')
-      answerText(this.#caller, outcome.isLate ? 504 : 502)
+      this.#refuse(outcome.isLate ? 504 : 502)
       return
     }
     if (outcome.isStale && ++this.#stale <= mostStale && !isFallback) {
@@ -238,7 +409,7 @@ export class Exchange {
     const leftMs = dialMs - (clock.elapsed() - (this.#forwardedMs ?? clock.elapsed()))
     if (outcome.isStale || leftMs <= againMs) {
       log.info({ route: route.key, why: outcome.why }, 'a target was not reached')
-      answerText(this.#caller, outcome.isStale ? 502 : 504)
+      this.#refuse(outcome.isStale ? 502 : 504)
       return
     }
     this.#cancels.push(
@@ -278,13 +449,13 @@ export class Exchange {
     if (this.#isOver || this.#isUpgraded) return
     if (this.#place !== undefined) {
       this.#place.leave('left')
-      answerText(this.#caller, 504)
+      this.#refuse(504)
       return
     }
     const abort = this.#abort
     this.#abort = undefined
-    if (this.#caller.hasAnswered) this.#caller.destroy()
-    else answerText(this.#caller, 504)
+    if (this.#caller.hasAnswered && this.#held?.isHeld !== true) this.#caller.destroy()
+    else this.#refuse(504)
     abort?.()
   }
 
@@ -296,10 +467,8 @@ export class Exchange {
     this.#place?.leave('left')
     this.#abort?.()
     const entry = this.#entry
-    if (this.#presence !== undefined) {
-      this.#presence.leave()
-      entry?.presences.delete(this.#presence)
-    }
+    this.#uncount()
+    if (this.#wasHeld && entry !== undefined) this.#all.left(entry)
     this.#report(entry?.route)
   }
 

@@ -1,6 +1,8 @@
 // All requests of this process: their routes, their targets, and those that wait.
 import type { Cancel, Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
+import type { Reception } from '../cold/reception.ts'
+import { progressSubject } from '../cold/wait-page.ts'
 import type { Presence, RequestCounts } from '../counts/request-counts.ts'
 import type { Endpoint, Targets } from '../endpoints/targets.ts'
 import { WaitingRoom } from '../holding/waiting-room.ts'
@@ -12,7 +14,7 @@ import type { ExchangeWorld, RouteEntry } from './exchange-world.ts'
 import type { CarefulForwarder } from './forward-careful.ts'
 import type { Http2Forwarder } from './forward-http2.ts'
 import type { PlainForwarder } from './forward-plain.ts'
-import type { BodyTexts } from './own-answers.ts'
+import { answerText, type BodyTexts } from './own-answers.ts'
 import { valuesOf } from './request-head.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { ProxySettings } from './settings.ts'
@@ -47,6 +49,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   readonly metrics: RequestMetrics | undefined
   readonly forwarders: ExchangesOptions['forwarders']
   readonly room: WaitingRoom
+  reception: Reception | undefined
   /** Ends connections that speak another protocol. */
   readonly spliced = new Set<() => void>()
   #table = routingTable([])
@@ -98,14 +101,30 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
     this.targets.changed(namespace, service)
     for (const entry of this.#byService.get(`${namespace}/${service}`) ?? []) {
       if (this.isReady(entry)) this.#stopLingering(entry.route.key)
+      this.reception?.look(entry.route.key)
       this.advance(entry)
     }
   }
 
   handle(caller: Caller): void {
     const { head } = caller
+    const subject = this.reception === undefined ? undefined : progressSubject(head.target)
+    if (subject !== undefined && head.method === 'GET' && this.#followed(caller, subject)) return
     const route = this.#table.find(head.host, head.path, name => valuesOf(head, name))
     new Exchange(this, caller).start(route === undefined ? undefined : this.#entries.get(route.key))
+  }
+
+  /** A page that waits asks how far the start is: the target never sees that. */
+  #followed(caller: Caller, subject: string): boolean {
+    const { head } = caller
+    const path = subject.replace(/[?#].*$/s, '')
+    const route = this.#table.find(head.host, path, name => valuesOf(head, name))
+    if (route === undefined || route.hints.waiting !== 'page') return false
+    const entry = this.#entries.get(route.key)
+    if (entry === undefined || this.reception === undefined) return false
+    if (!this.isReady(entry)) this.linger(entry)
+    if (!this.reception.pages.open(route.key, caller)) answerText(caller, 503, ['Retry-After', '5'])
+    return true
   }
 
   entries(): Iterable<RouteEntry> {
@@ -123,13 +142,22 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
 
   /** Endpoints that may get requests. */
   readyEndpoints({ route }: RouteEntry): readonly Endpoint[] {
-    return this.targets.of(route.namespace, route.target).endpoints
+    const { endpoints } = this.targets.of(route.namespace, route.target)
+    const { warmModel } = route.hints
+    if (warmModel === undefined || this.reception === undefined) return endpoints
+    return this.reception.warm(route.key, warmModel, endpoints)
   }
 
   /** Goes round, so that endpoints that are alike take turns. */
   nextTurn(): number {
     this.#turn = (this.#turn + 1) % 0x40000000
     return this.#turn
+  }
+
+  /** One that waited is gone: nobody may wait for the start any more. */
+  left({ route: { key } }: RouteEntry): void {
+    const isWanted = this.room.waiting(key) > 0 || this.#lingering.has(key) || this.counts.of(key).concurrency > 0
+    if (!isWanted) this.reception?.starts.abandon(key)
   }
 
   /** A request waits now. */
@@ -153,8 +181,8 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   }
 
   /** Seconds after which another try is worth it. */
-  retryAfterSeconds(_entry: RouteEntry): number {
-    return standardRetrySeconds
+  retryAfterSeconds({ route }: RouteEntry): number {
+    return this.reception?.retryAfterSeconds(route.key) ?? standardRetrySeconds
   }
 
   /** Somebody wants the target who does not wait for it: it is counted as one request for a while. */
@@ -195,6 +223,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
     this.#entries.delete(key)
     this.room.endRoute(key)
     this.metrics?.forget(route)
+    this.reception?.forget(key)
   }
 
   /** What a ready target takes at once, less what it has; and at least that much in every second. */

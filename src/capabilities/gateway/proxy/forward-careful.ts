@@ -48,7 +48,8 @@ export class CarefulForwarder implements Disposable {
   forward(forwarding: Forwarding, done: (outcome: Outcome) => void, onUpgrade?: (upgraded: Upgraded) => void): Abort {
     const { caller, endpoint, headers, target, wire, responseHeaderMs, moved } = forwarding
     const { clock, connectMs } = this.#options
-    const { head, body } = caller
+    const { body, expectsContinue } = forwarding
+    const { head } = caller
     const answering = forwarding.answers ?? plainAnswering(caller, forwarding.extraHeaders)
     let state: 'open' | 'aborted' | 'over' = 'open'
     let hasHead = false
@@ -61,7 +62,7 @@ export class CarefulForwarder implements Disposable {
     }
     const hop = [
       ...(head.upgrade === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', head.upgrade]),
-      ...(head.expectsContinue ? ['Expect', '100-continue'] : []),
+      ...(expectsContinue ? ['Expect', '100-continue'] : []),
       ...(head.isChunked ? ['Transfer-Encoding', 'chunked'] : []),
       ...(head.contentLength === undefined ? [] : ['Content-Length', String(head.contentLength)]),
       ...(head.takesTrailers ? ['TE', 'trailers'] : []),
@@ -109,7 +110,7 @@ export class CarefulForwarder implements Disposable {
       body.on('error', error => asked.destroy(error))
     }
     asked.on('finish', awaitHead)
-    if (head.expectsContinue) {
+    if (expectsContinue) {
       asked.flushHeaders()
       asked.on('continue', () => {
         caller.sendContinue()

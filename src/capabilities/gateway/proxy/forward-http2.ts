@@ -27,7 +27,8 @@ export class Http2Forwarder implements Disposable {
   /** @returns what ends it; `done` is called once */
   forward(forwarding: Forwarding, done: (outcome: Outcome) => void): Abort {
     const { caller, endpoint, headers, target, responseHeaderMs, moved } = forwarding
-    const { head, body } = caller
+    const { body } = forwarding
+    const { head } = caller
     const answering = forwarding.answers ?? plainAnswering(caller, forwarding.extraHeaders)
     let state: 'open' | 'aborted' | 'over' = 'open'
     let hasHead = false

@@ -38,7 +38,7 @@ export class PlainForwarder implements AsyncDisposable {
           // The method is the client's own, whichever it is.
           method: caller.head.method as Dispatcher.HttpMethod,
           headers: headers as string[],
-          body: caller.body ?? null,
+          body: forwarding.body ?? null,
           headersTimeout: responseHeaderMs,
           bodyTimeout: 0,
           blocking: false,

@@ -1,4 +1,5 @@
 // How a request goes to one endpoint and its answer comes back: most by undici, what undici does not carry by Node's own client.
+import type { Readable } from 'node:stream'
 import { messageOf } from '#kube/log.ts'
 import type { Endpoint, Wire } from '../endpoints/targets.ts'
 import type { Caller } from './caller.ts'
@@ -17,6 +18,10 @@ export type Outcome =
 
 export interface Forwarding {
   readonly caller: Caller
+  /** The caller's, or what takes its place. */
+  readonly body: Readable | undefined
+  /** The caller has no leave to send yet. */
+  readonly expectsContinue: boolean
   readonly endpoint: Endpoint
   readonly wire: Wire
   /** The name that a certificate of the target is to bear: `service.namespace`. */

@@ -22,7 +22,7 @@ export function answerText(caller: Caller, status: number, more: readonly string
   })
 }
 
-function answerBody(
+export function answerBody(
   caller: Caller,
   { status, headers, body }: { readonly status: number; readonly headers: readonly string[]; readonly body: string | Buffer },
 ): void {

@@ -5,6 +5,8 @@ import { VirtualClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import type { BootObjects } from '../../cold/boot-facts.ts'
+import { Reception } from '../../cold/reception.ts'
 import { RequestCounts } from '../../counts/request-counts.ts'
 import { serviceOf, Targets } from '../../endpoints/targets.ts'
 import { standardBounds } from '../../holding/waiting-room.ts'
@@ -112,6 +114,35 @@ export async function loopbackGateway(options: LoopbackOptions) {
       http2: new Http2Forwarder({ clock, connectMs: settings.connectMs }),
     },
   })
+  const nothing = { get: () => undefined, list: () => [] }
+  const objectsOfBoot: BootObjects = {
+    ...{ services: nothing, pods: nothing, deployments: nothing, statefulSets: nothing },
+    ...{ nodes: nothing, claims: nothing, scaledObjects: nothing, events: nothing },
+  }
+  const entryOf = (key: string) => exchanges.entry(key)
+  const reception = new Reception({
+    ...{ clock, log, metrics: registry, watched: { objects: objectsOfBoot, changing: [] } },
+    routeOf: key => entryOf(key)?.route,
+    trafficOf: key => {
+      const entry = entryOf(key)
+      if (entry === undefined) return { endpoints: 0, isAsked: false }
+      return { endpoints: targets.of('default', entry.route.target).endpoints.length, isAsked: entry.inFlight > 0 }
+    },
+    isReady: key => {
+      const entry = entryOf(key)
+      return entry !== undefined && exchanges.isReady(entry)
+    },
+    onWanted: key => {
+      const entry = entryOf(key)
+      if (entry !== undefined) exchanges.linger(entry)
+    },
+    onWarm: key => {
+      const entry = entryOf(key)
+      if (entry !== undefined) exchanges.advance(entry)
+    },
+    onLearned: () => undefined,
+  })
+  exchanges.reception = reception
   exchanges.setRoutes(options.routes)
   const refused: Refusal[] = []
   let isEnding = false
@@ -125,7 +156,7 @@ export async function loopbackGateway(options: LoopbackOptions) {
   })
   const port = await door.listen(0, '127.0.0.1')
   return {
-    ...{ port, clock, counts, exchanges, door, refused, registry },
+    ...{ port, clock, counts, exchanges, reception, door, refused, registry },
     set(next: readonly KubeObject[]) {
       objects = next
       const services = new Set(next.map(one => (one.kind === 'EndpointSlice' ? (serviceOf(one) ?? '') : one.metadata.name)))
@@ -137,6 +168,7 @@ export async function loopbackGateway(options: LoopbackOptions) {
     },
     async [Symbol.asyncDispose]() {
       door.destroy()
+      reception[Symbol.dispose]()
       await exchanges[Symbol.asyncDispose]()
     },
   }
