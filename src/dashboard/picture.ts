@@ -7,6 +7,7 @@ import type { Asker } from '#coordination/account/asker.ts'
 import type { Book } from '#coordination/account/book.ts'
 import type { Observations } from '#coordination/observed/observation.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import type { GatewaysStanding } from '#coordination/ports/gateway-door.ts'
 import type { NodeScrapeState, UsagePeaks } from '#coordination/ports/usage.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PullRecord } from '#twin/components/kubelets/image-pulls.ts'
@@ -47,7 +48,7 @@ export interface Picture {
   /** What mirrors of images say of themselves; absent: nobody was asked. */
   readonly mirrors?: MirrorsPicture | undefined
   /** What gateways say of their routes; absent: nobody was asked. */
-  readonly gateways?: GatewaysPicture | undefined
+  readonly gateways?: GatewaysStanding | undefined
   /** How full the nodes were, as far as this process has noted it; absent: nobody keeps it. */
   readonly utilisation?: UtilisationReader | undefined
   /** What this process measures by itself of nodes and pods; absent: others do, and metrics.k8s.io says no more than `state` has. */
@@ -91,38 +92,6 @@ export type MirrorReading =
       readonly bytesOut: number
     }
   | { readonly kind: 'silent'; readonly because: string }
-
-/** What all gateways together say, as it was when they were asked last. */
-export interface GatewaysPicture {
-  /** Those that answered, and those that did not. */
-  readonly answered: number
-  readonly silent: number
-  /** By `namespace/name`. */
-  readonly routes: ReadonlyMap<string, RouteReading>
-}
-
-export interface RouteReading {
-  /** Requests and connections at this moment; those that wait for the target are among them. */
-  readonly requests: number
-  readonly held: number
-  /** Absent: none is under way. */
-  readonly start?:
-    | {
-        readonly stage: string
-        readonly sentence: string
-        readonly trouble?: string | undefined
-        readonly totalMs: number
-        readonly etaMs?: number | undefined
-      }
-    | undefined
-  /** What was learned of earlier starts, by stage; in all as the stage `total`. */
-  readonly learned: readonly {
-    readonly stage: string
-    readonly p50Ms: number
-    readonly p95Ms: number
-    readonly count: number
-  }[]
-}
 
 export interface TwinPicture {
   /** What was loaded: `examples/talos-homelab`. */

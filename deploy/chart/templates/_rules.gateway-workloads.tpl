@@ -4,7 +4,17 @@
     - ""
   resources:
     - configmaps
+    - pods
     - services
+  verbs:
+    - get
+    - list
+    - watch
+- apiGroups:
+    - apps
+  resources:
+    - deployments
+    - statefulsets
   verbs:
     - get
     - list
@@ -23,12 +33,31 @@
     - events
   verbs:
     - create
+    - get
+    - list
     - patch
+    - watch
 - apiGroups:
     - http.keda.sh
   resources:
     - httpscaledobjects
     - interceptorroutes
+  verbs:
+    - get
+    - list
+    - watch
+- apiGroups:
+    - http.keda.sh
+  resources:
+    - httpscaledobjects/status
+    - interceptorroutes/status
+  verbs:
+    - get
+    - patch
+- apiGroups:
+    - keda.sh
+  resources:
+    - scaledobjects
   verbs:
     - get
     - list

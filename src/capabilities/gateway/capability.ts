@@ -108,6 +108,8 @@ export const gateway = capability({
         (await loadedOperator(context.clock)).startGatewayOperator(context, config, signal),
     },
   ],
+  page: async () => (await import('./page/gateway-page.ts')).gatewayPage,
+  up: async () => (await import('./commands/gateway-story.ts')).gatewayStory,
   leaves: [
     {
       kind: 'finalizer',

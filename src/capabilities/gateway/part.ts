@@ -1,13 +1,15 @@
 // The data path as a part of `ballast gateway`: every replica runs it.
 
 import type { GatewayContext, Running } from '#coordination/capability.ts'
-import { gatewayDoorPort, type RouteStanding } from '#coordination/ports/gateway-door.ts'
+import { type GatewaysStanding, gatewayDoorPort, type RouteStanding } from '#coordination/ports/gateway-door.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { startAdmin } from './admin/admin-server.ts'
 import { bootObjects } from './cold/boot-needs.ts'
+import { type BootStage, bootStages } from './cold/boot-stage.ts'
+import { learnedOf } from './cold/learned-boots.ts'
 import { Reception } from './cold/reception.ts'
 import { StartsTold } from './cold/starts-told.ts'
 import { type GatewayConfig, proxySettings } from './config.ts'
@@ -192,7 +194,7 @@ export async function startGateway(context: Context, given: GatewayConfig, signa
     context.ports.offer(gatewayDoorPort, {
       url: `http://${config.bind || 'localhost'}:${traffic}`,
       scalerPort: scaler.port,
-      routes: () => standingOf(exchanges),
+      standing: () => standingOf(exchanges, reception),
     })
     log.info({ ...ports, routes: routes.number }, 'the gateway listens')
     return {
@@ -243,20 +245,24 @@ function besideTwin(config: GatewayConfig): GatewayConfig {
   return { ...config, ports, bind: '127.0.0.1', drain: { delay: '0s', timeout: '0s' }, tls: { ...config.tls, enabled: false } }
 }
 
-function standingOf(exchanges: Exchanges): readonly RouteStanding[] {
-  return [...exchanges.entries()].map(entry => {
-    const { route } = entry
-    const { concurrency, quietMs } = exchanges.counts.of(route.key)
-    return {
-      namespace: route.namespace,
-      name: route.name,
-      hosts: [...new Set(route.rules.flatMap(({ hosts }) => hosts))],
-      requests: concurrency,
-      waiting: exchanges.room.waiting(route.key),
-      readyEndpoints: exchanges.readyEndpoints(entry).length,
-      quietMs: Number.isFinite(quietMs) ? quietMs : undefined,
-    }
-  })
+function standingOf(exchanges: Exchanges, { starts }: Reception): GatewaysStanding {
+  const routes = new Map<string, RouteStanding>()
+  for (const { route } of exchanges.entries()) {
+    const { key } = route
+    const progress = starts.progress(key)
+    const boots = starts.learned(key)
+    const stages = ['total', ...bootStages].flatMap(stage => {
+      const found = learnedOf(boots, stage === 'total' ? undefined : (stage as BootStage))
+      return found === undefined ? [] : [{ stage, ...found }]
+    })
+    routes.set(key, {
+      requests: exchanges.counts.of(key).concurrency,
+      held: exchanges.room.waiting(key),
+      learned: stages,
+      ...(progress === undefined ? {} : { start: { ...progress, trouble: progress.trouble?.sentence } }),
+    })
+  }
+  return { answered: 1, silent: 0, routes }
 }
 
 function optional<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {

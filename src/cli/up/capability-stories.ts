@@ -2,6 +2,7 @@
 import type { Informers } from '#kube/informers/informer.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import type { PortBook } from '#process/parts/port-book.ts'
 
 declare module '#coordination/capability.ts' {
   interface CapabilitySections {
@@ -12,7 +13,7 @@ declare module '#coordination/capability.ts' {
 
 export interface UpStory {
   /** A sentence and a command that try it on a cluster of `objects`; empty where there is nothing to try. */
-  readonly toTry: (objects: readonly KubeObject[]) => readonly string[]
+  readonly toTry: (objects: readonly KubeObject[], doors: Pick<PortBook, 'take'>) => readonly string[]
   /** Tells what begins from now on, as lines without a time. Returns what ends it. */
   readonly watch: (informers: Pick<Informers, 'of'>, tell: (line: string) => void) => () => void
 }

@@ -122,7 +122,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     const at = sinceStart(clock)
     for (const { watch } of stories) watch(informers, line => terminal.write(`${at()}  ${line}`))
     const program = typedAs(surroundings.environment['PATH'], shownPath(launcher), existsSync)
-    const tried = { toTry: stories.flatMap(({ toTry }) => toTry(loaded.objects)), program, url: site?.url }
+    const tried = { toTry: stories.flatMap(({ toTry }) => toTry(loaded.objects, cluster.ports)), program, url: site?.url }
     if (loaded.policy === undefined) {
       signal.removeEventListener('abort', onAbort)
       terminal.write('The cluster has no RebalancePolicy, so nothing is planned and nothing moves.')

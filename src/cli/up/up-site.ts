@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
+import { gatewayDoorPort } from '#coordination/ports/gateway-door.ts'
 import { usagePort } from '#coordination/ports/usage.ts'
 import { openActions } from '#dashboard/actions/actions.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
@@ -152,6 +153,7 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
           cluster,
           settings: () => ({ ...settings, scheduler }),
           measured: () => twin.ports.take(usagePort),
+          gateways: () => twin.ports.take(gatewayDoorPort)?.standing(),
           twin: { source: shown, seed, pulls: () => twin.twin.imagePulls },
           log,
           signal,

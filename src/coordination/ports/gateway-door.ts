@@ -1,17 +1,36 @@
-// Where the gateway of this process answers, and how its routes stand: for whoever shows it to people.
+// Where the gateway of this process answers, and how its routes stand: for pages that show it to people.
 import { port } from '../capability.ts'
 
-/** A route at this moment, in one replica. */
+/** What all gateways together say, as it was when they were asked last. */
+export interface GatewaysStanding {
+  /** Those that answered, and those that did not. */
+  readonly answered: number
+  readonly silent: number
+  /** By `namespace/name`. */
+  readonly routes: ReadonlyMap<string, RouteStanding>
+}
+
 export interface RouteStanding {
-  readonly namespace: string
-  readonly name: string
-  readonly hosts: readonly string[]
-  /** Requests and connections, those that wait among them. */
+  /** Requests and connections at this moment; those that wait for the target are among them. */
   readonly requests: number
-  readonly waiting: number
-  readonly readyEndpoints: number
-  /** Milliseconds since a request came or a byte moved; undefined: never. */
-  readonly quietMs: number | undefined
+  readonly held: number
+  /** Absent: none is under way. */
+  readonly start?:
+    | {
+        readonly stage: string
+        readonly sentence: string
+        readonly trouble?: string | undefined
+        readonly totalMs: number
+        readonly etaMs?: number | undefined
+      }
+    | undefined
+  /** What was learned of earlier starts, by stage; in all as the stage `total`. */
+  readonly learned: readonly {
+    readonly stage: string
+    readonly p50Ms: number
+    readonly p95Ms: number
+    readonly count: number
+  }[]
 }
 
 interface GatewayDoor {
@@ -19,7 +38,7 @@ interface GatewayDoor {
   readonly url: string
   /** The scaler's port on the same host. */
   readonly scalerPort: number
-  routes(): readonly RouteStanding[]
+  standing(): GatewaysStanding
 }
 
 export const gatewayDoorPort = port<GatewayDoor>('gateway-door')

@@ -7,6 +7,7 @@ import { ClusterView, clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
 import { nothingObserved, type Observations } from '#coordination/observed/observation.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
+import type { GatewaysStanding } from '#coordination/ports/gateway-door.ts'
 import type { UsageSource } from '#coordination/ports/usage.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -23,7 +24,7 @@ import { BookWork } from './book-work.ts'
 import { ClusterTime } from './cluster-time.ts'
 import { newEpoch } from './epoch.ts'
 import { MirrorPoll, type ReadMetrics } from './mirror-poll.ts'
-import { eventFields, leaseNamespaces, shownNeeds, twinClocks, twinFaults } from './needs.ts'
+import { eventFields, leaseNamespaces, routeKinds, shownNeeds, twinClocks, twinFaults } from './needs.ts'
 import { nothingRead } from './nothing-read.ts'
 import { withoutOwn } from './own-losses.ts'
 import { PlacementKeeper } from './placement-keeper.ts'
@@ -67,6 +68,8 @@ interface LiveSourceOptions {
   readonly settings: () => PictureSettings
   /** What this process measures by itself; where it does nothing, or absent, metrics.k8s.io is asked. */
   readonly measured?: () => UsageSource | undefined
+  /** How routes stand at the gateways that this process hears of; absent: nobody is asked. */
+  readonly gateways?: () => GatewaysStanding | undefined
   /** In a twin: what was loaded, and what was pulled since. */
   readonly twin?: { readonly source: string; readonly seed: number; readonly pulls?: () => MirrorsPicture['pulls'] }
   /** In a cluster: how its image mirrors' figures are read, and on which port; absent: they are not. */
@@ -146,7 +149,9 @@ class FollowedCluster implements LiveSource {
     this.#permits = of(disruptionPermits)
     const books = [this.#permits, of(rebalancePlans), of(rebalancePolicies), of(builtIn.events, { fields: eventFields })]
     const leases = this.#informers.of<Lease>(builtIn.leases, { optional: true, namespaces: leaseNamespaces(ownNamespace) })
-    const added = [of(builtIn.horizontalpodautoscalers), leases]
+    // Whose right to them is another's, where there is one.
+    const routes = routeKinds.map(kind => of(kind, { dispensable: true }))
+    const added = [of(builtIn.horizontalpodautoscalers), leases, ...routes]
     this.#clocks = mode === 'twin' ? of(twinClocks) : undefined
     this.#faults = mode === 'twin' ? of(twinFaults) : undefined
     for (const informer of books) informer.onChange(change => this.#books.heed(change))
@@ -315,6 +320,7 @@ class FollowedCluster implements LiveSource {
       mirrors: this.#mirrorsNow(),
       utilisation: this.#utilisation.history,
       measured: this.#usage.answer.measured,
+      gateways: this.#options.gateways?.(),
       twin: this.#twin(),
     }
   }

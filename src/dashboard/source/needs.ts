@@ -14,6 +14,12 @@ export const eventFields: readonly string[] = [
   ...['deprecatedFirstTimestamp', 'deprecatedLastTimestamp', 'deprecatedCount', 'deprecatedSource'],
 ]
 
+/** Routes of requests: shown where they are and may be read. */
+export const routeKinds: readonly GroupVersionResource[] = [
+  { group: 'http.keda.sh', version: 'v1beta1', resource: 'interceptorroutes' },
+  { group: 'http.keda.sh', version: 'v1alpha1', resource: 'httpscaledobjects' },
+]
+
 export const twinClocks: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinclocks' }
 export const twinFaults: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinfaults' }
 

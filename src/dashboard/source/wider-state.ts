@@ -3,7 +3,10 @@ import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.t
 import { ObjectIndex, type ObjectLookup } from '#cluster/object-index.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 
-const addedKinds = ['NodeMetrics', 'PodMetrics', 'HorizontalPodAutoscaler', 'Lease'] as const
+const addedKinds = [
+  ...['NodeMetrics', 'PodMetrics', 'HorizontalPodAutoscaler', 'Lease'],
+  ...['InterceptorRoute.http.keda.sh', 'HTTPScaledObject.http.keda.sh'],
+] as const
 
 const added: ReadonlySet<string> = new Set(addedKinds)
 

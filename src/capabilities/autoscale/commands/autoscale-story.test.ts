@@ -42,8 +42,8 @@ test.each<[string, ScaledObject, ScaledObject | undefined, string | undefined]>(
 ])('%s', (_what, now, before, line) => expect(storyLine(now, before)).toBe(line))
 
 test('it is tried where there is one', () => {
-  expect(autoscaleStory.toTry([])).toEqual([])
-  expect(autoscaleStory.toTry([object()]).at(-1)).toBe(
+  expect(autoscaleStory.toTry([], { take: () => undefined })).toEqual([])
+  expect(autoscaleStory.toTry([object()], { take: () => undefined }).at(-1)).toBe(
     '  ballast why ScaledObject/night -n media --kubeconfig .ballast/kubeconfig',
   )
 })

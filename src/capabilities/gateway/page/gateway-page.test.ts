@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { GatewaysStanding, RouteStanding } from '#coordination/ports/gateway-door.ts'
 import { capabilityView } from '#dashboard/contract.ts'
-import type { GatewaysPicture, RouteReading } from '#dashboard/picture.ts'
 import { pictureAt } from '#dashboard/views/moment.ts'
 import { ago, minute, nowMs, pictureOf, second } from '#dashboard/views/testdata/homelab.ts'
 import { everything } from '#dashboard/views/viewing.ts'
@@ -30,14 +30,17 @@ const scaled = (name: string, of: object, status: object = {}, more: object = {}
   })
 const deployment = (name: string, replicas: number) => object('apps/v1', 'Deployment', name, { spec: { replicas } })
 
-const reading: RouteReading = { requests: 0, held: 0, learned: [] }
-const gatewaysWith = (routes: Record<string, Partial<RouteReading>>, more: Partial<GatewaysPicture> = {}): GatewaysPicture => ({
+const reading: RouteStanding = { requests: 0, held: 0, learned: [] }
+const gatewaysWith = (
+  routes: Record<string, Partial<RouteStanding>>,
+  more: Partial<GatewaysStanding> = {},
+): GatewaysStanding => ({
   ...{ answered: 2, silent: 0 },
   routes: new Map(Object.entries(routes).map(([key, one]) => [key, { ...reading, ...one }])),
   ...more,
 })
 
-const viewOf = (objects: readonly KubeObject[], gateways?: GatewaysPicture, viewing = everything) =>
+const viewOf = (objects: readonly KubeObject[], gateways?: GatewaysStanding, viewing = everything) =>
   gatewayPage.view(pictureOf(objects, gateways === undefined ? {} : { gateways }), viewing)
 const cells = (view: ReturnType<typeof viewOf>, name: string) =>
   view.tables.find(table => table.name === name)?.rows.map(row => row.cells)

@@ -1,6 +1,8 @@
 // The page of the gateway: routes with their requests, what starts at this moment, how long starts take, and who keeps a target awake.
+
+import type { RouteStanding } from '#coordination/ports/gateway-door.ts'
 import type { CapabilityView, Sentence } from '#dashboard/contract.ts'
-import type { CapabilityPage, Picture, RouteReading } from '#dashboard/picture.ts'
+import type { CapabilityPage, Picture } from '#dashboard/picture.ts'
 import { unknownBecause } from '#dashboard/views/sources.ts'
 import type { Viewing } from '#dashboard/views/viewing.ts'
 import { workloadPath } from '#dashboard/words/links.ts'
@@ -40,7 +42,7 @@ interface ShownRoute {
   /** What scales the target; undefined: none names the route. */
   readonly scaler: KubeObject | undefined
   readonly workload: { readonly kind: string; readonly name: string; readonly replicas: number | undefined } | undefined
-  readonly reading: RouteReading | undefined
+  readonly reading: RouteStanding | undefined
 }
 
 const kinds = [interceptorRoutes, httpScaledObjects]
