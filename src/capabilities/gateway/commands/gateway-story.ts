@@ -8,10 +8,9 @@ import { annotations, httpGroup, httpScaledObjects, interceptorRoutes } from '..
 export const gatewayStory: UpStory = {
   toTry: (objects, doors) => {
     const door = doors.take(gatewayDoorPort)
-    const host = objects
-      .filter(isRoute)
-      .map(hostOf)
-      .find(found => found !== undefined)
+    const routes = objects.filter(isRoute)
+    // A server of models is what people wait for longest.
+    const host = [...routes.filter(isLlm), ...routes].map(hostOf).find(found => found !== undefined)
     if (door === undefined || host === undefined) return []
     return [
       'Wake what sleeps by a request, which waits and is answered (all sleep after five quiet minutes):',
