@@ -8,7 +8,7 @@ import { TestCluster, testNodes, testWorkload } from '#twin/components/cluster-f
 import { bootNeeds, bootObjects } from '../src/capabilities/gateway/cold/boot-needs.ts'
 import { BootWatch } from '../src/capabilities/gateway/cold/boot-watch.ts'
 import { ColdStarts } from '../src/capabilities/gateway/cold/cold-start.ts'
-import type { Route } from '../src/capabilities/gateway/routing/route.ts'
+import { routeTo } from '../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
 
 const key = 'default/web'
 async function site(nodes = 1) {
@@ -33,7 +33,7 @@ async function site(nodes = 1) {
   const isReady = () => cluster.readyPods().length
   const watch = new BootWatch({
     ...{ clock, starts, objects, changing },
-    routeOf: () => ({ key, namespace: 'default', name: 'web', target: { service: 'web', port: 80 } }) as unknown as Route,
+    routeOf: () => routeTo('web'),
     trafficOf: () => ({ endpoints: isReady(), loading: 0, isAsked: false }),
   })
   /** Wakes the target, and says each stage with its sentence and trouble once, for so long. */

@@ -34,6 +34,24 @@ export const gateway = capability({
   kinds: servedKinds,
   replaces: [{ upstream: 'http-add-on', leases: [] }],
   disrupts: [],
+  commands: [
+    {
+      name: 'interceptor',
+      usage: '[words...]',
+      about:
+        "runs in the place of the KEDA HTTP add-on's interceptor, with its environment and ports. A program called `interceptor` runs it too",
+      inPlaceOf: { programs: ['interceptor'] },
+      load: async () => (await import('./commands/interceptor.ts')).defineInterceptor,
+    },
+    {
+      name: 'scaler',
+      usage: '[words...]',
+      about:
+        "runs in the place of the KEDA HTTP add-on's scaler, with its environment and port. A program called `scaler` runs it too",
+      inPlaceOf: { programs: ['scaler'] },
+      load: async () => (await import('./commands/scaler.ts')).defineScaler,
+    },
+  ],
   parts: [
     {
       process: 'gateway',

@@ -53,11 +53,16 @@ export interface RunningGateway extends Running<GatewayConfig> {
 }
 
 /** Answers requests until it is disposed of; then it drains. @throws Error where a port is taken; InputError for a certificate that is none */
-export async function startGateway(context: Context, given: GatewayConfig, signal: AbortSignal): Promise<RunningGateway> {
+export async function startGateway(
+  context: Context,
+  given: GatewayConfig,
+  signal: AbortSignal,
+  { hasScaler = true, mostPending = 0 }: { readonly hasScaler?: boolean; readonly mostPending?: number } = {},
+): Promise<RunningGateway> {
   const { clock, log, informers, identity, metrics: registry } = context
   const dial = context.beside?.dial
   const config = dial === undefined ? given : besideTwin(given)
-  const settings = proxySettings(config)
+  const settings = { ...proxySettings(config), mostPending }
   const services = informers.of<KubeObject>(builtIn.services)
   const slices = informers.of<KubeObject>(builtIn.endpointslices)
   const texts = informers.of<KubeObject>(builtIn.configmaps, { labelSelector: `${responseBodyLabel}=true` })
@@ -162,6 +167,37 @@ export async function startGateway(context: Context, given: GatewayConfig, signa
       ...(host === undefined ? {} : { host }),
     })
     stack.use(admin)
+    const scalerPort = hasScaler ? await answerScalers() : 0
+    const ports = { traffic, tls: tlsPort, admin: admin.port, scaler: scalerPort }
+    context.ports.offer(gatewayDoorPort, {
+      url: `http://${config.bind || 'localhost'}:${traffic}`,
+      scalerPort,
+      standing: () => standingOf(exchanges, reception),
+    })
+    log.info({ ...ports, routes: routes.number }, 'the gateway listens')
+    return {
+      ...{ ports, counts, exchanges },
+      health: () => [
+        {
+          name: 'gateway',
+          ok: true,
+          state: `${routes.number} routes, ${counts.all} requests, ${exchanges.room.all} of them wait`,
+        },
+      ],
+      reconfigure: async () => 'restart-part',
+      [Symbol.asyncDispose]: async () => {
+        isEnding = true
+        await drained()
+        await stack.disposeAsync()
+      },
+    }
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+
+  /** @returns the port. @throws Error where it is taken */
+  async function answerScalers(): Promise<number> {
     const shared = new SharedCounts({
       ...{ clock, log, own: counts },
       peers: () => peersIn(slices.store.list(identity.namespace), { own: identity.name, port: config.ports.admin }),
@@ -190,32 +226,7 @@ export async function startGateway(context: Context, given: GatewayConfig, signa
       asking.abort(new DOMException('the gateway ends', 'AbortError'))
       await askingEnded
     })
-    const ports = { traffic, tls: tlsPort, admin: admin.port, scaler: scaler.port }
-    context.ports.offer(gatewayDoorPort, {
-      url: `http://${config.bind || 'localhost'}:${traffic}`,
-      scalerPort: scaler.port,
-      standing: () => standingOf(exchanges, reception),
-    })
-    log.info({ ...ports, routes: routes.number }, 'the gateway listens')
-    return {
-      ...{ ports, counts, exchanges },
-      health: () => [
-        {
-          name: 'gateway',
-          ok: true,
-          state: `${routes.number} routes, ${counts.all} requests, ${exchanges.room.all} of them wait`,
-        },
-      ],
-      reconfigure: async () => 'restart-part',
-      [Symbol.asyncDispose]: async () => {
-        isEnding = true
-        await drained()
-        await stack.disposeAsync()
-      },
-    }
-  } catch (error) {
-    await stack.disposeAsync()
-    throw error
+    return scaler.port
   }
 
   /** An end that is hurried on ends the wait too. */

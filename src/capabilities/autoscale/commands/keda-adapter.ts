@@ -1,5 +1,7 @@
 // `ballast keda-adapter`: the command of KEDA's metrics adapter with its flags, environment and ports. It keeps nothing: every value is asked
 // of the operator, KEDA's or ours.
+
+import { defineZapProgram, type Started, untilAborted } from '#cli/drop-ins/zap-program.ts'
 import { openApi } from '#kube/client/api.ts'
 import { programVersion } from '#kube/version.ts'
 import { begun, serveByFlags } from '#process/drop-ins/aggregated-serving.ts'
@@ -7,7 +9,6 @@ import { CertificateDirectory } from '#process/webhooks/certificate-directory.ts
 import { type AdapterSettings, parseAdapterFlags } from '../flags/adapter-flags.ts'
 import { externalMetricsApi } from '../served/external-metrics.ts'
 import { openMetricsClient } from '../served/metrics-client.ts'
-import { defineKedaProgram, type Started, untilAborted } from './keda-program.ts'
 
 const help = [
   "Upstream's flags, with their defaults:",
@@ -83,7 +84,7 @@ export async function runKedaAdapter(
   if (shutdownDelayMs > 0) await clock.after(shutdownDelayMs, work.signal)
 }
 
-export const defineKedaAdapter = defineKedaProgram({
+export const defineKedaAdapter = defineZapProgram({
   name: 'keda-adapter',
   component: 'metrics server',
   help,

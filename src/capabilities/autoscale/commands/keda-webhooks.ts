@@ -1,4 +1,6 @@
 // `ballast keda-admission-webhooks`: the command of KEDA's webhooks with its flags and ports. It answers on upstream's paths, and writes nothing.
+
+import { defineZapProgram, type Started, untilAborted } from '#cli/drop-ins/zap-program.ts'
 import { needsOf } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { openApi } from '#kube/client/api.ts'
@@ -14,7 +16,6 @@ import { webhookPath } from '../admission/webhook-names.ts'
 import { autoscale } from '../capability.ts'
 import { autoscaleConfiguration } from '../config.ts'
 import { parseWebhooksFlags, type WebhooksSettings } from '../flags/webhooks-flags.ts'
-import { defineKedaProgram, type Started, untilAborted } from './keda-program.ts'
 
 /** Where `keda-admission` has API servers ask. */
 const upstreamPaths = [
@@ -91,7 +92,7 @@ export async function runKedaWebhooks(settings: WebhooksSettings, started: RunOp
   await untilAborted(signal)
 }
 
-export const defineKedaWebhooks = defineKedaProgram({
+export const defineKedaWebhooks = defineZapProgram({
   name: 'keda-admission-webhooks',
   component: 'admission webhooks',
   help,

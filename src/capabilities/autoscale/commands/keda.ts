@@ -1,6 +1,7 @@
 // `ballast keda`: the command of KEDA's operator with its flags, environment and ports, and Ballast's autoscaling behind them.
+
+import { defineZapProgram, type Started, trustForProcess } from '#cli/drop-ins/zap-program.ts'
 import { type OperatorSettings, parseOperatorFlags } from '../flags/keda-flags.ts'
-import { defineKedaProgram, type Started, trustForProcess } from './keda-program.ts'
 import { runKedaOperator } from './run-keda-operator.ts'
 
 const help = [
@@ -39,7 +40,7 @@ async function run(settings: OperatorSettings, started: Started, signal: AbortSi
   await runKedaOperator({ ...started, settings }, signal)
 }
 
-export const defineKeda = defineKedaProgram({
+export const defineKeda = defineZapProgram({
   name: 'keda',
   component: 'manager',
   help,

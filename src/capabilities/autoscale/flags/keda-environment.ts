@@ -1,18 +1,10 @@
 // What KEDA's programs read of their environment, by upstream's rules: empty is not set, and what cannot be read ends the start, by name.
+import type { EnvironmentProblem, WireSettings } from '#cli/drop-ins/zap-program.ts'
 import { parseLabelSelector } from '#kube/objects/selector.ts'
 import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import { parseDuration } from '#kube/time/duration.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
-
-/** One variable that cannot be used: upstream's sentence, and why. */
-export interface EnvironmentProblem {
-  readonly message: string
-  readonly error: string
-}
-
-/** Versions and ciphers of connections by TLS. */
-export type WireSettings = Omit<ReturnType<typeof tlsSettings>, 'unavailable'>
 
 const nanosecondsOfMs = 1_000_000
 /** Upstream's word for a version to Go's; an unknown one counts as the default and is told. */

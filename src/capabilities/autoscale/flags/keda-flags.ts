@@ -1,10 +1,11 @@
 // The command lines of KEDA's three programs (2.20, 2.21) as values: flags as pflag takes them, defaults, and what each comes to here.
+import type { Parsed, WireSettings } from '#cli/drop-ins/zap-program.ts'
 import type { Problem } from '#kube/problem.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { klogForms, type ZapSettings, zapForms, zapSettings } from '#process/drop-ins/zap.ts'
 import { type AutoscaleConfig, autoscaleConfiguration } from '../config.ts'
-import { type EnvironmentProblem, KedaEnvironment, type WireSettings } from './keda-environment.ts'
+import { KedaEnvironment } from './keda-environment.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -72,15 +73,6 @@ export interface RotationSettings {
 }
 
 /** `problems` end the start with code 2, `refused` with code 1 and upstream's sentence. */
-export type Parsed<Settings> =
-  | { readonly ok: false; readonly problems: readonly Problem[] }
-  | {
-      readonly ok: true
-      readonly settings: Settings
-      readonly warnings: readonly string[]
-      readonly refused: readonly EnvironmentProblem[]
-    }
-
 const standardQps = 20
 const standardBurst = 30
 

@@ -1,9 +1,10 @@
 // The command line of KEDA's admission webhooks as values.
+import type { Parsed, WireSettings } from '#cli/drop-ins/zap-program.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { klogForms, type ZapSettings, zapSettings } from '#process/drop-ins/zap.ts'
-import { KedaEnvironment, type WireSettings } from './keda-environment.ts'
-import { type ClientSettings, clientForms, clientSettings, clientWarnings, type Parsed } from './keda-flags.ts'
+import { KedaEnvironment } from './keda-environment.ts'
+import { type ClientSettings, clientForms, clientSettings, clientWarnings } from './keda-flags.ts'
 
 // biome-ignore format: a table
 const forms: Readonly<Record<string, FlagForm>> = {

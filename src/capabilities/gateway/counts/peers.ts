@@ -36,6 +36,23 @@ export function peersIn(
     .map(address => ({ authority: `${address.includes(':') ? `[${address}]` : address}:${port}` }))
 }
 
+/** All pods of a Service that serve: for a scaler that has no requests of its own. */
+export function peersOf(
+  slices: Iterable<KubeObject>,
+  { service, port }: { readonly service: string; readonly port: number },
+): readonly Peer[] {
+  const found = new Set<string>()
+  for (const slice of slices) {
+    if (slice.metadata.labels?.['kubernetes.io/service-name'] !== service || at(slice, 'addressType') === 'FQDN') continue
+    for (const endpoint of listAt(slice, 'endpoints')) {
+      const [address] = listAt(endpoint, 'addresses')
+      const serves = at(endpoint, 'conditions', 'ready') !== false || at(endpoint, 'conditions', 'serving') === true
+      if (typeof address === 'string' && serves) found.add(address)
+    }
+  }
+  return [...found].toSorted().map(address => ({ authority: `${address.includes(':') ? `[${address}]` : address}:${port}` }))
+}
+
 /** What a replica says at an admin path. @throws Error where it says nothing in time, or too much */
 export async function askPeer(
   { authority }: Peer,

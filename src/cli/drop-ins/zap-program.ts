@@ -1,10 +1,10 @@
-// What the three programs in KEDA's place have in common as processes: their help, log, connection, ports of metrics and probes, and their end.
+// What programs in the place of upstream's that log by zap have in common as processes: their help, log, connection, ports of metrics and
+// probes, and their end.
 import { readdirSync, readFileSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { Registry } from 'prom-client'
-import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
 import { countedTransport } from '#kube/client/client-metrics.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
 import type { Transport } from '#kube/client/transport.ts'
@@ -12,12 +12,13 @@ import { type Clock, systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { isOutside } from '#kube/outside-error.ts'
-import { InputError } from '#kube/problem.ts'
+import { InputError, type Problem } from '#kube/problem.ts'
 import { collectProcessMetrics } from '#kube/process-metrics.ts'
 import { type Random, systemRandom } from '#kube/random.ts'
 import { certificatesIn } from '#kube/server/certificate-trust.ts'
 import { Front } from '#kube/server/front/front.ts'
 import { eventLoopCheck, type HealthCheck, startHealthServer } from '#kube/server/health.ts'
+import type { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import { programVersion } from '#kube/version.ts'
 import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
 import { type ZapSettings, zapLog } from '#process/drop-ins/zap.ts'
@@ -25,8 +26,7 @@ import { readAddress } from '#process/health/health-listener.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
-import type { WireSettings } from '../flags/keda-environment.ts'
-import type { ClientSettings, Parsed } from '../flags/keda-flags.ts'
+import { type DefineCommand, exitAtOnce, type Surroundings } from '../command-line.ts'
 
 /** What a program is given to run with. */
 export interface Started {
@@ -45,9 +45,29 @@ export interface Started {
   readonly listen: (address: string, flag: string, ready: () => readonly HealthCheck[]) => Promise<void>
 }
 
+/** One variable that cannot be used: upstream's sentence, and why. */
+export interface EnvironmentProblem {
+  readonly message: string
+  readonly error: string
+}
+
+/** What a command line and its environment come to. */
+export type Parsed<Settings> =
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+  | {
+      readonly ok: true
+      readonly settings: Settings
+      readonly warnings: readonly string[]
+      readonly refused: readonly EnvironmentProblem[]
+    }
+
+/** Versions and ciphers of connections by TLS. */
+export type WireSettings = Omit<ReturnType<typeof tlsSettings>, 'unavailable'>
+
 interface Common {
   readonly log: ZapSettings
-  readonly client: ClientSettings
+  /** Empty: KUBECONFIG, the pod's account, the home's file. */
+  readonly client: { readonly kubeconfig: string }
 }
 
 interface Program<Settings extends Common> {
@@ -61,8 +81,8 @@ interface Program<Settings extends Common> {
   readonly run: (settings: Settings, started: Started, signal: AbortSignal) => Promise<void>
 }
 
-/** The command that stands for one of KEDA's programs. */
-export function defineKedaProgram<Settings extends Common>(of: Program<Settings>): DefineCommand {
+/** The command that stands for an upstream's program. */
+export function defineZapProgram<Settings extends Common>(of: Program<Settings>): DefineCommand {
   return (program, surroundings, about) => {
     program
       .command(of.name)

@@ -1,0 +1,211 @@
+// The programs in the place of the HTTP add-on's interceptor and scaler, on the twin, with upstream's roles and no other right: a request waits for
+// its target, the scaler hears of it from the interceptor, and both end in order.
+import { once } from 'node:events'
+import { request as ask, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Client, credentials } from '@grpc/grpc-js'
+import { Registry } from 'prom-client'
+import { expect, test } from 'vitest'
+import { externalApi } from '#coordination/external-scaler-api.ts'
+import { openApi } from '#kube/client/api.ts'
+import { silentLog } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { seededRandom } from '#kube/random.ts'
+import { TestCluster, testNodes } from '#twin/components/cluster-for-tests.ts'
+import { runInterceptor } from '../src/capabilities/gateway/commands/interceptor.ts'
+import { runScaler } from '../src/capabilities/gateway/commands/scaler.ts'
+import { parseInterceptor, parseScaler } from '../src/capabilities/gateway/flags/add-on-settings.ts'
+import { servedKinds } from '../src/capabilities/gateway/kinds/served-kinds.ts'
+
+const namespace = 'keda'
+const read = ['get', 'list', 'watch']
+const rules = {
+  interceptor: [
+    { apiGroups: [''], resources: ['configmaps', 'services'], verbs: read },
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
+    { apiGroups: ['http.keda.sh'], resources: ['httpscaledobjects', 'interceptorroutes'], verbs: read },
+  ],
+  scaler: [
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
+    { apiGroups: ['http.keda.sh'], resources: ['httpscaledobjects', 'interceptorroutes'], verbs: read },
+  ],
+} as const
+
+/** Roles as the add-on's manifests give them. */
+const roles = Object.entries(rules).flatMap(([name, granted]) => [
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
+  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules: granted },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+    subjects: [{ kind: 'ServiceAccount', name, namespace }],
+  },
+])
+
+const slice = (service: string, of: string, port: number, portName?: string): KubeObject =>
+  ({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: `${service}-own`, namespace: of, labels: { 'kubernetes.io/service-name': service } },
+    addressType: 'IPv4',
+    ports: [{ ...(portName === undefined ? {} : { name: portName }), port, protocol: 'TCP' }],
+    endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }],
+  }) as KubeObject
+
+const objects = [
+  { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+  ...roles,
+  {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { ports: [{ name: 'http', port: 80 }] },
+  },
+  ...servedKinds.flatMap(({ definition }) => (definition === undefined ? [] : [definition])),
+  {
+    apiVersion: 'http.keda.sh/v1beta1',
+    kind: 'InterceptorRoute',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: {
+      target: { service: 'web', port: 80 },
+      rules: [{ hosts: ['web.test'] }],
+      scalingMetric: { concurrency: { targetValue: 4 } },
+    },
+  },
+] as KubeObject[]
+
+type Begun<Ports> = Omit<Parameters<typeof runInterceptor>[1], 'onServing'> & { readonly onServing: (ports: Ports) => void }
+
+/** The program, until the test is over. */
+async function launched<Ports>(
+  cluster: TestCluster,
+  account: keyof typeof rules,
+  run: (started: Begun<Ports>, signal: AbortSignal) => Promise<void>,
+) {
+  const { clock, twin } = cluster
+  const token = await twin.issueToken({ namespace, serviceAccount: account, seconds: 86_400 })
+  const stop = new AbortController()
+  const serving = Promise.withResolvers<Ports>()
+  const started: Begun<Ports> = {
+    ...{ transport: twin.transport({ token }), clock, random: seededRandom(1), log: silentLog, registry: new Registry() },
+    ...{ name: account, userAgent: `ballast ${account}`, listen: async () => undefined, onServing: serving.resolve },
+  }
+  const ended = { isSo: false }
+  const running = run(started, stop.signal).finally(() => {
+    ended.isSo = true
+  })
+  running.catch((error: unknown) => serving.reject(error))
+  const ready = { isSo: false }
+  void serving.promise.then(
+    () => (ready.isSo = true),
+    () => (ready.isSo = true),
+  )
+  for (let step = 0; step < 200 && !ready.isSo; step++) await clock.advance(100)
+  const ports = await serving.promise
+  return {
+    ports,
+    async [Symbol.asyncDispose]() {
+      stop.abort(new DOMException('the test is over', 'AbortError'))
+      for (let step = 0; step < 500 && !ended.isSo; step++) await clock.advance(100)
+      await running
+    },
+  }
+}
+
+test('interceptor and scaler: a request waits, is counted by both, and is answered', async () => {
+  await using cluster = await TestCluster.start([...testNodes(1), ...objects])
+  const { clock, twin } = cluster
+  const interceptorEnvironment = { KEDA_HTTP_PROXY_PORT: '0', KEDA_HTTP_ADMIN_PORT: '0', KEDA_HTTP_SHUTDOWN_DELAY: '1s' }
+  const interceptor = parseInterceptor([], interceptorEnvironment)
+  if (!interceptor.ok) throw new Error('the environment is not taken')
+  expect(interceptor.refused).toEqual([])
+  await using gate = await launched<{ traffic: number; admin: number }>(cluster, 'interceptor', (started, signal) =>
+    runInterceptor(interceptor.settings, started, signal),
+  )
+  const api = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' })
+  const { signal } = new AbortController()
+  const slices = api.resource<KubeObject>(builtIn.endpointslices)
+  await slices.create(slice('interceptor-admin', namespace, gate.ports.admin), { namespace, signal })
+  const scaler = parseScaler([], {
+    KEDA_HTTP_SCALER_PORT: '0',
+    KEDA_HTTP_SCALER_TARGET_ADMIN_NAMESPACE: namespace,
+    KEDA_HTTP_SCALER_TARGET_ADMIN_SERVICE: 'interceptor-admin',
+    KEDA_HTTP_SCALER_TARGET_ADMIN_DEPLOYMENT: 'interceptor',
+    KEDA_HTTP_SCALER_TARGET_ADMIN_PORT: String(gate.ports.admin),
+  })
+  if (!scaler.ok) throw new Error('the environment is not taken')
+  await using metrics = await launched<{ scaler: number }>(cluster, 'scaler', (started, until) =>
+    runScaler(scaler.settings, started, until),
+  )
+  const client = new Client(`127.0.0.1:${metrics.ports.scaler}`, credentials.createInsecure())
+  const isActive = () => {
+    const { path, request, response } = externalApi.isActive
+    const scalerMetadata = new Map([['interceptorRoute', 'web']])
+    return new Promise<boolean>((resolve, reject) =>
+      client.makeUnaryRequest(
+        path,
+        (value: object) => request.encode(value),
+        (bytes: Buffer) => response.decode(bytes),
+        { name: 'web', namespace: 'default', scalerMetadata },
+        (error: Error | null, answer?: { result: boolean }) =>
+          error === null ? resolve(answer?.result === true) : reject(error),
+      ),
+    )
+  }
+  expect(await isActive()).toBe(false)
+  const asked = ask({ port: gate.ports.traffic, host: '127.0.0.1', headers: { host: 'web.test' }, agent: false })
+  const answered = once(asked, 'response')
+  asked.end()
+  for (let step = 0; step < 100 && !(await isActive()); step++) await clock.advance(500)
+  expect(await isActive()).toBe(true)
+  const target = createServer((_request, response) => response.end('here'))
+  target.listen(0, '127.0.0.1')
+  await once(target, 'listening')
+  const { port } = target.address() as AddressInfo
+  await slices.create(slice('web', 'default', port, 'http'), { namespace: 'default', signal })
+  await clock.advance(1_000)
+  const [response] = await answered
+  expect(response.statusCode).toBe(200)
+  response.resume()
+  await once(response, 'end')
+  for (let step = 0; step < 100 && (await isActive()); step++) await clock.advance(500)
+  expect(await isActive()).toBe(false)
+  client.close()
+  target.close()
+  await api.close()
+})
+
+test.each<[string, Record<string, string>, RegExp]>([
+  ['ports are required', {}, /KEDA_HTTP_PROXY_PORT cannot be used.*KEDA_HTTP_ADMIN_PORT cannot be used/],
+  ['a port that is none', { KEDA_HTTP_PROXY_PORT: 'x', KEDA_HTTP_ADMIN_PORT: '1' }, /KEDA_HTTP_PROXY_PORT cannot be used/],
+  [
+    'a time that is none',
+    { KEDA_HTTP_PROXY_PORT: '1', KEDA_HTTP_ADMIN_PORT: '2', KEDA_HTTP_REQUEST_TIMEOUT: '5' },
+    /KEDA_HTTP_REQUEST_TIMEOUT cannot be used/,
+  ],
+])('%s: the start ends, by name', (_name, environment, why) => {
+  const parsed = parseInterceptor([], environment)
+  if (!parsed.ok) throw new Error('flags are fine')
+  expect(parsed.refused.map(({ message }) => message).join(' ')).toMatch(why)
+})
+
+test('older names count more, and empty is not set', () => {
+  const ports = { KEDA_HTTP_PROXY_PORT: '8080', KEDA_HTTP_ADMIN_PORT: '9090' }
+  const parsed = parseInterceptor(['--zap-log-level=error'], {
+    ...ports,
+    KEDA_HTTP_READINESS_TIMEOUT: '25s',
+    KEDA_CONDITION_WAIT_TIMEOUT: '31s',
+    KEDA_HTTP_RESPONSE_HEADER_TIMEOUT: '9s',
+    KEDA_RESPONSE_HEADER_TIMEOUT: '',
+    KEDA_HTTP_WATCH_NAMESPACE: '',
+  })
+  if (!parsed.ok) throw new Error('flags are fine')
+  expect(parsed.refused).toEqual([])
+  expect(parsed.settings.gateway.timeouts).toEqual({ request: '0s', responseHeader: '9s', readiness: '31s', connect: '500ms' })
+  expect(parsed.settings.namespace).toBeUndefined()
+  expect(parsed.settings.log.level).toBe('error')
+  expect(parsed.warnings.join()).toMatch(/KEDA_CONDITION_WAIT_TIMEOUT is deprecated/)
+})
