@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -22,16 +23,22 @@ func backend(arguments []string) error {
 	flags := flag.NewFlagSet("backend", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:0", "where to listen")
 	size := flags.Int("bytes", 1024, "length of the body of /")
+	most := flags.Float64("most", 0, "answers a second; 0: as many as it can")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
 	body := bytes.Repeat([]byte("x"), *size)
 	length := strconv.Itoa(*size)
+	turns := &pace{}
+	if *most > 0 {
+		turns.each = time.Duration(float64(time.Second) / *most)
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(answer http.ResponseWriter, request *http.Request) {
 		if _, err := io.Copy(io.Discard, request.Body); err != nil {
 			return
 		}
+		turns.wait()
 		answer.Header().Set("Content-Type", "text/plain")
 		answer.Header().Set("Content-Length", length)
 		_, _ = answer.Write(body)
@@ -109,4 +116,26 @@ func events(answer http.ResponseWriter, request *http.Request) {
 			return
 		}
 	}
+}
+
+// Lets one go on after the other, at even times.
+type pace struct {
+	each time.Duration
+	lock sync.Mutex
+	next time.Time
+}
+
+func (p *pace) wait() {
+	if p.each == 0 {
+		return
+	}
+	p.lock.Lock()
+	now := time.Now()
+	if p.next.Before(now) {
+		p.next = now
+	}
+	due := p.next
+	p.next = due.Add(p.each)
+	p.lock.Unlock()
+	time.Sleep(time.Until(due))
 }
