@@ -22,7 +22,8 @@ export interface Peer {
 
 /** One of our Go programs that prints its port and goes on. */
 export async function startPeer(stack: AsyncDisposableStack, ...args: readonly string[]) {
-  const child = spawn(await gatewayPeers(), args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  // What a load leaves behind when it ends is told by the standard proxy line by line, and is no finding.
+  const child = spawn(await gatewayPeers(), args, { stdio: ['pipe', 'pipe', 'ignore'] })
   endWith(stack, child)
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const line = async () => {
