@@ -7,8 +7,7 @@ const endOfHead = '\r\n\r\n'
 
 /** How long a client waits for what may never come, milliseconds. */
 const longestWaitMs = 3_000
-/** After what was wanted: more than this has to be there at once. */
-const lingerMs = 40
+const standardLingerMs = 40
 
 interface Message {
   /** From the first line to the last byte of the body. */
@@ -132,11 +131,13 @@ export interface RawExchange {
   readonly isHead?: boolean
   /** Waited for after {@link after}. */
   readonly until?: string
+  /** After what was wanted, milliseconds: more than that has to be there by then. */
+  readonly lingerMs?: number
 }
 
 /** All that came back, latin1, until the wanted answers are whole or the connection ends. */
 export async function exchangeRaw(port: number, exchange: RawExchange): Promise<string> {
-  const { sent, after, answers = 1, isHead = false, until } = exchange
+  const { sent, after, answers = 1, isHead = false, until, lingerMs = standardLingerMs } = exchange
   const socket = connect(port, '127.0.0.1')
   socket.setNoDelay(true)
   let got = ''

@@ -36,7 +36,8 @@ const door = await site.upstream([...names])
 function settled(text: string): string {
   let plain = text.replace(/\bDate: (?!Mon, 01 Jan 2024)[^\r\n]*GMT/gi, 'Date: NOW')
   for (const [name, port] of Object.entries(ports)) plain = plain.replaceAll(String(port), `PORT-OF-${name.toUpperCase()}`)
-  return plain.replaceAll(machineAddress(), 'ADDRESS')
+  // What only fills is not kept.
+  return plain.replaceAll(machineAddress(), 'ADDRESS').replace(/(.)\1{999,}/g, (run, letter) => `<${run.length} × ${letter}>`)
 }
 
 async function played(one: GatewayCase): Promise<Played> {
