@@ -28,6 +28,7 @@ const benchmarks = [
   'metrics-part.ts',
   'metrics-peers.ts',
   'autoscale.ts',
+  'gateway.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

@@ -1,4 +1,4 @@
-// Programs that a bare machine may lack (ip, tc, curl, docker-registry, iptables, redis-server, nats-server, databases): those of Debian's packages with all the libraries they want, unpacked
+// Programs that a bare machine may lack (ip, tc, curl, docker-registry, iptables, redis-server, nats-server, databases, nginx, wrk, h2load): those of Debian's packages with all the libraries they want, unpacked
 // into the cache and found by PATH from then on. Nothing is installed.
 import {
   accessSync,
@@ -30,6 +30,9 @@ const packages = {
   mariadbd: 'mariadb-server',
   beanstalkd: 'beanstalkd',
   'rabbitmq-server': 'rabbitmq-server',
+  nginx: 'nginx',
+  wrk: 'wrk',
+  h2load: 'nghttp2-client',
 } as const
 /** Programs that Debian's packages link when they are installed, which nobody does here. */
 const links: Readonly<Record<string, string>> = { 'iptables-nft': 'iptables' }

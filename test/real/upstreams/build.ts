@@ -16,6 +16,7 @@ interface Module {
 /** Programs whose modules the module proxy serves; those of the others lie as archives beside the clone. */
 const verticalAutoscaler = { path: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.1' }
 const keda = { path: 'github.com/kedacore/keda/v2', version: 'v2.21.0' }
+const httpAddOn = { path: 'github.com/kedacore/http-add-on', version: 'v0.15.0' }
 const modules = {
   descheduler: { path: 'sigs.k8s.io/descheduler', version: 'v0.36.0', command: 'cmd/descheduler' },
   updater: { ...verticalAutoscaler, command: 'pkg/updater' },
@@ -26,6 +27,9 @@ const modules = {
   keda: { ...keda, command: 'cmd/operator' },
   'keda-adapter': { ...keda, command: 'cmd/adapter' },
   'keda-webhooks': { ...keda, command: 'cmd/webhooks' },
+  'http-add-on-interceptor': { ...httpAddOn, command: 'interceptor' },
+  'http-add-on-scaler': { ...httpAddOn, command: 'scaler' },
+  'http-add-on-operator': { ...httpAddOn, command: 'operator' },
 } as const satisfies Readonly<Record<string, Module>>
 
 /** Those that disrupt pods by themselves. */

@@ -1,0 +1,101 @@
+// What the HTTP add-on's interceptor was recorded to make of requests, against ours over real sockets.
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { VirtualClock } from '#kube/clock.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { loopbackGateway } from '../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
+import { routesOf } from '../src/capabilities/gateway/routing/route-of.ts'
+import { answerOf, type Backend, backends, gatewayCases, gatewayObjects } from './gateway-cases.ts'
+import { differences } from './gateway-differences.ts'
+import { type Said, saidIn } from './gateway-replay.ts'
+import { exchangeRaw, type StrictBackend, startStrictBackend } from './gateway-strict-backend.ts'
+
+interface Recorded {
+  readonly client: string
+  readonly backends: Readonly<Record<string, readonly string[]>>
+}
+
+const fixture = join(import.meta.dirname, 'fixtures', 'http-add-on', 'answers.json')
+const recorded: Readonly<Record<string, Recorded>> = JSON.parse(readFileSync(fixture, 'utf8')).cases
+
+interface Gateway extends AsyncDisposable {
+  readonly port: number
+  /** Limits of time pass in strides while a case runs. */
+  pass(): void
+}
+
+const strideMs = 10
+
+async function startGateway(objects: readonly KubeObject[]): Promise<Gateway> {
+  const clock = new VirtualClock(0)
+  const ofKind = (kind: string) => objects.filter(object => object.kind === kind)
+  const { routes, problems } = routesOf(ofKind('InterceptorRoute'), ofKind('HTTPScaledObject'))
+  if (problems.some(({ name }) => name !== 'same-name')) throw new Error(JSON.stringify(problems))
+  // A cluster's informer sees labelled ConfigMaps only.
+  const seen = objects.filter(
+    ({ kind, metadata }) => kind !== 'ConfigMap' || metadata.labels?.['http.keda.sh/response-body'] === 'true',
+  )
+  const gateway = await loopbackGateway({ routes, objects: seen, clock })
+  return {
+    port: gateway.port,
+    pass: () => void clock.advance(strideMs),
+    [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
+  }
+}
+
+/** A port of which nobody listens any more. */
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+interface Outcome {
+  readonly client: readonly Said[]
+  readonly backends: Readonly<Record<string, readonly Said[]>>
+}
+
+function outcomeOf(one: { readonly isHead?: boolean }, { client, backends: got }: Recorded): Outcome {
+  return {
+    client: saidIn(client, one),
+    backends: Object.fromEntries(Object.entries(got).map(([name, texts]) => [name, texts.flatMap(text => saidIn(text))])),
+  }
+}
+
+describe('what the interceptor does', () => {
+  const strict = new Map<Backend, StrictBackend>()
+  let gateway: Gateway
+
+  beforeAll(async () => {
+    for (const name of backends) strict.set(name, await startStrictBackend())
+    const ports = Object.fromEntries([...strict].map(([name, { port }]) => [name, port])) as Record<Backend, number>
+    const places = { ports, closedPort: await closedPort(), address: '127.0.0.1' }
+    gateway = await startGateway(gatewayObjects(places) as readonly KubeObject[])
+  })
+  afterAll(async () => {
+    await gateway[Symbol.asyncDispose]()
+    for (const backend of strict.values()) await backend[Symbol.asyncDispose]()
+  })
+
+  it.each(gatewayCases)('$name', async one => {
+    for (const backend of strict.values()) backend.reset(answerOf(one))
+    const passing = setInterval(gateway.pass, 1)
+    const client = await exchangeRaw(gateway.port, { ...one, lingerMs: 1 }).finally(() => clearInterval(passing))
+    const got = [...strict].flatMap(([name, { requests }]) =>
+      requests.length === 0 ? [] : [[name, requests.map(({ text }) => text)] as const],
+    )
+    const found = outcomeOf(one, { client, backends: Object.fromEntries(got) })
+    const expected = recorded[one.name]
+    if (expected === undefined) throw new Error(`${one.name} is not recorded`)
+    const upstream = outcomeOf(one, expected)
+    if (differences[one.name] === undefined) expect(found).toEqual(upstream)
+    // A difference that is gone has to leave the table.
+    else expect(found).not.toEqual(upstream)
+  })
+})
