@@ -12,15 +12,15 @@ import { type Clock, systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { isOutside } from '#kube/outside-error.ts'
-import { InputError, type Problem } from '#kube/problem.ts'
+import { InputError } from '#kube/problem.ts'
 import { collectProcessMetrics } from '#kube/process-metrics.ts'
 import { type Random, systemRandom } from '#kube/random.ts'
 import { certificatesIn } from '#kube/server/certificate-trust.ts'
 import { Front } from '#kube/server/front/front.ts'
 import { eventLoopCheck, type HealthCheck, startHealthServer } from '#kube/server/health.ts'
-import type { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import { programVersion } from '#kube/version.ts'
 import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
+import type { Parsed, WireSettings } from '#process/drop-ins/parsed-settings.ts'
 import { type ZapSettings, zapLog } from '#process/drop-ins/zap.ts'
 import { readAddress } from '#process/health/health-listener.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
@@ -44,25 +44,6 @@ export interface Started {
   /** Answers metrics, and probes where `ready` is given, until the program ends. `0`: nowhere. */
   readonly listen: (address: string, flag: string, ready: () => readonly HealthCheck[]) => Promise<void>
 }
-
-/** One variable that cannot be used: upstream's sentence, and why. */
-export interface EnvironmentProblem {
-  readonly message: string
-  readonly error: string
-}
-
-/** What a command line and its environment come to. */
-export type Parsed<Settings> =
-  | { readonly ok: false; readonly problems: readonly Problem[] }
-  | {
-      readonly ok: true
-      readonly settings: Settings
-      readonly warnings: readonly string[]
-      readonly refused: readonly EnvironmentProblem[]
-    }
-
-/** Versions and ciphers of connections by TLS. */
-export type WireSettings = Omit<ReturnType<typeof tlsSettings>, 'unavailable'>
 
 interface Common {
   readonly log: ZapSettings

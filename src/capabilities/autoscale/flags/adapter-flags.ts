@@ -1,5 +1,5 @@
 // The command line of KEDA's adapter as values: the flags of a server behind the API server, and those by which it asks the operator.
-import type { Parsed, WireSettings } from '#cli/drop-ins/zap-program.ts'
+
 import {
   type AuthenticationSettings,
   type AuthorizationSettings,
@@ -11,6 +11,7 @@ import {
   type ServingSettings,
   servingOf,
 } from '#process/drop-ins/aggregated-flags.ts'
+import type { Parsed, WireSettings } from '#process/drop-ins/parsed-settings.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { klogForms, type ZapSettings, zapSettings } from '#process/drop-ins/zap.ts'
 import { KedaEnvironment } from './keda-environment.ts'

@@ -1,8 +1,9 @@
 // What KEDA's programs read of their environment, by upstream's rules: empty is not set, and what cannot be read ends the start, by name.
-import type { EnvironmentProblem, WireSettings } from '#cli/drop-ins/zap-program.ts'
+
 import { parseLabelSelector } from '#kube/objects/selector.ts'
 import { tlsSettings } from '#kube/server/serving/tls-settings.ts'
 import { parseDuration } from '#kube/time/duration.ts'
+import type { EnvironmentProblem, WireSettings } from '#process/drop-ins/parsed-settings.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

@@ -1,7 +1,8 @@
 // The command lines of KEDA's three programs (2.20, 2.21) as values: flags as pflag takes them, defaults, and what each comes to here.
-import type { Parsed, WireSettings } from '#cli/drop-ins/zap-program.ts'
+
 import type { Problem } from '#kube/problem.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
+import type { Parsed, WireSettings } from '#process/drop-ins/parsed-settings.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { klogForms, type ZapSettings, zapForms, zapSettings } from '#process/drop-ins/zap.ts'
 import { type AutoscaleConfig, autoscaleConfiguration } from '../config.ts'

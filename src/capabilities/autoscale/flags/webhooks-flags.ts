@@ -1,6 +1,7 @@
 // The command line of KEDA's admission webhooks as values.
-import type { Parsed, WireSettings } from '#cli/drop-ins/zap-program.ts'
+
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
+import type { Parsed, WireSettings } from '#process/drop-ins/parsed-settings.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { klogForms, type ZapSettings, zapSettings } from '#process/drop-ins/zap.ts'
 import { KedaEnvironment } from './keda-environment.ts'

@@ -1,6 +1,7 @@
 // What the add-on's programs read of their environment, by upstream's rules: empty is not set, and what cannot be read ends the start, by name.
-import type { EnvironmentProblem } from '#cli/drop-ins/zap-program.ts'
+
 import { parseDurationMs } from '#kube/time/duration.ts'
+import type { EnvironmentProblem } from '#process/drop-ins/parsed-settings.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

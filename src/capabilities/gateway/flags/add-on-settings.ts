@@ -1,6 +1,7 @@
 // The add-on's interceptor and scaler as values: their environment, and controller-runtime's flags of logs.
-import type { Parsed } from '#cli/drop-ins/zap-program.ts'
+
 import { durationMs } from '#kube/time/duration.ts'
+import type { Parsed } from '#process/drop-ins/parsed-settings.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { klogForms, type ZapSettings, zapForms, zapSettings } from '#process/drop-ins/zap.ts'
 import { type GatewayConfig, gatewayConfiguration } from '../config.ts'
