@@ -8,7 +8,7 @@ import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { loopbackGateway } from '../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
 import { routesOf } from '../src/capabilities/gateway/routing/route-of.ts'
-import { answerOf, type Backend, backends, gatewayCases, gatewayObjects } from './gateway-cases.ts'
+import { answerOf, type Backend, backends, type GatewayCase, gatewayCases, gatewayObjects } from './gateway-cases.ts'
 import { differences } from './gateway-differences.ts'
 import { type Said, saidIn } from './gateway-replay.ts'
 import { exchangeRaw, type StrictBackend, startStrictBackend } from './gateway-strict-backend.ts'
@@ -68,6 +68,23 @@ function outcomeOf(one: { readonly isHead?: boolean }, { client, backends: got }
   }
 }
 
+/**
+ * What Go's library adds by itself, which nobody asked for: it wants gzip where the client said nothing, and guesses the type of an answer
+ * that bears none.
+ */
+function withoutGo({ sent, answer }: GatewayCase, { client, backends: got }: Outcome): Outcome {
+  const less = (said: readonly Said[], header: string, isWanted: boolean) =>
+    isWanted ? said : said.map(one => ({ ...one, headers: one.headers.filter(line => line !== header) }))
+  const asksForEncoding = /^accept-encoding:/im.test(sent)
+  const isGuess = answer !== undefined && !/^content-type:/im.test(answer)
+  return {
+    client: less(client, 'content-type: text/plain; charset=utf-8', !isGuess),
+    backends: Object.fromEntries(
+      Object.entries(got).map(([name, said]) => [name, less(said, 'accept-encoding: gzip', asksForEncoding)]),
+    ),
+  }
+}
+
 describe('what the interceptor does', () => {
   const strict = new Map<Backend, StrictBackend>()
   let gateway: Gateway
@@ -90,12 +107,12 @@ describe('what the interceptor does', () => {
     const got = [...strict].flatMap(([name, { requests }]) =>
       requests.length === 0 ? [] : [[name, requests.map(({ text }) => text)] as const],
     )
-    const found = outcomeOf(one, { client, backends: Object.fromEntries(got) })
+    const found = withoutGo(one, outcomeOf(one, { client, backends: Object.fromEntries(got) }))
     const expected = recorded[one.name]
     if (expected === undefined) throw new Error(`${one.name} is not recorded`)
-    const upstream = outcomeOf(one, expected)
+    const upstream = withoutGo(one, outcomeOf(one, expected))
     if (differences[one.name] === undefined) expect(found).toEqual(upstream)
     // A difference that is gone has to leave the table.
-    else expect(found).not.toEqual(upstream)
+    else expect(found, 'test/gateway-differences.ts has a row for what is equal now').not.toEqual(upstream)
   })
 })
