@@ -189,7 +189,13 @@ export class Exchange {
   /** An answer of ours: within a stream that has begun in the words of its protocol. */
   #refuse(status: number, more: readonly string[] = []): void {
     if (this.#held?.isHeld === true) this.#held.fail({ status, why: `${status} ${STATUS_CODES[status] ?? ''}`.trim() })
-    else answerText(this.#caller, status, more)
+    else answerText(this.#caller, status, [...this.#coldStart(), ...more])
+  }
+
+  /** Once a target was ready, every answer says whether the request had waited for it. */
+  #coldStart(): readonly string[] {
+    const isSaid = this.#all.settings.coldStartHeader && this.#forwardedMs !== undefined
+    return isSaid ? [coldStartHeader, this.#wasHeld ? 'true' : 'false'] : []
   }
 
   #proceed(entry: RouteEntry): void {

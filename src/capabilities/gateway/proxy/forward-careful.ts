@@ -27,6 +27,8 @@ export interface Upgraded {
   readonly status: number
   readonly reason: string
   readonly headers: readonly string[]
+  /** What both agreed to: `websocket`. */
+  readonly protocol: string
   readonly socket: Duplex
   /** What came behind the answer's head. */
   readonly first: Buffer
@@ -163,6 +165,7 @@ export class CarefulForwarder implements Disposable {
         status: response.statusCode ?? 101,
         reason: response.statusMessage ?? '',
         headers: passedAnswer(response.rawHeaders),
+        protocol: response.headers.upgrade ?? head.upgrade,
         socket,
         first,
       })

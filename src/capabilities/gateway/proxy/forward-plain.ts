@@ -37,7 +37,7 @@ export class PlainForwarder implements AsyncDisposable {
           path: target,
           // The method is the client's own, whichever it is.
           method: caller.head.method as Dispatcher.HttpMethod,
-          headers: headers as string[],
+          headers: caller.head.takesTrailers ? [...headers, 'TE', 'trailers'] : (headers as string[]),
           body: forwarding.body ?? null,
           headersTimeout: responseHeaderMs,
           bodyTimeout: 0,

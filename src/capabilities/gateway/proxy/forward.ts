@@ -89,7 +89,9 @@ export function unreached(error: unknown, caller: Caller): Extract<Outcome, { ki
   if (unreachedCodes.has(code) || (code === 'ETIMEDOUT' && (error as { syscall?: string }).syscall === 'connect'))
     return { kind: 'unreached', why, isStale: false }
   const isHarmless = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(caller.head.method) && caller.body === undefined
-  return isHarmless && staleCodes.has(code) ? { kind: 'unreached', why, isStale: true } : undefined
+  // It was closed before it said anything; what it said wrongly it would say again.
+  const isSilent = code !== 'UND_ERR_SOCKET' || (error instanceof Error && error.message === 'other side closed')
+  return isHarmless && isSilent && staleCodes.has(code) ? { kind: 'unreached', why, isStale: true } : undefined
 }
 
 const lateCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])

@@ -229,6 +229,11 @@ export class FrontDoor {
       response.end(`${head.reason}\n`)
       return
     }
+    if (head.target === '*') {
+      // It is about the server, and no route's.
+      response.writeHead(200, { 'Content-Length': '0' }).end()
+      return
+    }
     const { isEnding } = this.#options
     this.#options.onRequest(
       new Http1Caller(request, response, { head, address: this.#addressOf(socket), isTls: 'encrypted' in socket, isEnding }),

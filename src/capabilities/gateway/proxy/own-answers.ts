@@ -59,7 +59,7 @@ type Found = { readonly body: string; readonly type?: string } | { readonly prob
 
 function bodyOf(caller: Caller, { route, answer, texts }: { route: Route; answer: StaticAnswer; texts: BodyTexts }): Found {
   const { body, bodyFrom } = answer
-  if (bodyFrom === undefined) return { body: body ?? '', ...(body ? { type: 'text/plain; charset=utf-8' } : {}) }
+  if (bodyFrom === undefined) return { body: body ?? '', ...(body ? { type: typeOf(body) } : {}) }
   const map = texts.get(route.namespace, bodyFrom.name)
   const place = `ConfigMap ${route.namespace}/${bodyFrom.name}`
   if (map === undefined) return { problem: `there is no ${place} with the label http.keda.sh/response-body=true` }
@@ -67,8 +67,15 @@ function bodyOf(caller: Caller, { route, answer, texts }: { route: Route; answer
   const text = textAt(map, 'data', key)
   if (text === undefined)
     return bodyFrom.key === undefined ? { body: '' } : { problem: `${place} has no key ${JSON.stringify(key)}` }
-  const type = types[extname(key).toLowerCase()]
-  return { body: text, ...(type === undefined ? {} : { type }) }
+  return { body: text, type: types[extname(key).toLowerCase()] ?? typeOf(text) }
+}
+
+/** As browsers and Go's server judge a text by its beginning. */
+function typeOf(text: string): string {
+  const start = text.slice(0, 512).trimStart()
+  if (/^<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[\s>]|^<!--/i.test(start))
+    return 'text/html; charset=utf-8'
+  return start.startsWith('<?xml') ? 'text/xml; charset=utf-8' : 'text/plain; charset=utf-8'
 }
 
 /** By the ending of a key. */

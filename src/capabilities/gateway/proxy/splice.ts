@@ -14,7 +14,7 @@ interface Spliced {
 /** Tells the client of the other protocol, and passes bytes until both sides have ended. @returns what ends it */
 export function splice({ taken, upgraded, extraHeaders, moved, onEnd }: Spliced): () => void {
   const { socket: client, first: early } = taken
-  const { socket: target, first: late, status, reason, headers } = upgraded
+  const { socket: target, first: late, headers } = upgraded
   let open = 2
   const end = () => {
     client.destroy()
@@ -34,16 +34,14 @@ export function splice({ taken, upgraded, extraHeaders, moved, onEnd }: Spliced)
     from.on('close', closed)
     from.pipe(to)
   }
-  client.write(headText(status, reason, [...extraHeaders, ...headers]))
+  client.write(Buffer.from(headText(upgraded, [...extraHeaders, ...headers]), 'latin1'))
   if (late.length > 0) client.write(late)
   if (early.length > 0) target.write(early)
   return end
 }
 
-function headText(status: number, reason: string, headers: readonly string[]): string {
-  const upgrade = headers.findIndex((name, at) => at % 2 === 0 && name.toLowerCase() === 'upgrade')
-  const lines = [`HTTP/1.1 ${status} ${reason}`, 'Connection: Upgrade']
-  if (upgrade === -1) lines.push('Upgrade: websocket')
+function headText({ status, reason, protocol }: Upgraded, headers: readonly string[]): string {
+  const lines = [`HTTP/1.1 ${status} ${reason}`, 'Connection: Upgrade', `Upgrade: ${protocol}`]
   for (let at = 0; at + 1 < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`)
-  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1').toString('latin1')
+  return `${lines.join('\r\n')}\r\n\r\n`
 }
