@@ -7,13 +7,13 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '#kube/clock.ts'
 import { bundle, writeBundle } from '../scripts/image/bundle.ts'
 import { PartUnavailable } from '../test/real/cache.ts'
+import { gatewayPeers } from '../test/real/gateway/peers.ts'
 import { backendObjects, collectionPath, GatewaySite, machineAddress } from '../test/real/gateway/site.ts'
 import { needPrograms, placeOf } from '../test/real/machine-programs.ts'
 import { until } from '../test/real/metrics/servers.ts'
 import { commandOutput } from '../test/real/run-command.ts'
 import { type BudgetRow, budgetTable } from './budget-table.ts'
 import { makeRoutes, type Peer, routeObject, startNginx, startPeer, startReverseProxy } from './gateway-peers.ts'
-import { quantile } from './twin-client.ts'
 import { cpuMsOf } from './twin-process.ts'
 
 const { values } = parseArgs({
@@ -51,7 +51,7 @@ const app = join(directory, 'app')
 writeBundle(await bundle(join(import.meta.dirname, '..')), app)
 const hold = { requestsPerRoute: 20_000, requests: 20_000, mebibytesPerRoute: 256, mebibytes: 512 }
 
-await needPrograms('wrk', 'h2load')
+await needPrograms('wrk')
 const backend = await startPeer(stack, 'backend', '-listen=0.0.0.0:0')
 const backendPort = Number(await backend.line())
 const site = stack.use(await GatewaySite.start())
@@ -126,24 +126,13 @@ async function warm({ port, pid }: Peer): Promise<Warm> {
   }
 }
 
-/** Latency of requests that come at an even rate. */
+/** Latency of requests that come at even times, from when each was due. */
 async function paced({ port, name }: Peer, rate: number): Promise<{ readonly p50Ms: number; readonly p99Ms: number }> {
-  const log = join(directory, `h2load-${name}.log`)
-  rmSync(log, { force: true })
-  const each = Math.max(1, Math.round(rate / connections))
-  const args = ['--h1', '-t1', `-c${connections}`, `-D${seconds}`, `--rps=${each}`, `--log-file=${log}`]
-  const output = await commandOutput(placeOf('h2load') ?? 'h2load', [
-    ...args,
-    '-H',
-    `:authority: ${host}`,
-    `http://127.0.0.1:${port}/`,
-  ])
-  const took = readFileSync(log, 'utf8')
-    .trim()
-    .split('\n')
-    .map(line => Number(line.split('\t')[2]) / 1_000)
-  if (took.length < 100) throw new Error(`h2load measured ${took.length} requests of ${name}: ${output.slice(-600)}`)
-  return { p50Ms: quantile(took, 0.5), p99Ms: quantile(took, 0.99) }
+  const url = `http://127.0.0.1:${port}/`
+  const flags = [`-url=${url}`, `-host=${host}`, `-rate=${rate}`, `-connections=${connections}`, `-for=${seconds}s`]
+  const { broken, ...found } = JSON.parse(await commandOutput(await gatewayPeers(), ['paced', ...flags]))
+  if (broken > 0) say(`${name}: ${broken} requests broken`)
+  return found
 }
 
 function rowsOf<Figure>(

@@ -8,6 +8,8 @@ export interface RawCase extends RawExchange {
   readonly statuses: readonly number[]
   /** First lines of what a backend may see, in order; nothing else may come there. */
   readonly seen: readonly string[]
+  /** What ours does instead, until it is mended. */
+  readonly open?: string
 }
 
 const host = 'Host: app.test\r\n'
@@ -129,7 +131,7 @@ const heads: readonly RawCase[] = [
   refused('HTTP/1.10', `GET / HTTP/1.10\r\n${host}\r\n`, [400, 505, 0]),
   refused('HTTP/3.0', `GET / HTTP/3.0\r\n${host}\r\n`, [400, 505, 0]),
   refused('http in small letters', `GET / http/1.1\r\n${host}\r\n`, [400, 505, 0]),
-  refused('two spaces before the target', `GET  / HTTP/1.1\r\n${host}\r\n`),
+  eitherWay('two spaces before the target', `GET  / HTTP/1.1\r\n${host}\r\n`, 'GET / HTTP/1.1'),
   refused('a tab before the target', `GET\t/ HTTP/1.1\r\n${host}\r\n`),
   refused('a space in the target', get('', '/a b')),
   refused('a NUL in the target', get('', '/\0')),
@@ -142,7 +144,7 @@ const heads: readonly RawCase[] = [
   eitherWay('empty lines before a request', `\r\n\r\n${get('')}`, 'GET / HTTP/1.1'),
   eitherWay('letters outside of ASCII in the target', get('', '/\xe9'), 'GET /%C3%A9 HTTP/1.1'),
   passes('the absolute form against Host', 'GET http://app.test/x HTTP/1.1\r\nHost: one.test\r\n\r\n', 'GET /x HTTP/1.1'),
-  eitherWay('a fragment in the target', get('', '/a#b'), 'GET /a HTTP/1.1'),
+  { ...refused('a fragment in the target', get('', '/a#b')), open: 'the target gets it as it is' },
 ]
 
 const hops: readonly RawCase[] = [

@@ -26,6 +26,7 @@ import { measuredChecks } from './descheduler/measured-checks.ts'
 import { prometheusChecks } from './descheduler/prometheus-checks.ts'
 import { shadowChecks } from './descheduler/shadow.ts'
 import { evictionChecks } from './evictions/checks.ts'
+import { gatewayChecks } from './gateway/checks.ts'
 import { limitBuilding } from './go-build.ts'
 import { helmChecks } from './helm/checks.ts'
 import { imageChecks } from './image/checks.ts'
@@ -80,6 +81,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['mirror/laboratory-checks.ts', laboratoryChecks],
   ['mirror/store/checks.ts', storeChecks],
   ['keda/checks.ts', kedaChecks],
+  ['gateway/checks.ts', gatewayChecks],
   ['kubelet/checks.ts', kubeletChecks],
   ['mirror/prefetch.ts', prefetchChecks],
   ['scalers/checks.ts', scalerChecks],

@@ -181,3 +181,66 @@ func streams(arguments []string) error {
 		"p50Ms": quantile(sorted, 0.5), "p99Ms": quantile(sorted, 0.99), "mostMs": quantile(sorted, 1),
 	})
 }
+
+// Requests that come at even times, whether or not earlier ones are answered, over connections that are kept. Each one's time counts from
+// when it was due.
+func paced(arguments []string) error {
+	flags := flag.NewFlagSet("paced", flag.ExitOnError)
+	address := flags.String("url", "", "where to send")
+	host := flags.String("host", "", "Host header")
+	rate := flags.Float64("rate", 1_000, "requests a second")
+	connections := flags.Int("connections", 64, "most requests at one time")
+	length := flags.Duration("for", 5*time.Second, "how long")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	client := manyConnections(*connections)
+	due := make(chan time.Time, 1_000_000)
+	took := make([][]float64, *connections)
+	var broken atomic.Int64
+	var all sync.WaitGroup
+	for at := range *connections {
+		all.Go(func() {
+			for when := range due {
+				request, err := http.NewRequest(http.MethodGet, *address, nil)
+				if err != nil {
+					broken.Add(1)
+					continue
+				}
+				request.Host = *host
+				answer, err := client.Do(request)
+				if err != nil {
+					broken.Add(1)
+					continue
+				}
+				_, err = io.Copy(io.Discard, answer.Body)
+				_ = answer.Body.Close()
+				if err != nil || answer.StatusCode != http.StatusOK {
+					broken.Add(1)
+					continue
+				}
+				took[at] = append(took[at], float64(time.Since(when).Nanoseconds())/1e6)
+			}
+		})
+	}
+	each := time.Duration(float64(time.Second) / *rate)
+	begin := time.Now()
+	for at := time.Duration(0); at < *length; at += each {
+		when := begin.Add(at)
+		if wait := time.Until(when); wait > 0 {
+			time.Sleep(wait)
+		}
+		due <- when
+	}
+	close(due)
+	all.Wait()
+	var sorted []float64
+	for _, one := range took {
+		sorted = append(sorted, one...)
+	}
+	sort.Float64s(sorted)
+	return print(map[string]any{
+		"count": len(sorted), "broken": broken.Load(),
+		"p50Ms": quantile(sorted, 0.5), "p99Ms": quantile(sorted, 0.99),
+	})
+}

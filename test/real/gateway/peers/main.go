@@ -13,6 +13,7 @@ var programs = map[string]func(arguments []string) error{
 	"backend":       backend,
 	"held":          held,
 	"streams":       streams,
+	"paced":         paced,
 	"grpc-server":   grpcServer,
 	"grpc-client":   grpcClient,
 }
