@@ -221,12 +221,16 @@ export class Http2Caller implements Caller {
   answer(status: number, _reason: string, headers: readonly string[]): void {
     if (this.#isClosed) return
     this.status = status
+    const fields = objectOf(headers)
+    // A call of gRPC that failed at once has its status in the head, which is all there is: clients take no other end for it.
+    if (fields['grpc-status'] !== undefined) {
+      this.#stream.respond({ ':status': status, ...fields }, { endStream: true })
+      return
+    }
     // The trailers may come whatever the head says.
-    this.#stream.respond({ ':status': status, ...objectOf(headers) }, { waitForTrailers: true })
-    this.#stream.on('wantTrailers', () => {
-      if (this.#trailers.length > 0) this.#stream.sendTrailers(objectOf(this.#trailers))
-      else this.#stream.close(constants.NGHTTP2_NO_ERROR)
-    })
+    this.#stream.respond({ ':status': status, ...fields }, { waitForTrailers: true })
+    // Without any it is an empty frame that ends the stream: a reset in its place would tell clients that the answer is not whole.
+    this.#stream.on('wantTrailers', () => this.#stream.sendTrailers(objectOf(this.#trailers)))
   }
 
   write(chunk: Uint8Array | string): boolean {

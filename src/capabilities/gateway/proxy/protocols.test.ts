@@ -1,7 +1,7 @@
 // HTTP/2 on both sides, TLS by name, the PROXY protocol, and the end of a process under way: over real sockets.
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
-import { type ClientHttp2Session, connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { type ClientHttp2Session, connect as connectHttp2, constants, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, connect } from 'node:net'
 import { connect as connectTls, createSecureContext } from 'node:tls'
 import { describe, expect, it } from 'vitest'
@@ -121,6 +121,25 @@ describe('HTTP/2', () => {
     expect(trailers).toMatchObject({ 'grpc-status': '0', 'grpc-message': 'fine' })
     await until(() => gateway.counts.of('default/app').concurrency === 0)
     session.close()
+  })
+
+  it('a call of gRPC that fails at once ends with its head', async () => {
+    const server = createHttp2Server()
+    server.on('stream', stream => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '2' }, { endStream: true })
+    })
+    using app = await portOf(server)
+    await using gateway = await loopbackGateway({
+      routes: [routeTo('app')],
+      objects: serviceObjects('app', [app], { appProtocol: 'kubernetes.io/h2c' }),
+    })
+    const session = connectHttp2(`http://127.0.0.1:${gateway.port}`)
+    const stream = session.request({ ':method': 'POST', ':path': '/a/b', ':authority': 'app.test', te: 'trailers' })
+    stream.resume().end('call')
+    const [headers, flags] = (await once(stream, 'response')) as [Record<string, unknown>, number]
+    expect(headers['grpc-status']).toBe('2')
+    expect(flags & constants.NGHTTP2_FLAG_END_STREAM).not.toBe(0)
+    session.destroy()
   })
 
   it('a target of HTTP/2 that is away is tried again, one that breaks off says so', async () => {
