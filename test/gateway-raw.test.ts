@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
 import { loopbackGateway, routeTo, serviceObjects } from '../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
 import { type RawCase, rawCases } from './gateway-smuggling-cases.ts'
-import { exchangeRaw, type StrictBackend, startStrictBackend } from './gateway-strict-backend.ts'
+import { exchangeRaw, type StrictBackend, startStrictBackend, whilePassing } from './gateway-strict-backend.ts'
 
 const strideMs = 200
 
@@ -28,8 +28,7 @@ describe('bytes as they are', () => {
 
   async function play(one: RawCase): Promise<void> {
     backend.reset()
-    const passing = setInterval(() => void clock.advance(strideMs), 1)
-    const client = await exchangeRaw(gateway.port, { ...one, lingerMs: 2 }).finally(() => clearInterval(passing))
+    const client = await whilePassing(() => void clock.advance(strideMs), exchangeRaw(gateway.port, { ...one, lingerMs: 2 }))
     const status = Number(/^HTTP\/1\.\d (\d{3})/.exec(client.replace(/^HTTP\/1\.1 100 .*?\r\n\r\n/s, ''))?.[1] ?? 0)
     expect(one.statuses).toContain(status)
     const lines = backend.requests.map(({ firstLine }) => firstLine)

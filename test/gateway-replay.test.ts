@@ -11,7 +11,7 @@ import { routesOf } from '../src/capabilities/gateway/routing/route-of.ts'
 import { answerOf, type Backend, backends, type GatewayCase, gatewayCases, gatewayObjects } from './gateway-cases.ts'
 import { differences } from './gateway-differences.ts'
 import { type Said, saidIn } from './gateway-replay.ts'
-import { exchangeRaw, type StrictBackend, startStrictBackend } from './gateway-strict-backend.ts'
+import { exchangeRaw, type StrictBackend, startStrictBackend, whilePassing } from './gateway-strict-backend.ts'
 
 interface Recorded {
   readonly client: string
@@ -102,8 +102,7 @@ describe('what the interceptor does', () => {
 
   it.each(gatewayCases)('$name', async one => {
     for (const backend of strict.values()) backend.reset(answerOf(one))
-    const passing = setInterval(gateway.pass, 1)
-    const client = await exchangeRaw(gateway.port, { ...one, lingerMs: 1 }).finally(() => clearInterval(passing))
+    const client = await whilePassing(gateway.pass, exchangeRaw(gateway.port, { ...one, lingerMs: 1 }))
     const got = [...strict].flatMap(([name, { requests }]) =>
       requests.length === 0 ? [] : [[name, requests.map(({ text }) => text)] as const],
     )

@@ -2,6 +2,7 @@
 // reader. And a client that sends bytes as they are.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type Cancel, systemClock } from '#kube/clock.ts'
 
 const endOfHead = '\r\n\r\n'
 
@@ -135,6 +136,19 @@ export interface RawExchange {
   readonly lingerMs?: number
 }
 
+/** Does `work` while time passes by `pass`, a little with each millisecond. */
+export async function whilePassing<Result>(pass: () => void, work: Promise<Result>): Promise<Result> {
+  const state = { isOver: false }
+  const ended = work.finally(() => {
+    state.isOver = true
+  })
+  while (!state.isOver) {
+    pass()
+    await systemClock.after(1)
+  }
+  return await ended
+}
+
 /** All that came back, latin1, until the wanted answers are whole or the connection ends. */
 export async function exchangeRaw(port: number, exchange: RawExchange): Promise<string> {
   const { sent, after, answers = 1, isHead = false, until, lingerMs = standardLingerMs } = exchange
@@ -143,8 +157,8 @@ export async function exchangeRaw(port: number, exchange: RawExchange): Promise<
   let got = ''
   let isAfterSent = false
   const { promise, resolve } = Promise.withResolvers<void>()
-  let linger: NodeJS.Timeout | undefined
-  const late = setTimeout(resolve, longestWaitMs)
+  let linger: Cancel | undefined
+  const late = systemClock.schedule(longestWaitMs, resolve)
   socket.on('data', chunk => {
     got += chunk.toString('latin1')
     const { finals, hasSwitched } = countedAnswers(got, isHead)
@@ -153,14 +167,14 @@ export async function exchangeRaw(port: number, exchange: RawExchange): Promise<
       isAfterSent = true
       socket.write(Buffer.from(after, 'latin1'))
     }
-    if (isWhole && (until === undefined || got.includes(until))) linger ??= setTimeout(resolve, lingerMs)
+    if (isWhole && (until === undefined || got.includes(until))) linger ??= systemClock.schedule(lingerMs, resolve)
   })
   socket.on('error', () => resolve())
   socket.on('close', () => resolve())
   socket.write(Buffer.from(sent, 'latin1'))
   await promise
-  clearTimeout(late)
-  clearTimeout(linger)
+  late()
+  linger?.()
   socket.destroy()
   return got
 }
