@@ -76,7 +76,8 @@ const kept = new Set(['host', 'content-length', 'transfer-encoding', 'content-ty
 
 const hostPattern = /^(?:\[[0-9a-fA-F:.%]+\]|[^\s/?#@\\:[\]<>^|{}"'`,;]*)(?::\d{0,5})?$/
 const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const visiblePattern = /^[\x21-\xff]+$/
+/** A fragment stays with the client. */
+const visiblePattern = /^[\x21\x22\x24-\xff]+$/
 
 const bad = (reason: string): Refusal => ({ status: 400, reason })
 
