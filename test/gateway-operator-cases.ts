@@ -9,8 +9,10 @@ interface OperatorObject {
     readonly namespace: string
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
+    readonly [field: string]: unknown
   }
   readonly spec: Readonly<Record<string, unknown>>
+  readonly [field: string]: unknown
 }
 
 const namespace = 'default'
