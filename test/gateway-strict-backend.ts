@@ -5,10 +5,6 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 const endOfHead = '\r\n\r\n'
 
-/** How long a client waits for what may never come, milliseconds. */
-const longestWaitMs = 3_000
-const standardLingerMs = 40
-
 interface Message {
   /** From the first line to the last byte of the body. */
   readonly text: string
@@ -131,20 +127,25 @@ export interface RawExchange {
   readonly isHead?: boolean
   /** Waited for after {@link after}. */
   readonly until?: string
-  /** After what was wanted, milliseconds: more than that has to be there by then. */
-  readonly lingerMs?: number
+}
+
+/** How a client waits for what may never come. */
+export interface Patience {
+  /** Lets others go on. */
+  turn(): Promise<void>
+  readonly mostTurns: number
+  /** Turns after what was wanted: more than that has to be there by then. */
+  readonly moreTurns: number
 }
 
 /** All that came back, latin1, until the wanted answers are whole or the connection ends. */
-export async function exchangeRaw(port: number, exchange: RawExchange): Promise<string> {
-  const { sent, after, answers = 1, isHead = false, until, lingerMs = standardLingerMs } = exchange
+export async function exchangeRaw(port: number, exchange: RawExchange, patience: Patience): Promise<string> {
+  const { sent, after, answers = 1, isHead = false, until } = exchange
   const socket = connect(port, '127.0.0.1')
   socket.setNoDelay(true)
   let got = ''
+  let state: 'waits' | 'has all' | 'is over' = 'waits'
   let isAfterSent = false
-  const { promise, resolve } = Promise.withResolvers<void>()
-  let linger: NodeJS.Timeout | undefined
-  const late = setTimeout(resolve, longestWaitMs)
   socket.on('data', chunk => {
     got += chunk.toString('latin1')
     const { finals, hasSwitched } = countedAnswers(got, isHead)
@@ -153,14 +154,17 @@ export async function exchangeRaw(port: number, exchange: RawExchange): Promise<
       isAfterSent = true
       socket.write(Buffer.from(after, 'latin1'))
     }
-    if (isWhole && (until === undefined || got.includes(until))) linger ??= setTimeout(resolve, lingerMs)
+    if (state === 'waits' && isWhole && (until === undefined || got.includes(until))) state = 'has all'
   })
-  socket.on('error', () => resolve())
-  socket.on('close', () => resolve())
+  const isOver = () => {
+    state = 'is over'
+  }
+  socket.on('error', isOver)
+  socket.on('close', isOver)
   socket.write(Buffer.from(sent, 'latin1'))
-  await promise
-  clearTimeout(late)
-  clearTimeout(linger)
+  const now = (): typeof state => state
+  for (let turn = 0; turn < patience.mostTurns && now() === 'waits'; turn++) await patience.turn()
+  for (let turn = 0; turn < patience.moreTurns && now() === 'has all'; turn++) await patience.turn()
   socket.destroy()
   return got
 }
