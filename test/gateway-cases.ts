@@ -266,7 +266,7 @@ const routing: readonly GatewayCase[] = [
   get('the host of the route that shadows it', '/', 'same-route.test'),
 ]
 
-/** What of a request and its answer goes on, and how. */
+/** How parts of a request and its answer go on. */
 const passing: readonly GatewayCase[] = [
   get(
     'headers of the hop stay',
