@@ -266,7 +266,7 @@ const routing: readonly GatewayCase[] = [
   get('the host of the route that shadows it', '/', 'same-route.test'),
 ]
 
-/** A request and its answer: what goes on, and how. */
+/** How parts of a request and its answer go on. */
 const passing: readonly GatewayCase[] = [
   get(
     'headers of the hop stay',

@@ -11,7 +11,7 @@ import { routesOf } from '../src/capabilities/gateway/routing/route-of.ts'
 import { answerOf, type Backend, backends, type GatewayCase, gatewayCases, gatewayObjects } from './gateway-cases.ts'
 import { differences } from './gateway-differences.ts'
 import { type Said, saidIn } from './gateway-replay.ts'
-import { exchangeRaw, type StrictBackend, startStrictBackend, whilePassing } from './gateway-strict-backend.ts'
+import { exchangeRaw, type Patience, type StrictBackend, startStrictBackend } from './gateway-strict-backend.ts'
 
 interface Recorded {
   readonly client: string
@@ -24,10 +24,10 @@ const recorded: Readonly<Record<string, Recorded>> = JSON.parse(readFileSync(fix
 interface Gateway extends AsyncDisposable {
   readonly port: number
   /** Limits of time pass in strides while a case runs. */
-  pass(): void
+  readonly patience: Patience
 }
 
-const strideMs = 10
+const strideMs = 1
 
 async function startGateway(objects: readonly KubeObject[]): Promise<Gateway> {
   const clock = new VirtualClock(0)
@@ -41,7 +41,14 @@ async function startGateway(objects: readonly KubeObject[]): Promise<Gateway> {
   const gateway = await loopbackGateway({ routes, objects: seen, clock })
   return {
     port: gateway.port,
-    pass: () => void clock.advance(strideMs),
+    patience: {
+      mostTurns: 5_000,
+      moreTurns: 5,
+      async turn() {
+        await new Promise<void>(resolve => setImmediate(resolve))
+        await clock.advance(strideMs)
+      },
+    },
     [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
   }
 }
@@ -102,7 +109,7 @@ describe('what the interceptor does', () => {
 
   it.each(gatewayCases)('$name', async one => {
     for (const backend of strict.values()) backend.reset(answerOf(one))
-    const client = await whilePassing(gateway.pass, exchangeRaw(gateway.port, { ...one, lingerMs: 1 }))
+    const client = await exchangeRaw(gateway.port, one, gateway.patience)
     const got = [...strict].flatMap(([name, { requests }]) =>
       requests.length === 0 ? [] : [[name, requests.map(({ text }) => text)] as const],
     )

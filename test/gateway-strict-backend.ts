@@ -2,13 +2,8 @@
 // reader. And a client that sends bytes as they are.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { type Cancel, systemClock } from '#kube/clock.ts'
 
 const endOfHead = '\r\n\r\n'
-
-/** How long a client waits for what may never come, milliseconds. */
-const longestWaitMs = 3_000
-const standardLingerMs = 40
 
 interface Message {
   /** From the first line to the last byte of the body. */
@@ -132,33 +127,25 @@ export interface RawExchange {
   readonly isHead?: boolean
   /** Waited for after {@link after}. */
   readonly until?: string
-  /** After what was wanted, milliseconds: more than that has to be there by then. */
-  readonly lingerMs?: number
 }
 
-/** Does `work` while time passes by `pass`, a little with each millisecond. */
-export async function whilePassing<Result>(pass: () => void, work: Promise<Result>): Promise<Result> {
-  const state = { isOver: false }
-  const ended = work.finally(() => {
-    state.isOver = true
-  })
-  while (!state.isOver) {
-    pass()
-    await systemClock.after(1)
-  }
-  return await ended
+/** How a client waits for what may never come. */
+export interface Patience {
+  /** Lets others go on. */
+  turn(): Promise<void>
+  readonly mostTurns: number
+  /** Turns after what was wanted: more than that has to be there by then. */
+  readonly moreTurns: number
 }
 
 /** All that came back, latin1, until the wanted answers are whole or the connection ends. */
-export async function exchangeRaw(port: number, exchange: RawExchange): Promise<string> {
-  const { sent, after, answers = 1, isHead = false, until, lingerMs = standardLingerMs } = exchange
+export async function exchangeRaw(port: number, exchange: RawExchange, patience: Patience): Promise<string> {
+  const { sent, after, answers = 1, isHead = false, until } = exchange
   const socket = connect(port, '127.0.0.1')
   socket.setNoDelay(true)
   let got = ''
+  let state: 'waits' | 'has all' | 'is over' = 'waits'
   let isAfterSent = false
-  const { promise, resolve } = Promise.withResolvers<void>()
-  let linger: Cancel | undefined
-  const late = systemClock.schedule(longestWaitMs, resolve)
   socket.on('data', chunk => {
     got += chunk.toString('latin1')
     const { finals, hasSwitched } = countedAnswers(got, isHead)
@@ -167,14 +154,17 @@ export async function exchangeRaw(port: number, exchange: RawExchange): Promise<
       isAfterSent = true
       socket.write(Buffer.from(after, 'latin1'))
     }
-    if (isWhole && (until === undefined || got.includes(until))) linger ??= systemClock.schedule(lingerMs, resolve)
+    if (state === 'waits' && isWhole && (until === undefined || got.includes(until))) state = 'has all'
   })
-  socket.on('error', () => resolve())
-  socket.on('close', () => resolve())
+  const isOver = () => {
+    state = 'is over'
+  }
+  socket.on('error', isOver)
+  socket.on('close', isOver)
   socket.write(Buffer.from(sent, 'latin1'))
-  await promise
-  late()
-  linger?.()
+  const now = (): typeof state => state
+  for (let turn = 0; turn < patience.mostTurns && now() === 'waits'; turn++) await patience.turn()
+  for (let turn = 0; turn < patience.moreTurns && now() === 'has all'; turn++) await patience.turn()
   socket.destroy()
   return got
 }

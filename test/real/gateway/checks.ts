@@ -10,7 +10,7 @@ import { runCommand } from '../run-command.ts'
 import { gatewayPeers } from './peers.ts'
 import { backendObjects, type Door, GatewaySite } from './site.ts'
 
-/** Interoperability cases of gRPC that need nothing but a path to the server. */
+/** Those of gRPC's interoperability cases that need nothing but a path to the server. */
 const grpcCases = [
   ...['empty_unary', 'large_unary', 'client_streaming', 'server_streaming', 'ping_pong', 'empty_stream'],
   ...['timeout_on_sleeping_server', 'cancel_after_begin', 'cancel_after_first_response'],

@@ -2,6 +2,7 @@
 // `test/fixtures/http-add-on/answers.json`. Run it by `node bin/set-up node test/real/gateway/record.ts`.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { answerOf, type Backend, backends, type GatewayCase, gatewayCases, gatewayObjects } from '../../gateway-cases.ts'
 import { rawCases } from '../../gateway-smuggling-cases.ts'
 import { exchangeRaw, type StrictBackend, startStrictBackend } from '../../gateway-strict-backend.ts'
@@ -10,6 +11,9 @@ import { upstreamVersion } from '../upstreams/build.ts'
 import { type Door, GatewaySite, machineAddress } from './site.ts'
 
 const fixtures = join(import.meta.dirname, '..', '..', 'fixtures', 'http-add-on')
+
+/** Three seconds for an answer, and forty milliseconds for more than that. */
+const patience = { mostTurns: 600, moreTurns: 8, turn: () => pause(5) }
 
 /** What a case came to, latin1. */
 interface Played {
@@ -42,7 +46,7 @@ function settled(text: string): string {
 
 async function played(one: GatewayCase): Promise<Played> {
   for (const backend of strict.values()) backend.reset(answerOf(one))
-  const client = settled(await exchangeRaw(door.port, one))
+  const client = settled(await exchangeRaw(door.port, one, patience))
   const got = [...strict].flatMap(([name, { requests }]) =>
     requests.length === 0 ? [] : [[name, requests.map(({ text }) => settled(text))] as const],
   )

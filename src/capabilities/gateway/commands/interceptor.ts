@@ -17,7 +17,7 @@ const help = [
   '  KEDA_CONDITION_WAIT_TIMEOUT and KEDA_RESPONSE_HEADER_TIMEOUT count more where they are set.',
   'Flags: --zap-{encoder json,log-level info,time-encoding rfc3339,devel}, --kubeconfig FILE; those of klog have no effect.',
   'Exit codes: 0 stopped; 1 failed; 2 bad flags.',
-  'Example: KEDA_HTTP_PROXY_PORT=8080 KEDA_HTTP_ADMIN_PORT=9090 ballast interceptor',
+  'Example: ballast interceptor --zap-log-level=info (with KEDA_HTTP_PROXY_PORT=8080, KEDA_HTTP_ADMIN_PORT=9090)',
 ]
 
 /** Upstream has its probes on the admin port. */

@@ -21,7 +21,7 @@ const help = [
   '  KEDA_HTTP_QUEUE_TICK_DURATION 500ms, KEDA_HTTP_SCALER_STREAM_INTERVAL_MS 200, OTEL_PROM_EXPORTER_{ENABLED true,PORT 2223}.',
   'Flags: --zap-{encoder json,log-level info,time-encoding rfc3339,devel}, --kubeconfig FILE; those of klog have no effect.',
   'Exit codes: 0 stopped; 1 failed; 2 bad flags.',
-  'Example: KEDA_HTTP_SCALER_TARGET_ADMIN_SERVICE=… ballast scaler',
+  'Example: ballast scaler --zap-log-level=info',
 ]
 
 const nothingMore = () => []
