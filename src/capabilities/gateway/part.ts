@@ -27,6 +27,7 @@ import { FrontDoor } from './proxy/front-door.ts'
 import type { Refusal } from './proxy/request-head.ts'
 import { RequestMetrics } from './proxy/request-metrics.ts'
 import { gatewayTls } from './proxy/tls.ts'
+import type { Route } from './routing/route.ts'
 import { type RouteProblem, routesOf } from './routing/route-of.ts'
 import { askPod } from './scaler/ask-pod.ts'
 import { Consents } from './scaler/consent.ts'
@@ -121,10 +122,12 @@ export async function startGateway(
   })
   exchanges.reception = reception
   await informers.allSynced(signal)
+  let shadowed: ReadonlyMap<string, Route> = new Map()
   const routes = new RouteKeeper(
     { clock, look: () => routesOf(kinds[0].store.list(), kinds[1].store.list()) },
-    ({ routes: all, problems }) => {
+    ({ routes: all, shadowed: hidden, problems }) => {
       exchanges.setRoutes(all)
+      shadowed = new Map(hidden.map(route => [route.key, route]))
       for (const { kind, namespace, name, problems: why } of problems)
         log.warn({ kind, namespace, name, why }, 'an object is no route')
     },
@@ -214,7 +217,10 @@ export async function startGateway(
     )
     const scaler = await startScaler({
       ...{ clock, log, own: counts, shared, consents },
-      routeOf: key => exchanges.entry(key)?.route,
+      routeOf: (key, kind) => {
+        const route = exchanges.entry(key)?.route
+        return route?.kind === kind ? route : kind === 'HTTPScaledObject' ? shadowed.get(key) : undefined
+      },
       host: host ?? '::',
       port: config.ports.scaler,
     })

@@ -12,7 +12,8 @@ const folders: string[] = []
 afterEach(() => {
   for (const folder of folders.splice(0)) {
     chmodSync(folder, 0o700)
-    rmSync(folder, { recursive: true, force: true })
+    // A build in another thread may still be writing there.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
   }
 })
 

@@ -57,7 +57,9 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     ['base/install.yaml', header + yamlDocuments(base)],
     ...names.flatMap(name => {
       const opened = unbounded.includes(name) ? policies([name]).filter(object => isOf(object, 'apiserver')) : []
-      return component(name, [...made([name]), ...opened.map(policy => openedFor(policy, name))], none)
+      // A capability that bears its process's name brings that process along.
+      const own = hostedProcesses.some(process => process === name) ? whole.filter(object => isOfHost(object, name)) : []
+      return component(name, [...made([name]), ...opened.map(policy => openedFor(policy, name))], none, own)
     }),
     ...processComponent('dashboard', 'apiserver', [
       ...made([], { apiserver: { enabled: true } }).filter(({ kind }) => roleKinds.has(kind)),
@@ -67,15 +69,15 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
     ...installedBy(capabilities).flatMap(({ name, isSwitched }) =>
       isSwitched === true ? processComponent(name, name, made([], { [name]: { enabled: true } })) : [],
     ),
-    ...hostedProcesses.flatMap(process =>
-      hasPartIn(capabilities, process) === undefined
-        ? []
-        : processComponent(
-            process,
-            process,
-            made(names).filter(object => isOfHost(object, process)),
-          ),
-    ),
+    ...hostedProcesses
+      .filter(process => hasPartIn(capabilities, process) !== undefined && !names.includes(process))
+      .flatMap(process =>
+        processComponent(
+          process,
+          process,
+          made(names).filter(object => isOfHost(object, process)),
+        ),
+      ),
     [
       'overlays/hardened/kustomization.yaml',
       kustomization('Kustomization', {
@@ -121,6 +123,7 @@ function component(
   name: string,
   enabled: readonly KubeObject[],
   none: readonly KubeObject[],
+  own: readonly KubeObject[],
 ): readonly (readonly [string, string])[] {
   const known = new Map(none.map(object => [keyOf(object), JSON.stringify(object)]))
   const roles = enabled
@@ -144,6 +147,7 @@ function component(
       kustomization('Component', {
         resources: [
           'rights.yaml',
+          ...(own.length > 0 ? ['process.yaml'] : []),
           ...(onNodes.length > 0 ? ['agents.yaml'] : []),
           ...(apis.length > 0 ? ['api-services.yaml'] : []),
           ...(policies.length > 0 ? ['network-policy.yaml'] : []),
@@ -160,6 +164,7 @@ function component(
       }),
     ],
     [`components/${name}/rights.yaml`, header + yamlDocuments(roles)],
+    ...(own.length > 0 ? [[`components/${name}/process.yaml`, header + yamlDocuments(own)] as const] : []),
     ...(apis.length > 0 ? [[`components/${name}/api-services.yaml`, header + yamlDocuments(apis)] as const] : []),
     ...(policies.length > 0 ? [[`components/${name}/network-policy.yaml`, header + yamlDocuments(policies)] as const] : []),
     ...(onNodes.length > 0 ? [[`components/${name}/agents.yaml`, header + yamlDocuments(onNodes)] as const] : []),

@@ -18,6 +18,11 @@ const capabilities = enabledCapabilities
 const names = capabilities.map(({ name }) => name)
 /** Those with a part in `ballast apiserver`, which a component of its own brings, or the page's. */
 const behind = capabilities.filter(one => partsIn('apiserver', one).length > 0).map(({ name }) => name)
+const inGateway = capabilities.filter(one => partsIn('gateway', one).length > 0).map(({ name }) => name)
+/** Those whose parts connect to what nobody can foretell. */
+const goingAnywhere = capabilities
+  .filter(({ parts }) => parts.some(({ connectsTo = [] }) => connectsTo.some(to => 'anywhere' in to)))
+  .map(({ name }) => name)
 const agentNamespace = 'ballast-agent'
 /** Components that bring a process, and its block of the values. */
 const processes = [
@@ -103,11 +108,15 @@ export async function judgeKustomization(): Promise<string> {
         return canonical(rest.map(withoutServing))
       }
       const theirFlags = argsOf(theirs).filter(arg => arg.startsWith('--enable='))
-      deepStrictEqual(theirFlags.toSorted(), [...flags, ...hosted.map(name => `--enable=${name}`)].toSorted())
+      const apart = chosen.filter(name => inGateway.includes(name))
+      deepStrictEqual(theirFlags.toSorted(), [...flags, ...[...hosted, ...apart].map(name => `--enable=${name}`)].toSorted())
       deepStrictEqual(plain(theirs), plain(ours))
       // Beside the hardened policies, who asks sources brings along what lets it out.
       const policies = theirs.filter(({ kind }) => kind === 'NetworkPolicy').map(({ metadata }) => metadata.name)
-      deepStrictEqual(policies, chosen.includes('autoscale') ? ['ballast-autoscale-sources'] : [])
+      deepStrictEqual(
+        policies,
+        chosen.filter(name => goingAnywhere.includes(name)).map(name => `ballast-${name}-sources`),
+      )
       built++
     }
     for (const [name, process] of processes) {
@@ -159,6 +168,11 @@ interface Contained {
   readonly env?: readonly { readonly name: string }[]
 }
 
+interface Service extends KubeObject {
+  readonly spec: { readonly ports: readonly { readonly name: string }[] }
+}
+
+const isService = (object: KubeObject): object is Service => object.kind === 'Service'
 const isDeployment = (object: KubeObject): object is Podded => object.kind === 'Deployment'
 const argsOf = (list: readonly KubeObject[]) =>
   list.filter(isDeployment).flatMap(({ spec }) => spec.template.spec.containers.flatMap(({ args }) => args))
@@ -169,18 +183,21 @@ const isForNodes = ({ kind, metadata: { name, namespace } }: KubeObject) =>
 
 /**
  * The base serves webhooks whatever is enabled, says where pods on nodes are, and enables by flags; what hosts parts of capabilities tolerates
- * what any of them puts on nodes.
+ * what any of them puts on nodes, and serves aggregated APIs whether or not one of them has any.
  */
 function withoutServing(object: KubeObject): KubeObject {
+  if (isService(object)) {
+    return { ...object, spec: { ...object.spec, ports: object.spec.ports.filter(({ name }) => name !== 'aggregated') } }
+  }
   if (!isDeployment(object)) return object
   const { template } = object.spec
   const containers = template.spec.containers.map(container => ({
     ...container,
-    args: container.args.filter(arg => !/^--(enable|webhook-host)=/.test(arg)),
-    ports: container.ports.filter(({ name }) => name !== 'webhooks'),
+    args: container.args.filter(arg => !/^--(enable|webhook-host|api-service)=/.test(arg)),
+    ports: container.ports.filter(({ name }) => name !== 'webhooks' && name !== 'aggregated'),
     env: (container.env ?? []).filter(({ name }) => name !== 'BALLAST_AGENT_NAMESPACE'),
   }))
   const { tolerations, ...rest } = template.spec
-  const spec = { ...rest, ...(object.metadata.name === 'ballast-apiserver' ? {} : { tolerations }), containers }
+  const spec = { ...rest, ...(/^ballast-(apiserver|gateway)$/.test(object.metadata.name) ? {} : { tolerations }), containers }
   return { ...object, spec: { ...object.spec, template: { ...template, spec } } }
 }

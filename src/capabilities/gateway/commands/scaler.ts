@@ -49,17 +49,22 @@ export async function runScaler(
   let routes = new Map<string, Route>()
   const look = () => {
     const found = routesOf(kinds[0].store.list(), kinds[1].store.list())
-    routes = new Map(found.routes.map(route => [route.key, route]))
+    routes = new Map([...found.routes, ...found.shadowed].map(route => [`${route.kind} ${route.key}`, route]))
   }
   look()
   for (const kind of kinds) stack.defer(kind.onChange(look))
+  let reaches = false
+  const measure = scalerMetrics(registry)
   // It has no requests of its own.
   const own = new RequestCounts(clock)
   const shared = new SharedCounts({
     ...{ clock, log, own, tickMs: settings.tickMs },
     peers: () => peersOf(slices.store.list(settings.namespace), { service: settings.service, port: settings.adminPort }),
     ask: (peer, path, limit) => askPeer(peer, path, limit),
-    onRound: scalerMetrics(registry),
+    onRound: round => {
+      reaches = round.peers > round.unreached
+      measure(round)
+    },
   })
   stack.defer(slices.onChange(() => shared.peersChanged()))
   // Where pods are is the interceptor's matter: nobody is asked before zero.
@@ -75,7 +80,8 @@ export async function runScaler(
   const server = stack.use(
     await startScaler({
       ...{ clock, log, own, shared, consents, host: '::', port: settings.port, againMs: settings.streamMs },
-      routeOf: key => routes.get(key),
+      routeOf: (key, kind) => routes.get(`${kind} ${key}`),
+      isServing: () => reaches,
     }),
   )
   log.info({ port: server.port, routes: routes.size }, 'the scaler listens')

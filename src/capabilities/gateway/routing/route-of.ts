@@ -28,6 +28,8 @@ export interface RouteProblem {
 
 interface Routes {
   readonly routes: readonly Route[]
+  /** HTTPScaledObjects whose name an InterceptorRoute bears: no request goes by them, and their ScaledObjects still ask for numbers. */
+  readonly shadowed: readonly Route[]
   readonly problems: readonly RouteProblem[]
 }
 
@@ -35,19 +37,23 @@ interface Routes {
 export function routesOf(interceptorRoutes: Iterable<KubeObject>, httpScaledObjects: Iterable<KubeObject>): Routes {
   const routes = new Map<string, Route>()
   const problems: RouteProblem[] = []
+  const shadowed: Route[] = []
   const taken = new Set<string>()
   const take = (object: KubeObject, kind: Route['kind'], of: (object: KubeObject) => Route | readonly string[]) => {
     const { namespace = '', name } = object.metadata
     const key = `${namespace}/${name}`
-    if (taken.has(key)) return
-    taken.add(key)
     const made = of(object)
+    if (taken.has(key)) {
+      if (isRoute(made)) shadowed.push(made)
+      return
+    }
+    taken.add(key)
     if (isRoute(made)) routes.set(key, made)
     else problems.push({ kind, namespace, name, problems: made })
   }
   for (const object of interceptorRoutes) take(object, 'InterceptorRoute', interceptorRouteRoute)
   for (const object of httpScaledObjects) take(object, 'HTTPScaledObject', httpScaledObjectRoute)
-  return { routes: [...routes.values()], problems }
+  return { routes: [...routes.values()], shadowed, problems }
 }
 
 function isRoute(made: Route | readonly string[]): made is Route {

@@ -10,6 +10,7 @@ import {
 import { externalApi, type Method } from '#coordination/external-scaler-api.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
+import { integer, message, text } from '#kube/protobuf-message.ts'
 import type { RequestCounts } from '../counts/request-counts.ts'
 import type { SharedCounts } from '../counts/shared-counts.ts'
 import type { Route } from '../routing/route.ts'
@@ -27,7 +28,10 @@ interface ScalerOptions {
   readonly own: RequestCounts
   readonly shared: SharedCounts
   readonly consents: Consents
-  readonly routeOf: (key: string) => Route | undefined
+  /** The route of `namespace/name` that is written as that kind. */
+  readonly routeOf: (key: string, kind: Route['kind']) => Route | undefined
+  /** Whether other replicas answer; without it they are not asked. */
+  readonly isServing?: () => boolean
   readonly host: string
   readonly port: number
   /** How often a wanted route is said again, in milliseconds. */
@@ -46,6 +50,21 @@ interface ScalerServer extends AsyncDisposable {
 interface Refused {
   readonly code: status
   readonly details: string
+}
+
+/** `grpc.health.v1.Health`, by which kubelets probe upstream's scaler. */
+export const healthCheck: Method<{ service: string }, { status: number }> = {
+  path: '/grpc.health.v1.Health/Check',
+  request: message({ service: text(1) }),
+  response: message({ status: integer(1) }),
+}
+const servingStatus = 1
+const notServingStatus = 2
+
+/** Its services as upstream names them. A scaler that reaches nobody is not ready; to start it anew would mend nothing. */
+function healthOf(service: string, isServing: () => boolean): boolean | undefined {
+  if (service === 'readiness') return isServing()
+  return service === '' || service === 'liveness' ? true : undefined
 }
 
 interface Ref {
@@ -72,10 +91,9 @@ export async function startScaler(options: ScalerOptions): Promise<ScalerServer>
 
   /** @throws Refused for a route that is none */
   const routeFor = (subject: Extract<Subject, { kind: 'route' }>): Route => {
-    const route = routeOf(subject.key)
-    if (route?.kind === subject.written) return route
-    const other = route === undefined ? '' : `: that name is of the kind ${route.kind}`
-    throw refused(status.NOT_FOUND, `there is no ${subject.written} ${subject.key} that is a route${other}`)
+    const route = routeOf(subject.key, subject.written)
+    if (route === undefined) throw refused(status.NOT_FOUND, `there is no ${subject.written} ${subject.key} that is a route`)
+    return route
   }
 
   const numbersOf = (route: Route) => ({
@@ -125,6 +143,17 @@ export async function startScaler(options: ScalerOptions): Promise<ScalerServer>
         return { metricValues: valuesOf(route, numbersOf(route), metricName) }
       }),
       StreamIsActive: (call: ServerWritableStream<Ref, { readonly result: boolean }>) => streamed(call),
+    },
+  )
+
+  server.addService(
+    { Check: definition(healthCheck) },
+    {
+      Check: answering(({ service }: { service: string }) => {
+        const isServing = healthOf(service, options.isServing ?? (() => true))
+        if (isServing === undefined) throw refused(status.NOT_FOUND, `unknown service ${service}`)
+        return { status: isServing ? servingStatus : notServingStatus }
+      }),
     },
   )
 

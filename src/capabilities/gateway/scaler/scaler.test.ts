@@ -9,7 +9,7 @@ import { routeTo } from '../proxy/testdata/loopback-gateway.ts'
 import type { Route } from '../routing/route.ts'
 import { Consents, type Said } from './consent.ts'
 import { httpMetricName } from './scaler-answers.ts'
-import { startScaler } from './scaler-server.ts'
+import { healthCheck, startScaler } from './scaler-server.ts'
 
 interface Ref {
   readonly name: string
@@ -22,7 +22,10 @@ const ref = (metadata: Record<string, string>, name = 'so'): Ref => ({
   scalerMetadata: new Map(Object.entries(metadata)),
 })
 
-async function scaler(routes: readonly Route[], consents?: { readonly ask: () => Promise<Said> }) {
+async function scaler(
+  routes: readonly Route[],
+  consents?: { readonly ask?: () => Promise<Said>; readonly isServing?: () => boolean },
+) {
   const clock = new VirtualClock(0)
   const own = new RequestCounts(clock)
   own.keep(new Set(routes.map(({ key }) => key)))
@@ -36,7 +39,8 @@ async function scaler(routes: readonly Route[], consents?: { readonly ask: () =>
       ask: consents?.ask ?? (() => Promise.reject(new Error('nobody'))),
       onChange: key => void turned.push(key),
     }),
-    routeOf: key => routes.find(route => route.key === key),
+    routeOf: (key, kind) => routes.find(route => route.key === key && route.kind === kind),
+    ...(consents?.isServing === undefined ? {} : { isServing: consents.isServing }),
     host: '127.0.0.1',
     port: 0,
   })
@@ -144,7 +148,7 @@ describe('the scaler', () => {
   it.each([
     [{}, 3, /the trigger names nothing: expected metadata interceptorRoute/],
     [{ interceptorRoute: 'gone' }, 5, /there is no InterceptorRoute default\/gone that is a route/],
-    [{ httpScaledObject: 'app' }, 5, /that name is of the kind InterceptorRoute/],
+    [{ httpScaledObject: 'app' }, 5, /there is no HTTPScaledObject default\/app that is a route/],
     [{ interceptorTargetPendingRequests: 'many' }, 3, /found "many", expected a whole number/],
   ])('says what is wrong about %j', async (metadata, code, words) => {
     await using site = await scaler([routeTo('app')])
@@ -152,6 +156,30 @@ describe('the scaler', () => {
       code,
       details: expect.stringMatching(words),
     })
+  })
+
+  it.each([
+    ['', true, { status: 1 }],
+    ['liveness', false, { status: 1 }],
+    ['readiness', true, { status: 1 }],
+    ['readiness', false, { status: 2 }],
+  ])("answers a kubelet's probe of %j where it reaches interceptors: %s", async (service, reaches, answer) => {
+    await using site = await scaler([], { isServing: () => reaches })
+    expect(await site.ask(healthCheck, { service })).toEqual(answer)
+  })
+
+  it('knows no other service by its health', async () => {
+    await using site = await scaler([])
+    await expect(site.ask(healthCheck, { service: 'other' })).rejects.toMatchObject({ code: 5 })
+  })
+
+  it('tells an HTTPScaledObject whose name an InterceptorRoute bears', async () => {
+    await using site = await scaler([routeTo('app'), routeTo('app', { kind: 'HTTPScaledObject', concurrency: 7 })])
+    site.own.arrive('default/app')
+    expect((await site.ask(externalApi.getMetricSpec, ref({ httpScaledObject: 'app' }))).metricSpecs).toMatchObject([
+      { metricName: 'http-default_002Fapp', targetSize: 7 },
+    ])
+    expect((await site.ask(externalApi.isActive, ref({ httpScaledObject: 'app' }))).result).toBe(true)
   })
 
   it('says at once that a route is wanted, and when it is no more', async () => {

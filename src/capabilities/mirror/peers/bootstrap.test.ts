@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -18,6 +20,15 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'ballast-bootstrap-'))
 })
 afterEach(() => rmSync(directory, { recursive: true }))
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 describe('bootstrap by names', () => {
   it('takes three addresses of each family, sorted as numbers, with our own port', async () => {
@@ -95,7 +106,7 @@ describe('bootstrap over HTTP', () => {
     ['/id', 'list'],
     ['/', 'object'],
   ])('serves itself at /id, with the URL ending in %j as a %s', async (path, form) => {
-    const port = 20_000 + (process.pid % 10_000) * 2 + (form === 'list' ? 1 : 0)
+    const port = await freePort()
     const bootstrap = httpBootstrap({
       url: `http://127.0.0.1:${port}${path}`,
       address: `127.0.0.1:${port}`,
