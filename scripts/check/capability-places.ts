@@ -31,11 +31,14 @@ const further: Readonly<Record<string, Partial<Pick<Known, 'words' | 'prefixes' 
   reload: { prefixes: ['reloader.stakater.com/', 'ballast.dev/reload-'] },
 }
 
+/** Programs of upstreams that are called by a word of everybody's: owners of scale and plans speak of scalers. */
+const commonPrograms: readonly string[] = ['scaler']
+
 /** What names each capability: its own name, programs and upstreams whose place it takes, and what is written here besides. */
 export async function namesOf(capabilities: readonly Capability[]): Promise<readonly Known[]> {
   return await Promise.all(
     capabilities.map(async ({ name, commands = [], upstreams }) => {
-      const programs = commands.flatMap(({ inPlaceOf }) => inPlaceOf?.programs ?? [])
+      const programs = commands.flatMap(({ inPlaceOf }) => inPlaceOf?.programs ?? []).filter(one => !commonPrograms.includes(one))
       const replaced = ((await upstreams?.()) ?? []).flatMap(upstream =>
         upstream.replaced === undefined ? [] : [upstream.replaced.id],
       )

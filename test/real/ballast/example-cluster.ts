@@ -10,7 +10,6 @@ const example = join(import.meta.dirname, '..', '..', '..', 'examples', 'talos-h
 const order = [
   'Namespace',
   'Node',
-  'CustomResourceDefinition',
   'StorageClass',
   'PersistentVolume',
   'PersistentVolumeClaim',
@@ -36,29 +35,9 @@ export interface ExampleCluster {
 export function exampleCluster(): ExampleCluster {
   const all = readSource(example).objects.map(({ object }) => object as ApiObject)
   const pods = all.filter(({ kind }) => kind === 'Pod') as PodObject[]
-  const objects = [...foreignKinds, ...all.filter(isCreated)].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
+  const objects = all.filter(isCreated).sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
   return { objects, podCount: pods.length, place: placement(pods) }
 }
-
-/** Kinds of other projects that the example's owners of scale are of; KEDA's own come with our installation. */
-const foreignKinds: readonly ApiObject[] = [['http.keda.sh', 'HTTPScaledObject']].map(([group = '', kind = '']) => ({
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `${kind.toLowerCase()}s.${group}` },
-  spec: {
-    group,
-    names: { kind, listKind: `${kind}List`, plural: `${kind.toLowerCase()}s`, singular: kind.toLowerCase() },
-    scope: 'Namespaced',
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-}))
 
 function isCreated(object: ApiObject): boolean {
   if (object.kind === 'Pod') return controllerOf(object as PodObject)?.kind === 'Node'
@@ -104,13 +83,10 @@ export async function createExample(client: ApiClient, objects: readonly ApiObje
     const created = await client.send('POST', apiPath(object, namespace), desired(object, nodeUids))
     if (created.status === 409 && object.kind === 'Namespace') {
       await client.want('PATCH', apiPath(object, '', name), { metadata: { labels: object.metadata.labels ?? {} } })
-    } else if (created.status === 409 && object.kind === 'CustomResourceDefinition') {
-      // Our installation brought it already, whole where the example has what it needs of it.
     } else if (created.status >= 300) {
       throw new Error(`create ${object.kind} ${namespace}/${name}: ${created.status} ${JSON.stringify(created.body)}`)
     }
     if (object.kind === 'Node') nodeUids.set(name, (created.body as ApiObject).metadata['uid'])
-    if (object.kind === 'CustomResourceDefinition') await untilEstablished(client, name)
   }
 }
 
