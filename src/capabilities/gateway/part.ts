@@ -20,9 +20,8 @@ import { SharedCounts } from './counts/shared-counts.ts'
 import { serviceOf, Targets } from './endpoints/targets.ts'
 import { httpScaledObjects, interceptorRoutes, responseBodyLabel } from './names.ts'
 import { Exchanges } from './proxy/exchanges.ts'
-import { CarefulForwarder } from './proxy/forward-careful.ts'
+import { Http1Forwarder } from './proxy/forward-http1.ts'
 import { Http2Forwarder } from './proxy/forward-http2.ts'
-import { PlainForwarder } from './proxy/forward-plain.ts'
 import { FrontDoor } from './proxy/front-door.ts'
 import type { Refusal } from './proxy/request-head.ts'
 import { RequestMetrics } from './proxy/request-metrics.ts'
@@ -86,8 +85,7 @@ export async function startGateway(
     ...{ clock, log, counts, targets, settings, metrics },
     texts: texts.store,
     forwarders: {
-      plain: new PlainForwarder({ connectMs, tls: tls?.toTargets, dial }),
-      careful: new CarefulForwarder({ clock, connectMs, tls: tls?.toTargets, dial }),
+      http1: new Http1Forwarder({ clock, connectMs, tls: tls?.toTargets, dial }),
       http2: new Http2Forwarder({ clock, connectMs }),
     },
   })

@@ -7,6 +7,7 @@ import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { environment as ofTheImage } from '../../../scripts/image/build-image.ts'
+import { gatewayMemory } from '../../../src/deployment/objects/gateway-objects.ts'
 import { PartUnavailable } from '../cache.ts'
 import type { ApiObject } from '../control-plane/api-client.ts'
 import { freePort, freePorts } from '../control-plane/free-ports.ts'
@@ -176,7 +177,8 @@ export class GatewaySite implements AsyncDisposable {
       ],
       environment: {
         ...ofTheImage,
-        NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${ofTheImage.NODE_OPTIONS.replace(/--max-old-space-size\S+/, '--max-old-space-size=512')}`,
+        ...gatewayMemory,
+        NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${gatewayMemory.NODE_OPTIONS.replace(/--max-old-space-size\S+/, '--max-old-space-size=512')}`,
       },
       ports: { port, adminPort, metricsPort },
     })

@@ -7,9 +7,8 @@ import type { Endpoint, Targets } from '../endpoints/targets.ts'
 import type { WaitingRoom } from '../holding/waiting-room.ts'
 import type { Route, StaticRoute } from '../routing/route.ts'
 import type { RuleTable } from '../routing/routing-table.ts'
-import type { CarefulForwarder } from './forward-careful.ts'
+import type { Http1Forwarder } from './forward-http1.ts'
 import type { Http2Forwarder } from './forward-http2.ts'
-import type { PlainForwarder } from './forward-plain.ts'
 import type { BodyTexts } from './own-answers.ts'
 import type { RequestMetrics } from './request-metrics.ts'
 import type { ProxySettings } from './settings.ts'
@@ -36,7 +35,7 @@ export interface ExchangeWorld {
   readonly texts: BodyTexts
   readonly settings: ProxySettings
   readonly metrics: RequestMetrics | undefined
-  readonly forwarders: { readonly plain: PlainForwarder; readonly careful: CarefulForwarder; readonly http2: Http2Forwarder }
+  readonly forwarders: { readonly http1: Http1Forwarder; readonly http2: Http2Forwarder }
   readonly room: WaitingRoom
   /** What is done for those that wait; absent: they wait. */
   readonly reception: Reception | undefined

@@ -17,7 +17,7 @@ import { accessLine } from './access-log.ts'
 import type { Caller } from './caller.ts'
 import type { ExchangeWorld, RouteEntry } from './exchange-world.ts'
 import { type Abort, type Answering, type Outcome, plainAnswering } from './forward.ts'
-import type { Upgraded } from './forward-careful.ts'
+import type { Upgraded } from './forward-http1.ts'
 import { answerBody, answerStatic, answerText, coldStartHeader } from './own-answers.ts'
 import { forwardedHeaders, valuesOf } from './request-head.ts'
 import { splice } from './splice.ts'
@@ -356,14 +356,11 @@ export class Exchange {
       this.#sent(entry, outcome, isFallback)
       this.#all.advance(entry)
     }
-    const { plain, careful, http2 } = this.#all.forwarders
-    const isCareful = head.upgrade !== undefined || expectsContinue || head.sendsTrailers
+    const { http1, http2 } = this.#all.forwarders
     const abort =
       forwarding.wire === 'h2c' && head.upgrade === undefined
         ? http2.forward(forwarding, done)
-        : isCareful
-          ? careful.forward(forwarding, done, upgraded => this.#upgraded(upgraded, done, forwarding.extraHeaders))
-          : plain.forward(forwarding, done)
+        : http1.forward(forwarding, done, upgraded => this.#upgraded(upgraded, done, forwarding.extraHeaders))
     if (!isDone) this.#abort = abort
     if (this.#isOver) abort()
     if (this.#wasHeld) this.#all.reception?.look(route.key)

@@ -11,9 +11,8 @@ import { RuleTable, routingTable } from '../routing/routing-table.ts'
 import type { Caller } from './caller.ts'
 import { Exchange } from './exchange.ts'
 import type { ExchangeWorld, RouteEntry } from './exchange-world.ts'
-import type { CarefulForwarder } from './forward-careful.ts'
+import type { Http1Forwarder } from './forward-http1.ts'
 import type { Http2Forwarder } from './forward-http2.ts'
-import type { PlainForwarder } from './forward-plain.ts'
 import { answerText, type BodyTexts } from './own-answers.ts'
 import { valuesOf } from './request-head.ts'
 import type { RequestMetrics } from './request-metrics.ts'
@@ -36,7 +35,7 @@ interface ExchangesOptions {
   readonly texts: BodyTexts
   readonly settings: ProxySettings
   readonly metrics?: RequestMetrics | undefined
-  readonly forwarders: { readonly plain: PlainForwarder; readonly careful: CarefulForwarder; readonly http2: Http2Forwarder }
+  readonly forwarders: { readonly http1: Http1Forwarder; readonly http2: Http2Forwarder }
 }
 
 export class Exchanges implements ExchangeWorld, AsyncDisposable {
@@ -205,9 +204,8 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
     for (const cancel of this.#pacing.values()) cancel()
     for (const key of [...this.#lingering.keys()]) this.#stopLingering(key)
     for (const end of [...this.spliced]) end()
-    this.forwarders.careful[Symbol.dispose]()
+    this.forwarders.http1[Symbol.dispose]()
     this.forwarders.http2[Symbol.dispose]()
-    await this.forwarders.plain[Symbol.asyncDispose]()
   }
 
   #stopLingering(key: string): void {

@@ -68,7 +68,7 @@ export class Http2Forwarder implements Disposable {
       stream.on('wantTrailers', () => stream.sendTrailers(objectOf(caller.requestTrailers())))
     }
     if (responseHeaderMs > 0) {
-      const error = Object.assign(new Error(`no answer within ${responseHeaderMs} ms`), { code: 'UND_ERR_HEADERS_TIMEOUT' })
+      const error = Object.assign(new Error(`no answer within ${responseHeaderMs} ms`), { code: 'ETIMEDOUT' })
       const awaitHead = () => {
         if (!hasHead && state === 'open')
           cancels.push(this.#clock.schedule(responseHeaderMs, () => void (hasHead || stream.destroy(error))))
@@ -144,7 +144,7 @@ export class Http2Forwarder implements Disposable {
     }
     const late = this.#clock.schedule(this.#connectMs, () => {
       if (!session.connecting) return
-      session.destroy(Object.assign(new Error(`no connection within ${this.#connectMs} ms`), { code: 'UND_ERR_CONNECT_TIMEOUT' }))
+      session.destroy(Object.assign(new Error(`no connection within ${this.#connectMs} ms`), { code: 'ERR_CONNECT_TIMEOUT' }))
     })
     session.on('connect', () => {
       late()

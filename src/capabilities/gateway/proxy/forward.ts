@@ -1,4 +1,4 @@
-// How a request goes to one endpoint and its answer comes back: most by undici, what undici does not carry by Node's own client.
+// How a request goes to one endpoint and its answer comes back.
 import type { Readable } from 'node:stream'
 import { messageOf } from '#kube/log.ts'
 import type { Endpoint, Wire } from '../endpoints/targets.ts'
@@ -71,11 +71,11 @@ const unreachedCodes = new Set([
   'EHOSTDOWN',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_CONNECT_TIMEOUT',
 ])
 
 /** A connection that was kept and is closed at the moment when it is used again. */
-const staleCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+const staleCodes = new Set(['ECONNRESET', 'EPIPE'])
 
 export function codeOf(error: unknown): string {
   const code = (error as { readonly code?: unknown } | undefined)?.code
@@ -89,13 +89,9 @@ export function unreached(error: unknown, caller: Caller): Extract<Outcome, { ki
   if (unreachedCodes.has(code) || (code === 'ETIMEDOUT' && (error as { syscall?: string }).syscall === 'connect'))
     return { kind: 'unreached', why, isStale: false }
   const isHarmless = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(caller.head.method) && caller.body === undefined
-  // It was closed before it said anything; what it said wrongly it would say again.
-  const isSilent = code !== 'UND_ERR_SOCKET' || (error instanceof Error && error.message === 'other side closed')
-  return isHarmless && isSilent && staleCodes.has(code) ? { kind: 'unreached', why, isStale: true } : undefined
+  return isHarmless && staleCodes.has(code) ? { kind: 'unreached', why, isStale: true } : undefined
 }
 
-const lateCodes = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
-
 export function isLate(error: unknown): boolean {
-  return lateCodes.has(codeOf(error))
+  return codeOf(error) === 'ETIMEDOUT'
 }

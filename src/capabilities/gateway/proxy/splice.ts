@@ -1,6 +1,6 @@
 // Two connections as one, for what is no HTTP any more.
 import type { Duplex } from 'node:stream'
-import type { Upgraded } from './forward-careful.ts'
+import type { Upgraded } from './forward-http1.ts'
 
 interface Spliced {
   readonly taken: { readonly socket: Duplex; readonly first: Buffer }

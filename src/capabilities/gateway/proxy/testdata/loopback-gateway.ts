@@ -12,9 +12,8 @@ import { serviceOf, Targets } from '../../endpoints/targets.ts'
 import { standardBounds } from '../../holding/waiting-room.ts'
 import type { Route } from '../../routing/route.ts'
 import { Exchanges } from '../exchanges.ts'
-import { CarefulForwarder } from '../forward-careful.ts'
+import { Http1Forwarder } from '../forward-http1.ts'
 import { Http2Forwarder } from '../forward-http2.ts'
-import { PlainForwarder } from '../forward-plain.ts'
 import { FrontDoor } from '../front-door.ts'
 import type { Refusal } from '../request-head.ts'
 import { RequestMetrics } from '../request-metrics.ts'
@@ -109,8 +108,7 @@ export async function loopbackGateway(options: LoopbackOptions) {
       })),
     ),
     forwarders: {
-      plain: new PlainForwarder({ connectMs: settings.connectMs }),
-      careful: new CarefulForwarder({ clock, connectMs: settings.connectMs }),
+      http1: new Http1Forwarder({ clock, connectMs: settings.connectMs }),
       http2: new Http2Forwarder({ clock, connectMs: settings.connectMs }),
     },
   })
