@@ -7,6 +7,7 @@ import type { Check } from '../check.ts'
 import { atEnd } from '../endings.ts'
 import { until } from '../metrics/servers.ts'
 import { runCommand } from '../run-command.ts'
+import { fromZero } from './from-zero.ts'
 import { gatewayPeers } from './peers.ts'
 import { backendObjects, type Door, GatewaySite } from './site.ts'
 
@@ -74,4 +75,6 @@ async function played({ port }: Door, one: string): Promise<string> {
 
 export const gatewayChecks: readonly Check[] = [
   { name: 'gateway: gRPC goes through as it does through the add-on', run: grpcThrough },
+  { name: "gateway: from zero to the answer by KEDA's operator, which asks our scaler", run: () => fromZero('KEDA') },
+  { name: 'gateway: from zero to the answer by our autoscaling', run: () => fromZero('ours') },
 ]

@@ -22,6 +22,8 @@ export interface Door {
   readonly adminPort: number
   /** Where metrics are served, on loopback. */
   readonly metricsPort: number
+  /** Where autoscalers ask; 0: nowhere. */
+  readonly scalerPort: number
   readonly pid: number
   readonly output: () => string
   stop(): Promise<void>
@@ -82,7 +84,7 @@ interface ProgramStart {
   readonly command: string
   readonly args: readonly string[]
   readonly environment: NodeJS.ProcessEnv
-  readonly ports: Pick<Door, 'port' | 'adminPort' | 'metricsPort'>
+  readonly ports: Pick<Door, 'port' | 'adminPort' | 'metricsPort' | 'scalerPort'>
   readonly name: string
 }
 
@@ -100,9 +102,19 @@ export class GatewaySite implements AsyncDisposable {
   /** With the definitions of the add-on's release. @throws PartUnavailable */
   static async start(more: readonly ApiObject[] = []): Promise<GatewaySite> {
     await using stack = new AsyncDisposableStack()
-    const folder = join(await upstreamSource('http-add-on-interceptor'), 'config', 'crd', 'bases')
     const plane = await startControlPlane({ scheduler: 'off', controllerManager: false })
     stack.defer(() => plane.stop())
+    return await GatewaySite.#open(plane, more, stack.move())
+  }
+
+  /** On a control plane that whoever started it stops. @throws PartUnavailable */
+  static async over(plane: ControlPlane, more: readonly ApiObject[] = []): Promise<GatewaySite> {
+    return await GatewaySite.#open(plane, more, new AsyncDisposableStack())
+  }
+
+  static async #open(plane: ControlPlane, more: readonly ApiObject[], own: AsyncDisposableStack): Promise<GatewaySite> {
+    await using stack = own
+    const folder = join(await upstreamSource('http-add-on-interceptor'), 'config', 'crd', 'bases')
     const kinds = [...readdirSync(folder).map(file => parse(readFileSync(join(folder, file), 'utf8')) as ApiObject), ...more]
     for (const definition of kinds) await plane.client.want('POST', definitions, definition)
     for (const { metadata } of kinds)
@@ -146,16 +158,16 @@ export class GatewaySite implements AsyncDisposable {
         KEDA_HTTP_SHUTDOWN_DELAY: '0s',
         ...environment,
       },
-      ports: { port, adminPort, metricsPort },
+      ports: { port, adminPort, metricsPort, scalerPort: 0 },
     })
   }
 
   /** Ours: `command` starts Ballast's command line; `more` goes into the gateway's section of its configuration. */
   async ours(command: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<Door> {
-    const [port = 0, adminPort = 0, scaler = 0, metricsPort = 0] = await freePorts(4)
+    const [port = 0, adminPort = 0, scalerPort = 0, metricsPort = 0] = await freePorts(4)
     const config = join(this.directory, `config-${port}.yaml`)
     const section = {
-      ports: { traffic: port, admin: adminPort, scaler },
+      ports: { traffic: port, admin: adminPort, scaler: scalerPort },
       bind: '127.0.0.1',
       drain: { delay: '0s', timeout: '5s' },
       ...more,
@@ -180,7 +192,7 @@ export class GatewaySite implements AsyncDisposable {
         ...gatewayMemory,
         NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${gatewayMemory.NODE_OPTIONS.replace(/--max-old-space-size\S+/, '--max-old-space-size=512')}`,
       },
-      ports: { port, adminPort, metricsPort },
+      ports: { port, adminPort, metricsPort, scalerPort },
     })
   }
 
