@@ -77,6 +77,8 @@ export interface ControlPlane {
   startScheduler(options: SchedulerOptions): Promise<void>
   /** Halts kube-controller-manager until the returned function is called: nothing is replaced meanwhile. */
   haltControllers(): () => void
+  /** Halts the API server until the returned function is called: connections stay, and nobody answers. */
+  haltServer(): () => void
   /** A client certificate of another user: `CN=jane, O=dev`. */
   issueClient(subject: string): Promise<CertificateAndKey>
   /** What API servers' certificates and client certificates are checked by. */
@@ -137,9 +139,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         options.onControllerLine,
       )
     }
-    const haltControllers = () => {
-      processes.signal(programs.controllers, 'SIGSTOP')
-      return () => processes.signal(programs.controllers, 'SIGCONT')
+    const halting = (program: string | undefined) => () => {
+      processes.signal(program, 'SIGSTOP')
+      return () => processes.signal(program, 'SIGCONT')
     }
     const version = (await client.want('GET', '/version')) as { readonly gitVersion?: unknown }
     const startScheduler = async ({ version: minor, flags = [], configuration, onLine }: SchedulerOptions) => {
@@ -158,7 +160,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       serverVersion: String(version.gitVersion),
       client,
       startScheduler,
-      haltControllers,
+      haltControllers: halting(programs.controllers),
+      haltServer: halting(programs.server),
       issueClient: certificates.issueClient,
       authority: certificates.authority,
       frontProxy: certificates.frontProxy,

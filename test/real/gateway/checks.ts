@@ -7,6 +7,7 @@ import type { Check } from '../check.ts'
 import { atEnd } from '../endings.ts'
 import { until } from '../metrics/servers.ts'
 import { runCommand } from '../run-command.ts'
+import { flapping, killedWithHeld, rolled, withoutServer } from './faults.ts'
 import { fromZero } from './from-zero.ts'
 import { gatewayPeers } from './peers.ts'
 import { backendObjects, type Door, GatewaySite } from './site.ts'
@@ -77,4 +78,8 @@ export const gatewayChecks: readonly Check[] = [
   { name: 'gateway: gRPC goes through as it does through the add-on', run: grpcThrough },
   { name: "gateway: from zero to the answer by KEDA's operator, which asks our scaler", run: () => fromZero('KEDA') },
   { name: 'gateway: from zero to the answer by our autoscaling', run: () => fromZero('ours') },
+  { name: 'gateway: a replica is killed while requests wait at both', run: killedWithHeld },
+  { name: 'gateway: replicas are replaced under load', run: rolled },
+  { name: 'gateway: requests go on without the API server', run: withoutServer },
+  { name: 'gateway: endpoints come and go under load', run: flapping },
 ]
