@@ -14,7 +14,7 @@ const component = 'gateway'
  * request takes a third more processor time (`npm run bench -- gateway`). Idle it costs some MiB.
  */
 export const gatewayMemory = {
-  NODE_OPTIONS: '--max-old-space-size-percentage=75 --max-semi-space-size=16',
+  NODE_OPTIONS: '--max-old-space-size-percentage=75 --max-semi-space-size=8',
   MALLOC_TRIM_THRESHOLD_: '16777216',
 } as const
 const selector = selectorLabels(component)

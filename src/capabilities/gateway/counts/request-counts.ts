@@ -52,7 +52,7 @@ export class RequestCounts {
   arrive(key: string): Presence {
     const route = this.#routes.get(key) ?? new Route()
     if (route.total++ === 0) this.#routes.set(key, route)
-    return this.#presence(key, route)
+    return new CountedPresence(this.#clock, route, change => this.#count(key, route, change))
   }
 
   /** Calls `onTurn` as soon as a route gets its first request, and when its last one left. */
@@ -76,42 +76,54 @@ export class RequestCounts {
     return this.#all
   }
 
-  #presence(key: string, route: Route): Presence {
-    const clock = this.#clock
-    let isHere = true
-    let isCounted = false
-    let movedMs = 0
-    const count = () => {
-      isCounted = true
-      this.#all++
-      if (route.concurrency++ === 0) this.#turned(key, true)
-    }
-    const uncount = () => {
-      isCounted = false
-      this.#all--
-      if (--route.concurrency === 0) this.#turned(key, false)
-    }
-    const moved = () => {
-      if (!isHere) return
-      movedMs = route.movedMs = clock.elapsed()
-      if (!isCounted) count()
-    }
-    moved()
-    return {
-      moved,
-      rest: () => void (isHere && isCounted && uncount()),
-      get quietMs() {
-        return clock.elapsed() - movedMs
-      },
-      leave: () => {
-        if (!isHere) return
-        isHere = false
-        if (isCounted) uncount()
-      },
-    }
+  #count(key: string, route: Route, change: 1 | -1): void {
+    this.#all += change
+    const before = route.concurrency
+    route.concurrency += change
+    if (before === 0 || route.concurrency === 0) this.#turned(key, route.concurrency > 0)
   }
 
   #turned(key: string, isActive: boolean): void {
     for (const onTurn of this.#onTurn) onTurn(key, isActive)
+  }
+}
+
+/** One of these is made for every request. */
+class CountedPresence implements Presence {
+  readonly #clock: Pick<Clock, 'elapsed'>
+  readonly #route: Route
+  readonly #count: (change: 1 | -1) => void
+  #isHere = true
+  #isCounted = false
+  #movedMs = 0
+
+  constructor(clock: Pick<Clock, 'elapsed'>, route: Route, count: (change: 1 | -1) => void) {
+    this.#clock = clock
+    this.#route = route
+    this.#count = count
+    this.moved()
+  }
+
+  moved(): void {
+    if (!this.#isHere) return
+    this.#movedMs = this.#route.movedMs = this.#clock.elapsed()
+    if (this.#isCounted) return
+    this.#isCounted = true
+    this.#count(1)
+  }
+
+  rest(): void {
+    if (!this.#isHere || !this.#isCounted) return
+    this.#isCounted = false
+    this.#count(-1)
+  }
+
+  get quietMs(): number {
+    return this.#clock.elapsed() - this.#movedMs
+  }
+
+  leave(): void {
+    this.rest()
+    this.#isHere = false
   }
 }

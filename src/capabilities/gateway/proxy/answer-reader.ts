@@ -22,8 +22,6 @@ interface AnswerListener {
   /** An interim answer or the head of the final one; more of either may follow in the same bytes. */
   onHead(head: AnswerHead): void
   onData(bytes: Buffer): void
-  /** The final answer is whole. */
-  onEnd(trailers: readonly string[]): void
 }
 
 /** What the target said is no answer. */
@@ -42,24 +40,36 @@ const statusPattern = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/
 /** Without control characters other than a tab: a line end that is half of one is among them. */
 const plainPattern = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** One final answer, with interim ones before it. */
+/** One final answer after another, each with interim ones before it. */
 export class AnswerReader {
   readonly #listener: AnswerListener
-  readonly #isHead: boolean
-  #state: State = 'head'
+  #isHead = false
+  #state: State = 'whole'
   /** Bytes that are no whole head or line yet. */
   #rest: Buffer = nothing
   /** Bytes of the body or chunk that are to come. */
   #left = 0
+  #trailers: readonly string[] = []
 
-  /** `isHead`: the request was a HEAD, whose answer has no body. */
-  constructor(listener: AnswerListener, isHead: boolean) {
+  constructor(listener: AnswerListener) {
     this.#listener = listener
+  }
+
+  /** The next answer is expected. `isHead`: of a HEAD, which has no body. */
+  begin(isHead: boolean): void {
     this.#isHead = isHead
+    this.#state = 'head'
+    this.#rest = nothing
+    this.#trailers = []
   }
 
   get isWhole(): boolean {
     return this.#state === 'whole'
+  }
+
+  /** Fields after the body of a whole answer: names and values by turns. */
+  get trailers(): readonly string[] {
+    return this.#trailers
   }
 
   /** Nothing came of it yet. */
@@ -93,7 +103,7 @@ export class AnswerReader {
   close(): void {
     if (this.#state === 'whole') return
     if (this.#state !== 'until-close') throw new AnswerError('the connection was closed within the answer')
-    this.#end([])
+    this.#state = 'whole'
   }
 
   /** @returns what is left; the same value where more has to come first */
@@ -116,7 +126,7 @@ export class AnswerReader {
         this.#state = 'chunk-line'
         return bytes.subarray(lineEnd.length)
       case 'trailers':
-        return this.#trailers(bytes)
+        return this.#fields(bytes)
       case 'whole':
         return bytes
     }
@@ -127,8 +137,7 @@ export class AnswerReader {
     this.#left -= piece.length
     this.#listener.onData(piece)
     if (this.#left > 0) return nothing
-    if (this.#state === 'length') this.#end([])
-    else this.#state = 'chunk-end'
+    this.#state = this.#state === 'length' ? 'whole' : 'chunk-end'
     return bytes.subarray(piece.length)
   }
 
@@ -145,21 +154,17 @@ export class AnswerReader {
     return bytes.subarray(end + lineEnd.length)
   }
 
-  #trailers(bytes: Buffer): Buffer {
+  #fields(bytes: Buffer): Buffer {
     if (bytes.length < lineEnd.length) return bytes
     if (bytes[0] === 0x0d && bytes[1] === 0x0a) {
-      this.#end([])
+      this.#state = 'whole'
       return bytes.subarray(lineEnd.length)
     }
     const end = endOf(bytes, mostTrailerBytes, 'the fields after the body are')
     if (end === -1) return bytes
-    this.#end(fieldsOf(bytes.toString('latin1', 0, end).split('\r\n')))
-    return bytes.subarray(end + headEnd.length)
-  }
-
-  #end(trailers: readonly string[]): void {
+    this.#trailers = fieldsOf(bytes.toString('latin1', 0, end).split('\r\n'))
     this.#state = 'whole'
-    this.#listener.onEnd(trailers)
+    return bytes.subarray(end + headEnd.length)
   }
 
   #head(bytes: Buffer): Buffer {
@@ -186,7 +191,6 @@ export class AnswerReader {
     this.#state = this.#bodyState(status, framing)
     const isUntilClose = this.#state === 'until-close'
     this.#listener.onHead({ status, reason, headers, upgrade: framing.upgrade, keptMs: isUntilClose ? 0 : keptMs })
-    if (this.#state === 'whole') this.#listener.onEnd([])
     return after
   }
 

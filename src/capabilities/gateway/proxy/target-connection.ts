@@ -61,13 +61,12 @@ export class TargetConnection {
   readonly #socket: Socket
   readonly #keeping: Keeping
   #taker: AnswerTaker | undefined
-  #reader: AnswerReader | undefined
+  readonly #reader: AnswerReader
   #asked: Asked | undefined
   #head: AnswerHead | undefined
   #stopBody: (() => void) | undefined
   #isSent = false
   #isClosed = false
-  #isTaken = false
   /** When it is over with waiting: for a head, or for another request; Infinity: never. */
   #dueMs = Number.POSITIVE_INFINITY
   #timer: { readonly atMs: number; readonly cancel: Cancel } | undefined
@@ -76,9 +75,17 @@ export class TargetConnection {
   constructor(socket: Socket, keeping: Keeping) {
     this.#socket = socket
     this.#keeping = keeping
+    this.#reader = new AnswerReader({
+      onHead: head => this.#answered(head),
+      onData: bytes => {
+        if (this.#taker?.onData(bytes) === false) socket.pause()
+      },
+    })
     socket.on('data', bytes => this.#read(bytes))
     socket.on('end', () => this.#ended())
-    socket.on('error', error => this.#fail(this.#reader?.isSilent === false ? new Error(error.message) : error))
+    socket.on('error', error =>
+      this.#fail(this.#taker !== undefined && !this.#reader.isSilent ? new Error(error.message) : error),
+    )
     socket.on('close', () => this.#closed())
   }
 
@@ -92,16 +99,7 @@ export class TargetConnection {
     this.#asked = asked
     this.#head = undefined
     this.#isSent = false
-    this.#reader = new AnswerReader(
-      {
-        onHead: head => this.#answered(head),
-        onData: bytes => {
-          if (taker.onData(bytes) === false) this.#socket.pause()
-        },
-        onEnd: trailers => this.#whole(trailers),
-      },
-      asked.method === 'HEAD',
-    )
+    this.#reader.begin(asked.method === 'HEAD')
     this.#dueMs = Number.POSITIVE_INFINITY
     const head = headText(asked)
     const { body } = asked
@@ -187,7 +185,7 @@ export class TargetConnection {
 
   #read(bytes: Buffer): void {
     const reader = this.#reader
-    if (reader === undefined) {
+    if (this.#taker === undefined) {
       // What nobody asked for is no answer to what comes next.
       this.#socket.destroy()
       return
@@ -199,10 +197,12 @@ export class TargetConnection {
       this.#fail(error as Error)
       return
     }
-    if (!reader.isWhole || this.#isTaken) return
+    // Whoever takes it may have ended it meanwhile.
+    if (!reader.isWhole || this.#taker === undefined) return
     const head = this.#head
     if (head?.status === 101) this.#handOver(head, rest)
-    else if (rest.length > 0) this.#socket.destroy()
+    // What came after it is an answer to nothing.
+    else this.#whole(rest.length === 0)
   }
 
   #answered(head: AnswerHead): void {
@@ -222,14 +222,14 @@ export class TargetConnection {
     this.#taker?.onHead(head)
   }
 
-  #whole(trailers: readonly string[]): void {
-    const head = this.#head
-    if (head === undefined || head.status === 101) return
+  #whole(isClean: boolean): void {
     const taker = this.#taker
-    const isKept = this.#isSent && head.keptMs !== 0 && !this.isClosed
+    const keptMs = this.#head?.keptMs
+    const { trailers } = this.#reader
+    const isKept = isClean && this.#isSent && keptMs !== 0 && !this.isClosed
     this.#release()
     if (isKept) {
-      this.#wait(Math.min(head.keptMs ?? keepAliveMs, longestKeepAliveMs))
+      this.#wait(Math.min(keptMs ?? keepAliveMs, longestKeepAliveMs))
       this.#socket.resume()
       // Before the taker is told: what it asks next may go the same way.
       this.#keeping.onIdle(this)
@@ -244,7 +244,6 @@ export class TargetConnection {
       return
     }
     this.#release()
-    this.#isTaken = true
     const socket = this.#socket
     socket.removeAllListeners('data').removeAllListeners('end').removeAllListeners('error').removeAllListeners('close')
     socket.pause()
@@ -254,7 +253,7 @@ export class TargetConnection {
 
   #ended(): void {
     const reader = this.#reader
-    if (reader === undefined) return
+    if (this.#taker === undefined) return
     if (reader.isSilent) {
       this.#fail(connectionError('other side closed', 'ECONNRESET'))
       return
@@ -263,7 +262,9 @@ export class TargetConnection {
       reader.close()
     } catch (error) {
       this.#fail(error as Error)
+      return
     }
+    this.#whole(false)
   }
 
   #fail(error: Error): void {
@@ -284,7 +285,6 @@ export class TargetConnection {
   /** The request is over, whichever way. */
   #release(): void {
     this.#taker = undefined
-    this.#reader = undefined
     this.#asked = undefined
     this.#stopBody?.()
     this.#stopBody = undefined
