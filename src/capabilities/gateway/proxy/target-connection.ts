@@ -197,7 +197,7 @@ export class TargetConnection {
       this.#fail(error as Error)
       return
     }
-    // Whoever takes it may have ended it meanwhile.
+    // The taker may have ended it meanwhile.
     if (!reader.isWhole || this.#taker === undefined) return
     const head = this.#head
     if (head?.status === 101) this.#handOver(head, rest)
