@@ -51,6 +51,12 @@ export const gateway = capability({
       inPlaceOf: { programs: ['scaler'] },
       load: async () => (await import('./commands/scaler.ts')).defineScaler,
     },
+    {
+      name: 'http-operator',
+      usage: '[words...]',
+      about: "runs in the place of the KEDA HTTP add-on's operator, with its flags, environment and Lease",
+      load: async () => (await import('./commands/http-operator.ts')).defineHttpOperator,
+    },
   ],
   parts: [
     {
