@@ -132,6 +132,7 @@ export const gateway = capability({
         (await loadedOperator(context.clock)).startGatewayOperator(context, config, signal),
     },
   ],
+  upstreams: async () => [(await import('./swap/http-add-on.ts')).httpAddOn],
   page: async () => (await import('./page/gateway-page.ts')).gatewayPage,
   up: async () => (await import('./commands/gateway-story.ts')).gatewayStory,
   leaves: [
