@@ -12,6 +12,7 @@ const parts: Readonly<Record<Replaced['swap']['part']['kind'], string>> = {
   process: 'upstream sleeps, then a process of ours wakes, by the same settings',
   api: 'ours measures beside it, callers are led to ours, then upstream sleeps',
   'led-api': 'ours stands by, upstream sleeps and gives it its Lease, callers are led after it',
+  'in-place': 'program by program, within its own Deployments: its roll-outs bring ours',
   nodes: 'node by node: its pod goes, ours comes',
 }
 

@@ -9,17 +9,22 @@ import { expect, test } from 'vitest'
 import { externalApi } from '#coordination/external-scaler-api.ts'
 import { openApi } from '#kube/client/api.ts'
 import { silentLog } from '#kube/log.ts'
+import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
 import { TestCluster, testNodes } from '#twin/components/cluster-for-tests.ts'
+import { autoscale } from '../src/capabilities/autoscale/capability.ts'
+import { runHttpOperator } from '../src/capabilities/gateway/commands/http-operator.ts'
 import { runInterceptor } from '../src/capabilities/gateway/commands/interceptor.ts'
 import { runScaler } from '../src/capabilities/gateway/commands/scaler.ts'
 import { parseInterceptor, parseScaler } from '../src/capabilities/gateway/flags/add-on-settings.ts'
+import { parseHttpOperator } from '../src/capabilities/gateway/flags/operator-settings.ts'
 import { servedKinds } from '../src/capabilities/gateway/kinds/served-kinds.ts'
 
 const namespace = 'keda'
 const read = ['get', 'list', 'watch']
+const write = ['create', 'delete', 'patch', 'update']
 const rules = {
   interceptor: [
     { apiGroups: [''], resources: ['configmaps', 'services'], verbs: read },
@@ -30,7 +35,23 @@ const rules = {
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
     { apiGroups: ['http.keda.sh'], resources: ['httpscaledobjects', 'interceptorroutes'], verbs: read },
   ],
+  operator: [
+    { apiGroups: ['http.keda.sh'], resources: ['httpscaledobjects', 'interceptorroutes'], verbs: [...read, ...write] },
+    {
+      apiGroups: ['http.keda.sh'],
+      resources: ['httpscaledobjects/finalizers', 'interceptorroutes/finalizers'],
+      verbs: ['update'],
+    },
+    {
+      apiGroups: ['http.keda.sh'],
+      resources: ['httpscaledobjects/status', 'interceptorroutes/status'],
+      verbs: ['get', 'patch', 'update'],
+    },
+    { apiGroups: ['keda.sh'], resources: ['scaledobjects'], verbs: [...read, ...write] },
+  ],
 } as const
+/** In the add-on's own namespace alone. */
+const leaseRules = [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: [...read, ...write] }]
 
 /** Roles as the add-on's manifests give them. */
 const roles = Object.entries(rules).flatMap(([name, granted]) => [
@@ -45,6 +66,17 @@ const roles = Object.entries(rules).flatMap(([name, granted]) => [
   },
 ])
 
+const leaseRole = [
+  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'operator', namespace }, rules: leaseRules },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: 'operator', namespace },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'operator' },
+    subjects: [{ kind: 'ServiceAccount', name: 'operator', namespace }],
+  },
+]
+
 const slice = (service: string, of: string, port: number, portName?: string): KubeObject =>
   ({
     apiVersion: 'discovery.k8s.io/v1',
@@ -58,6 +90,7 @@ const slice = (service: string, of: string, port: number, portName?: string): Ku
 const objects = [
   { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
   ...roles,
+  ...leaseRole,
   {
     apiVersion: 'v1',
     kind: 'Service',
@@ -176,6 +209,106 @@ test('interceptor and scaler: a request waits, is counted by both, and is answer
   client.close()
   target.close()
   await api.close()
+})
+
+const operatorEnvironment = {
+  KEDA_HTTP_OPERATOR_NAMESPACE: namespace,
+  KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_SERVICE: 'keda-add-ons-http-external-scaler',
+  KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_PORT: '9090',
+}
+const httpScaledObject = {
+  apiVersion: 'http.keda.sh/v1alpha1',
+  kind: 'HTTPScaledObject',
+  metadata: { name: 'shop', namespace: 'default' },
+  spec: {
+    hosts: ['shop.test'],
+    scaleTargetRef: { name: 'shop', kind: 'Deployment', apiVersion: 'apps/v1', service: 'shop', port: 80 },
+  },
+} as unknown as KubeObject
+const leaseOf = (holder: string, renewTime: string): KubeObject =>
+  ({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'http-add-on.keda.sh', namespace },
+    spec: { holderIdentity: holder, leaseDurationSeconds: 15, renewTime, acquireTime: renewTime, leaseTransitions: 0 },
+  }) as unknown as KubeObject
+
+test("the operator writes ScaledObjects once it has upstream's Lease, not before, and gives it back", async () => {
+  const definitions = autoscale.kinds?.flatMap(({ definition }) => (definition === undefined ? [] : [definition])) ?? []
+  await using cluster = await TestCluster.start([...testNodes(1), ...objects, ...definitions, httpScaledObject])
+  const { clock, twin } = cluster
+  const api = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' })
+  const { signal } = new AbortController()
+  const leases = api.resource<KubeObject>(builtIn.leases)
+  const scaled = api.resource<KubeObject>({ group: 'keda.sh', version: 'v1alpha1', resource: 'scaledobjects' })
+  await leases.create(leaseOf('upstream_1', new Date(clock.now()).toISOString().replace('Z', '000Z')), { namespace, signal })
+  const parsed = parseHttpOperator(['--leader-elect', '--zap-encoder=console'], operatorEnvironment)
+  if (!parsed.ok) throw new Error('flags are fine')
+  expect(parsed.refused).toEqual([])
+  const listened: string[] = []
+  {
+    await using _operator = await launched<void>(cluster, 'operator', (started, until) => {
+      const { onServing, ...begun } = started
+      onServing()
+      return runHttpOperator(
+        parsed.settings,
+        { ...begun, listen: async (address, flag) => void listened.push(`${flag} ${address}`) },
+        until,
+      )
+    })
+    await clock.advance(5_000)
+    expect((await scaled.list({ signal })).items).toEqual([])
+    // Nobody renews it any more: it is over.
+    await clock.advance(30_000)
+    const [found] = (await scaled.list({ signal })).items
+    expect(found?.metadata.name).toBe('shop')
+    expect(JSON.stringify(found)).toContain('keda-add-ons-http-external-scaler.keda:9090')
+    const held = await leases.get('http-add-on.keda.sh', { namespace, signal })
+    expect(textAt(held, 'spec', 'holderIdentity')).toMatch(/^operator_/)
+  }
+  expect(listened).toEqual(['--metrics-bind-address :8080', '--health-probe-bind-address :8081'])
+  const left = await leases.get('http-add-on.keda.sh', { namespace, signal })
+  expect(textAt(left, 'spec', 'holderIdentity') ?? '').toBe('')
+  await api.close()
+})
+
+test.each<[string, readonly string[], Record<string, string>, object]>([
+  ['as its manifests have it', ['--leader-elect'], operatorEnvironment, { metricsAddress: ':8080', namespaces: [] }],
+  [
+    'as its chart has it: metrics that ask for a guard are not served',
+    ['--metrics-bind-address=:8443', '--metrics-secure=true', '--metrics-auth=true', '--leader-elect'],
+    { ...operatorEnvironment, KEDA_HTTP_OPERATOR_WATCH_NAMESPACE: 'media' },
+    { metricsAddress: '0', namespaces: ['media'] },
+  ],
+  [
+    'times of the Lease',
+    ['--leader-elect'],
+    { ...operatorEnvironment, KEDA_HTTP_OPERATOR_LEADER_ELECTION_LEASE_DURATION: '30s' },
+    { election: { name: 'http-add-on.keda.sh', times: { leaseDurationMs: 30_000 } } },
+  ],
+  ['without an election', [], operatorEnvironment, { election: undefined }],
+])('the operator, %s', (_name, words, environment, settings) => {
+  const parsed = parseHttpOperator(words, environment)
+  if (!parsed.ok) throw new Error('flags are fine')
+  expect(parsed.refused).toEqual([])
+  expect(parsed.settings).toMatchObject(settings)
+  expect(parsed.settings.gateway.scalerAddress).toBe('keda-add-ons-http-external-scaler.keda:9090')
+})
+
+test("the operator's older names count where the newer are not set, and what is missing is named", () => {
+  const old = parseHttpOperator([], {
+    KEDA_HTTP_OPERATOR_NAMESPACE: namespace,
+    KEDAHTTP_OPERATOR_EXTERNAL_SCALER_SERVICE: 'scaler',
+  })
+  if (!old.ok) throw new Error('flags are fine')
+  expect(old.settings.gateway.scalerAddress).toBe('scaler.keda:8091')
+  expect(old.warnings.join()).toMatch(/KEDAHTTP_OPERATOR_EXTERNAL_SCALER_SERVICE is deprecated/)
+  const bare = parseHttpOperator([], {})
+  if (!bare.ok) throw new Error('flags are fine')
+  expect(bare.refused.map(({ message }) => message)).toEqual([
+    'KEDA_HTTP_OPERATOR_NAMESPACE cannot be used',
+    'KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_SERVICE cannot be used',
+  ])
 })
 
 test.each<[string, Record<string, string>, RegExp]>([

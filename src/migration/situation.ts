@@ -25,7 +25,7 @@ export async function readSituation(place: Place): Promise<Situation> {
   const kinds = new Set(['Deployment', ...(swap.part.kind === 'nodes' ? ['DaemonSet'] : plainKinds)])
   const lists = Array.from(kinds, kind => listOf(api, resources[kind] ?? builtIn.deployments, kind, { signal }))
   const workloads = (await Promise.all(lists)).flat()
-  const component = swap.part.kind === 'section' ? undefined : swap.part.component
+  const component = 'component' in swap.part ? swap.part.component : undefined
   const own = workloads.filter(workload => component !== undefined && isOwnPart(workload, component))
   const found = findUpstreams(workloads, [upstream]).filter(
     ({ workload }) => !own.includes(workload) && swap.isAside?.(workload) !== true,

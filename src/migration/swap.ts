@@ -6,6 +6,7 @@ import { missingOf } from './access.ts'
 import { apiBack } from './apis/api-back.ts'
 import { apiForth } from './apis/api-forth.ts'
 import { handoverBack, handoverForth } from './handover.ts'
+import { inPlaceBack, inPlaceForth } from './in-place/in-place.ts'
 import { ledApiBack } from './led-apis/led-api-back.ts'
 import { ledApiForth } from './led-apis/led-api-forth.ts'
 import { nodesBack } from './node-back.ts'
@@ -31,6 +32,7 @@ type Direction = 'forth' | 'back'
 function wayOf(part: Part, towards: Direction): Way {
   if (part.kind === 'api') return towards === 'back' ? apiBack(part) : apiForth(part)
   if (part.kind === 'led-api') return towards === 'back' ? ledApiBack(part) : ledApiForth(part)
+  if (part.kind === 'in-place') return towards === 'back' ? inPlaceBack(part) : inPlaceForth(part)
   if (part.kind === 'nodes') return towards === 'back' ? nodesBack(part) : nodesForth(part)
   return towards === 'back' ? handoverBack(part) : handoverForth(part)
 }

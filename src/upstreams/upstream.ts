@@ -136,7 +136,7 @@ interface Swap {
 }
 
 /** Which part of ours does the job. */
-export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart
+export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart | InPlacePart
 
 /** A section of the controller's configuration, switched on and off there. */
 export interface SectionPart {
@@ -215,6 +215,35 @@ export interface LedApiPart {
   readonly isJudgedBy: (configuration: KubeObject, workload: KubeObject) => boolean
   /** What Helm's uninstall would take along. */
   readonly uninstallHarm: string
+}
+
+/**
+ * Programs of upstream's that become ours within their own Deployments, one after the other, by its own roll-outs. Services, ports, rights and
+ * objects stay as they are, so that whoever asks by them is answered by those pods that are ready, old or new.
+ */
+export interface InPlacePart {
+  readonly kind: 'in-place'
+  /** In the order in which they change; on the way back the other way round. */
+  readonly programs: readonly InPlaceProgram[]
+}
+
+export interface InPlaceProgram {
+  /** The command of ours, and the step's name. */
+  readonly command: string
+  /** The last part of the repository of upstream's image. */
+  readonly image: string
+  readonly isOf: (workload: KubeObject) => boolean
+  /** How ours takes the words and the environment that upstream is told, by sentences. */
+  readonly told: (words: readonly string[], environment: Readonly<Record<string, string>>) => TakenWords
+  /** Two of it act at once unless this word of it lets them elect one. */
+  readonly electedBy?: string
+}
+
+export interface TakenWords {
+  /** Ours would not start. */
+  readonly refused: readonly string[]
+  /** Ours starts, and leaves it out. */
+  readonly unused: readonly string[]
 }
 
 /** On the way back, by name. */

@@ -419,10 +419,7 @@ export const autoscale = capability({
     load: async () => (await import('./commands/why-scaled-object.ts')).explainScaledObject,
   },
   up: async () => (await import('./commands/autoscale-story.ts')).autoscaleStory,
-  upstreams: async () => {
-    const { keda, kedaHttpAddOn } = await import('./swap/keda.ts')
-    return [keda, kedaHttpAddOn]
-  },
+  upstreams: async () => [(await import('./swap/keda.ts')).keda],
   findings: async () => (await import('./doctor/autoscale-checks.ts')).autoscaleFindings,
   page: async () => (await import('./page/autoscaling-page.ts')).autoscalingPage,
   replays: { kind: 'ScaledObject', load: async () => (await import('./commands/replay-series.ts')).replayFiles },

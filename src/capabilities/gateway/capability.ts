@@ -51,6 +51,12 @@ export const gateway = capability({
       inPlaceOf: { programs: ['scaler'] },
       load: async () => (await import('./commands/scaler.ts')).defineScaler,
     },
+    {
+      name: 'http-operator',
+      usage: '[words...]',
+      about: "runs in the place of the KEDA HTTP add-on's operator, with its flags, environment and Lease",
+      load: async () => (await import('./commands/http-operator.ts')).defineHttpOperator,
+    },
   ],
   parts: [
     {
@@ -126,6 +132,7 @@ export const gateway = capability({
         (await loadedOperator(context.clock)).startGatewayOperator(context, config, signal),
     },
   ],
+  upstreams: async () => [(await import('./swap/http-add-on.ts')).httpAddOn],
   page: async () => (await import('./page/gateway-page.ts')).gatewayPage,
   up: async () => (await import('./commands/gateway-story.ts')).gatewayStory,
   leaves: [

@@ -10,6 +10,9 @@ export const httpScaledObjects: GroupVersionResource = {
 }
 export const interceptorRoutes: GroupVersionResource = { group: httpGroup, version: 'v1beta1', resource: 'interceptorroutes' }
 
+/** By which upstream's operators elect their leader, and ours in their place. */
+export const operatorLease = 'http-add-on.keda.sh'
+
 /** On a ConfigMap whose data may be answered. */
 export const responseBodyLabel = 'http.keda.sh/response-body'
 

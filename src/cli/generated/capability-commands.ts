@@ -12,6 +12,7 @@ interface ListedCommand {
 }
 
 export const capabilityCommands: Readonly<Record<string, ListedCommand>> = {
+  "http-operator": { usage: "[words...]", about: "runs in the place of the KEDA HTTP add-on's operator, with its flags, environment and Lease", programs: [], variables: [], load: async () => await ((await import('#capabilities/gateway')).gateway.commands?.find(({ name }) => name === "http-operator"))?.load() },
   "isolate": { usage: "[options] <node>", about: "keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back", programs: [], variables: [], load: async () => await ((await import('#capabilities/isolate')).isolate.commands?.find(({ name }) => name === "isolate"))?.load() },
   "node-config": { usage: "", about: "prints, writes or compares the files that make a node's containerd ask the mirror", programs: [], variables: [], load: async () => await ((await import('#capabilities/mirror')).mirror.commands?.find(({ name }) => name === "node-config"))?.load() },
   "shadow": { usage: "[options]", about: "compares what `ballast descheduler` would evict with what a running descheduler evicts, and prints the differences. It writes nothing", programs: [], variables: [], load: async () => await ((await import('#capabilities/deschedule')).deschedule.commands?.find(({ name }) => name === "shadow"))?.load() },

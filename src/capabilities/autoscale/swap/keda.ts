@@ -59,18 +59,6 @@ export const keda: Upstream = {
   },
 }
 
-/** It scales by requests, beside KEDA: it is recognised, and left alone. */
-export const kedaHttpAddOn: Upstream = {
-  ...none,
-  name: 'KEDA HTTP add-on',
-  capability: 'autoscale',
-  workloads: [/^keda-add-ons-http-/],
-  names: ['keda-add-ons-http', 'http-add-on'],
-  images: ['kedacore/http-add-on-operator', 'kedacore/http-add-on-interceptor', 'kedacore/http-add-on-scaler'],
-  groups: ['http.keda.sh'],
-  finalizers: [/^httpscaledobject\.http\.keda\.sh/],
-}
-
 /** What answers and what judges: neither does anything by itself. */
 function isCompanion(workload: KubeObject): boolean {
   const { metadata } = workload
