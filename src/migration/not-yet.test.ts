@@ -10,9 +10,9 @@ test.each([
   ['vpa', 'does not replace VPA yet: keep it as it is'],
   ['relaoder', 'found "relaoder", expected reloader'],
   ['descheduller', 'found "descheduller", expected descheduler'],
-  ['thing', 'expected descheduler, keda, metrics-server, reloader or spegel, which can be moved so far'],
+  ['thing', 'expected descheduler, http-add-on, keda, metrics-server, reloader or spegel, which can be moved so far'],
 ])('%s', (name, words) => {
   const said = notYet(name)
   expect(said).toContain(words)
-  expect(said).toMatch(/^found ".*", expected (descheduler|keda|metrics-server|reloader|spegel)/)
+  expect(said).toMatch(/^found ".*", expected (descheduler|http-add-on|keda|metrics-server|reloader|spegel)/)
 })
