@@ -76,7 +76,7 @@ export function templateWithOurs(workload: KubeObject, program: InPlaceProgram, 
   const found = programContainer(workload, program)
   if (found === undefined) throw new Error(`no container of ${program.image}`)
   const containers = listAt(pod, 'containers')
-  // Of an earlier version of ours nothing else is to change.
+  // Where an earlier version of ours runs, nothing else is to change.
   if (isOurs(found, program))
     return {
       ...template,

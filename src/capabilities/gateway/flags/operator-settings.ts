@@ -56,7 +56,7 @@ export function parseHttpOperator(
   const settings: OperatorSettings = {
     log: log.settings,
     client: { kubeconfig: text('kubeconfig') },
-    // Whoever asked for a guard is not answered without one.
+    // A guard was asked for: nobody is answered without one.
     metricsAddress: isGuarded ? '0' : text('metrics-bind-address', ':8080'),
     probeAddress: text('health-probe-bind-address', ':8081'),
     election: flag('leader-elect') ? { name: operatorLease, times: leaseTimes(given) } : undefined,
