@@ -9,6 +9,7 @@ import { until } from '../metrics/servers.ts'
 import { runCommand } from '../run-command.ts'
 import { gatewayPeers } from './peers.ts'
 import { backendObjects, type Door, GatewaySite } from './site.ts'
+import { kedaWakes, oursWakes } from './wakes.ts'
 
 /** Those of gRPC's interoperability cases that need nothing but a path to the server. */
 const grpcCases = [
@@ -74,4 +75,6 @@ async function played({ port }: Door, one: string): Promise<string> {
 
 export const gatewayChecks: readonly Check[] = [
   { name: 'gateway: gRPC goes through as it does through the add-on', run: grpcThrough },
+  { name: "gateway: KEDA's operator wakes what sleeps when our scaler says so", run: kedaWakes },
+  { name: 'gateway: our autoscaling wakes what sleeps', alone: true, run: oursWakes },
 ]
