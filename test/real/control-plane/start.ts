@@ -77,6 +77,8 @@ export interface ControlPlane {
   startScheduler(options: SchedulerOptions): Promise<void>
   /** Halts kube-controller-manager until the returned function is called: nothing is replaced meanwhile. */
   haltControllers(): () => void
+  /** Halts kube-apiserver as it is until the returned function is called: connections stay, and nothing is answered. */
+  haltServer(): () => void
   /** A client certificate of another user: `CN=jane, O=dev`. */
   issueClient(subject: string): Promise<CertificateAndKey>
   /** What API servers' certificates and client certificates are checked by. */
@@ -141,6 +143,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       processes.signal(programs.controllers, 'SIGSTOP')
       return () => processes.signal(programs.controllers, 'SIGCONT')
     }
+    const haltServer = () => {
+      processes.signal(programs.server, 'SIGSTOP')
+      return () => processes.signal(programs.server, 'SIGCONT')
+    }
     const version = (await client.want('GET', '/version')) as { readonly gitVersion?: unknown }
     const startScheduler = async ({ version: minor, flags = [], configuration, onLine }: SchedulerOptions) => {
       const program = await componentPath('kube-scheduler', minor)
@@ -159,6 +165,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       client,
       startScheduler,
       haltControllers,
+      haltServer,
       issueClient: certificates.issueClient,
       authority: certificates.authority,
       frontProxy: certificates.frontProxy,

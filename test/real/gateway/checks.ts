@@ -7,7 +7,10 @@ import type { Check } from '../check.ts'
 import { atEnd } from '../endings.ts'
 import { until } from '../metrics/servers.ts'
 import { runCommand } from '../run-command.ts'
+import { coldPods } from './cold-pods.ts'
+import { flapping, killedWithHeld, rolled, serverAway } from './faults.ts'
 import { gatewayPeers } from './peers.ts'
+import { realClients } from './real-clients.ts'
 import { backendObjects, type Door, GatewaySite } from './site.ts'
 import { kedaWakes, oursWakes } from './wakes.ts'
 
@@ -77,4 +80,10 @@ export const gatewayChecks: readonly Check[] = [
   { name: 'gateway: gRPC goes through as it does through the add-on', run: grpcThrough },
   { name: "gateway: KEDA's operator wakes what sleeps when our scaler says so", run: kedaWakes },
   { name: 'gateway: our autoscaling wakes what sleeps', alone: true, run: oursWakes },
+  { name: 'gateway: in pods of a real kubelet, a container from zero to the answer', alone: true, run: coldPods },
+  { name: 'gateway: curl, WebSocket, EventSource and the page that waits, in Chromium', run: realClients },
+  { name: 'gateway: killed with requests that wait', run: killedWithHeld },
+  { name: 'gateway: rolled with requests under way', run: rolled },
+  { name: 'gateway: the API server says nothing for a while', run: serverAway },
+  { name: 'gateway: a target that flaps', run: flapping },
 ]

@@ -25,6 +25,7 @@ export interface Door {
   readonly output: () => string
   /** Tells it something; SIGKILL ends it as it is. */
   signal(signal: NodeJS.Signals): void
+  hasEnded(): boolean
   stop(): Promise<void>
 }
 
@@ -213,7 +214,8 @@ export class GatewaySite implements AsyncDisposable {
       startLimitMs,
     )
     if (child.pid === undefined) throw new Error(`${name} did not start`)
-    return { ...ports, pid: child.pid, output: () => output, signal: signal => void child.kill(signal), stop }
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+    return { ...ports, pid: child.pid, output: () => output, signal: signal => void child.kill(signal), hasEnded, stop }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
