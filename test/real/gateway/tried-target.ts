@@ -11,6 +11,8 @@ import { SleepingTarget } from './sleeping-target.ts'
 
 const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const eventEachMs = 20
+/** Its icon is here: a browser that asked for one would wait with its own requests. */
+const page = '<!doctype html><title>target</title><link rel="icon" href="data:,"><p id="target">awake</p>'
 /** A single frame with a short length. */
 const mostFrame = 125
 const maskedTextByte = 0x81
@@ -127,8 +129,7 @@ function targetServer() {
       return
     }
     const afterMs = Number(url.searchParams.get('after') ?? 0)
-    const say = () =>
-      answer.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>target</title><p id="target">awake</p>')
+    const say = () => answer.writeHead(200, { 'content-type': 'text/html' }).end(page)
     if (afterMs > 0) setTimeout(say, afterMs)
     else say()
   })
