@@ -77,7 +77,7 @@ export interface ControlPlane {
   startScheduler(options: SchedulerOptions): Promise<void>
   /** Halts kube-controller-manager until the returned function is called: nothing is replaced meanwhile. */
   haltControllers(): () => void
-  /** Halts the API server until the returned function is called: connections stay, and nobody answers. */
+  /** Halts kube-apiserver as it is until the returned function is called: connections stay, and nothing is answered. */
   haltServer(): () => void
   /** A client certificate of another user: `CN=jane, O=dev`. */
   issueClient(subject: string): Promise<CertificateAndKey>
@@ -139,9 +139,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         options.onControllerLine,
       )
     }
-    const halting = (program: string | undefined) => () => {
-      processes.signal(program, 'SIGSTOP')
-      return () => processes.signal(program, 'SIGCONT')
+    const haltControllers = () => {
+      processes.signal(programs.controllers, 'SIGSTOP')
+      return () => processes.signal(programs.controllers, 'SIGCONT')
+    }
+    const haltServer = () => {
+      processes.signal(programs.server, 'SIGSTOP')
+      return () => processes.signal(programs.server, 'SIGCONT')
     }
     const version = (await client.want('GET', '/version')) as { readonly gitVersion?: unknown }
     const startScheduler = async ({ version: minor, flags = [], configuration, onLine }: SchedulerOptions) => {
@@ -160,8 +164,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       serverVersion: String(version.gitVersion),
       client,
       startScheduler,
-      haltControllers: halting(programs.controllers),
-      haltServer: halting(programs.server),
+      haltControllers,
+      haltServer,
       issueClient: certificates.issueClient,
       authority: certificates.authority,
       frontProxy: certificates.frontProxy,

@@ -7,10 +7,12 @@ import type { Check } from '../check.ts'
 import { atEnd } from '../endings.ts'
 import { until } from '../metrics/servers.ts'
 import { runCommand } from '../run-command.ts'
-import { flapping, killedWithHeld, rolled, withoutServer } from './faults.ts'
-import { fromZero } from './from-zero.ts'
+import { coldPods } from './cold-pods.ts'
+import { flapping, killedWithHeld, rolled, serverAway } from './faults.ts'
 import { gatewayPeers } from './peers.ts'
+import { realClients } from './real-clients.ts'
 import { backendObjects, type Door, GatewaySite } from './site.ts'
+import { kedaWakes, oursWakes } from './wakes.ts'
 
 /** Those of gRPC's interoperability cases that need nothing but a path to the server. */
 const grpcCases = [
@@ -76,10 +78,12 @@ async function played({ port }: Door, one: string): Promise<string> {
 
 export const gatewayChecks: readonly Check[] = [
   { name: 'gateway: gRPC goes through as it does through the add-on', run: grpcThrough },
-  { name: "gateway: from zero to the answer by KEDA's operator, which asks our scaler", run: () => fromZero('KEDA') },
-  { name: 'gateway: from zero to the answer by our autoscaling', run: () => fromZero('ours') },
-  { name: 'gateway: a replica is killed while requests wait at both', run: killedWithHeld },
-  { name: 'gateway: replicas are replaced under load', run: rolled },
-  { name: 'gateway: requests go on without the API server', run: withoutServer },
-  { name: 'gateway: endpoints come and go under load', run: flapping },
+  { name: "gateway: KEDA's operator wakes what sleeps when our scaler says so", run: kedaWakes },
+  { name: 'gateway: our autoscaling wakes what sleeps', alone: true, run: oursWakes },
+  { name: 'gateway: in pods of a real kubelet, a container from zero to the answer', alone: true, run: coldPods },
+  { name: 'gateway: curl, WebSocket, EventSource and the page that waits, in Chromium', run: realClients },
+  { name: 'gateway: killed with requests that wait', run: killedWithHeld },
+  { name: 'gateway: rolled with requests under way', run: rolled },
+  { name: 'gateway: the API server says nothing for a while', run: serverAway },
+  { name: 'gateway: a target that flaps', run: flapping },
 ]

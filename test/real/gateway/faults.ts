@@ -1,180 +1,236 @@
-// What requests live through: replicas that are killed or rolled, an API server that is away, endpoints that come and go.
-import { ok, strictEqual } from 'node:assert'
+// What goes wrong around a gateway: it is killed with requests that wait, it is rolled, the API server says nothing, its target flaps.
+import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import { once } from 'node:events'
-import { Agent, createServer, request } from 'node:http'
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
-import { systemClock } from '#kube/clock.ts'
-import { commandLine } from '../../cli/bundled.ts'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Agent, request } from 'undici'
 import { until } from '../metrics/servers.ts'
-import { backendObjects, collectionPath, GatewaySite, machineAddress } from './site.ts'
+import type { Door, OwnDoor } from './site.ts'
+import { heldAt, TriedTarget, untilHeld } from './tried-target.ts'
 
-const heldCount = 200
-const clientCount = 16
-const outageMs = 15_000
-/** A request that is not answered by then waits for its target. */
-const longMs = 1_000
-const slice = `${collectionPath('EndpointSlice')}/app-1`
-const command = [process.execPath, commandLine]
+const heldCount = 40
+const clients = 8
+const awayMs = 20_000
+const flapEachMs = 200
+const flaps = 50
+const lookMs = 50
+/** How long a balancer has to notice that a gateway ends, and to send nothing more there. */
+const drain = { delay: '2s', timeout: '30s' }
+/** Answers of the target take so long, so that a gateway that ends has requests under way. */
+const slowMs = 30
+/** Against hanging only. */
+const limitMs = 120_000
 
-/** `200 awake`, or what went wrong. */
-function ask(port: number, agent: Agent | false = false): Promise<string> {
-  return new Promise(resolve => {
-    const asked = request({ host: '127.0.0.1', port, path: '/', headers: { host: 'app.test' }, agent }, answer => {
-      let text = ''
-      answer.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk
-      })
-      answer.on('error', ({ message }) => resolve(`broken: ${message}`))
-      answer.on('end', () => resolve(`${answer.statusCode} ${text}`))
-    })
-    asked.on('error', ({ message }) => resolve(`lost: ${message}`))
-    asked.end()
-  })
-}
-
-async function open(isReady: boolean) {
-  await using stack = new AsyncDisposableStack()
-  const backend = createServer((_request, answer) => void answer.end('awake')).listen(0, '0.0.0.0')
-  await once(backend, 'listening')
-  stack.defer(() => {
-    backend.closeAllConnections()
-    backend.close()
-  })
-  const port = (backend.address() as AddressInfo).port
-  const site = stack.use(await GatewaySite.start())
-  await site.make([
-    ...backendObjects('app', port, isReady),
-    {
-      apiVersion: 'http.keda.sh/v1beta1',
-      kind: 'InterceptorRoute',
-      metadata: { name: 'app', namespace: 'default' },
-      spec: {
-        target: { service: 'app', port },
-        rules: [{ hosts: ['app.test'] }],
-        scalingMetric: { concurrency: { targetValue: 1_000 } },
-      },
-    },
-  ])
-  const makeReady = (ready: boolean) =>
-    site.plane.client.want('PATCH', slice, { endpoints: [{ addresses: [machineAddress()], conditions: { ready } }] })
-  const own = stack.move()
-  return { site, makeReady, [Symbol.asyncDispose]: () => own.disposeAsync() }
-}
-
-const counted = (answers: readonly string[]): Readonly<Record<string, number>> =>
-  Object.fromEntries([...Map.groupBy(answers, one => one)].map(([one, list]) => [one, list.length]))
-
-async function waitingAt(adminPort: number): Promise<number> {
-  const queue: unknown = await (await fetch(`http://127.0.0.1:${adminPort}/queue`)).json()
-  return Object(Object(queue)['default/app'])['Concurrency'] ?? 0
-}
-
-/** Requests that wait at a replica which is killed are told so; those at the other one are answered. */
+/** Killed with requests that wait: its clients hear the end of the connection and no half answer; another replica loses none. */
 export async function killedWithHeld(): Promise<string> {
-  await using world = await open(false)
-  const [first, second] = [await world.site.ours(command), await world.site.ours(command)]
-  const held = [first, second].map(({ port }) => Promise.all(Array.from({ length: heldCount }, () => ask(port))))
-  for (const { adminPort } of [first, second]) await until('all to wait', async () => (await waitingAt(adminPort)) === heldCount)
-  process.kill(first.pid, 'SIGKILL')
-  const lost = counted((await held[0]) ?? [])
-  for (const one of Object.keys(lost)) ok(/^lost: (socket hang up|read ECONNRESET)$/.test(one), JSON.stringify(lost))
-  strictEqual(await waitingAt(second.adminPort), heldCount)
-  await world.makeReady(true)
-  const answered = counted((await held[1]) ?? [])
-  strictEqual(answered['200 awake'], heldCount, JSON.stringify(answered))
-  return `${heldCount} at the killed one ended without half an answer, ${heldCount} at the other were answered`
+  await using stack = new AsyncDisposableStack()
+  const target = stack.use(await TriedTarget.open())
+  const [killed, other] = await Promise.all([target.door(), target.door()])
+  const agent = openAgent(stack)
+  const at = (door: Door) => Array.from({ length: heldCount }, () => asked(door.port, agent))
+  const [lost, kept] = [at(killed), at(other)]
+  for (const door of [killed, other]) await untilHeld(door, heldCount)
+  killed.signal('SIGKILL')
+  const ends = new Set(await Promise.all(lost))
+  for (const end of ends) ok(/^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/.test(end), [...ends].join())
+  strictEqual(await heldAt(other), heldCount)
+  const next = await target.door()
+  const again = at(next)
+  await untilHeld(next, heldCount)
+  await target.wake()
+  deepStrictEqual(new Set(await Promise.all([...kept, ...again])), new Set(['200']))
+  for (const door of [other, next]) await untilHeld(door, 0)
+  return `${heldCount} held requests end with ${[...ends].join(' or ')}; ${heldCount} of another replica are answered, and those that come again to the next`
 }
 
-/** Two replicas behind what a Service does: connections go to those that are ready; one after the other is replaced under load. */
+/** One after the other is replaced behind a chooser of connections while requests are under way and others wait. */
 export async function rolled(): Promise<string> {
-  await using world = await open(true)
-  const more = { drain: { delay: '2s', timeout: '20s' } }
-  const doors = [await world.site.ours(command, more), await world.site.ours(command, more)]
-  let turn = 0
-  const chooser = createTcpServer(socket => {
-    const door = doors[turn++ % doors.length]
-    if (door === undefined) return void socket.destroy()
-    const to = connect(door.port, '127.0.0.1')
-    socket.pipe(to).pipe(socket)
-    // The other end hears of either end.
-    for (const [one, other] of [
-      [socket, to],
-      [to, socket],
-    ] as const)
-      one.on('error', () => other.destroy()).on('close', () => other.destroy())
-  }).listen(0, '127.0.0.1')
-  await once(chooser, 'listening')
-  const { port } = chooser.address() as AddressInfo
-  const agent = new Agent({ keepAlive: true, maxSockets: clientCount })
-  const answers: string[] = []
-  let isOver = false
-  const load = Array.from({ length: clientCount }, async () => {
-    while (!isOver) answers.push(await ask(port, agent))
-  })
-  for (let count = 0; count < 2; count++) {
-    const before = answers.length
-    await until('requests to come', async () => answers.length > before + 200)
-    const next = await world.site.ours(command, more)
-    const old = doors.shift()
-    doors.push(next)
-    const ended = old?.stop()
-    await ended
+  await using stack = new AsyncDisposableStack()
+  const target = stack.use(await TriedTarget.open())
+  const doors = await Promise.all([target.door({ drain }), target.door({ drain })])
+  const chooser = await startChooser(stack, doors)
+  const agent = openAgent(stack)
+
+  const held = Array.from({ length: heldCount }, () => asked(chooser.port, agent))
+  await until('held requests', async () => (await Promise.all(doors.map(heldAt))).reduce((sum, one) => sum + one) === heldCount)
+  const first = await replaced(target, chooser, doors[0])
+  await target.wake()
+  deepStrictEqual(new Set(await Promise.all(held)), new Set(['200']))
+  await first.gone
+
+  const load = startLoad(chooser.port, agent, `/?after=${slowMs}`)
+  await until('requests', () => load.answered() > 100)
+  for (const door of [doors[1], first.next]) {
+    const { gone } = await replaced(target, chooser, door)
+    await gone
   }
-  isOver = true
-  await Promise.all(load)
-  agent.destroy()
-  chooser.close()
-  const all = counted(answers)
-  strictEqual(all['200 awake'], answers.length, JSON.stringify(all))
-  return `both of two replaced under load: ${answers.length} requests on kept connections, none lost`
+  const { answered, failed } = await load.stop()
+  deepStrictEqual(failed, [])
+  return `three of two replicas replaced: ${heldCount} held requests and ${answered} under way by kept connections, none failed`
 }
 
-/** Requests go on while nobody answers questions about the cluster. */
-export async function withoutServer(): Promise<string> {
-  await using world = await open(true)
-  const door = await world.site.ours(command)
-  await until('the route to be known', async () => (await ask(door.port)) === '200 awake')
-  const answers: string[] = []
-  const goOn = world.site.plane.haltServer()
+/** It says nothing for a while; nobody who asks what is awake notices. */
+export async function serverAway(): Promise<string> {
+  await using stack = new AsyncDisposableStack()
+  const target = stack.use(await TriedTarget.open())
+  const door = await target.door()
+  await target.wake()
+  const agent = openAgent(stack)
+  strictEqual(await asked(door.port, agent), '200')
+  const load = startLoad(door.port, agent, '/?after=1')
+  const goOn = target.site.plane.haltServer()
   try {
-    const endMs = performance.now() + outageMs
-    while (performance.now() < endMs) answers.push(await ask(door.port))
+    await pause(awayMs)
   } finally {
     goOn()
   }
-  strictEqual(counted(answers)['200 awake'], answers.length, JSON.stringify(counted(answers)))
-  await world.makeReady(false)
-  let asked = ask(door.port)
-  await until('the gateway to hear of what changed since', async () => {
-    const waits = await Promise.race([asked.then(() => false), systemClock.after(longMs).then(() => true)])
-    if (!waits) asked = ask(door.port)
-    return waits
-  })
-  await world.makeReady(true)
-  strictEqual(await asked, '200 awake')
-  return `${answers.length} requests answered in ${outageMs / 1_000} s without the API server; what changed after it was heard of`
+  const { answered, failed } = await load.stop()
+  deepStrictEqual(failed, [])
+  // It hears of changes again.
+  await target.sleep(door)
+  const late = asked(door.port, agent)
+  await untilHeld(door, 1)
+  await target.wake()
+  strictEqual(await late, '200')
+  return `${answered} warm requests while kube-apiserver was stopped for ${awayMs / 1_000} s, none failed`
 }
 
-/** Endpoints that come and go: who comes meanwhile waits or is answered. */
+/** Ready and not, over and over, while requests come: they wait or go on, and none fails. */
 export async function flapping(): Promise<string> {
-  await using world = await open(true)
-  const door = await world.site.ours(command)
-  await until('the route to be known', async () => (await ask(door.port)) === '200 awake')
-  const agent = new Agent({ keepAlive: true, maxSockets: clientCount })
-  const answers: string[] = []
-  let isOver = false
-  const load = Array.from({ length: clientCount }, async () => {
-    while (!isOver) answers.push(await ask(door.port, agent))
-  })
-  const flaps = 50
-  for (let flap = 0; flap < flaps; flap++) {
-    const before = answers.length
-    await world.makeReady(flap % 2 === 1)
-    if (flap % 2 === 1) await until('answers to come again', async () => answers.length > before)
+  await using stack = new AsyncDisposableStack()
+  const target = stack.use(await TriedTarget.open())
+  const door = await target.door()
+  await target.wake()
+  const agent = openAgent(stack)
+  strictEqual(await asked(door.port, agent), '200')
+  const load = startLoad(door.port, agent, `/?after=${slowMs}`)
+  for (let at = 0; at < flaps; at++) {
+    await target.setReady(at % 2 === 1)
+    await pause(flapEachMs)
   }
-  isOver = true
-  await Promise.all(load)
-  agent.destroy()
-  strictEqual(counted(answers)['200 awake'], answers.length, JSON.stringify(counted(answers)))
-  return `${flaps} changes of an endpoint's readiness under ${answers.length} requests: all were answered`
+  await target.setReady(true)
+  const { answered, cold, failed } = await load.stop()
+  deepStrictEqual(failed, [])
+  ok(cold > 0, 'no request met the target while it was not ready')
+  return `${flaps} changes, one each ${flapEachMs} ms: ${answered} answered, ${cold} of them after a wait, none failed`
+}
+
+function openAgent(stack: AsyncDisposableStack): Agent {
+  const agent = new Agent({ headersTimeout: limitMs })
+  stack.defer(() => agent.destroy())
+  return agent
+}
+
+/** The status, or the code of what went wrong. A body that ends too early is an error. */
+async function asked(port: number, agent: Agent, path = '/'): Promise<string> {
+  return (await answerOf(port, agent, path)).status
+}
+
+async function answerOf(
+  port: number,
+  agent: Agent,
+  path: string,
+): Promise<{ readonly status: string; readonly isCold: boolean }> {
+  try {
+    const { statusCode, headers, body } = await request(`http://127.0.0.1:${port}${path}`, {
+      dispatcher: agent,
+      headers: { host: 'web.test' },
+    })
+    const text = await body.text()
+    const isWhole = statusCode !== 200 || text.includes('awake')
+    return { status: isWhole ? String(statusCode) : `200 with ${text}`, isCold: headers['x-keda-http-cold-start'] === 'true' }
+  } catch (error) {
+    return { status: String(Reflect.get(Object(error), 'code') ?? error), isCold: false }
+  }
+}
+
+/** Clients that ask again as soon as they are answered, by connections that they keep. */
+function startLoad(port: number, agent: Agent, path: string) {
+  let answered = 0
+  let cold = 0
+  let isOver = false
+  const failed: string[] = []
+  const all = Array.from({ length: clients }, async () => {
+    while (!isOver) {
+      const { status, isCold } = await answerOf(port, agent, path)
+      if (status === '200') answered++
+      else failed.push(status)
+      if (isCold) cold++
+      // An end of the connection that is told at once would be asked for without end.
+      if (failed.length > clients) return
+    }
+  })
+  return {
+    answered: () => answered,
+    async stop() {
+      isOver = true
+      await Promise.all(all)
+      return { answered, cold, failed }
+    },
+  }
+}
+
+interface Chooser {
+  readonly port: number
+  /** Has it send new connections there too. */
+  add(door: Door): void
+}
+
+/** As a Service does: each new connection goes to one of those that are ready; those that are there stay. */
+async function startChooser(stack: AsyncDisposableStack, doors: readonly Door[]): Promise<Chooser> {
+  const known = [...doors]
+  let ready: readonly Door[] = doors
+  let turn = 0
+  let isOver = false
+  const sockets = new Set<Socket>()
+  const look = async () => {
+    while (!isOver) {
+      const seen = await Promise.all(known.map(async door => ((await isReady(door)) ? [door] : [])))
+      ready = seen.flat()
+      await pause(lookMs)
+    }
+  }
+  const server = createServer(client => {
+    const door = ready[turn++ % ready.length]
+    if (door === undefined) return void client.destroy()
+    const there = connect(door.port, '127.0.0.1')
+    const pair = [client, there] as const
+    for (const [one, other] of [pair, [there, client] as const]) {
+      sockets.add(one)
+      one.pipe(other)
+      one.on('error', () => other.destroy())
+      one.on('close', () => {
+        sockets.delete(one)
+        other.destroy()
+      })
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const looking = look()
+  stack.defer(async () => {
+    isOver = true
+    await looking
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, add: door => void known.push(door) }
+}
+
+const isReady = ({ adminPort }: Door): Promise<boolean> =>
+  fetch(`http://127.0.0.1:${adminPort}/readyz`).then(
+    ({ ok: is }) => is,
+    () => false,
+  )
+
+/** A new one takes its place, and it is told to end. */
+async function replaced(
+  target: TriedTarget,
+  chooser: Chooser,
+  door: OwnDoor,
+): Promise<{ readonly next: OwnDoor; readonly gone: Promise<void> }> {
+  const next = await target.door({ drain })
+  chooser.add(next)
+  door.signal('SIGTERM')
+  await until('it to say that it ends', async () => !(await isReady(door)))
+  return { next, gone: until('its end', () => door.hasEnded()) }
 }

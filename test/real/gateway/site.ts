@@ -22,11 +22,17 @@ export interface Door {
   readonly adminPort: number
   /** Where metrics are served, on loopback. */
   readonly metricsPort: number
-  /** Where autoscalers ask; 0: nowhere. */
-  readonly scalerPort: number
   readonly pid: number
   readonly output: () => string
+  /** Tells it something; SIGKILL ends it as it is. */
+  signal(signal: NodeJS.Signals): void
+  hasEnded(): boolean
   stop(): Promise<void>
+}
+
+/** One of ours, which answers KEDA too. */
+export interface OwnDoor extends Door {
+  readonly scalerPort: number
 }
 
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
@@ -84,7 +90,7 @@ interface ProgramStart {
   readonly command: string
   readonly args: readonly string[]
   readonly environment: NodeJS.ProcessEnv
-  readonly ports: Pick<Door, 'port' | 'adminPort' | 'metricsPort' | 'scalerPort'>
+  readonly ports: Pick<Door, 'port' | 'adminPort' | 'metricsPort'>
   readonly name: string
 }
 
@@ -102,30 +108,18 @@ export class GatewaySite implements AsyncDisposable {
   /** With the definitions of the add-on's release. @throws PartUnavailable */
   static async start(more: readonly ApiObject[] = []): Promise<GatewaySite> {
     await using stack = new AsyncDisposableStack()
+    await upstreamSource('http-add-on-interceptor')
     const plane = await startControlPlane({ scheduler: 'off', controllerManager: false })
     stack.defer(() => plane.stop())
-    return await GatewaySite.#open(plane, more, stack.move())
-  }
-
-  /** On a control plane that whoever started it stops. @throws PartUnavailable */
-  static async over(plane: ControlPlane, more: readonly ApiObject[] = []): Promise<GatewaySite> {
-    return await GatewaySite.#open(plane, more, new AsyncDisposableStack())
-  }
-
-  static async #open(plane: ControlPlane, more: readonly ApiObject[], own: AsyncDisposableStack): Promise<GatewaySite> {
-    await using stack = own
-    const folder = join(await upstreamSource('http-add-on-interceptor'), 'config', 'crd', 'bases')
-    const kinds = [...readdirSync(folder).map(file => parse(readFileSync(join(folder, file), 'utf8')) as ApiObject), ...more]
-    for (const definition of kinds) await plane.client.want('POST', definitions, definition)
-    for (const { metadata } of kinds)
-      await until(`${metadata.name} to be served`, async () => {
-        const { status } = Object(await plane.client.want('GET', `${definitions}/${metadata.name}`))
-        const conditions: readonly { readonly type: string; readonly status: string }[] = Object(status)['conditions'] ?? []
-        return conditions.some(({ type, status: is }) => type === 'Established' && is === 'True')
-      })
-    const directory = mkdtempSync(join(tmpdir(), 'ballast-gateway-site-'))
-    stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+    const { directory, stack: own } = await begun(plane, more)
+    stack.use(own)
     return new GatewaySite(plane, directory, stack.move())
+  }
+
+  /** On a control plane that somebody else ends. @throws PartUnavailable */
+  static async on(plane: ControlPlane, more: readonly ApiObject[] = []): Promise<GatewaySite> {
+    const { directory, stack } = await begun(plane, more)
+    return new GatewaySite(plane, directory, stack)
   }
 
   /** Makes objects, some at one time. */
@@ -158,16 +152,16 @@ export class GatewaySite implements AsyncDisposable {
         KEDA_HTTP_SHUTDOWN_DELAY: '0s',
         ...environment,
       },
-      ports: { port, adminPort, metricsPort, scalerPort: 0 },
+      ports: { port, adminPort, metricsPort },
     })
   }
 
   /** Ours: `command` starts Ballast's command line; `more` goes into the gateway's section of its configuration. */
-  async ours(command: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<Door> {
-    const [port = 0, adminPort = 0, scalerPort = 0, metricsPort = 0] = await freePorts(4)
+  async ours(command: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<OwnDoor> {
+    const [port = 0, adminPort = 0, scaler = 0, metricsPort = 0] = await freePorts(4)
     const config = join(this.directory, `config-${port}.yaml`)
     const section = {
-      ports: { traffic: port, admin: adminPort, scaler: scalerPort },
+      ports: { traffic: port, admin: adminPort, scaler },
       bind: '127.0.0.1',
       drain: { delay: '0s', timeout: '5s' },
       ...more,
@@ -175,7 +169,7 @@ export class GatewaySite implements AsyncDisposable {
     const content = { apiVersion: 'ballast.dev/v1alpha1', kind: 'BallastConfiguration', capabilities: { gateway: section } }
     writeFileSync(config, JSON.stringify(content))
     const [program = '', ...first] = command
-    return await this.#start({
+    const door = await this.#start({
       name: 'ballast gateway',
       command: program,
       args: [
@@ -192,8 +186,9 @@ export class GatewaySite implements AsyncDisposable {
         ...gatewayMemory,
         NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${gatewayMemory.NODE_OPTIONS.replace(/--max-old-space-size\S+/, '--max-old-space-size=512')}`,
       },
-      ports: { port, adminPort, metricsPort, scalerPort },
+      ports: { port, adminPort, metricsPort },
     })
+    return { ...door, scalerPort: scaler }
   }
 
   async #start({ name, command, args, environment, ports }: ProgramStart): Promise<Door> {
@@ -221,10 +216,28 @@ export class GatewaySite implements AsyncDisposable {
       startLimitMs,
     )
     if (child.pid === undefined) throw new Error(`${name} did not start`)
-    return { ...ports, pid: child.pid, output: () => output, stop }
+    const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+    return { ...ports, pid: child.pid, output: () => output, signal: signal => void child.kill(signal), hasEnded, stop }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync()
   }
+}
+
+/** The add-on's kinds are served, and there is a directory for files of a check. */
+async function begun(plane: ControlPlane, more: readonly ApiObject[]) {
+  await using stack = new AsyncDisposableStack()
+  const folder = join(await upstreamSource('http-add-on-interceptor'), 'config', 'crd', 'bases')
+  const kinds = [...readdirSync(folder).map(file => parse(readFileSync(join(folder, file), 'utf8')) as ApiObject), ...more]
+  for (const definition of kinds) await plane.client.want('POST', definitions, definition)
+  for (const { metadata } of kinds)
+    await until(`${metadata.name} to be served`, async () => {
+      const { status } = Object(await plane.client.want('GET', `${definitions}/${metadata.name}`))
+      const conditions: readonly { readonly type: string; readonly status: string }[] = Object(status)['conditions'] ?? []
+      return conditions.some(({ type, status: is }) => type === 'Established' && is === 'True')
+    })
+  const directory = mkdtempSync(join(tmpdir(), 'ballast-gateway-site-'))
+  stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+  return { directory, stack: stack.move() }
 }
