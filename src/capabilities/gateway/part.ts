@@ -120,6 +120,7 @@ export async function startGateway(
   })
   exchanges.reception = reception
   await informers.allSynced(signal)
+  let onNews: (() => void) | undefined
   let shadowed: ReadonlyMap<string, Route> = new Map()
   const routes = new RouteKeeper(
     { clock, look: () => routesOf(kinds[0].store.list(), kinds[1].store.list()) },
@@ -164,6 +165,7 @@ export async function startGateway(
     const admin = await startAdmin({
       ...{ clock, counts, instance: identity.instance },
       isReady: () => !isEnding && !signal.aborted,
+      onNews: () => onNews?.(),
       port: config.ports.admin,
       ...(host === undefined ? {} : { host }),
     })
@@ -223,7 +225,9 @@ export async function startGateway(
       port: config.ports.scaler,
     })
     stack.use(scaler)
-    stops.push(slices.onChange(() => shared.peersChanged()))
+    stops.push(slices.onChange(() => shared.hurry()))
+    onNews = () => shared.hurry()
+    exchanges.onWanted = () => shared.tellOthers()
     const asking = new AbortController()
     const askingEnded = shared.run(AbortSignal.any([signal, asking.signal]))
     stack.defer(async () => {

@@ -4,6 +4,7 @@ import type { Clock } from '#kube/clock.ts'
 import { refuseUnreadable } from '#kube/server/hang-up.ts'
 import { closed, keptConnections, listening } from '#kube/server/listening.ts'
 import type { RequestCounts } from '../counts/request-counts.ts'
+import { changedPath } from '../counts/shared-counts.ts'
 
 interface AdminOptions {
   readonly clock: Clock
@@ -12,6 +13,8 @@ interface AdminOptions {
   readonly instance: string
   /** Routes are known, and the process does not end. */
   readonly isReady: () => boolean
+  /** Another replica has news. */
+  readonly onNews: () => void
   readonly port: number
   readonly host?: string
 }
@@ -29,6 +32,10 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
       const isReady = options.isReady()
       const body = isReady ? 'OK' : 'Service Unavailable'
       return { status: isReady ? 200 : 503, type: 'text/plain; charset=utf-8', body }
+    },
+    [changedPath]: () => {
+      options.onNews()
+      return { status: 200, type: 'text/plain; charset=utf-8', body: '' }
     },
     '/queue': () => ({ status: 200, type: 'application/json', body: JSON.stringify(queueOf(counts)) }),
     '/counts': () => ({ status: 200, type: 'application/json', body: JSON.stringify({ instance, routes: countsOf(counts) }) }),

@@ -66,7 +66,7 @@ export async function runScaler(
       measure(round)
     },
   })
-  stack.defer(slices.onChange(() => shared.peersChanged()))
+  stack.defer(slices.onChange(() => shared.hurry()))
   // Where pods are is the interceptor's matter: nobody is asked before zero.
   const consents = stack.use(
     new Consents({

@@ -3,7 +3,12 @@ import { VirtualClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import { RateWindow } from './rate-window.ts'
 import { RequestCounts } from './request-counts.ts'
-import { type Peer, SharedCounts } from './shared-counts.ts'
+import { changedPath, type Peer, SharedCounts } from './shared-counts.ts'
+
+interface Replica {
+  readonly own: RequestCounts
+  readonly shared: SharedCounts
+}
 
 describe('a rate', () => {
   it('P3: grows with the pieces that are covered, and ends in nothing', () => {
@@ -88,6 +93,63 @@ describe('requests of all replicas', () => {
     return { clock, own, bodies, peers, shared, says }
   }
   const window = { windowMs: 60_000, granularityMs: 1_000 }
+
+  it('go round at once where a sleeping target is wanted, and not for each request', async () => {
+    const clock = new VirtualClock(0)
+    const ended = new AbortController()
+    const asked: string[] = []
+    const make = (name: string, other: () => Replica): Replica => {
+      const own = new RequestCounts(clock)
+      const shared = new SharedCounts({
+        ...{ clock, own, log: silentLog },
+        peers: () => [{ authority: 'other' }],
+        async ask(_peer, path) {
+          asked.push(`${name} ${path}`)
+          if (path === changedPath) {
+            other().shared.hurry()
+            return { status: 200, body: '' }
+          }
+          const { concurrency, total } = other().own.of('a/b')
+          const body = { instance: 'other', routes: { 'a/b': { concurrency, total, quietMs: 0 } } }
+          return { status: 200, body: JSON.stringify(body) }
+        },
+      })
+      return { own, shared }
+    }
+    const one: Replica = make('one', () => two)
+    const two: Replica = make('two', () => one)
+    const running = [one, two].map(({ shared }) => shared.run(ended.signal))
+    const heard: string[][] = []
+    two.shared.watch(keys => heard.push([...keys]))
+    await clock.advance(100)
+    asked.length = 0
+    for (let count = 0; count < 1_000; count++) {
+      one.own.arrive('a/b')
+      one.shared.tellOthers()
+    }
+    await clock.advance(1)
+    expect(heard).toEqual([['a/b']])
+    expect(two.shared.of('a/b').concurrency).toBe(1_000)
+    await clock.advance(100)
+    expect(asked.filter(path => path === 'one /changed')).toHaveLength(2)
+    expect(asked.filter(path => path === 'two /counts').length).toBeLessThanOrEqual(3)
+    ended.abort()
+    await Promise.all(running)
+  })
+
+  it('go on where a replica cannot be told', async () => {
+    const { shared, peers, clock, bodies } = site()
+    peers.push({ authority: 'x' })
+    bodies.set(`x${changedPath}`, new Error('away'))
+    const ended = new AbortController()
+    const running = shared.run(ended.signal)
+    shared.tellOthers()
+    await clock.advance(25)
+    shared.tellOthers()
+    await clock.advance(25)
+    ended.abort()
+    await running
+  })
 
   it('are summed; who is away keeps the last numbers until nobody lists it', async () => {
     const { own, bodies, peers, shared, says, clock } = site()

@@ -14,6 +14,9 @@ export interface Peer {
 /** The body that a replica answers with at `path`. @throws Error where none came in time, or too much */
 type AskPeer = (peer: Peer, path: string, signal: AbortSignal) => Promise<{ readonly status: number; readonly body: string }>
 
+/** The admin path by which a replica says that it has news. */
+export const changedPath = '/changed'
+
 /** What a scaler wants to know of a route. */
 export interface SharedCount {
   readonly concurrency: number
@@ -29,6 +32,8 @@ interface PeerCounts {
 
 /** Upstream's tick. */
 const tickMs = 500
+/** What wakes a target goes round at once, but no more often than so. */
+const leastGapMs = 20
 /** Replicas that are asked. */
 const mostPeers = 64
 const mostRoutes = 100_000
@@ -59,6 +64,9 @@ export class SharedCounts {
   readonly #windows = new Map<string, RateWindow>()
   readonly #listeners = new Set<(keys: ReadonlySet<string>) => void>()
   #wake: (() => void) | undefined
+  #isHurried = false
+  #signal: AbortSignal | undefined
+  #telling: 'no' | 'once' | 'again' = 'no'
 
   constructor(options: SharedOptions) {
     this.#options = options
@@ -106,35 +114,77 @@ export class SharedCounts {
     return { [Symbol.dispose]: () => void this.#listeners.delete(onChange) }
   }
 
-  /** Asks the others until `signal` is aborted; while there is none it waits for `peersChanged`. */
+  /** Asks the others until `signal` is aborted; while there is none it waits for news. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, tickMs: givenMs = tickMs, peers } = this.#options
+    this.#signal = signal
     while (!signal.aborted) {
       await this.round(signal)
       try {
-        if (peers().length === 0) await this.#changed(signal)
-        else await clock.after(givenMs, signal)
+        if (!this.#isHurried) await this.#news(signal, peers().length === 0 ? undefined : givenMs)
+        else await clock.after(leastGapMs, signal)
+        this.#isHurried = false
       } catch (error) {
         if (!signal.aborted) throw error
       }
     }
   }
 
-  /** Others may have come. */
-  peersChanged(): void {
+  /** Others may have come, or one of them has news: they are asked before their time. */
+  hurry(): void {
+    this.#isHurried = true
     this.#wake?.()
   }
 
-  /** @throws `signal.reason` */
-  async #changed(signal: AbortSignal): Promise<void> {
+  /** A target is wanted here that sleeps: whoever asks another replica is to hear of it before that one asks by itself. */
+  tellOthers(): void {
+    if (this.#telling === 'no') void this.#tell()
+    else this.#telling = 'again'
+  }
+
+  async #tell(): Promise<void> {
+    const { clock, log, peers, ask } = this.#options
+    const signal = this.#signal
+    if (signal === undefined || peers().length === 0) return
+    this.#telling = 'once'
+    await Promise.all(
+      peers()
+        .slice(0, mostPeers)
+        .map(async peer => {
+          try {
+            await ask(peer, changedPath, signal)
+          } catch (error) {
+            // It asks by itself in a moment.
+            log.debug({ peer: peer.authority, why: messageOf(error) }, 'another replica was not told')
+          }
+        }),
+    )
+    try {
+      await clock.after(leastGapMs, signal)
+    } catch {
+      return // the process ends
+    }
+    const isAgain = this.#now() === 'again'
+    this.#telling = 'no'
+    if (isAgain) this.tellOthers()
+  }
+
+  #now(): 'no' | 'once' | 'again' {
+    return this.#telling
+  }
+
+  /** Waits until somebody has news, or for `mostMs`. @throws `signal.reason` */
+  async #news(signal: AbortSignal, mostMs: number | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     this.#wake = resolve
+    const cancel = mostMs === undefined ? undefined : this.#options.clock.schedule(mostMs, resolve)
     try {
       await promise
     } finally {
+      cancel?.()
       this.#wake = undefined
       signal.removeEventListener('abort', onAbort)
     }

@@ -49,6 +49,8 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   readonly forwarders: ExchangesOptions['forwarders']
   readonly room: WaitingRoom
   reception: Reception | undefined
+  /** A target is wanted that sleeps. */
+  onWanted: (() => void) | undefined
   /** Ends connections that speak another protocol. */
   readonly spliced = new Set<() => void>()
   #table = routingTable([])
@@ -162,6 +164,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   /** A request waits now. */
   held(entry: RouteEntry): void {
     if (this.isReady(entry)) this.advance(entry)
+    else this.onWanted?.()
   }
 
   /** Lets go of those that wait, as many as the target can take. */
@@ -190,6 +193,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
     const known = this.#lingering.get(key)
     known?.cancel()
     const presence = known?.presence ?? this.counts.arrive(key)
+    if (known === undefined) this.onWanted?.()
     const cancel = this.clock.schedule(lingerMs, () => this.#stopLingering(key))
     this.#lingering.set(key, { presence, cancel })
   }
