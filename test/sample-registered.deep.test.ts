@@ -21,7 +21,7 @@ beforeAll(() => {
   edit('src/process/enabled-capabilities.ts', text =>
     text
       .replace("import { reload } from '#capabilities/reload'\n", "$&import { refresh } from '#capabilities/refresh'\n")
-      .replace(/(enabledCapabilities: readonly Capability\[\] = \[[^\]]*)\]/, '$1, refresh]'),
+      .replace(/(enabledCapabilities: readonly Capability\[\] = \[[^\]]*?),?\s*\]/, '$1, refresh]'),
   )
   run('scripts/main.ts', 'generate')
 })
