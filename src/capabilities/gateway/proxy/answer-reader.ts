@@ -92,7 +92,8 @@ export class AnswerReader {
       const before = rest
       rest = this.#step(rest)
       if (rest === before) {
-        this.#rest = rest
+        // The memory is the caller's.
+        this.#rest = Buffer.from(rest)
         return nothing
       }
     }

@@ -7,10 +7,12 @@ import { messageOf } from '#kube/log.ts'
 import type { AnswerHead } from './answer-reader.ts'
 import { type Abort, type Answering, type Forwarding, isLate, type Outcome, plainAnswering, unreached } from './forward.ts'
 import { passedAnswer } from './request-head.ts'
-import { type AnswerTaker, type Asked, connectionError, TargetConnection } from './target-connection.ts'
+import { type AnswerTaker, type Asked, connectionError, type Landing, TargetConnection } from './target-connection.ts'
 
 /** Connections to one endpoint that are kept though nobody uses them, as upstream keeps them; more are closed. */
 const mostIdle = 200
+/** Bytes that are read of a target at once. */
+const landingBytes = 64 * 1024
 
 /** Both ends of a connection that speaks another protocol from now on. */
 export interface Upgraded {
@@ -39,6 +41,13 @@ interface Place {
   readonly port: number
   /** The name that a certificate is to bear; undefined: no TLS. */
   readonly serverName: string | undefined
+  /** Who takes the socket over when both agree to another protocol. */
+  readonly isUpgrade: boolean
+}
+
+interface Connected {
+  readonly socket: Socket
+  readonly landing: Landing | undefined
 }
 
 export class Http1Forwarder implements Disposable {
@@ -46,6 +55,8 @@ export class Http1Forwarder implements Disposable {
   /** The newest is used first, so that those beyond need go. */
   readonly #idle = new Map<string, TargetConnection[]>()
   readonly #open = new Set<TargetConnection>()
+  /** Every read has its bytes looked at before the next one: memory for each is what a request costs most after system calls. */
+  readonly #landing = Buffer.allocUnsafeSlow(landingBytes)
 
   constructor(options: Http1Options) {
     this.#options = options
@@ -57,10 +68,12 @@ export class Http1Forwarder implements Disposable {
     const { endpoint, wire, serverName } = forwarding
     const isTls = wire === 'https'
     const key = isTls ? `${serverName} ${endpoint.authority}` : endpoint.authority
-    const kept = this.#kept(key)
+    const isUpgrade = forwarding.caller.head.upgrade !== undefined
+    // Whoever takes a socket over reads it as a stream.
+    const kept = isUpgrade ? undefined : this.#kept(key)
     if (kept === undefined) {
-      const place = { host: endpoint.host, port: endpoint.port, serverName: isTls ? serverName : undefined }
-      this.#connect(place, exchange, socket => exchange.begin(this.#connection(socket, key)))
+      const place = { host: endpoint.host, port: endpoint.port, serverName: isTls ? serverName : undefined, isUpgrade }
+      this.#connect(place, exchange, connected => exchange.begin(this.#connection(connected, key)))
     } else exchange.begin(kept)
     return () => exchange.abort()
   }
@@ -75,28 +88,29 @@ export class Http1Forwarder implements Disposable {
     return undefined
   }
 
-  #connection(socket: Socket, key: string): TargetConnection {
-    const connection = new TargetConnection(socket, {
+  #connection({ socket, landing }: Connected, key: string): TargetConnection {
+    const keeping = {
       clock: this.#options.clock,
-      onIdle: one => {
+      onIdle: (one: TargetConnection) => {
         const idle = this.#idle.get(key)
         if (idle === undefined) this.#idle.set(key, [one])
         else if (idle.length < mostIdle) idle.push(one)
         else one.destroy()
       },
-      onClosed: one => {
+      onClosed: (one: TargetConnection) => {
         this.#open.delete(one)
         const idle = this.#idle.get(key)
         const at = idle?.indexOf(one) ?? -1
         if (at !== -1) idle?.splice(at, 1)
         if (idle?.length === 0) this.#idle.delete(key)
       },
-    })
+    }
+    const connection = new TargetConnection(socket, keeping, landing)
     this.#open.add(connection)
     return connection
   }
 
-  #connect(place: Place, exchange: Http1Exchange, use: (socket: Socket) => void): void {
+  #connect(place: Place, exchange: Http1Exchange, use: (connected: Connected) => void): void {
     const { clock, connectMs, dial } = this.#options
     let socket: Socket | undefined
     let isOver = false
@@ -119,14 +133,15 @@ export class Http1Forwarder implements Disposable {
     })
     const opened = (host: string, port: number) => {
       if (isOver) return
-      const made = this.#socket({ ...place, host, port })
+      const connected = this.#socket({ ...place, host, port })
+      const { socket: made } = connected
       socket = made
       made.once('error', failed)
       made.once(place.serverName === undefined ? 'connect' : 'secureConnect', () => {
         if (isOver) return
         over()
         made.off('error', failed)
-        use(made)
+        use(connected)
       })
     }
     if (dial === undefined) opened(place.host, place.port)
@@ -136,11 +151,19 @@ export class Http1Forwarder implements Disposable {
         .catch((error: unknown) => failed(connectionError(messageOf(error), 'ECONNREFUSED')))
   }
 
-  #socket({ host, port, serverName }: Place): Socket {
-    if (serverName === undefined) return connect({ host, port, noDelay: true })
+  #socket({ host, port, serverName, isUpgrade }: Place): Connected {
+    if (serverName === undefined) {
+      if (isUpgrade) return { socket: connect({ host, port, noDelay: true }), landing: undefined }
+      const landing: Landing = { take: () => undefined }
+      const callback = (bytes: number, buffer: Uint8Array) => {
+        landing.take((buffer as Buffer).subarray(0, bytes))
+        return true
+      }
+      return { socket: connect({ host, port, noDelay: true, onread: { buffer: this.#landing, callback } }), landing }
+    }
     const socket = connectTls({ ...this.#options.tls, host, port, servername: serverName, ALPNProtocols: ['http/1.1'] })
     socket.setNoDelay(true)
-    return socket
+    return { socket, landing: undefined }
   }
 }
 

@@ -44,6 +44,11 @@ export interface AnswerTaker {
   trailers(): readonly string[]
 }
 
+/** Where a socket puts what it reads: one piece of memory for all of them, which is free again when `take` has returned. */
+export interface Landing {
+  take: (bytes: Buffer) => void
+}
+
 interface Keeping {
   readonly clock: Clock
   /** It may be asked again. */
@@ -71,17 +76,20 @@ export class TargetConnection {
   #dueMs = Number.POSITIVE_INFINITY
   #timer: { readonly atMs: number; readonly cancel: Cancel } | undefined
 
-  /** `socket` is connected. */
-  constructor(socket: Socket, keeping: Keeping) {
+  /** `socket` is connected. `landing`: where its bytes come, in place of its events. */
+  constructor(socket: Socket, keeping: Keeping, landing?: Landing) {
     this.#socket = socket
     this.#keeping = keeping
+    const isLent = landing !== undefined
     this.#reader = new AnswerReader({
       onHead: head => this.#answered(head),
       onData: bytes => {
-        if (this.#taker?.onData(bytes) === false) socket.pause()
+        // A client may take it later than the next bytes come.
+        if (this.#taker?.onData(isLent ? Buffer.from(bytes) : bytes) === false) socket.pause()
       },
     })
-    socket.on('data', bytes => this.#read(bytes))
+    if (isLent) landing.take = bytes => this.#read(bytes)
+    else socket.on('data', bytes => this.#read(bytes))
     socket.on('end', () => this.#ended())
     socket.on('error', error =>
       this.#fail(this.#taker !== undefined && !this.#reader.isSilent ? new Error(error.message) : error),
