@@ -61,7 +61,9 @@ export async function besideAPlan(floods: readonly Flood[], forMs: number, told?
   const authority = await issueAuthority({ commonName: 'a', nowMs })
   const tls = await issueLeaf(authority, { commonName: 'a', ipAddresses: ['127.0.0.1'], usages: ['server'], nowMs })
   // One thread for both, as in a process.
-  const front = stack.use(new Front({ clock: systemClock, log: silentLog }))
+  // A thread that ended is started again: what its peers saw of it says nothing of why.
+  const error = (facts: Readonly<Record<string, unknown>>, message: string) => told?.(`${message}: ${JSON.stringify(facts)}`)
+  const front = stack.use(new Front({ clock: systemClock, log: { ...silentLog, error } }))
   const at = { port: 0, host: '127.0.0.1', log: silentLog, front }
   const webhooks = stack.use(await startWebhookServer({ ...at, webhooks: [webhook], tls, clock: systemClock }))
   const well = () => [{ name: 'all', check: () => undefined }]
