@@ -19,7 +19,12 @@ function reading(pieces: readonly string[], { isHead = false, isClosed = false }
     },
   })
   reader.begin(isHead)
-  for (const piece of pieces) seen.rest += reader.read(Buffer.from(piece, 'latin1')).toString('latin1')
+  for (const piece of pieces) {
+    const bytes = Buffer.from(piece, 'latin1')
+    seen.rest += reader.read(bytes).toString('latin1')
+    // Whoever reads uses the memory again.
+    bytes.fill('#')
+  }
   if (isClosed) reader.close()
   if (reader.isWhole) seen.trailers = reader.trailers
   return seen

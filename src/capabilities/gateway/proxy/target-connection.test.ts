@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
 import type { AnswerHead } from './answer-reader.ts'
-import { type Asked, TargetConnection } from './target-connection.ts'
+import { type Asked, type Landing, TargetConnection } from './target-connection.ts'
 
 async function until(holds: () => boolean, what: () => unknown = () => ''): Promise<void> {
   for (let turn = 0; turn < 20_000; turn++) {
@@ -15,11 +15,20 @@ async function until(holds: () => boolean, what: () => unknown = () => ''): Prom
   throw new Error(`it never came to hold: ${JSON.stringify(what())}`)
 }
 
-async function site() {
+/** `isLent`: what the socket reads comes in memory that is used again at once. */
+async function site(isLent: boolean) {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const accepted = once(server, 'connection') as Promise<[Socket]>
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const landing: Landing = { take: () => undefined }
+  const buffer = Buffer.alloc(64 * 1024)
+  const callback = (bytes: number) => {
+    landing.take(buffer.subarray(0, bytes))
+    buffer.fill('#')
+    return true
+  }
+  const { port } = server.address() as AddressInfo
+  const socket = connect({ port, host: '127.0.0.1', ...(isLent ? { onread: { buffer, callback } } : {}) })
   await once(socket, 'connect')
   const [target] = await accepted
   target.setEncoding('latin1').on('error', () => undefined)
@@ -27,7 +36,10 @@ async function site() {
   const seen = {
     got: '',
     heads: [] as AnswerHead[],
-    body: '',
+    pieces: [] as Buffer[],
+    get body() {
+      return Buffer.concat(this.pieces).toString('latin1')
+    },
     ends: [] as string[],
     idle: 0,
     closed: 0,
@@ -38,11 +50,8 @@ async function site() {
   target.on('data', (text: string) => {
     seen.got += text
   })
-  const connection = new TargetConnection(socket, {
-    clock,
-    onIdle: () => void seen.idle++,
-    onClosed: () => void seen.closed++,
-  })
+  const keeping = { clock, onIdle: () => void seen.idle++, onClosed: () => void seen.closed++ }
+  const connection = new TargetConnection(socket, keeping, isLent ? landing : undefined)
   const ask = (more: Partial<Asked> = {}) =>
     connection.ask(
       {
@@ -52,7 +61,7 @@ async function site() {
       {
         onHead: head => void seen.heads.push(head),
         onData(bytes) {
-          seen.body += bytes.toString('latin1')
+          seen.pieces.push(bytes)
           return seen.takes
         },
         onWhole: trailers => void seen.ends.push(`whole ${trailers.join()}`),
@@ -85,9 +94,12 @@ async function site() {
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-describe('a connection to a target', () => {
+describe.each([
+  ['a stream', false],
+  ['memory that is lent', true],
+])('a connection to a target, read as %s', (_name, isLent) => {
   it('is asked again after a whole answer, and ends when nobody asks', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     const { seen, clock } = one
     for (const count of [1, 2]) {
       one.ask()
@@ -106,7 +118,7 @@ describe('a connection to a target', () => {
     ['Keep-Alive: timeout=11', 10_000],
     ['Keep-Alive: timeout=3600', 60_000],
   ])('is kept by %s for %s ms', async (header, keptMs) => {
-    await using one = await site()
+    await using one = await site(isLent)
     one.ask()
     one.target.write(`HTTP/1.1 204 No\r\n${header}\r\n\r\n`)
     await one.ended()
@@ -120,7 +132,7 @@ describe('a connection to a target', () => {
     ['Connection: close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'],
     ['bytes after the answer', `${ok}HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n`],
   ])('is not asked again after %s', async (_name, text) => {
-    await using one = await site()
+    await using one = await site(isLent)
     one.ask()
     one.target.write(text)
     await one.ended()
@@ -129,7 +141,7 @@ describe('a connection to a target', () => {
   })
 
   it('ends where the target speaks without being asked', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     one.target.write(ok)
     await until(() => one.connection.isClosed)
     expect(one.seen.heads).toEqual([])
@@ -142,7 +154,7 @@ describe('a connection to a target', () => {
     ['speaks something else', '220 mail ready\r\n', /begins with "220 mail ready/],
     ['goes to another protocol', 'HTTP/1.1 101 Yes\r\nUpgrade: x\r\n\r\n', /for which nobody had asked$/],
   ])('tells of a target that %s', async (_name, text, why) => {
-    await using one = await site()
+    await using one = await site(isLent)
     one.ask()
     one.target.end(text)
     await one.ended()
@@ -151,7 +163,7 @@ describe('a connection to a target', () => {
   })
 
   it('reads until the target closes where it says no length', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     one.ask()
     one.target.end('HTTP/1.1 200 OK\r\n\r\nall of it')
     await one.ended()
@@ -159,7 +171,7 @@ describe('a connection to a target', () => {
   })
 
   it('waits for an answer as long as it is told, from when the request was sent', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     const body = new PassThrough()
     one.ask({ method: 'POST', body, contentLength: 5, headMs: 1_000 })
     body.write('hel')
@@ -172,7 +184,7 @@ describe('a connection to a target', () => {
   })
 
   it('sends a body without a length in chunks, and fields after it', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     const body = new PassThrough()
     one.ask({ method: 'POST', body })
     body.write('hello')
@@ -188,7 +200,7 @@ describe('a connection to a target', () => {
     ['long', 'hello!', /longer than its Content-Length/],
     ['short', 'hell', /ended after 4 of 5 bytes/],
   ])('fails where a body is too %s', async (_name, text, why) => {
-    await using one = await site()
+    await using one = await site(isLent)
     const body = new PassThrough()
     one.ask({ method: 'POST', body, contentLength: 5 })
     body.end(text)
@@ -198,7 +210,7 @@ describe('a connection to a target', () => {
   })
 
   it('takes an answer that comes before the body is sent, and is not asked again', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     const body = new PassThrough()
     one.ask({ method: 'POST', body, contentLength: 5 })
     one.target.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n')
@@ -209,7 +221,7 @@ describe('a connection to a target', () => {
   })
 
   it.each(['100', 'nothing'])('sends a body that waits for leave after %s', async said => {
-    await using one = await site()
+    await using one = await site(isLent)
     const body = new PassThrough()
     one.ask({ method: 'POST', body, contentLength: 5, expectsContinue: true })
     body.end('hello')
@@ -226,7 +238,7 @@ describe('a connection to a target', () => {
   })
 
   it('holds the target back while nobody takes', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     one.seen.takes = false
     one.ask()
     const whole = 64 * 1024 * 1024
@@ -242,7 +254,7 @@ describe('a connection to a target', () => {
   })
 
   it('hands itself over to another protocol with what came behind the head', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     one.ask({ isUpgrade: true })
     one.target.write('HTTP/1.1 101 Yes\r\nUpgrade: x\r\n\r\nearly')
     await one.ended()
@@ -250,7 +262,7 @@ describe('a connection to a target', () => {
   })
 
   it('sends no request of which two could be made', async () => {
-    await using one = await site()
+    await using one = await site(isLent)
     expect(() => one.ask({ headers: ['Host', 'a', 'X', 'b\r\nY: c'] })).toThrow('a value of X has a line end')
   })
 })
