@@ -22,7 +22,7 @@ function reading(pieces: readonly string[], { isHead = false, isClosed = false }
   for (const piece of pieces) {
     const bytes = Buffer.from(piece, 'latin1')
     seen.rest += reader.read(bytes).toString('latin1')
-    // Whoever reads uses the memory again.
+    // The memory is used again.
     bytes.fill('#')
   }
   if (isClosed) reader.close()

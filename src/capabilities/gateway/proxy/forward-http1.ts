@@ -69,7 +69,7 @@ export class Http1Forwarder implements Disposable {
     const isTls = wire === 'https'
     const key = isTls ? `${serverName} ${endpoint.authority}` : endpoint.authority
     const isUpgrade = forwarding.caller.head.upgrade !== undefined
-    // Whoever takes a socket over reads it as a stream.
+    // A socket that is taken over is read as a stream.
     const kept = isUpgrade ? undefined : this.#kept(key)
     if (kept === undefined) {
       const place = { host: endpoint.host, port: endpoint.port, serverName: isTls ? serverName : undefined, isUpgrade }
