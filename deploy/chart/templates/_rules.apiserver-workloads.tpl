@@ -180,6 +180,17 @@
     - watch
 {{- end }}
 {{- end }}
+{{- if $.Values.capabilities.gateway.enabled }}
+- apiGroups:
+    - coordination.k8s.io
+  resources:
+    - leases
+  resourceNames:
+    - http-add-on.keda.sh
+  verbs:
+    - get
+    - update
+{{- end }}
 {{- if $.Values.capabilities.autoscale.enabled }}
 - apiGroups:
     - coordination.k8s.io
@@ -190,6 +201,8 @@
   verbs:
     - get
     - update
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled }}
 - apiGroups:
     - coordination.k8s.io
   resources:
@@ -197,6 +210,8 @@
   verbs:
     - create
     - list
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
 - apiGroups:
     - discovery.k8s.io
   resources:

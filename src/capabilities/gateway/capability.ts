@@ -32,7 +32,7 @@ export const gateway = capability({
   document: 'gateway.md',
   config: gatewayConfiguration,
   kinds: servedKinds,
-  replaces: [{ upstream: 'http-add-on', leases: [] }],
+  replaces: [{ upstream: 'http-add-on', leases: ['http-add-on.keda.sh'] }],
   disrupts: [],
   commands: [
     {
