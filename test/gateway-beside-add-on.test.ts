@@ -44,7 +44,12 @@ test("it waits for the add-on's Lease, says so, and writes when the add-on's ope
   const renewed = new Date(clock.now()).toISOString().replace('Z', '000Z')
   const leases = admin.resource<KubeObject>(builtIn.leases)
   const times = { leaseDurationSeconds: 15, renewTime: renewed, acquireTime: renewed, leaseTransitions: 0 }
-  const held = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: lease, spec: { holderIdentity: 'add-on', ...times } }
+  const held = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: lease,
+    spec: { holderIdentity: 'add-on', ...times },
+  }
   await leases.create(held as unknown as KubeObject, { namespace: lease.namespace, signal })
   const token = await accountToken(admin, apiserverAccount, { namespace, seconds: 86_400, signal })
   const health = new ControllerHealth()
