@@ -80,6 +80,8 @@ interface LoopbackOptions {
   readonly settings?: Partial<ProxySettings>
   readonly clock?: VirtualClock
   readonly tls?: TlsOptions
+  /** As `tls.connect` takes them, for targets. */
+  readonly tlsToTargets?: Readonly<Record<string, unknown>>
   readonly proxyProtocol?: boolean
   readonly log?: Log
 }
@@ -108,7 +110,7 @@ export async function loopbackGateway(options: LoopbackOptions) {
       })),
     ),
     forwarders: {
-      http1: new Http1Forwarder({ clock, connectMs: settings.connectMs }),
+      http1: new Http1Forwarder({ clock, connectMs: settings.connectMs, tls: options.tlsToTargets }),
       http2: new Http2Forwarder({ clock, connectMs: settings.connectMs }),
     },
   })
