@@ -12,7 +12,6 @@
     - ""
   resources:
     - persistentvolumeclaims
-    - services
   verbs:
     - get
     - list
@@ -55,6 +54,18 @@
 {{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
     - watch
 {{- end }}
+{{- end }}
+{{- if or $.Values.capabilities.gateway.enabled (and $.Values.apiserver.enabled $.Values.dashboard.enabled) }}
+- apiGroups:
+    - ""
+  resources:
+    - services
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
+{{- if or (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (and $.Values.apiserver.enabled $.Values.dashboard.enabled) (and (eq $.Values.dashboard.auth.mode "proxy") $.Values.dashboard.actions)) }}
 - apiGroups:
     - apps
   resources:
@@ -211,13 +222,32 @@
     - create
     - list
 {{- end }}
-{{- if $.Values.capabilities.autoscale.enabled }}
+{{- if or $.Values.capabilities.gateway.enabled (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled) }}
 - apiGroups:
     - discovery.k8s.io
   resources:
     - endpointslices
   verbs:
+{{- if $.Values.capabilities.gateway.enabled }}
+    - create
+{{- end }}
+{{- if $.Values.capabilities.gateway.enabled }}
+    - delete
+{{- end }}
+{{- if $.Values.capabilities.gateway.enabled }}
+    - get
+{{- end }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.gateway.enabled }}
     - list
+{{- end }}
+{{- if $.Values.capabilities.gateway.enabled }}
+    - patch
+{{- end }}
+{{- if $.Values.capabilities.gateway.enabled }}
+    - watch
+{{- end }}
+{{- end }}
+{{- if $.Values.capabilities.autoscale.enabled }}
 - apiGroups:
     - eventing.keda.sh
   resources:

@@ -22,6 +22,11 @@ async function loadedOperator(clock: Clock): Promise<typeof import('./operator/o
   return await import('./operator/operator-part.ts')
 }
 
+async function loadedOwnEndpoints(clock: Clock): Promise<typeof import('./own-endpoints/own-endpoints-part.ts')> {
+  using _held = clock.hold()
+  return await import('./own-endpoints/own-endpoints-part.ts')
+}
+
 const kinds: readonly Need[] = [
   { ...interceptorRoutes, kind: 'InterceptorRoute', mode: 'full', optional: true },
   { ...httpScaledObjects, kind: 'HTTPScaledObject', mode: 'full', optional: true },
@@ -130,6 +135,48 @@ export const gateway = capability({
       takes: [],
       start: async (context, config, signal) =>
         (await loadedOperator(context.clock)).startGatewayOperator(context, config, signal),
+    },
+    {
+      process: 'apiserver',
+      role: 'gateway-own-endpoints',
+      presence: 'leading',
+      trust: 'edge',
+      needs: [
+        ...kinds,
+        { ...builtIn.services, kind: 'Service', mode: 'projection', fields: serviceFields },
+        {
+          ...builtIn.endpointslices,
+          kind: 'EndpointSlice',
+          mode: 'projection',
+          fields: [...replicaFields, 'metadata.ownerReferences'],
+        },
+        {
+          group: 'keda.sh',
+          version: 'v1alpha1',
+          resource: 'scaledobjects',
+          kind: 'ScaledObject',
+          mode: 'full',
+          optional: true,
+        },
+      ],
+      permissions: [
+        {
+          groups: [builtIn.endpointslices.group],
+          resources: [builtIn.endpointslices.resource],
+          verbs: ['create', 'patch', 'delete'],
+          because: 'lets Services of sleeping targets lead to the gateway, where routes ask for it',
+        },
+        {
+          groups: [httpScaledObjects.group],
+          resources: [`${httpScaledObjects.resource}/status`, `${interceptorRoutes.resource}/status`],
+          verbs: ['get', 'patch'],
+          because: 'says whether Services lead to the gateway',
+        },
+      ],
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: async (context, _config, signal) => (await loadedOwnEndpoints(context.clock)).startOwnEndpoints(context, signal),
     },
   ],
   upstreams: async () => [(await import('./swap/http-add-on.ts')).httpAddOn],

@@ -61,6 +61,12 @@ export const gatewayConfiguration = z.strictObject({
       toTargets: z.boolean().default(false).describe('what comes by TLS goes on by TLS, as the add-on does it'),
     })
     .prefault({}),
+  clusterDomain: z
+    .string()
+    .max(253)
+    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'expected a domain in lower case, such as cluster.local')
+    .default('cluster.local')
+    .describe('what ends the names of Services: hosts of routes with ballast.dev/own-endpoints'),
   scalerAddress: z
     .string()
     .max(512)

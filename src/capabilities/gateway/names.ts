@@ -10,8 +10,18 @@ export const httpScaledObjects: GroupVersionResource = {
 }
 export const interceptorRoutes: GroupVersionResource = { group: httpGroup, version: 'v1beta1', resource: 'interceptorroutes' }
 
+/** Who writes statuses of both kinds in the operator's place. */
+export const statusManager = 'ballast-gateway-status'
+
 /** By which upstream's operators elect their leader, and ours in their place. */
 export const operatorLease = 'http-add-on.keda.sh'
+
+/** The Service of `ballast gateway`, in the namespace of Ballast, and its port for requests. */
+export const gatewayService = { name: 'ballast-gateway', portName: 'http' } as const
+
+/** Who writes an EndpointSlice. The cluster's own controllers leave alone what bears another value. */
+export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
+export const ownManager = 'ballast.dev'
 
 /** On a ConfigMap whose data may be answered. */
 export const responseBodyLabel = 'http.keda.sh/response-body'
@@ -40,6 +50,8 @@ export const annotations = {
   waiting: 'ballast.dev/waiting',
   /** A path of the target: it says by 200 that it may be stopped. */
   beforeZero: 'ballast.dev/before-zero',
+  /** `true`: while nothing of the target's Service is ready, the gateway is what its name leads to. */
+  ownEndpoints: 'ballast.dev/own-endpoints',
   /** A connection that moved no byte for so long keeps nothing awake: `30m`. */
   idleConnections: 'ballast.dev/idle-connections',
 } as const

@@ -28,6 +28,7 @@ import { RequestMetrics } from './proxy/request-metrics.ts'
 import { gatewayTls } from './proxy/tls.ts'
 import type { Route } from './routing/route.ts'
 import { type RouteProblem, routesOf } from './routing/route-of.ts'
+import { withServiceHosts } from './routing/service-hosts.ts'
 import { askPod } from './scaler/ask-pod.ts'
 import { Consents } from './scaler/consent.ts'
 import { startScaler } from './scaler/scaler-server.ts'
@@ -121,11 +122,19 @@ export async function startGateway(
   exchanges.reception = reception
   await informers.allSynced(signal)
   let onNews: (() => void) | undefined
+  /** Services whose addresses are hosts of a route. */
+  let ownNamed: ReadonlySet<string> = new Set()
   let shadowed: ReadonlyMap<string, Route> = new Map()
   const routes = new RouteKeeper(
-    { clock, look: () => routesOf(kinds[0].store.list(), kinds[1].store.list()) },
+    {
+      clock,
+      look: () => withServiceHosts(routesOf(kinds[0].store.list(), kinds[1].store.list()), services.store, config.clusterDomain),
+    },
     ({ routes: all, shadowed: hidden, problems }) => {
       exchanges.setRoutes(all)
+      ownNamed = new Set(
+        all.filter(({ hints }) => hints.ownEndpoints).map(({ namespace, target }) => `${namespace}/${target.service}`),
+      )
       shadowed = new Map(hidden.map(route => [route.key, route]))
       for (const { kind, namespace, name, problems: why } of problems)
         log.warn({ kind, namespace, name, why }, 'an object is no route')
@@ -133,7 +142,11 @@ export async function startGateway(
   )
   const stops = [
     ...kinds.map(kind => kind.onChange(() => routes.changed())),
-    services.onChange(({ object }) => exchanges.serviceChanged(object.metadata.namespace ?? '', object.metadata.name)),
+    services.onChange(({ object }) => {
+      const { namespace = '', name } = object.metadata
+      exchanges.serviceChanged(namespace, name)
+      if (ownNamed.has(`${namespace}/${name}`)) routes.changed()
+    }),
     slices.onChange(({ object }) => exchanges.serviceChanged(object.metadata.namespace ?? '', serviceOf(object) ?? '')),
   ]
   routes.look()

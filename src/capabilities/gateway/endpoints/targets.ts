@@ -1,6 +1,7 @@
 // Where a route's Service is at this moment: its ready endpoints by EndpointSlices, and how its port is spoken to.
 import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { managedByLabel, ownManager } from '../names.ts'
 import type { ServicePort } from '../routing/route.ts'
 
 /** One address of a target. It is the same value as long as the address is there. */
@@ -125,8 +126,9 @@ export class Targets {
 /** Endpoints of one Service whose numbers are remembered while they are away. */
 const mostKept = 10_000
 
-/** By the label of a slice; undefined: it is of no Service. */
+/** By the label of a slice; undefined: it is of no Service, or leads to ourselves in a sleeping target's place. */
 export function serviceOf(slice: KubeObject): string | undefined {
+  if (slice.metadata.labels?.[managedByLabel] === ownManager) return undefined
   return slice.metadata.labels?.[serviceLabel]
 }
 

@@ -8,12 +8,11 @@ import { listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { Condition, KubeObject } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import type { GatewayConfig } from '../config.ts'
-import { httpScaledObjects, interceptorRoutes } from '../names.ts'
+import { httpScaledObjects, interceptorRoutes, statusManager } from '../names.ts'
 import { httpScaledObjectRoute, interceptorRouteRoute } from '../routing/route-of.ts'
 import { httpFinalizer, outcomeOf, scaledObjects } from './scaled-object-for.ts'
 
 const fieldManager = 'ballast-gateway'
-const statusManager = 'ballast-gateway-status'
 const atOnce = 8
 const timeLimitMs = 60_000
 

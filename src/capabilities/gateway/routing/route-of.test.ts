@@ -85,6 +85,7 @@ describe('an InterceptorRoute', () => {
           { model: '*', route: 'ollama' },
         ],
         overflowToFallback: true,
+        ownEndpoints: false,
         waiting: 'page',
       },
     })

@@ -258,6 +258,7 @@ function hintsOf({ metadata }: KubeObject, problems: string[]): RouteHints {
     modelTiers: tiersOf(of(annotations.modelTiers), problems),
     overflowToFallback: choice(annotations.overflow, ['fallback', 'reject'], 'reject') === 'fallback',
     waiting: choice(annotations.waiting, ['page', 'hold'], 'page'),
+    ownEndpoints: choice(annotations.ownEndpoints, ['true', 'false'], 'false') === 'true',
     ...given('beforeZero', path, one => one),
     ...given('idleConnectionsMs', of(annotations.idleConnections), text =>
       times.ms(`annotation ${annotations.idleConnections}`, text, shortestPieceMs),

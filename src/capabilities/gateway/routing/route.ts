@@ -51,6 +51,8 @@ export interface RouteHints {
   readonly waiting: 'page' | 'hold'
   readonly beforeZero?: string
   readonly idleConnectionsMs?: number
+  /** The gateway is what the target's Service leads to while nothing of it is ready. */
+  readonly ownEndpoints: boolean
 }
 
 export interface Route {

@@ -45,7 +45,7 @@ export function routeTo(service: string, more: Partial<Route> = {}): Route {
     timeouts: {},
     staticRoutes: [],
     concurrency: 100,
-    hints: { llm: false, heartbeatJson: false, modelTiers: [], overflowToFallback: false, waiting: 'hold' },
+    hints: { llm: false, heartbeatJson: false, modelTiers: [], overflowToFallback: false, waiting: 'hold', ownEndpoints: false },
     ...more,
   }
 }
