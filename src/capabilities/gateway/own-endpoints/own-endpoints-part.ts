@@ -176,7 +176,7 @@ function targetOf(object: KubeObject): Key {
   return `${object.metadata.namespace ?? ''}/${service}`
 }
 
-/** Whoever wrote the slice. */
+/** By the label alone, so that slices of ours count too. */
 function serviceOfAny({ metadata }: KubeObject): Key {
   return `${metadata.namespace ?? ''}/${metadata.labels?.[serviceLabel] ?? ''}`
 }
