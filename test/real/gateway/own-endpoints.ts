@@ -31,8 +31,9 @@ export async function ledToGateway(cluster: KubeletCluster, asleep: () => Promis
     for (let look = 0; look < 3; look++)
       versions.add(`${turn} ${await want(cluster, 'get', 'endpointslice', ownName, '-o', 'jsonpath={.metadata.generation}')}`)
     const script = `exec curl -sS -m ${curlSeconds} -D - -o /dev/null -w '%{http_code}' -H 'Host: web.default.svc:80' http://${place.address}:${place.port}/`
-    const { stdout, stderr }: CommandResult = await node.machine.run(['sh', '-c', script])
-    match(stdout, /^x-keda-http-cold-start: true\r?$/im, `${stdout}${stderr}`)
+    const curl: CommandResult = await node.machine.run(['sh', '-c', script])
+    const stdout: string = curl.stdout
+    match(stdout, /^x-keda-http-cold-start: true\r?$/im, `${stdout}${curl.stderr}`)
     strictEqual(stdout.slice(-3), '200', stdout)
     // Ready: it leads to the target's pod alone.
     await until('the Service leads to its own pod', async () => only(await placesOf(cluster), false), limitMs, 50)

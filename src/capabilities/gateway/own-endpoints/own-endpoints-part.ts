@@ -176,7 +176,7 @@ function targetOf(object: KubeObject): Key {
   return `${object.metadata.namespace ?? ''}/${service}`
 }
 
-/** Whoever wrote the slice. */
+/** The Service that a slice says it is of, also a slice of ours. */
 function serviceOfAny({ metadata }: KubeObject): Key {
   return `${metadata.namespace ?? ''}/${metadata.labels?.[serviceLabel] ?? ''}`
 }

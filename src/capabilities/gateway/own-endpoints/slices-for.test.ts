@@ -22,7 +22,7 @@ function routeHere(
       annotations: { ...(asks ? { [annotations.ownEndpoints]: 'true' } : {}), ...more },
     },
     spec: { target: { service: 'ollama', port: 11434 }, scalingMetric: { concurrency: { targetValue: 1 } } },
-  } as unknown as KubeObject
+  } as KubeObject
   return { object, route: interceptorRouteRoute(object) as Route }
 }
 
@@ -42,7 +42,7 @@ function slice(
     metadata: { name: more.name ?? `${of}-abcde`, namespace: 'ai', labels: { 'kubernetes.io/service-name': of, ...more.labels } },
     ports: [{ name: 'http', port: 8080, ...more.port }],
     endpoints: addresses.map(address => ({ addresses: [address], conditions: { ready: more.ready ?? true } })),
-  } as unknown as KubeObject
+  } as KubeObject
 }
 
 const gateway = [slice('ballast-gateway', ['10.1.0.2', '10.1.0.1'])]
@@ -50,7 +50,7 @@ const asleep: Seen = { key, service: service(), routes: [routeHere('ollama')], s
 const scaledObject = {
   ...{ apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', metadata: { name: 'ollama', namespace: 'ai' } },
   spec: { triggers: [{ type: 'external-push', metadata: { interceptorRoute: 'ollama' } }, { type: 'prometheus' }] },
-} as unknown as KubeObject
+} as KubeObject
 const reasonOf = (seen: Partial<Seen>, route = 'ai/ollama') => ownEndpointsFor({ ...asleep, ...seen }).said.get(route)?.reason
 
 /** What the API server would hold after the writes. */

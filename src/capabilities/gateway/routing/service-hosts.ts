@@ -10,7 +10,7 @@ interface Services {
 /**
  * `found` with the names and addresses of their Services as hosts, for routes that ask for it. A host that some route names to the letter stays
  * that route's alone. A name without its namespace counts where one route bears it: the gateway does not see from which namespace a caller is.
- * Of routes to one Service the oldest has its names.
+ * The oldest of the routes to one Service has its names.
  */
 export function withServiceHosts<Found extends { readonly routes: readonly Route[] }>(
   found: Found,
