@@ -13,6 +13,7 @@ import { want } from '../metrics/kubectl-top.ts'
 import { pushProgram } from '../mirror/laboratory/images.ts'
 import { until } from '../mirror/laboratory/program.ts'
 import { type CommandResult, commandOutput } from '../run-command.ts'
+import { ledToGateway } from './own-endpoints.ts'
 import { gatewayPeers } from './peers.ts'
 
 const namespace = 'ballast-system'
@@ -139,7 +140,8 @@ async function seen(cluster: KubeletCluster): Promise<string> {
     limitMs,
     250,
   )
-  return `a container from zero ${wakes} times: to the write of the scale ${figures(scaled)}, to the answer ${figures(answered)}; ColdStart: ${stages}`
+  const led = await ledToGateway(cluster, () => asleep(cluster))
+  return `a container from zero ${wakes} times: to the write of the scale ${figures(scaled)}, to the answer ${figures(answered)}; ColdStart: ${stages}; ${led}`
 }
 
 const figures = (values: readonly number[]): string => {
