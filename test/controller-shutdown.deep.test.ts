@@ -46,7 +46,9 @@ async function openCluster() {
   }
 }
 
-/** Undefined where nobody listens. */
+const goneCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'UND_ERR_SOCKET'])
+
+/** Undefined where nobody listens, or who listened ends the connection. */
 async function statusOf(url: string, ca?: string): Promise<number | undefined> {
   const agent = new Agent({ connect: ca === undefined ? {} : { ca } })
   try {
@@ -54,8 +56,7 @@ async function statusOf(url: string, ca?: string): Promise<number | undefined> {
     await answer.body.dump()
     return answer.statusCode
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'UND_ERR_SOCKET'))
-      return undefined
+    if (error instanceof Error && 'code' in error && goneCodes.has(String(error.code))) return undefined
     throw error
   } finally {
     await agent.destroy()
