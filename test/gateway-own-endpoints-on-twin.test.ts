@@ -12,6 +12,7 @@ import { serviceOf } from '../src/capabilities/gateway/endpoints/targets.ts'
 import { servedKinds } from '../src/capabilities/gateway/kinds/served-kinds.ts'
 import { interceptorRoutes } from '../src/capabilities/gateway/names.ts'
 import { startOwnEndpoints } from '../src/capabilities/gateway/own-endpoints/own-endpoints-part.ts'
+import { remove } from '../src/deployment/removal/removal.ts'
 
 const asking = { 'ballast.dev/own-endpoints': 'true' }
 
@@ -98,5 +99,18 @@ test('a Service leads to the gateway while nothing of its target is ready', asyn
   expect(own()).toEqual([])
   expect(await reason()).toBeUndefined()
   await endNext()
+  // Uninstalling takes it away, where nobody looks after it any more, and no other slice.
+  await done(routes.patch('web', { type: 'merge', body: { metadata: { annotations: asking } } }, options))
+  const endLast = await leader()
+  await endLast()
+  expect(own()).toHaveLength(1)
+  const others = cluster.list('endpointslices.discovery.k8s.io', 'default').length - 1
+  const { signal } = options
+  const keep = new Set(['crds', 'objects'] as const)
+  const asked = { api, clock, capabilities: [gateway], namespace: 'default', release: 'ballast', keep, dryRun: false, signal }
+  const { done: taken } = await done(remove(asked))
+  expect(taken).toContain('delete endpointslices.discovery.k8s.io default/ballast-web-ipv4')
+  expect(own()).toEqual([])
+  expect(cluster.list('endpointslices.discovery.k8s.io', 'default')).toHaveLength(others)
   await api.close()
 })

@@ -129,6 +129,8 @@ export type Leftover =
       readonly name: string
       readonly namespace?: 'own' | string
     }
+  /** All objects of a kind (`endpointslices.discovery.k8s.io`) that bear a label with this value. */
+  | { readonly kind: 'labelled-objects'; readonly of: string; readonly label: string; readonly value: string }
   | { readonly kind: 'host-file'; readonly path: string; readonly node: 'every' | 'labelled' }
 
 /** One answer of a health check; a failing check that does not gate leaves the process ready. */

@@ -9,7 +9,7 @@ import { bootNeeds } from './cold/boot-needs.ts'
 import { gatewayConfiguration } from './config.ts'
 import { serviceFields } from './endpoints/service-fields.ts'
 import { servedKinds } from './kinds/served-kinds.ts'
-import { httpScaledObjects, interceptorRoutes, responseBodyLabel } from './names.ts'
+import { httpScaledObjects, interceptorRoutes, managedByLabel, ownManager, responseBodyLabel } from './names.ts'
 
 /** Reading files takes the host's time, not the cluster's. */
 async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
@@ -183,6 +183,7 @@ export const gateway = capability({
   page: async () => (await import('./page/gateway-page.ts')).gatewayPage,
   up: async () => (await import('./commands/gateway-story.ts')).gatewayStory,
   leaves: [
+    { kind: 'labelled-objects', of: 'endpointslices.discovery.k8s.io', label: managedByLabel, value: ownManager },
     {
       kind: 'finalizer',
       name: 'httpscaledobject.http.keda.sh',

@@ -22,6 +22,7 @@ const ofGroup = (keys: readonly string[]) => {
 export function removalRules(capabilities: readonly Capability[]): readonly Fields[] {
   const leaves = capabilities.flatMap(one => one.leaves)
   const marked = leaves.flatMap(left => (left.kind === 'annotation' || left.kind === 'label' ? left.on : []))
+  const labelled = ofGroup(leaves.flatMap(left => (left.kind === 'labelled-objects' ? [left.of] : [])))
   const kinds = new Map(capabilities.flatMap(one => one.kinds.map(kind => [`${kind.plural}.${kind.group}`, kind] as const)))
   const own = ofGroup([...kinds.keys()])
   return [
@@ -34,7 +35,7 @@ export function removalRules(capabilities: readonly Capability[]): readonly Fiel
       ['delete', 'get', 'list', 'patch'],
     ),
     rule('apiextensions.k8s.io', ['customresourcedefinitions'], ['delete', 'get', 'list']),
-    ...own.map(([group, resources]) => rule(group, resources, ['delete', 'get', 'list'])),
+    ...[...labelled, ...own].map(([group, resources]) => rule(group, resources, ['delete', 'get', 'list'])),
     ...own.map(([group, resources]) =>
       rule(
         group,

@@ -31,6 +31,7 @@ export async function remove(options: RemovalOptions): Promise<Removal> {
   await stopController(run)
   for (const { uninstall } of installedBy(options.capabilities)) await uninstall?.(run)
   await deleteNamed(run, leaves)
+  await deleteLabelled(run, leaves)
   await dropGates(run, leaves)
   await takeTaints(run, leaves)
   await closeLedger(run)
@@ -93,6 +94,16 @@ async function deleteNamed(run: RemovalRun, leaves: readonly Leftover[]): Promis
     const namespace = left.namespace === 'own' ? run.options.namespace : left.namespace
     for (const object of await run.find(resource, ({ metadata }) => metadata.name === left.name, namespace))
       await run.takeAway(resource, object)
+  }
+}
+
+/** Objects among those of users: one that led somewhere leads to nobody now. */
+async function deleteLabelled(run: RemovalRun, leaves: readonly Leftover[]): Promise<void> {
+  for (const left of leaves) {
+    if (left.kind !== 'labelled-objects') continue
+    const isLabelled = ({ metadata }: KubeObject) => metadata.labels?.[left.label] === left.value
+    for (const resource of Object.values(builtIn).filter(one => resourceKey(one) === left.of))
+      for (const object of await run.find(resource, isLabelled)) await run.delete(resource, object)
   }
 }
 
