@@ -32,6 +32,15 @@ const kinds: readonly Need[] = [
   { ...httpScaledObjects, kind: 'HTTPScaledObject', mode: 'full', optional: true },
 ]
 
+const scaledObjectsNeed: Need = {
+  group: 'keda.sh',
+  version: 'v1alpha1',
+  resource: 'scaledobjects',
+  kind: 'ScaledObject',
+  mode: 'full',
+  optional: true,
+}
+
 export const gateway = capability({
   name: 'gateway',
   document: 'gateway.md',
@@ -99,17 +108,7 @@ export const gateway = capability({
       role: 'gateway-operator',
       presence: 'leading',
       trust: 'edge',
-      needs: [
-        ...kinds,
-        {
-          group: 'keda.sh',
-          version: 'v1alpha1',
-          resource: 'scaledobjects',
-          kind: 'ScaledObject',
-          mode: 'full',
-          optional: true,
-        },
-      ],
+      needs: [...kinds, scaledObjectsNeed],
       permissions: [
         {
           groups: ['keda.sh'],
@@ -150,14 +149,7 @@ export const gateway = capability({
           mode: 'projection',
           fields: [...replicaFields, 'metadata.ownerReferences'],
         },
-        {
-          group: 'keda.sh',
-          version: 'v1alpha1',
-          resource: 'scaledobjects',
-          kind: 'ScaledObject',
-          mode: 'full',
-          optional: true,
-        },
+        scaledObjectsNeed,
       ],
       permissions: [
         {

@@ -8,7 +8,7 @@ import type { Condition, KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import type { GatewayConfig } from '../config.ts'
-import { gatewayService, httpScaledObjects, interceptorRoutes, statusManager } from '../names.ts'
+import { annotations, gatewayService, httpScaledObjects, interceptorRoutes, statusManager } from '../names.ts'
 import { scaledObjects } from '../operator/scaled-object-for.ts'
 import { routesOf } from '../routing/route-of.ts'
 import { isOwnSlice, ownEndpointsFor, ownSliceNames, type RouteHere } from './slices-for.ts'
@@ -43,19 +43,19 @@ export async function startOwnEndpoints(context: Context, outer: AbortSignal): P
   for (const kind of routeKinds) kind.store.addIndex(byService, object => [targetOf(object)])
   slices.store.addIndex(byService, slice => [serviceOfAny(slice)])
   const queue = new WorkQueue<Key>({ clock, groupOf: key => key.split('/')[0] ?? '' })
-  const isAskedFor = (key: Key) => routeKinds.some(kind => [...kind.store.byIndex(byService, key)].length > 0)
+  const isAskedFor = (key: Key) => routeKinds.some(kind => [...kind.store.byIndex(byService, key)].some(concerns))
   const look = (key: Key) => {
     if (isAskedFor(key)) queue.add(key)
   }
   const lookAtAll = (namespace?: string) => {
-    for (const kind of routeKinds) for (const object of kind.store.list(namespace)) queue.add(targetOf(object))
+    for (const kind of routeKinds)
+      for (const object of kind.store.list(namespace)) if (concerns(object)) queue.add(targetOf(object))
   }
   const gatewayKey: Key = `${identity.namespace}/${gatewayService.name}`
   const stops = [
     ...routeKinds.map(kind =>
       kind.onChange(({ object, previous }) => {
-        queue.add(targetOf(object))
-        if (previous !== undefined) queue.add(targetOf(previous))
+        for (const one of [object, previous]) if (one !== undefined && concerns(one)) queue.add(targetOf(one))
       }),
     ),
     services.onChange(({ object: { metadata } }) => look(`${metadata.namespace ?? ''}/${metadata.name}`)),
@@ -168,6 +168,14 @@ export async function startOwnEndpoints(context: Context, outer: AbortSignal): P
       .patch(name, { type: 'merge', body }, { namespace, subresource: 'status', fieldManager: statusManager, signal: limit })
     await goneIsDone(patched.then(written => kinds[kind].observe(written)))
   }
+}
+
+/** Whether it asks for endpoints, or was told of them: other routes cost nothing, however many there are. */
+function concerns(object: KubeObject): boolean {
+  const conditions = listAt(object, 'status', 'conditions') as readonly Condition[]
+  return (
+    object.metadata.annotations?.[annotations.ownEndpoints] !== undefined || conditions.some(({ type }) => type === conditionType)
+  )
 }
 
 /** The Service that an object's requests go to, by what it says, be it a route or not. */
