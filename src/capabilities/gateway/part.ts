@@ -17,6 +17,7 @@ import { askPeer, peersIn } from './counts/peers.ts'
 import { RequestCounts } from './counts/request-counts.ts'
 import { scalerMetrics } from './counts/scaler-metrics.ts'
 import { SharedCounts } from './counts/shared-counts.ts'
+import { trafficDoor } from './data-plane/traffic-door.ts'
 import { serviceOf, Targets } from './endpoints/targets.ts'
 import { httpScaledObjects, interceptorRoutes, responseBodyLabel } from './names.ts'
 import { Exchanges } from './proxy/exchanges.ts'
@@ -158,7 +159,7 @@ export async function startGateway(
     isEnding: () => isEnding,
     proxyProtocol: config.proxyProtocol,
   }
-  const plainDoor = new FrontDoor(door)
+  const plain = trafficDoor({ clock, log, config, settings, exchanges, metrics, door })
   const tlsDoor = tls === undefined ? undefined : new FrontDoor({ ...door, tls: tls.options })
   tls?.onChange(options => tlsDoor?.useTls(options))
   const host = config.bind === '' ? undefined : config.bind
@@ -169,11 +170,11 @@ export async function startGateway(
   stack.defer(() => {
     routes.stop()
     for (const stop of stops) stop()
-    plainDoor.destroy()
     tlsDoor?.destroy()
   })
+  stack.use(plain)
   try {
-    const traffic = await plainDoor.listen(config.ports.traffic, host)
+    const traffic = await plain.listen()
     const tlsPort = await tlsDoor?.listen(config.ports.tls, host)
     const admin = await startAdmin({
       ...{ clock, counts, instance: identity.instance },
@@ -197,7 +198,7 @@ export async function startGateway(
         {
           name: 'gateway',
           ok: true,
-          state: `${routes.number} routes, ${counts.all} requests, ${exchanges.room.all} of them wait`,
+          state: `${routes.number} routes, ${counts.all} requests, ${exchanges.room.all} of them wait${plain.state}`,
         },
       ],
       reconfigure: async () => 'restart-part',
@@ -263,9 +264,9 @@ export async function startGateway(
   async function drained(): Promise<void> {
     // Beside a twin, whose clock may have stopped, nobody has to learn of it.
     if (dial === undefined) await waited(durationMs(config.drain.delay))
-    plainDoor.close()
     tlsDoor?.close()
     const untilMs = clock.elapsed() + durationMs(config.drain.timeout)
+    await plain.close(durationMs(config.drain.timeout))
     while (counts.all > 0 && clock.elapsed() < untilMs && !signal.aborted) await waited(drainLookMs)
     if (counts.all > 0) log.warn({ requests: counts.all }, 'requests did not end in time, and are cut off')
   }
@@ -274,7 +275,14 @@ export async function startGateway(
 /** At free ports of loopback, and without a wait for others that would have to learn of its end. */
 function besideTwin(config: GatewayConfig): GatewayConfig {
   const ports = { traffic: 0, tls: 0, admin: 0, scaler: 0 }
-  return { ...config, ports, bind: '127.0.0.1', drain: { delay: '0s', timeout: '0s' }, tls: { ...config.tls, enabled: false } }
+  return {
+    ...config,
+    ports,
+    bind: '127.0.0.1',
+    drain: { delay: '0s', timeout: '0s' },
+    tls: { ...config.tls, enabled: false },
+    dataPlane: 'builtin',
+  }
 }
 
 function standingOf(exchanges: Exchanges, { starts }: Reception): GatewaysStanding {

@@ -6,7 +6,7 @@ import { pageScript, pageStyle } from './wait-page-assets.ts'
 import { type WaitView, waitView } from './wait-view.ts'
 
 /** Under every host that has a page: what keeps it up to date. */
-const progressPath = '/.ballast/progress'
+export const progressPath = '/.ballast/progress'
 
 /** Seconds until a browser without scripts asks again. A client of the page counts as waiting for 30 s, so that it is asked for before. */
 const leastRefreshSeconds = 2

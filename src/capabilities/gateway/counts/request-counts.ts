@@ -29,6 +29,8 @@ type OnTurn = (key: string, isActive: boolean) => void
 class Route {
   concurrency = 0
   total = 0
+  /** Those of `concurrency` that the data plane carries: it tells how many there are now and then. */
+  carried = 0
   movedMs = Number.NEGATIVE_INFINITY
 }
 
@@ -45,7 +47,11 @@ export class RequestCounts {
   /** Exactly these routes have numbers from now on; what is counted of another one is forgotten when it left. */
   keep(keys: ReadonlySet<string>): void {
     for (const key of keys) if (!this.#routes.has(key)) this.#routes.set(key, new Route())
-    for (const [key, { concurrency }] of this.#routes) if (!keys.has(key) && concurrency === 0) this.#routes.delete(key)
+    for (const [key, { concurrency, carried }] of this.#routes) {
+      if (keys.has(key)) continue
+      if (carried > 0) this.carried(key, { concurrency: 0, arrived: 0 })
+      if (concurrency === carried) this.#routes.delete(key)
+    }
   }
 
   /** Counts a request of a route. */
@@ -53,6 +59,17 @@ export class RequestCounts {
     const route = this.#routes.get(key) ?? new Route()
     if (route.total++ === 0) this.#routes.set(key, route)
     return new CountedPresence(this.#clock, route, change => this.#count(key, route, change))
+  }
+
+  /** What the data plane carries of a route now, and how many came to it since it told that last; routes without numbers are left out. */
+  carried(key: string, { concurrency, arrived }: { readonly concurrency: number; readonly arrived: number }): void {
+    const route = this.#routes.get(key)
+    if (route === undefined) return
+    route.total += arrived
+    route.movedMs = this.#clock.elapsed()
+    const change = concurrency - route.carried
+    route.carried = concurrency
+    if (change !== 0) this.#count(key, route, change)
   }
 
   /** Calls `onTurn` as soon as a route gets its first request, and when its last one left. */
@@ -76,7 +93,7 @@ export class RequestCounts {
     return this.#all
   }
 
-  #count(key: string, route: Route, change: 1 | -1): void {
+  #count(key: string, route: Route, change: number): void {
     this.#all += change
     const before = route.concurrency
     route.concurrency += change

@@ -88,6 +88,8 @@ export class Exchange {
 
   #count(entry: RouteEntry): void {
     this.#entry = entry
+    // Who forwarded it counts it as long as it is here.
+    if (this.#caller.head.isForwarded === true) return
     this.#presence = this.#all.counts.arrive(entry.route.key)
     entry.presences.add(this.#presence)
   }

@@ -51,6 +51,8 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   reception: Reception | undefined
   /** A target is wanted that sleeps. */
   onWanted: (() => void) | undefined
+  /** Whether requests of some route need a decision may have changed. */
+  onTurn: (() => void) | undefined
   /** Ends connections that speak another protocol. */
   readonly spliced = new Set<() => void>()
   #table = routingTable([])
@@ -95,6 +97,18 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
     this.#table = routingTable([...this.#entries.values()].map(({ route }) => route))
     this.targets.keep(servicesOf(routes))
     for (const entry of this.#entries.values()) this.advance(entry)
+    this.onTurn?.()
+  }
+
+  /** Hosts that lead to a route whatever path and headers a request has, by the route's key. */
+  plainHosts(): ReadonlyMap<string, readonly string[]> {
+    const hosts = new Map<string, string[]>()
+    for (const [host, { key }] of this.#table.plainHosts()) {
+      const known = hosts.get(key)
+      if (known === undefined) hosts.set(key, [host])
+      else known.push(host)
+    }
+    return hosts
   }
 
   /** A Service or its endpoints changed. */
@@ -104,6 +118,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
       if (this.isReady(entry)) this.#stopLingering(entry.route.key)
       this.reception?.look(entry.route.key)
       this.advance(entry)
+      this.onTurn?.()
     }
   }
 
@@ -157,12 +172,14 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
 
   /** One that waited is gone: nobody may wait for the start any more. */
   left({ route: { key } }: RouteEntry): void {
+    if (this.room.waiting(key) === 0) this.onTurn?.()
     const isWanted = this.room.waiting(key) > 0 || this.#lingering.has(key) || this.counts.of(key).concurrency > 0
     if (!isWanted) this.reception?.starts.abandon(key)
   }
 
   /** A request waits now. */
   held(entry: RouteEntry): void {
+    this.onTurn?.()
     if (this.isReady(entry)) this.advance(entry)
     else this.onWanted?.()
   }
@@ -171,6 +188,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   advance({ route: { key } }: RouteEntry): void {
     if (this.room.waiting(key) === 0) return
     this.room.advance(key)
+    if (this.room.waiting(key) === 0) this.onTurn?.()
     if (this.room.waiting(key) === 0 || this.#pacing.has(key)) return
     const entry = this.#entries.get(key)
     if (entry === undefined || !this.isReady(entry)) return

@@ -1,7 +1,13 @@
 // Where requests arrive: HTTP/1.1 and HTTP/2 on one port, with and without TLS, behind a proxy of TCP or not.
 import { createServer as createHttp1Server, type Server as Http1Server, type IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import { type AddressInfo, createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net'
+import {
+  type AddressInfo,
+  createServer as createNetServer,
+  type ListenOptions,
+  type Server as NetServer,
+  type Socket,
+} from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls'
 import type { Clock } from '#kube/clock.ts'
 import { type Caller, Http1Caller, Http2Caller, UpgradeCaller } from './caller.ts'
@@ -32,6 +38,8 @@ interface DoorOptions {
   readonly isEnding: () => boolean
   /** Connections begin with a header of the PROXY protocol. */
   readonly proxyProtocol: boolean
+  /** Requests come from the data plane, which has written their forwarding headers and counts them. */
+  readonly isForwarded?: boolean
   /** Certificates; absent: no TLS. */
   readonly tls?: TlsOptions | undefined
 }
@@ -60,12 +68,21 @@ export class FrontDoor {
 
   /** @returns the port. @throws Error where it is taken */
   async listen(port: number, host?: string): Promise<number> {
+    await this.#listen({ port, ...(host === undefined ? {} : { host }) })
+    return (this.#net.address() as AddressInfo).port
+  }
+
+  /** A socket of this machine. @throws Error where it is taken */
+  async listenAt(path: string): Promise<void> {
+    await this.#listen({ path })
+  }
+
+  async #listen(at: ListenOptions): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#net.once('error', reject)
-    this.#net.listen({ port, ...(host === undefined ? {} : { host }) }, resolve)
+    this.#net.listen(at, resolve)
     await promise
     this.#net.off('error', reject)
-    return (this.#net.address() as AddressInfo).port
   }
 
   /** Other certificates from the next connection on. */
@@ -234,9 +251,14 @@ export class FrontDoor {
       response.writeHead(200, { 'Content-Length': '0' }).end()
       return
     }
-    const { isEnding } = this.#options
+    const { isEnding, isForwarded = false } = this.#options
     this.#options.onRequest(
-      new Http1Caller(request, response, { head, address: this.#addressOf(socket), isTls: 'encrypted' in socket, isEnding }),
+      new Http1Caller(request, response, {
+        head: isForwarded ? { ...head, isForwarded } : head,
+        address: this.#addressOf(socket),
+        isTls: 'encrypted' in socket,
+        isEnding,
+      }),
     )
   }
 

@@ -7,6 +7,8 @@ import type { Route, StaticAnswer } from '../routing/route.ts'
 import type { Caller } from './caller.ts'
 
 export const coldStartHeader = 'X-Keda-Http-Cold-Start'
+/** Names and values by turns: what is said here is text, and nothing else. */
+export const textHeaders = ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff'] as const
 
 /** A sentence in plain text: `404 Not Found`, as upstream writes it. */
 export function answerText(caller: Caller, status: number, more: readonly string[] = []): void {
@@ -18,7 +20,7 @@ export function answerText(caller: Caller, status: number, more: readonly string
   answerBody(caller, {
     status,
     body: `${reason}\n`,
-    headers: ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff', ...more],
+    headers: [...textHeaders, ...more],
   })
 }
 

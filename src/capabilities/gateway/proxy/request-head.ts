@@ -32,6 +32,8 @@ export interface RequestHead {
   readonly sendsTrailers: boolean
   /** The protocol that it asks for: `websocket`. */
   readonly upgrade: string | undefined
+  /** It comes from the data plane, which has written its forwarding headers and counts it. */
+  readonly isForwarded?: boolean
 }
 
 interface Arrived {
@@ -170,7 +172,7 @@ export function forwardedHeaders(head: RequestHead, from: { readonly address: st
     head.authority,
     ...head.passed,
     'X-Forwarded-For',
-    forwardedFor === undefined ? from.address : `${forwardedFor}, ${from.address}`,
+    forwardedFor === undefined ? from.address : head.isForwarded === true ? forwardedFor : `${forwardedFor}, ${from.address}`,
     'X-Forwarded-Host',
     head.forwardedHost || head.authority,
     'X-Forwarded-Proto',

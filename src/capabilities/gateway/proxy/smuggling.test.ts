@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
+import { haproxyDifferences } from '#test/gateway-haproxy-differences.ts'
+import { isByHaproxy, loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
 
 interface Row {
   readonly name: string
@@ -45,7 +46,7 @@ const rows: readonly Row[] = [
   refused('a bare line feed in a header', `GET / HTTP/1.1\r\n${host}X-A: b\nX-B: c\r\n\r\n`),
   refused('a bare carriage return in a header', `GET / HTTP/1.1\r\n${host}X-A: b\rX-B: c\r\n\r\n`),
   refused('two lengths', post('Content-Length: 0\r\nContent-Length: 44\r\n', hidden)),
-  refused('two equal lengths', post('Content-Length: 0\r\nContent-Length: 0\r\n', hidden)),
+  refused('two lengths of nothing', post('Content-Length: 0\r\nContent-Length: 0\r\n', hidden)),
   refused('a list of lengths', post('Content-Length: 0, 44\r\n', hidden)),
   refused('a negative length', post('Content-Length: -1\r\n', hidden)),
   refused('a length with a sign', post('Content-Length: +0\r\n', hidden)),
@@ -120,7 +121,9 @@ describe('raw bytes', () => {
     target.end()
   })
 
-  it.each(rows)('$name', async ({ sent, status, seen }) => {
+  it.each(rows)('$name', async ({ name, sent, ...expected }) => {
+    const { statuses: status = expected.status, seen = expected.seen } =
+      (isByHaproxy ? haproxyDifferences[name] : undefined) ?? {}
     target.lines.length = 0
     target.texts.length = 0
     const socket = connect(gateway.port, '127.0.0.1')
@@ -137,7 +140,7 @@ describe('raw bytes', () => {
     for (let turn = 0; turn < 20; turn++) await new Promise<void>(resolve => setImmediate(resolve))
     socket.destroy()
     expect(status).toContain(Number(answers()[0]?.slice(9)))
-    expect(target.lines.toSorted()).toEqual(seen.toSorted())
+    expect(target.lines.toSorted()).toEqual(seen.map(line => line.replace('/hidden', '/smuggled')).toSorted())
     expect(target.texts.join('')).not.toMatch(/[^\r]\n/)
     if (status[0] !== 200) expect(answers()).toHaveLength(1)
   })

@@ -56,6 +56,14 @@ export class RuleTable<Subject> {
     return this.#under('*', path, headers)
   }
 
+  /** Hosts, none of them a pattern, whose requests are one subject's whatever path and headers they have. */
+  *plainHosts(): Iterable<readonly [host: string, subject: Subject]> {
+    for (const [host, { paths }] of this.#hosts) {
+      const first = paths.size === 1 ? paths.get('')?.[0] : undefined
+      if (first !== undefined && first.headers.length === 0 && !host.includes('*')) yield [host, first.subject]
+    }
+  }
+
   #under(pattern: string, path: string, headers: HeaderLookup): Subject | undefined {
     const host = this.#hosts.get(pattern)
     if (host === undefined) return undefined

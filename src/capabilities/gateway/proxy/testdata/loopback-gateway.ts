@@ -1,20 +1,23 @@
 // A gateway on a port of this machine, whose routes, Services and endpoints a test sets.
 import type { TlsOptions } from 'node:tls'
 import { Registry } from 'prom-client'
-import { VirtualClock } from '#kube/clock.ts'
+import { systemClock, VirtualClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { BootObjects } from '../../cold/boot-facts.ts'
 import { Reception } from '../../cold/reception.ts'
+import { gatewayConfiguration } from '../../config.ts'
 import { RequestCounts } from '../../counts/request-counts.ts'
+import { trafficDoor } from '../../data-plane/traffic-door.ts'
 import { serviceOf, Targets } from '../../endpoints/targets.ts'
 import { standardBounds } from '../../holding/waiting-room.ts'
 import type { Route } from '../../routing/route.ts'
+import type { Caller } from '../caller.ts'
 import { Exchanges } from '../exchanges.ts'
+import { FrontDoor } from '../front-door.ts'
 import { Http1Forwarder } from '../forward-http1.ts'
 import { Http2Forwarder } from '../forward-http2.ts'
-import { FrontDoor } from '../front-door.ts'
 import type { Refusal } from '../request-head.ts'
 import { RequestMetrics } from '../request-metrics.ts'
 import type { ProxySettings } from '../settings.ts'
@@ -30,6 +33,10 @@ const standardSettings: ProxySettings = {
   bounds: standardBounds,
   tlsToTargets: false,
 }
+
+/** Who carries requests to targets that are ready: the checks with real parts run the same cases with HAProxy. */
+const dataPlane = process.env['BALLAST_TEST_DATA_PLANE'] === 'haproxy' ? 'haproxy' : 'builtin'
+export const isByHaproxy = dataPlane === 'haproxy'
 
 /** To `service` port 80 of namespace `default`, for every request of `host`. */
 export function routeTo(service: string, more: Partial<Route> = {}): Route {
@@ -98,17 +105,17 @@ export async function loopbackGateway(options: LoopbackOptions) {
   )
   const registry = new Registry()
   const settings = { ...standardSettings, ...options.settings }
+  const metrics = new RequestMetrics(registry, () =>
+    [...exchanges.entries()].map(({ route }) => ({
+      name: route.name,
+      namespace: route.namespace,
+      concurrency: counts.of(route.key).concurrency,
+      waiting: exchanges.room.waiting(route.key),
+    })),
+  )
   const exchanges: Exchanges = new Exchanges({
-    ...{ clock, log, counts, targets, settings },
+    ...{ clock, log, counts, targets, settings, metrics },
     texts: { get: (namespace, name) => named('ConfigMap', namespace, name) },
-    metrics: new RequestMetrics(registry, () =>
-      [...exchanges.entries()].map(({ route }) => ({
-        name: route.name,
-        namespace: route.namespace,
-        concurrency: counts.of(route.key).concurrency,
-        waiting: exchanges.room.waiting(route.key),
-      })),
-    ),
     forwarders: {
       http1: new Http1Forwarder({ clock, connectMs: settings.connectMs, tls: options.tlsToTargets }),
       http2: new Http2Forwarder({ clock, connectMs: settings.connectMs }),
@@ -146,17 +153,23 @@ export async function loopbackGateway(options: LoopbackOptions) {
   exchanges.setRoutes(options.routes)
   const refused: Refusal[] = []
   let isEnding = false
-  const door = new FrontDoor({
+  const { proxyProtocol = false, tls } = options
+  const door = {
     clock,
-    onRequest: caller => exchanges.handle(caller),
-    onRefused: refusal => void refused.push(refusal),
+    onRequest: (caller: Caller) => exchanges.handle(caller),
+    onRefused: (refusal: Refusal) => void refused.push(refusal),
     isEnding: () => isEnding,
-    proxyProtocol: options.proxyProtocol ?? false,
-    tls: options.tls,
-  })
-  const port = await door.listen(0, '127.0.0.1')
+    proxyProtocol,
+    tls,
+  }
+  const config = gatewayConfiguration.parse({ ports: { traffic: 0 }, bind: '127.0.0.1', proxyProtocol, dataPlane })
+  // HAProxy has no clock but the machine's.
+  const traffic = trafficDoor({ clock: systemClock, log, config, settings, exchanges, metrics, door })
+  // What comes by TLS is the gateway's own in either case.
+  const tlsDoor = tls === undefined ? undefined : new FrontDoor(door)
+  const port = tlsDoor === undefined ? await traffic.listen() : await tlsDoor.listen(0, '127.0.0.1')
   return {
-    ...{ port, clock, counts, exchanges, reception, door, refused, registry },
+    ...{ port, clock, counts, exchanges, reception, traffic, tlsDoor, refused, registry },
     set(next: readonly KubeObject[]) {
       objects = next
       const services = new Set(next.map(one => (one.kind === 'EndpointSlice' ? (serviceOf(one) ?? '') : one.metadata.name)))
@@ -167,7 +180,8 @@ export async function loopbackGateway(options: LoopbackOptions) {
       isEnding = true
     },
     async [Symbol.asyncDispose]() {
-      door.destroy()
+      tlsDoor?.destroy()
+      await traffic[Symbol.asyncDispose]()
       reception[Symbol.dispose]()
       await exchanges[Symbol.asyncDispose]()
     },

@@ -1,0 +1,32 @@
+// A line for each request that the data plane carried, as its configuration has them written.
+
+/** One carried request that is over. */
+export interface CarriedRequest {
+  /** `namespace/name` of its route. */
+  readonly key: string
+  readonly method: string
+  readonly status: number
+  readonly seconds: number
+}
+
+/** A line is shorter than this; what is longer is none of ours. */
+const mostLineBytes = 4_096
+/** HAProxy's word for a request without an answer. */
+const leftStatus = 499
+
+/** Reads a stream of lines, however it is cut. */
+export class CarriedLines {
+  #rest = ''
+
+  /** The requests of all lines that are whole now; `again` was told by the gateway itself. */
+  read(chunk: Buffer): readonly CarriedRequest[] {
+    const lines = (this.#rest + chunk.toString('latin1')).split('\n')
+    this.#rest = (lines.pop() ?? '').slice(-mostLineBytes)
+    return lines.flatMap(line => {
+      const [key = '', method = '', status = '', micros = '', server = ''] = line.split('\t')
+      const code = Number(status)
+      if (!key.includes('/') || server === 'again') return []
+      return [{ key, method, status: code >= 100 ? code : leftStatus, seconds: Math.max(0, Number(micros) || 0) / 1e6 }]
+    })
+  }
+}

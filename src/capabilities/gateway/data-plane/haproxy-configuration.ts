@@ -1,0 +1,197 @@
+// The configuration of HAProxy as data plane: it carries ordinary requests to targets that are ready, and hands everything else to the gateway
+// itself. Which those are stands in maps that change while it runs.
+import { coldStartHeader, textHeaders } from '../proxy/own-answers.ts'
+
+/** Files within the folder that HAProxy and the gateway share. */
+export const planeFiles = {
+  configuration: 'haproxy.cfg',
+  /** Commands. */
+  admin: 'admin.sock',
+  /** Requests that the gateway decides about. */
+  decide: 'decide.sock',
+  /** Requests whose pod was not reached: they bear forwarding headers already. */
+  again: 'again.sock',
+  /** A line for each request that was carried. */
+  lines: 'lines.sock',
+  /** Hosts to keys of routes; keys to numbers of addresses, to milliseconds; `key:0` to `address|port`. */
+  hosts: 'hosts.map',
+  sizes: 'sizes.map',
+  targets: 'targets.map',
+  waits: 'waits.map',
+} as const
+
+/** Bytes of a request's or an answer's head, as the gateway's own door takes them. */
+const mostHeadBytes = 64 * 1024
+/** What HAProxy keeps free in a buffer for headers that it adds. */
+const rewriteBytes = 1024
+const mostHeaders = 4_000
+/** Routes, and addresses of pods, that are counted. */
+const mostCounted = 100_000
+/** Numbers of what nobody asks for are forgotten. */
+const forgetSeconds = 60
+/** HAProxy's longest wait is less than 25 days; it stands for none. */
+const endless = '24d'
+const ringBytes = 4 * 1024 * 1024
+
+export interface HaproxyOptions {
+  /** The folder of {@link planeFiles}. */
+  readonly directory: string
+  /** Addresses and ports as HAProxy writes them: `0.0.0.0:8080`, `[::]:8080`. */
+  readonly binds: readonly string[]
+  readonly proxyProtocol: boolean
+  /** Milliseconds. */
+  readonly connectMs: number
+  readonly responseHeaderMs: number
+  readonly coldStartHeader: boolean
+  /** Whether each carried request is told. */
+  readonly tells: boolean
+  readonly mostConnections: number
+  /** A page that waits asks here: never a target's. */
+  readonly progressPath: string
+}
+
+/** Headers between neighbours, and those that proxies write: never passed on. */
+const dropped = ['forwarded', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'http2-settings']
+/** A request that bears one of them is no ordinary one. */
+const unusual = ['expect', 'te', 'trailer', 'upgrade']
+
+/** The whole file. */
+export function haproxyConfiguration(options: HaproxyOptions): string {
+  const { directory, binds } = options
+  const file = (name: keyof typeof planeFiles) => `${directory}/${planeFiles[name]}`
+  const accepts = options.proxyProtocol ? ' accept-proxy' : ''
+  const isCarried = '{ var(txn.to) -m found }'
+  const isRouted = '{ var(txn.route) -m found }'
+  const hasMore = '{ var(txn.size) -m int gt 1 }'
+  const isKept = '{ req.fhdr(connection),lower -m str close keep-alive }'
+  const lines = options.tells
+    ? [
+        'ring carried',
+        '  format raw',
+        '  maxlen 512',
+        `  size ${ringBytes}`,
+        '  timeout connect 5s',
+        '  timeout server 60s',
+        `  server gateway unix@${file('lines')}`,
+        '',
+      ]
+    : []
+  const told = options.tells
+    ? [
+        '  log ring@carried local0',
+        '  option dontlognull',
+        '  log-format "%[var(txn.route)]\\t%HM\\t%ST\\t%[date(0,us),sub(txn.began)]\\t%s"',
+        '  http-request set-var(txn.began) date(0,us)',
+        `  http-request set-log-level silent unless ${isCarried}`,
+      ]
+    : []
+  return [
+    '# Written by the gateway: changes are lost.',
+    'global',
+    '  nbthread 1',
+    `  maxconn ${options.mostConnections}`,
+    `  stats socket ${file('admin')} mode 600 level admin`,
+    '  stats timeout 1m',
+    `  tune.bufsize ${mostHeadBytes + rewriteBytes}`,
+    `  tune.maxrewrite ${rewriteBytes}`,
+    `  tune.http.maxhdr ${mostHeaders}`,
+    '  tune.h2.fe.max-concurrent-streams 250',
+    `  tune.h2.fe.initial-window-size ${4 * mostHeadBytes}`,
+    '  h2-workaround-bogus-websocket-clients',
+    '',
+    ...lines,
+    'defaults',
+    '  mode http',
+    `  timeout client ${endless}`,
+    `  timeout server ${endless}`,
+    `  timeout tunnel ${endless}`,
+    `  timeout connect ${options.connectMs}ms`,
+    '  timeout http-request 60s',
+    '  timeout http-keep-alive 75s',
+    '  option http-no-delay',
+    '  option abortonclose',
+    ...errorStatuses.map(status => `  errorfile ${status} ${directory}/${errorFile(status)}`),
+    '',
+    'backend routes',
+    `  stick-table type string len 512 size ${mostCounted} expire ${forgetSeconds}s store conn_cur,http_req_cnt,bytes_in_cnt,bytes_out_cnt`,
+    'backend endpoints',
+    `  stick-table type string len 64 size ${mostCounted} expire ${forgetSeconds}s store conn_cur`,
+    '',
+    'frontend traffic',
+    ...binds.map(bind => `  bind ${bind}${accepts}`),
+    '  http-request deny deny_status 400 unless { req.ver 1.0 1.1 2.0 }',
+    `  http-request set-var(txn.route) req.fhdr(host),host_only,lower,map_str(${file('hosts')}) if HTTP_1.1 { url_beg / } !METH_CONNECT`,
+    ...unusual.map(name => `  http-request unset-var(txn.route) if ${isRouted} { req.fhdr(${name}) -m found }`),
+    `  http-request unset-var(txn.route) if ${isRouted} { req.fhdr(connection) -m found } !${isKept}`,
+    `  http-request unset-var(txn.route) if ${isRouted} { req.fhdr_cnt(x-forwarded-for) gt 1 }`,
+    `  http-request unset-var(txn.route) if ${isRouted} { path -m beg ${options.progressPath} }`,
+    `  http-request unset-var(txn.route) if ${isRouted} { path -m sub % } { path -m reg %(?![0-9A-Fa-f]{2}) }`,
+    `  http-request set-var(txn.size) var(txn.route),map_str_int(${file('sizes')}) if ${isRouted}`,
+    '  http-request set-var(txn.at) rand(1000000),mod(txn.size) if { var(txn.size) -m int gt 0 }',
+    `  http-request set-var(txn.to) var(txn.route),concat(:,txn.at),map_str(${file('targets')}) if { var(txn.at) -m found }`,
+    // Of two that are drawn the one of fewer requests.
+    `  http-request set-var(txn.at) rand(1000000),mod(txn.size) if ${hasMore}`,
+    `  http-request set-var(txn.other) var(txn.route),concat(:,txn.at),map_str(${file('targets')}) if ${hasMore}`,
+    `  http-request set-var(txn.busy) var(txn.other),table_conn_cur(endpoints) if ${hasMore}`,
+    `  http-request set-var(txn.more) var(txn.to),table_conn_cur(endpoints),sub(txn.busy) if ${hasMore}`,
+    '  http-request set-var(txn.to) var(txn.other) if { var(txn.more) -m int gt 0 }',
+    `  http-request track-sc0 var(txn.route) table routes if ${isCarried}`,
+    `  http-request track-sc1 var(txn.to) table endpoints if ${isCarried}`,
+    ...told,
+    `  use_backend pods if ${isCarried}`,
+    '  use_backend decide-h2 if { fc_http_major 2 }',
+    '  default_backend decide',
+    '',
+    'backend pods',
+    `  timeout server ${options.responseHeaderMs === 0 ? endless : `${options.responseHeaderMs}ms`}`,
+    '  retries 1',
+    '  option redispatch 1',
+    '  retry-on conn-failure empty-response',
+    '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
+    '  http-request set-dst var(txn.to),field(1,|)',
+    '  http-request set-dst-port var(txn.to),field(2,|)',
+    `  http-request set-timeout server var(txn.route),map_str_int(${file('waits')}) if { var(txn.route),map_str_int(${file('waits')}) -m found }`,
+    '  http-request set-var(req.from) req.fhdr(x-forwarded-for)',
+    '  http-request set-header X-Forwarded-For "%[var(req.from)], %[src]" if { var(req.from) -m found }',
+    '  http-request set-header X-Forwarded-For %[src] unless { var(req.from) -m found }',
+    '  http-request set-header X-Forwarded-Host %[req.fhdr(host)] unless { req.fhdr(x-forwarded-host) -m len gt 0 }',
+    '  http-request set-header X-Forwarded-Proto http unless { req.fhdr(x-forwarded-proto) -m len gt 0 }',
+    ...dropped.map(name => `  http-request del-header ${name}`),
+    `  http-response set-timeout server ${endless}`,
+    ...[...dropped, 'te', 'upgrade'].map(name => `  http-response del-header ${name}`),
+    // What comes by the gateway says it itself.
+    ...(options.coldStartHeader ? [`  http-after-response add-header ${coldStartHeader} false unless { srv_name again }`] : []),
+    `  use-server pod if ${isCarried}`,
+    '  server pod 0.0.0.0:0 weight 0',
+    `  server again unix@${file('again')} send-proxy-v2`,
+    '',
+    'backend decide',
+    '  http-response del-header keep-alive',
+    `  server gateway unix@${file('decide')} send-proxy-v2`,
+    'backend decide-h2',
+    `  server gateway unix@${file('decide')} send-proxy-v2 proto h2`,
+    '',
+  ].join('\n')
+}
+
+const errorStatuses = [400, 408, 502, 503, 504] as const
+const errorFile = (status: number) => `${status}.http`
+const words: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+}
+
+/** Answers of HAProxy's own, worded as ours, by the name of their file. */
+export function haproxyAnswers(): ReadonlyMap<string, string> {
+  return new Map(
+    errorStatuses.map(status => {
+      const body = `${words[status]}\n`
+      const headers = [...textHeaders, 'Content-Length', String(body.length), 'Connection', 'close']
+      const fields = headers.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${headers[at + 1]}\r\n`] : []))
+      return [errorFile(status), `HTTP/1.1 ${status} ${words[status]}\r\n${fields.join('')}\r\n${body}`]
+    }),
+  )
+}

@@ -1,0 +1,169 @@
+// The port of requests: HAProxy's where there is one, else the gateway's own, and the gateway's own again where HAProxy ended.
+import { networkInterfaces } from 'node:os'
+import type { Clock } from '#kube/clock.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import { InputError } from '#kube/problem.ts'
+import { progressPath } from '../cold/wait-page.ts'
+import type { GatewayConfig } from '../config.ts'
+import type { Exchanges } from '../proxy/exchanges.ts'
+import { FrontDoor } from '../proxy/front-door.ts'
+import type { RequestMetrics } from '../proxy/request-metrics.ts'
+import type { ProxySettings } from '../proxy/settings.ts'
+import type { CarriedRequest } from './carried-lines.ts'
+import { HaproxyPlane } from './haproxy-plane.ts'
+import { connectionsWithin, descriptorLimit, haproxyTrouble } from './haproxy-program.ts'
+import { type WarmRoute, warmRoute } from './warm-routes.ts'
+
+interface TrafficOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly config: Pick<GatewayConfig, 'bind' | 'ports' | 'dataPlane' | 'accessLog' | 'proxyProtocol'>
+  readonly settings: ProxySettings
+  readonly exchanges: Exchanges
+  readonly metrics: RequestMetrics | undefined
+  readonly door: ConstructorParameters<typeof FrontDoor>[0]
+}
+
+export interface TrafficDoor extends AsyncDisposable {
+  /** @returns the port. @throws Error where it is taken; InputError where HAProxy is asked for and cannot be had */
+  listen(): Promise<number>
+  /** No connection is taken any more; those without a request end. HAProxy is waited for, at the latest `mostMs`. */
+  close(mostMs: number): Promise<void>
+  /** What health says of it: `; HAProxy carries 12 routes`. */
+  readonly state: string
+}
+
+export function trafficDoor(options: TrafficOptions): TrafficDoor {
+  const { clock, log, config, settings, exchanges, metrics, door } = options
+  const host = config.bind === '' ? undefined : config.bind
+  const own = new FrontDoor(door)
+  const inner: FrontDoor[] = []
+  let plane: HaproxyPlane | undefined
+  let state = ''
+  let isClosed = false
+  let carried = 0
+
+  function warmRoutes(): readonly WarmRoute[] {
+    const hosts = exchanges.plainHosts()
+    const found: WarmRoute[] = []
+    for (const { route } of exchanges.entries()) {
+      const now = {
+        route,
+        target: exchanges.targets.of(route.namespace, route.target),
+        waiting: exchanges.room.waiting(route.key),
+        plainHosts: hosts.get(route.key) ?? [],
+      }
+      const judged = warmRoute(now, settings.requestMs)
+      if (!('why' in judged)) found.push(judged)
+    }
+    carried = found.length
+    return found
+  }
+
+  function onCarried({ key, method, status, seconds }: CarriedRequest): void {
+    const route = exchanges.entry(key)?.route
+    if (route !== undefined) metrics?.answered(method, status, route, seconds)
+  }
+
+  async function openDoors({ decide, again }: { readonly decide: string; readonly again: string }): Promise<void> {
+    for (const [path, isForwarded] of [
+      [decide, false],
+      [again, true],
+    ] as const) {
+      const one = new FrontDoor({ ...door, proxyProtocol: true, isForwarded })
+      inner.push(one)
+      await one.listenAt(path)
+    }
+  }
+
+  /** Requests that come from now on are the gateway's own. */
+  function takeOver(port: number, why: string): void {
+    plane = undefined
+    exchanges.onTurn = undefined
+    state = '; HAProxy ended: the gateway carries all requests itself'
+    log.error({ why }, 'HAProxy ended: the gateway carries all requests itself until it is started again')
+    if (isClosed) return
+    own.listen(port, host).catch((error: unknown) => {
+      state = `; HAProxy ended, and nobody listens at port ${port}`
+      log.error({ port, why: messageOf(error) }, 'the port of requests cannot be taken back')
+    })
+  }
+
+  /** @throws Error where HAProxy does not start */
+  async function listenByHaproxy(): Promise<number> {
+    const port = config.ports.traffic === 0 ? await freePort(door, host) : config.ports.traffic
+    plane = await HaproxyPlane.start({
+      ...{ clock, log, counts: exchanges.counts, warmRoutes, openDoors },
+      binds: bindsOf(host, port),
+      proxyProtocol: config.proxyProtocol,
+      connectMs: settings.connectMs,
+      responseHeaderMs: settings.responseHeaderMs,
+      coldStartHeader: settings.coldStartHeader,
+      mostConnections: connectionsWithin(descriptorLimit()),
+      progressPath,
+      onGone: why => takeOver(port, why),
+      ...(metrics === undefined ? {} : { onCarried }),
+    })
+    exchanges.onTurn = () => plane?.changed()
+    return port
+  }
+
+  /** Why HAProxy is not to carry requests; undefined: it is. */
+  async function trouble(): Promise<string | undefined> {
+    if (config.dataPlane === 'builtin') return 'dataPlane is builtin'
+    // It would have to be written from two places.
+    if (config.accessLog) return 'accessLog has every request, and only the gateway itself writes it'
+    return await haproxyTrouble()
+  }
+
+  return {
+    get state() {
+      return plane === undefined ? state : `; HAProxy carries ${carried} routes`
+    },
+    listen: async () => {
+      const why = await trouble()
+      if (why !== undefined && config.dataPlane === 'haproxy')
+        throw new InputError([
+          { code: 'data-plane', where: 'capabilities.gateway.dataPlane', found: 'haproxy', expected: `builtin: ${why}` },
+        ])
+      if (why === undefined) {
+        try {
+          return await listenByHaproxy()
+        } catch (error) {
+          for (const one of inner.splice(0)) one.destroy()
+          if (config.dataPlane === 'haproxy') throw error
+          log.warn({ why: messageOf(error) }, 'HAProxy does not start: the gateway carries all requests itself')
+        }
+      }
+      return await own.listen(config.ports.traffic, host)
+    },
+    close: async mostMs => {
+      isClosed = true
+      own.close()
+      await plane?.drain(mostMs)
+      for (const one of inner) one.close()
+    },
+    [Symbol.asyncDispose]: async () => {
+      isClosed = true
+      exchanges.onTurn = undefined
+      await plane?.[Symbol.asyncDispose]()
+      own.destroy()
+      for (const one of inner) one.destroy()
+    },
+  }
+}
+
+/** As HAProxy writes addresses; of both families where nobody says which. */
+function bindsOf(host: string | undefined, port: number): readonly string[] {
+  if (host !== undefined) return [`${host.includes(':') ? `[${host}]` : host}:${port}`]
+  const hasIpv6 = Object.values(networkInterfaces()).some(all => all?.some(({ family }) => family === 'IPv6') === true)
+  return [`0.0.0.0:${port}`, ...(hasIpv6 ? [`[::]:${port} v6only`] : [])]
+}
+
+/** HAProxy does not say which port it was given: one that is free a moment before. */
+async function freePort(door: TrafficOptions['door'], host: string | undefined): Promise<number> {
+  const tried = new FrontDoor(door)
+  const port = await tried.listen(0, host)
+  tried.destroy()
+  return port
+}
