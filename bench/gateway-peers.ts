@@ -2,7 +2,7 @@
 // is a process of its own; all have the same routes.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort } from '../test/real/control-plane/free-ports.ts'
@@ -16,8 +16,16 @@ import { until } from '../test/real/metrics/servers.ts'
 export interface Peer {
   readonly name: string
   readonly port: number
-  /** Whose processor time and memory count. */
+  /** Whose processor time and memory count, with those of what it has started. */
   readonly pid: number
+}
+
+/** A process and those that it started. */
+export function familyOf(pid: number): readonly number[] {
+  const started = readdirSync(`/proc/${pid}/task`).flatMap(thread =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
+  )
+  return [pid, ...started.flatMap(familyOf)]
 }
 
 /** One of our Go programs that prints its port and goes on. */

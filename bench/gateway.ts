@@ -7,13 +7,14 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '#kube/clock.ts'
 import { bundle, writeBundle } from '../scripts/image/bundle.ts'
 import { PartUnavailable } from '../test/real/cache.ts'
+import { needHaproxy } from '../test/real/gateway/haproxy.ts'
 import { gatewayPeers } from '../test/real/gateway/peers.ts'
 import { backendObjects, collectionPath, GatewaySite, machineAddress } from '../test/real/gateway/site.ts'
 import { needPrograms, placeOf } from '../test/real/machine-programs.ts'
 import { until } from '../test/real/metrics/servers.ts'
 import { commandOutput } from '../test/real/run-command.ts'
 import { type BudgetRow, budgetTable } from './budget-table.ts'
-import { makeRoutes, type Peer, routeObject, startNginx, startPeer, startReverseProxy } from './gateway-peers.ts'
+import { familyOf, makeRoutes, type Peer, routeObject, startNginx, startPeer, startReverseProxy } from './gateway-peers.ts'
 import { cpuMsOf } from './twin-process.ts'
 
 const { values } = parseArgs({
@@ -43,7 +44,10 @@ const directory = mkdtempSync(join(tmpdir(), 'ballast-bench-gateway-'))
 stack.defer(() => rmSync(directory, { recursive: true, force: true }))
 
 const mebibytesOf = (pid: number, field: 'VmRSS' | 'VmHWM') =>
-  Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) / 1_024
+  familyOf(pid)
+    .map(one => new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${one}/status`, 'utf8'))?.[1])
+    .reduce((sum, kibibytes) => sum + Number(kibibytes ?? Number.NaN) / 1_024, 0)
+const cpuMs = (pid: number) => familyOf(pid).reduce((sum, one) => sum + cpuMsOf(one), 0)
 const median = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
 const say = (line: string) => void process.stdout.write(`  ${line}\n`)
 
@@ -52,6 +56,7 @@ writeBundle(await bundle(join(import.meta.dirname, '..')), app)
 const hold = { requestsPerRoute: 20_000, requests: 20_000, mebibytesPerRoute: 256, mebibytes: 512 }
 
 await needPrograms('wrk')
+await needHaproxy()
 const backend = await startPeer(stack, 'backend', '-listen=0.0.0.0:0')
 const backendPort = Number(await backend.line())
 const site = stack.use(await GatewaySite.start())
@@ -72,13 +77,19 @@ async function had(name: string, start: () => Promise<Peer>): Promise<readonly P
 const direct: Peer = { name: 'direct', port: backendPort, pid: backend.pid }
 const services = ['app.default', 'sleeper.default']
 const interceptor = () => site.upstream(services).then(({ port, pid }): Peer => ({ name: 'interceptor', port, pid }))
-const ours = () =>
-  site.ours([process.execPath, join(app, 'ballast.mjs')], { hold }).then(({ port, pid }): Peer => ({ name: 'ours', port, pid }))
+/** Ours with HAProxy as data plane, as the image has it, or all by itself. */
+const ownPeer = (name: string, dataPlane: string) => async (): Promise<Peer> => {
+  const { port, pid } = await site.ours([process.execPath, join(app, 'ballast.mjs')], { hold, dataPlane })
+  return { name, port, pid }
+}
+const ours = ownPeer('ours', 'haproxy')
+const alone = ownPeer('ours without HAProxy', 'builtin')
 const peers: readonly Peer[] = [
   direct,
   ...(await had('nginx', () => startNginx(stack, directory, backendPort, routes))),
   ...(await had('go', () => startReverseProxy(stack, backendPort, routes))),
   ...(await had('upstream', interceptor)),
+  ...(await had('alone', alone)),
   ...(await had('ours', ours)),
 ]
 
@@ -109,17 +120,17 @@ const toMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1_000 }
 
 /** As many requests as it answers, one thread of wrk. */
 async function warm({ port, pid }: Peer): Promise<Warm> {
-  const before = cpuMsOf(pid)
+  const before = cpuMs(pid)
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-H', `Host: ${host}`, `http://127.0.0.1:${port}/`]
   const output = await commandOutput(placeOf('wrk') ?? 'wrk', args)
-  const cpuMs = cpuMsOf(pid) - before
-  const [, count = '0', took = '0'] = /(\d+) requests in ([\d.]+)s/.exec(output) ?? []
+  const took = cpuMs(pid) - before
+  const [, count = '0', lasted = '0'] = /(\d+) requests in ([\d.]+)s/.exec(output) ?? []
   const [, p99 = '0', unit = 'ms'] = /99%\s+([\d.]+)(us|ms|s)/.exec(output) ?? []
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0)
   const broken = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output)?.slice(1).map(Number) ?? []
   return {
-    perSecond: Number(count) / Number(took),
-    cpuMicros: (cpuMs * 1_000) / Number(count),
+    perSecond: Number(count) / Number(lasted),
+    cpuMicros: (took * 1_000) / Number(count),
     mebibytes: mebibytesOf(pid, 'VmRSS'),
     p99Ms: Number(p99) * (toMs[unit] ?? 1),
     errors: broken.reduce((sum, value) => sum + value, refused),
@@ -194,7 +205,7 @@ async function measureWarm(): Promise<readonly BudgetRow[]> {
     say(`${peer.name} at ${rate.toFixed(0)}/s: p50 ${middle.p50Ms.toFixed(2)} ms, p99 ${middle.p99Ms.toFixed(2)} ms`)
   }
   const directP99 = latencies.get('direct')?.p99Ms ?? 0
-  const others = ['interceptor', 'Go proxy', 'nginx']
+  const others = ['interceptor', 'Go proxy', 'nginx', 'ours without HAProxy']
   return [
     ...rowsOf(
       found,
@@ -263,6 +274,7 @@ async function held(start: () => Promise<Peer>): Promise<Held> {
 async function measureHeld(): Promise<readonly BudgetRow[]> {
   const found = new Map<string, Held>()
   if (!without.has('upstream')) found.set('interceptor', await held(interceptor))
+  if (!without.has('alone')) found.set('ours without HAProxy', await held(alone))
   found.set('ours', await held(ours))
   return rowsOf(
     found,
@@ -271,7 +283,7 @@ async function measureHeld(): Promise<readonly BudgetRow[]> {
       ['  answered', '', ({ answered }) => answered, { atLeast: heldCount }],
       [`  last answer after Ready (${sleeperRate}/s)`, 'ms', ({ lastMs }) => lastMs, { atMost: 5_000 }],
     ],
-    ['interceptor'],
+    ['interceptor', 'ours without HAProxy'],
   )
 }
 
@@ -295,10 +307,10 @@ async function streamsThrough(peer: Peer): Promise<Streams> {
   )
   await load.line()
   await systemClock.after(1_000)
-  const before = cpuMsOf(peer.pid)
+  const before = cpuMs(peer.pid)
   load.goOn()
   const found: Omit<Streams, 'cpuMicros'> = JSON.parse(await load.line())
-  const cpuMicros = ((cpuMsOf(peer.pid) - before) * 1_000) / found.events
+  const cpuMicros = ((cpuMs(peer.pid) - before) * 1_000) / found.events
   say(
     `${peer.name}: ${found.events} events, ${found.broken} streams broken, p50 ${found.p50Ms.toFixed(2)} ms, p99 ${found.p99Ms.toFixed(2)} ms, ${cpuMicros.toFixed(1)} µs an event`,
   )
@@ -321,7 +333,7 @@ async function measureStreams(): Promise<readonly BudgetRow[]> {
       ['  p99', 'ms', ({ p99Ms }) => p99Ms, { atMost: 40 }],
       ['  processor for one event', 'µs', ({ cpuMicros }) => cpuMicros],
     ],
-    ['interceptor', 'Go proxy', 'nginx'],
+    ['interceptor', 'Go proxy', 'nginx', 'ours without HAProxy'],
   )
 }
 

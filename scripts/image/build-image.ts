@@ -46,7 +46,8 @@ const names = ['ballast', 'kubectl-ballast', ...dropIns]
  * arena whose free memory goes back. `bench/memory.ts` measures what each of them does.
  */
 export const environment = {
-  PATH: '/bin',
+  // HAProxy lies where Debian has it.
+  PATH: '/bin:/usr/sbin',
   NODE_OPTIONS: '--max-old-space-size-percentage=75 --max-semi-space-size=1',
   MALLOC_ARENA_MAX: '1',
   MALLOC_TRIM_THRESHOLD_: '131072',

@@ -33,7 +33,6 @@ const packages = {
   nginx: 'nginx',
   wrk: 'wrk',
   h2load: 'nghttp2-client',
-  haproxy: 'haproxy',
 } as const
 /** Programs that Debian's packages link when they are installed, which nobody does here. */
 const links: Readonly<Record<string, string>> = { 'iptables-nft': 'iptables' }

@@ -25,7 +25,7 @@ import { Http1Forwarder } from './proxy/forward-http1.ts'
 import { Http2Forwarder } from './proxy/forward-http2.ts'
 import { FrontDoor } from './proxy/front-door.ts'
 import type { Refusal } from './proxy/request-head.ts'
-import { RequestMetrics } from './proxy/request-metrics.ts'
+import { requestMetrics } from './proxy/request-metrics.ts'
 import { gatewayTls } from './proxy/tls.ts'
 import type { Route } from './routing/route.ts'
 import { type RouteProblem, routesOf } from './routing/route-of.ts'
@@ -82,7 +82,7 @@ export async function startGateway(
   const metrics =
     registry === undefined
       ? undefined
-      : new RequestMetrics(registry, () => [...exchanges.entries()].map(({ route }) => routeNow(route)))
+      : requestMetrics(registry, () => [...exchanges.entries()].map(({ route }) => routeNow(route)))
   const exchanges: Exchanges = new Exchanges({
     ...{ clock, log, counts, targets, settings, metrics },
     texts: texts.store,

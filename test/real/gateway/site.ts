@@ -183,6 +183,8 @@ export class GatewaySite implements AsyncDisposable {
       ],
       environment: {
         ...ofTheImage,
+        // Where HAProxy is looked for.
+        PATH: process.env['PATH'],
         ...gatewayMemory,
         NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${gatewayMemory.NODE_OPTIONS.replace(/--max-old-space-size\S+/, '--max-old-space-size=512')}`,
       },

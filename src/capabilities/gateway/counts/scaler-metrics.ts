@@ -7,8 +7,18 @@ interface Round {
   readonly unreached: number
 }
 
-/** @returns what is told of each round */
+const made = new WeakMap<Registry, (round: Round) => void>()
+
+/** What is told of each round; the metrics of a registry are made once, whatever starts again. */
 export function scalerMetrics(registry: Registry): (round: Round) => void {
+  const existing = made.get(registry)
+  if (existing !== undefined) return existing
+  const tell = madeFor(registry)
+  made.set(registry, tell)
+  return tell
+}
+
+function madeFor(registry: Registry): (round: Round) => void {
   const registers = [registry]
   const took = new Histogram({
     name: 'scaler_pinger_fetch_duration_seconds',

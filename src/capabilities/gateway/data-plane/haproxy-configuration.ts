@@ -7,8 +7,6 @@ export const planeFiles = {
   configuration: 'haproxy.cfg',
   /** Commands. */
   admin: 'admin.sock',
-  /** Requests that the gateway decides about. */
-  decide: 'decide.sock',
   /** Requests whose pod was not reached: they bear forwarding headers already. */
   again: 'again.sock',
   /** A line for each request that was carried. */
@@ -20,17 +18,24 @@ export const planeFiles = {
   waits: 'waits.map',
 } as const
 
-/** Bytes of a request's or an answer's head, as the gateway's own door takes them. */
-const mostHeadBytes = 64 * 1024
+/** Bytes of a request's or an answer's head: a request that may be sent twice is copied with its whole buffer, so that more costs all of them. */
+const mostHeadBytes = 31 * 1024
 /** What HAProxy keeps free in a buffer for headers that it adds. */
 const rewriteBytes = 1024
-const mostHeaders = 4_000
+const mostHeaders = 500
+/** Bytes of a body that a client of HTTP/2 may send ahead. */
+const h2WindowBytes = 256 * 1024
 /** Routes, and addresses of pods, that are counted. */
 const mostCounted = 100_000
 /** Numbers of what nobody asks for are forgotten. */
 const forgetSeconds = 60
 /** HAProxy's longest wait is less than 25 days; it stands for none. */
 const endless = '24d'
+/**
+ * Sockets of requests that the gateway decides about. HAProxy takes them faster than the gateway, and where the queue of a socket is full it
+ * does not try again: together they hold a burst of as many as may wait by default.
+ */
+export const decideSockets = ['decide-0.sock', 'decide-1.sock', 'decide-2.sock', 'decide-3.sock'] as const
 const ringBytes = 4 * 1024 * 1024
 
 export interface HaproxyOptions {
@@ -96,7 +101,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  tune.maxrewrite ${rewriteBytes}`,
     `  tune.http.maxhdr ${mostHeaders}`,
     '  tune.h2.fe.max-concurrent-streams 250',
-    `  tune.h2.fe.initial-window-size ${4 * mostHeadBytes}`,
+    `  tune.h2.fe.initial-window-size ${h2WindowBytes}`,
     '  h2-workaround-bogus-websocket-clients',
     '',
     ...lines,
@@ -118,6 +123,8 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  stick-table type string len 64 size ${mostCounted} expire ${forgetSeconds}s store conn_cur`,
     '',
     'frontend traffic',
+    // Bytes of a stream are counted while it goes on: they keep its target awake.
+    '  option contstats',
     ...binds.map(bind => `  bind ${bind}${accepts}`),
     '  http-request deny deny_status 400 unless { req.ver 1.0 1.1 2.0 }',
     `  http-request set-var(txn.route) req.fhdr(host),host_only,lower,map_str(${file('hosts')}) if HTTP_1.1 { url_beg / } !METH_CONNECT`,
@@ -167,9 +174,9 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     '',
     'backend decide',
     '  http-response del-header keep-alive',
-    `  server gateway unix@${file('decide')} send-proxy-v2`,
+    ...decideSockets.map((name, at) => `  server gateway${at} unix@${directory}/${name} send-proxy-v2`),
     'backend decide-h2',
-    `  server gateway unix@${file('decide')} send-proxy-v2 proto h2`,
+    ...decideSockets.map((name, at) => `  server gateway${at} unix@${directory}/${name} send-proxy-v2 proto h2`),
     '',
   ].join('\n')
 }

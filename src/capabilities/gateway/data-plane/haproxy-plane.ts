@@ -10,7 +10,7 @@ import { type Log, messageOf } from '#kube/log.ts'
 import { type AdminSocket, adminSocket, complaintOf, linesOf } from './admin-socket.ts'
 import { CarriedTally, carriedCounts } from './carried-counts.ts'
 import { CarriedLines, type CarriedRequest } from './carried-lines.ts'
-import { type HaproxyOptions, haproxyAnswers, haproxyConfiguration, planeFiles } from './haproxy-configuration.ts'
+import { decideSockets, type HaproxyOptions, haproxyAnswers, haproxyConfiguration, planeFiles } from './haproxy-configuration.ts'
 import { haproxyProgram } from './haproxy-program.ts'
 import { mapChanges, mapCommand, mapText, noMaps, type PlaneMaps, planeMaps } from './plane-maps.ts'
 import type { WarmRoute } from './warm-routes.ts'
@@ -31,8 +31,8 @@ interface PlaneOptions extends Omit<HaproxyOptions, 'directory' | 'tells'> {
   readonly warmRoutes: () => Iterable<WarmRoute>
   /** Told of each request that was carried; absent: nobody counts them. */
   readonly onCarried?: (request: CarriedRequest) => void
-  /** Makes the gateway itself listen at a path: for requests that it decides about, and for those whose pod was not reached. */
-  readonly openDoors: (paths: { readonly decide: string; readonly again: string }) => Promise<void>
+  /** Makes the gateway itself listen at paths: for requests that it decides about, and for those whose pod was not reached. */
+  readonly openDoors: (paths: { readonly decide: readonly string[]; readonly again: string }) => Promise<void>
   /** It ended by itself: nobody has the port any more. */
   readonly onGone: (why: string) => void
 }
@@ -111,7 +111,7 @@ export class HaproxyPlane implements AsyncDisposable {
   async #start(): Promise<void> {
     const { onCarried, openDoors, warmRoutes } = this.#options
     const at = (name: keyof typeof planeFiles) => join(this.#directory, planeFiles[name])
-    await openDoors({ decide: at('decide'), again: at('again') })
+    await openDoors({ decide: decideSockets.map(name => join(this.#directory, name)), again: at('again') })
     if (onCarried !== undefined) await this.#readLines(at('lines'), onCarried)
     this.#told = planeMaps(warmRoutes())
     for (const map of ['hosts', 'sizes', 'targets', 'waits'] as const) await writeFile(at(map), mapText(this.#told[map]))
@@ -125,12 +125,22 @@ export class HaproxyPlane implements AsyncDisposable {
     this.changed()
   }
 
+  /** In a container HAProxy ends with the first process; elsewhere a shell that reads from us sees our end, however it comes. */
+  #guard(child: ChildProcess): void {
+    if (process.pid === 1 || child.pid === undefined) return
+    const guard = spawn('/bin/sh', ['-c', 'read -r _; kill -9 "$0"', String(child.pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
+    guard.on('error', error => this.#options.log.debug({ why: messageOf(error) }, 'nobody ends HAProxy if the gateway is killed'))
+    guard.unref()
+    child.on('exit', () => guard.kill('SIGKILL'))
+  }
+
   #spawn(file: string): void {
     const child = spawn(haproxyProgram, ['-db', '-f', file], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'] },
     })
     this.#child = child
+    this.#guard(child)
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {
         this.#said = (this.#said + chunk.toString('utf8')).slice(-mostSaid)

@@ -65,12 +65,9 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
     if (route !== undefined) metrics?.answered(method, status, route, seconds)
   }
 
-  async function openDoors({ decide, again }: { readonly decide: string; readonly again: string }): Promise<void> {
-    for (const [path, isForwarded] of [
-      [decide, false],
-      [again, true],
-    ] as const) {
-      const one = new FrontDoor({ ...door, proxyProtocol: true, isForwarded })
+  async function openDoors({ decide, again }: { readonly decide: readonly string[]; readonly again: string }): Promise<void> {
+    for (const path of [...decide, again]) {
+      const one = new FrontDoor({ ...door, proxyProtocol: true, isForwarded: path === again })
       inner.push(one)
       await one.listenAt(path)
     }

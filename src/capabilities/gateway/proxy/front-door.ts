@@ -23,6 +23,8 @@ const mostHeadBytes = 64 * 1024
 /** As Go's server. */
 const mostStreams = 250
 const mostConnections = 50_000
+/** A socket of the machine refuses who finds its queue full, where one of the network lets them try again; the kernel may allow fewer. */
+const longestBacklog = 65_535
 /** Bytes of a body that wait in us before the client is held back. */
 const bodyWindow = 64 * 1024
 
@@ -74,7 +76,7 @@ export class FrontDoor {
 
   /** A socket of this machine. @throws Error where it is taken */
   async listenAt(path: string): Promise<void> {
-    await this.#listen({ path })
+    await this.#listen({ path, backlog: longestBacklog })
   }
 
   async #listen(at: ListenOptions): Promise<void> {

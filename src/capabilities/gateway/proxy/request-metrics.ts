@@ -32,13 +32,25 @@ interface Tally {
   readonly inBucket: number[]
 }
 
+const made = new WeakMap<Registry, RequestMetrics>()
+
+/** The metrics of a registry: made once, whatever starts again. From now on they ask `routes`. */
+export function requestMetrics(registry: Registry, routes: () => Iterable<RouteNow>): RequestMetrics {
+  const metrics = made.get(registry) ?? new RequestMetrics(registry)
+  made.set(registry, metrics)
+  metrics.useRoutes(routes)
+  return metrics
+}
+
 export class RequestMetrics {
+  #routes: () => Iterable<RouteNow> = () => []
   readonly #tallies = new Map<string, Map<number, Tally>>()
   readonly #rejections: Counter<'route_name' | 'route_namespace'>
 
-  constructor(registry: Registry, routes: () => Iterable<RouteNow>) {
+  constructor(registry: Registry) {
     const registers = [registry]
     const tallies = () => this.#all()
+    const routes = () => this.#routes()
     new Counter({
       name: 'interceptor_request_count_total',
       help: 'Requests that were answered.',
@@ -77,6 +89,10 @@ export class RequestMetrics {
       labelNames: ['route_name', 'route_namespace'],
       registers,
     })
+  }
+
+  useRoutes(routes: () => Iterable<RouteNow>): void {
+    this.#routes = routes
   }
 
   answered(method: string, code: number, route: RouteName | undefined, seconds: number): void {

@@ -19,7 +19,7 @@ import { FrontDoor } from '../front-door.ts'
 import { Http1Forwarder } from '../forward-http1.ts'
 import { Http2Forwarder } from '../forward-http2.ts'
 import type { Refusal } from '../request-head.ts'
-import { RequestMetrics } from '../request-metrics.ts'
+import { requestMetrics } from '../request-metrics.ts'
 import type { ProxySettings } from '../settings.ts'
 
 const standardSettings: ProxySettings = {
@@ -105,7 +105,7 @@ export async function loopbackGateway(options: LoopbackOptions) {
   )
   const registry = new Registry()
   const settings = { ...standardSettings, ...options.settings }
-  const metrics = new RequestMetrics(registry, () =>
+  const metrics = requestMetrics(registry, () =>
     [...exchanges.entries()].map(({ route }) => ({
       name: route.name,
       namespace: route.namespace,
