@@ -8,6 +8,7 @@ import { atEnd } from '../endings.ts'
 import { until } from '../metrics/servers.ts'
 import { runCommand } from '../run-command.ts'
 import { coldPods } from './cold-pods.ts'
+import { haproxyCarries, sameTables } from './data-plane.ts'
 import { flapping, killedWithHeld, rolled, serverAway } from './faults.ts'
 import { gatewayPeers } from './peers.ts'
 import { realClients } from './real-clients.ts'
@@ -77,6 +78,8 @@ async function played({ port }: Door, one: string): Promise<string> {
 }
 
 export const gatewayChecks: readonly Check[] = [
+  { name: 'gateway: its tables of cases with HAProxy as data plane', run: sameTables },
+  { name: 'gateway: what HAProxy carries is counted, and its end costs nothing', run: haproxyCarries },
   { name: 'gateway: gRPC goes through as it does through the add-on', run: grpcThrough },
   { name: "gateway: KEDA's operator wakes what sleeps when our scaler says so", run: kedaWakes },
   { name: 'gateway: our autoscaling wakes what sleeps', alone: true, run: oursWakes },

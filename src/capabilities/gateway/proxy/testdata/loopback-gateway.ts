@@ -1,7 +1,7 @@
 // A gateway on a port of this machine, whose routes, Services and endpoints a test sets.
 import type { TlsOptions } from 'node:tls'
 import { Registry } from 'prom-client'
-import { systemClock, VirtualClock } from '#kube/clock.ts'
+import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -85,7 +85,6 @@ interface LoopbackOptions {
   readonly routes: readonly Route[]
   readonly objects?: readonly KubeObject[]
   readonly settings?: Partial<ProxySettings>
-  readonly clock?: VirtualClock
   readonly tls?: TlsOptions
   /** As `tls.connect` takes them, for targets. */
   readonly tlsToTargets?: Readonly<Record<string, unknown>>
@@ -94,8 +93,13 @@ interface LoopbackOptions {
 }
 
 /** Takes the place of what a cluster would say: `set` gives all objects anew. */
-export async function loopbackGateway(options: LoopbackOptions) {
-  const { clock = new VirtualClock(0), log = silentLog } = options
+export async function loopbackGateway(options: LoopbackOptions & { readonly clock?: VirtualClock }) {
+  return await gatewayOn(options.clock ?? new VirtualClock(0), options)
+}
+
+/** On any clock: the checks with real parts take the machine's. */
+export async function gatewayOn<Time extends Clock>(clock: Time, options: LoopbackOptions) {
+  const { log = silentLog } = options
   const counts = new RequestCounts(clock)
   let objects: readonly KubeObject[] = options.objects ?? []
   const named = (kind: string, namespace: string | undefined, name: string) =>

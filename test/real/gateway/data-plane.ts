@@ -1,0 +1,138 @@
+// HAProxy as data plane, as the image has it: the tables of cases that the gateway itself has to pass, and what only HAProxy can get wrong.
+import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
+import { once } from 'node:events'
+import { createServer, request, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { systemClock } from '#kube/clock.ts'
+import { silentLog } from '#kube/log.ts'
+import type { Route } from '../../../src/capabilities/gateway/routing/route.ts'
+import { until } from '../metrics/servers.ts'
+import { commandOutput, runCommand } from '../run-command.ts'
+import { needHaproxy } from './haproxy.ts'
+
+const root = join(import.meta.dirname, '..', '..', '..')
+const tables = ['src/capabilities/gateway/proxy', 'test/gateway-raw.test.ts', 'test/gateway-replay.test.ts']
+const limitMs = 300_000
+
+/** The same cases, recorded and by hand, with HAProxy in front: one that is told otherwise has a row in `test/gateway-haproxy-differences.ts`. */
+export async function sameTables(): Promise<string> {
+  await needHaproxy()
+  const env = { ...process.env, BALLAST_TEST_DATA_PLANE: 'haproxy' }
+  const args = [join(root, 'bin', 'set-up'), 'vitest', 'run', '--reporter=json', ...tables]
+  const { stdout, stderr } = await runCommand(process.execPath, args, { cwd: root, env, timeoutMs: limitMs })
+  const start = stdout.indexOf('{"numTotalTestSuites"')
+  if (start === -1) throw new Error(`${stdout}\n${stderr}`.slice(-2_000))
+  const said = JSON.parse(stdout.slice(start).split('\n')[0] ?? '')
+  const failed: string[] = said.testResults.flatMap((file: { assertionResults: { status: string; fullName: string }[] }) =>
+    file.assertionResults.flatMap(({ status, fullName }) => (status === 'failed' ? [fullName] : [])),
+  )
+  if (failed.length > 0 || said.success !== true)
+    throw new Error(`with HAProxy these fail: ${failed.join('; ') || said.numFailedTestSuites}`)
+  return `${said.numPassedTests} cases pass with HAProxy as they do without`
+}
+
+type Answer = (response: ServerResponse, path: string) => void
+
+async function target(stack: AsyncDisposableStack, answer: Answer, host = '127.0.0.1') {
+  const seen: string[] = []
+  const server: Server = createServer((incoming, response) => {
+    seen.push(incoming.url ?? '')
+    answer(response, incoming.url ?? '')
+  }).listen(0, host)
+  await once(server, 'listening')
+  stack.defer(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return { port: (server.address() as AddressInfo).port, host, seen }
+}
+
+interface Said {
+  readonly status: number
+  readonly text: string
+}
+
+function ask(port: number, path = '/', method = 'GET'): Promise<Said> {
+  const { promise, resolve, reject } = Promise.withResolvers<Said>()
+  const asked = request({ host: '127.0.0.1', port, path, method, headers: { host: 'app.test' }, agent: false }, response => {
+    let text = ''
+    response.on('data', chunk => {
+      text += chunk
+    })
+    response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+    response.on('error', reject)
+  })
+  asked.on('error', reject)
+  asked.end(method === 'POST' ? 'body' : undefined)
+  return promise
+}
+
+/** What HAProxy carries is counted, measured and shared out; what it cannot reach, and its own end, cost no request. */
+export async function haproxyCarries(): Promise<string> {
+  await needHaproxy()
+  process.env['BALLAST_TEST_DATA_PLANE'] = 'haproxy'
+  const { gatewayOn, routeTo, serviceObjects } = await import(
+    '../../../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
+  )
+  await using stack = new AsyncDisposableStack()
+  const held: ServerResponse[] = []
+  const errors: unknown[] = []
+  const log = { ...silentLog, error: (fields: unknown) => void errors.push(fields), child: () => log } as typeof silentLog
+  const open = async (endpoints: readonly { readonly port: number; readonly host?: string }[], more: Partial<Route> = {}) => {
+    const gateway = stack.use(
+      await gatewayOn(systemClock, { routes: [routeTo('app', more)], objects: serviceObjects('app', endpoints), log }),
+    )
+    await until('HAProxy to know the route', async () => gateway.traffic.state.includes('carries 1 routes'))
+    return gateway
+  }
+  const counted = await target(stack, (response, path) => (path === '/held' ? void held.push(response) : response.end('here')))
+  const one = await open([counted])
+  const waiting = Array.from({ length: 3 }, () => ask(one.port, '/held'))
+  await until('three requests', async () => held.length === 3 && one.counts.of('default/app').concurrency === 3)
+  for (const response of held.splice(0)) response.end('late')
+  deepStrictEqual(new Set((await Promise.all(waiting)).map(({ text }) => text)), new Set(['late']))
+  await until('none', async () => one.counts.of('default/app').concurrency === 0)
+  strictEqual(one.counts.of('default/app').total, 3)
+  const metric = 'interceptor_request_count_total{code="200",method="GET",route_name="app",route_namespace="default"} 3'
+  await until('three lines', async () => (await one.registry.metrics()).includes(metric))
+
+  // Nobody listens at one of two addresses: the gateway itself asks again.
+  const gone = await target(stack, response => response.end())
+  const half = await open([counted, { port: 9 }, { port: 9, host: '127.0.0.2' }])
+  for (const method of ['GET', 'POST'])
+    for (let turn = 0; turn < 20; turn++) strictEqual((await ask(half.port, '/', method)).text, 'here')
+  strictEqual(gone.seen.length, 0)
+
+  // Of two pods each gets its share, whichever family its address is of.
+  const [left, right] = [
+    await target(stack, response => response.end('left')),
+    await target(stack, response => response.end('right'), '::1'),
+  ]
+  const two = await open([left, right])
+  for (let turn = 0; turn < 200; turn++) await ask(two.port)
+  for (const { seen } of [left, right]) ok(seen.length > 50, `${left.seen.length} and ${right.seen.length} of 200`)
+
+  // A target that says nothing is given up; one whose answer has begun may take its time.
+  const slow = await target(stack, (response, path) => {
+    if (path === '/never') return
+    response.write('first')
+    void systemClock.after(1_200).then(() => response.end(' last'))
+  })
+  const patient = await open([slow], { timeouts: { responseHeaderMs: 500 } })
+  strictEqual((await ask(patient.port, '/never')).status, 504)
+  strictEqual((await ask(patient.port, '/slow')).text, 'first last')
+
+  // HAProxy ends: the gateway has the port itself at once.
+  const pids = (await commandOutput('pgrep', ['-P', String(process.pid), '-f', 'haproxy.cfg'])).trim().split('\n')
+  for (const pid of pids) process.kill(Number(pid), 'SIGKILL')
+  for (const [gateway, text] of [
+    [one, 'here'],
+    [half, 'here'],
+  ] as const) {
+    await until('the gateway to answer itself', async () => (await ask(gateway.port).catch(() => ({ text: '' }))).text === text)
+    match(gateway.traffic.state, /HAProxy ended/)
+  }
+  strictEqual(errors.length, pids.length)
+  return `counted 3, 40 of 40 past two dead addresses, ${left.seen.length} and ${right.seen.length} of 200 to two pods, ${pids.length} HAProxys ended and their gateways went on`
+}
