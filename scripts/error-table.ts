@@ -20,6 +20,7 @@ const explanations: Explanations = {
     'configuration-yaml': 'one YAML document with an object, within the size and aliases that are read',
     'context-missing': 'a context that the kubeconfig has; it lists those there are',
     'cron-syntax': 'a cron schedule of 5 fields, a name such as `@daily`, or `@every` with a duration',
+    'data-plane': 'a `dataPlane` that this machine has: `haproxy` asks for HAProxy 3.0 or newer on PATH, and for no access log',
     'dashboard-certificate': 'in `dashboard.tls` and `dashboard.auth.proxy.caFile` files with certificates or a key in PEM form',
     'dashboard-exposed-without-auth': 'a dashboard that only this machine reaches, or that asks who looks, over TLS',
     'dashboard-hosts-missing': '`dashboard.allowedHosts` where others than this machine reach it',

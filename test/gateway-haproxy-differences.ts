@@ -3,7 +3,7 @@
 
 interface Difference {
   readonly why: string
-  /** Of cases of bytes: what the client gets first, and the first lines that the target sees. */
+  /** For cases of bytes: what the client gets first, and the first lines that the target sees. */
   readonly statuses?: readonly number[]
   readonly seen?: readonly string[]
 }

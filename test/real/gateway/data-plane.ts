@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
+import { gatewayOn, routeTo, serviceObjects } from '../../../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
 import type { Route } from '../../../src/capabilities/gateway/routing/route.ts'
 import { until } from '../metrics/servers.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
@@ -71,17 +72,18 @@ function ask(port: number, path = '/', method = 'GET'): Promise<Said> {
 /** What HAProxy carries is counted, measured and shared out; what it cannot reach, and its own end, cost no request. */
 export async function haproxyCarries(): Promise<string> {
   await needHaproxy()
-  process.env['BALLAST_TEST_DATA_PLANE'] = 'haproxy'
-  const { gatewayOn, routeTo, serviceObjects } = await import(
-    '../../../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
-  )
   await using stack = new AsyncDisposableStack()
   const held: ServerResponse[] = []
   const errors: unknown[] = []
   const log = { ...silentLog, error: (fields: unknown) => void errors.push(fields), child: () => log } as typeof silentLog
   const open = async (endpoints: readonly { readonly port: number; readonly host?: string }[], more: Partial<Route> = {}) => {
     const gateway = stack.use(
-      await gatewayOn(systemClock, { routes: [routeTo('app', more)], objects: serviceObjects('app', endpoints), log }),
+      await gatewayOn(systemClock, {
+        routes: [routeTo('app', more)],
+        objects: serviceObjects('app', endpoints),
+        log,
+        dataPlane: 'haproxy',
+      }),
     )
     await until('HAProxy to know the route', async () => gateway.traffic.state.includes('carries 1 routes'))
     return gateway
@@ -104,7 +106,7 @@ export async function haproxyCarries(): Promise<string> {
     for (let turn = 0; turn < 20; turn++) strictEqual((await ask(half.port, '/', method)).text, 'here')
   strictEqual(gone.seen.length, 0)
 
-  // Of two pods each gets its share, whichever family its address is of.
+  // Two pods get a share each, whichever family its address is of.
   const [left, right] = [
     await target(stack, response => response.end('left')),
     await target(stack, response => response.end('right'), '::1'),

@@ -136,7 +136,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  http-request set-var(txn.size) var(txn.route),map_str_int(${file('sizes')}) if ${isRouted}`,
     '  http-request set-var(txn.at) rand(1000000),mod(txn.size) if { var(txn.size) -m int gt 0 }',
     `  http-request set-var(txn.to) var(txn.route),concat(:,txn.at),map_str(${file('targets')}) if { var(txn.at) -m found }`,
-    // Of two that are drawn the one of fewer requests.
+    // Two are drawn, and the one with fewer requests gets it.
     `  http-request set-var(txn.at) rand(1000000),mod(txn.size) if ${hasMore}`,
     `  http-request set-var(txn.other) var(txn.route),concat(:,txn.at),map_str(${file('targets')}) if ${hasMore}`,
     `  http-request set-var(txn.busy) var(txn.other),table_conn_cur(endpoints) if ${hasMore}`,

@@ -135,10 +135,7 @@ export class HaproxyPlane implements AsyncDisposable {
   }
 
   #spawn(file: string): void {
-    const child = spawn(haproxyProgram, ['-db', '-f', file], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] },
-    })
+    const child = spawn(haproxyProgram, ['-db', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#guard(child)
     for (const stream of [child.stdout, child.stderr])

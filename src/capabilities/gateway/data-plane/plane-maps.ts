@@ -21,7 +21,7 @@ const endlessMs = 24 * 86_400_000
 
 export const noMaps: PlaneMaps = { hosts: new Map(), sizes: new Map(), targets: new Map(), waits: new Map() }
 
-/** Of two routes with one host the first counts. */
+/** Where two routes have one host the first counts. */
 export function planeMaps(routes: Iterable<WarmRoute>): PlaneMaps {
   const maps = {
     hosts: new Map<string, string>(),

@@ -24,7 +24,7 @@ interface TrafficOptions {
   readonly door: ConstructorParameters<typeof FrontDoor>[0]
 }
 
-export interface TrafficDoor extends AsyncDisposable {
+interface TrafficDoor extends AsyncDisposable {
   /** @returns the port. @throws Error where it is taken; InputError where HAProxy is asked for and cannot be had */
   listen(): Promise<number>
   /** No connection is taken any more; those without a request end. HAProxy is waited for, at the latest `mostMs`. */

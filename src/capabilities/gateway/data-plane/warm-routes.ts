@@ -13,7 +13,7 @@ export interface WarmRoute {
 }
 
 /** What is known of a route beside what it says. */
-export interface RouteNow {
+interface RouteNow {
   readonly route: Route
   readonly target: Target
   /** Requests that wait for it: others go behind them. */

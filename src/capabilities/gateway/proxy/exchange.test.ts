@@ -9,7 +9,8 @@ import {
 } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { isByHaproxy, loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
+import { isByHaproxy } from '#test/gateway-data-plane.ts'
+import { loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
 
 /** A target on a port of this machine. */
 async function target(listener: RequestListener): Promise<{ readonly port: number; readonly server: Server } & AsyncDisposable> {

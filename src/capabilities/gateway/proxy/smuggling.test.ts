@@ -2,8 +2,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isByHaproxy } from '#test/gateway-data-plane.ts'
 import { haproxyDifferences } from '#test/gateway-haproxy-differences.ts'
-import { isByHaproxy, loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
+import { loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
 
 interface Row {
   readonly name: string

@@ -5,6 +5,7 @@ import { type Clock, systemClock, VirtualClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { type DataPlane, triedDataPlane } from '#test/gateway-data-plane.ts'
 import type { BootObjects } from '../../cold/boot-facts.ts'
 import { Reception } from '../../cold/reception.ts'
 import { gatewayConfiguration } from '../../config.ts'
@@ -33,10 +34,6 @@ const standardSettings: ProxySettings = {
   bounds: standardBounds,
   tlsToTargets: false,
 }
-
-/** Who carries requests to targets that are ready: the checks with real parts run the same cases with HAProxy. */
-const dataPlane = process.env['BALLAST_TEST_DATA_PLANE'] === 'haproxy' ? 'haproxy' : 'builtin'
-export const isByHaproxy = dataPlane === 'haproxy'
 
 /** To `service` port 80 of namespace `default`, for every request of `host`. */
 export function routeTo(service: string, more: Partial<Route> = {}): Route {
@@ -90,6 +87,8 @@ interface LoopbackOptions {
   readonly tlsToTargets?: Readonly<Record<string, unknown>>
   readonly proxyProtocol?: boolean
   readonly log?: Log
+  /** Who carries requests to targets that are ready; absent: whom this run of tests tries. */
+  readonly dataPlane?: DataPlane
 }
 
 /** Takes the place of what a cluster would say: `set` gives all objects anew. */
@@ -99,7 +98,7 @@ export async function loopbackGateway(options: LoopbackOptions & { readonly cloc
 
 /** On any clock: the checks with real parts take the machine's. */
 export async function gatewayOn<Time extends Clock>(clock: Time, options: LoopbackOptions) {
-  const { log = silentLog } = options
+  const { log = silentLog, dataPlane = triedDataPlane } = options
   const counts = new RequestCounts(clock)
   let objects: readonly KubeObject[] = options.objects ?? []
   const named = (kind: string, namespace: string | undefined, name: string) =>
