@@ -1,8 +1,10 @@
 // HAProxy as data plane, as the image has it: the tables of cases that the gateway itself has to pass, and what only HAProxy can get wrong.
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { once } from 'node:events'
+import { existsSync, mkdtempDisposableSync, readFileSync } from 'node:fs'
 import { createServer, request, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
@@ -20,11 +22,12 @@ const limitMs = 300_000
 export async function sameTables(): Promise<string> {
   await needHaproxy()
   const env = { ...process.env, BALLAST_TEST_DATA_PLANE: 'haproxy' }
-  const args = [join(root, 'bin', 'set-up'), 'vitest', 'run', '--reporter=json', ...tables]
+  using directory = mkdtempDisposableSync(join(tmpdir(), 'ballast-tables-'))
+  const file = join(directory.path, 'told.json')
+  const args = [join(root, 'bin', 'set-up'), 'vitest', 'run', '--reporter=json', `--outputFile=${file}`, ...tables]
   const { stdout, stderr } = await runCommand(process.execPath, args, { cwd: root, env, timeoutMs: limitMs })
-  const start = stdout.indexOf('{"numTotalTestSuites"')
-  if (start === -1) throw new Error(`${stdout}\n${stderr}`.slice(-2_000))
-  const said = JSON.parse(stdout.slice(start).split('\n')[0] ?? '')
+  if (!existsSync(file)) throw new Error(`${stdout}\n${stderr}`.slice(-2_000))
+  const said = JSON.parse(readFileSync(file, 'utf8'))
   const failed: string[] = said.testResults.flatMap((file: { assertionResults: { status: string; fullName: string }[] }) =>
     file.assertionResults.flatMap(({ status, fullName }) => (status === 'failed' ? [fullName] : [])),
   )
@@ -127,6 +130,14 @@ export async function haproxyCarries(): Promise<string> {
 
   // HAProxy ends: the gateway has the port itself at once.
   const pids = (await commandOutput('pgrep', ['-P', String(process.pid), '-f', 'haproxy.cfg'])).trim().split('\n')
+  const files = pids
+    .map(pid =>
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+        .split('\0')
+        .find(word => word.endsWith('/haproxy.cfg')),
+    )
+    .filter(file => file !== undefined)
+  strictEqual(files.length, pids.length)
   for (const pid of pids) process.kill(Number(pid), 'SIGKILL')
   for (const [gateway, text] of [
     [one, 'here'],
@@ -136,5 +147,6 @@ export async function haproxyCarries(): Promise<string> {
     match(gateway.traffic.state, /HAProxy ended/)
   }
   strictEqual(errors.length, pids.length)
+  await until('their files to be taken away', async () => files.every(file => !existsSync(file)))
   return `counted 3, 40 of 40 past two dead addresses, ${left.seen.length} and ${right.seen.length} of 200 to two pods, ${pids.length} HAProxys ended and their gateways went on`
 }

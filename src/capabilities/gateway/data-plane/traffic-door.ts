@@ -39,6 +39,8 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
   const own = new FrontDoor(door)
   const inner: FrontDoor[] = []
   let plane: HaproxyPlane | undefined
+  /** What a HAProxy that ended leaves behind is taken away. */
+  let tidied = Promise.resolve()
   let state = ''
   let isClosed = false
   let carried = 0
@@ -75,7 +77,12 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
 
   /** Requests that come from now on are the gateway's own. */
   function takeOver(port: number, why: string): void {
+    const ended = plane
     plane = undefined
+    if (ended !== undefined)
+      tidied = ended[Symbol.asyncDispose]().catch((error: unknown) => {
+        log.warn({ why: messageOf(error) }, 'files of HAProxy are left')
+      })
     exchanges.onTurn = undefined
     state = '; HAProxy ended: the gateway carries all requests itself'
     log.error({ why }, 'HAProxy ended: the gateway carries all requests itself until it is started again')
@@ -144,6 +151,7 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       isClosed = true
       exchanges.onTurn = undefined
       await plane?.[Symbol.asyncDispose]()
+      await tidied
       own.destroy()
       for (const one of inner) one.destroy()
     },
