@@ -1,5 +1,6 @@
 // A link to a moment: what it shows is over, and looks so.
 import { deepStrictEqual, ok } from 'node:assert'
+import { until } from '../metrics/servers.ts'
 import { startExample } from './ballast-process.ts'
 import { openBrowser } from './browser.ts'
 
@@ -17,9 +18,10 @@ export async function judgePast(): Promise<string> {
   await page.goto(ballast.url)
   await main.getByRole('link', { name: 'See the plan' }).first().click()
   await main.getByRole('button', { name: 'One move' }).waitFor({ timeout: soonMs })
-  const before = (await page.request.get(`${ballast.url}api/v1/version`)).headers()['ballast-now'] ?? ''
+  const now = async () => (await page.request.get(`${ballast.url}api/v1/version`)).headers()['ballast-now'] ?? ''
+  const before = await now()
   const at = new Date(Math.ceil(Date.parse(before) / 1_000) * 1_000).toISOString().replace('.000Z', 'Z')
-  await page.waitForFunction(`fetch('/api/v1/version').then(answer => answer.headers.get('Ballast-Now') > ${JSON.stringify(at)})`)
+  await until('that second to be over', async () => (await now()) > at)
   await main.getByRole('button', { name: 'One move' }).click()
   await main
     .getByText(/^done ●/)

@@ -57,8 +57,11 @@ export async function judgeRebalancing(): Promise<string> {
   deepStrictEqual(await nodesOf(page), ['talos00', 'talos01', 'talos02-gpu', 'talos03'])
   deepStrictEqual(await page.locator('main .drawn-result-expected').count(), 15)
   // The last of the hour comes with the next sample; it is less than 45% as soon as workloads rest that are scaled to zero.
-  const isLower = "/4[0-5]% at last/.test(document.querySelector('main svg.drawn-line')?.getAttribute('aria-label') ?? '')"
-  await page.waitForFunction(isLower, undefined, { timeout: soonMs })
+  await page
+    .locator('main svg.drawn-line')
+    .and(page.getByLabel(/4[0-5]% at last/))
+    .first()
+    .waitFor({ timeout: soonMs })
   const [name = ''] = await page
     .locator('main svg.drawn-line')
     .evaluateAll(drawn => drawn.map(one => one.getAttribute('aria-label') ?? ''))
