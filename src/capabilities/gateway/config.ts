@@ -33,7 +33,7 @@ export const gatewayConfiguration = z.strictObject({
       requestsPerRoute: z.int().min(1).max(mostHeld).default(1_000),
       requests: z.int().min(1).max(mostHeld).default(10_000),
       mebibytesPerRoute: z.int().min(1).max(mostHeldMebibytes).default(64),
-      mebibytes: z.int().min(1).max(mostHeldMebibytes).default(512),
+      mebibytes: z.int().min(1).max(mostHeldMebibytes).default(128),
     })
     .prefault({})
     .describe('how much may wait for targets in one replica; more is answered with 503'),

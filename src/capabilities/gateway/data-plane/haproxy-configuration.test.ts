@@ -25,6 +25,7 @@ describe('the configuration', () => {
       'bind [::]:8080 v6only',
       'maxconn 9900',
       'timeout connect 500ms',
+      'http-after-response set-header Connection close if { fe_conn gt 7920 }',
       'timeout server 300000ms',
     ])
       expect(all).toContain(line)

@@ -23,12 +23,18 @@ const mostHeadBytes = 31 * 1024
 /** What HAProxy keeps free in a buffer for headers that it adds. */
 const rewriteBytes = 1024
 const mostHeaders = 500
+/** Buffers of heads and bodies that are under way in either direction: together 256 MiB. Who finds none waits. */
+const mostBuffers = 8_192
 /** Bytes of a body that a client of HTTP/2 may send ahead. */
 const h2WindowBytes = 256 * 1024
 /** Routes, and addresses of pods, that are counted. */
 const mostCounted = 100_000
+/** Beyond this share of all connections none is kept after its answer: idle ones do not keep others out. */
+const crowdedShare = 0.8
 /** Numbers of what nobody asks for are forgotten. */
 const forgetSeconds = 60
+/** Who has a body to send or to read, and does neither. Silence while an answer is waited for, or in a stream, is none of it. */
+const longestStallMs = 3_600_000
 /** HAProxy's longest wait is less than 25 days; it stands for none. */
 const endless = '24d'
 /**
@@ -59,6 +65,9 @@ export interface HaproxyOptions {
 const dropped = ['forwarded', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'http2-settings']
 /** A request that bears one of them is no ordinary one. */
 const unusual = ['expect', 'te', 'trailer', 'upgrade']
+
+/** HAProxy takes them within values, the gateway does not. */
+const controlBytes = "'[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]'"
 
 /** The whole file. */
 export function haproxyConfiguration(options: HaproxyOptions): string {
@@ -99,6 +108,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     '  stats timeout 1m',
     `  tune.bufsize ${mostHeadBytes + rewriteBytes}`,
     `  tune.maxrewrite ${rewriteBytes}`,
+    `  tune.buffers.limit ${mostBuffers}`,
     `  tune.http.maxhdr ${mostHeaders}`,
     '  tune.h2.fe.max-concurrent-streams 250',
     `  tune.h2.fe.initial-window-size ${h2WindowBytes}`,
@@ -107,7 +117,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     ...lines,
     'defaults',
     '  mode http',
-    `  timeout client ${endless}`,
+    `  timeout client ${longestStallMs}ms`,
     `  timeout server ${endless}`,
     `  timeout tunnel ${endless}`,
     `  timeout connect ${options.connectMs}ms`,
@@ -133,6 +143,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  http-request unset-var(txn.route) if ${isRouted} { req.fhdr_cnt(x-forwarded-for) gt 1 }`,
     `  http-request unset-var(txn.route) if ${isRouted} { path -m beg ${options.progressPath} }`,
     `  http-request unset-var(txn.route) if ${isRouted} { path -m sub % } { path -m reg %(?![0-9A-Fa-f]{2}) }`,
+    `  http-request unset-var(txn.route) if ${isRouted} { req.hdrs -m reg ${controlBytes} }`,
     `  http-request set-var(txn.size) var(txn.route),map_str_int(${file('sizes')}) if ${isRouted}`,
     '  http-request set-var(txn.at) rand(1000000),mod(txn.size) if { var(txn.size) -m int gt 0 }',
     `  http-request set-var(txn.to) var(txn.route),concat(:,txn.at),map_str(${file('targets')}) if { var(txn.at) -m found }`,
@@ -148,6 +159,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  use_backend pods if ${isCarried}`,
     '  use_backend decide-h2 if { fc_http_major 2 }',
     '  default_backend decide',
+    `  http-after-response set-header Connection close if { fe_conn gt ${Math.floor(options.mostConnections * crowdedShare)} }`,
     '',
     'backend pods',
     `  timeout server ${options.responseHeaderMs === 0 ? endless : `${options.responseHeaderMs}ms`}`,

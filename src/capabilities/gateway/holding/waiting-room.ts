@@ -11,12 +11,12 @@ export interface HoldBounds {
   readonly bytes: number
 }
 
-/** Event-autoscaling 5.8. */
+/** Event-autoscaling 5.8, but for the bytes of all: 512 MiB are all the memory that a pod of the gateway has. */
 export const standardBounds: HoldBounds = {
   perRoute: 1_000,
   all: 10_000,
   bytesPerRoute: 64 * 1024 * 1024,
-  bytes: 512 * 1024 * 1024,
+  bytes: 128 * 1024 * 1024,
 }
 
 /** Why a request may go on, or not. */
