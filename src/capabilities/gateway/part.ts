@@ -8,8 +8,6 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { startAdmin } from './admin/admin-server.ts'
 import { bootObjects } from './cold/boot-needs.ts'
-import { type BootStage, bootStages } from './cold/boot-stage.ts'
-import { learnedOf } from './cold/learned-boots.ts'
 import { Reception } from './cold/reception.ts'
 import { StartsTold } from './cold/starts-told.ts'
 import { type GatewayConfig, proxySettings } from './config.ts'
@@ -133,6 +131,10 @@ export async function startGateway(
     },
     ({ routes: all, shadowed: hidden, problems }) => {
       exchanges.setRoutes(all)
+      told.recall(
+        all.map(({ key }) => key),
+        (key, boots) => reception.starts.remember(key, boots),
+      )
       ownNamed = new Set(
         all.filter(({ hints }) => hints.ownEndpoints).map(({ namespace, target }) => `${namespace}/${target.service}`),
       )
@@ -290,15 +292,9 @@ function standingOf(exchanges: Exchanges, { starts }: Reception): GatewaysStandi
   for (const { route } of exchanges.entries()) {
     const { key } = route
     const progress = starts.progress(key)
-    const boots = starts.learned(key)
-    const stages = ['total', ...bootStages].flatMap(stage => {
-      const found = learnedOf(boots, stage === 'total' ? undefined : (stage as BootStage))
-      return found === undefined ? [] : [{ stage, ...found }]
-    })
     routes.set(key, {
       requests: exchanges.counts.of(key).concurrency,
       held: exchanges.room.waiting(key),
-      learned: stages,
       ...(progress === undefined ? {} : { start: { ...progress, trouble: progress.trouble?.sentence } }),
     })
   }

@@ -24,13 +24,6 @@ export interface RouteStanding {
         readonly etaMs?: number | undefined
       }
     | undefined
-  /** What was learned of earlier starts, by stage; in all as the stage `total`. */
-  readonly learned: readonly {
-    readonly stage: string
-    readonly p50Ms: number
-    readonly p95Ms: number
-    readonly count: number
-  }[]
 }
 
 interface GatewayDoor {

@@ -5,6 +5,7 @@ import { pictureAt } from '#dashboard/views/moment.ts'
 import { ago, minute, nowMs, pictureOf, second } from '#dashboard/views/testdata/homelab.ts'
 import { everything } from '#dashboard/views/viewing.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { conditionsWith } from '../cold/cold-start-condition.ts'
 import { gatewayPage } from './gateway-page.ts'
 import { awakeBecause } from './kept-awake.ts'
 
@@ -30,7 +31,7 @@ const scaled = (name: string, of: object, status: object = {}, more: object = {}
   })
 const deployment = (name: string, replicas: number) => object('apps/v1', 'Deployment', name, { spec: { replicas } })
 
-const reading: RouteStanding = { requests: 0, held: 0, learned: [] }
+const reading: RouteStanding = { requests: 0, held: 0 }
 const gatewaysWith = (
   routes: Record<string, Partial<RouteStanding>>,
   more: Partial<GatewaysStanding> = {},
@@ -79,17 +80,17 @@ describe('the page of the gateway', () => {
     expect(capabilityView.parse(view)).toEqual(view)
   })
   test('what starts, and how long it takes', () => {
-    const learned = [
-      { stage: 'image', p50Ms: 40_040, p95Ms: 61_250, count: 12 },
-      { stage: 'total', p50Ms: 140_000, p95Ms: 190_000, count: 12 },
-    ]
-    const view = viewOf(all, gatewaysWith({ 'llm/ollama': { requests: 2, held: 2, start, learned } }))
+    const boots = [40_040, 61_250].map((image, at) => ({ endedMs: at * 1_000_000, tookMs: { queued: 99_960, image } }))
+    const conditions = conditionsWith(route('ollama'), boots, nowMs)
+    const learned = all.map(one => (one.metadata.uid === 'InterceptorRoute-ollama' ? { ...one, status: { conditions } } : one))
+    const view = viewOf(learned, gatewaysWith({ 'llm/ollama': { requests: 2, held: 2, start } }))
     expect(cells(view, 'starts')).toEqual([
       ['llm/ollama', 'image', 'image ollama is pulled on node talos02', '95s', '48s', 2, 'it cannot be pulled'],
     ])
     expect(cells(view, 'cold-starts')).toEqual([
-      ['llm/ollama', 'image', 40, 61.3, 12],
-      ['llm/ollama', 'total', 140, 190, 12],
+      ['llm/ollama', 'total', 140, 161.2, 2],
+      ['llm/ollama', 'queued', 100, 100, 2],
+      ['llm/ollama', 'image', 40, 61.3, 2],
     ])
     expect(sentences(view)).toEqual(['3 routes: 0 asleep, 1 starting.'])
   })

@@ -10,6 +10,9 @@ import { say } from '#dashboard/words/sentence.ts'
 import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { humanDuration } from '#kube/time/human-duration.ts'
+import { bootStages } from '../cold/boot-stage.ts'
+import { keptBoots } from '../cold/cold-start-condition.ts'
+import { learnedOf, type Quantiles } from '../cold/learned-boots.ts'
 import { httpScaledObjects, interceptorRoutes } from '../names.ts'
 import { awakeBecause } from './kept-awake.ts'
 
@@ -28,7 +31,7 @@ export const gatewayPage: CapabilityPage = {
     return {
       title: 'Gateway',
       sentences: sentencesOf(picture, routes, hidden),
-      tables: picture.past === undefined ? [routesOf(picture, routes), startsOf(routes), learnedOf(routes)] : [],
+      tables: picture.past === undefined ? [routesOf(picture, routes), startsOf(routes), coldStartsOf(routes)] : [],
     }
   },
   onTop: (picture, viewing) => topOf(routesSeen(picture, viewing).routes),
@@ -36,6 +39,7 @@ export const gatewayPage: CapabilityPage = {
 
 interface ShownRoute {
   readonly key: string
+  readonly object: KubeObject
   readonly namespace: string
   readonly hosts: readonly string[]
   readonly target: string
@@ -63,7 +67,7 @@ function routesSeen(picture: Picture, viewing: Viewing): { readonly routes: read
       // Where both kinds have one of a name, the InterceptorRoute counts.
       if (routes.has(key)) continue
       if (viewing.sees(namespace))
-        routes.set(key, { key, namespace, ...shown(object), ...scaledBy(picture, key, scalers.get(key)) })
+        routes.set(key, { key, object, namespace, ...shown(object), ...scaledBy(picture, key, scalers.get(key)) })
       else hidden++
     }
   return { routes: [...routes.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)), hidden }
@@ -200,13 +204,13 @@ function startsOf(routes: readonly ShownRoute[]): Table {
   })
 }
 
-function learnedOf(routes: readonly ShownRoute[]): Table {
+function coldStartsOf(routes: readonly ShownRoute[]): Table {
   return table({
     name: 'cold-starts',
     title: 'Cold starts by stage, in seconds',
     columns: ['Route', 'Stage', '#p50', '#p95', '#Starts'],
-    rows: routes.flatMap(({ key, reading }) =>
-      (reading?.learned ?? []).map(({ stage, p50Ms, p95Ms, count }) => ({
+    rows: routes.flatMap(({ key, object }) =>
+      learnedIn(object).map(({ stage, p50Ms, p95Ms, count }) => ({
         key: `${key}/${stage}`,
         cells: [key, stage, seconds(p50Ms), seconds(p95Ms), count],
         path: null,
@@ -214,6 +218,25 @@ function learnedOf(routes: readonly ShownRoute[]): Table {
     ),
     empty: 'No cold start was seen yet.',
   })
+}
+
+type Learned = readonly ({ readonly stage: string } & Quantiles)[]
+
+/** By object, which stands still until it changes: the view is asked for often, and this is most of its work. */
+const learned = new WeakMap<KubeObject, Learned>()
+
+/** What is kept of a route's starts in its status: in all, and by stage. */
+function learnedIn(object: KubeObject): Learned {
+  const known = learned.get(object)
+  if (known !== undefined) return known
+  const kept = keptBoots(object)
+  const boots = 'boots' in kept ? kept.boots : []
+  const found = (['total', ...bootStages] as const).flatMap(stage => {
+    const times = learnedOf(boots, stage === 'total' ? undefined : stage)
+    return times === undefined ? [] : [{ stage, ...times }]
+  })
+  learned.set(object, found)
+  return found
 }
 
 /** Routes that are asked at this moment, or start: a line each. */
