@@ -1,7 +1,7 @@
 // The data path as a part of `ballast gateway`: every replica runs it.
 
 import type { GatewayContext, Running } from '#coordination/capability.ts'
-import { type GatewaysStanding, gatewayDoorPort, type RouteStanding } from '#coordination/ports/gateway-door.ts'
+import { gatewayDoorPort, type RouteStanding } from '#coordination/ports/gateway-door.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -31,6 +31,7 @@ import { withServiceHosts } from './routing/service-hosts.ts'
 import { askPod } from './scaler/ask-pod.ts'
 import { Consents } from './scaler/consent.ts'
 import { startScaler } from './scaler/scaler-server.ts'
+import { standingReport } from './standing/standing-report.ts'
 
 /** It is looked so often whether what was under way has ended. */
 const drainLookMs = 50
@@ -181,6 +182,8 @@ export async function startGateway(
     const admin = await startAdmin({
       ...{ clock, counts, instance: identity.instance },
       isReady: () => !isEnding && !signal.aborted,
+      standing: () =>
+        standingReport(standingOf(exchanges, reception), key => exchanges.entry(key)?.route.hints.waiting === 'page'),
       onNews: () => onNews?.(),
       port: config.ports.admin,
       ...(host === undefined ? {} : { host }),
@@ -191,7 +194,7 @@ export async function startGateway(
     context.ports.offer(gatewayDoorPort, {
       url: `http://${config.bind || 'localhost'}:${traffic}`,
       scalerPort,
-      standing: () => standingOf(exchanges, reception),
+      standing: () => ({ answered: 1, late: [], silent: [], routes: standingOf(exchanges, reception) }),
     })
     log.info({ ...ports, routes: routes.number }, 'the gateway listens')
     return {
@@ -287,7 +290,7 @@ function besideTwin(config: GatewayConfig): GatewayConfig {
   }
 }
 
-function standingOf(exchanges: Exchanges, { starts }: Reception): GatewaysStanding {
+function standingOf(exchanges: Exchanges, { starts }: Reception): ReadonlyMap<string, RouteStanding> {
   const routes = new Map<string, RouteStanding>()
   for (const { route } of exchanges.entries()) {
     const { key } = route
@@ -298,7 +301,7 @@ function standingOf(exchanges: Exchanges, { starts }: Reception): GatewaysStandi
       ...(progress === undefined ? {} : { start: { ...progress, trouble: progress.trouble?.sentence } }),
     })
   }
-  return { answered: 1, silent: 0, routes }
+  return routes
 }
 
 function optional<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {
