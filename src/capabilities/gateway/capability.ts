@@ -9,7 +9,7 @@ import { bootNeeds } from './cold/boot-needs.ts'
 import { gatewayConfiguration } from './config.ts'
 import { serviceFields } from './endpoints/service-fields.ts'
 import { servedKinds } from './kinds/served-kinds.ts'
-import { httpScaledObjects, interceptorRoutes, managedByLabel, ownManager, responseBodyLabel } from './names.ts'
+import { gatewayRoles, httpScaledObjects, interceptorRoutes, managedByLabel, ownManager, responseBodyLabel } from './names.ts'
 
 /** Reading files takes the host's time, not the cluster's. */
 async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
@@ -162,6 +162,13 @@ export const gateway = capability({
           resources: [builtIn.endpointslices.resource],
           verbs: ['create', 'patch', 'delete'],
           because: 'lets Services of sleeping targets lead to the gateway, where routes ask for it',
+        },
+        {
+          groups: [builtIn.clusterroles.group],
+          resources: [builtIn.clusterroles.resource],
+          names: gatewayRoles,
+          verbs: ['get'],
+          because: 'lets these EndpointSlices go with what the gateway is installed by',
         },
         {
           groups: [httpScaledObjects.group],
