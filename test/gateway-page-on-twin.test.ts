@@ -3,14 +3,21 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { gatewaysPort } from '#coordination/ports/gateway-door.ts'
+import type { PictureSource } from '#dashboard/picture.ts'
+import { testSettings } from '#dashboard/stream/streams-for-tests.ts'
 import { everything } from '#dashboard/views/viewing.ts'
+import { accountToken, installBallast } from '#deployment/install-ballast.ts'
 import { openApi } from '#kube/client/api.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom, systemRandom } from '#kube/random.ts'
+import { runApiserver } from '#process/apiserver/apiserver.ts'
+import { ControllerHealth } from '#process/health/controller-health.ts'
+import { apiserverAccount } from '#process/own-names.ts'
 import { PortBook } from '#process/parts/port-book.ts'
 import { person, TestCluster, testNodes, testWorkload } from '#twin/components/cluster-for-tests.ts'
+import { gateway } from '../src/capabilities/gateway/capability.ts'
 import { gatewayConfiguration } from '../src/capabilities/gateway/config.ts'
 import { servedKinds } from '../src/capabilities/gateway/kinds/served-kinds.ts'
 import { gatewayPage } from '../src/capabilities/gateway/page/gateway-page.ts'
@@ -181,4 +188,65 @@ test('a process without the right to find them says so', async () => {
   await page.ask()
   expect(page.said()).toMatch(/^Which gateways there are cannot be read: .*forbidden/)
   await page.end()
+})
+
+test('the process that serves the page asks by itself, with the rights that are installed, and only while somebody looks', async () => {
+  const { clock } = cluster
+  const administrator = apiOf({ admin: true })
+  await installBallast(administrator, { capabilities: [gateway], namespace: own, signal })
+  const a = await gatewayAt(places[0] ?? expect.unreachable())
+  listReady(places.map(({ name }) => name))
+  const token = await accountToken(administrator, apiserverAccount, { namespace: own, seconds: 86_400, signal })
+  const inner = cluster.twin.transport({ token })
+  let lists = 0
+  const stop = new AbortController()
+  const shown: PictureSource[] = []
+  const done = runApiserver({
+    ...{ clock, log: silentLog, health: new ControllerHealth(), signal: stop.signal, random: seededRandom(1) },
+    transport: {
+      ...inner,
+      // Lists are read piece by piece.
+      stream: asked => {
+        if (asked.query?.['labelSelector'] === 'kubernetes.io/service-name=ballast-gateway') lists++
+        return inner.stream(asked)
+      },
+    },
+    identity: { name: 'ballast-apiserver', namespace: own },
+    capabilities: [gateway],
+    configurations: { gateway: { ports: { admin } } },
+    page: {
+      cluster: 'small',
+      settings: () => ({ ...testSettings, ownNamespace: own }),
+      openPage: async ({ source }) => {
+        shown.push(source)
+        return { port: 8080, [Symbol.asyncDispose]: async () => undefined }
+      },
+      openStandby: async () => new AsyncDisposableStack(),
+    },
+  })
+  await clock.advance(60_000)
+  const source = shown[0] ?? expect.unreachable()
+  expect(lists).toBe(0)
+  const gateways = () => source.current().gateways
+  const asked = await waiting(a)
+  const endLooking = source.onChange(() => undefined)
+  await expect
+    .poll(async () => {
+      await clock.advance(2_000)
+      return gateways()
+    })
+    .toMatchObject({ answered: 1, silent: [{ name: 'ballast-gateway-b', why: expect.stringContaining('ECONNREFUSED') }] })
+  expect(gateways()?.routes.get('default/web')).toMatchObject({ requests: 1, held: 1, start: { stage: 'queued' } })
+  endLooking()
+  await clock.advance(4_000)
+  const before = lists
+  expect(before).toBeGreaterThan(0)
+  await clock.advance(120_000)
+  expect(lists).toBe(before)
+  asked.destroy()
+  stop.abort(new DOMException('the test is over', 'AbortError'))
+  await clock.advance(30_000)
+  await done
+  await a.end()
+  await administrator.close()
 })
