@@ -150,6 +150,11 @@ export interface Running<Config> extends AsyncDisposable {
   health(): readonly Check[]
   /** Takes a changed section of the configuration, or says that the part has to be started anew for it. */
   reconfigure(config: Config): Promise<'applied' | 'restart-part'>
+  /**
+   * Its capability was switched off while it ran, and it is disposed of next: it takes away what must not stay without it. Not called where
+   * the process ends, or another leads. Absent: nothing is in the way.
+   */
+  switchedOff?(signal: AbortSignal): Promise<void>
 }
 
 /** Where pods on nodes are unless an installer says otherwise: what they mount is not admitted where the controller is. */

@@ -47,7 +47,7 @@ export interface Picture {
   readonly placed?: { readonly placement: Placement; readonly atMs: number } | undefined
   /** What mirrors of images say of themselves; absent: nobody was asked. */
   readonly mirrors?: MirrorsPicture | undefined
-  /** What gateways say of their routes; absent: nobody was asked. */
+  /** What gateways say of their routes; absent: none was asked. */
   readonly gateways?: GatewaysStanding | undefined
   /** How full the nodes were, as far as this process has noted it; absent: nobody keeps it. */
   readonly utilisation?: UtilisationReader | undefined

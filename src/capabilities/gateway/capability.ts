@@ -1,7 +1,7 @@
 // HTTP in front of what sleeps: requests wake it, wait for it, and are counted, in the place of KEDA's HTTP add-on.
 import { capability } from '#coordination/capability.ts'
 import type { Need } from '#coordination/needs.ts'
-import { gatewayDoorPort } from '#coordination/ports/gateway-door.ts'
+import { gatewayDoorPort, gatewaysPort } from '#coordination/ports/gateway-door.ts'
 import type { Clock } from '#kube/clock.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
@@ -9,7 +9,7 @@ import { bootNeeds } from './cold/boot-needs.ts'
 import { gatewayConfiguration } from './config.ts'
 import { serviceFields } from './endpoints/service-fields.ts'
 import { servedKinds } from './kinds/served-kinds.ts'
-import { httpScaledObjects, interceptorRoutes, managedByLabel, ownManager, responseBodyLabel } from './names.ts'
+import { gatewayRoles, httpScaledObjects, interceptorRoutes, managedByLabel, ownManager, responseBodyLabel } from './names.ts'
 
 /** Reading files takes the host's time, not the cluster's. */
 async function loaded(clock: Clock): Promise<typeof import('./part.ts')> {
@@ -25,6 +25,11 @@ async function loadedOperator(clock: Clock): Promise<typeof import('./operator/o
 async function loadedOwnEndpoints(clock: Clock): Promise<typeof import('./own-endpoints/own-endpoints-part.ts')> {
   using _held = clock.hold()
   return await import('./own-endpoints/own-endpoints-part.ts')
+}
+
+async function loadedAsking(clock: Clock): Promise<typeof import('./standing/asking-part.ts')> {
+  using _held = clock.hold()
+  return await import('./standing/asking-part.ts')
 }
 
 const kinds: readonly Need[] = [
@@ -159,6 +164,13 @@ export const gateway = capability({
           because: 'lets Services of sleeping targets lead to the gateway, where routes ask for it',
         },
         {
+          groups: [builtIn.clusterroles.group],
+          resources: [builtIn.clusterroles.resource],
+          names: gatewayRoles,
+          verbs: ['get'],
+          because: 'lets these EndpointSlices go with what the gateway is installed by',
+        },
+        {
           groups: [httpScaledObjects.group],
           resources: [`${httpScaledObjects.resource}/status`, `${interceptorRoutes.resource}/status`],
           verbs: ['get', 'patch'],
@@ -169,6 +181,28 @@ export const gateway = capability({
       offers: [],
       takes: [],
       start: async (context, _config, signal) => (await loadedOwnEndpoints(context.clock)).startOwnEndpoints(context, signal),
+    },
+    {
+      process: 'apiserver',
+      role: 'gateways',
+      // Not where it leads: numbers are shown also while the add-on's operator has its Lease.
+      presence: 'always',
+      trust: 'edge',
+      needs: [],
+      permissions: [
+        {
+          groups: [builtIn.endpointslices.group],
+          resources: [builtIn.endpointslices.resource],
+          verbs: ['list'],
+          scope: 'own-namespace',
+          because: 'finds the gateways whose numbers the page shows',
+        },
+      ],
+      listeners: [],
+      connectsTo: [{ setting: 'ports.admin', because: 'asks the gateways for the numbers that the page shows' }],
+      offers: [gatewaysPort],
+      takes: [],
+      start: async (context, config) => (await loadedAsking(context.clock)).startAskingGateways(context, config),
     },
   ],
   upstreams: async () => [(await import('./swap/http-add-on.ts')).httpAddOn],

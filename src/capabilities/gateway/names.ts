@@ -19,6 +19,9 @@ export const operatorLease = 'http-add-on.keda.sh'
 /** The Service of `ballast gateway`, in the namespace of Ballast, and its port for requests. */
 export const gatewayService = { name: 'ballast-gateway', portName: 'http' } as const
 
+/** ClusterRoles of its account, as manifests and chart call them, or the Kustomize component: they are there while it is installed. */
+export const gatewayRoles = ['ballast-gateway-workloads', 'ballast-gateway-gateway-workloads'] as const
+
 /** Who writes an EndpointSlice. The cluster's own controllers leave alone what bears another value. */
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
 export const ownManager = 'ballast.dev'

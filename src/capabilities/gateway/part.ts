@@ -1,15 +1,13 @@
 // The data path as a part of `ballast gateway`: every replica runs it.
 
 import type { GatewayContext, Running } from '#coordination/capability.ts'
-import { type GatewaysStanding, gatewayDoorPort, type RouteStanding } from '#coordination/ports/gateway-door.ts'
+import { gatewayDoorPort, type RouteStanding } from '#coordination/ports/gateway-door.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { startAdmin } from './admin/admin-server.ts'
 import { bootObjects } from './cold/boot-needs.ts'
-import { type BootStage, bootStages } from './cold/boot-stage.ts'
-import { learnedOf } from './cold/learned-boots.ts'
 import { Reception } from './cold/reception.ts'
 import { StartsTold } from './cold/starts-told.ts'
 import { type GatewayConfig, proxySettings } from './config.ts'
@@ -33,6 +31,7 @@ import { withServiceHosts } from './routing/service-hosts.ts'
 import { askPod } from './scaler/ask-pod.ts'
 import { Consents } from './scaler/consent.ts'
 import { startScaler } from './scaler/scaler-server.ts'
+import { standingReport } from './standing/standing-report.ts'
 
 /** It is looked so often whether what was under way has ended. */
 const drainLookMs = 50
@@ -133,6 +132,10 @@ export async function startGateway(
     },
     ({ routes: all, shadowed: hidden, problems }) => {
       exchanges.setRoutes(all)
+      told.recall(
+        all.map(({ key }) => key),
+        (key, boots) => reception.starts.remember(key, boots),
+      )
       ownNamed = new Set(
         all.filter(({ hints }) => hints.ownEndpoints).map(({ namespace, target }) => `${namespace}/${target.service}`),
       )
@@ -179,6 +182,8 @@ export async function startGateway(
     const admin = await startAdmin({
       ...{ clock, counts, instance: identity.instance },
       isReady: () => !isEnding && !signal.aborted,
+      standing: () =>
+        standingReport(standingOf(exchanges, reception), key => exchanges.entry(key)?.route.hints.waiting === 'page'),
       onNews: () => onNews?.(),
       port: config.ports.admin,
       ...(host === undefined ? {} : { host }),
@@ -189,7 +194,7 @@ export async function startGateway(
     context.ports.offer(gatewayDoorPort, {
       url: `http://${config.bind || 'localhost'}:${traffic}`,
       scalerPort,
-      standing: () => standingOf(exchanges, reception),
+      standing: () => ({ answered: 1, late: [], silent: [], routes: standingOf(exchanges, reception) }),
     })
     log.info({ ...ports, routes: routes.number }, 'the gateway listens')
     return {
@@ -285,24 +290,18 @@ function besideTwin(config: GatewayConfig): GatewayConfig {
   }
 }
 
-function standingOf(exchanges: Exchanges, { starts }: Reception): GatewaysStanding {
+function standingOf(exchanges: Exchanges, { starts }: Reception): ReadonlyMap<string, RouteStanding> {
   const routes = new Map<string, RouteStanding>()
   for (const { route } of exchanges.entries()) {
     const { key } = route
     const progress = starts.progress(key)
-    const boots = starts.learned(key)
-    const stages = ['total', ...bootStages].flatMap(stage => {
-      const found = learnedOf(boots, stage === 'total' ? undefined : (stage as BootStage))
-      return found === undefined ? [] : [{ stage, ...found }]
-    })
     routes.set(key, {
       requests: exchanges.counts.of(key).concurrency,
       held: exchanges.room.waiting(key),
-      learned: stages,
       ...(progress === undefined ? {} : { start: { ...progress, trouble: progress.trouble?.sentence } }),
     })
   }
-  return { answered: 1, silent: 0, routes }
+  return routes
 }
 
 function optional<Key extends string, Value>(key: Key, value: Value | undefined): { readonly [K in Key]?: Value } {

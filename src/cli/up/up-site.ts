@@ -153,7 +153,7 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
           cluster,
           settings: () => ({ ...settings, scheduler }),
           measured: () => twin.ports.take(usagePort),
-          gateways: () => twin.ports.take(gatewayDoorPort)?.standing(),
+          gateways: () => twin.ports.take(gatewayDoorPort),
           twin: { source: shown, seed, pulls: () => twin.twin.imagePulls },
           log,
           signal,

@@ -7,7 +7,7 @@ import { ClusterView, clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
 import { nothingObserved, type Observations } from '#coordination/observed/observation.ts'
 import type { ArbiterPolicy } from '#coordination/policy/arbiter-policy.ts'
-import type { GatewaysStanding } from '#coordination/ports/gateway-door.ts'
+import type { Gateways } from '#coordination/ports/gateway-door.ts'
 import type { UsageSource } from '#coordination/ports/usage.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -23,6 +23,7 @@ import type { MirrorsPicture, Picture, PictureSource, TwinPicture } from '../pic
 import { BookWork } from './book-work.ts'
 import { ClusterTime } from './cluster-time.ts'
 import { newEpoch } from './epoch.ts'
+import { GatewayPoll } from './gateway-poll.ts'
 import { MirrorPoll, type ReadMetrics } from './mirror-poll.ts'
 import { eventFields, leaseNamespaces, routeKinds, shownNeeds, twinClocks, twinFaults } from './needs.ts'
 import { nothingRead } from './nothing-read.ts'
@@ -68,8 +69,8 @@ interface LiveSourceOptions {
   readonly settings: () => PictureSettings
   /** What this process measures by itself; where it does nothing, or absent, metrics.k8s.io is asked. */
   readonly measured?: () => UsageSource | undefined
-  /** How routes stand at the gateways that this process hears of; absent: nobody is asked. */
-  readonly gateways?: () => GatewaysStanding | undefined
+  /** The gateways that this process hears of, or may ask; absent: nobody is asked. */
+  readonly gateways?: () => Gateways | undefined
   /** In a twin: what was loaded, and what was pulled since. */
   readonly twin?: { readonly source: string; readonly seed: number; readonly pulls?: () => MirrorsPicture['pulls'] }
   /** In a cluster: how its image mirrors' figures are read, and on which port; absent: they are not. */
@@ -113,6 +114,7 @@ class FollowedCluster implements LiveSource {
   readonly #usage: UsagePoll
   readonly #placements: PlacementKeeper
   readonly #mirrors: MirrorPoll | undefined
+  readonly #gateways: GatewayPoll
   readonly #utilisation: UtilisationKeeper
   readonly #listeners = new Set<() => void>()
   readonly #epoch: string
@@ -196,12 +198,22 @@ class FollowedCluster implements LiveSource {
             onRound: () => this.#changed(),
             signal: this.#signal,
           })
+    this.#gateways = new GatewayPoll({
+      gateways: () => options.gateways?.(),
+      wallClock,
+      onRound: () => this.#changed(),
+      signal: this.#signal,
+    })
     this.ready = this.#begin()
   }
 
   current(): Picture {
-    if (this.#isReady && this.#options.signal.aborted === false) void this.#usage.ask()
-    return this.#now()
+    if (this.#isReady && this.#options.signal.aborted === false) {
+      void this.#usage.ask()
+      void this.#gateways.ask()
+    }
+    // A gateway that fell silent since is told so now, whether anything else changed or not.
+    return { ...this.#now(), gateways: this.#options.gateways?.()?.standing() }
   }
 
   /** The picture without asking what pods use. */
@@ -233,6 +245,7 @@ class FollowedCluster implements LiveSource {
     this.#stop.abort(new DOMException('the source is closed', 'AbortError'))
     this.#usage[Symbol.dispose]()
     this.#mirrors?.[Symbol.dispose]()
+    this.#gateways[Symbol.dispose]()
     this.#utilisation[Symbol.dispose]()
     this.#observer?.[Symbol.dispose]()
     this.#view[Symbol.dispose]()
@@ -320,7 +333,6 @@ class FollowedCluster implements LiveSource {
       mirrors: this.#mirrorsNow(),
       utilisation: this.#utilisation.history,
       measured: this.#usage.answer.measured,
-      gateways: this.#options.gateways?.(),
       twin: this.#twin(),
     }
   }
@@ -329,6 +341,7 @@ class FollowedCluster implements LiveSource {
   #follow(isOn: boolean): void {
     this.#usage.follow(isOn)
     this.#mirrors?.follow(isOn)
+    this.#gateways.follow(isOn)
   }
 
   #mirrorsNow(): MirrorsPicture | undefined {

@@ -50,6 +50,7 @@ const clusterScoped: ReadonlySet<string> = new Set([
   'volumeattachments.storage.k8s.io',
   'priorityclasses.scheduling.k8s.io',
   'customresourcedefinitions.apiextensions.k8s.io',
+  'clusterroles.rbac.authorization.k8s.io',
   'mutatingwebhookconfigurations.admissionregistration.k8s.io',
   'validatingwebhookconfigurations.admissionregistration.k8s.io',
   'nodepools.karpenter.sh',

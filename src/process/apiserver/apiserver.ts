@@ -4,6 +4,7 @@
 import type { Registry } from 'prom-client'
 import type { Capability, Identity, KubeletAccess } from '#coordination/capability.ts'
 import { leaderSlice, leadingPorts, partsIn } from '#coordination/part-hosts.ts'
+import { gatewaysPort } from '#coordination/ports/gateway-door.ts'
 import { usagePort } from '#coordination/ports/usage.ts'
 import type { PictureSource } from '#dashboard/picture.ts'
 import type { PictureSettings } from '#dashboard/source/live-source.ts'
@@ -434,6 +435,7 @@ class Door implements AsyncDisposable {
         cluster,
         settings,
         measured: () => ports.take(usagePort),
+        gateways: () => ports.take(gatewaysPort),
         mirrors: { read: readMetrics, port: page.mirrorPort ?? (() => mirrorMetricsPort(undefined)) },
         log,
         signal,

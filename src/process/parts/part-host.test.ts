@@ -453,3 +453,50 @@ test('what has no owner goes to whoever ends the process', async () => {
   expect([unowned, news]).toEqual([[new Error('nobody')], []])
   await host[Symbol.asyncDispose]()
 })
+
+describe('a part whose capability is switched off', () => {
+  function switchable(script: { readonly switchedOff: (signal: AbortSignal) => Promise<void> }) {
+    const opened = openHost()
+    const done: string[] = []
+    const record = new PartRecord({ capability: 'some', part: 'controller', state: 'standby' }, { clock: opened.clock })
+    const running = {
+      health: () => [],
+      reconfigure: async () => 'applied' as const,
+      switchedOff: async (signal: AbortSignal) => {
+        done.push('switched off')
+        await script.switchedOff(signal)
+      },
+      [Symbol.asyncDispose]: async () => void done.push('disposed'),
+    }
+    opened.host.add({ record, start: async () => running }, {})
+    return { ...opened, record, done }
+  }
+
+  test('takes away what must not stay, then ends', async () => {
+    const { host, clock, record, done } = switchable({ switchedOff: async () => undefined })
+    await clock.quiet()
+    await host.remove(record.name)
+    expect(done).toEqual(['switched off', 'disposed'])
+  })
+  test('is not told so where the process ends or another leads', async () => {
+    const { host, clock, done } = switchable({ switchedOff: async () => undefined })
+    await clock.quiet()
+    await host[Symbol.asyncDispose]()
+    expect(done).toEqual(['disposed'])
+  })
+  test('ends where it fails, or takes too long', async () => {
+    const failing = switchable({ switchedOff: async () => Promise.reject(new Error('forbidden')) })
+    await failing.clock.quiet()
+    await failing.host.remove(failing.record.name)
+    expect(failing.done).toEqual(['switched off', 'disposed'])
+    const slow = switchable({
+      switchedOff: signal =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
+    })
+    await slow.clock.quiet()
+    const removed = slow.host.remove(slow.record.name)
+    await slow.clock.advance(20_000)
+    await removed
+    expect(slow.done).toEqual(['switched off', 'disposed'])
+  })
+})

@@ -33,12 +33,12 @@ export class PartHost implements AsyncDisposable {
     return this.#parts.has(name)
   }
 
-  /** Ends a part in order. */
+  /** Ends a part in order, whose capability is switched off. */
   async remove(name: string): Promise<void> {
     const part = this.#parts.get(name)
     this.#parts.delete(name)
     // How it ended was told, and a part that does not end fails `stuck`.
-    await part?.stop().catch(() => undefined)
+    await part?.stop({ isSwitchedOff: true }).catch(() => undefined)
   }
 
   /** Gives a part its changed configuration: it takes it, or is started anew with it; what it refuses leaves it as it was. */

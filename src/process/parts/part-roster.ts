@@ -199,6 +199,7 @@ function withEnd(running: Running<unknown>, end: () => Promise<void>): Running<u
   return {
     health: () => running.health(),
     reconfigure: config => running.reconfigure(config),
+    switchedOff: async signal => await running.switchedOff?.(signal),
     async [Symbol.asyncDispose]() {
       try {
         await running[Symbol.asyncDispose]()

@@ -59,6 +59,7 @@ export class Supervised {
   #candidate: { readonly config: unknown } | undefined
   #life: { readonly owner: Life; running: Running<unknown> | undefined } | undefined
   #isStopping = false
+  #isSwitchedOff = false
   #wake: () => void = () => undefined
   #failure: { readonly error: unknown } | undefined
   #configuring: Promise<void> = Promise.resolve()
@@ -71,8 +72,9 @@ export class Supervised {
   }
 
   /** In order. @throws PartStuckError, or what the part threw as it ended */
-  async stop(): Promise<void> {
+  async stop({ isSwitchedOff = false }: { readonly isSwitchedOff?: boolean } = {}): Promise<void> {
     this.#isStopping = true
+    this.#isSwitchedOff = isSwitchedOff
     this.#wake()
     this.#life?.owner.end({ kind: 'stop' })
     await this.done
@@ -254,7 +256,11 @@ export class Supervised {
     if (owner.signal.aborted) onAbort()
     const disposing = runAs(owner, async () => {
       await begun
-      await life.running?.[Symbol.asyncDispose]()
+      try {
+        if (this.#isSwitchedOff && isLast) await life.running?.switchedOff?.(owner.signal)
+      } finally {
+        await life.running?.[Symbol.asyncDispose]()
+      }
     })
     try {
       await Promise.race([disposing, stuck.promise])

@@ -5,6 +5,7 @@ import { refuseUnreadable } from '#kube/server/hang-up.ts'
 import { closed, keptConnections, listening } from '#kube/server/listening.ts'
 import type { RequestCounts } from '../counts/request-counts.ts'
 import { changedPath } from '../counts/shared-counts.ts'
+import { standingPath } from '../standing/standing-report.ts'
 
 interface AdminOptions {
   readonly clock: Clock
@@ -13,6 +14,8 @@ interface AdminOptions {
   readonly instance: string
   /** Routes are known, and the process does not end. */
   readonly isReady: () => boolean
+  /** How routes stand here, as a report. */
+  readonly standing: () => string
   /** Another replica has news. */
   readonly onNews: () => void
   readonly port: number
@@ -37,6 +40,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
       options.onNews()
       return { status: 200, type: 'text/plain; charset=utf-8', body: '' }
     },
+    [standingPath]: () => ({ status: 200, type: 'application/json', body: options.standing() }),
     '/queue': () => ({ status: 200, type: 'application/json', body: JSON.stringify(queueOf(counts)) }),
     '/counts': () => ({ status: 200, type: 'application/json', body: JSON.stringify({ instance, routes: countsOf(counts) }) }),
   }

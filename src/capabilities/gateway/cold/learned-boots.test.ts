@@ -135,6 +135,10 @@ test('merging does not depend on order, and merges what it has merged into itsel
   )
 })
 
+test('a start that took no time counts once, too', () => {
+  expect(mergedBoots([boot(5, { queued: 0 })], [boot(5, { queued: 0 })])).toHaveLength(1)
+})
+
 test('no text breaks the reader', () => {
   fc.assert(
     fc.property(fc.oneof(fc.json(), fc.string()), text => {

@@ -38,7 +38,8 @@ export function mergedBoots(one: readonly Boot[], other: readonly Boot[]): reado
   const kept: Boot[] = []
   for (const boot of [...one, ...other].toSorted((a, b) => a.endedMs - b.endedMs || totalOf(b) - totalOf(a))) {
     const before = kept.at(-1)
-    if (before === undefined || boot.endedMs - totalOf(boot) >= before.endedMs) kept.push(boot)
+    const isApart = before === undefined || (boot.endedMs > before.endedMs && boot.endedMs - totalOf(boot) >= before.endedMs)
+    if (isApart) kept.push(boot)
   }
   return kept.slice(-mostBoots)
 }

@@ -8,11 +8,8 @@ import type { Peer } from './shared-counts.ts'
 const timeoutMs = 400
 const mostBytes = 32 * 1024 * 1024
 
-/** Those that serve, also while they end: what they have is still with them. */
-export function peersIn(
-  slices: Iterable<KubeObject>,
-  { own, port }: { readonly own: string; readonly port: number },
-): readonly Peer[] {
+/** Pods that serve, also while they end, since what they have is still with them: names and addresses, by the name of their Service. */
+export function servingPods(slices: Iterable<KubeObject>): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const byService = new Map<string, Map<string, string>>()
   for (const slice of slices) {
     const service = slice.metadata.labels?.['kubernetes.io/service-name']
@@ -28,12 +25,18 @@ export function peersIn(
       byService.set(service, pods)
     }
   }
+  return byService
+}
+
+/** The other pods of the Services that our own pod is in. */
+export function peersIn(
+  slices: Iterable<KubeObject>,
+  { own, port }: { readonly own: string; readonly port: number },
+): readonly Peer[] {
   const others = new Map<string, string>()
-  for (const pods of byService.values())
+  for (const pods of servingPods(slices).values())
     if (pods.has(own)) for (const [name, address] of pods) if (name !== own) others.set(name, address)
-  return [...others.values()]
-    .toSorted()
-    .map(address => ({ authority: `${address.includes(':') ? `[${address}]` : address}:${port}` }))
+  return [...others.values()].toSorted().map(address => ({ authority: authorityOf(address, port) }))
 }
 
 /** All pods of a Service that serve: for a scaler that has no requests of its own. */
@@ -50,7 +53,11 @@ export function peersOf(
       if (typeof address === 'string' && serves) found.add(address)
     }
   }
-  return [...found].toSorted().map(address => ({ authority: `${address.includes(':') ? `[${address}]` : address}:${port}` }))
+  return [...found].toSorted().map(address => ({ authority: authorityOf(address, port) }))
+}
+
+export function authorityOf(address: string, port: number): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
 /** What a replica says at an admin path. @throws Error where it says nothing in time, or too much */
@@ -58,14 +65,15 @@ export async function askPeer(
   { authority }: Peer,
   path: string,
   signal: AbortSignal,
+  limits: { readonly timeoutMs: number; readonly mostBytes: number } = { timeoutMs, mostBytes },
 ): Promise<{ readonly status: number; readonly body: string }> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)])
   const { statusCode, body } = await request(`http://${authority}${path}`, { signal: limit })
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > mostBytes) throw new Error(`more than ${mostBytes} bytes`)
+    if (size > limits.mostBytes) throw new Error(`more than ${limits.mostBytes} bytes`)
     chunks.push(chunk)
   }
   return { status: statusCode, body: Buffer.concat(chunks).toString('utf8') }

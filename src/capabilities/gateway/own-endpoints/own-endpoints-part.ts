@@ -2,6 +2,7 @@
 import type { ApiserverContext, Running } from '#coordination/capability.ts'
 import { reconciled, runWorkers } from '#kube/controllers/controller.ts'
 import { WorkQueue } from '#kube/controllers/queue.ts'
+import { messageOf } from '#kube/log.ts'
 import { withCondition } from '#kube/objects/conditions.ts'
 import { listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { Condition, KubeObject } from '#kube/objects/objects.ts'
@@ -11,6 +12,7 @@ import type { GatewayConfig } from '../config.ts'
 import { annotations, gatewayService, httpScaledObjects, interceptorRoutes, statusManager } from '../names.ts'
 import { scaledObjects } from '../operator/scaled-object-for.ts'
 import { routesOf } from '../routing/route-of.ts'
+import { SliceOwner } from './slice-owner.ts'
 import { isOwnSlice, ownEndpointsFor, ownSliceNames, type RouteHere } from './slices-for.ts'
 
 const fieldManager = 'ballast-gateway-endpoints'
@@ -51,6 +53,7 @@ export async function startOwnEndpoints(context: Context, outer: AbortSignal): P
     for (const kind of routeKinds)
       for (const object of kind.store.list(namespace)) if (concerns(object)) queue.add(targetOf(object))
   }
+  const owner = new SliceOwner(context)
   const gatewayKey: Key = `${identity.namespace}/${gatewayService.name}`
   const stops = [
     ...routeKinds.map(kind =>
@@ -59,17 +62,23 @@ export async function startOwnEndpoints(context: Context, outer: AbortSignal): P
       }),
     ),
     services.onChange(({ object: { metadata } }) => look(`${metadata.namespace ?? ''}/${metadata.name}`)),
-    slices.onChange(({ object }) => {
+    slices.onChange(({ type, object }) => {
       const key = serviceOfAny(object)
+      if (type === 'DELETED' && isOwnSlice(object)) owner.forget()
       if (isOwnSlice(object)) queue.add(key)
       else look(key)
       if (key === gatewayKey) lookAtAll()
     }),
     scaled.onChange(({ object }) => lookAtAll(object.metadata.namespace ?? '')),
   ]
+  /** Services that have slices of ours, or are to have. */
+  const concerned = () => {
+    const asked = routeKinds.flatMap(kind => [...kind.store.list()].filter(concerns).map(targetOf))
+    return new Set([...asked, ...[...slices.store.list()].filter(isOwnSlice).map(serviceOfAny)])
+  }
+  let isOff = false
   await informers.allSynced(signal)
-  lookAtAll()
-  for (const slice of slices.store.list()) if (isOwnSlice(slice)) queue.add(serviceOfAny(slice))
+  for (const key of concerned()) queue.add(key)
   const reconcile = async (key: Key, limit: AbortSignal) => {
     await reconcileService(key, limit)
     return reconciled
@@ -80,18 +89,34 @@ export async function startOwnEndpoints(context: Context, outer: AbortSignal): P
   ).catch((error: unknown) => {
     if (!signal.aborted) throw error
   })
+  const end = async () => {
+    for (const one of stops) one()
+    stop.abort(new DOMException('nobody writes endpoints any more', 'AbortError'))
+    queue.shutDown()
+    await running
+  }
   return {
     health: () => {
       const own = [...slices.store.list()].filter(isOwnSlice).length
       return [{ name: 'gateway-own-endpoints', ok: true, state: `${own} EndpointSlices lead to the gateway` }]
     },
     reconfigure: async () => 'applied',
-    [Symbol.asyncDispose]: async () => {
-      for (const end of stops) end()
-      stop.abort(new DOMException('nobody writes endpoints any more', 'AbortError'))
-      queue.shutDown()
-      await running
+    switchedOff: async limit => {
+      await end()
+      isOff = true
+      const waiting = [...concerned()]
+      const worker = async () => {
+        for (let key = waiting.pop(); key !== undefined; key = waiting.pop())
+          try {
+            await reconcileService(key, limit)
+          } catch (error) {
+            const why = messageOf(error)
+            log.warn({ service: key, why }, 'the gateway is switched off, and a Service may still lead to it')
+          }
+      }
+      await Promise.all(Array.from({ length: atOnce }, worker))
     },
+    [Symbol.asyncDispose]: end,
   }
 
   async function reconcileService(key: Key, limit: AbortSignal): Promise<void> {
@@ -109,7 +134,8 @@ export async function startOwnEndpoints(context: Context, outer: AbortSignal): P
     const { create, change, remove, said } = ownEndpointsFor({
       key,
       service: services.store.get(namespace, service),
-      routes: routesOf(objects.InterceptorRoute, objects.HTTPScaledObject).routes.flatMap(route => {
+      owner: isOff ? undefined : await owner.now(limit),
+      routes: (isOff ? [] : routesOf(objects.InterceptorRoute, objects.HTTPScaledObject).routes).flatMap(route => {
         const object = objects[route.kind].find(({ metadata }) => metadata.name === route.name)
         const here: readonly RouteHere[] = object === undefined ? [] : [{ route, object }]
         return here

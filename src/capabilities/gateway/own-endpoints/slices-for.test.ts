@@ -101,6 +101,19 @@ describe('endpoints of a Service whose target sleeps', () => {
       expect(ownEndpointsFor({ ...settled, ...gone })).toMatchObject({ create: [], change: [], remove: settled.slices })
   })
 
+  it('are owned by what the gateway is installed by, where it is known, also those that were there before', () => {
+    const owner = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: 'r', uid: 'u' }
+    const owners = ({ create, change }: ReturnType<typeof ownEndpointsFor>) =>
+      [...create, ...change.map(({ to }) => to)].map(({ metadata }) => metadata.ownerReferences)
+    expect(owners(ownEndpointsFor({ ...asleep, owner }))).toEqual([[owner]])
+    expect(owners(ownEndpointsFor({ ...written(asleep), owner }))).toEqual([[owner]])
+    const settled = written({ ...asleep, owner })
+    expect(owners(ownEndpointsFor(settled))).toEqual([])
+    const anew = { ...owner, uid: 'v' }
+    expect(owners(ownEndpointsFor({ ...settled, owner: anew }))).toEqual([[anew]])
+    expect(owners(ownEndpointsFor({ ...settled, owner: undefined }))).toMatchObject([[{ kind: 'InterceptorRoute' }]])
+  })
+
   it('are of one kind of address each', () => {
     const dual = service({ ipFamilies: ['IPv6', 'IPv4'] })
     const both = [...gateway, slice('ballast-gateway', ['fd00::1'], { type: 'IPv6', name: 'ballast-gateway-6' })]

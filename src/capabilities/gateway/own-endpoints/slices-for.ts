@@ -1,7 +1,7 @@
 // Where a Service leads while its target sleeps: to the gateway's pods. Decided from objects alone.
 import { isDeepStrictEqual } from 'node:util'
 import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
-import type { KubeObject } from '#kube/objects/objects.ts'
+import type { KubeObject, OwnerReference } from '#kube/objects/objects.ts'
 import { gatewayService, httpGroup, managedByLabel, ownManager } from '../names.ts'
 import type { Route } from '../routing/route.ts'
 import { serviceBearers } from '../routing/service-hosts.ts'
@@ -31,6 +31,8 @@ interface Seen {
   readonly gateway: readonly KubeObject[]
   /** Those of the namespace. */
   readonly scaledObjects: readonly KubeObject[]
+  /** With whom slices of ours go; absent: with their route. */
+  readonly owner?: OwnerReference | undefined
 }
 
 /** What the condition `OwnEndpoints` of a route says. */
@@ -119,7 +121,9 @@ function wantedFor(here: RouteHere, seen: Seen, said: Map<string, Said>): readon
   said.set(key, { ...kept, message: kept.message + without })
   if (seen.slices.some(slice => !isOwnSlice(slice) && hasReady(slice))) return []
   return reached.flatMap(({ type, endpoints, number }) =>
-    endpoints.length === 0 || number === undefined ? [] : [sliceOf(here, type, port.port, { endpoints, number })],
+    endpoints.length === 0 || number === undefined
+      ? []
+      : [sliceOf(here, type, port.port, { endpoints, number, owner: seen.owner })],
   )
 }
 
@@ -173,9 +177,10 @@ function sliceOf(
   { route, object }: RouteHere,
   addressType: AddressType,
   port: unknown,
-  to: { readonly endpoints: readonly object[]; readonly number: number },
+  to: { readonly endpoints: readonly object[]; readonly number: number; readonly owner: OwnerReference | undefined },
 ): KubeObject {
   const { namespace, target, kind, name } = route
+  const { uid = '' } = object.metadata
   const [portName, appProtocol] = [textAt(port, 'name') ?? '', textAt(port, 'appProtocol')]
   const version = kind === 'InterceptorRoute' ? 'v1beta1' : 'v1alpha1'
   return {
@@ -185,7 +190,7 @@ function sliceOf(
       name: ownSliceName(target.service, addressType),
       namespace,
       labels: { [serviceLabel]: target.service, [managedByLabel]: ownManager },
-      ownerReferences: [{ apiVersion: `${httpGroup}/${version}`, kind, name, uid: object.metadata.uid ?? '' }],
+      ownerReferences: [to.owner ?? { apiVersion: `${httpGroup}/${version}`, kind, name, uid }],
     },
     addressType,
     ports: [{ name: portName, port: to.number, protocol: 'TCP', ...(appProtocol === undefined ? {} : { appProtocol }) }],

@@ -5,6 +5,7 @@ import { pictureAt } from '#dashboard/views/moment.ts'
 import { ago, minute, nowMs, pictureOf, second } from '#dashboard/views/testdata/homelab.ts'
 import { everything } from '#dashboard/views/viewing.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { conditionsWith } from '../cold/cold-start-condition.ts'
 import { gatewayPage } from './gateway-page.ts'
 import { awakeBecause } from './kept-awake.ts'
 
@@ -30,12 +31,12 @@ const scaled = (name: string, of: object, status: object = {}, more: object = {}
   })
 const deployment = (name: string, replicas: number) => object('apps/v1', 'Deployment', name, { spec: { replicas } })
 
-const reading: RouteStanding = { requests: 0, held: 0, learned: [] }
+const reading: RouteStanding = { requests: 0, held: 0 }
 const gatewaysWith = (
   routes: Record<string, Partial<RouteStanding>>,
   more: Partial<GatewaysStanding> = {},
 ): GatewaysStanding => ({
-  ...{ answered: 2, silent: 0 },
+  ...{ answered: 2, late: [], silent: [] },
   routes: new Map(Object.entries(routes).map(([key, one]) => [key, { ...reading, ...one }])),
   ...more,
 })
@@ -79,17 +80,17 @@ describe('the page of the gateway', () => {
     expect(capabilityView.parse(view)).toEqual(view)
   })
   test('what starts, and how long it takes', () => {
-    const learned = [
-      { stage: 'image', p50Ms: 40_040, p95Ms: 61_250, count: 12 },
-      { stage: 'total', p50Ms: 140_000, p95Ms: 190_000, count: 12 },
-    ]
-    const view = viewOf(all, gatewaysWith({ 'llm/ollama': { requests: 2, held: 2, start, learned } }))
+    const boots = [40_040, 61_250].map((image, at) => ({ endedMs: at * 1_000_000, tookMs: { queued: 99_960, image } }))
+    const conditions = conditionsWith(route('ollama'), boots, nowMs)
+    const learned = all.map(one => (one.metadata.uid === 'InterceptorRoute-ollama' ? { ...one, status: { conditions } } : one))
+    const view = viewOf(learned, gatewaysWith({ 'llm/ollama': { requests: 2, held: 2, start } }))
     expect(cells(view, 'starts')).toEqual([
       ['llm/ollama', 'image', 'image ollama is pulled on node talos02', '95s', '48s', 2, 'it cannot be pulled'],
     ])
     expect(cells(view, 'cold-starts')).toEqual([
-      ['llm/ollama', 'image', 40, 61.3, 12],
-      ['llm/ollama', 'total', 140, 190, 12],
+      ['llm/ollama', 'total', 140, 161.2, 2],
+      ['llm/ollama', 'queued', 100, 100, 2],
+      ['llm/ollama', 'image', 40, 61.3, 2],
     ])
     expect(sentences(view)).toEqual(['3 routes: 0 asleep, 1 starting.'])
   })
@@ -97,16 +98,48 @@ describe('the page of the gateway', () => {
     const view = viewOf([old, route('sonarr', ['new.home.arpa'])])
     expect(cells(view, 'routes')?.map(([, hosts]) => hosts)).toEqual(['new.home.arpa'])
   })
-  test.each([
-    ['nobody asks', undefined, 'Nobody asks the gateways: how many requests there are is not known.'],
-    [
-      'none answers',
-      gatewaysWith({}, { answered: 0, silent: 2 }),
-      'No gateway answers: requests are not counted, and nothing wakes.',
-    ],
-    ['one does not', gatewaysWith({}, { silent: 1 }), '1 of 3 gateways did not answer: their requests are missing here.'],
-  ])('%s: it is said', (_name, gateways, text) => {
-    expect(sentences(viewOf([], gateways))).toEqual([text, '0 routes: 0 asleep, 0 starting.'])
+  const silent = [{ name: 'ballast-gateway-b', why: 'connect ECONNREFUSED' }]
+  const late = [{ name: 'ballast-gateway-c', agoMs: 12_000 }]
+  // biome-ignore format: a table
+  test.each<[string, GatewaysStanding | undefined, readonly string[]]>([
+    ['none was asked', undefined, ['No gateway was asked yet: how many requests there are is not known.']],
+    ['none is ready', gatewaysWith({}, { answered: 0 }), ['No pod of the gateway is ready: requests wake nothing, and none is counted.']],
+    ['all answer', gatewaysWith({}), []],
+    ['they cannot be listed', gatewaysWith({}, { answered: 0, unlisted: 'no right' }), ['Which gateways there are cannot be read: no right.']],
+    ['none answers', gatewaysWith({}, { answered: 0, silent }),
+      ['No gateway answers (ballast-gateway-b: connect ECONNREFUSED): how many requests there are is not known.']],
+    ['one does not', gatewaysWith({}, { silent }),
+      ['1 of 3 gateways did not answer (ballast-gateway-b: connect ECONNREFUSED): their requests are missing here, and nothing is known to be 0.']],
+    ['one is late', gatewaysWith({}, { late }),
+      ['1 of 3 gateways did not answer when asked last (ballast-gateway-c: 12s ago): of them it is told what they said before.']],
+    ['many do not', gatewaysWith({}, { answered: 1, silent: ['a', 'b', 'c', 'd', 'e'].map(name => ({ name, why: 'x' })) }),
+      ['5 of 6 gateways did not answer (a: x; b: x; c: x; 2 more): their requests are missing here, and nothing is known to be 0.']],
+  ])('%s: it is said', (_name, gateways, texts) => {
+    expect(sentences(viewOf([], gateways))).toEqual([...texts, '0 routes: 0 asleep, 0 starting.'])
+  })
+  test('who may not see our namespace is not told names', () => {
+    const viewing = { ...everything, sees: (one: string | undefined) => one === 'llm' }
+    const [said] = sentences(viewOf([], gatewaysWith({}, { silent }), viewing))
+    expect(said).toBe('1 of 3 gateways did not answer: their requests are missing here, and nothing is known to be 0.')
+  })
+  test('where a gateway is silent, 0 at the others is not known', () => {
+    const routes = { 'llm/ollama': {}, 'llm/sonarr': { requests: 3 } }
+    const numbers = (gateways: GatewaysStanding) => cells(viewOf(all, gateways), 'routes')?.map(row => [row[4], row[5]])
+    expect(numbers(gatewaysWith(routes))).toEqual([
+      [null, null],
+      [0, 0],
+      [3, 0],
+    ])
+    expect(numbers(gatewaysWith(routes, { late }))).toEqual([
+      [null, null],
+      [0, 0],
+      [3, 0],
+    ])
+    expect(numbers(gatewaysWith(routes, { silent }))).toEqual([
+      [null, null],
+      [null, null],
+      [3, null],
+    ])
   })
   test('what somebody may not see is left out, and said so', () => {
     const view = viewOf([...all, route('x', [], 'secret')], gatewaysWith({}), { ...everything, sees: one => one !== 'secret' })

@@ -10,12 +10,17 @@ import { say } from '#dashboard/words/sentence.ts'
 import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { humanDuration } from '#kube/time/human-duration.ts'
+import { bootStages } from '../cold/boot-stage.ts'
+import { keptBoots } from '../cold/cold-start-condition.ts'
+import { learnedOf, type Quantiles } from '../cold/learned-boots.ts'
 import { httpScaledObjects, interceptorRoutes } from '../names.ts'
 import { awakeBecause } from './kept-awake.ts'
 
 const mostRows = 200
 /** Characters of one cell. */
 const longestCell = 300
+/** Gateways that a sentence names. */
+const mostNamed = 3
 
 type Table = CapabilityView['tables'][number]
 type Row = Table['rows'][number]
@@ -24,11 +29,12 @@ export const gatewayPage: CapabilityPage = {
   path: 'gateway',
   title: 'Gateway',
   view: (picture, viewing) => {
-    const { routes, hidden } = routesSeen(picture, viewing)
+    const seen = routesSeen(picture, viewing)
+    const { routes } = seen
     return {
       title: 'Gateway',
-      sentences: sentencesOf(picture, routes, hidden),
-      tables: picture.past === undefined ? [routesOf(picture, routes), startsOf(routes), learnedOf(routes)] : [],
+      sentences: sentencesOf(picture, viewing, seen),
+      tables: picture.past === undefined ? [routesOf(picture, routes), startsOf(routes), coldStartsOf(routes)] : [],
     }
   },
   onTop: (picture, viewing) => topOf(routesSeen(picture, viewing).routes),
@@ -36,13 +42,17 @@ export const gatewayPage: CapabilityPage = {
 
 interface ShownRoute {
   readonly key: string
+  readonly object: KubeObject
   readonly namespace: string
   readonly hosts: readonly string[]
   readonly target: string
   /** What scales the target; undefined: none names the route. */
   readonly scaler: KubeObject | undefined
   readonly workload: { readonly kind: string; readonly name: string; readonly replicas: number | undefined } | undefined
-  readonly reading: RouteStanding | undefined
+  /** undefined, in it too: not known. */
+  readonly reading:
+    | { readonly requests: number | undefined; readonly held: number | undefined; readonly start: RouteStanding['start'] }
+    | undefined
 }
 
 const kinds = [interceptorRoutes, httpScaledObjects]
@@ -63,7 +73,7 @@ function routesSeen(picture: Picture, viewing: Viewing): { readonly routes: read
       // Where both kinds have one of a name, the InterceptorRoute counts.
       if (routes.has(key)) continue
       if (viewing.sees(namespace))
-        routes.set(key, { key, namespace, ...shown(object), ...scaledBy(picture, key, scalers.get(key)) })
+        routes.set(key, { key, object, namespace, ...shown(object), ...scaledBy(picture, key, scalers.get(key)) })
       else hidden++
     }
   return { routes: [...routes.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)), hidden }
@@ -112,11 +122,20 @@ function scaledBy(
   return {
     scaler,
     workload: scaled === undefined ? undefined : { kind, name: scaled, replicas },
-    reading: gateways?.routes.get(key),
+    reading: readingOf(gateways, key),
   }
 }
 
-function sentencesOf(picture: Picture, routes: readonly ShownRoute[], hidden: number): readonly Sentence[] {
+/** Where a gateway is silent, what is 0 at the others may be more: it is not known. */
+function readingOf(gateways: Picture['gateways'], key: string): ShownRoute['reading'] {
+  const found = gateways?.routes.get(key)
+  if (gateways === undefined || found === undefined) return undefined
+  const isWhole = gateways.silent.length === 0 && gateways.unlisted === undefined
+  const known = (sum: number) => (isWhole || sum > 0 ? sum : undefined)
+  return { requests: known(found.requests), held: known(found.held), start: found.start }
+}
+
+function sentencesOf(picture: Picture, viewing: Viewing, { routes, hidden }: ReturnType<typeof routesSeen>): readonly Sentence[] {
   if (picture.past !== undefined) return [say('gateway-not-kept', 'How routes stood then is not kept.')]
   const why = kinds.map(({ resource }) => unknownBecause(picture, resource)).find(one => one !== undefined)
   if (why !== undefined) return [say('gateway-unknown', why)]
@@ -124,21 +143,46 @@ function sentencesOf(picture: Picture, routes: readonly ShownRoute[], hidden: nu
   const starting = routes.filter(route => stateOf(route) === 'starting').length
   const count = `${routes.length} ${routes.length === 1 ? 'route' : 'routes'}: ${asleep} asleep, ${starting} starting.`
   return [
-    ...gatewaySentences(picture),
+    ...gatewaySentences(picture, viewing),
     say('gateway-count', count, { routes: routes.length, asleep, starting }),
     ...(hidden === 0 ? [] : [say('gateway-hidden', 'Routes of namespaces whose pods you may not list are left out.')]),
   ]
 }
 
-function gatewaySentences({ gateways }: Picture): readonly Sentence[] {
+function gatewaySentences({ gateways, ownNamespace }: Picture, viewing: Viewing): readonly Sentence[] {
   if (gateways === undefined)
-    return [say('gateway-unasked', 'Nobody asks the gateways: how many requests there are is not known.')]
-  const { answered, silent } = gateways
-  if (answered === 0)
-    return [say('gateway-silent', 'No gateway answers: requests are not counted, and nothing wakes.', { silent })]
-  if (silent === 0) return []
-  const text = `${silent} of ${answered + silent} gateways did not answer: their requests are missing here.`
-  return [say('gateway-some-silent', text, { answered, silent })]
+    return [say('gateway-unasked', 'No gateway was asked yet: how many requests there are is not known.')]
+  const { answered, late, silent, unlisted } = gateways
+  const known = answered + late.length
+  const all = known + silent.length
+  // Pods are named to those who may see the namespace that they are in.
+  const isNamed = viewing.sees(ownNamespace)
+  const listed = (texts: readonly string[]) => {
+    const more = texts.length > mostNamed ? `; ${texts.length - mostNamed} more` : ''
+    return isNamed && texts.length > 0 ? ` (${texts.slice(0, mostNamed).join('; ')}${more})` : ''
+  }
+  const whoIsSilent = listed(silent.map(({ name, why }) => `${name}: ${why}`))
+  const sentences: Sentence[] = []
+  if (unlisted !== undefined) {
+    const why = isNamed ? `: ${unlisted}` : ''
+    sentences.push(say('gateway-unlisted', `Which gateways there are cannot be read${why}.`))
+  }
+  if (all === 0) {
+    if (unlisted === undefined)
+      sentences.push(say('gateway-none-ready', 'No pod of the gateway is ready: requests wake nothing, and none is counted.'))
+  } else if (known === 0) {
+    const text = `No gateway answers${whoIsSilent}: how many requests there are is not known.`
+    sentences.push(say('gateway-silent', text, { silent: silent.length }))
+  } else if (silent.length > 0) {
+    const text = `${silent.length} of ${all} gateways did not answer${whoIsSilent}: their requests are missing here, and nothing is known to be 0.`
+    sentences.push(say('gateway-some-silent', text, { answered, silent: silent.length }))
+  }
+  if (late.length > 0) {
+    const who = listed(late.map(({ name, agoMs }) => `${name}: ${humanDuration(agoMs)} ago`))
+    const text = `${late.length} of ${all} gateways did not answer when asked last${who}: of them it is told what they said before.`
+    sentences.push(say('gateway-late', text, { late: late.length }))
+  }
+  return sentences
 }
 
 function stateOf({ reading, workload }: ShownRoute): 'asleep' | 'starting' | 'awake' | undefined {
@@ -188,10 +232,10 @@ function startsOf(routes: readonly ShownRoute[]): Table {
       const cells = [
         route.key,
         stage,
-        cut(sentence),
+        sentence === '' ? null : cut(sentence),
         humanDuration(totalMs),
         left,
-        reading.held,
+        reading.held ?? null,
         trouble === undefined ? null : cut(trouble),
       ]
       return [{ key: route.key, cells, path: pathOf(route) }]
@@ -200,13 +244,13 @@ function startsOf(routes: readonly ShownRoute[]): Table {
   })
 }
 
-function learnedOf(routes: readonly ShownRoute[]): Table {
+function coldStartsOf(routes: readonly ShownRoute[]): Table {
   return table({
     name: 'cold-starts',
     title: 'Cold starts by stage, in seconds',
     columns: ['Route', 'Stage', '#p50', '#p95', '#Starts'],
-    rows: routes.flatMap(({ key, reading }) =>
-      (reading?.learned ?? []).map(({ stage, p50Ms, p95Ms, count }) => ({
+    rows: routes.flatMap(({ key, object }) =>
+      learnedIn(object).map(({ stage, p50Ms, p95Ms, count }) => ({
         key: `${key}/${stage}`,
         cells: [key, stage, seconds(p50Ms), seconds(p95Ms), count],
         path: null,
@@ -214,6 +258,25 @@ function learnedOf(routes: readonly ShownRoute[]): Table {
     ),
     empty: 'No cold start was seen yet.',
   })
+}
+
+type Learned = readonly ({ readonly stage: string } & Quantiles)[]
+
+/** By object, which stands still until it changes: the view is asked for often, and this is most of its work. */
+const learned = new WeakMap<KubeObject, Learned>()
+
+/** What is kept of a route's starts in its status: in all, and by stage. */
+function learnedIn(object: KubeObject): Learned {
+  const known = learned.get(object)
+  if (known !== undefined) return known
+  const kept = keptBoots(object)
+  const boots = 'boots' in kept ? kept.boots : []
+  const found = (['total', ...bootStages] as const).flatMap(stage => {
+    const times = learnedOf(boots, stage === 'total' ? undefined : stage)
+    return times === undefined ? [] : [{ stage, ...times }]
+  })
+  learned.set(object, found)
+  return found
 }
 
 /** Routes that are asked at this moment, or start: a line each. */
