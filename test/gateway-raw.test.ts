@@ -2,11 +2,11 @@
 // nothing.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import { loopbackGateway, routeTo, serviceObjects } from '../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
 import { isByHaproxy } from './gateway-data-plane.ts'
 import { haproxyDifferences } from './gateway-haproxy-differences.ts'
 import { type RawCase, rawCases } from './gateway-smuggling-cases.ts'
 import { exchangeRaw, type StrictBackend, startStrictBackend } from './gateway-strict-backend.ts'
+import { loopbackGateway, routeTo, serviceObjects } from './loopback-gateway.ts'
 
 const strideMs = 20
 

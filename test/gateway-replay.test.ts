@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock, VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { loopbackGateway } from '../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
 import { routesOf } from '../src/capabilities/gateway/routing/route-of.ts'
 import { answerOf, type Backend, backends, type GatewayCase, gatewayCases, gatewayObjects } from './gateway-cases.ts'
 import { isByHaproxy } from './gateway-data-plane.ts'
@@ -14,6 +13,7 @@ import { differences } from './gateway-differences.ts'
 import { haproxyDifferences } from './gateway-haproxy-differences.ts'
 import { type Said, saidIn } from './gateway-replay.ts'
 import { exchangeRaw, type Patience, type StrictBackend, startStrictBackend } from './gateway-strict-backend.ts'
+import { loopbackGateway } from './loopback-gateway.ts'
 
 interface Recorded {
   readonly client: string

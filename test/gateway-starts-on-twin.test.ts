@@ -8,7 +8,7 @@ import { TestCluster, testNodes, testWorkload } from '#twin/components/cluster-f
 import { bootNeeds, bootObjects } from '../src/capabilities/gateway/cold/boot-needs.ts'
 import { BootWatch } from '../src/capabilities/gateway/cold/boot-watch.ts'
 import { ColdStarts } from '../src/capabilities/gateway/cold/cold-start.ts'
-import { routeTo } from '../src/capabilities/gateway/proxy/testdata/loopback-gateway.ts'
+import { routeTo } from './loopback-gateway.ts'
 
 const key = 'default/web'
 async function site(nodes = 1) {

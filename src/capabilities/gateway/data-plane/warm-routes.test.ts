@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { routeTo } from '#test/loopback-gateway.ts'
 import type { Target } from '../endpoints/targets.ts'
-import { routeTo } from '../proxy/testdata/loopback-gateway.ts'
 import type { Route } from '../routing/route.ts'
 import { routingTable } from '../routing/routing-table.ts'
 import { mostTold, warmRoute } from './warm-routes.ts'

@@ -10,7 +10,7 @@ import {
 import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { isByHaproxy } from '#test/gateway-data-plane.ts'
-import { loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
+import { loopbackGateway, routeTo, serviceObjects } from '#test/loopback-gateway.ts'
 
 /** A target on a port of this machine. */
 async function target(listener: RequestListener): Promise<{ readonly port: number; readonly server: Server } & AsyncDisposable> {

@@ -7,8 +7,8 @@ import { connect as connectTls, createSecureContext } from 'node:tls'
 import { describe, expect, it } from 'vitest'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { isByHaproxy } from '#test/gateway-data-plane.ts'
+import { loopbackGateway, routeTo, serviceObjects } from '#test/loopback-gateway.ts'
 import { proxyHeader } from './proxy-protocol.ts'
-import { loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
 
 interface Listening {
   listen(port: number, host: string): unknown

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isByHaproxy } from '#test/gateway-data-plane.ts'
 import { haproxyDifferences } from '#test/gateway-haproxy-differences.ts'
-import { loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
+import { loopbackGateway, routeTo, serviceObjects } from '#test/loopback-gateway.ts'
 
 interface Row {
   readonly name: string

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import type { Log } from '#kube/log.ts'
 import { silentLog } from '#kube/log.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
-import { loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
+import { loopbackGateway, routeTo, serviceObjects } from '#test/loopback-gateway.ts'
 
 const hourMs = 3_600_000
 const nowMs = Date.now()

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { loopbackGateway, routeTo, serviceObjects } from '#test/loopback-gateway.ts'
 import type { Route } from '../routing/route.ts'
-import { loopbackGateway, routeTo, serviceObjects } from './testdata/loopback-gateway.ts'
 
 async function target(listener: RequestListener): Promise<{ readonly port: number } & Disposable> {
   const server = createServer(listener)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { routeTo } from '../proxy/testdata/loopback-gateway.ts'
+import { routeTo } from '#test/loopback-gateway.ts'
 import type { Route } from './route.ts'
 import { routingTable } from './routing-table.ts'
 import { withServiceHosts } from './service-hosts.ts'
