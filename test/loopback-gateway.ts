@@ -156,10 +156,14 @@ export async function gatewayOn<Time extends Clock>(clock: Time, options: Loopba
   exchanges.setRoutes(options.routes)
   const refused: Refusal[] = []
   let isEnding = false
+  let arrived = 0
   const { proxyProtocol = false, tls } = options
   const door = {
     clock,
-    onRequest: (caller: Caller) => exchanges.handle(caller),
+    onRequest: (caller: Caller) => {
+      arrived++
+      exchanges.handle(caller)
+    },
     onRefused: (refusal: Refusal) => void refused.push(refusal),
     isEnding: () => isEnding,
     proxyProtocol,
@@ -179,6 +183,8 @@ export async function gatewayOn<Time extends Clock>(clock: Time, options: Loopba
       for (const { route } of exchanges.entries()) services.add(route.target.service)
       for (const service of services) exchanges.serviceChanged('default', service)
     },
+    /** Requests that the gateway itself has got. */
+    arrived: () => arrived,
     end: () => {
       isEnding = true
     },

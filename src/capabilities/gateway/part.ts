@@ -267,6 +267,7 @@ export async function startGateway(
 
   /** It goes on for a while, as others send here until they know; then it takes nothing new, and ends what is under way. */
   async function drained(): Promise<void> {
+    await plain.ends()
     // Beside a twin, whose clock may have stopped, nobody has to learn of it.
     if (dial === undefined) await waited(durationMs(config.drain.delay))
     tlsDoor?.close()

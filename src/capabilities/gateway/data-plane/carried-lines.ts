@@ -1,4 +1,5 @@
 // A line for each request that the data plane carried, as its configuration has them written.
+import { againServer } from './haproxy-configuration.ts'
 
 /** One carried request that is over. */
 export interface CarriedRequest {
@@ -25,7 +26,7 @@ export class CarriedLines {
     return lines.flatMap(line => {
       const [key = '', method = '', status = '', micros = '', server = ''] = line.split('\t')
       const code = Number(status)
-      if (!key.includes('/') || server === 'again') return []
+      if (!key.includes('/') || server.startsWith(againServer)) return []
       return [{ key, method, status: code >= 100 ? code : leftStatus, seconds: Math.max(0, Number(micros) || 0) / 1e6 }]
     })
   }

@@ -87,7 +87,7 @@ describe('counts', () => {
 
 describe('lines', () => {
   const sent =
-    'media/sonarr\tGET\t200\t1523\tpod\nmedia/sonarr\tPOST\t-1\t90\tpod\nn/a\tGET\t200\t5\tagain\nnonsense\nmedia/x\tGET\t504\t-3\t<NOSRV>\n'
+    'media/sonarr\tGET\t200\t1523\tpod\nmedia/sonarr\tPOST\t-1\t90\tpod\nn/a\tGET\t200\t5\tagain0\nnonsense\nmedia/x\tGET\t504\t-3\t<NOSRV>\n'
   it.each([1, 2, 3, 7, 1_000])('are read in pieces of %d bytes', size => {
     const lines = new CarriedLines()
     const found = Array.from({ length: Math.ceil(sent.length / size) }, (_, at) =>

@@ -38,10 +38,10 @@ describe('the configuration', () => {
     [
       'without the header of cold starts',
       { coldStartHeader: false },
-      'http-after-response add-header X-Keda-Http-Cold-Start false unless { srv_name again }',
+      'http-after-response add-header X-Keda-Http-Cold-Start false unless { srv_name -m beg again }',
       false,
     ],
-    ['with it', {}, 'http-after-response add-header X-Keda-Http-Cold-Start false unless { srv_name again }', true],
+    ['with it', {}, 'http-after-response add-header X-Keda-Http-Cold-Start false unless { srv_name -m beg again }', true],
     ['where nobody counts', { tells: false }, 'ring carried', false],
     ['where somebody does', {}, 'ring carried', true],
   ])('%s', (_what, more, line, isThere) => expect(lines(more).includes(line)).toBe(isThere))

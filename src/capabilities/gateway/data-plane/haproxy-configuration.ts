@@ -63,6 +63,12 @@ export interface HaproxyOptions {
 
 /** Headers between neighbours, and those that proxies write: never passed on. */
 const dropped = ['forwarded', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'http2-settings']
+/** What servers are called by whom requests get to the gateway whose pod was not reached. */
+export const againServer = 'again'
+const endingVariable = 'proc.ending'
+/** Tells HAProxy while it runs that connections are not kept after their answer. HAProxy 3.0 calls a variable that is set so experimental. */
+export const endingCommand = `experimental-mode on;set var ${endingVariable} int(1)`
+
 /** A request that bears one of them is no ordinary one. */
 const unusual = ['expect', 'te', 'trailer', 'upgrade']
 
@@ -102,6 +108,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
   return [
     '# Written by the gateway: changes are lost.',
     'global',
+    `  set-var ${endingVariable} int(0)`,
     '  nbthread 1',
     `  maxconn ${options.mostConnections}`,
     `  stats socket ${file('admin')} mode 600 level admin`,
@@ -159,6 +166,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  use_backend pods if ${isCarried}`,
     '  use_backend decide-h2 if { fc_http_major 2 }',
     '  default_backend decide',
+    `  http-after-response set-header Connection close if { var(${endingVariable}) -m int gt 0 }`,
     `  http-after-response set-header Connection close if { fe_conn gt ${Math.floor(options.mostConnections * crowdedShare)} }`,
     '',
     'backend pods',
@@ -179,10 +187,13 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  http-response set-timeout server ${endless}`,
     ...[...dropped, 'te', 'upgrade'].map(name => `  http-response del-header ${name}`),
     // What comes by the gateway says it itself.
-    ...(options.coldStartHeader ? [`  http-after-response add-header ${coldStartHeader} false unless { srv_name again }`] : []),
+    ...(options.coldStartHeader
+      ? [`  http-after-response add-header ${coldStartHeader} false unless { srv_name -m beg ${againServer} }`]
+      : []),
     `  use-server pod if ${isCarried}`,
     '  server pod 0.0.0.0:0 weight 0',
-    `  server again unix@${file('again')} send-proxy-v2`,
+    // Where a backend has one server of weight HAProxy waits half a second before it goes there from one that refused; of two it takes the other at once.
+    ...[0, 1].map(at => `  server ${againServer}${at} unix@${file('again')} send-proxy-v2`),
     '',
     'backend decide',
     '  http-response del-header keep-alive',

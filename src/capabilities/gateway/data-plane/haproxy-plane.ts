@@ -10,7 +10,14 @@ import { type Log, messageOf } from '#kube/log.ts'
 import { type AdminSocket, adminSocket, complaintOf, linesOf } from './admin-socket.ts'
 import { CarriedTally, carriedCounts } from './carried-counts.ts'
 import { CarriedLines, type CarriedRequest } from './carried-lines.ts'
-import { decideSockets, type HaproxyOptions, haproxyAnswers, haproxyConfiguration, planeFiles } from './haproxy-configuration.ts'
+import {
+  decideSockets,
+  endingCommand,
+  type HaproxyOptions,
+  haproxyAnswers,
+  haproxyConfiguration,
+  planeFiles,
+} from './haproxy-configuration.ts'
 import { haproxyProgram } from './haproxy-program.ts'
 import { mapChanges, mapCommand, mapText, noMaps, type PlaneMaps, planeMaps } from './plane-maps.ts'
 import type { WarmRoute } from './warm-routes.ts'
@@ -84,6 +91,16 @@ export class HaproxyPlane implements AsyncDisposable {
       this.#cancelTell = undefined
       void this.#tell()
     })
+  }
+
+  /** Connections are taken as before, and end with their next answer. */
+  async ends(): Promise<void> {
+    try {
+      const complaint = complaintOf(await this.#admin.ask(endingCommand))
+      if (complaint !== undefined) throw new Error(complaint)
+    } catch (error) {
+      if (!this.#isGone) this.#options.log.warn({ why: messageOf(error) }, 'HAProxy keeps connections until it ends')
+    }
   }
 
   /** No connection is taken any more; resolves when all requests have been answered, at the latest after `mostMs`. */

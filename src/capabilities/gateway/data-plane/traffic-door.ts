@@ -27,6 +27,8 @@ interface TrafficOptions {
 interface TrafficDoor extends AsyncDisposable {
   /** @returns the port. @throws Error where it is taken; InputError where HAProxy is asked for and cannot be had */
   listen(): Promise<number>
+  /** The process ends soon: connections are taken as before, and none is kept after its answer. */
+  ends(): Promise<void>
   /** No connection is taken any more; those without a request end. HAProxy is waited for, at the latest `mostMs`. */
   close(mostMs: number): Promise<void>
   /** What health says of it: `; HAProxy carries 12 routes`. */
@@ -141,6 +143,7 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       }
       return await own.listen(config.ports.traffic, host)
     },
+    ends: async () => await plane?.ends(),
     close: async mostMs => {
       isClosed = true
       own.close()

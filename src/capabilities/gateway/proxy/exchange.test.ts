@@ -313,7 +313,7 @@ describe('a cold target', () => {
     const { port } = app
     await using gateway = await loopbackGateway({ routes: [routeTo('app')], objects: serviceObjects('app', [{ port: 9 }]) })
     const asked = ask({ port: gateway.port, host: 'app.test', method: 'POST', body: 'whole' })
-    await until(() => gateway.counts.of('default/app').concurrency === 1)
+    await until(() => gateway.arrived() === 1)
     for (let turn = 0; turn < 3; turn++) await gateway.clock.advance(50)
     gateway.set(serviceObjects('app', [{ port }]))
     const settled = { isSo: false }
