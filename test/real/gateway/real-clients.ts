@@ -3,8 +3,7 @@ import { match, ok, strictEqual } from 'node:assert'
 import { openBrowser } from '../browser/browser.ts'
 import { needPrograms } from '../machine-programs.ts'
 import { runCommand } from '../run-command.ts'
-import type { OwnDoor } from './site.ts'
-import { TriedTarget, untilHeld, untilNobody } from './tried-target.ts'
+import { TriedTarget, untilNobody, woken } from './tried-target.ts'
 
 /** Against hanging only. */
 const limitMs = 120_000
@@ -67,18 +66,6 @@ export async function realClients(): Promise<string> {
     waited.push(`${javaScriptEnabled ? 'with' : 'without'} JavaScript ${Math.round(performance.now() - wokenAt)} ms`)
   }
   return `curl by HTTP/1.1 and HTTP/2, WebSockets of Node and Chromium, EventSource, each held and answered; the page ends on the target's after it is ready: ${waited.join(', ')}`
-}
-
-/** Asks while the target sleeps, and wakes it when the request waits at the gateway. */
-async function woken<Answer>(target: TriedTarget, door: OwnDoor, ask: () => Promise<Answer>): Promise<Answer> {
-  await target.sleep(door)
-  await untilHeld(door, 0)
-  const answer = ask()
-  // What fails before it waits is told by the answer.
-  await Promise.race([untilHeld(door, 1), answer])
-  await target.wake()
-  const said = await answer
-  return said
 }
 
 async function curl(flag: string, url: string): Promise<string> {

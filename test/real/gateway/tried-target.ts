@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { request } from 'undici'
 import { commandLine } from '../../cli/bundled.ts'
+import type { ApiObject } from '../control-plane/api-client.ts'
 import { until } from '../metrics/servers.ts'
 import { type Door, GatewaySite, type OwnDoor } from './site.ts'
 import { SleepingTarget } from './sleeping-target.ts'
@@ -18,22 +19,33 @@ const mostFrame = 125
 const maskedTextByte = 0x81
 const maskBit = 0x80
 
+export interface TriedOptions {
+  readonly hosts?: readonly string[]
+  readonly kinds?: readonly ApiObject[]
+}
+
 export class TriedTarget implements AsyncDisposable {
   readonly site: GatewaySite
+  /** What it got of bodies so far, in bytes. */
+  readonly taken: () => number
   readonly #target: SleepingTarget
   readonly #stack: AsyncDisposableStack
 
-  private constructor(site: GatewaySite, target: SleepingTarget, stack: AsyncDisposableStack) {
+  private constructor(site: GatewaySite, target: SleepingTarget, taken: () => number, stack: AsyncDisposableStack) {
     this.site = site
+    this.taken = taken
     this.#target = target
     this.#stack = stack
   }
 
-  /** Asleep, for requests of localhost and of `web.test`. */
-  static async open(): Promise<TriedTarget> {
+  /** Asleep, for requests of localhost, of `web.test` and of further hosts; `kinds` are definitions beside the add-on's. */
+  static async open({ hosts = [], kinds = [] }: TriedOptions = {}): Promise<TriedTarget> {
     await using stack = new AsyncDisposableStack()
-    const site = stack.use(await GatewaySite.start())
-    const server = targetServer().listen(0, '0.0.0.0')
+    const site = stack.use(await GatewaySite.start(kinds))
+    let taken = 0
+    const server = targetServer(bytes => {
+      taken += bytes
+    }).listen(0, '0.0.0.0')
     stack.defer(() => {
       server.closeAllConnections()
       server.close()
@@ -48,12 +60,12 @@ export class TriedTarget implements AsyncDisposable {
         metadata: { name: 'web', namespace: 'default' },
         spec: {
           target: { service: 'web', port },
-          rules: [{ hosts: ['localhost', 'web.test'] }],
+          rules: [{ hosts: ['localhost', 'web.test', ...hosts] }],
           scalingMetric: { concurrency: { targetValue: 100 } },
         },
       },
     ])
-    return new TriedTarget(site, target, stack.move())
+    return new TriedTarget(site, target, () => taken, stack.move())
   }
 
   async door(more: Readonly<Record<string, unknown>> = {}): Promise<OwnDoor> {
@@ -92,7 +104,7 @@ export class TriedTarget implements AsyncDisposable {
 /** Requests that wait at a gateway. */
 export async function heldAt({ metricsPort }: Door): Promise<number> {
   const text = await fetch(`http://127.0.0.1:${metricsPort}/metrics`).then(answer => answer.text())
-  return Number(/^ballast_gateway_held_requests\{[^}]*\} (\d+)$/m.exec(text)?.[1] ?? 0)
+  return text.matchAll(/^ballast_gateway_held_requests\{[^}]*\} (\d+)$/gm).reduce((sum, [, count]) => sum + Number(count), 0)
 }
 
 /** Until nobody is counted any more. Whoever was shown the page counts for half a minute. */
@@ -118,9 +130,31 @@ export async function untilHeld(door: Door, count: number): Promise<void> {
   )
 }
 
-function targetServer() {
+/** Asks while the target sleeps, and wakes it when the request waits at the gateway. */
+export async function woken<Answer>(target: TriedTarget, door: Door, ask: () => Promise<Answer>): Promise<Answer> {
+  await target.sleep(door)
+  await untilHeld(door, 0)
+  const answer = ask()
+  // What fails before it waits is told by the answer.
+  await Promise.race([untilHeld(door, 1), answer])
+  await target.wake()
+  const said = await answer
+  return said
+}
+
+function targetServer(onTaken: (bytes: number) => void) {
   const server = createServer((asked, answer) => {
     const url = new URL(asked.url ?? '/', 'http://target')
+    // What it got: its head, and how long its body was.
+    if (url.pathname === '/told') {
+      let bytes = 0
+      asked.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+        onTaken(chunk.length)
+      })
+      asked.once('end', () => answer.end(JSON.stringify({ headers: asked.headers, bytes })))
+      return
+    }
     if (url.pathname === '/events') {
       answer.writeHead(200, { 'content-type': 'text/event-stream' })
       let number = 0

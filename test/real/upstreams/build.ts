@@ -30,6 +30,8 @@ const modules = {
   'http-add-on-interceptor': { ...httpAddOn, command: 'interceptor' },
   'http-add-on-scaler': { ...httpAddOn, command: 'scaler' },
   'http-add-on-operator': { ...httpAddOn, command: 'operator' },
+  // Modules of 3.7 lack files in its archive, and others of it are not served.
+  traefik: { path: 'github.com/traefik/traefik/v3', version: 'v3.6.12', command: 'cmd/traefik' },
 } as const satisfies Readonly<Record<string, Module>>
 
 /** Those that disrupt pods by themselves. */
@@ -71,8 +73,12 @@ async function builtUpstream(upstream: keyof typeof modules): Promise<string> {
 }
 
 /** Where Go keeps the source of a program's module: its definitions and samples are there. Throws {@link PartUnavailable}. */
-export async function upstreamSource(upstream: keyof typeof modules): Promise<string> {
-  const { path, version } = modules[upstream]
+export function upstreamSource(upstream: keyof typeof modules): Promise<string> {
+  return moduleSource(modules[upstream])
+}
+
+/** The same of a module that no program here is built from. */
+export async function moduleSource({ path, version }: Pick<Module, 'path' | 'version'>): Promise<string> {
   return (await downloaded(path, version)).Dir
 }
 

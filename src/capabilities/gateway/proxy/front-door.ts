@@ -140,9 +140,18 @@ export class FrontDoor {
       const looked = bytes.subarray(0, preface.length)
       const isPreface = preface.subarray(0, looked.length).equals(looked)
       if (isPreface && looked.length < preface.length) return 'more'
-      const server = isPreface ? this.#http2 : this.#http1
-      return { rest: bytes, go: () => void server.emit('connection', socket) }
+      return { rest: bytes, go: () => this.#begin(socket, isPreface) }
     })
+  }
+
+  #begin(socket: Socket, isHttp2: boolean): void {
+    if (!isHttp2) {
+      this.#http1.emit('connection', socket)
+      return
+    }
+    // HTTP/2 knows no half of a connection: a client that ends its own has left all its streams, and says so of none.
+    socket.on('end', () => socket.destroy())
+    this.#http2.emit('connection', socket)
   }
 
   /** Reads until `look` knows enough, then gives back what it leaves. */
@@ -179,8 +188,7 @@ export class FrontDoor {
     const server = createTlsServer({ ...options, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: headMs })
     server.on('secureConnection', (socket: TLSSocket) => {
       socket.on('error', () => undefined)
-      const target = socket.alpnProtocol === 'h2' ? this.#http2 : this.#http1
-      target.emit('connection', socket)
+      this.#begin(socket, socket.alpnProtocol === 'h2')
     })
     server.on('tlsClientError', (_error, socket: TLSSocket) => socket.destroy())
     return server
