@@ -6,7 +6,7 @@ import type { Clock } from '#kube/clock.ts'
 const mostLineBytes = 16 * 1024
 /** The counts of 100,000 routes fit. */
 const mostAnswerBytes = 64 * 1024 * 1024
-const answerMs = 10_000
+const answerMs = 4_000
 
 export interface AdminSocket {
   /** The answer to one line. @throws Error where none comes */

@@ -24,6 +24,8 @@ import type { WarmRoute } from './warm-routes.ts'
 
 /** The data plane is asked so often what it carries. */
 const lookMs = 250
+/** One that was asked so often in a row and said nothing hangs: it is ended. */
+const mostSilences = 3
 /** It is tried so often whether it answers, and for so long, while it starts. */
 const startLookMs = 20
 const longestStartMs = 10_000
@@ -61,6 +63,7 @@ export class HaproxyPlane implements AsyncDisposable {
   #hasNews = false
   #cancelTell: Cancel | undefined
   #cancelLook: Cancel | undefined
+  #silences = 0
   #isEnding = false
   #isGone = false
 
@@ -145,7 +148,8 @@ export class HaproxyPlane implements AsyncDisposable {
   /** In a container HAProxy ends with the first process; elsewhere a shell that reads from us sees our end, however it comes. */
   #guard(child: ChildProcess): void {
     if (process.pid === 1 || child.pid === undefined) return
-    const guard = spawn('/bin/sh', ['-c', 'read -r _; kill -9 "$0"', String(child.pid)], { stdio: ['pipe', 'ignore', 'ignore'] })
+    const script = 'read -r _; kill -9 "$0"; rm -rf -- "$1"'
+    const guard = spawn('/bin/sh', ['-c', script, String(child.pid), this.#directory], { stdio: ['pipe', 'ignore', 'ignore'] })
     guard.on('error', error => this.#options.log.debug({ why: messageOf(error) }, 'nobody ends HAProxy if the gateway is killed'))
     guard.unref()
     child.on('exit', () => guard.kill('SIGKILL'))
@@ -266,9 +270,13 @@ export class HaproxyPlane implements AsyncDisposable {
     const { clock, log } = this.#options
     try {
       this.#tally.take(carriedCounts(await this.#admin.ask('show table routes')), clock.elapsed())
+      this.#silences = 0
       if (this.#hasNews) this.changed()
     } catch (error) {
-      if (!this.#isGone && !this.#isEnding) log.warn({ why: messageOf(error) }, 'HAProxy does not say what it carries')
+      if (this.#isGone || this.#isEnding) return
+      log.warn({ why: messageOf(error) }, 'HAProxy does not say what it carries')
+      // Whoever asks it for something waits in vain as well.
+      if (++this.#silences >= mostSilences) this.#child?.kill('SIGKILL')
     }
   }
 
