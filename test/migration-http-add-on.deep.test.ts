@@ -49,7 +49,7 @@ const programs: readonly Program[] = [
     name: 'controller-manager',
     component: 'operator',
     replicas: 1,
-    args: ['--leader-elect', ...log],
+    args: ['--metrics-bind-address=:8443', '--metrics-secure=true', '--metrics-auth=true', '--leader-elect', ...log],
     variables: {
       KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_SERVICE: 'keda-add-ons-http-external-scaler',
       KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_PORT: '9090',
@@ -257,7 +257,7 @@ test.each<[string, readonly KubeObject[], RegExp]>([
   ['its strategy takes all pods away', [deploymentOf(programs[0] as Program, { strategy: { type: 'Recreate' } }), ...everything.slice(1)], /strategy is Recreate.*Nothing was written/],
   ['two operators would act', [...everything.slice(0, 2), deploymentOf({ ...(programs[2] as Program), args: log }), ...services], /is not told --leader-elect/],
   ['words that ours does not take', [deploymentOf({ ...(programs[0] as Program), variables: { KEDA_HTTP_PROXY_PORT: 'x', KEDA_HTTP_ADMIN_PORT: '9090' } }), ...everything.slice(1)], /interceptor: KEDA_HTTP_PROXY_PORT cannot be used/],
-  ['what has no effect', [...everything.slice(0, 2), deploymentOf({ ...(programs[2] as Program), args: ['--leader-elect', '--metrics-secure=true'] }), ...services], /http-operator: metrics are not served.*--allow-lossy/],
+  ['what has no effect', [...everything.slice(0, 2), deploymentOf({ ...(programs[2] as Program), args: ['--leader-elect', '--profiling-bind-address=127.0.0.1:8084'] }), ...services], /http-operator: --profiling-bind-address has no effect.*--allow-lossy/],
 ])('%s: nothing is written, and the way out is said', async (_name, objects, why) => {
   await using site = await start(objects)
   const before = templates(site)
@@ -291,5 +291,5 @@ test('the plan for plain manifests, which call all three http', async () => {
   expect(words(site)).toEqual(ours)
   expect((await site.apply({ back: true })).isDone).toBe(true)
   expect(textAt(site.find('deployments.apps', 'keda-add-ons-http-interceptor'), 'metadata', 'name')).toBeDefined()
-  expect(words(site)).toEqual(['--leader-elect', '--zap-log-level=info', '--zap-log-level=info'])
+  expect(words(site)).toEqual(['--metrics-bind-address=:8443', '--zap-log-level=info', '--zap-log-level=info'])
 })
