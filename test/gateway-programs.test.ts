@@ -146,10 +146,12 @@ async function launched<Ports>(
   )
   for (let step = 0; step < 200 && !ready.isSo; step++) await clock.advance(100)
   const ports = await serving.promise
+  const end = () => stop.abort(new DOMException('the test is over', 'AbortError'))
   return {
     ports,
+    end,
     async [Symbol.asyncDispose]() {
-      stop.abort(new DOMException('the test is over', 'AbortError'))
+      end()
       for (let step = 0; step < 500 && !ended.isSo; step++) await clock.advance(100)
       await running
     },
@@ -215,6 +217,51 @@ test('interceptor and scaler: a request waits, is counted by both, and is answer
   for (let step = 0; step < 100 && (await isActive()); step++) await clock.advance(500)
   expect(await isActive()).toBe(false)
   client.close()
+  target.close()
+  await api.close()
+})
+
+test('an interceptor that is told to end takes requests for a while, and answers those that wait', async () => {
+  await using cluster = await TestCluster.start([...testNodes(1), ...objects])
+  const { clock, twin } = cluster
+  const { signal } = new AbortController()
+  const parsed = parseInterceptor([], {
+    ...{ KEDA_HTTP_PROXY_PORT: '0', KEDA_HTTP_ADMIN_PORT: '0' },
+    ...{ KEDA_HTTP_SHUTDOWN_DELAY: '5s', KEDA_HTTP_DRAIN_TIMEOUT: '30s' },
+  })
+  if (!parsed.ok) throw new Error('the environment is not taken')
+  await using gate = await launched<{ traffic: number; admin: number }>(cluster, 'interceptor', (started, until) =>
+    runInterceptor(parsed.settings, started, until),
+  )
+  const counted = async () => (await fetch(`http://127.0.0.1:${gate.ports.admin}/queue`)).text()
+  const asking = async () => {
+    const asked = ask({ port: gate.ports.traffic, host: '127.0.0.1', headers: { host: 'web.test' }, agent: false })
+    const answered = once(asked, 'response')
+    asked.end()
+    const [response] = await answered
+    response.resume()
+    return response.statusCode
+  }
+  const first = asking()
+  await expect.poll(counted).toContain('"Concurrency":1')
+  gate.end()
+  await clock.advance(4_000)
+  expect((await fetch(`http://127.0.0.1:${gate.ports.admin}/readyz`)).status).toBe(503)
+  // Not everybody knows yet that it ends.
+  const second = asking()
+  await expect.poll(counted).toContain('"Concurrency":2')
+  await clock.advance(10_000)
+  await expect(asking()).rejects.toThrow(/ECONNREFUSED/)
+  const target = createServer((_request, response) => response.end('here'))
+  target.listen(0, '127.0.0.1')
+  await once(target, 'listening')
+  const api = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' })
+  const { port } = target.address() as AddressInfo
+  await api
+    .resource<KubeObject>(builtIn.endpointslices)
+    .create(slice('web', 'default', port, 'http'), { namespace: 'default', signal })
+  await clock.advance(1_000)
+  expect(await Promise.all([first, second])).toEqual([200, 200])
   target.close()
   await api.close()
 })
