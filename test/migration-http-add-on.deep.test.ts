@@ -160,17 +160,17 @@ test('forth, back to the letter, and forth again: somebody is ready at every sec
   const forth = await site.apply()
   expect(forth.error).toBeUndefined()
   expect(forth.isDone, JSON.stringify(forth.results)).toBe(true)
-  expect(states(forth)).toEqual(['check: done', 'convert: done', 'interceptor: done', 'scaler: done', 'http-operator: done'])
+  expect(states(forth)).toEqual(['check: done', 'convert: done', 'scaler: done', 'interceptor: done', 'http-operator: done'])
   expect(words(site)).toEqual(ours)
   const deployments = forth.writes.filter(write => !write.includes('/configmaps'))
   expect(deployments).toEqual(
-    ['interceptor', 'external-scaler', 'controller-manager'].map(
+    ['external-scaler', 'interceptor', 'controller-manager'].map(
       name => `PUT /apis/apps/v1/namespaces/keda/deployments/keda-add-ons-http-${name}`,
     ),
   )
   const back = await site.apply({ back: true })
   expect(back.error).toBeUndefined()
-  expect(states(back)).toEqual(['check: done', 'http-operator: done', 'scaler: done', 'interceptor: done'])
+  expect(states(back)).toEqual(['check: done', 'http-operator: done', 'interceptor: done', 'scaler: done'])
   expect(templates(site)).toEqual(before)
   expect((await site.apply()).isDone).toBe(true)
   expect(words(site)).toEqual(ours)
@@ -187,8 +187,8 @@ test('new pods that get no node: after ten minutes upstream is put back, and ans
   for (const { metadata: one } of site.list('nodes'))
     await nodes.patch(one.name, { type: 'merge', body: { spec: { unschedulable: true } } }, { signal, fieldManager: 'somebody' })
   const forth = await site.apply()
-  expect(states(forth).at(-1)).toBe('interceptor: reverted')
-  expect(forth.results.at(-1)?.said).toMatch(/of 3 pods of Deployment keda\/keda-add-ons-http-interceptor are new/)
+  expect(states(forth).at(-1)).toBe('scaler: reverted')
+  expect(forth.results.at(-1)?.said).toMatch(/of 1 pods of Deployment keda\/keda-add-ons-http-external-scaler are new/)
   await site.pass(60_000)
   expect(templates(site)).toEqual(before)
   expect(watch.gaps).toEqual([])
