@@ -12,6 +12,7 @@ import { haproxyCarries, sameTables } from './data-plane.ts'
 import { flapping, killedWithHeld, rolled, serverAway } from './faults.ts'
 import { gatewayPeers } from './peers.ts'
 import { realClients } from './real-clients.ts'
+import { killedReplica } from './replicas.ts'
 import { backendObjects, type Door, GatewaySite } from './site.ts'
 import { kedaWakes, oursWakes } from './wakes.ts'
 
@@ -86,6 +87,7 @@ export const gatewayChecks: readonly Check[] = [
   { name: 'gateway: in pods of a real kubelet, a container from zero to the answer', alone: true, run: coldPods },
   { name: 'gateway: curl, WebSocket, EventSource and the page that waits, in Chromium', run: realClients },
   { name: 'gateway: killed with requests that wait', run: killedWithHeld },
+  { name: 'gateway: one of three replicas killed, the others agree in their sums', run: killedReplica },
   { name: 'gateway: rolled with requests under way', run: rolled },
   { name: 'gateway: the API server says nothing for a while', run: serverAway },
   { name: 'gateway: a target that flaps', run: flapping },

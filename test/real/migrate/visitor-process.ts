@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client, credentials } from '@grpc/grpc-js'
 import { request, Agent as TlsAgent } from 'undici'
-import { externalApi, type Method } from '#coordination/external-scaler-api.ts'
+import { ScalerClient } from '../gateway/scaler-client.ts'
 import { type Order, ports, type Target, type Told, type Wanted } from './visitor-words.ts'
 
 const warmClients = 6
@@ -52,34 +52,7 @@ async function warm(afterMs: number): Promise<never> {
   for (;;) await ask('web', next('proxy'), `/?after=${afterMs}`)
 }
 
-let scaler: { readonly address: string; readonly client: Client } | undefined
-
-function call<Request, Response>(
-  client: Client,
-  { path, request: asked, response }: Method<Request, Response>,
-  of: Partial<Request>,
-): Promise<Response> {
-  const { promise, resolve, reject } = Promise.withResolvers<Response>()
-  client.makeUnaryRequest(
-    path,
-    (value: Partial<Request>) => asked.encode(value),
-    (bytes: Buffer) => response.decode(bytes),
-    of,
-    { deadline: Date.now() + answerMs },
-    (error, answer) => (error === null && answer !== undefined ? resolve(answer) : reject(error)),
-  )
-  return promise
-}
-
-async function said(client: Client, target: Target) {
-  const scaledObjectRef = { name: target, namespace: 'shop', scalerMetadata: new Map([['interceptorRoute', target]]) }
-  const { result } = await call(client, externalApi.isActive, scaledObjectRef)
-  const { metricSpecs } = await call(client, externalApi.getMetricSpec, scaledObjectRef)
-  const metricName = metricSpecs?.[0]?.metricName ?? ''
-  const { metricValues } = await call(client, externalApi.getMetrics, { scaledObjectRef, metricName })
-  const [value] = metricValues ?? []
-  return { isActive: result === true, value: Number(value?.metricValue ?? 0) || Number(value?.metricValueFloat ?? 0) }
-}
+let scaler: ScalerClient | undefined
 
 /** Over one connection as long as its pod is in the Service, as KEDA does. */
 async function consume(): Promise<never> {
@@ -91,17 +64,17 @@ async function consume(): Promise<never> {
 }
 
 function connect(): void {
-  scaler?.client.close()
-  const address = next('scaler')
-  scaler = { address, client: new Client(`${address}:${ports.scaler}`, credentials.createInsecure()) }
+  scaler?.close()
+  scaler = new ScalerClient(next('scaler'), ports.scaler)
 }
 
 async function tellNumbers(): Promise<void> {
-  if (scaler === undefined) return
-  const { address, client } = scaler
+  const asked = scaler
+  if (asked === undefined) return
+  const { address } = asked
   const atMs = Date.now()
   try {
-    const [web, sleepy] = await Promise.all(targets.map(target => said(client, target)))
+    const [web, sleepy] = await Promise.all(targets.map(target => asked.numbers('shop', target)))
     if (web !== undefined && sleepy !== undefined) tell({ kind: 'scaled', atMs, address, answers: { web, sleepy } })
   } catch (cause) {
     tell({ kind: 'scaled', atMs, address, error: String(cause) })
