@@ -6,25 +6,30 @@ import { type Log, messageOf } from '#kube/log.ts'
 import { withCondition } from '#kube/objects/conditions.ts'
 import { listAt } from '#kube/objects/object-fields.ts'
 import type { Condition, KubeObject } from '#kube/objects/objects.ts'
-import { isConflict, isNotFound } from '#kube/objects/status.ts'
+import { isConflict, isForbidden, isNotFound } from '#kube/objects/status.ts'
 import { coldStartCondition } from './cold-start-condition.ts'
 import type { Boot } from './learned-boots.ts'
 
 /** Somebody else wrote in between. */
 const tries = 3
 
+type Kind = Pick<Informer<KubeObject>, 'resource' | 'observe'> & {
+  readonly store: Pick<Informer<KubeObject>['store'], 'get'>
+}
+
 export class StartsTold {
   readonly #clock: Clock
   readonly #log: Log
   readonly #api: Api
   /** The first that has an object of the name is the route's. */
-  readonly #kinds: readonly Informer<KubeObject>[]
+  readonly #kinds: readonly Kind[]
+  #isRefused = false
 
   constructor(options: {
     readonly clock: Clock
     readonly log: Log
     readonly api: Api
-    readonly kinds: readonly Informer<KubeObject>[]
+    readonly kinds: readonly Kind[]
   }) {
     this.#clock = options.clock
     this.#log = options.log
@@ -32,10 +37,16 @@ export class StartsTold {
     this.#kinds = options.kinds
   }
 
-  /** Writes the condition; what fails is told in the log, and said anew after the next start. */
+  /** Writes the condition; what fails is told in the log, once where the right is not there, and tried again after the next start. */
   tell(key: string, boots: readonly Boot[], signal: AbortSignal): void {
     void this.#tell(key, boots, signal).catch((error: unknown) => {
-      if (!signal.aborted) this.#log.warn({ route: key, why: messageOf(error) }, 'how long a start took is not in the status')
+      if (signal.aborted) return
+      const facts = { route: key, why: messageOf(error) }
+      const message = 'how long a start took is not in the status'
+      // With upstream's roles an interceptor has no such right, at no start.
+      if (isForbidden(error) && this.#isRefused) this.#log.debug(facts, message)
+      else this.#log.warn(facts, message)
+      if (isForbidden(error)) this.#isRefused = true
     })
   }
 
