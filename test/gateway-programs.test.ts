@@ -4,15 +4,19 @@ import { once } from 'node:events'
 import { request as ask, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Client, credentials } from '@grpc/grpc-js'
-import { Registry } from 'prom-client'
+import { Gauge, Registry } from 'prom-client'
+import { Agent, request } from 'undici'
 import { expect, test } from 'vitest'
 import { externalApi } from '#coordination/external-scaler-api.ts'
 import { openApi } from '#kube/client/api.ts'
+import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import { textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
+import { loopFront } from '#kube/server/front/loop-front.ts'
+import { type MetricsGuard, startGuardedMetrics } from '#kube/server/serving/guarded-metrics.ts'
 import { TestCluster, testNodes } from '#twin/components/cluster-for-tests.ts'
 import { autoscale } from '../src/capabilities/autoscale/capability.ts'
 import { runHttpOperator } from '../src/capabilities/gateway/commands/http-operator.ts'
@@ -53,20 +57,23 @@ const rules = {
 /** In the add-on's own namespace alone. */
 const leaseRules = [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: [...read, ...write] }]
 
+const bound = (name: string, role: string, account = name) => ({
+  apiVersion: 'rbac.authorization.k8s.io/v1',
+  kind: 'ClusterRoleBinding',
+  metadata: { name },
+  roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+  subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+})
+
 /** Roles as the add-on's manifests give them. */
 const roles = Object.entries(rules).flatMap(([name, granted]) => [
   { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
   { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules: granted },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
-    subjects: [{ kind: 'ServiceAccount', name, namespace }],
-  },
+  bound(name, name),
 ])
 
 const leaseRole = [
+  bound('operator-auth-delegator', 'system:auth-delegator', 'operator'),
   { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'operator', namespace }, rules: leaseRules },
   {
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -124,7 +131,8 @@ async function launched<Ports>(
   const serving = Promise.withResolvers<Ports>()
   const started: Begun<Ports> = {
     ...{ transport: twin.transport({ token }), clock, random: seededRandom(1), log: silentLog, registry: new Registry() },
-    ...{ name: account, userAgent: `ballast ${account}`, listen: async () => undefined, onServing: serving.resolve },
+    ...{ name: account, userAgent: `ballast ${account}`, listen: async () => undefined, listenGuarded: async () => undefined },
+    onServing: serving.resolve,
   }
   const ended = { isSo: false }
   const running = run(started, stop.signal).finally(() => {
@@ -138,10 +146,12 @@ async function launched<Ports>(
   )
   for (let step = 0; step < 200 && !ready.isSo; step++) await clock.advance(100)
   const ports = await serving.promise
+  const end = () => stop.abort(new DOMException('the test is over', 'AbortError'))
   return {
     ports,
+    end,
     async [Symbol.asyncDispose]() {
-      stop.abort(new DOMException('the test is over', 'AbortError'))
+      end()
       for (let step = 0; step < 500 && !ended.isSo; step++) await clock.advance(100)
       await running
     },
@@ -211,6 +221,51 @@ test('interceptor and scaler: a request waits, is counted by both, and is answer
   await api.close()
 })
 
+test('an interceptor that is told to end takes requests for a while, and answers those that wait', async () => {
+  await using cluster = await TestCluster.start([...testNodes(1), ...objects])
+  const { clock, twin } = cluster
+  const { signal } = new AbortController()
+  const parsed = parseInterceptor([], {
+    ...{ KEDA_HTTP_PROXY_PORT: '0', KEDA_HTTP_ADMIN_PORT: '0' },
+    ...{ KEDA_HTTP_SHUTDOWN_DELAY: '5s', KEDA_HTTP_DRAIN_TIMEOUT: '30s' },
+  })
+  if (!parsed.ok) throw new Error('the environment is not taken')
+  await using gate = await launched<{ traffic: number; admin: number }>(cluster, 'interceptor', (started, until) =>
+    runInterceptor(parsed.settings, started, until),
+  )
+  const counted = async () => (await fetch(`http://127.0.0.1:${gate.ports.admin}/queue`)).text()
+  const asking = async () => {
+    const asked = ask({ port: gate.ports.traffic, host: '127.0.0.1', headers: { host: 'web.test' }, agent: false })
+    const answered = once(asked, 'response')
+    asked.end()
+    const [response] = await answered
+    response.resume()
+    return response.statusCode
+  }
+  const first = asking()
+  await expect.poll(counted).toContain('"Concurrency":1')
+  gate.end()
+  await clock.advance(4_000)
+  expect((await fetch(`http://127.0.0.1:${gate.ports.admin}/readyz`)).status).toBe(503)
+  // Not everybody knows yet that it ends.
+  const second = asking()
+  await expect.poll(counted).toContain('"Concurrency":2')
+  await clock.advance(10_000)
+  await expect(asking()).rejects.toThrow(/ECONNREFUSED/)
+  const target = createServer((_request, response) => response.end('here'))
+  target.listen(0, '127.0.0.1')
+  await once(target, 'listening')
+  const api = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' })
+  const { port } = target.address() as AddressInfo
+  await api
+    .resource<KubeObject>(builtIn.endpointslices)
+    .create(slice('web', 'default', port, 'http'), { namespace: 'default', signal })
+  await clock.advance(1_000)
+  expect(await Promise.all([first, second])).toEqual([200, 200])
+  target.close()
+  await api.close()
+})
+
 const operatorEnvironment = {
   KEDA_HTTP_OPERATOR_NAMESPACE: namespace,
   KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_SERVICE: 'keda-add-ons-http-external-scaler',
@@ -252,7 +307,11 @@ test("the operator writes ScaledObjects once it has upstream's Lease, not before
       onServing()
       return runHttpOperator(
         parsed.settings,
-        { ...begun, listen: async (address, flag) => void listened.push(`${flag} ${address}`) },
+        {
+          ...begun,
+          listen: async (address, flag) => void listened.push(`${flag} ${address}`),
+          listenGuarded: () => Promise.reject(new Error('no guard was asked for')),
+        },
         until,
       )
     })
@@ -272,13 +331,78 @@ test("the operator writes ScaledObjects once it has upstream's Lease, not before
   await api.close()
 })
 
+test("the operator's metrics by its chart's flags: by TLS, for who may read them, with the role that it has", async () => {
+  const readers = [
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: 'metrics-reader' },
+      rules: [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }],
+    },
+    bound('prometheus', 'metrics-reader', 'prometheus'),
+    ...['prometheus', 'onlooker'].map(name => ({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } })),
+  ] as KubeObject[]
+  await using cluster = await TestCluster.start([...testNodes(1), ...objects, ...readers])
+  const { clock, twin } = cluster
+  const parsed = parseHttpOperator(['--metrics-bind-address=:8443', '--metrics-secure=true', '--metrics-auth=true'], {
+    ...operatorEnvironment,
+    TMPDIR: '/nowhere',
+  })
+  if (!parsed.ok) throw new Error('flags are fine')
+  expect([parsed.warnings, parsed.refused]).toEqual([[], []])
+  const metrics = new Registry()
+  new Gauge({ name: 'one', help: 'One.', registers: [metrics] }).set(1)
+  const around = { metrics, clock: systemClock, log: silentLog, front: loopFront({ clock: systemClock, log: silentLog }) }
+  await using stack = new AsyncDisposableStack()
+  const at: number[] = []
+  await using _operator = await launched<void>(cluster, 'operator', (started, until) => {
+    const { onServing, ...begun } = started
+    const listenGuarded = async (address: string, _flag: string, guard: MetricsGuard) => {
+      expect(address).toBe(':8443')
+      const server = stack.use(await startGuardedMetrics({ ...guard, ...around, host: '127.0.0.1', port: 0 }))
+      at.push(server.port)
+      onServing()
+    }
+    return runHttpOperator(parsed.settings, { ...begun, listenGuarded }, until)
+  })
+  const dispatcher = new Agent({ connect: { rejectUnauthorized: false } })
+  stack.defer(() => dispatcher.destroy())
+  const got = async (token?: string) => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const { statusCode, body } = await request(`https://127.0.0.1:${at[0]}/metrics`, { dispatcher, headers })
+    return `${statusCode} ${(await body.text()).trim()}`
+  }
+  const tokenOf = (serviceAccount: string) => twin.issueToken({ namespace, serviceAccount, seconds: 86_400 })
+  expect(await got()).toBe('401 Unauthorized')
+  expect(await got('none')).toBe('500 Authentication failed')
+  expect(await got(await tokenOf('onlooker'))).toBe('403 Authorization denied for user system:serviceaccount:keda:onlooker')
+  expect(await got(await tokenOf('prometheus'))).toMatch(/^200 # HELP one One\.\n# TYPE one gauge\none 1$/)
+  await clock.advance(1_000)
+})
+
 test.each<[string, readonly string[], Record<string, string>, object]>([
   ['as its manifests have it', ['--leader-elect'], operatorEnvironment, { metricsAddress: ':8080', namespaces: [] }],
   [
-    'as its chart has it: metrics that ask for a guard are not served',
+    'as its chart has it',
     ['--metrics-bind-address=:8443', '--metrics-secure=true', '--metrics-auth=true', '--leader-elect'],
     { ...operatorEnvironment, KEDA_HTTP_OPERATOR_WATCH_NAMESPACE: 'media' },
-    { metricsAddress: '0', namespaces: ['media'] },
+    {
+      metricsAddress: ':8443',
+      metricsGuard: { isAsked: true, certificateDirectory: '/tmp/k8s-metrics-server/serving-certs' },
+      namespaces: ['media'],
+    },
+  ],
+  [
+    'by TLS alone, which has its own port whatever is said',
+    ['--metrics-bind-address=:9443', '--metrics-secure', '--metrics-cert-dir=/certs'],
+    operatorEnvironment,
+    { metricsAddress: ':8443', metricsGuard: { isAsked: false, certificateDirectory: '/certs' } },
+  ],
+  [
+    'by tokens alone',
+    ['--metrics-bind-address=', '--metrics-auth'],
+    operatorEnvironment,
+    { metricsAddress: ':8080', metricsGuard: { isAsked: true } },
   ],
   [
     'times of the Lease',

@@ -168,7 +168,13 @@ async function beside(
   const running = run(
     {
       ...{ transport, log: silentLog, registry: new Registry(), clock: systemClock, random: seededRandom(1) },
-      ...{ name: `${name}-0`, userAgent: `ballast ${name}`, listen: async () => undefined, transportOf: async () => transport },
+      ...{
+        name: `${name}-0`,
+        userAgent: `ballast ${name}`,
+        listen: async () => undefined,
+        listenGuarded: async () => undefined,
+        transportOf: async () => transport,
+      },
       onServing: ({ port }) => serving.resolve(port),
     },
     stop.signal,

@@ -49,7 +49,7 @@ const programs: readonly Program[] = [
     name: 'controller-manager',
     component: 'operator',
     replicas: 1,
-    args: ['--leader-elect', ...log],
+    args: ['--metrics-bind-address=:8443', '--metrics-secure=true', '--metrics-auth=true', '--leader-elect', ...log],
     variables: {
       KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_SERVICE: 'keda-add-ons-http-external-scaler',
       KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_PORT: '9090',
@@ -160,17 +160,17 @@ test('forth, back to the letter, and forth again: somebody is ready at every sec
   const forth = await site.apply()
   expect(forth.error).toBeUndefined()
   expect(forth.isDone, JSON.stringify(forth.results)).toBe(true)
-  expect(states(forth)).toEqual(['check: done', 'convert: done', 'interceptor: done', 'scaler: done', 'http-operator: done'])
+  expect(states(forth)).toEqual(['check: done', 'convert: done', 'scaler: done', 'interceptor: done', 'http-operator: done'])
   expect(words(site)).toEqual(ours)
   const deployments = forth.writes.filter(write => !write.includes('/configmaps'))
   expect(deployments).toEqual(
-    ['interceptor', 'external-scaler', 'controller-manager'].map(
+    ['external-scaler', 'interceptor', 'controller-manager'].map(
       name => `PUT /apis/apps/v1/namespaces/keda/deployments/keda-add-ons-http-${name}`,
     ),
   )
   const back = await site.apply({ back: true })
   expect(back.error).toBeUndefined()
-  expect(states(back)).toEqual(['check: done', 'http-operator: done', 'scaler: done', 'interceptor: done'])
+  expect(states(back)).toEqual(['check: done', 'http-operator: done', 'interceptor: done', 'scaler: done'])
   expect(templates(site)).toEqual(before)
   expect((await site.apply()).isDone).toBe(true)
   expect(words(site)).toEqual(ours)
@@ -187,8 +187,8 @@ test('new pods that get no node: after ten minutes upstream is put back, and ans
   for (const { metadata: one } of site.list('nodes'))
     await nodes.patch(one.name, { type: 'merge', body: { spec: { unschedulable: true } } }, { signal, fieldManager: 'somebody' })
   const forth = await site.apply()
-  expect(states(forth).at(-1)).toBe('interceptor: reverted')
-  expect(forth.results.at(-1)?.said).toMatch(/of 3 pods of Deployment keda\/keda-add-ons-http-interceptor are new/)
+  expect(states(forth).at(-1)).toBe('scaler: reverted')
+  expect(forth.results.at(-1)?.said).toMatch(/of 1 pods of Deployment keda\/keda-add-ons-http-external-scaler are new/)
   await site.pass(60_000)
   expect(templates(site)).toEqual(before)
   expect(watch.gaps).toEqual([])
@@ -257,7 +257,7 @@ test.each<[string, readonly KubeObject[], RegExp]>([
   ['its strategy takes all pods away', [deploymentOf(programs[0] as Program, { strategy: { type: 'Recreate' } }), ...everything.slice(1)], /strategy is Recreate.*Nothing was written/],
   ['two operators would act', [...everything.slice(0, 2), deploymentOf({ ...(programs[2] as Program), args: log }), ...services], /is not told --leader-elect/],
   ['words that ours does not take', [deploymentOf({ ...(programs[0] as Program), variables: { KEDA_HTTP_PROXY_PORT: 'x', KEDA_HTTP_ADMIN_PORT: '9090' } }), ...everything.slice(1)], /interceptor: KEDA_HTTP_PROXY_PORT cannot be used/],
-  ['what has no effect', [...everything.slice(0, 2), deploymentOf({ ...(programs[2] as Program), args: ['--leader-elect', '--metrics-secure=true'] }), ...services], /http-operator: metrics are not served.*--allow-lossy/],
+  ['what has no effect', [...everything.slice(0, 2), deploymentOf({ ...(programs[2] as Program), args: ['--leader-elect', '--profiling-bind-address=127.0.0.1:8084'] }), ...services], /http-operator: --profiling-bind-address has no effect.*--allow-lossy/],
 ])('%s: nothing is written, and the way out is said', async (_name, objects, why) => {
   await using site = await start(objects)
   const before = templates(site)
@@ -291,5 +291,5 @@ test('the plan for plain manifests, which call all three http', async () => {
   expect(words(site)).toEqual(ours)
   expect((await site.apply({ back: true })).isDone).toBe(true)
   expect(textAt(site.find('deployments.apps', 'keda-add-ons-http-interceptor'), 'metadata', 'name')).toBeDefined()
-  expect(words(site)).toEqual(['--leader-elect', '--zap-log-level=info', '--zap-log-level=info'])
+  expect(words(site)).toEqual(['--metrics-bind-address=:8443', '--zap-log-level=info', '--zap-log-level=info'])
 })

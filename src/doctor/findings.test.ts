@@ -121,6 +121,22 @@ const lease = (name: string, holderIdentity: string, seconds: number) =>
     { spec: { holderIdentity, renewTime: ago(seconds), leaseDurationSeconds: 15 } },
     { namespace: 'reloader' },
   )
+/** One of the HTTP add-on's Deployments; with `args` ours runs in it. */
+const addOn = (program: string, args?: readonly string[]) =>
+  deployment({
+    name: `keda-add-ons-http-${program}`,
+    namespace: 'keda',
+    image: args === undefined ? `ghcr.io/kedacore/http-add-on-${program}:0.15.0` : 'registry.example/ballast:1',
+    labels: { 'app.kubernetes.io/name': 'http-add-on', 'app.kubernetes.io/version': '0.15.0' },
+    ...(args === undefined ? {} : { args }),
+  })
+const addOnLease = object(
+  'coordination.k8s.io/v1',
+  'Lease',
+  'http-add-on.keda.sh',
+  { spec: { holderIdentity: 'keda-add-ons-http-operator-1_x', renewTime: ago(1), leaseDurationSeconds: 15 } },
+  { namespace: 'keda' },
+)
 const node = (taints: readonly object[], labels: Record<string, string> = {}) =>
   object('v1', 'Node', 'n1', { spec: { taints } }, { labels })
 const gone = (finalizer: string, seconds: number) =>
@@ -245,6 +261,19 @@ const cases: readonly (readonly [string, ClusterFacts, readonly string[]])[] = [
   ['our own descheduler alone', facts([ownDescheduler()]), []],
   ['two Ballasts', facts([ballast({}), ballast({ namespace: 'tools' })]), ['double-duty']],
   ['two Ballasts, one at none', facts([ballast({}), ballast({ namespace: 'tools', replicas: 0 })]), []],
+  ['the HTTP add-on', facts([addOn('interceptor'), addOn('operator'), addOnLease]), ['lease-held', present, present]],
+  [
+    'ours within its Deployments',
+    facts([addOn('interceptor', ['interceptor']), addOn('operator', ['http-operator', '--leader-elect']), addOnLease]),
+    [present, present],
+  ],
+  [
+    'ours within its Deployments, and the gateway beside',
+    facts([addOn('interceptor', ['interceptor']), addOn('operator', ['http-operator', '--leader-elect']), addOnLease], {
+      ours: { ...ours, enabled: ['gateway'] },
+    }),
+    ['double-duty', 'double-duty', present, present],
+  ],
   ['a Lease that is renewed', facts([lease('stakater-reloader-lock', 'reloader-x', 10)]), ['lease-held']],
   ['a Lease that ran out', facts([lease('stakater-reloader-lock', 'reloader-x', 31)]), []],
   ['a Lease that ours holds', facts([lease('stakater-reloader-lock', 'ballast-controller-1', 1)]), []],
@@ -442,6 +471,20 @@ describe('rights', () => {
     const unread = [{ kind: 'clusterrolebindings.rbac.authorization.k8s.io', why: 'forbidden' }]
     expect(ids(facts([], { ours: { ...ours, rights: [wanted] }, unread }))).toEqual([])
   })
+})
+
+test('ours within Deployments of upstream is called by its name, and the way back is said', () => {
+  const swapped = [addOn('interceptor', ['interceptor']), addOn('scaler')]
+  expect(examineCluster(facts(swapped)).map(({ message, fix }) => `${message}: ${fix}`)).toEqual([
+    "ballast interceptor runs in the place of KEDA HTTP add-on's (0.15.0): nothing to do; ballast migrate apply http-add-on --all --back brings upstream's program back",
+    'KEDA HTTP add-on (0.15.0) is installed: ballast migrate plan http-add-on',
+  ])
+  const beside = facts(swapped, { ours: { ...ours, enabled: ['gateway'] } })
+  const double = examineCluster(beside).filter(({ id }) => id === 'double-duty')
+  expect(double.map(({ message }) => message.replace(/:.*/, ''))).toEqual([
+    "ballast interceptor, in the place of KEDA HTTP add-on's, runs beside Ballast's gateway",
+    "KEDA HTTP add-on runs beside Ballast's gateway",
+  ])
 })
 
 test('both at work: who waits for whom is told by the Lease', () => {

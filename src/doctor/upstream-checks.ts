@@ -3,6 +3,7 @@
 import { isWanted, numberAt, shown, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { gitopsOwner, shownOwner } from '#upstreams/gitops-owner.ts'
+import { ownProgramIn } from '#upstreams/own-program.ts'
 import { type FoundUpstream, findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
 import { upstreams } from '#upstreams/upstreams.ts'
 import { capabilityFindings } from './capability-findings.ts'
@@ -12,7 +13,7 @@ import { isOwnDeployment } from './own-facts.ts'
 
 export function checkUpstreams(facts: ClusterFacts): readonly Finding[] {
   const found = findUpstreams(facts.objects)
-  return [...present(facts, found), ...doubleDuty(facts, found), ...leases(facts)]
+  return [...present(facts, found), ...doubleDuty(facts, found), ...leases(facts, found)]
 }
 
 function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
@@ -26,6 +27,14 @@ function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly
     const role =
       facts.ours?.enabled.includes(upstream.capability) === true ? `; Ballast's ${upstream.capability} is enabled, too` : ''
     const text = about.filter(part => part !== undefined).join(', ')
+    const program = ownProgramIn(upstream, workload)
+    if (program !== undefined)
+      return finding('upstream-present', {
+        object: shown(workload),
+        capability: upstream.capability,
+        message: `ballast ${program.command} runs in the place of ${upstream.name}'s${text === '' ? '' : ` (${text})`}${isLive ? '' : ', scaled to none'}`,
+        fix: `nothing to do; ballast migrate apply ${upstream.replaced?.id} --all --back brings upstream's program back`,
+      })
     return finding('upstream-present', {
       object: shown(workload),
       capability: upstream.capability,
@@ -40,21 +49,23 @@ function present(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly
 
 function doubleDuty(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
   const live = found.filter(({ isLive }) => isLive)
-  return [...ownDouble(facts, live), ...processesBeside(facts, live), ...twins(live), ...ownTwins(facts)]
+  return [...ownDouble(facts, found), ...processesBeside(facts, live), ...twins(live), ...ownTwins(facts)]
 }
 
 /** Ours and theirs, both at work. */
-function ownDouble(facts: ClusterFacts, live: readonly FoundUpstream[]): readonly Finding[] {
-  return live
-    .filter(({ upstream }) => isAtWork(facts, upstream.capability))
+function ownDouble(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
+  return found
+    .filter(({ upstream, isLive }) => isLive && isAtWork(facts, upstream.capability))
     .map(({ upstream, workload }) => {
-      const lease = leases(facts).find(({ capability }) => capability === upstream.capability)
+      const program = ownProgramIn(upstream, workload)
+      const who = program === undefined ? upstream.name : `ballast ${program.command}, in the place of ${upstream.name}'s,`
+      const lease = leases(facts, found).find(({ capability }) => capability === upstream.capability)
       const alone = upstream.beside?.(workload) ?? 'both act'
       const outcome = lease === undefined ? alone : `ours waits for ${lease.object}, which it renews, and does nothing meanwhile`
       return finding('double-duty', {
         object: shown(workload),
         capability: upstream.capability,
-        message: `${upstream.name} runs beside Ballast's ${upstream.capability}: ${outcome}`,
+        message: `${who} runs beside Ballast's ${upstream.capability}: ${outcome}`,
         fix: `${endCommand(upstream, workload)}   # or capabilities.${upstream.capability}.enabled: false`,
       })
     })
@@ -149,7 +160,17 @@ function ownHolders(facts: ClusterFacts): ReadonlySet<string> {
   return new Set(own.flatMap(lease => textAt(lease, 'spec', 'holderIdentity') ?? []).filter(holder => holder !== ''))
 }
 
-function leases(facts: ClusterFacts): readonly Finding[] {
+/** Whether ours runs where upstream's leader did: it holds the Lease under the name of its pod, or waits for one that ends. */
+function isOwnProgramsLease(upstream: FoundUpstream['upstream'], lease: KubeObject, found: readonly FoundUpstream[]): boolean {
+  return found.some(
+    ({ upstream: other, workload }) =>
+      other === upstream &&
+      workload.metadata.namespace === lease.metadata.namespace &&
+      ownProgramIn(other, workload)?.electedBy !== undefined,
+  )
+}
+
+function leases(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
   const own = ownHolders(facts)
   return ofKind(facts, 'Lease').flatMap(lease => {
     const upstream = upstreams.find(one => one.leases.includes(lease.metadata.name))
@@ -157,6 +178,7 @@ function leases(facts: ClusterFacts): readonly Finding[] {
     const renewedMs = Date.parse(textAt(lease, 'spec', 'renewTime') ?? '')
     const durationMs = (numberAt(lease, 'spec', 'leaseDurationSeconds') ?? 15) * 1000
     const isOurs = holder.startsWith('ballast') || own.has(holder)
+    if (upstream !== undefined && isOwnProgramsLease(upstream, lease, found)) return []
     if (upstream === undefined || holder === '' || isOurs || Number.isNaN(renewedMs) || facts.nowMs - renewedMs >= 2 * durationMs)
       return []
     const seconds = Math.max(0, Math.round((facts.nowMs - renewedMs) / 1000))

@@ -25,6 +25,7 @@ const longChecks = [
   'descheduler, program beside program on the twin: RemoveDuplicates',
   'bad input is answered as recorded: queries',
   'the real front proxy with a new authority',
+  "migrate: KEDA's HTTP add-on to Ballast, and back, no request failed",
   'reload: Reloader to Ballast and back, annotations',
   'ballast snapshot of the real control plane gives the same plan',
   'reload: Reloader to Ballast and back, env-vars',

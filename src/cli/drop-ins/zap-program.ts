@@ -18,6 +18,7 @@ import { type Random, systemRandom } from '#kube/random.ts'
 import { certificatesIn } from '#kube/server/certificate-trust.ts'
 import { Front } from '#kube/server/front/front.ts'
 import { eventLoopCheck, type HealthCheck, startHealthServer } from '#kube/server/health.ts'
+import { type MetricsGuard, startGuardedMetrics } from '#kube/server/serving/guarded-metrics.ts'
 import { programVersion } from '#kube/version.ts'
 import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
 import type { Parsed, WireSettings } from '#process/drop-ins/parsed-settings.ts'
@@ -43,6 +44,8 @@ export interface Started {
   readonly transportOf: (kubeconfig: string) => Promise<Transport>
   /** Answers metrics, and probes where `ready` is given, until the program ends. `0`: nowhere. */
   readonly listen: (address: string, flag: string, ready: () => readonly HealthCheck[]) => Promise<void>
+  /** Answers metrics alone, as `guard` says, until the program ends. `0`: nowhere. */
+  readonly listenGuarded: (address: string, flag: string, guard: MetricsGuard) => Promise<void>
 }
 
 interface Common {
@@ -143,9 +146,14 @@ async function run<Settings extends Common>(
     if (at === undefined) return
     stack.use(await startHealthServer({ ...at, live: () => [loop], ready, metrics: registry, log, front }))
   }
+  const listenGuarded: Started['listenGuarded'] = async (address, flag, guard) => {
+    const at = readAddress(address, flag)
+    if (at === undefined) return
+    stack.use(await startGuardedMetrics({ ...at, ...guard, metrics: registry, clock: systemClock, log, front }))
+  }
   log.info({ version: programVersion, cluster: config.source }, `Starting ${of.component}, by Ballast`)
   const started: Started = {
-    ...{ transport: counted, log, registry, front, listen },
+    ...{ transport: counted, log, registry, front, listen, listenGuarded },
     name: environment['POD_NAME'] || hostname(),
     userAgent: `ballast/${programVersion} ${of.name}`,
     clock: systemClock,

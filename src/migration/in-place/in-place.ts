@@ -5,6 +5,7 @@ import { listAt, numberAt, templateOf, textAt } from '#kube/objects/object-field
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isConflict } from '#kube/objects/status.ts'
+import { isOurs } from '#upstreams/own-program.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { InPlacePart, InPlaceProgram } from '#upstreams/upstream.ts'
 import { missingOf, of } from '../access.ts'
@@ -19,7 +20,6 @@ import { type Access, type Step, StepFailed, type Swap, type Way } from '../step
 import { restorable } from '../writes.ts'
 import {
   environmentOf,
-  isOurs,
   leavesNobody,
   type OwnPods,
   ownPodsOf,

@@ -2,6 +2,7 @@
 import { listAt, numberAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { compareQuantities, parseQuantity } from '#kube/values/quantity.ts'
+import { isOurs } from '#upstreams/own-program.ts'
 import type { InPlaceProgram } from '#upstreams/upstream.ts'
 import { upstreamContainer } from '#upstreams/values-input.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from '#upstreams/values-tree.ts'
@@ -33,10 +34,6 @@ export function ownPodsOf(deployment: KubeObject): OwnPods {
 
 const graceVariable = 'BALLAST_TERMINATION_GRACE_SECONDS'
 const scratch = 'ballast-tmp'
-
-/** Does the container run our program, of whatever version? Upstream's words all begin with dashes. */
-export const isOurs = (container: unknown, { command }: Pick<InPlaceProgram, 'command'>): boolean =>
-  listAt(container, 'command').length === 0 && listAt(container, 'args')[0] === command
 
 /** The container of upstream's program, or of ours in its place. */
 export function programContainer(workload: KubeObject, program: InPlaceProgram): ValuesTree | undefined {

@@ -8,6 +8,7 @@ import { flapping, killedWithHeld, rolled, serverAway } from './faults.ts'
 import { behindIngress, behindProxies } from './fronts.ts'
 import { grpcCase, grpcCases, startPeer } from './peers.ts'
 import { realClients } from './real-clients.ts'
+import { killedReplica } from './replicas.ts'
 import { backendObjects, type Door, GatewaySite } from './site.ts'
 import { kedaWakes, oursWakes } from './wakes.ts'
 
@@ -56,6 +57,7 @@ export const gatewayChecks: readonly Check[] = [
   { name: 'gateway: behind Traefik, by Ingress and by HTTPRoute, as its page shows it', run: behindIngress },
   { name: 'gateway: behind nginx, and behind a balancer that says who asks', run: behindProxies },
   { name: 'gateway: killed with requests that wait', run: killedWithHeld },
+  { name: 'gateway: one of three replicas killed, the others agree in their sums', run: killedReplica },
   { name: 'gateway: rolled with requests under way', run: rolled },
   { name: 'gateway: the API server says nothing for a while', run: serverAway },
   { name: 'gateway: a target that flaps', run: flapping },

@@ -36,6 +36,13 @@ export interface OwnDoor extends Door {
   readonly scalerPort: number
 }
 
+/** Where a replica is to be, and as which pod. */
+export interface ReplicaPlace {
+  readonly pod: string
+  readonly address: string
+  readonly ports: { readonly traffic: number; readonly admin: number; readonly scaler: number }
+}
+
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const outputLimit = 200_000
 const startLimitMs = 90_000
@@ -93,6 +100,8 @@ interface ProgramStart {
   readonly environment: NodeJS.ProcessEnv
   readonly ports: Pick<Door, 'port' | 'adminPort' | 'metricsPort'>
   readonly name: string
+  /** Loopback unless given. */
+  readonly address?: string
 }
 
 export class GatewaySite implements AsyncDisposable {
@@ -159,13 +168,16 @@ export class GatewaySite implements AsyncDisposable {
     })
   }
 
-  /** Ours: `command` starts Ballast's command line; `more` goes into the gateway's section of its configuration. */
-  async ours(command: readonly string[], more: Readonly<Record<string, unknown>> = {}): Promise<OwnDoor> {
-    const [port = 0, adminPort = 0, scaler = 0, metricsPort = 0] = await freePorts(4)
-    const config = join(this.directory, `config-${port}.yaml`)
+  /** Ours: `command` starts Ballast's command line; `more` goes into the gateway's section of its configuration. At free ports unless `place` is given. */
+  async ours(command: readonly string[], more: Readonly<Record<string, unknown>> = {}, place?: ReplicaPlace): Promise<OwnDoor> {
+    const [metricsPort = 0, ...free] = await freePorts(4)
+    const [traffic = 0, admin = 0, scaler = 0] = free
+    const ports = place?.ports ?? { traffic, admin, scaler }
+    const address = place?.address ?? '127.0.0.1'
+    const config = join(this.directory, `config-${metricsPort}.yaml`)
     const section = {
-      ports: { traffic: port, admin: adminPort, scaler },
-      bind: '127.0.0.1',
+      ports,
+      bind: address,
       drain: { delay: '0s', timeout: '5s' },
       ...more,
     }
@@ -186,17 +198,19 @@ export class GatewaySite implements AsyncDisposable {
       ],
       environment: {
         ...ofTheImage,
+        ...(place === undefined ? {} : { BALLAST_POD_NAME: place.pod }),
         // Where HAProxy is looked for.
         PATH: process.env['PATH'],
         ...gatewayMemory,
         NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${gatewayMemory.NODE_OPTIONS.replace(/--max-old-space-size\S+/, '--max-old-space-size=512')}`,
       },
-      ports: { port, adminPort, metricsPort },
+      ports: { port: ports.traffic, adminPort: ports.admin, metricsPort },
+      address,
     })
-    return { ...door, scalerPort: scaler }
+    return { ...door, scalerPort: ports.scaler }
   }
 
-  async #start({ name, command, args, environment, ports }: ProgramStart): Promise<Door> {
+  async #start({ name, command, args, environment, ports, address = '127.0.0.1' }: ProgramStart): Promise<Door> {
     const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment })
     const isOver = atEnd(() => child.kill('SIGKILL'))
     let output = ''
@@ -213,7 +227,7 @@ export class GatewaySite implements AsyncDisposable {
       () => `${name} to be ready: ${output.slice(-2_000)}`,
       async () => {
         if (child.exitCode !== null) throw new Error(`${name} ended: ${output.slice(-4_000)}`)
-        return await fetch(`http://127.0.0.1:${ports.adminPort}/readyz`).then(
+        return await fetch(`http://${address}:${ports.adminPort}/readyz`).then(
           ({ ok }) => ok,
           () => false,
         )

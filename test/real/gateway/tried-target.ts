@@ -7,7 +7,7 @@ import { request } from 'undici'
 import { commandLine } from '../../cli/bundled.ts'
 import type { ApiObject } from '../control-plane/api-client.ts'
 import { until } from '../metrics/servers.ts'
-import { type Door, GatewaySite, type OwnDoor } from './site.ts'
+import { type Door, GatewaySite, type OwnDoor, type ReplicaPlace } from './site.ts'
 import { SleepingTarget } from './sleeping-target.ts'
 
 const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -68,10 +68,12 @@ export class TriedTarget implements AsyncDisposable {
     return new TriedTarget(site, target, () => taken, stack.move())
   }
 
-  async door(more: Readonly<Record<string, unknown>> = {}): Promise<OwnDoor> {
-    const door = await this.site.ours([process.execPath, commandLine], more)
+  async door(more: Readonly<Record<string, unknown>> = {}, place?: ReplicaPlace): Promise<OwnDoor> {
+    const door = await this.site.ours([process.execPath, commandLine], more, place)
     await until('the route', async () =>
-      (await fetch(`http://127.0.0.1:${door.adminPort}/queue`).then(one => one.text())).includes('default/web'),
+      (await fetch(`http://${place?.address ?? '127.0.0.1'}:${door.adminPort}/queue`).then(one => one.text())).includes(
+        'default/web',
+      ),
     )
     return door
   }

@@ -2,6 +2,7 @@
 import type { Check } from '../check.ts'
 import { reloaderPort } from '../upstreams/build.ts'
 import { judgeDeschedulerCronJob, judgeDeschedulerDeployment } from './descheduler.ts'
+import { judgeHttpAddOn } from './http-add-on.ts'
 import { judgeKeda } from './keda.ts'
 import { judgeMetricsServer } from './metrics.ts'
 import { judgeMigration } from './swap.ts'
@@ -15,4 +16,5 @@ export const migrateChecks: readonly Check[] = [
   { name: 'migrate: a CronJob of the descheduler to Ballast, back, and there again', run: judgeDeschedulerCronJob },
   { name: 'migrate: metrics-server to Ballast, and back, without a gap', port: apiserverPort, run: judgeMetricsServer },
   { name: 'migrate: KEDA to Ballast, and back, no replica changed', port: apiserverPort, run: judgeKeda },
+  { name: "migrate: KEDA's HTTP add-on to Ballast, and back, no request failed", alone: true, run: judgeHttpAddOn },
 ]

@@ -3,5 +3,5 @@ import type { CommandResult } from '../run-command.ts'
 
 /** Each step with what became of it, in turn. */
 export function told({ stderr }: CommandResult): readonly string[] {
-  return stderr.split('\n').flatMap(line => /^([a-z]+: (?:done|was so|failed|reverted)):/.exec(line)?.[1] ?? [])
+  return stderr.split('\n').flatMap(line => /^([a-z-]+: (?:done|was so|failed|reverted)):/.exec(line)?.[1] ?? [])
 }

@@ -6,27 +6,32 @@ import type { Informer } from '#kube/informers/informer-view.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { listAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { isConflict, isNotFound } from '#kube/objects/status.ts'
+import { isConflict, isForbidden, isNotFound } from '#kube/objects/status.ts'
 import { conditionsWith, keptBoots, keptText } from './cold-start-condition.ts'
 import type { Boot } from './learned-boots.ts'
 
 /** Somebody else wrote in between. */
 const tries = 3
 
+type Kind = Pick<Informer<KubeObject>, 'resource' | 'observe'> & {
+  readonly store: Pick<Informer<KubeObject>['store'], 'get'>
+}
+
 export class StartsTold {
   readonly #clock: Clock
   readonly #log: Log
   readonly #api: Api
   /** The first that has an object of the name is the route's. */
-  readonly #kinds: readonly Informer<KubeObject>[]
+  readonly #kinds: readonly Kind[]
   /** What was read last, by route. */
   #read: ReadonlyMap<string, string> = new Map()
+  #isRefused = false
 
   constructor(options: {
     readonly clock: Clock
     readonly log: Log
     readonly api: Api
-    readonly kinds: readonly Informer<KubeObject>[]
+    readonly kinds: readonly Kind[]
   }) {
     this.#clock = options.clock
     this.#log = options.log
@@ -50,10 +55,16 @@ export class StartsTold {
     this.#read = read
   }
 
-  /** Writes the conditions; what fails is told in the log, and said anew after the next start. */
+  /** Writes the conditions; what fails is told in the log, once where the right is not there, and tried again after the next start. */
   tell(key: string, boots: readonly Boot[], signal: AbortSignal): void {
     void this.#tell(key, boots, signal).catch((error: unknown) => {
-      if (!signal.aborted) this.#log.warn({ route: key, why: messageOf(error) }, 'how long a start took is not in the status')
+      if (signal.aborted) return
+      const facts = { route: key, why: messageOf(error) }
+      const message = 'how long a start took is not in the status'
+      // With upstream's roles an interceptor has no such right, at no start.
+      if (isForbidden(error) && this.#isRefused) this.#log.debug(facts, message)
+      else this.#log.warn(facts, message)
+      if (isForbidden(error)) this.#isRefused = true
     })
   }
 

@@ -5,6 +5,8 @@ import { openApi } from '#kube/client/api.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { LeaseElection } from '#kube/leases/lease.ts'
 import { randomUuid } from '#kube/random.ts'
+import { DelegatedReviews } from '#kube/server/delegated-reviews.ts'
+import { guardLives } from '#kube/server/serving/guarded-metrics.ts'
 import { type OperatorSettings, parseHttpOperator } from '../flags/operator-settings.ts'
 import { startGatewayOperator } from '../operator/operator-part.ts'
 
@@ -12,7 +14,9 @@ const help = [
   "Upstream's flags, with their defaults:",
   '  --metrics-bind-address :8080, --health-probe-bind-address :8081, --leader-elect (off), --kubeconfig FILE',
   '  --zap-{encoder json,log-level info,time-encoding rfc3339,devel}; those of klog and --profiling-bind-address have no',
-  '      effect; with --metrics-secure or --metrics-auth metrics are not served',
+  '      effect',
+  '  --metrics-secure: by TLS on :8443, with tls.crt and tls.key of --metrics-cert-dir, else a certificate of its own',
+  '  --metrics-auth: who reads metrics needs a token, and the right to get /metrics',
   'Environment: KEDA_HTTP_OPERATOR_NAMESPACE and KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_SERVICE (required),',
   '  KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_PORT 8091, KEDA_HTTP_OPERATOR_WATCH_NAMESPACE (empty: all),',
   '  KEDA_HTTP_OPERATOR_LEADER_ELECTION_{LEASE_DURATION,RENEW_DEADLINE,RETRY_PERIOD}.',
@@ -23,7 +27,7 @@ const help = [
 /** Upstream's probes say no more than that the process runs. */
 const nothingMore = () => []
 
-type Begun = Pick<Started, 'transport' | 'clock' | 'random' | 'log' | 'name' | 'userAgent' | 'listen'>
+type Begun = Pick<Started, 'transport' | 'clock' | 'random' | 'log' | 'name' | 'userAgent' | 'listen' | 'listenGuarded'>
 
 /** Without an election it acts whoever else does, as upstream. */
 const alone: Leadership = {
@@ -38,12 +42,20 @@ const alone: Leadership = {
 /** Runs until `signal` is aborted. @throws Error for a port that is taken; RangeError for times of the Lease that do not fit */
 export async function runHttpOperator(settings: OperatorSettings, started: Begun, signal: AbortSignal): Promise<void> {
   const { transport, clock, random, log, name, userAgent } = started
-  await started.listen(settings.metricsAddress, '--metrics-bind-address', nothingMore)
-  await started.listen(settings.probeAddress, '--health-probe-bind-address', nothingMore)
   const instance = `${name}_${randomUuid(random)}`
   const api = openApi(transport, { clock, userAgent, log })
   await using stack = new AsyncDisposableStack()
   stack.defer(() => api.close())
+  const { metricsAddress, metricsGuard } = settings
+  if (metricsGuard === undefined) await started.listen(metricsAddress, '--metrics-bind-address', nothingMore)
+  else
+    await started.listenGuarded(metricsAddress, '--metrics-bind-address', {
+      ...(metricsGuard.certificateDirectory === undefined ? {} : { certificateDirectory: metricsGuard.certificateDirectory }),
+      ...(metricsGuard.isAsked
+        ? { reviews: new DelegatedReviews({ api, accessApi: api, lives: guardLives, clock, random, signal }) }
+        : {}),
+    })
+  await started.listen(settings.probeAddress, '--health-probe-bind-address', nothingMore)
   const { election, namespace, namespaces } = settings
   const lead = async (leadership: Leadership, term: AbortSignal) => {
     const fenced = api.under(() => leadership.assert())

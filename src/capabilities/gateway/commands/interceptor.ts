@@ -51,8 +51,12 @@ export async function runInterceptor(
     identity: { name, namespace: '', instance: `${name}_${randomUuid(random)}` },
   }
   const options = { hasScaler: false, mostPending: settings.mostPending }
-  const starting = startGateway(context, settings.gateway, AbortSignal.any([signal, over.signal]), options)
-  await using gateway = await starting
+  // Until it listens there is nothing to drain; from then on the signal begins the drain, and does not end it.
+  const giveUp = () => over.abort(signal.reason)
+  signal.addEventListener('abort', giveUp, { once: true })
+  if (signal.aborted) giveUp()
+  await using gateway = await startGateway(context, settings.gateway, over.signal, options)
+  signal.removeEventListener('abort', giveUp)
   started.onServing?.(gateway.ports)
   await untilAborted(signal)
 }

@@ -38,6 +38,8 @@ const forms: Readonly<Record<string, FlagForm>> = { ...zapForms, kubeconfig: 'te
 const mostPendingRequests = 1_000_000
 const longestStreamMs = 3_600_000
 
+const isOff = (value: string): boolean => /^(0|f|false)$/i.test(value)
+
 /** @returns what the words and the environment of `program` come to, by `settingsOf` */
 function parse<Settings>(
   program: string,
@@ -54,7 +56,6 @@ function parse<Settings>(
   const log = zapSettings(values)
   if (problems.length + log.problems.length > 0) return { ok: false, problems: [...problems, ...log.problems] }
   const given = new AddOnEnvironment(environment)
-  const isOff = (value: string) => /^(0|f|false)$/i.test(value)
   given.unused('OTEL_EXPORTER_OTLP_METRICS_ENABLED', 'metrics are read from /metrics', isOff)
   given.unused('OTEL_EXPORTER_OTLP_TRACES_ENABLED', 'traces are passed on, and none is begun', isOff)
   given.unused('PROFILING_BIND_ADDRESS', 'there are no profiles')
@@ -74,6 +75,10 @@ export function parseInterceptor(words: readonly string[], environment: Environm
     given.unused('KEDA_HTTP_TLS_CURVE_PREFERENCES', 'curves are those of OpenSSL')
     given.unused('KEDA_HTTP_PROXY_TLS_CIPHER_SUITES', 'ciphers are those of OpenSSL')
     given.unused('KEDA_HTTP_TLS_CIPHER_SUITES', 'ciphers are those of OpenSSL')
+    const newest = 'every version from the least one on is taken'
+    given.unused('KEDA_HTTP_PROXY_TLS_MAX_VERSION', newest)
+    given.unused('KEDA_HTTP_TLS_MAX_VERSION', newest)
+    given.unused('KEDA_HTTP_FORCE_HTTP2', 'a target that speaks HTTP/2 says so by appProtocol of its Service', isOff)
     given.unused('KEDA_HTTP_TLS_CA_DIRS', 'authorities are those of the system, and the certificates that are served')
     const isTls = given.flag('KEDA_HTTP_PROXY_TLS_ENABLED', false)
     const version = given.text('KEDA_HTTP_TLS_MIN_VERSION', 'KEDA_HTTP_PROXY_TLS_MIN_VERSION')

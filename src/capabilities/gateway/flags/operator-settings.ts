@@ -1,5 +1,6 @@
 // The add-on's operator as values: controller-runtime's flags, and its environment.
 
+import { join } from 'node:path'
 import { durationMs } from '#kube/time/duration.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import type { Parsed } from '#process/drop-ins/parsed-settings.ts'
@@ -14,6 +15,13 @@ export interface OperatorSettings {
   readonly client: { readonly kubeconfig: string }
   /** `0` where it is off. */
   readonly metricsAddress: string
+  /** Absent: whoever reaches the port may read them. */
+  readonly metricsGuard?: {
+    /** Where TLS is asked for: a pair of the Secret's names may lie there. */
+    readonly certificateDirectory?: string
+    /** Whether a token, and the right to read metrics, are asked for. */
+    readonly isAsked: boolean
+  }
   readonly probeAddress: string
   /** Absent: it acts at once, whoever else does. */
   readonly election: { readonly name: string; readonly times: LeaseTimes } | undefined
@@ -38,6 +46,10 @@ const forms: Readonly<Record<string, FlagForm>> = {
 const older = 'KEDAHTTP_OPERATOR_EXTERNAL_SCALER'
 const newer = 'KEDA_HTTP_OPERATOR_EXTERNAL_SCALER'
 const standardScalerPort = 8091
+/** Where upstream serves metrics by TLS, whatever address it is told. */
+const securePort = ':8443'
+/** Below the folder of temporary files, as controller-runtime has it. */
+const standardCertificates = 'k8s-metrics-server/serving-certs'
 
 /** The operator's, by what follows the program's name. */
 export function parseHttpOperator(
@@ -52,12 +64,13 @@ export function parseHttpOperator(
   const given = new AddOnEnvironment(environment)
   const namespace = given.required('KEDA_HTTP_OPERATOR_NAMESPACE')
   const watched = given.text('KEDA_HTTP_OPERATOR_WATCH_NAMESPACE')
-  const isGuarded = flag('metrics-secure') || flag('metrics-auth')
+  const [isSecure, isAsked] = [flag('metrics-secure'), flag('metrics-auth')]
+  const directory = text('metrics-cert-dir') || join(environment['TMPDIR'] || '/tmp', standardCertificates)
   const settings: OperatorSettings = {
     log: log.settings,
     client: { kubeconfig: text('kubeconfig') },
-    // A guard was asked for: nobody is answered without one.
-    metricsAddress: isGuarded ? '0' : text('metrics-bind-address', ':8080'),
+    metricsAddress: isSecure ? securePort : text('metrics-bind-address', ':8080') || ':8080',
+    ...(isSecure || isAsked ? { metricsGuard: { isAsked, ...(isSecure ? { certificateDirectory: directory } : {}) } } : {}),
     probeAddress: text('health-probe-bind-address', ':8081'),
     election: flag('leader-elect') ? { name: operatorLease, times: leaseTimes(given) } : undefined,
     gateway: gatewayConfiguration.parse({ scalerAddress: scalerAddress(given, namespace) }),
@@ -66,7 +79,6 @@ export function parseHttpOperator(
   }
   const warnings = [
     ...unused,
-    ...(isGuarded ? ['metrics are not served: --metrics-secure and --metrics-auth are not taken yet'] : []),
     ...(text('profiling-bind-address') === '' ? [] : ['--profiling-bind-address has no effect: there are no profiles']),
     ...given.warnings,
   ]

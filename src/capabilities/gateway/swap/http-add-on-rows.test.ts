@@ -4,6 +4,7 @@ import { parse } from 'yaml'
 import { installationValues } from '#deployment/installation.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { type ValuesTree, valueAt } from '#upstreams/values-tree.ts'
+import { httpAddOn } from './http-add-on.ts'
 import { convertHttpAddOn, httpAddOnRows, httpAddOnVersions } from './http-add-on-rows.ts'
 import { convertHttpAddOnWorkload } from './http-add-on-workload.ts'
 
@@ -98,6 +99,54 @@ test.each<[values: string, lines: readonly string[]]>([
   const { report } = convert(parse(values))
   const found = report.filter(({ kind }) => kind !== 'carried' && kind !== 'dropped').map(({ from, kind }) => `${from}: ${kind}`)
   expect(found).toEqual(lines)
+})
+
+/** What the chart 0.15 tells its programs where its values say nothing. */
+const chartWords = ['--zap-log-level=info', '--zap-time-encoding=rfc3339', '--zap-encoder=console']
+// biome-ignore format: a table
+const chartTold: Readonly<Record<string, readonly [words: readonly string[], environment: Readonly<Record<string, string>>]>> = {
+  interceptor: [chartWords, {
+    KEDA_HTTP_PROXY_PORT: '8080', KEDA_HTTP_ADMIN_PORT: '9090', KEDA_HTTP_MAX_IDLE_CONNS: '1000', KEDA_HTTP_MAX_IDLE_CONNS_PER_HOST: '200',
+    KEDA_HTTP_DIRECT_POD_ROUTING: 'true', KEDA_HTTP_COLD_START_MAX_PENDING_REQUESTS: '0', KEDA_HTTP_SHUTDOWN_DELAY: '5s',
+    KEDA_HTTP_DRAIN_TIMEOUT: '30s', KEDA_HTTP_TLS_SKIP_VERIFY: 'false',
+  }],
+  scaler: [chartWords, {
+    KEDA_HTTP_SCALER_TARGET_ADMIN_DEPLOYMENT: 'keda-add-ons-http-interceptor', KEDA_HTTP_SCALER_PORT: '9090', KEDA_HTTP_SCALER_TARGET_ADMIN_NAMESPACE: 'keda',
+    KEDA_HTTP_SCALER_TARGET_ADMIN_SERVICE: 'keda-add-ons-http-interceptor-admin', KEDA_HTTP_SCALER_TARGET_ADMIN_PORT: '9090',
+    KEDA_HTTP_SCALER_STREAM_INTERVAL_MS: '200', OTEL_PROM_EXPORTER_ENABLED: 'true', OTEL_PROM_EXPORTER_PORT: '2223',
+    OTEL_EXPORTER_OTLP_METRICS_ENABLED: 'false', OTEL_EXPORTER_OTLP_TRACES_ENABLED: 'false', OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'console',
+  }],
+  'http-operator': [['--metrics-bind-address=:8443', '--metrics-secure=true', '--metrics-auth=true', '--leader-elect', ...chartWords], {
+    KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_SERVICE: 'keda-add-ons-http-external-scaler', KEDA_HTTP_OPERATOR_EXTERNAL_SCALER_PORT: '9090',
+    KEDA_HTTP_OPERATOR_NAMESPACE: 'keda', KEDA_HTTP_OPERATOR_WATCH_NAMESPACE: '',
+  }],
+}
+
+const programs = (() => {
+  const { part } = httpAddOn.replaced?.swap ?? {}
+  if (part?.kind !== 'in-place') throw new Error('the add-on is swapped in place')
+  return new Map(part.programs.map(program => [program.command, program] as const))
+})()
+
+test.each(Object.entries(chartTold))(
+  '%s takes all that the chart tells upstream by its defaults',
+  (command, [words, environment]) => {
+    expect(programs.get(command)?.told(words, environment)).toEqual({ refused: [], unused: [] })
+  },
+)
+
+// biome-ignore format: a table
+test.each<[command: string, words: readonly string[], environment: Readonly<Record<string, string>>, unused: RegExp]>([
+  ['http-operator', ['--profiling-bind-address=127.0.0.1:8084'], {}, /--profiling-bind-address has no effect/],
+  ['interceptor', [], { KEDA_HTTP_TLS_MAX_VERSION: '1.2' }, /KEDA_HTTP_TLS_MAX_VERSION has no effect/],
+  ['interceptor', [], { KEDA_HTTP_PROXY_TLS_MAX_VERSION: '1.2' }, /KEDA_HTTP_PROXY_TLS_MAX_VERSION has no effect/],
+  ['interceptor', [], { KEDA_HTTP_FORCE_HTTP2: 'true' }, /KEDA_HTTP_FORCE_HTTP2 has no effect/],
+  ['interceptor', [], { KEDA_HTTP_DIRECT_POD_ROUTING: 'false' }, /KEDA_HTTP_DIRECT_POD_ROUTING has no effect/],
+  ['scaler', [], { OTEL_EXPORTER_OTLP_TRACES_ENABLED: 'true' }, /OTEL_EXPORTER_OTLP_TRACES_ENABLED has no effect/],
+])('%s with %j %j loses what it says', (command, words, environment, unused) => {
+  const [chartSays = [], chartSets = {}] = chartTold[command] ?? []
+  const taken = programs.get(command)?.told([...chartSays, ...words], { ...chartSets, ...environment })
+  expect(taken).toEqual({ refused: [], unused: [expect.stringMatching(unused)] })
 })
 
 const deployment = (image: string, env: Readonly<Record<string, string>>, pod: object = {}): ValuesTree => ({

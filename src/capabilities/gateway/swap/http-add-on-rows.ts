@@ -215,7 +215,11 @@ const around: readonly ValuesRow[] = [
   dropped('logging', ownLog),
   lostUnlessEmpty('operator.watchNamespace', 'ours writes ScaledObjects for HTTPScaledObjects of all namespaces'),
   dropped('operator.port', 'ours serves its metrics on port 8081'),
-  dropped('operator.metrics', 'ours serves its metrics on port 8081', { since: '0.11.1' }),
+  dropped(
+    'operator.metrics',
+    "in the pods of ballast-apiserver metrics are on port 8081, without TLS and tokens; in the add-on's own Deployment ours guards them as upstream",
+    { since: '0.11.1' },
+  ),
   dropped('operator.kubeRbacProxy', 'ours has no proxy beside it'),
   dropped('scaler.streamInterval', 'ours tells whoever listens as soon as something changes'),
   dropped('scaler.metrics.prometheus', 'ours serves its metrics on port 8081', { since: '0.14.1' }),

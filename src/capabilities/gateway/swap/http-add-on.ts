@@ -36,18 +36,19 @@ export const httpAddOn: Upstream = {
     swap: {
       part: {
         kind: 'in-place',
+        // The scaler comes first and goes last: ours also counts what waits at interceptors that end, as they do in a roll-out; upstream's does not.
         programs: [
-          {
-            command: 'interceptor',
-            image: images.interceptor,
-            isOf: named(/-interceptor$/),
-            told: (words, environment) => taken(parseInterceptor(words, environment)),
-          },
           {
             command: 'scaler',
             image: images.scaler,
             isOf: isScaler,
             told: (words, environment) => taken(parseScaler(words, environment)),
+          },
+          {
+            command: 'interceptor',
+            image: images.interceptor,
+            isOf: named(/-interceptor$/),
+            told: (words, environment) => taken(parseInterceptor(words, environment)),
           },
           {
             command: 'http-operator',

@@ -154,10 +154,12 @@ export class FrontListener {
       this.#send(request, response, held, { ...plain(body.status, body.text), headers: lastWords })
       return
     }
+    const { authorization } = request.headers
     const call: FrontCall = {
       method: request.method ?? '',
       url: request.url ?? '/',
       contentType: request.headers['content-type'],
+      ...(this.#spec.isGuarded === true && authorization !== undefined ? { authorization } : {}),
       body,
     }
     this.#ask(call, peer, request, response, held)
@@ -178,7 +180,9 @@ export class FrontListener {
       },
     }
     if (probe !== undefined) cancel = clock.schedule(probeMs, () => asking.answer(this.#answerForMain(probe, call.url)))
-    const key = call.body.length === 0 && /^(GET|HEAD)$/.test(call.method) ? `${peer} ${call.method} ${call.url}` : undefined
+    // Who shows something else is somebody else: nobody is told what another may know.
+    const shared = `${peer} ${call.method} ${call.url}\n${call.authorization ?? ''}`
+    const key = call.body.length === 0 && /^(GET|HEAD)$/.test(call.method) ? shared : undefined
     const joined = key === undefined ? undefined : this.#joined.get(key)
     if (joined !== undefined) {
       joined.add(asking)

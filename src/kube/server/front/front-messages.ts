@@ -30,6 +30,8 @@ export interface FrontSpec {
   readonly headMs: number
   /** Bodies are read, as JSON; absent: they are not. */
   readonly body?: { readonly mostBytes: number; readonly json: JsonLimits }
+  /** The header `Authorization` is handed on to be judged. */
+  readonly isGuarded?: boolean
   /** Paths that the kubelet asks. They go before others, and are answered in time though the main loop is busy. */
   readonly probes?: Readonly<Record<string, 'live' | 'ready'>>
 }
@@ -38,6 +40,8 @@ export interface FrontCall {
   readonly method: string
   readonly url: string
   readonly contentType: string | undefined
+  /** Undefined where nobody says one, or the listener is not guarded. */
+  readonly authorization?: string
   readonly body: Uint8Array
 }
 

@@ -68,6 +68,47 @@ test('its end waits for the thread, and a listener that is closed answers what i
   await front[Symbol.asyncDispose]()
 })
 
+test.each(['thread', 'loop'] as const)(
+  '%s: requests that wait are answered together, never with those that show something else',
+  async kind => {
+    const thread = new Front({ clock: systemClock, log: silentLog })
+    await using stack = new AsyncDisposableStack()
+    stack.use(thread)
+    const front = kind === 'thread' ? thread : loopFront({ clock: systemClock, log: silentLog })
+    const asked: string[] = []
+    const listener = stack.use(
+      await front.listen({ ...spec, isGuarded: true }, ({ authorization = 'nothing' }) => {
+        asked.push(authorization)
+        // It costs so much that the next ones wait, and may join each other.
+        const untilMs = systemClock.elapsed() + 30
+        while (asked.length === 1 && systemClock.elapsed() < untilMs);
+        return { status: 200, headers: {}, body: authorization }
+      }),
+    )
+    const saying = async (authorization?: string) =>
+      (
+        await fetch(`http://127.0.0.1:${listener.port}/`, { headers: authorization === undefined ? {} : { authorization } })
+      ).text()
+    expect(await saying('first')).toBe('first')
+    expect(await Promise.all([saying('one'), saying('two'), saying(), saying('one'), saying('one')])).toEqual([
+      'one',
+      'two',
+      'nothing',
+      'one',
+      'one',
+    ])
+    // Who shows the same is still answered together.
+    expect(asked.length).toBeLessThan(6)
+  },
+)
+
+test('a listener that is not guarded hands no credentials on', async () => {
+  await using front = new Front({ clock: systemClock, log: silentLog })
+  await using listener = await front.listen(spec, call => ({ status: 200, headers: {}, body: String('authorization' in call) }))
+  const response = await fetch(`http://127.0.0.1:${listener.port}/`, { headers: { authorization: 'Bearer a' } })
+  expect(await response.text()).toBe('false')
+})
+
 test('an address that is taken is refused with its code, and a certificate that is none as well', async () => {
   await using front = new Front({ clock: systemClock, log: silentLog })
   await using listener = await front.listen(spec, () => ({ status: 200, headers: {}, body: '' }))
