@@ -272,7 +272,7 @@ export async function startGateway(
     if (dial === undefined) await waited(durationMs(config.drain.delay))
     tlsDoor?.close()
     const untilMs = clock.elapsed() + durationMs(config.drain.timeout)
-    await plain.close(durationMs(config.drain.timeout))
+    await plain.close(durationMs(config.drain.timeout), signal)
     while (counts.all > 0 && clock.elapsed() < untilMs && !signal.aborted) await waited(drainLookMs)
     if (counts.all > 0) log.warn({ requests: counts.all }, 'requests did not end in time, and are cut off')
   }

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
+import { leastPatienceMs } from '../../../src/capabilities/gateway/data-plane/warm-routes.ts'
 import type { Route } from '../../../src/capabilities/gateway/routing/route.ts'
 import { gatewayOn, routeTo, serviceObjects } from '../../loopback-gateway.ts'
 import { until } from '../metrics/servers.ts'
@@ -122,11 +123,12 @@ export async function haproxyCarries(): Promise<string> {
   const slow = await target(stack, (response, path) => {
     if (path === '/never') return
     response.write('first')
-    void systemClock.after(1_200).then(() => response.end(' last'))
+    void systemClock.after(leastPatienceMs + 1_000).then(() => response.end(' last'))
   })
-  const patient = await open([slow], { timeouts: { responseHeaderMs: 500 } })
-  strictEqual((await ask(patient.port, '/never')).status, 504)
+  const patient = await open([slow], { timeouts: { responseHeaderMs: leastPatienceMs } })
+  const never = ask(patient.port, '/never')
   strictEqual((await ask(patient.port, '/slow')).text, 'first last')
+  strictEqual((await never).status, 504)
 
   // HAProxy ends, or hangs: the gateway has the port itself, at once or after a while.
   const pids = (await commandOutput('pgrep', ['-P', String(process.pid), '-f', 'haproxy.cfg'])).trim().split('\n')
@@ -139,14 +141,15 @@ export async function haproxyCarries(): Promise<string> {
     .filter(file => file !== undefined)
   strictEqual(files.length, pids.length)
   for (const [at, pid] of pids.entries()) process.kill(Number(pid), at === 0 ? 'SIGSTOP' : 'SIGKILL')
-  for (const [gateway, text] of [
-    [one, 'here'],
-    [half, 'here'],
-  ] as const) {
-    await until('the gateway to answer itself', async () => (await ask(gateway.port).catch(() => ({ text: '' }))).text === text)
+  for (const gateway of [half, one]) {
+    await until('the gateway to answer itself', async () => (await ask(gateway.port).catch(() => ({ text: '' }))).text === 'here')
     match(gateway.traffic.state, /HAProxy ended/)
   }
   strictEqual(errors.length, pids.length)
+  await until('HAProxy to carry again', async () => half.traffic.state.includes('carries 1 routes'))
+  const before = half.arrived()
+  for (let turn = 0; turn < 10; turn++) strictEqual((await ask(half.port)).text, 'here')
+  ok(half.arrived() - before < 10, 'HAProxy was started again and carries nothing')
   await until('their files to be taken away', async () => files.every(file => !existsSync(file)))
   return `counted 3, 40 of 40 past two dead addresses, ${left.seen.length} and ${right.seen.length} of 200 to two pods, ${pids.length} HAProxys ended and their gateways went on`
 }

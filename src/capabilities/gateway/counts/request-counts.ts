@@ -61,7 +61,10 @@ export class RequestCounts {
     return new CountedPresence(this.#clock, route, change => this.#count(key, route, change))
   }
 
-  /** What the data plane carries of a route now, and how many came to it since it told that last; routes without numbers are left out. */
+  /**
+   * What the data plane carries of a route now, and how many came to it since it told that last.
+   * A route without numbers is left out.
+   */
   carried(key: string, { concurrency, arrived }: { readonly concurrency: number; readonly arrived: number }): void {
     const route = this.#routes.get(key)
     if (route === undefined) return
@@ -70,6 +73,11 @@ export class RequestCounts {
     const change = concurrency - route.carried
     route.carried = concurrency
     if (change !== 0) this.#count(key, route, change)
+  }
+
+  /** What the data plane is counted to carry of a route. */
+  carriedOf(key: string): number {
+    return this.#routes.get(key)?.carried ?? 0
   }
 
   /** Calls `onTurn` as soon as a route gets its first request, and when its last one left. */

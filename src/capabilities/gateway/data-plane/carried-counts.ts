@@ -41,16 +41,14 @@ const heldMs = 1_000
 interface Known {
   count: CarriedCount
   arrivedMs: number
-  /** What the gateway's counts were told. */
-  told: number
 }
 
 /** Tells the gateway's counts what changed since the last look. */
 export class CarriedTally {
-  readonly #counts: Pick<RequestCounts, 'carried'>
+  readonly #counts: Pick<RequestCounts, 'carried' | 'carriedOf'>
   readonly #known = new Map<string, Known>()
 
-  constructor(counts: Pick<RequestCounts, 'carried'>) {
+  constructor(counts: Pick<RequestCounts, 'carried' | 'carriedOf'>) {
     this.#counts = counts
   }
 
@@ -62,7 +60,6 @@ export class CarriedTally {
       const known = this.#known.get(count.key) ?? {
         count: { ...count, total: 0, bytes: 0 },
         arrivedMs: Number.NEGATIVE_INFINITY,
-        told: 0,
       }
       this.#known.set(count.key, known)
       const since = (name: 'total' | 'bytes') => count[name] - (known.count[name] > count[name] ? 0 : known.count[name])
@@ -71,17 +68,13 @@ export class CarriedTally {
       if (arrived > 0) known.arrivedMs = nowMs
       known.count = count
       const concurrency = Math.max(count.concurrency, nowMs - known.arrivedMs < heldMs ? 1 : 0)
-      if (hasMoved || concurrency !== known.told) this.#tell(known, concurrency, arrived)
+      // A route that was away for a moment has lost what was told of it.
+      if (hasMoved || concurrency !== this.#counts.carriedOf(count.key)) this.#counts.carried(count.key, { concurrency, arrived })
     }
-    for (const [key, known] of this.#known) {
+    for (const key of this.#known.keys()) {
       if (seen.has(key)) continue
       this.#known.delete(key)
-      if (known.told > 0) this.#tell(known, 0, 0)
+      if (this.#counts.carriedOf(key) > 0) this.#counts.carried(key, { concurrency: 0, arrived: 0 })
     }
-  }
-
-  #tell(known: Known, concurrency: number, arrived: number): void {
-    known.told = concurrency
-    this.#counts.carried(known.count.key, { concurrency, arrived })
   }
 }

@@ -12,7 +12,9 @@ export interface CarriedRequest {
 
 /** A line is shorter than this; what is longer is none of ours. */
 const mostLineBytes = 4_096
-/** HAProxy's word for a request without an answer. */
+/** How HAProxy says that a client left, and that no byte of an answer's body had been sent: then the status is one of its own. */
+const leftBeforeAnswer = /^C[RQCH]/
+/** A request without an answer counts with it, as the gateway's own do. */
 const leftStatus = 499
 
 /** Reads a stream of lines, however it is cut. */
@@ -24,10 +26,17 @@ export class CarriedLines {
     const lines = (this.#rest + chunk.toString('latin1')).split('\n')
     this.#rest = (lines.pop() ?? '').slice(-mostLineBytes)
     return lines.flatMap(line => {
-      const [key = '', method = '', status = '', micros = '', server = ''] = line.split('\t')
+      const [key = '', method = '', status = '', micros = '', server = '', end = ''] = line.split('\t')
       const code = Number(status)
       if (!key.includes('/') || server.startsWith(againServer)) return []
-      return [{ key, method, status: code >= 100 ? code : leftStatus, seconds: Math.max(0, Number(micros) || 0) / 1e6 }]
+      return [
+        {
+          key,
+          method,
+          status: code >= 100 && !leftBeforeAnswer.test(end) ? code : leftStatus,
+          seconds: Math.max(0, Number(micros) || 0) / 1e6,
+        },
+      ]
     })
   }
 }

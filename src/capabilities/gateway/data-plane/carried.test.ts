@@ -87,7 +87,7 @@ describe('counts', () => {
 
 describe('lines', () => {
   const sent =
-    'media/sonarr\tGET\t200\t1523\tpod\nmedia/sonarr\tPOST\t-1\t90\tpod\nn/a\tGET\t200\t5\tagain0\nnonsense\nmedia/x\tGET\t504\t-3\t<NOSRV>\n'
+    'media/sonarr\tGET\t200\t1523\tpod\t--\t170\nmedia/sonarr\tPOST\t-1\t90\tpod\nmedia/sonarr\tGET\t400\t7\tpod\tCH\t0\nmedia/sonarr\tGET\t200\t8\tpod\tCD\t10\nn/a\tGET\t200\t5\tagain0\nnonsense\nmedia/x\tGET\t504\t-3\t<NOSRV>\n'
   it.each([1, 2, 3, 7, 1_000])('are read in pieces of %d bytes', size => {
     const lines = new CarriedLines()
     const found = Array.from({ length: Math.ceil(sent.length / size) }, (_, at) =>
@@ -96,6 +96,8 @@ describe('lines', () => {
     expect(found).toEqual([
       { key: 'media/sonarr', method: 'GET', status: 200, seconds: 0.001523 },
       { key: 'media/sonarr', method: 'POST', status: 499, seconds: 0.00009 },
+      { key: 'media/sonarr', method: 'GET', status: 499, seconds: 0.000007 },
+      { key: 'media/sonarr', method: 'GET', status: 200, seconds: 0.000008 },
       { key: 'media/x', method: 'GET', status: 504, seconds: 0 },
     ])
   })
@@ -130,11 +132,14 @@ describe('the program', () => {
     else expect(versionTrouble(told)).toMatch(trouble)
   })
   it.each([
-    [1_024, 412],
-    [20_000, 9_900],
-    [1_048_576, 50_000],
-    [100, 1],
-  ])('may have, of %d descriptors, %d connections', (descriptors, connections) =>
-    expect(connectionsWithin(descriptors)).toBe(connections),
+    [1_024, 16, 412],
+    [20_000, 16, 9_900],
+    [1_048_576, 16, 50_000],
+    [1_048_576, 1, 12_800],
+    [1_048_576, 0.5, 4_608],
+    [1_048_576, 0.1, 1_024],
+    [100, 16, 1],
+  ])('may have, of %d descriptors and %d GiB, %d connections', (descriptors, gibibytes, connections) =>
+    expect(connectionsWithin(descriptors, gibibytes * 2 ** 30)).toBe(connections),
   )
 })

@@ -23,18 +23,20 @@ const mostHeadBytes = 31 * 1024
 /** What HAProxy keeps free in a buffer for headers that it adds. */
 const rewriteBytes = 1024
 const mostHeaders = 500
-/** Buffers of heads and bodies that are under way in either direction: together 256 MiB. Who finds none waits. */
-const mostBuffers = 8_192
+/** Of one connection of HTTP/2; of all together as many as there may be connections. */
+const mostStreams = 100
 /** Bytes of a body that a client of HTTP/2 may send ahead. */
 const h2WindowBytes = 256 * 1024
 /** Routes, and addresses of pods, that are counted. */
 const mostCounted = 100_000
 /** Beyond this share of all connections none is kept after its answer: idle ones do not keep others out. */
 const crowdedShare = 0.8
-/** Numbers of what nobody asks for are forgotten. */
-const forgetSeconds = 60
+/** Numbers of what nobody asks for are forgotten. What begins anew after so long between two looks is taken for what was there before. */
+const forgetSeconds = 86_400
 /** Who has a body to send or to read, and does neither. Silence while an answer is waited for, or in a stream, is none of it. */
-const longestStallMs = 3_600_000
+const longestStallMs = 60_000
+/** A head that has begun is whole after so long. */
+const longestHeadMs = 10_000
 /** HAProxy's longest wait is less than 25 days; it stands for none. */
 const endless = '24d'
 /**
@@ -69,6 +71,10 @@ const endingVariable = 'proc.ending'
 /** Tells HAProxy while it runs that connections are not kept after their answer. HAProxy 3.0 calls a variable that is set so experimental. */
 export const endingCommand = `experimental-mode on;set var ${endingVariable} int(1)`
 
+const usualMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+/** Proxies that a request has passed. */
+const usualHops = 16
+
 /** A request that bears one of them is no ordinary one. */
 const unusual = ['expect', 'te', 'trailer', 'upgrade']
 
@@ -100,7 +106,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     ? [
         '  log ring@carried local0',
         '  option dontlognull',
-        '  log-format "%[var(txn.route)]\\t%HM\\t%ST\\t%[date(0,us),sub(txn.began)]\\t%s"',
+        '  log-format "%[var(txn.route)]\\t%HM\\t%ST\\t%[date(0,us),sub(txn.began)]\\t%s\t%ts\t%B"',
         '  http-request set-var(txn.began) date(0,us)',
         `  http-request set-log-level silent unless ${isCarried}`,
       ]
@@ -115,9 +121,8 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     '  stats timeout 1m',
     `  tune.bufsize ${mostHeadBytes + rewriteBytes}`,
     `  tune.maxrewrite ${rewriteBytes}`,
-    `  tune.buffers.limit ${mostBuffers}`,
     `  tune.http.maxhdr ${mostHeaders}`,
-    '  tune.h2.fe.max-concurrent-streams 250',
+    `  tune.h2.fe.max-concurrent-streams ${mostStreams}`,
     `  tune.h2.fe.initial-window-size ${h2WindowBytes}`,
     '  h2-workaround-bogus-websocket-clients',
     '',
@@ -128,7 +133,7 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  timeout server ${endless}`,
     `  timeout tunnel ${endless}`,
     `  timeout connect ${options.connectMs}ms`,
-    '  timeout http-request 60s',
+    `  timeout http-request ${longestHeadMs}ms`,
     '  timeout http-keep-alive 75s',
     '  option http-no-delay',
     '  option abortonclose',
@@ -139,15 +144,25 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     'backend endpoints',
     `  stick-table type string len 64 size ${mostCounted} expire ${forgetSeconds}s store conn_cur`,
     '',
+    'backend streams',
+    '  stick-table type integer size 1 expire 1d store conn_cur',
+    '',
     'frontend traffic',
     // Bytes of a stream are counted while it goes on: they keep its target awake.
     '  option contstats',
     ...binds.map(bind => `  bind ${bind}${accepts}`),
     '  http-request deny deny_status 400 unless { req.ver 1.0 1.1 2.0 }',
-    `  http-request set-var(txn.route) req.fhdr(host),host_only,lower,map_str(${file('hosts')}) if HTTP_1.1 { url_beg / } !METH_CONNECT`,
+    '  http-request deny deny_status 400 if { req.ver 2.0 } { fc_http_major 1 }',
+    // A stream without its window costs as much as a connection that is not read.
+    '  http-request track-sc2 int(1) table streams if { fc_http_major 2 }',
+    `  http-request deny deny_status 503 if { fc_http_major 2 } { sc2_conn_cur gt ${options.mostConnections} }`,
+    `  http-request set-var(txn.route) req.fhdr(host),host_only,lower,map_str(${file('hosts')}) if HTTP_1.1 { url_beg / } { method ${usualMethods.join(' ')} }`,
+    `  http-request unset-var(txn.route) if ${isRouted} { req.fhdr(host) -m sub : } !{ req.fhdr(host) -m reg ^[^:]*:[0-9]{0,5}$ }`,
     ...unusual.map(name => `  http-request unset-var(txn.route) if ${isRouted} { req.fhdr(${name}) -m found }`),
     `  http-request unset-var(txn.route) if ${isRouted} { req.fhdr(connection) -m found } !${isKept}`,
     `  http-request unset-var(txn.route) if ${isRouted} { req.fhdr_cnt(x-forwarded-for) gt 1 }`,
+    // The gateway says whether it is a loop.
+    `  http-request unset-var(txn.route) if ${isRouted} { req.hdr_cnt(x-forwarded-for) gt ${usualHops} }`,
     `  http-request unset-var(txn.route) if ${isRouted} { path -m beg ${options.progressPath} }`,
     `  http-request unset-var(txn.route) if ${isRouted} { path -m sub % } { path -m reg %(?![0-9A-Fa-f]{2}) }`,
     `  http-request unset-var(txn.route) if ${isRouted} { req.hdrs -m reg ${controlBytes} }`,

@@ -24,6 +24,8 @@ import type { WarmRoute } from './warm-routes.ts'
 
 /** The data plane is asked so often what it carries. */
 const lookMs = 250
+/** Between two looks at all routes at least so many times what a look took. */
+const restShare = 9
 /** One that was asked so often in a row and said nothing hangs: it is ended. */
 const mostSilences = 3
 /** Lines of carried requests are read so often: to be woken for each of them costs more than the request. */
@@ -64,6 +66,8 @@ export class HaproxyPlane implements AsyncDisposable {
   /** What it says is not known any more: a command failed. */
   #isUnsure = false
   #isTelling = false
+  /** To look at all routes takes a share of the time at most, however many requests come and go that wait. */
+  #nextTellMs = 0
   #hasNews = false
   #cancelTell: Cancel | undefined
   #cancelLook: Cancel | undefined
@@ -94,7 +98,8 @@ export class HaproxyPlane implements AsyncDisposable {
   changed(): void {
     this.#hasNews = true
     if (this.#isTelling || this.#isGone) return
-    this.#cancelTell ??= this.#options.clock.schedule(0, () => {
+    const waitMs = Math.max(0, this.#nextTellMs - this.#options.clock.elapsed())
+    this.#cancelTell ??= this.#options.clock.schedule(waitMs, () => {
       this.#cancelTell = undefined
       void this.#tell()
     })
@@ -110,13 +115,17 @@ export class HaproxyPlane implements AsyncDisposable {
     }
   }
 
-  /** No connection is taken any more; resolves when all requests have been answered, at the latest after `mostMs`. */
-  async drain(mostMs: number): Promise<void> {
+  /** No connection is taken any more; resolves when all requests have been answered, at the latest after `mostMs` or when `signal` aborts. */
+  async drain(mostMs: number, signal: AbortSignal): Promise<void> {
     this.#isEnding = true
     this.#child?.kill('SIGUSR1')
     const over = Promise.withResolvers<void>()
     const late = this.#options.clock.schedule(mostMs, () => over.resolve())
+    const onAbort = () => over.resolve()
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
     await Promise.race([this.#ended.promise, over.promise])
+    signal.removeEventListener('abort', onAbort)
     late()
   }
 
@@ -234,13 +243,20 @@ export class HaproxyPlane implements AsyncDisposable {
 
   /** Tells what changed, one batch after the other. */
   async #tell(): Promise<void> {
+    const { clock } = this.#options
     this.#isTelling = true
     try {
       while (this.#hasNews && !this.#isGone) {
         this.#hasNews = false
-        await this.#tellOnce(planeMaps(this.#options.warmRoutes()))
+        const startMs = clock.elapsed()
+        const wanted = planeMaps(this.#options.warmRoutes())
+        const tookMs = clock.elapsed() - startMs
+        await this.#tellOnce(wanted)
+        this.#nextTellMs = startMs + tookMs * restShare
+        if (clock.elapsed() < this.#nextTellMs) break
       }
     } catch (error) {
+      this.#nextTellMs = clock.elapsed() + lookMs
       this.#isUnsure = true
       this.#hasNews = true
       if (!this.#isGone && !this.#isEnding)
@@ -248,6 +264,7 @@ export class HaproxyPlane implements AsyncDisposable {
     } finally {
       this.#isTelling = false
     }
+    if (this.#hasNews && !this.#isGone && !this.#isUnsure) this.changed()
   }
 
   /** @throws Error where HAProxy did not follow */
@@ -265,15 +282,17 @@ export class HaproxyPlane implements AsyncDisposable {
 
   /** Every request asks the gateway until it is told anew. */
   async #forget(): Promise<void> {
-    for (const map of ['hosts', 'sizes', 'targets', 'waits'] as const)
-      await this.#admin.ask(`clear map ${join(this.#directory, planeFiles[map])}`)
+    for (const map of ['hosts', 'sizes', 'targets', 'waits'] as const) {
+      const complaint = complaintOf(await this.#admin.ask(`clear map ${join(this.#directory, planeFiles[map])}`))
+      if (complaint !== undefined) throw new Error(complaint)
+    }
     this.#told = noMaps
   }
 
   #look(): void {
     this.#cancelLook = this.#options.clock.schedule(lookMs, () => {
       void this.#lookOnce().then(() => {
-        if (!this.#isGone && !this.#isEnding) this.#look()
+        if (!this.#isGone) this.#look()
       })
     })
   }

@@ -1,6 +1,7 @@
 // HAProxy on this machine: whether it is there, which version, and how many connections it may have.
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { totalmem } from 'node:os'
 import { messageOf } from '#kube/log.ts'
 
 export const haproxyProgram = 'haproxy'
@@ -30,9 +31,25 @@ export function versionTrouble(told: string): string | undefined {
   return isOld ? `HAProxy ${major}.${minor} is older than ${leastVersion.join('.')}` : undefined
 }
 
-/** Connections of clients for which there are descriptors: each may have one to a pod as well. */
-export function connectionsWithin(descriptors: number): number {
-  return Math.max(1, Math.min(mostConnections, Math.floor((descriptors - otherDescriptors) / 2)))
+/** Memory that is the gateway's own. */
+const ownBytes = 224 * 1024 * 1024
+const leastBytes = 64 * 1024 * 1024
+/** What a client costs at most that reads nothing of a large answer, or sends nothing of a head that it began: buffers on both sides. */
+const connectionBytes = 64 * 1024
+
+/**
+ * Connections of clients that nobody can make too many: each may have one to a pod as well, and all their buffers have to fit.
+ * @param descriptors that a process may have
+ * @param bytes of memory for the gateway and HAProxy together
+ */
+export function connectionsWithin(descriptors: number, bytes: number): number {
+  const byMemory = Math.floor(Math.max(leastBytes, bytes - ownBytes) / connectionBytes)
+  return Math.max(1, Math.min(mostConnections, byMemory, Math.floor((descriptors - otherDescriptors) / 2)))
+}
+
+/** Bytes that this process and those that it starts may have. */
+export function memoryLimit(): number {
+  return Math.min(process.constrainedMemory() || Number.MAX_SAFE_INTEGER, totalmem())
 }
 
 /** How many descriptors a process may have that this one starts. */

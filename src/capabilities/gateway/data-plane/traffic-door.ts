@@ -1,6 +1,6 @@
 // The port of requests: HAProxy's where there is one, else the gateway's own, and the gateway's own again where HAProxy ended.
 import { networkInterfaces } from 'node:os'
-import type { Clock } from '#kube/clock.ts'
+import type { Cancel, Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import { progressPath } from '../cold/wait-page.ts'
@@ -11,8 +11,12 @@ import type { RequestMetrics } from '../proxy/request-metrics.ts'
 import type { ProxySettings } from '../proxy/settings.ts'
 import type { CarriedRequest } from './carried-lines.ts'
 import { HaproxyPlane } from './haproxy-plane.ts'
-import { connectionsWithin, descriptorLimit, haproxyTrouble } from './haproxy-program.ts'
+import { connectionsWithin, descriptorLimit, haproxyTrouble, memoryLimit } from './haproxy-program.ts'
 import { type WarmRoute, warmRoute } from './warm-routes.ts'
+
+/** A HAProxy that ended is started again after so long, each time after twice as long. */
+const firstRestartMs = 10_000
+const longestRestartMs = 600_000
 
 interface TrafficOptions {
   readonly clock: Clock
@@ -29,8 +33,8 @@ interface TrafficDoor extends AsyncDisposable {
   listen(): Promise<number>
   /** The process ends soon: connections are taken as before, and none is kept after its answer. */
   ends(): Promise<void>
-  /** No connection is taken any more; those without a request end. HAProxy is waited for, at the latest `mostMs`. */
-  close(mostMs: number): Promise<void>
+  /** No connection is taken any more; those without a request end. HAProxy is waited for, at the latest `mostMs` or until `signal` aborts. */
+  close(mostMs: number, signal: AbortSignal): Promise<void>
   /** What health says of it: `; HAProxy carries 12 routes`. */
   readonly state: string
 }
@@ -45,6 +49,8 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
   let tidied = Promise.resolve()
   let state = ''
   let isClosed = false
+  let cancelRestart: Cancel | undefined
+  let restartMs = firstRestartMs
   let carried = 0
 
   function warmRoutes(): readonly WarmRoute[] {
@@ -57,7 +63,7 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
         waiting: exchanges.room.waiting(route.key),
         plainHosts: hosts.get(route.key) ?? [],
       }
-      const judged = warmRoute(now, settings.requestMs)
+      const judged = warmRoute(now, settings)
       if (!('why' in judged)) found.push(judged)
     }
     carried = found.length
@@ -87,17 +93,35 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       })
     exchanges.onTurn = undefined
     state = '; HAProxy ended: the gateway carries all requests itself'
-    log.error({ why }, 'HAProxy ended: the gateway carries all requests itself until it is started again')
+    log.error({ why }, 'HAProxy ended: the gateway carries all requests itself until HAProxy is started again')
+    for (const one of inner.splice(0)) one.destroy()
     if (isClosed) return
-    own.listen(port, host).catch((error: unknown) => {
+    own.listen(port, host, { isShared: true }).catch((error: unknown) => {
       state = `; HAProxy ended, and nobody listens at port ${port}`
       log.error({ port, why: messageOf(error) }, 'the port of requests cannot be taken back')
     })
+    cancelRestart = clock.schedule(restartMs, () => void startAgain(port))
+    restartMs = Math.min(longestRestartMs, restartMs * 2)
+  }
+
+  /** Both have the port until HAProxy has it alone; what came to the gateway stays there. */
+  async function startAgain(port: number): Promise<void> {
+    try {
+      await startPlane(port)
+      if (isClosed) return
+      own.close()
+      log.info({ port }, 'HAProxy is started again, and carries requests')
+    } catch (error) {
+      for (const one of inner.splice(0)) one.destroy()
+      if (isClosed) return
+      log.warn({ why: messageOf(error) }, 'HAProxy does not start again: it is tried later')
+      cancelRestart = clock.schedule(restartMs, () => void startAgain(port))
+      restartMs = Math.min(longestRestartMs, restartMs * 2)
+    }
   }
 
   /** @throws Error where HAProxy does not start */
-  async function listenByHaproxy(): Promise<number> {
-    const port = config.ports.traffic === 0 ? await freePort(door, host) : config.ports.traffic
+  async function startPlane(port: number): Promise<void> {
     plane = await HaproxyPlane.start({
       ...{ clock, log, counts: exchanges.counts, warmRoutes, openDoors },
       binds: bindsOf(host, port),
@@ -105,13 +129,12 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       connectMs: settings.connectMs,
       responseHeaderMs: settings.responseHeaderMs,
       coldStartHeader: settings.coldStartHeader,
-      mostConnections: connectionsWithin(descriptorLimit()),
+      mostConnections: connectionsWithin(descriptorLimit(), memoryLimit()),
       progressPath,
       onGone: why => takeOver(port, why),
       ...(metrics === undefined ? {} : { onCarried }),
     })
     exchanges.onTurn = () => plane?.changed()
-    return port
   }
 
   /** Why HAProxy is not to carry requests; undefined: it is. */
@@ -134,7 +157,9 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
         ])
       if (why === undefined) {
         try {
-          return await listenByHaproxy()
+          const port = config.ports.traffic === 0 ? await freePort(door, host) : config.ports.traffic
+          await startPlane(port)
+          return port
         } catch (error) {
           for (const one of inner.splice(0)) one.destroy()
           if (config.dataPlane === 'haproxy') throw error
@@ -144,14 +169,16 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       return await own.listen(config.ports.traffic, host)
     },
     ends: async () => await plane?.ends(),
-    close: async mostMs => {
+    close: async (mostMs, signal) => {
       isClosed = true
+      cancelRestart?.()
       own.close()
-      await plane?.drain(mostMs)
+      await plane?.drain(mostMs, signal)
       for (const one of inner) one.close()
     },
     [Symbol.asyncDispose]: async () => {
       isClosed = true
+      cancelRestart?.()
       exchanges.onTurn = undefined
       await plane?.[Symbol.asyncDispose]()
       await tidied

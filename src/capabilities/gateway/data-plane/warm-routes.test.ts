@@ -3,7 +3,7 @@ import { routeTo } from '#test/loopback-gateway.ts'
 import type { Target } from '../endpoints/targets.ts'
 import type { Route } from '../routing/route.ts'
 import { routingTable } from '../routing/routing-table.ts'
-import { mostTold, warmRoute } from './warm-routes.ts'
+import { leastPatienceMs, mostTold, warmRoute } from './warm-routes.ts'
 
 const endpoint = (host: string, port = 80) => ({ host, port, authority: `${host}:${port}`, inFlight: 0 })
 const ready: Target = { wire: 'http', endpoints: [endpoint('10.0.0.1'), endpoint('fd00::1', 8080)] }
@@ -11,10 +11,13 @@ const ready: Target = { wire: 'http', endpoints: [endpoint('10.0.0.1'), endpoint
 function judged(
   more: Partial<Route> = {},
   target: Partial<Target> = {},
-  now: { waiting?: number; hosts?: string[]; requestMs?: number } = {},
+  now: { waiting?: number; hosts?: string[]; requestMs?: number; responseHeaderMs?: number } = {},
 ) {
-  const { waiting = 0, hosts = ['app.test'], requestMs = 0 } = now
-  return warmRoute({ route: routeTo('app', more), target: { ...ready, ...target }, waiting, plainHosts: hosts }, requestMs)
+  const { waiting = 0, hosts = ['app.test'], requestMs = 0, responseHeaderMs = 300_000 } = now
+  return warmRoute(
+    { route: routeTo('app', more), target: { ...ready, ...target }, waiting, plainHosts: hosts },
+    { requestMs, responseHeaderMs },
+  )
 }
 
 const hints = routeTo('app').hints
@@ -23,14 +26,14 @@ const rules = [{ hosts: [], paths: ['/x'], headers: [] }]
 
 describe('a route that needs no decision', () => {
   it('is told with its hosts and every ready address', () =>
-    expect(judged({ timeouts: { responseHeaderMs: 5_000 } }, {}, { hosts: ['app.test', 'b_c.test'] })).toEqual({
+    expect(judged({ timeouts: { responseHeaderMs: 20_000 } }, {}, { hosts: ['app.test', 'b_c.test'] })).toEqual({
       key: 'default/app',
       hosts: ['app.test', 'b_c.test'],
       endpoints: [
         { host: '10.0.0.1', port: 80 },
         { host: 'fd00::1', port: 8080 },
       ],
-      responseHeaderMs: 5_000,
+      responseHeaderMs: 20_000,
     }))
   it.each<[string, ReturnType<typeof judged>]>([
     ['a rule for the time before it is ready', judged({ staticRoutes: [{ rules, answer, mode: 'WhenUnavailable' }] })],
@@ -47,7 +50,14 @@ describe('a route that needs no decision', () => {
 describe('requests ask the gateway', () => {
   it.each<[string, ReturnType<typeof judged>, RegExp]>([
     ['without a host of its own', judged({}, {}, { hosts: [] }), /no host/],
-    ['with hosts that a map cannot hold', judged({}, {}, { hosts: ['a b', 'x;y', 'ä.test', '-a', ''] }), /no host/],
+    [
+      'with hosts that a map cannot hold',
+      judged({}, {}, { hosts: ['a b', 'x;y', 'ä.test', '-a', '', 'a'.repeat(254)] }),
+      /no host/,
+    ],
+    ['whose answers have little time', judged({ timeouts: { responseHeaderMs: leastPatienceMs - 1 } }), /little time/],
+    ['where all answers have little time', judged({}, {}, { responseHeaderMs: 1_000 }), /little time/],
+    ['of endpoints that are no addresses', judged({}, { endpoints: [endpoint('abc'), endpoint('1.2.3')] }), /no endpoint/],
     ['where the model decides', judged({ hints: { ...hints, llm: true } }), /model in the body/],
     ['where endpoints have models', judged({ hints: { ...hints, warmModel: 'llama' } }), /models/],
     ['where a rule answers always', judged({ staticRoutes: [{ rules, answer, mode: 'Always' }] }), /by themselves/],

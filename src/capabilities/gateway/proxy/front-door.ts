@@ -68,9 +68,12 @@ export class FrontDoor {
     this.#tls = options.tls === undefined ? undefined : this.#tlsServer(options.tls)
   }
 
-  /** @returns the port. @throws Error where it is taken */
-  async listen(port: number, host?: string): Promise<number> {
-    await this.#listen({ port, ...(host === undefined ? {} : { host }) })
+  /**
+   * `isShared`: others of ours may listen there too, and get some of the connections.
+   * @returns the port. @throws Error where it is taken
+   */
+  async listen(port: number, host?: string, { isShared = false }: { readonly isShared?: boolean } = {}): Promise<number> {
+    await this.#listen({ port, ...(host === undefined ? {} : { host }), ...(isShared ? { reusePort: true } : {}) })
     return (this.#net.address() as AddressInfo).port
   }
 

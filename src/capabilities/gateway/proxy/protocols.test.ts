@@ -307,7 +307,7 @@ describe('the end', () => {
     })
     await until(() => held.end !== undefined)
     gateway.end()
-    const closed = gateway.traffic.close(60_000)
+    const closed = gateway.traffic.close(60_000, new AbortController().signal)
     await until(() => isRefused(gateway.port))
     held.end?.()
     expect((await asked).text).toBe('first last')
