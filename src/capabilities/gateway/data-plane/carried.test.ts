@@ -135,9 +135,9 @@ describe('the program', () => {
     [1_024, 16, 412],
     [20_000, 16, 9_900],
     [1_048_576, 16, 50_000],
-    [1_048_576, 1, 12_800],
-    [1_048_576, 0.5, 4_608],
-    [1_048_576, 0.1, 1_024],
+    [1_048_576, 1, 10_240],
+    [1_048_576, 0.5, 3_686],
+    [1_048_576, 0.1, 819],
     [100, 16, 1],
   ])('may have, of %d descriptors and %d GiB, %d connections', (descriptors, gibibytes, connections) =>
     expect(connectionsWithin(descriptors, gibibytes * 2 ** 30)).toBe(connections),

@@ -28,10 +28,6 @@ const lookMs = 250
 const restShare = 9
 /** One that was asked so often in a row and said nothing hangs: it is ended. */
 const mostSilences = 3
-/** Lines of carried requests are read so often: to be woken for each of them costs more than the request. */
-const linesMs = 100
-/** Bytes that are read at once where there are as many. */
-const wholeRead = 64 * 1024
 /** It is tried so often whether it answers, and for so long, while it starts. */
 const startLookMs = 20
 const longestStartMs = 10_000
@@ -222,19 +218,11 @@ export class HaproxyPlane implements AsyncDisposable {
     const server = createNetServer(socket => {
       const lines = new CarriedLines()
       this.#readers.add(socket)
-      let later: Cancel | undefined
       socket.on('data', chunk => {
         for (const request of lines.read(chunk)) onCarried(request)
-        // More is there already.
-        if (chunk.length >= wholeRead) return
-        socket.pause()
-        later = this.#options.clock.schedule(linesMs, () => void socket.resume())
       })
       socket.on('error', error => this.#options.log.debug({ why: messageOf(error) }, "HAProxy's lines broke off"))
-      socket.on('close', () => {
-        later?.()
-        this.#readers.delete(socket)
-      })
+      socket.on('close', () => this.#readers.delete(socket))
     })
     this.#lines = server
     server.listen(path)

@@ -35,7 +35,7 @@ export function versionTrouble(told: string): string | undefined {
 const ownBytes = 224 * 1024 * 1024
 const leastBytes = 64 * 1024 * 1024
 /** What a client costs at most that reads nothing of a large answer, or sends nothing of a head that it began: buffers on both sides. */
-const connectionBytes = 64 * 1024
+const connectionBytes = 80 * 1024
 
 /**
  * Connections of clients that nobody can make too many: each may have one to a pod as well, and all their buffers have to fit.
