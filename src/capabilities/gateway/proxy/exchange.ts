@@ -18,6 +18,7 @@ import type { Caller } from './caller.ts'
 import type { ExchangeWorld, RouteEntry } from './exchange-world.ts'
 import { type Abort, type Answering, type Outcome, plainAnswering } from './forward.ts'
 import type { Upgraded } from './forward-http1.ts'
+import { heldBytesOf } from './held-bytes.ts'
 import { answerBody, answerStatic, answerText, coldStartHeader } from './own-answers.ts'
 import { forwardedHeaders, valuesOf } from './request-head.ts'
 import { splice } from './splice.ts'
@@ -29,9 +30,6 @@ const dialMs = 60_000
 const mostStale = 2
 /** A fallback without a time of its own is asked after so long. */
 const fallbackMs = 30_000
-/** What a held request takes beside its body, and how much of a body waits with it; more stays with the client. */
-const heldBytes = 4 * 1024
-const heldBodyBytes = 64 * 1024
 /** A client left before it was answered, as web servers write it. */
 const leftStatus = 499
 /** Signs of life of JSON, where a route says nothing of how often. */
@@ -216,7 +214,7 @@ export class Exchange {
       return
     }
     if (!isReady && this.#shown(entry)) return
-    const bytes = heldBytes + Math.min(this.#bodyBytes(), heldBodyBytes)
+    const bytes = heldBytesOf(this.#caller)
     const most = route.mostPending ?? (settings.mostPending > 0 ? settings.mostPending : undefined)
     if (!room.admits(route.key, bytes, most)) {
       metrics?.rejected(route)
@@ -484,10 +482,5 @@ export class Exchange {
     const status = this.#isUpgraded ? 101 : caller.hasAnswered ? caller.status : leftStatus
     metrics?.answered(caller.head.method, status, route, tookMs / 1000)
     if (settings.accessLog) log.info({ access: accessLine(caller, clock.now() - tookMs) }, 'request')
-  }
-
-  #bodyBytes(): number {
-    const { contentLength, isChunked } = this.#caller.head
-    return contentLength ?? (isChunked ? heldBodyBytes : 0)
   }
 }

@@ -176,6 +176,7 @@ class Http1Exchange implements AnswerTaker {
   #stopConnecting: (() => void) | undefined
   #isOver = false
   #hasHead = false
+  #isBodyTaken = false
 
   constructor(forwarding: Forwarding, done: (outcome: Outcome) => void, onUpgrade: ((upgraded: Upgraded) => void) | undefined) {
     this.#forwarding = forwarding
@@ -240,7 +241,7 @@ class Http1Exchange implements AnswerTaker {
 
   onError(error: Error): void {
     if (this.#isOver) return
-    const { caller, body } = this.#forwarding
+    const { caller } = this.#forwarding
     const why = messageOf(error)
     if (this.#hasHead) {
       this.#answering.broken(why)
@@ -248,11 +249,12 @@ class Http1Exchange implements AnswerTaker {
       return
     }
     // What was taken of a body cannot be sent again.
-    const again = body?.readableDidRead === true ? undefined : unreached(error, caller)
+    const again = this.#isBodyTaken ? undefined : unreached(error, caller)
     this.#end(again ?? { kind: 'failed', why, isLate: isLate(error) })
   }
 
   onSent(): void {
+    this.#isBodyTaken = true
     this.#forwarding.moved()
   }
 

@@ -10,7 +10,7 @@ import {
 } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls'
 import type { Clock } from '#kube/clock.ts'
-import { type Caller, Http1Caller, Http2Caller, UpgradeCaller } from './caller.ts'
+import { bodyWindow, type Caller, Http1Caller, Http2Caller, UpgradeCaller } from './caller.ts'
 import { proxyHeader } from './proxy-protocol.ts'
 import { type Refusal, requestHead } from './request-head.ts'
 
@@ -25,8 +25,6 @@ const mostStreams = 250
 const mostConnections = 50_000
 /** A socket of the machine refuses who finds its queue full, where one of the network lets them try again; the kernel may allow fewer. */
 const longestBacklog = 65_535
-/** Bytes of a body that wait in us before the client is held back. */
-const bodyWindow = 64 * 1024
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
@@ -225,7 +223,7 @@ export class FrontDoor {
 
   #http2Server(): Http2Server {
     const server = createHttp2Server({
-      settings: { maxConcurrentStreams: mostStreams, maxHeaderListSize: mostHeadBytes, initialWindowSize: bodyWindow * 4 },
+      settings: { maxConcurrentStreams: mostStreams, maxHeaderListSize: mostHeadBytes, initialWindowSize: bodyWindow * 2 },
       maxSendHeaderBlockLength: mostHeadBytes * 2,
     })
     server.on('session', session => {
