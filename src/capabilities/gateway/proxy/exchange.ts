@@ -20,7 +20,7 @@ import { type Abort, type Answering, type Outcome, plainAnswering } from './forw
 import type { Upgraded } from './forward-http1.ts'
 import { heldBytesOf } from './held-bytes.ts'
 import { answerBody, answerStatic, answerText, coldStartHeader } from './own-answers.ts'
-import { forwardedHeaders, valuesOf } from './request-head.ts'
+import { forwardedHeaders, isLoop, valuesOf } from './request-head.ts'
 import { splice } from './splice.ts'
 
 /** As upstream dials: so often, and for so long where no deadline is nearer. */
@@ -77,6 +77,11 @@ export class Exchange {
       return
     }
     this.#entry = entry
+    if (isLoop(this.#caller.head)) {
+      this.#all.log.info({ route: entry.route.key }, 'a request went round: the route may lead to the gateway itself')
+      answerText(this.#caller, 508)
+      return
+    }
     if (this.#answeredByRule(entry) || this.#answeredFromList(entry)) return
     this.#count(entry)
     const { head } = this.#caller
