@@ -12,7 +12,7 @@ import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type 
 import type { Clock } from '#kube/clock.ts'
 import { bodyWindow, type Caller, Http1Caller, Http2Caller, UpgradeCaller } from './caller.ts'
 import { proxyHeader } from './proxy-protocol.ts'
-import { type Refusal, requestHead } from './request-head.ts'
+import { type Refusal, type RequestHead, requestHead } from './request-head.ts'
 
 /** Event-autoscaling 3.13: pools of proxies before us keep connections longer than Node does. */
 const keepAliveMs = 75_000
@@ -240,12 +240,7 @@ export class FrontDoor {
 
   #request(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
-    const head = requestHead({
-      method: request.method ?? '',
-      url: request.url ?? '',
-      rawHeaders: request.rawHeaders,
-      httpVersion: request.httpVersion,
-    })
+    const head = headOf(request)
     if ('reason' in head) {
       this.#options.onRefused(head, this.#addressOf(socket))
       // What follows on the connection may be another's request.
@@ -271,12 +266,7 @@ export class FrontDoor {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, first: Buffer): void {
-    const head = requestHead({
-      method: request.method ?? '',
-      url: request.url ?? '',
-      rawHeaders: request.rawHeaders,
-      httpVersion: request.httpVersion,
-    })
+    const head = headOf(request)
     const { isEnding } = this.#options
     const of = { address: this.#addressOf(socket), isTls: 'encrypted' in socket, isEnding, socket, first }
     if ('reason' in head) {
@@ -316,6 +306,13 @@ export class FrontDoor {
     // IPv4 that came by a socket of both.
     return told ?? (own.startsWith('::ffff:') ? own.slice('::ffff:'.length) : own)
   }
+}
+
+/** Node's parser of HTTP/1 lets pass what calls itself HTTP/2.0, whose rules are others. */
+function headOf({ method = '', url = '', rawHeaders, httpVersion }: IncomingMessage): RequestHead | Refusal {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    return { status: 400, reason: `HTTP/${httpVersion} on a connection of HTTP/1` }
+  return requestHead({ method, url, rawHeaders, httpVersion })
 }
 
 /** Whether the head of an answer went out on it, and not the answer's end. */
