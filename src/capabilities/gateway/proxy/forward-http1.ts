@@ -73,8 +73,8 @@ export class Http1Forwarder implements Disposable {
     const kept = isUpgrade ? undefined : this.#kept(key)
     if (kept === undefined) {
       const place = { host: endpoint.host, port: endpoint.port, serverName: isTls ? serverName : undefined, isUpgrade }
-      this.#connect(place, exchange, connected => exchange.begin(this.#connection(connected, key)))
-    } else exchange.begin(kept)
+      this.#connect(place, exchange, connected => exchange.begin(this.#connection(connected, key), { isFresh: true }))
+    } else exchange.begin(kept, { isFresh: false })
     return () => exchange.abort()
   }
 
@@ -177,6 +177,8 @@ class Http1Exchange implements AnswerTaker {
   #isOver = false
   #hasHead = false
   #isBodyTaken = false
+  /** The request went to a connection that was made for it. */
+  #isFresh = false
 
   constructor(forwarding: Forwarding, done: (outcome: Outcome) => void, onUpgrade: ((upgraded: Upgraded) => void) | undefined) {
     this.#forwarding = forwarding
@@ -189,7 +191,8 @@ class Http1Exchange implements AnswerTaker {
     this.#stopConnecting = stop
   }
 
-  begin(connection: TargetConnection): void {
+  begin(connection: TargetConnection, { isFresh }: { readonly isFresh: boolean }): void {
+    this.#isFresh = isFresh
     this.#stopConnecting = undefined
     this.#connection = connection
     try {
@@ -249,7 +252,7 @@ class Http1Exchange implements AnswerTaker {
       return
     }
     // What was taken of a body cannot be sent again.
-    const again = this.#isBodyTaken ? undefined : unreached(error, caller)
+    const again = this.#isBodyTaken ? undefined : unreached(error, { caller, isFresh: this.#isFresh })
     this.#end(again ?? { kind: 'failed', why, isLate: isLate(error) })
   }
 
