@@ -94,13 +94,10 @@ export class Exchange {
     // Who forwarded it counts it as long as it is here.
     if (this.#caller.head.isForwarded === true) return
     this.#presence = this.#all.counts.arrive(entry.route.key)
-    entry.presences.add(this.#presence)
   }
 
   #uncount(): void {
-    if (this.#presence === undefined) return
-    this.#presence.leave()
-    this.#entry?.presences.delete(this.#presence)
+    this.#presence?.leave()
     this.#presence = undefined
   }
 
