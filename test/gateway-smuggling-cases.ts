@@ -127,6 +127,13 @@ const heads: readonly RawCase[] = [
   refused('two hosts in other letters', `GET / HTTP/1.1\r\n${host}hOSt: one.test\r\n\r\n`),
   refused('HTTP/0.9', 'GET /\r\n\r\n', [400, 505, 0]),
   refused('HTTP/1.10', `GET / HTTP/1.10\r\n${host}\r\n`, [400, 505, 0]),
+  refused('HTTP/2.0 that is written as HTTP/1', `GET http://one.test/ HTTP/2.0\r\n${host}\r\n`, [400, 505, 0]),
+  refused('HTTP/0.9 that is written as HTTP/1', `GET / HTTP/0.9\r\n${host}\r\n`, [400, 505, 0]),
+  refused(
+    'HTTP/2.0 with an upgrade',
+    `GET / HTTP/2.0\r\n${host}Connection: upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    [400, 505, 0],
+  ),
   refused('HTTP/3.0', `GET / HTTP/3.0\r\n${host}\r\n`, [400, 505, 0]),
   refused('http in small letters', `GET / http/1.1\r\n${host}\r\n`, [400, 505, 0]),
   eitherWay('two spaces before the target', `GET  / HTTP/1.1\r\n${host}\r\n`, 'GET / HTTP/1.1'),

@@ -55,6 +55,4 @@ export const annotations = {
   beforeZero: 'ballast.dev/before-zero',
   /** `true`: while nothing of the target's Service is ready, the gateway is what its name leads to. */
   ownEndpoints: 'ballast.dev/own-endpoints',
-  /** A connection that moved no byte for so long keeps nothing awake: `30m`. */
-  idleConnections: 'ballast.dev/idle-connections',
 } as const

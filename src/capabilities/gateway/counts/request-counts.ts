@@ -3,7 +3,7 @@ import type { Clock } from '#kube/clock.ts'
 
 /** One route's numbers. */
 export interface RouteCount {
-  /** Requests and upgraded connections at this moment, but for those that rest. */
+  /** Requests and upgraded connections at this moment. */
   readonly concurrency: number
   /** Requests since this process began. */
   readonly total: number
@@ -13,12 +13,8 @@ export interface RouteCount {
 
 /** A request or connection that is counted while it is there. */
 export interface Presence {
-  /** A byte moved, in either direction; who rested is counted again. */
+  /** A byte moved, in either direction. */
   moved(): void
-  /** It is not counted until a byte moves. */
-  rest(): void
-  /** Milliseconds since a byte moved. */
-  readonly quietMs: number
   /** It is gone; a second call does nothing. */
   leave(): void
 }
@@ -119,36 +115,22 @@ class CountedPresence implements Presence {
   readonly #route: Route
   readonly #count: (change: 1 | -1) => void
   #isHere = true
-  #isCounted = false
-  #movedMs = 0
 
   constructor(clock: Pick<Clock, 'elapsed'>, route: Route, count: (change: 1 | -1) => void) {
     this.#clock = clock
     this.#route = route
     this.#count = count
     this.moved()
+    count(1)
   }
 
   moved(): void {
-    if (!this.#isHere) return
-    this.#movedMs = this.#route.movedMs = this.#clock.elapsed()
-    if (this.#isCounted) return
-    this.#isCounted = true
-    this.#count(1)
-  }
-
-  rest(): void {
-    if (!this.#isHere || !this.#isCounted) return
-    this.#isCounted = false
-    this.#count(-1)
-  }
-
-  get quietMs(): number {
-    return this.#clock.elapsed() - this.#movedMs
+    if (this.#isHere) this.#route.movedMs = this.#clock.elapsed()
   }
 
   leave(): void {
-    this.rest()
+    if (!this.#isHere) return
     this.#isHere = false
+    this.#count(-1)
   }
 }

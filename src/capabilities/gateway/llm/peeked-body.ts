@@ -1,6 +1,9 @@
 // The beginning of a request's body, looked at before anybody takes the body.
 import { Readable } from 'node:stream'
 
+/** Every piece takes memory beside its bytes: so many are kept apart before they become one. */
+const mostPieces = 512
+
 interface PeekedBody {
   /** The first bytes; of a body that is not longer all of it. */
   readonly first: Buffer
@@ -15,7 +18,7 @@ interface PeekedBody {
  * @throws `signal.reason`, and the error of a body that broke off
  */
 export async function peekBody(body: Readable, most: number, signal: AbortSignal): Promise<PeekedBody> {
-  const chunks: Buffer[] = []
+  let chunks: Buffer[] = []
   let bytes = 0
   while (bytes < most) {
     signal.throwIfAborted()
@@ -23,6 +26,7 @@ export async function peekBody(body: Readable, most: number, signal: AbortSignal
     if (chunk !== null) {
       chunks.push(chunk)
       bytes += chunk.length
+      if (chunks.length >= mostPieces) chunks = [Buffer.concat(chunks, bytes)]
     } else if (body.readableEnded) {
       const first = Buffer.concat(chunks)
       // What has ended takes nothing back.

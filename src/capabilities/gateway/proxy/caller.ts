@@ -3,6 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { type Duplex, Readable } from 'node:stream'
+import { gatherPieces } from './gathered-body.ts'
 import type { RequestHead } from './request-head.ts'
 
 export interface Caller {
@@ -12,6 +13,8 @@ export interface Caller {
   readonly isTls: boolean
   /** `HTTP/1.1`. */
   readonly protocol: string
+  /** Whether a body comes: asking takes nothing of it. */
+  readonly hasBody: boolean
   /** Undefined: no body comes. */
   readonly body: Readable | undefined
   /** Fields after the body, once it has ended: names and values by turns. */
@@ -39,6 +42,9 @@ export interface Caller {
   takeOver?(): { readonly socket: Duplex; readonly first: Buffer }
 }
 
+/** Bytes of a body that wait in us before the client is held back. */
+export const bodyWindow = 64 * 1024
+
 /** No connection is kept after the answer: what is left of the request is not read. */
 const closing = ['Connection', 'close']
 
@@ -64,6 +70,7 @@ export class Http1Caller implements Caller {
     this.head = head
     this.address = address
     this.isTls = isTls
+    if (this.hasBody) gatherPieces(request, bodyWindow)
     response.on('close', () => {
       this.#isClosed = true
       this.#closed?.()
@@ -74,9 +81,13 @@ export class Http1Caller implements Caller {
     return `HTTP/${this.#request.httpVersion}`
   }
 
-  get body(): Readable | undefined {
+  get hasBody(): boolean {
     const { contentLength, isChunked } = this.head
-    return isChunked || (contentLength ?? 0) > 0 ? this.#request : undefined
+    return isChunked || (contentLength ?? 0) > 0
+  }
+
+  get body(): Readable | undefined {
+    return this.hasBody ? this.#request : undefined
   }
 
   get hasAnswered(): boolean {
@@ -183,6 +194,7 @@ export class Http2Caller implements Caller {
     this.head = head
     this.address = address
     this.isTls = isTls
+    if (this.hasBody) gatherPieces(stream, bodyWindow)
     stream.on('trailers', (_headers, _flags, raw: string[] | undefined) => {
       this.#received = raw ?? []
     })
@@ -192,8 +204,12 @@ export class Http2Caller implements Caller {
     })
   }
 
+  get hasBody(): boolean {
+    return !this.#stream.endAfterHeaders
+  }
+
   get body(): Readable | undefined {
-    if (this.#stream.endAfterHeaders) return undefined
+    if (!this.hasBody) return undefined
     this.#body ??= readingSide(this.#stream)
     return this.#body
   }
@@ -203,7 +219,8 @@ export class Http2Caller implements Caller {
   }
 
   get isClosed(): boolean {
-    return this.#isClosed
+    // Its event comes a moment later, and an answer meanwhile would throw.
+    return this.#isClosed || this.#stream.destroyed
   }
 
   requestTrailers(): readonly string[] {
@@ -211,15 +228,15 @@ export class Http2Caller implements Caller {
   }
 
   sendContinue(): void {
-    if (this.head.expectsContinue && !this.#isClosed && !this.hasAnswered) this.#stream.additionalHeaders({ ':status': 100 })
+    if (this.head.expectsContinue && !this.isClosed && !this.hasAnswered) this.#stream.additionalHeaders({ ':status': 100 })
   }
 
   information(status: number, headers: readonly string[]): void {
-    if (!this.#isClosed && !this.hasAnswered) this.#stream.additionalHeaders({ ':status': status, ...objectOf(headers) })
+    if (!this.isClosed && !this.hasAnswered) this.#stream.additionalHeaders({ ':status': status, ...objectOf(headers) })
   }
 
   answer(status: number, _reason: string, headers: readonly string[]): void {
-    if (this.#isClosed) return
+    if (this.isClosed) return
     this.status = status
     const fields = objectOf(headers)
     // A call of gRPC that failed at once has its status in the head, which is all there is: clients take no other end for it.
@@ -259,7 +276,8 @@ export class Http2Caller implements Caller {
 
 /** The stream is both ways at once, and a reader that has read all ends what it read. */
 function readingSide(stream: ServerHttp2Stream): Readable {
-  const side = new Readable({ read: () => void stream.resume() })
+  // What waits is to wait in the stream, where it is joined.
+  const side = new Readable({ highWaterMark: 1, read: () => void stream.resume() })
   stream.on('data', (chunk: Buffer) => {
     if (!side.push(chunk)) stream.pause()
   })

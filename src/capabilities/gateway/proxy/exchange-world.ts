@@ -2,7 +2,7 @@
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import type { Reception } from '../cold/reception.ts'
-import type { Presence, RequestCounts } from '../counts/request-counts.ts'
+import type { RequestCounts } from '../counts/request-counts.ts'
 import type { Endpoint, Targets } from '../endpoints/targets.ts'
 import type { WaitingRoom } from '../holding/waiting-room.ts'
 import type { Route, StaticRoute } from '../routing/route.ts'
@@ -23,8 +23,6 @@ export interface RouteEntry {
   /** Requests that were let go since `pacedMs`. */
   released: number
   pacedMs: number
-  /** Requests and connections that are counted. */
-  readonly presences: Set<Presence>
 }
 
 export interface ExchangeWorld {

@@ -325,6 +325,29 @@ describe('a cold target', () => {
   })
 })
 
+describe('a route that leads to the gateway itself', () => {
+  it('ends with 508, and keeps nothing', async () => {
+    // HAProxy as data plane has a limit of its own.
+    await using gateway = await loopbackGateway({ routes: [routeTo('app')], dataPlane: 'builtin' })
+    gateway.set(serviceObjects('app', [gateway]))
+    const { status } = await ask({ port: gateway.port, host: 'app.test' })
+    expect(status).toBe(508)
+    expect(gateway.arrived()).toBe(34)
+    await until(() => gateway.counts.of('default/app').concurrency === 0)
+    expect(gateway.counts.of('default/app').total).toBe(33)
+  })
+
+  it('is told from a long way by its entries, however they are written', async () => {
+    await using app = await target((_req, res) => res.end('here'))
+    const options = { routes: [routeTo('app')], objects: serviceObjects('app', [app]), dataPlane: 'builtin' as const }
+    await using gateway = await loopbackGateway(options)
+    const hops = (many: number) => new Array<string>(many).fill('10.0.0.1').join(', ')
+    const asked = { port: gateway.port, host: 'app.test' }
+    expect(await ask({ ...asked, headers: { 'x-forwarded-for': hops(32) } })).toMatchObject({ status: 200 })
+    expect(await ask({ ...asked, headers: { 'x-forwarded-for': [hops(20), hops(13)] } })).toMatchObject({ status: 508 })
+  })
+})
+
 describe('other protocols', () => {
   it('P6: a WebSocket is counted while it is open, and its bytes pass', async () => {
     await using app = await target((_req, res) => res.end())

@@ -18,8 +18,9 @@ import type { Caller } from './caller.ts'
 import type { ExchangeWorld, RouteEntry } from './exchange-world.ts'
 import { type Abort, type Answering, type Outcome, plainAnswering } from './forward.ts'
 import type { Upgraded } from './forward-http1.ts'
+import { heldBytesOf } from './held-bytes.ts'
 import { answerBody, answerStatic, answerText, coldStartHeader } from './own-answers.ts'
-import { forwardedHeaders, valuesOf } from './request-head.ts'
+import { forwardedHeaders, isLoop, valuesOf } from './request-head.ts'
 import { splice } from './splice.ts'
 
 /** As upstream dials: so often, and for so long where no deadline is nearer. */
@@ -29,9 +30,6 @@ const dialMs = 60_000
 const mostStale = 2
 /** A fallback without a time of its own is asked after so long. */
 const fallbackMs = 30_000
-/** What a held request takes beside its body, and how much of a body waits with it; more stays with the client. */
-const heldBytes = 4 * 1024
-const heldBodyBytes = 64 * 1024
 /** A client left before it was answered, as web servers write it. */
 const leftStatus = 499
 /** Signs of life of JSON, where a route says nothing of how often. */
@@ -79,6 +77,11 @@ export class Exchange {
       return
     }
     this.#entry = entry
+    if (isLoop(this.#caller.head)) {
+      this.#all.log.info({ route: entry.route.key }, 'a request went round: the route may lead to the gateway itself')
+      answerText(this.#caller, 508)
+      return
+    }
     if (this.#answeredByRule(entry) || this.#answeredFromList(entry)) return
     this.#count(entry)
     const { head } = this.#caller
@@ -91,13 +94,10 @@ export class Exchange {
     // Who forwarded it counts it as long as it is here.
     if (this.#caller.head.isForwarded === true) return
     this.#presence = this.#all.counts.arrive(entry.route.key)
-    entry.presences.add(this.#presence)
   }
 
   #uncount(): void {
-    if (this.#presence === undefined) return
-    this.#presence.leave()
-    this.#entry?.presences.delete(this.#presence)
+    this.#presence?.leave()
     this.#presence = undefined
   }
 
@@ -216,7 +216,7 @@ export class Exchange {
       return
     }
     if (!isReady && this.#shown(entry)) return
-    const bytes = heldBytes + Math.min(this.#bodyBytes(), heldBodyBytes)
+    const bytes = heldBytesOf(this.#caller)
     const most = route.mostPending ?? (settings.mostPending > 0 ? settings.mostPending : undefined)
     if (!room.admits(route.key, bytes, most)) {
       metrics?.rejected(route)
@@ -484,10 +484,5 @@ export class Exchange {
     const status = this.#isUpgraded ? 101 : caller.hasAnswered ? caller.status : leftStatus
     metrics?.answered(caller.head.method, status, route, tookMs / 1000)
     if (settings.accessLog) log.info({ access: accessLine(caller, clock.now() - tookMs) }, 'request')
-  }
-
-  #bodyBytes(): number {
-    const { contentLength, isChunked } = this.#caller.head
-    return contentLength ?? (isChunked ? heldBodyBytes : 0)
   }
 }

@@ -267,7 +267,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
 }
 
 function newEntry(route: Route, statics: RouteEntry['statics'], nowMs: number): RouteEntry {
-  return { route, statics, inFlight: 0, released: 0, pacedMs: nowMs, presences: new Set() }
+  return { route, statics, inFlight: 0, released: 0, pacedMs: nowMs }
 }
 
 function staticsOf(route: Route): RuleTable<StaticRoute> | undefined {

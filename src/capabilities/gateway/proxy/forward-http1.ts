@@ -73,8 +73,8 @@ export class Http1Forwarder implements Disposable {
     const kept = isUpgrade ? undefined : this.#kept(key)
     if (kept === undefined) {
       const place = { host: endpoint.host, port: endpoint.port, serverName: isTls ? serverName : undefined, isUpgrade }
-      this.#connect(place, exchange, connected => exchange.begin(this.#connection(connected, key)))
-    } else exchange.begin(kept)
+      this.#connect(place, exchange, connected => exchange.begin(this.#connection(connected, key), { isFresh: true }))
+    } else exchange.begin(kept, { isFresh: false })
     return () => exchange.abort()
   }
 
@@ -176,6 +176,9 @@ class Http1Exchange implements AnswerTaker {
   #stopConnecting: (() => void) | undefined
   #isOver = false
   #hasHead = false
+  #isBodyTaken = false
+  /** The request went to a connection that was made for it. */
+  #isFresh = false
 
   constructor(forwarding: Forwarding, done: (outcome: Outcome) => void, onUpgrade: ((upgraded: Upgraded) => void) | undefined) {
     this.#forwarding = forwarding
@@ -188,7 +191,8 @@ class Http1Exchange implements AnswerTaker {
     this.#stopConnecting = stop
   }
 
-  begin(connection: TargetConnection): void {
+  begin(connection: TargetConnection, { isFresh }: { readonly isFresh: boolean }): void {
+    this.#isFresh = isFresh
     this.#stopConnecting = undefined
     this.#connection = connection
     try {
@@ -240,7 +244,7 @@ class Http1Exchange implements AnswerTaker {
 
   onError(error: Error): void {
     if (this.#isOver) return
-    const { caller, body } = this.#forwarding
+    const { caller } = this.#forwarding
     const why = messageOf(error)
     if (this.#hasHead) {
       this.#answering.broken(why)
@@ -248,11 +252,12 @@ class Http1Exchange implements AnswerTaker {
       return
     }
     // What was taken of a body cannot be sent again.
-    const again = body?.readableDidRead === true ? undefined : unreached(error, caller)
+    const again = this.#isBodyTaken ? undefined : unreached(error, { caller, isFresh: this.#isFresh })
     this.#end(again ?? { kind: 'failed', why, isLate: isLate(error) })
   }
 
   onSent(): void {
+    this.#isBodyTaken = true
     this.#forwarding.moved()
   }
 

@@ -45,8 +45,11 @@ export class Http2Forwarder implements Disposable {
     if (head.takesTrailers) fields['te'] = 'trailers'
     if (head.contentLength !== undefined) fields['content-length'] = String(head.contentLength)
     let stream: ClientHttp2Stream
+    let isFresh = false
     try {
-      stream = this.#session(endpoint.authority).request(
+      const session = this.#session(endpoint.authority)
+      isFresh = session.connecting
+      stream = session.request(
         { ':method': head.method, ':path': target, ':scheme': 'http', ':authority': head.authority, ...fields },
         { endStream: body === undefined, waitForTrailers: body !== undefined },
       )
@@ -109,7 +112,8 @@ export class Http2Forwarder implements Disposable {
       } else if (isRefused(stream)) end({ kind: 'unreached', why, isStale: false })
       // It never left: its connection was not made.
       else if (codeOf(error) === 'ERR_HTTP2_STREAM_CANCEL') end({ kind: 'unreached', why, isStale: false })
-      else end((isBodyTaken ? undefined : unreached(error, caller)) ?? { kind: 'failed', why, isLate: isLate(error) })
+      else
+        end((isBodyTaken ? undefined : unreached(error, { caller, isFresh })) ?? { kind: 'failed', why, isLate: isLate(error) })
     })
     stream.on('close', () => {
       const code = stream.rstCode

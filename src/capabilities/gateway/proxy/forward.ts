@@ -82,14 +82,20 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
-/** Where another try can do no harm: nobody was reached, or a harmless request without a body was lost with its connection. */
-export function unreached(error: unknown, caller: Caller): Extract<Outcome, { kind: 'unreached' }> | undefined {
+/**
+ * Where another try can do no harm: nobody was reached, or a harmless request without a body was lost with its connection. `isFresh`: that was
+ * made for this request, and whoever ended it had read the request: it may be what ended them.
+ */
+export function unreached(
+  error: unknown,
+  { caller, isFresh }: { readonly caller: Caller; readonly isFresh: boolean },
+): Extract<Outcome, { kind: 'unreached' }> | undefined {
   const code = codeOf(error)
   const why = messageOf(error)
   if (unreachedCodes.has(code) || (code === 'ETIMEDOUT' && (error as { syscall?: string }).syscall === 'connect'))
     return { kind: 'unreached', why, isStale: false }
   const isHarmless = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(caller.head.method) && caller.body === undefined
-  return isHarmless && staleCodes.has(code) ? { kind: 'unreached', why, isStale: true } : undefined
+  return isHarmless && !isFresh && staleCodes.has(code) ? { kind: 'unreached', why, isStale: true } : undefined
 }
 
 export function isLate(error: unknown): boolean {

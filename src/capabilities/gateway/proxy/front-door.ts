@@ -10,9 +10,9 @@ import {
 } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls'
 import type { Clock } from '#kube/clock.ts'
-import { type Caller, Http1Caller, Http2Caller, UpgradeCaller } from './caller.ts'
+import { bodyWindow, type Caller, Http1Caller, Http2Caller, UpgradeCaller } from './caller.ts'
 import { proxyHeader } from './proxy-protocol.ts'
-import { type Refusal, requestHead } from './request-head.ts'
+import { type Refusal, type RequestHead, requestHead } from './request-head.ts'
 
 /** Event-autoscaling 3.13: pools of proxies before us keep connections longer than Node does. */
 const keepAliveMs = 75_000
@@ -25,8 +25,6 @@ const mostStreams = 250
 const mostConnections = 50_000
 /** A socket of the machine refuses who finds its queue full, where one of the network lets them try again; the kernel may allow fewer. */
 const longestBacklog = 65_535
-/** Bytes of a body that wait in us before the client is held back. */
-const bodyWindow = 64 * 1024
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
@@ -228,7 +226,7 @@ export class FrontDoor {
 
   #http2Server(): Http2Server {
     const server = createHttp2Server({
-      settings: { maxConcurrentStreams: mostStreams, maxHeaderListSize: mostHeadBytes, initialWindowSize: bodyWindow * 4 },
+      settings: { maxConcurrentStreams: mostStreams, maxHeaderListSize: mostHeadBytes, initialWindowSize: bodyWindow * 2 },
       maxSendHeaderBlockLength: mostHeadBytes * 2,
     })
     server.on('session', session => {
@@ -245,12 +243,7 @@ export class FrontDoor {
 
   #request(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request
-    const head = requestHead({
-      method: request.method ?? '',
-      url: request.url ?? '',
-      rawHeaders: request.rawHeaders,
-      httpVersion: request.httpVersion,
-    })
+    const head = headOf(request)
     if ('reason' in head) {
       this.#options.onRefused(head, this.#addressOf(socket))
       // What follows on the connection may be another's request.
@@ -276,12 +269,7 @@ export class FrontDoor {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, first: Buffer): void {
-    const head = requestHead({
-      method: request.method ?? '',
-      url: request.url ?? '',
-      rawHeaders: request.rawHeaders,
-      httpVersion: request.httpVersion,
-    })
+    const head = headOf(request)
     const { isEnding } = this.#options
     const of = { address: this.#addressOf(socket), isTls: 'encrypted' in socket, isEnding, socket, first }
     if ('reason' in head) {
@@ -321,6 +309,13 @@ export class FrontDoor {
     // IPv4 that came by a socket of both.
     return told ?? (own.startsWith('::ffff:') ? own.slice('::ffff:'.length) : own)
   }
+}
+
+/** Node's parser of HTTP/1 lets pass what calls itself HTTP/2.0, whose rules are others. */
+function headOf({ method = '', url = '', rawHeaders, httpVersion }: IncomingMessage): RequestHead | Refusal {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0')
+    return { status: 400, reason: `HTTP/${httpVersion} on a connection of HTTP/1` }
+  return requestHead({ method, url, rawHeaders, httpVersion })
 }
 
 /** Whether the head of an answer went out on it, and not the answer's end. */

@@ -164,6 +164,13 @@ export function valuesOf(head: RequestHead, name: string): readonly string[] {
   return value === undefined ? [] : [value]
 }
 
+/** Proxies that a request may have passed, as `X-Forwarded-For` tells: more are one that it passes again and again. */
+const mostHops = 32
+
+export function isLoop({ forwardedFor }: RequestHead): boolean {
+  return forwardedFor !== undefined && forwardedFor.split(',', mostHops + 1).length > mostHops
+}
+
 /** What goes to the target: what is passed on, with Host and where the request came from. */
 export function forwardedHeaders(head: RequestHead, from: { readonly address: string; readonly isTls: boolean }): string[] {
   const { forwardedFor } = head

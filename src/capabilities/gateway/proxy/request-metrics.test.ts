@@ -18,3 +18,34 @@ it('counts go on when the part starts again, and ask its routes', async () => {
   expect(text).toContain(`ballast_gateway_held_requests{${labels}} 0`)
   expect(text).toContain('scaler_pinger_fetch_errors_total 2')
 })
+
+it('times of requests are in the text, and for whoever asks for values', async () => {
+  const registry = new Registry()
+  const metrics = requestMetrics(registry, () => [])
+  const route = { namespace: 'media', name: 'sonarr' }
+  for (const seconds of [0.02, 0.02, 0.5, 70]) metrics.answered('GET', 200, route, seconds)
+  metrics.answered('BREW', 404, undefined, 1)
+  const labels = 'code="200",method="GET",route_name="sonarr",route_namespace="media"'
+  const text = await registry.metrics()
+  expect(text).toContain('# TYPE interceptor_request_duration_seconds histogram\n')
+  const samples = text.split('\n').filter(line => line.startsWith('interceptor_request_duration_seconds'))
+  // Fourteen buckets and the last one, sum and count: of two kinds of requests.
+  expect(samples).toHaveLength(2 * 17)
+  expect(samples).toEqual(
+    expect.arrayContaining([
+      `interceptor_request_duration_seconds_bucket{le="0.01",${labels}} 0`,
+      `interceptor_request_duration_seconds_bucket{le="0.025",${labels}} 2`,
+      `interceptor_request_duration_seconds_bucket{le="10",${labels}} 3`,
+      `interceptor_request_duration_seconds_bucket{le="+Inf",${labels}} 4`,
+      `interceptor_request_duration_seconds_sum{${labels}} 70.54`,
+      `interceptor_request_duration_seconds_count{${labels}} 4`,
+      'interceptor_request_duration_seconds_count{code="404",method="_OTHER",route_name="",route_namespace=""} 1',
+    ]),
+  )
+  const [found] = (await registry.getMetricsAsJSON()).filter(({ name }) => name === 'interceptor_request_duration_seconds')
+  expect(Reflect.get(found ?? {}, 'values')).toContainEqual({
+    metricName: 'interceptor_request_duration_seconds_count',
+    labels: { code: '200', method: 'GET', route_name: 'sonarr', route_namespace: 'media' },
+    value: 4,
+  })
+})

@@ -135,36 +135,34 @@ export class RequestMetrics {
   }
 }
 
+const durations = 'interceptor_request_duration_seconds'
+const durationsHelp = 'Seconds from the request to the end of its answer.'
+
 /** prom-client's histogram hashes its labels for each observation: too dear for every request. */
 class Durations extends Histogram<'code' | 'method' | 'route_name' | 'route_namespace'> {
   readonly #tallies: () => Iterable<Tally>
 
   constructor(tallies: () => Iterable<Tally>) {
-    super({
-      name: 'interceptor_request_duration_seconds',
-      help: 'Seconds from the request to the end of its answer.',
-      labelNames: ['code', 'method', 'route_name', 'route_namespace'],
-      buckets,
-      registers: [],
-    })
+    const labelNames = ['code', 'method', 'route_name', 'route_namespace'] as const
+    super({ name: durations, help: durationsHelp, labelNames, buckets, registers: [] })
     this.#tallies = tallies
   }
 
-  override async get() {
-    const metric = await super.get()
-    // Its own type leaves out what it writes: `le`.
-    const values: { labels: Record<string, string | number>; value: number; metricName: string }[] = []
+  /** What prom-client makes its text of, and `get()` too; its types leave it out. */
+  async getForPromString() {
+    const values: object[] = []
     for (const { labels, count, sumSeconds, inBucket } of this.#tallies()) {
       let below = 0
-      const bucket = 'interceptor_request_duration_seconds_bucket'
-      for (const [at, limit] of buckets.entries()) {
+      const add = (metricName: string, value: number, own: { readonly le?: number | string } = {}) =>
+        values.push({ labels: { ...own }, sharedLabels: labels, value, metricName })
+      for (const [at, le] of buckets.entries()) {
         below += inBucket[at] ?? 0
-        values.push({ labels: { le: limit, ...labels }, value: below, metricName: bucket })
+        add(`${durations}_bucket`, below, { le })
       }
-      values.push({ labels: { le: '+Inf', ...labels }, value: count, metricName: bucket })
-      values.push({ labels, value: sumSeconds, metricName: 'interceptor_request_duration_seconds_sum' })
-      values.push({ labels, value: count, metricName: 'interceptor_request_duration_seconds_count' })
+      add(`${durations}_bucket`, count, { le: '+Inf' })
+      add(`${durations}_sum`, sumSeconds)
+      add(`${durations}_count`, count)
     }
-    return { ...metric, values }
+    return { name: durations, help: durationsHelp, type: 'histogram', values, aggregator: 'sum' }
   }
 }

@@ -260,9 +260,6 @@ function hintsOf({ metadata }: KubeObject, problems: string[]): RouteHints {
     waiting: choice(annotations.waiting, ['page', 'hold'], 'page'),
     ownEndpoints: choice(annotations.ownEndpoints, ['true', 'false'], 'false') === 'true',
     ...given('beforeZero', path, one => one),
-    ...given('idleConnectionsMs', of(annotations.idleConnections), text =>
-      times.ms(`annotation ${annotations.idleConnections}`, text, shortestPieceMs),
-    ),
   }
 }
 

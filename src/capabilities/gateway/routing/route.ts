@@ -50,7 +50,6 @@ export interface RouteHints {
   readonly overflowToFallback: boolean
   readonly waiting: 'page' | 'hold'
   readonly beforeZero?: string
-  readonly idleConnectionsMs?: number
   /** The gateway is what the target's Service leads to while nothing of it is ready. */
   readonly ownEndpoints: boolean
 }
