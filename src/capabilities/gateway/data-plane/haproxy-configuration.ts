@@ -111,7 +111,8 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  set-var ${endingVariable} int(0)`,
     '  nbthread 1',
     `  maxconn ${options.mostConnections}`,
-    `  stats socket ${file('admin')} mode 600 level admin`,
+    // Who takes its place gets its listening sockets: no client in their queues is lost.
+    `  stats socket ${file('admin')} mode 600 level admin expose-fd listeners`,
     '  stats timeout 1m',
     `  tune.bufsize ${mostHeadBytes + rewriteBytes}`,
     `  tune.maxrewrite ${rewriteBytes}`,

@@ -22,9 +22,11 @@ interface TrafficOptions {
   readonly exchanges: Exchanges
   readonly metrics: RequestMetrics | undefined
   readonly door: ConstructorParameters<typeof FrontDoor>[0]
+  /** The door that listens at the port until this one does. */
+  readonly before?: Pick<TrafficDoor, 'heritage'> | undefined
 }
 
-interface TrafficDoor extends AsyncDisposable {
+export interface TrafficDoor extends AsyncDisposable {
   /** @returns the port. @throws Error where it is taken; InputError where HAProxy is asked for and cannot be had */
   listen(): Promise<number>
   /** The process ends soon: connections are taken as before, and none is kept after its answer. */
@@ -33,10 +35,17 @@ interface TrafficDoor extends AsyncDisposable {
   close(mostMs: number): Promise<void>
   /** What health says of it: `; HAProxy carries 12 routes`. */
   readonly state: string
+  /** HAProxy has the port. */
+  readonly isByHaproxy: boolean
+  /** Where HAProxy hands its listening sockets over; undefined: it has none. */
+  readonly heritage: string | undefined
+  /** Whether somebody has the port: from the end of `listen` to `close`, but for a HAProxy that ended and has no successor. */
+  readonly isListening: boolean
 }
 
 export function trafficDoor(options: TrafficOptions): TrafficDoor {
-  const { clock, log, config, settings, exchanges, metrics, door } = options
+  const { clock, log, config, settings, exchanges, metrics, door, before } = options
+  const isBeside = before !== undefined
   const host = config.bind === '' ? undefined : config.bind
   const own = new FrontDoor(door)
   const inner: FrontDoor[] = []
@@ -45,7 +54,9 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
   let tidied = Promise.resolve()
   let state = ''
   let isClosed = false
+  let isListening = false
   let carried = 0
+  const onTurn = () => plane?.changed()
 
   function warmRoutes(): readonly WarmRoute[] {
     const hosts = exchanges.plainHosts()
@@ -85,21 +96,27 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       tidied = ended[Symbol.asyncDispose]().catch((error: unknown) => {
         log.warn({ why: messageOf(error) }, 'files of HAProxy are left')
       })
-    exchanges.onTurn = undefined
+    exchanges.onTurn.delete(onTurn)
+    isListening = false
     state = '; HAProxy ended: the gateway carries all requests itself'
     log.error({ why }, 'HAProxy ended: the gateway carries all requests itself until it is started again')
     if (isClosed) return
-    own.listen(port, host).catch((error: unknown) => {
-      state = `; HAProxy ended, and nobody listens at port ${port}`
-      log.error({ port, why: messageOf(error) }, 'the port of requests cannot be taken back')
-    })
+    own.listen(port, host, { isBeside: true }).then(
+      () => {
+        isListening = true
+      },
+      (error: unknown) => {
+        state = `; HAProxy ended, and nobody listens at port ${port}`
+        log.error({ port, why: messageOf(error) }, 'the port of requests cannot be taken back')
+      },
+    )
   }
 
   /** @throws Error where HAProxy does not start */
   async function listenByHaproxy(): Promise<number> {
     const port = config.ports.traffic === 0 ? await freePort(door, host) : config.ports.traffic
     plane = await HaproxyPlane.start({
-      ...{ clock, log, counts: exchanges.counts, warmRoutes, openDoors },
+      ...{ clock, log, counts: exchanges.counts.carrier(), warmRoutes, openDoors },
       binds: bindsOf(host, port),
       proxyProtocol: config.proxyProtocol,
       connectMs: settings.connectMs,
@@ -107,10 +124,11 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       coldStartHeader: settings.coldStartHeader,
       mostConnections: connectionsWithin(descriptorLimit()),
       progressPath,
+      heirOf: before?.heritage,
       onGone: why => takeOver(port, why),
       ...(metrics === undefined ? {} : { onCarried }),
     })
-    exchanges.onTurn = () => plane?.changed()
+    exchanges.onTurn.add(onTurn)
     return port
   }
 
@@ -126,6 +144,15 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
     get state() {
       return plane === undefined ? state : `; HAProxy carries ${carried} routes`
     },
+    get isByHaproxy() {
+      return plane !== undefined
+    },
+    get heritage() {
+      return plane?.heritage
+    },
+    get isListening() {
+      return isListening && !isClosed
+    },
     listen: async () => {
       const why = await trouble()
       if (why !== undefined && config.dataPlane === 'haproxy')
@@ -134,14 +161,18 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
         ])
       if (why === undefined) {
         try {
-          return await listenByHaproxy()
+          const port = await listenByHaproxy()
+          isListening = true
+          return port
         } catch (error) {
           for (const one of inner.splice(0)) one.destroy()
           if (config.dataPlane === 'haproxy') throw error
           log.warn({ why: messageOf(error) }, 'HAProxy does not start: the gateway carries all requests itself')
         }
       }
-      return await own.listen(config.ports.traffic, host)
+      const port = await own.listen(config.ports.traffic, host, { isBeside })
+      isListening = true
+      return port
     },
     ends: async () => await plane?.ends(),
     close: async mostMs => {
@@ -152,7 +183,7 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
     },
     [Symbol.asyncDispose]: async () => {
       isClosed = true
-      exchanges.onTurn = undefined
+      exchanges.onTurn.delete(onTurn)
       await plane?.[Symbol.asyncDispose]()
       await tidied
       own.destroy()
