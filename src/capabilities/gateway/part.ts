@@ -1,5 +1,6 @@
 // The data path as a part of `ballast gateway`: every replica runs it.
 
+import { isDeepStrictEqual } from 'node:util'
 import type { GatewayContext, Running } from '#coordination/capability.ts'
 import { gatewayDoorPort, type RouteStanding } from '#coordination/ports/gateway-door.ts'
 import type { Cancel, Clock } from '#kube/clock.ts'
@@ -15,14 +16,12 @@ import { askPeer, peersIn } from './counts/peers.ts'
 import { RequestCounts } from './counts/request-counts.ts'
 import { scalerMetrics } from './counts/scaler-metrics.ts'
 import { SharedCounts } from './counts/shared-counts.ts'
-import { trafficDoor } from './data-plane/traffic-door.ts'
+import { Doors } from './doors.ts'
 import { serviceOf, Targets } from './endpoints/targets.ts'
 import { httpScaledObjects, interceptorRoutes, responseBodyLabel } from './names.ts'
 import { Exchanges } from './proxy/exchanges.ts'
 import { Http1Forwarder } from './proxy/forward-http1.ts'
 import { Http2Forwarder } from './proxy/forward-http2.ts'
-import { FrontDoor } from './proxy/front-door.ts'
-import type { Refusal } from './proxy/request-head.ts'
 import { requestMetrics } from './proxy/request-metrics.ts'
 import { gatewayTls } from './proxy/tls.ts'
 import type { Route } from './routing/route.ts'
@@ -33,6 +32,8 @@ import { Consents } from './scaler/consent.ts'
 import { startScaler } from './scaler/scaler-server.ts'
 import { standingReport } from './standing/standing-report.ts'
 
+/** Who moves to other ports waits so long for what is under way: until then nobody listens. */
+const longestMoveMs = 1_000
 /** It is looked so often whether what was under way has ended. */
 const drainLookMs = 50
 const serviceIndex = 'service'
@@ -62,7 +63,8 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   const { clock, log, informers, identity, metrics: registry } = context
   const dial = context.beside?.dial
-  const config = dial === undefined ? given : besideTwin(given)
+  const held = (one: GatewayConfig) => (dial === undefined ? one : besideTwin(one))
+  let config = held(given)
   const settings = { ...proxySettings(config), mostPending }
   const services = informers.of<KubeObject>(builtIn.services)
   const slices = informers.of<KubeObject>(builtIn.endpointslices)
@@ -77,7 +79,15 @@ export async function startGateway(
     slices.store.byIndex(serviceIndex, `${namespace}/${service}`),
   )
   const tls = await gatewayTls(config.tls, { clock, log })
-  const { connectMs } = settings
+  const forwarding = {
+    ...{ clock, dial },
+    get connectMs() {
+      return exchanges.settings.connectMs
+    },
+    get tls() {
+      return doors.toTargets
+    },
+  }
   const metrics =
     registry === undefined
       ? undefined
@@ -86,14 +96,18 @@ export async function startGateway(
     ...{ clock, log, counts, targets, settings, metrics },
     texts: texts.store,
     forwarders: {
-      http1: new Http1Forwarder({ clock, connectMs, tls: tls?.toTargets, dial }),
-      http2: new Http2Forwarder({ clock, connectMs }),
+      http1: new Http1Forwarder(forwarding),
+      http2: new Http2Forwarder(forwarding),
     },
   })
   const routeNow = ({ key, name, namespace }: { key: string; name: string; namespace: string }) => ({
     ...{ name, namespace },
     concurrency: counts.of(key).concurrency,
     waiting: exchanges.room.waiting(key),
+  })
+  const doors: Doors = new Doors({
+    ...{ clock, log, config, tls, mostPending, exchanges, metrics },
+    onRefused: ({ status, reason }, address) => log.debug({ status, reason, address }, 'a request is refused'),
   })
   const told = new StartsTold({ clock, log, api: context.api, kinds })
   const reception = new Reception({
@@ -155,30 +169,20 @@ export async function startGateway(
   ]
   routes.look()
   let isEnding = false
-  const door = {
-    clock,
-    onRequest: (caller: Parameters<Exchanges['handle']>[0]) => exchanges.handle(caller),
-    onRefused: ({ status, reason }: Refusal, address: string) => log.debug({ status, reason, address }, 'a request is refused'),
-    isEnding: () => isEnding,
-    proxyProtocol: config.proxyProtocol,
-  }
-  const plain = trafficDoor({ clock, log, config, settings, exchanges, metrics, door })
-  const tlsDoor = tls === undefined ? undefined : new FrontDoor({ ...door, tls: tls.options })
-  tls?.onChange(options => tlsDoor?.useTls(options))
+  /** It ends to begin at other ports. */
+  let isMoving = false
   const host = config.bind === '' ? undefined : config.bind
   const stack = new AsyncDisposableStack()
   stack.use(exchanges)
   stack.use(reception)
-  if (tls !== undefined) stack.use(tls)
   stack.defer(() => {
     routes.stop()
     for (const stop of stops) stop()
-    tlsDoor?.destroy()
   })
-  stack.use(plain)
+  stack.use(doors)
   try {
-    const traffic = await plain.listen()
-    const tlsPort = await tlsDoor?.listen(config.ports.tls, host)
+    await doors.listen()
+    const { traffic, tls: tlsPort } = doors.ports
     const admin = await startAdmin({
       ...{ clock, counts, instance: identity.instance },
       isReady: () => !isEnding && !signal.aborted,
@@ -202,11 +206,21 @@ export async function startGateway(
       health: () => [
         {
           name: 'gateway',
-          ok: true,
-          state: `${routes.number} routes, ${counts.all} requests, ${exchanges.room.all} of them wait${plain.state}`,
+          // Who listens at no port is to get no requests.
+          ok: doors.isListening,
+          state: `${routes.number} routes, ${counts.all} requests, ${exchanges.room.all} of them wait${doors.state}`,
+          ...(doors.isListening ? {} : { message: 'nobody listens at the port of requests' }),
         },
       ],
-      reconfigure: async () => 'restart-part',
+      reconfigure: async next => {
+        const changed = held(next)
+        isMoving = !isDeepStrictEqual(placeOf(config), placeOf(changed))
+        if (isMoving) return 'restart-part'
+        await doors.change(changed)
+        config = changed
+        routes.changed()
+        return 'applied'
+      },
       [Symbol.asyncDispose]: async () => {
         isEnding = true
         await drained()
@@ -267,15 +281,20 @@ export async function startGateway(
 
   /** It goes on for a while, as others send here until they know; then it takes nothing new, and ends what is under way. */
   async function drained(): Promise<void> {
-    await plain.ends()
+    await doors.ends()
     // Beside a twin, whose clock may have stopped, nobody has to learn of it.
-    if (dial === undefined) await waited(durationMs(config.drain.delay))
-    tlsDoor?.close()
-    const untilMs = clock.elapsed() + durationMs(config.drain.timeout)
-    await plain.close(durationMs(config.drain.timeout), signal)
+    if (dial === undefined && !isMoving) await waited(durationMs(config.drain.delay))
+    const mostMs = Math.min(durationMs(config.drain.timeout), isMoving ? longestMoveMs : Number.POSITIVE_INFINITY)
+    const untilMs = clock.elapsed() + mostMs
+    await doors.close(mostMs, signal)
     while (counts.all > 0 && clock.elapsed() < untilMs && !signal.aborted) await waited(drainLookMs)
     if (counts.all > 0) log.warn({ requests: counts.all }, 'requests did not end in time, and are cut off')
   }
+}
+
+/** Where it listens, also for others than clients: one that listens elsewhere begins anew. */
+function placeOf({ ports, bind }: GatewayConfig) {
+  return { ports, bind }
 }
 
 /** At free ports of loopback, and without a wait for others that would have to learn of its end. */

@@ -16,7 +16,12 @@ import { commandOutput, runCommand } from '../run-command.ts'
 import { needHaproxy } from './haproxy.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
-const tables = ['src/capabilities/gateway/proxy', 'test/gateway-raw.test.ts', 'test/gateway-replay.test.ts']
+const tables = [
+  'src/capabilities/gateway/proxy',
+  'src/capabilities/gateway/doors.test.ts',
+  'test/gateway-raw.test.ts',
+  'test/gateway-replay.test.ts',
+]
 const limitMs = 300_000
 
 /** The same cases, recorded and by hand, with HAProxy in front: one that is told otherwise has a row in `test/gateway-haproxy-differences.ts`. */

@@ -19,14 +19,22 @@ export interface Presence {
   leave(): void
 }
 
+/** A data plane, which carries requests beside us. */
+export interface Carrier {
+  /** What it carries of a route now, and how many came to it since it told that last; routes without numbers are left out. */
+  carried(key: string, count: { readonly concurrency: number; readonly arrived: number }): void
+  /** What it is counted to carry of a route. */
+  carriedOf(key: string): number
+}
+
 /** A route's number went from nothing to something, or back. */
 type OnTurn = (key: string, isActive: boolean) => void
 
 class Route {
   concurrency = 0
   total = 0
-  /** Those of `concurrency` that the data plane carries: it tells how many there are now and then. */
-  carried = 0
+  /** Those of `concurrency` that each carrier has: it tells how many there are now and then. */
+  readonly carried = new Map<Carrier, number>()
   movedMs = Number.NEGATIVE_INFINITY
 }
 
@@ -43,10 +51,10 @@ export class RequestCounts {
   /** Exactly these routes have numbers from now on; what is counted of another one is forgotten when it left. */
   keep(keys: ReadonlySet<string>): void {
     for (const key of keys) if (!this.#routes.has(key)) this.#routes.set(key, new Route())
-    for (const [key, { concurrency, carried }] of this.#routes) {
+    for (const [key, route] of this.#routes) {
       if (keys.has(key)) continue
-      if (carried > 0) this.carried(key, { concurrency: 0, arrived: 0 })
-      if (concurrency === carried) this.#routes.delete(key)
+      for (const carrier of [...route.carried.keys()]) this.#carried(carrier, key, { concurrency: 0, arrived: 0 })
+      if (route.concurrency === 0) this.#routes.delete(key)
     }
   }
 
@@ -57,23 +65,13 @@ export class RequestCounts {
     return new CountedPresence(this.#clock, route, change => this.#count(key, route, change))
   }
 
-  /**
-   * What the data plane carries of a route now, and how many came to it since it told that last.
-   * A route without numbers is left out.
-   */
-  carried(key: string, { concurrency, arrived }: { readonly concurrency: number; readonly arrived: number }): void {
-    const route = this.#routes.get(key)
-    if (route === undefined) return
-    route.total += arrived
-    route.movedMs = this.#clock.elapsed()
-    const change = concurrency - route.carried
-    route.carried = concurrency
-    if (change !== 0) this.#count(key, route, change)
-  }
-
-  /** What the data plane is counted to carry of a route. */
-  carriedOf(key: string): number {
-    return this.#routes.get(key)?.carried ?? 0
+  /** One more data plane: while one takes the other's place both carry, and their numbers are added. */
+  carrier(): Carrier {
+    const carrier: Carrier = {
+      carried: (key, count) => this.#carried(carrier, key, count),
+      carriedOf: key => this.#routes.get(key)?.carried.get(carrier) ?? 0,
+    }
+    return carrier
   }
 
   /** Calls `onTurn` as soon as a route gets its first request, and when its last one left. */
@@ -95,6 +93,17 @@ export class RequestCounts {
   /** Requests at this moment, of all routes. */
   get all(): number {
     return this.#all
+  }
+
+  #carried(carrier: Carrier, key: string, { concurrency, arrived }: Parameters<Carrier['carried']>[1]): void {
+    const route = this.#routes.get(key)
+    if (route === undefined) return
+    route.total += arrived
+    route.movedMs = this.#clock.elapsed()
+    const change = concurrency - (route.carried.get(carrier) ?? 0)
+    if (concurrency === 0) route.carried.delete(carrier)
+    else route.carried.set(carrier, concurrency)
+    if (change !== 0) this.#count(key, route, change)
   }
 
   #count(key: string, route: Route, change: number): void {

@@ -1,5 +1,5 @@
 // Requests that the data plane carries, in the numbers of the gateway's own.
-import type { RequestCounts } from '../counts/request-counts.ts'
+import type { Carrier } from '../counts/request-counts.ts'
 
 /** What HAProxy knows of one route. */
 export interface CarriedCount {
@@ -45,10 +45,10 @@ interface Known {
 
 /** Tells the gateway's counts what changed since the last look. */
 export class CarriedTally {
-  readonly #counts: Pick<RequestCounts, 'carried' | 'carriedOf'>
+  readonly #counts: Carrier
   readonly #known = new Map<string, Known>()
 
-  constructor(counts: Pick<RequestCounts, 'carried' | 'carriedOf'>) {
+  constructor(counts: Carrier) {
     this.#counts = counts
   }
 

@@ -29,7 +29,7 @@ describe('counts', () => {
     counts.keep(new Set(['n/a', 'n/b']))
     const turns: string[] = []
     counts.watch((key, isActive) => void turns.push(`${key} ${isActive}`))
-    const tally = new CarriedTally(counts)
+    const tally = new CarriedTally(counts.carrier())
     const look = async (...all: readonly (Partial<CarriedCount> & { readonly key: string })[]) => {
       tally.take(
         all.map(one => ({ concurrency: 0, total: 0, bytes: 0, ...one })),
@@ -49,6 +49,17 @@ describe('counts', () => {
     await look({ key: 'n/a', concurrency: 2, total: 7 })
     expect(counts.of('n/a')).toMatchObject({ concurrency: 2, total: 8 })
     expect(counts.all).toBe(2)
+  })
+  it('of two that carry are added, as while one takes the place of the other', async () => {
+    const { clock, counts, look } = await site()
+    const successor = new CarriedTally(counts.carrier())
+    await look({ key: 'n/a', concurrency: 2, total: 2 })
+    successor.take([{ key: 'n/a', concurrency: 1, total: 1, bytes: 0 }], clock.elapsed())
+    expect(counts.of('n/a')).toMatchObject({ concurrency: 3, total: 3 })
+    await look()
+    expect(counts.of('n/a')).toMatchObject({ concurrency: 1, total: 3 })
+    counts.keep(new Set())
+    expect([counts.all, [...counts.keys()]]).toEqual([0, []])
   })
   it('of a request that was over before anybody looked are one for a second', async () => {
     const { counts, turns, look } = await site()

@@ -29,7 +29,7 @@ describe('the configuration', () => {
       'timeout server 300000ms',
     ])
       expect(all).toContain(line)
-    expect(all).toContain('stats socket /d/admin.sock mode 600 level admin')
+    expect(all).toContain('stats socket /d/admin.sock mode 600 level admin expose-fd listeners')
     expect(all.filter(line => line.includes('send-proxy-v2 proto h2'))).toHaveLength(4)
   })
   it.each<[string, Partial<HaproxyOptions>, string, boolean]>([

@@ -23,7 +23,7 @@ const mostHeadBytes = 31 * 1024
 /** What HAProxy keeps free in a buffer for headers that it adds. */
 const rewriteBytes = 1024
 const mostHeaders = 500
-/** Of one connection of HTTP/2; of all together as many as there may be connections. */
+/** One connection of HTTP/2 has so many; all together have as many as there may be connections. */
 const mostStreams = 100
 /** Bytes of a body that a client of HTTP/2 may send ahead. */
 const h2WindowBytes = 256 * 1024
@@ -117,7 +117,8 @@ export function haproxyConfiguration(options: HaproxyOptions): string {
     `  set-var ${endingVariable} int(0)`,
     '  nbthread 1',
     `  maxconn ${options.mostConnections}`,
-    `  stats socket ${file('admin')} mode 600 level admin`,
+    // Who takes its place gets its listening sockets: no client in their queues is lost.
+    `  stats socket ${file('admin')} mode 600 level admin expose-fd listeners`,
     '  stats timeout 1m',
     `  tune.bufsize ${mostHeadBytes + rewriteBytes}`,
     `  tune.maxrewrite ${rewriteBytes}`,

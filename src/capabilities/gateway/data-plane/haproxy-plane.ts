@@ -42,6 +42,8 @@ interface PlaneOptions extends Omit<HaproxyOptions, 'directory' | 'tells'> {
   readonly warmRoutes: () => Iterable<WarmRoute>
   /** Told of each request that was carried; absent: nobody counts them. */
   readonly onCarried?: (request: CarriedRequest) => void
+  /** Where another HAProxy that has the port hands its listening sockets over. */
+  readonly heirOf?: string | undefined
   /** Makes the gateway itself listen at paths: for requests that it decides about, and for those whose pod was not reached. */
   readonly openDoors: (paths: { readonly decide: readonly string[]; readonly again: string }) => Promise<void>
   /** It ended by itself: nobody has the port any more. */
@@ -90,6 +92,11 @@ export class HaproxyPlane implements AsyncDisposable {
     this.#tally = new CarriedTally(options.counts)
   }
 
+  /** Where it hands its listening sockets over. */
+  get heritage(): string {
+    return join(this.#directory, planeFiles.admin)
+  }
+
   /** Something changed that routes are judged by. */
   changed(): void {
     this.#hasNews = true
@@ -109,6 +116,8 @@ export class HaproxyPlane implements AsyncDisposable {
     } catch (error) {
       if (!this.#isGone) this.#options.log.warn({ why: messageOf(error) }, 'HAProxy keeps connections until it ends')
     }
+    // It says nothing any more once it takes no connection: what it carries then is counted until it ends.
+    if (!this.#isGone) await this.#lookOnce()
   }
 
   /** No connection is taken any more; resolves when all requests have been answered, at the latest after `mostMs` or when `signal` aborts. */
@@ -165,7 +174,9 @@ export class HaproxyPlane implements AsyncDisposable {
   }
 
   #spawn(file: string): void {
-    const child = spawn(haproxyProgram, ['-db', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const { heirOf } = this.#options
+    const inherits = heirOf === undefined ? [] : ['-x', heirOf]
+    const child = spawn(haproxyProgram, ['-db', '-f', file, ...inherits], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     this.#guard(child)
     for (const stream of [child.stdout, child.stderr])
@@ -294,7 +305,7 @@ export class HaproxyPlane implements AsyncDisposable {
     } catch (error) {
       if (this.#isGone || this.#isEnding) return
       log.warn({ why: messageOf(error) }, 'HAProxy does not say what it carries')
-      // Whoever asks it for something waits in vain as well.
+      // Clients wait in vain as well.
       if (++this.#silences >= mostSilences) this.#child?.kill('SIGKILL')
     }
   }

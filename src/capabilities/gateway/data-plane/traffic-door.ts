@@ -26,9 +26,11 @@ interface TrafficOptions {
   readonly exchanges: Exchanges
   readonly metrics: RequestMetrics | undefined
   readonly door: ConstructorParameters<typeof FrontDoor>[0]
+  /** The door that listens at the port until this one does. */
+  readonly before?: Pick<TrafficDoor, 'heritage'> | undefined
 }
 
-interface TrafficDoor extends AsyncDisposable {
+export interface TrafficDoor extends AsyncDisposable {
   /** @returns the port. @throws Error where it is taken; InputError where HAProxy is asked for and cannot be had */
   listen(): Promise<number>
   /** The process ends soon: connections are taken as before, and none is kept after its answer. */
@@ -37,10 +39,17 @@ interface TrafficDoor extends AsyncDisposable {
   close(mostMs: number, signal: AbortSignal): Promise<void>
   /** What health says of it: `; HAProxy carries 12 routes`. */
   readonly state: string
+  /** HAProxy has the port. */
+  readonly isByHaproxy: boolean
+  /** Where HAProxy hands its listening sockets over; undefined: it has none. */
+  readonly heritage: string | undefined
+  /** Whether somebody has the port: from the end of `listen` to `close`, but for a HAProxy that ended and has no successor. */
+  readonly isListening: boolean
 }
 
 export function trafficDoor(options: TrafficOptions): TrafficDoor {
-  const { clock, log, config, settings, exchanges, metrics, door } = options
+  const { clock, log, config, settings, exchanges, metrics, door, before } = options
+  const isBeside = before !== undefined
   const host = config.bind === '' ? undefined : config.bind
   const own = new FrontDoor(door)
   const inner: FrontDoor[] = []
@@ -51,7 +60,9 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
   let isClosed = false
   let cancelRestart: Cancel | undefined
   let restartMs = firstRestartMs
+  let isListening = false
   let carried = 0
+  const onTurn = () => plane?.changed()
 
   function warmRoutes(): readonly WarmRoute[] {
     const hosts = exchanges.plainHosts()
@@ -91,15 +102,21 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       tidied = ended[Symbol.asyncDispose]().catch((error: unknown) => {
         log.warn({ why: messageOf(error) }, 'files of HAProxy are left')
       })
-    exchanges.onTurn = undefined
+    exchanges.onTurn.delete(onTurn)
+    isListening = false
     state = '; HAProxy ended: the gateway carries all requests itself'
     log.error({ why }, 'HAProxy ended: the gateway carries all requests itself until HAProxy is started again')
     for (const one of inner.splice(0)) one.destroy()
     if (isClosed) return
-    own.listen(port, host, { isShared: true }).catch((error: unknown) => {
-      state = `; HAProxy ended, and nobody listens at port ${port}`
-      log.error({ port, why: messageOf(error) }, 'the port of requests cannot be taken back')
-    })
+    own.listen(port, host, { isBeside: true }).then(
+      () => {
+        isListening = true
+      },
+      (error: unknown) => {
+        state = `; HAProxy ended, and nobody listens at port ${port}`
+        log.error({ port, why: messageOf(error) }, 'the port of requests cannot be taken back')
+      },
+    )
     cancelRestart = clock.schedule(restartMs, () => void startAgain(port))
     restartMs = Math.min(longestRestartMs, restartMs * 2)
   }
@@ -107,8 +124,12 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
   /** Both have the port until HAProxy has it alone; what came to the gateway stays there. */
   async function startAgain(port: number): Promise<void> {
     try {
-      await startPlane(port)
-      if (isClosed) return
+      await startPlane(port, undefined)
+      if (isClosed) {
+        await plane?.[Symbol.asyncDispose]()
+        return
+      }
+      isListening = true
       own.close()
       log.info({ port }, 'HAProxy is started again, and carries requests')
     } catch (error) {
@@ -120,10 +141,10 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
     }
   }
 
-  /** @throws Error where HAProxy does not start */
-  async function startPlane(port: number): Promise<void> {
+  /** `heirOf`: where an older HAProxy hands its listening sockets over. @throws Error where HAProxy does not start */
+  async function startPlane(port: number, heirOf: string | undefined): Promise<void> {
     plane = await HaproxyPlane.start({
-      ...{ clock, log, counts: exchanges.counts, warmRoutes, openDoors },
+      ...{ clock, log, counts: exchanges.counts.carrier(), warmRoutes, openDoors },
       binds: bindsOf(host, port),
       proxyProtocol: config.proxyProtocol,
       connectMs: settings.connectMs,
@@ -131,10 +152,11 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       coldStartHeader: settings.coldStartHeader,
       mostConnections: connectionsWithin(descriptorLimit(), memoryLimit()),
       progressPath,
+      heirOf,
       onGone: why => takeOver(port, why),
       ...(metrics === undefined ? {} : { onCarried }),
     })
-    exchanges.onTurn = () => plane?.changed()
+    exchanges.onTurn.add(onTurn)
   }
 
   /** Why HAProxy is not to carry requests; undefined: it is. */
@@ -149,6 +171,15 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
     get state() {
       return plane === undefined ? state : `; HAProxy carries ${carried} routes`
     },
+    get isByHaproxy() {
+      return plane !== undefined
+    },
+    get heritage() {
+      return plane?.heritage
+    },
+    get isListening() {
+      return isListening && !isClosed
+    },
     listen: async () => {
       const why = await trouble()
       if (why !== undefined && config.dataPlane === 'haproxy')
@@ -158,7 +189,8 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
       if (why === undefined) {
         try {
           const port = config.ports.traffic === 0 ? await freePort(door, host) : config.ports.traffic
-          await startPlane(port)
+          await startPlane(port, before?.heritage)
+          isListening = true
           return port
         } catch (error) {
           for (const one of inner.splice(0)) one.destroy()
@@ -166,7 +198,9 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
           log.warn({ why: messageOf(error) }, 'HAProxy does not start: the gateway carries all requests itself')
         }
       }
-      return await own.listen(config.ports.traffic, host)
+      const port = await own.listen(config.ports.traffic, host, { isBeside })
+      isListening = true
+      return port
     },
     ends: async () => await plane?.ends(),
     close: async (mostMs, signal) => {
@@ -179,7 +213,7 @@ export function trafficDoor(options: TrafficOptions): TrafficDoor {
     [Symbol.asyncDispose]: async () => {
       isClosed = true
       cancelRestart?.()
-      exchanges.onTurn = undefined
+      exchanges.onTurn.delete(onTurn)
       await plane?.[Symbol.asyncDispose]()
       await tidied
       own.destroy()

@@ -42,7 +42,7 @@ export interface Place {
 }
 
 export class WaitingRoom {
-  readonly #bounds: HoldBounds
+  #bounds: HoldBounds
   readonly #roomFor: RoomFor
   readonly #queues = new Map<string, Queue>()
   #all = 0
@@ -51,6 +51,11 @@ export class WaitingRoom {
   constructor(bounds: HoldBounds, roomFor: RoomFor) {
     this.#bounds = bounds
     this.#roomFor = roomFor
+  }
+
+  /** Those that wait already stay. */
+  useBounds(bounds: HoldBounds): void {
+    this.#bounds = bounds
   }
 
   /** Requests of a route that wait. */

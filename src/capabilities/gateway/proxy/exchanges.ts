@@ -44,7 +44,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   readonly counts: RequestCounts
   readonly targets: Targets
   readonly texts: BodyTexts
-  readonly settings: ProxySettings
+  settings: ProxySettings
   readonly metrics: RequestMetrics | undefined
   readonly forwarders: ExchangesOptions['forwarders']
   readonly room: WaitingRoom
@@ -52,7 +52,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   /** A target is wanted that sleeps. */
   onWanted: (() => void) | undefined
   /** Whether requests of some route need a decision may have changed. */
-  onTurn: (() => void) | undefined
+  readonly onTurn = new Set<() => void>()
   /** Ends connections that speak another protocol. */
   readonly spliced = new Set<() => void>()
   #table = routingTable([])
@@ -73,6 +73,12 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
     this.metrics = options.metrics
     this.forwarders = options.forwarders
     this.room = new WaitingRoom(options.settings.bounds, key => this.#roomFor(key))
+  }
+
+  /** They hold from the next decision on, also about requests that are under way. */
+  useSettings(settings: ProxySettings): void {
+    this.settings = settings
+    this.room.useBounds(settings.bounds)
   }
 
   /** Exactly these routes from now on. */
@@ -97,7 +103,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
     this.#table = routingTable([...this.#entries.values()].map(({ route }) => route))
     this.targets.keep(servicesOf(routes))
     for (const entry of this.#entries.values()) this.advance(entry)
-    this.onTurn?.()
+    this.#turned()
   }
 
   /** Hosts that lead to a route whatever path and headers a request has, by the route's key. */
@@ -118,7 +124,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
       if (this.isReady(entry)) this.#stopLingering(entry.route.key)
       this.reception?.look(entry.route.key)
       this.advance(entry)
-      this.onTurn?.()
+      this.#turned()
     }
   }
 
@@ -172,14 +178,14 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
 
   /** One that waited is gone: nobody may wait for the start any more. */
   left({ route: { key } }: RouteEntry): void {
-    if (this.room.waiting(key) === 0) this.onTurn?.()
+    if (this.room.waiting(key) === 0) this.#turned()
     const isWanted = this.room.waiting(key) > 0 || this.#lingering.has(key) || this.counts.of(key).concurrency > 0
     if (!isWanted) this.reception?.starts.abandon(key)
   }
 
   /** A request waits now. */
   held(entry: RouteEntry): void {
-    this.onTurn?.()
+    this.#turned()
     if (this.isReady(entry)) this.advance(entry)
     else this.onWanted?.()
   }
@@ -188,7 +194,7 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
   advance({ route: { key } }: RouteEntry): void {
     if (this.room.waiting(key) === 0) return
     this.room.advance(key)
-    if (this.room.waiting(key) === 0) this.onTurn?.()
+    if (this.room.waiting(key) === 0) this.#turned()
     if (this.room.waiting(key) === 0 || this.#pacing.has(key)) return
     const entry = this.#entries.get(key)
     if (entry === undefined || !this.isReady(entry)) return
@@ -228,6 +234,10 @@ export class Exchanges implements ExchangeWorld, AsyncDisposable {
     for (const end of [...this.spliced]) end()
     this.forwarders.http1[Symbol.dispose]()
     this.forwarders.http2[Symbol.dispose]()
+  }
+
+  #turned(): void {
+    for (const onTurn of this.onTurn) onTurn()
   }
 
   #stopLingering(key: string): void {

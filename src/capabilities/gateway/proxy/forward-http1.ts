@@ -26,6 +26,7 @@ export interface Upgraded {
   readonly first: Buffer
 }
 
+/** Read for each connection: settings may change. */
 interface Http1Options {
   readonly clock: Clock
   /** Milliseconds to connect. */

@@ -16,12 +16,13 @@ const idleMs = 60_000
 
 export class Http2Forwarder implements Disposable {
   readonly #clock: Clock
-  readonly #connectMs: number
+  /** Read for each connection: settings may change. */
+  readonly #options: { readonly connectMs: number }
   readonly #sessions = new Map<string, ClientHttp2Session>()
 
-  constructor({ clock, connectMs }: { readonly clock: Clock; readonly connectMs: number }) {
-    this.#clock = clock
-    this.#connectMs = connectMs
+  constructor(options: { readonly clock: Clock; readonly connectMs: number }) {
+    this.#clock = options.clock
+    this.#options = options
   }
 
   /** @returns what ends it; `done` is called once */
@@ -146,9 +147,10 @@ export class Http2Forwarder implements Disposable {
     const forget = () => {
       if (this.#sessions.get(authority) === session) this.#sessions.delete(authority)
     }
-    const late = this.#clock.schedule(this.#connectMs, () => {
+    const { connectMs } = this.#options
+    const late = this.#clock.schedule(connectMs, () => {
       if (!session.connecting) return
-      session.destroy(Object.assign(new Error(`no connection within ${this.#connectMs} ms`), { code: 'ERR_CONNECT_TIMEOUT' }))
+      session.destroy(Object.assign(new Error(`no connection within ${connectMs} ms`), { code: 'ERR_CONNECT_TIMEOUT' }))
     })
     session.on('connect', () => {
       late()

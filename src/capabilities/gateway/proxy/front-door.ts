@@ -1,4 +1,5 @@
 // Where requests arrive: HTTP/1.1 and HTTP/2 on one port, with and without TLS, behind a proxy of TCP or not.
+import { once } from 'node:events'
 import { createServer as createHttp1Server, type Server as Http1Server, type IncomingMessage, ServerResponse } from 'node:http'
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import {
@@ -36,13 +37,16 @@ interface DoorOptions {
   readonly onRefused: (refusal: Refusal, address: string) => void
   /** The process ends: connections are not kept. */
   readonly isEnding: () => boolean
-  /** Connections begin with a header of the PROXY protocol. */
+  /** Connections begin with a header of the PROXY protocol; read for each of them. */
   readonly proxyProtocol: boolean
   /** Requests come from the data plane, which has written their forwarding headers and counts them. */
   readonly isForwarded?: boolean
   /** Certificates; absent: no TLS. */
   readonly tls?: TlsOptions | undefined
 }
+
+/** One listener takes another's place without a moment in which nobody listens. */
+const canShare = process.platform === 'linux'
 
 export class FrontDoor {
   readonly #options: DoorOptions
@@ -66,12 +70,12 @@ export class FrontDoor {
     this.#tls = options.tls === undefined ? undefined : this.#tlsServer(options.tls)
   }
 
-  /**
-   * `isShared`: others of ours may listen there too, and get some of the connections.
-   * @returns the port. @throws Error where it is taken
-   */
-  async listen(port: number, host?: string, { isShared = false }: { readonly isShared?: boolean } = {}): Promise<number> {
-    await this.#listen({ port, ...(host === undefined ? {} : { host }), ...(isShared ? { reusePort: true } : {}) })
+  /** @returns the port. @throws Error where it is taken: but for `isBeside` also by a listener of ours */
+  async listen(port: number, host?: string, { isBeside = false } = {}): Promise<number> {
+    const at = { port, ...(host === undefined ? {} : { host }) }
+    // A shared port tells nobody that another has it: it is tried alone before.
+    if (canShare && port !== 0 && !isBeside) await triedAlone(at)
+    await this.#listen({ ...at, reusePort: canShare })
     return (this.#net.address() as AddressInfo).port
   }
 
@@ -316,6 +320,15 @@ function headOf({ method = '', url = '', rawHeaders, httpVersion }: IncomingMess
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return { status: 400, reason: `HTTP/${httpVersion} on a connection of HTTP/1` }
   return requestHead({ method, url, rawHeaders, httpVersion })
+}
+
+/** @throws Error where the port is taken */
+async function triedAlone(at: ListenOptions): Promise<void> {
+  const tried = createNetServer()
+  tried.listen(at)
+  await once(tried, 'listening')
+  tried.close()
+  await once(tried, 'close')
 }
 
 /** Whether the head of an answer went out on it, and not the answer's end. */

@@ -16,7 +16,7 @@ const mostPairs = 1_000
 /** Folders within folders. */
 const deepest = 4
 
-interface GatewayTls extends Disposable {
+export interface GatewayTls extends Disposable {
   readonly options: TlsOptions
   /** As connections to targets take it. */
   readonly toTargets: Readonly<Record<string, unknown>>
