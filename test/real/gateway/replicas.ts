@@ -74,6 +74,8 @@ export async function killedReplica(): Promise<string> {
   await untilAll([second, third], left)
   const followedMs = Date.now() - removedMs
   ok(followedMs <= agreedMs, `${followedMs} ms until both knew`)
+  // Who watches asks by turns: its next turn comes.
+  await until('the watch to see it', () => watch.values().includes(left))
   deepStrictEqual(watch.values(), [sum, left], 'never to nothing, and to nothing in between')
 
   // A container that is started again has its pod's address, and nothing of what waited.
@@ -83,6 +85,7 @@ export async function killedReplica(): Promise<string> {
   const again = await replica(second.place.address, 1)
   const rest = heldAt[2]
   await untilAll([again, third], rest)
+  await until('the watch of the third to see it', () => watch.values(third).includes(rest))
   deepStrictEqual(watch.values(third), [sum, left, rest], 'at the third')
   const isActive = watch.all().every(numbers => numbers.isActive)
   strictEqual(isActive, true, 'wanted all the while')
