@@ -45,8 +45,10 @@ export const gatewayConfiguration = z.strictObject({
     .prefault({}),
   dataPlane: z
     .enum(['auto', 'builtin', 'haproxy'])
-    .default('auto')
-    .describe('who carries requests to targets that are ready: HAProxy, where there is one (auto), or the gateway itself'),
+    .default('builtin')
+    .describe(
+      'who carries requests to targets that are ready: the gateway itself, or HAProxy, which the image has (auto: where there is one)',
+    ),
   coldStartHeader: z.boolean().default(true).describe('answers say whether they waited: X-Keda-Http-Cold-Start'),
   accessLog: z.boolean().default(false).describe('a line for each request'),
   proxyProtocol: z.boolean().default(false).describe('connections begin with a header of the PROXY protocol'),

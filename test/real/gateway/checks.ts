@@ -58,7 +58,8 @@ export const gatewayChecks: readonly Check[] = [
   { name: 'gateway: behind nginx, and behind a balancer that says who asks', run: behindProxies },
   { name: 'gateway: killed with requests that wait', run: killedWithHeld },
   { name: 'gateway: one of three replicas killed, the others agree in their sums', run: killedReplica },
-  { name: 'gateway: rolled with requests under way', run: rolled },
+  { name: 'gateway: rolled with requests under way', run: () => rolled('builtin') },
+  { name: 'gateway: rolled with requests under way, carried by HAProxy', run: () => rolled('haproxy') },
   { name: 'gateway: the API server says nothing for a while', run: serverAway },
   { name: 'gateway: a target that flaps', run: flapping },
 ]

@@ -15,7 +15,6 @@ import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
 import { atEnd } from '../endings.ts'
 import { ended, until } from '../metrics/servers.ts'
 import { upstreamPath, upstreamSource } from '../upstreams/build.ts'
-import { needHaproxy } from './haproxy.ts'
 
 /** Something that answers requests in place of backends. */
 export interface Door {
@@ -119,7 +118,6 @@ export class GatewaySite implements AsyncDisposable {
   static async start(more: readonly ApiObject[] = []): Promise<GatewaySite> {
     await using stack = new AsyncDisposableStack()
     await upstreamSource('http-add-on-interceptor')
-    await needHaproxy()
     const plane = await startControlPlane({ scheduler: 'off', controllerManager: false })
     stack.defer(() => plane.stop())
     const { directory, stack: own } = await begun(plane, more)
@@ -129,7 +127,6 @@ export class GatewaySite implements AsyncDisposable {
 
   /** On a control plane that somebody else ends. @throws PartUnavailable */
   static async on(plane: ControlPlane, more: readonly ApiObject[] = []): Promise<GatewaySite> {
-    await needHaproxy()
     const { directory, stack } = await begun(plane, more)
     return new GatewaySite(plane, directory, stack)
   }
