@@ -199,7 +199,7 @@ export class GatewaySite implements AsyncDisposable {
         // Where HAProxy is looked for.
         PATH: process.env['PATH'],
         ...gatewayMemory,
-        NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${gatewayMemory.NODE_OPTIONS.replace(/--max-old-space-size\S+/, '--max-old-space-size=512')}`,
+        NODE_OPTIONS: `--disable-warning=ExperimentalWarning ${gatewayMemory.NODE_OPTIONS.replace(/--max-old-space-size\S+/, '--max-old-space-size=384')}`,
       },
       ports: { port: ports.traffic, adminPort: ports.admin, metricsPort },
       address,
