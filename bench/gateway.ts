@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '#kube/clock.ts'
 import { bundle, writeBundle } from '../scripts/image/bundle.ts'
 import { PartUnavailable } from '../test/real/cache.ts'
-import { needHaproxy } from '../test/real/gateway/haproxy.ts'
+import { needProgramsOfImage } from '../test/real/image/programs-of-image.ts'
 import { gatewayPeers } from '../test/real/gateway/peers.ts'
 import { backendObjects, collectionPath, GatewaySite, machineAddress } from '../test/real/gateway/site.ts'
 import { needPrograms, placeOf } from '../test/real/machine-programs.ts'
@@ -57,7 +57,7 @@ writeBundle(await bundle(join(import.meta.dirname, '..')), app)
 const hold = { requestsPerRoute: 20_000, requests: 20_000, mebibytesPerRoute: 256, mebibytes: 512 }
 
 await needPrograms('wrk')
-await needHaproxy()
+await needProgramsOfImage()
 const backend = await startPeer(stack, 'backend', '-listen=0.0.0.0:0')
 const backendPort = Number(await backend.line())
 const site = stack.use(await GatewaySite.start())

@@ -1,4 +1,4 @@
-// The lowest layer: the libraries that Node is linked with, HAProxy with its own, certificates and time zones, out of Debian packages named by hash.
+// The lowest layer: the libraries that Node is linked with, HAProxy and nginx with theirs, certificates and time zones, out of Debian packages named by hash.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,6 +34,8 @@ const packageNames = [
   // The gateway's data plane, and what it is linked with.
   ...['haproxy', 'libcrypt1', 'libjemalloc2', 'liblua5.4-0', 'libopentracing-c-wrapper0t64', 'libopentracing1'],
   ...['libpcre2-8-0', 'libssl3t64', 'libzstd1', 'zlib1g'],
+  // The mirror's, which is linked with a part of these.
+  'nginx',
 ]
 
 /** @throws Error naming what is wrong in the file */
@@ -117,11 +119,12 @@ const ofNode = 'c|m|dl|pthread|rt|resolv|nss_dns|nss_files|gcc_s|stdc\\+\\+'
 const ofHaproxy = 'crypt|crypto|ssl|jemalloc|lua5\\.4|opentracing|opentracing-c-wrapper|pcre2-8|z|zstd'
 const libraries = new RegExp(`^(ld-linux-.+|lib(${ofNode}|${ofHaproxy}))\\.so(\\.\\d+)*$`)
 
-/** Shared objects of C, C++ and the compiler, HAProxy and what it is linked with, zones, licences: no other programs, no character set tables. */
+/** Shared objects of C, C++ and the compiler, HAProxy, nginx and what they are linked with, zones, licences: no other programs, no character set tables. */
 function isWanted(path: string, { triplet }: Platform): boolean {
   return (
     path === 'usr/lib/os-release' ||
     path === 'usr/sbin/haproxy' ||
+    path === 'usr/sbin/nginx' ||
     path.startsWith('usr/share/zoneinfo/') ||
     /^usr\/share\/doc\/[^/]+\/copyright$/.test(path) ||
     /^usr\/share\/doc\/[^/]+$/.test(path) ||

@@ -1,4 +1,5 @@
 // The mirror of one node: its store, its way to the others, and the ports at which containerd and the others ask it.
+import type { IncomingMessage } from 'node:http'
 import type { Registry } from 'prom-client'
 import type { Check } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
@@ -9,6 +10,7 @@ import type { Random } from '#kube/random.ts'
 import { advertisedBy } from './advertised.ts'
 import type { Exchange, Router, Store } from './contract.ts'
 import { MirrorMetrics } from './counts.ts'
+import { PlaneDoors, takesNginx } from './data-plane/plane-doors.ts'
 import { startExchange } from './exchange/exchange.ts'
 import { UploadLimit } from './exchange/transfer/upload-limit.ts'
 import { Announcer } from './front/announcer.ts'
@@ -20,6 +22,7 @@ import { type Listener, listenPlain } from './front/listener.ts'
 import { listenForMetrics } from './front/metrics-listener.ts'
 import { PeerCertificates } from './front/peer-certificates.ts'
 import { PeerDoor } from './front/peer-door.ts'
+import { answerPrefetch, isPrefetch } from './front/prefetch-door.ts'
 import { type Readiness, readinessOf } from './front/readiness.ts'
 import { RegistryFront } from './front/registry-front.ts'
 import { realFiles } from './node-files/file-operations.ts'
@@ -64,12 +67,14 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
   let router: Router | undefined
   let announcer: Announcer | undefined
   let self: SelfCheck | undefined
+  let plane: PlaneDoors | undefined
   const readiness = () =>
     readinessOf({
       router: router?.state(),
       store: store?.health(),
       isAnnounced: announcer?.isFirstDone === true,
       isEnding: state.isEnding,
+      isServed: plane?.isUp,
     })
   const counts = new MirrorMetrics(options.metrics, {
     clock,
@@ -152,18 +157,18 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
   const limit = settings.uploadLimit > 0 ? new UploadLimit(settings.uploadLimit, clock) : undefined
   const limitUpload = limit === undefined ? undefined : () => limit.stream()
   const front = new RegistryFront({ finder, readiness, counts, meter: counts, limitUpload, clock, log })
-  const peers = certificates === undefined ? undefined : opening.use(new PeerDoor(options, { front, certificates }))
-  await peers?.open()
-  const registry = await openRegistry(options, { front, self: checking }, opening)
+  const doors = await openDoors(options, { front, self: checking, certificates }, opening)
+  plane = doors.plane
   opening.defer(() => {
     state.isEnding = true
   })
   const stack = opening.move()
   const { id } = router
-  const registryPorts = registry.map(({ port }) => port)
-  log.info({ id, registry: registryPorts, metrics: metrics.port, peers: peers?.port }, 'the mirror runs')
+  const { registry, peers } = doors
+  const dataPlane = plane === undefined ? 'builtin' : 'nginx'
+  log.info({ id, registry, metrics: metrics.port, peers: peers(), dataPlane }, 'the mirror runs')
   return {
-    ports: { registry: registryPorts, metrics: metrics.port, peers: peers?.port },
+    ports: { registry, metrics: metrics.port, peers: peers() },
     router,
     readiness,
     checks: () => checksOf(readiness()),
@@ -221,12 +226,58 @@ function selfCheckOf({ settings, clock, log }: AgentOptions, store: Store): Self
   })
 }
 
-interface RegistryDoor {
+interface Opening {
   readonly front: RegistryFront
   readonly self: SelfCheck
+  readonly certificates: PeerCertificates | undefined
 }
 
-async function openRegistry({ settings, clock }: AgentOptions, { front, self }: RegistryDoor, stack: AsyncDisposableStack) {
+interface Doors {
+  /** Ports where containerd asks. */
+  readonly registry: readonly number[]
+  /** The one where other agents ask; undefined while there is none. */
+  readonly peers: () => number | undefined
+  /** nginx, where that has them. */
+  readonly plane: PlaneDoors | undefined
+}
+
+async function openDoors(options: AgentOptions, opening: Opening, stack: AsyncDisposableStack): Promise<Doors> {
+  const { settings, clock, log, prefetcher } = options
+  const { front, self, certificates } = opening
+  if (!(await takesNginx(settings, log))) {
+    const peers = certificates === undefined ? undefined : stack.use(new PeerDoor(options, { front, certificates }))
+    await peers?.open()
+    const registry = await openRegistry(options, opening, stack)
+    return { registry: registry.map(({ port }) => port), peers: () => peers?.port, plane: undefined }
+  }
+  const registry = settings.registryAddresses.map(text => addressOf(text, 'registry-addr'))
+  const { peerTlsAddress } = settings
+  const peers = certificates === undefined || peerTlsAddress === undefined ? undefined : addressOf(peerTlsAddress, 'peer-addr')
+  const plane = stack.use(
+    await PlaneDoors.open({
+      ...{ settings, registry, peers, certificates, front, clock, log },
+      askers: askersOf(settings.allowFrom, { clock }),
+      onAsked: request => noteAsked(request, self),
+      onPeersAsk: (request, response) => {
+        if (!isPrefetch(request)) return false
+        void answerPrefetch(request, response, { prefetcher, clock, log })
+        return true
+      },
+    }),
+  )
+  return { registry: registry.map(({ port }) => port), peers: () => peers?.port, plane }
+}
+
+/** Whether containerd asks at all is worth knowing; other mirrors do not count. */
+function noteAsked({ url, headers }: IncomingMessage, self: SelfCheck): void {
+  if (url?.startsWith('/v2/') === true && headers['x-spegel-mirrored'] === undefined) self.asked()
+}
+
+async function openRegistry(
+  { settings, clock }: AgentOptions,
+  { front, self }: Pick<Opening, 'front' | 'self'>,
+  stack: AsyncDisposableStack,
+) {
   const askers = askersOf(settings.allowFrom, { clock })
   const door = { askers, credentials: settings.basicAuth, isForMirrors: false }
   const opened: Listener[] = []
@@ -237,7 +288,7 @@ async function openRegistry({ settings, clock }: AgentOptions, { front, self }: 
   for (const text of settings.registryAddresses) {
     const address = addressOf(text, 'registry-addr')
     const handle: Parameters<typeof listenPlain>[0]['handle'] = (request, response) => {
-      if (request.url?.startsWith('/v2/') === true && request.headers['x-spegel-mirrored'] === undefined) self.asked()
+      noteAsked(request, self)
       void front.handle(request, response, door)
     }
     opened.push(await listenPlain({ address, askers, clock, handle }))

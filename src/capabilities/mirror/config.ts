@@ -45,6 +45,12 @@ export const mirrorConfiguration = z.object({
     .max(8)
     .default([29_999, 30_020])
     .describe("ports on the node's address where containerd asks; the first is also where peers of upstream ask"),
+  dataPlane: z
+    .enum(['auto', 'builtin', 'nginx'])
+    .default('auto')
+    .describe(
+      'what carries the bytes of bodies: `nginx`, this process itself (`builtin`), or `auto`: nginx where it is installed',
+    ),
   routerPort: port.default(29_995).describe('libp2p between the nodes'),
   peerPort: port.default(29_996).describe('content between our agents and for the controller, mutual TLS'),
   metricsPort: port.default(29_997).describe('health and metrics'),

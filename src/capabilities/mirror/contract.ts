@@ -46,6 +46,8 @@ export interface Store {
    * fails where fewer come than `info` said. A `LentBody` is sent without copies. @throws StoreUnavailable
    */
   open(digest: Digest, range?: ByteRange, readBytes?: number): Promise<Readable>
+  /** Path of the file that has exactly its bytes; `undefined` where it cannot be seen as one. Left out: nothing is a file. */
+  fileOf?(content: Pick<ContentInfo, 'digest' | 'size'>): Promise<string | undefined>
   /** The whole of something small. @throws Error where it is larger than `limit` bytes. */
   read(digest: Digest, limit: number, signal: AbortSignal): Promise<Buffer>
   /** The node's own download of it that is under way. */
@@ -149,6 +151,41 @@ export interface Wanted {
   readonly tag?: string
   /** As the client asked, not yet clipped to a size; blobs only. */
   readonly range?: { readonly start: number; readonly end?: number } | { readonly last: number }
+  /** A data plane can get the body of this one where it is told. */
+  readonly carrying?: Carrying
+}
+
+/** What is known of a request whose body a data plane can carry. */
+export interface Carrying {
+  /** containerd asks: it checks what it gets, and asks again for what was wrong. */
+  readonly isContainerd: boolean
+  /** Peers that failed at this request. */
+  readonly failed: readonly string[]
+}
+
+/** Where a data plane gets the body of an answer: of a peer that has it. */
+export interface PeerBodyPlace {
+  readonly peer: Peer
+  readonly way: 'http' | 'mtls'
+  /** As URLs have it; IPv6 in brackets. */
+  readonly host: string
+  readonly port: number
+  /** Path and query. */
+  readonly target: string
+  /** Headers that it is asked with; undefined: without. */
+  readonly range: string | undefined
+  readonly authorization: string | undefined
+  /** Called once when it is begun; what it returns once when it has ended. */
+  readonly begin: () => CarriedBody
+}
+
+/** A body that a data plane is carrying from a peer. */
+export interface CarriedBody {
+  /** The peer gives too little: it is to be left. */
+  isTooSlow(so: { readonly elapsedMs: number; readonly bytes: number }): boolean
+  left(): void
+  /** `status`: of the answer that the client got. */
+  ended(how: { readonly sent: number; readonly status: number; readonly isComplete: boolean; readonly seconds: number }): void
 }
 
 /** An answer of another node; its first byte can be sent. */
@@ -163,6 +200,17 @@ export interface Found {
   /** `undefined` for HEAD. It fails where no peer is left in its middle: the connection is to be destroyed, not ended. */
   readonly body: Readable | undefined
   readonly source: 'peer' | 'relay'
+  readonly attempts: number
+}
+
+/** A peer has it, as far as is known: a data plane gets it there. */
+export interface FoundElsewhere {
+  readonly outcome: 'elsewhere'
+  readonly place: PeerBodyPlace
+  readonly digest: Digest
+  readonly mediaType: string
+  /** Bytes that are to come; undefined: nobody has asked the peer yet. */
+  readonly length: number | undefined
   readonly attempts: number
 }
 
@@ -181,7 +229,7 @@ export interface NotFound {
 /** Content of other nodes: looked up, raced, resumed, verified, shared, and relayed while it still comes in. */
 export interface Exchange extends AsyncDisposable {
   /** Answers within `headerTimeout`. Aborting `signal` (the client went away) ends what nobody else waits for. Never throws for a peer's fault. */
-  fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | NotFound>
+  fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | FoundElsewhere | NotFound>
   /** Whether a tag may be answered from the cluster at all now (`tags: never` and `fallback`). */
   answersTags(registry: string): boolean
   /** What another of ours asked of a download that is not yet whole (`X-Ballast-Hop`): a stream, somebody to ask instead, or nothing. */

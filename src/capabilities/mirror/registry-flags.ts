@@ -34,6 +34,7 @@ export interface RegistryFlags {
   readonly allowFrom?: readonly string[]
   readonly tags?: string
   readonly zone?: string
+  readonly dataPlane?: string
 }
 
 /** Upstream's own defaults, where they are not those of our configuration. */
@@ -54,6 +55,7 @@ export const upstreamDefaults = {
 
 const bootstrapKinds = ['dns', 'http', 'static', 'file', 'kubernetes'] as const
 const tagModes = ['always', 'never', 'fallback'] as const
+const dataPlanes = ['auto', 'builtin', 'nginx'] as const
 const peerTlsStandard = ':5002'
 const mostRetries = 64
 
@@ -104,6 +106,8 @@ export function withFlags(base: MirrorSettings, flags: RegistryFlags): MirrorSet
     allowFrom: flags.allowFrom === undefined ? base.allowFrom : allowed(flags.allowFrom),
     tags: flags.tags === undefined ? base.tags : read(wordOf(flags.tags, tagModes, '--tags'), base.tags),
     ownZone: flags.zone ?? base.ownZone,
+    dataPlane:
+      flags.dataPlane === undefined ? base.dataPlane : read(wordOf(flags.dataPlane, dataPlanes, '--data-plane'), base.dataPlane),
   }
   problems.push(...addressProblems(settings))
   if (problems.length > 0) throw new InputError(problems)

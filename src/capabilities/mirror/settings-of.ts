@@ -34,6 +34,7 @@ export function settingsOf(config: MirrorConfig, place: MirrorPlace = {}): Mirro
   const filters = took(problems, filtersOf({ registries: config.registries, patterns: config.filters }, 'mirror'), undefined)
   const certificates = place.peerCertificateDirectory
   const settings: MirrorSettings = {
+    dataPlane: config.dataPlane,
     registryAddresses: config.ports.map(at),
     peerPort: first,
     peerTlsAddress: certificates === undefined || config.peerTransport === 'http' ? undefined : at(config.peerPort),

@@ -13,6 +13,8 @@ export interface BootstrapSettings {
 
 /** Durations in milliseconds, sizes in bytes. */
 export interface MirrorSettings {
+  /** What has the ports and carries bodies: this process itself, nginx, or nginx where it is there. */
+  readonly dataPlane: 'auto' | 'builtin' | 'nginx'
   /** Front for containerd: `:5000`, `10.0.0.7:29999`; several where `mirror.ports` says so. The same ports on all nodes. */
   readonly registryAddresses: readonly string[]
   /** Where peers reach each other's front in plain HTTP, as upstream's do: port of the first registry address. */

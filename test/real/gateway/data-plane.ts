@@ -13,7 +13,7 @@ import type { Route } from '../../../src/capabilities/gateway/routing/route.ts'
 import { gatewayOn, routeTo, serviceObjects } from '../../loopback-gateway.ts'
 import { until } from '../metrics/servers.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
-import { needHaproxy } from './haproxy.ts'
+import { needProgramsOfImage } from '../image/programs-of-image.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const tables = [
@@ -26,7 +26,7 @@ const limitMs = 300_000
 
 /** The same cases, recorded and by hand, with HAProxy in front: one that is told otherwise has a row in `test/gateway-haproxy-differences.ts`. */
 export async function sameTables(): Promise<string> {
-  await needHaproxy()
+  await needProgramsOfImage()
   const env = { ...process.env, BALLAST_TEST_DATA_PLANE: 'haproxy' }
   using directory = mkdtempDisposableSync(join(tmpdir(), 'ballast-tables-'))
   const file = join(directory.path, 'told.json')
@@ -80,7 +80,7 @@ function ask(port: number, path = '/', method = 'GET'): Promise<Said> {
 
 /** What HAProxy carries is counted, measured and shared out; what it cannot reach, and its own end, cost no request. */
 export async function haproxyCarries(): Promise<string> {
-  await needHaproxy()
+  await needProgramsOfImage()
   await using stack = new AsyncDisposableStack()
   const held: ServerResponse[] = []
   const errors: unknown[] = []

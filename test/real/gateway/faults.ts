@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { until } from '../metrics/servers.ts'
-import { needHaproxy } from './haproxy.ts'
+import { needProgramsOfImage } from '../image/programs-of-image.ts'
 import type { Door, OwnDoor } from './site.ts'
 import { heldAt, TriedTarget, untilHeld } from './tried-target.ts'
 
@@ -47,7 +47,7 @@ export async function killedWithHeld(): Promise<string> {
 
 /** One after the other is replaced behind a chooser of connections while requests are under way and others wait. */
 export async function rolled(dataPlane: 'builtin' | 'haproxy'): Promise<string> {
-  if (dataPlane === 'haproxy') await needHaproxy()
+  if (dataPlane === 'haproxy') await needProgramsOfImage()
   const more = { drain, dataPlane }
   await using stack = new AsyncDisposableStack()
   const target = stack.use(await TriedTarget.open())

@@ -40,6 +40,7 @@ const registryFlags: readonly RegistryFlag[] = [
   { flag: 'peer-addr', key: 'peerAddr', form: 'text', help: 'ours: HOST:PORT for other agents, with mutual TLS (:5002 with --peer-cert-dir)' },
   { flag: 'peer-cert-dir', key: 'peerCertDir', form: 'text', help: 'ours: ca.crt, tls.crt and tls.key for --peer-addr; read again when they change' },
   { flag: 'allow-from', key: 'allowFrom', form: 'list', help: 'ours: who may ask on the registry port: any, node, or networks (any; in a configuration: node)' },
+  { flag: 'data-plane', key: 'dataPlane', form: 'text', help: 'ours: what carries bodies: auto, builtin, or nginx (auto)' },
   { flag: 'tags', key: 'tags', form: 'text', help: 'ours: always, never, or fallback: only while their registry is away (always)' },
   { flag: 'zone', key: 'zone', form: 'text', help: 'ours: zone of this node; nodes of the same zone are asked first' },
 ]

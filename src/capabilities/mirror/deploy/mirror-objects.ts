@@ -196,6 +196,8 @@ function mirrorContainer(): Fields {
     securityContext: block('mirror.securityContext'),
     volumeMounts: [
       configuration,
+      // Where nginx and the agent meet.
+      { name: 'tmp', mountPath: '/tmp' },
       { name: 'peers', mountPath: mirrorPaths.peers, readOnly: true },
       { name: 'tls', mountPath: mirrorPaths.certificates, readOnly: true },
       // The directory, for a restarted containerd makes another socket; and as its mounts come and go there, so they do here.
@@ -233,6 +235,7 @@ function volumes(): readonly Tree[] {
   const host = (name: string, path: Tree, type: string): Fields => ({ name, hostPath: { path, type } })
   return [
     { name: 'config', configMap: { name: fullName('-config') } },
+    { name: 'tmp', emptyDir: { sizeLimit: '32Mi' } },
     // Made by the controller, and maybe after us.
     { name: 'peers', configMap: { name: peersConfigMap, optional: true } },
     { name: 'tls', secret: { secretName: agentTlsSecret, optional: true, defaultMode: 0o400 } },

@@ -1,10 +1,14 @@
 // Blobs of other nodes: small ones checked whole, large ones passed on as they come, each brought once for all who ask for it at a time.
-import type { Found, NotFound, Wanted } from '../contract.ts'
+import type { Found, FoundElsewhere, NotFound, PeerBodyPlace, Wanted } from '../contract.ts'
 import { LentBody } from '../lent-body.ts'
 import type { Digest } from '../reference.ts'
 import { Slabs, slabBytes } from '../slabs.ts'
+import type { CarriedBodies } from './carried/carried-bodies.ts'
+import type { Holder, Holders } from './carried/holders.ts'
+import type { Suspicion } from './carried/suspicion.ts'
 import { type Fetching, mostRounds, notFound } from './fetching.ts'
-import type { PeerRequest } from './peers/peer-client.ts'
+import { type PeerRequest, pathOf, rangeText } from './peers/peer-client.ts'
+import type { Finding } from './race/finder.ts'
 import { broughtBy, findOrJoin, type Joined } from './relay/relay-together.ts'
 import type { Won } from './transfer/body-source.ts'
 import type { Grant } from './transfer/byte-budget.ts'
@@ -19,6 +23,8 @@ const mostWindow = 1_048_576
 const mostSlabs = 16
 /** A blob up to this size is checked whole, whatever `verifyBufferBytes` says: four of them fit in what the process may hold. */
 const largestChecked = 4_194_304
+/** A blob up to this size is checked whole even where a data plane could carry it: that costs less than a second request. */
+const largestCheckedOfCarried = 65_536
 
 /** Somebody else's download that still goes on, from a byte on, where nobody has the blob. */
 type JoinDownload = (wanted: Wanted, digest: Digest, start: number, signal: AbortSignal) => Promise<Joined>
@@ -29,6 +35,16 @@ interface BlobsOptions {
   readonly join: JoinDownload
   /** How long those that have it are looked for before others are asked who loads it. */
   readonly settleMs: number
+  readonly carried: CarriedBodies
+  readonly suspicion: Pick<Suspicion, 'check'>
+  readonly holders: Holders
+}
+
+/** A peer has it, and a data plane gets it there. */
+interface Named {
+  readonly outcome: 'named'
+  readonly won: Won
+  readonly attempts: number
 }
 
 /** What is there for all who asked at a time. */
@@ -48,7 +64,7 @@ interface Opened {
 
 export class Blobs {
   readonly #options: BlobsOptions
-  readonly #opening = new SharedWork<Opened | NotFound>()
+  readonly #opening = new SharedWork<Opened | Named | NotFound>()
   /** Transfers of whole blobs that go on. */
   readonly #running = new Map<Digest, Opened>()
   #transfers = 0
@@ -62,7 +78,7 @@ export class Blobs {
   }
 
   /** @throws `signal.reason` when aborted */
-  async fetch(wanted: Wanted, digest: Digest, signal: AbortSignal): Promise<Found | NotFound> {
+  async fetch(wanted: Wanted, digest: Digest, signal: AbortSignal): Promise<Found | FoundElsewhere | NotFound> {
     if (this.#options.fetching.options.quarantine.hasDigest(digest))
       return notFound(digest, { attempts: 0, reason: 'quarantined' })
     if (wanted.method === 'HEAD') return await this.#head(wanted, digest, signal)
@@ -74,9 +90,14 @@ export class Blobs {
       if (found !== undefined) return found
     }
     const isWhole = range === undefined || ('start' in range && range.start === 0 && range.end === undefined)
-    if (!isWhole) return await this.#apart(wanted, digest, signal)
+    if (isWhole) this.#suspect(wanted, digest)
+    const held = this.#held(wanted, digest)
+    if (held !== undefined) return held
+    // What is known of a request that failed before holds for this one alone.
+    if (!isWhole || (wanted.carrying?.failed ?? []).length > 0) return await this.#apart(wanted, digest, signal)
     const opened = await this.#opening.join(digest, stop => this.#open(wanted, digest, undefined, stop), signal)
     if (opened.outcome === 'not-found') return opened
+    if (opened.outcome === 'named') return this.#elsewhere(wanted, opened)
     // Where its beginning has been handed out already, this one is brought alone.
     const found = foundOf(opened, opened, range !== undefined)
     return found ?? (await this.#apart(wanted, digest, signal))
@@ -91,22 +112,86 @@ export class Blobs {
   }
 
   /** Not shared with others: a part of it, or all of it where others are further. */
-  async #apart(wanted: Wanted, digest: Digest, signal: AbortSignal): Promise<Found | NotFound> {
+  async #apart(wanted: Wanted, digest: Digest, signal: AbortSignal): Promise<Found | FoundElsewhere | NotFound> {
     const opened = await this.#open(wanted, digest, wanted.range, signal)
     if (opened.outcome === 'not-found') return opened
+    if (opened.outcome === 'named') return this.#elsewhere(wanted, opened)
     const found = foundOf(opened, opened, wanted.range !== undefined)
     if (found === undefined) throw new Error(`a transfer of ${digest} that nobody reads has no beginning`)
     return found
   }
 
-  async #open(wanted: Wanted, digest: Digest, range: Wanted['range'], signal: AbortSignal): Promise<Opened | NotFound> {
-    const { fetching, join, settleMs } = this.#options
+  /** containerd asks again for what it was just given whole: it may have been wrong. */
+  #suspect(wanted: Wanted, digest: Digest): void {
+    const { carried, suspicion } = this.#options
+    if (wanted.carrying?.isContainerd !== true) return
+    const peers = carried.suspects(digest)
+    if (peers.length > 0) suspicion.check({ digest, request: requestOf({ ...wanted, method: 'GET' }, digest, undefined), peers })
+  }
+
+  #elsewhere(wanted: Wanted, { won: { peer, answer }, attempts }: Named): FoundElsewhere {
+    if (answer.place === undefined) throw new TypeError('a peer that answered from nowhere')
+    const { size, mediaType, digest } = answer.head
+    const span = spanOf(wanted.range, size)
+    const length = span === undefined ? undefined : span.end - span.start + 1
+    return {
+      outcome: 'elsewhere',
+      place: this.#place(wanted, digest, { peer, place: answer.place }),
+      digest,
+      mediaType,
+      length,
+      attempts,
+    }
+  }
+
+  /** A peer that gave something of the same image a moment ago: it is asked without another look-up. */
+  #held(wanted: Wanted, digest: Digest): FoundElsewhere | undefined {
+    const { carried, holders, fetching } = this.#options
+    const { quarantine, finder } = fetching.options
+    const { carrying } = wanted
+    if (carrying === undefined || carrying.failed.length > 0) return undefined
+    const suspects = carrying.isContainerd ? carried.suspects(digest).map(({ id }) => id) : []
+    const breaks = carried.breaks(digest)
+    const usable = holders
+      .of(wanted)
+      .filter(({ peer: { id } }) => !quarantine.bars(id, digest) && breaks?.has(id) !== true && !suspects.includes(id))
+    const use = ({ peer: { id } }: Holder) => finder.uses.uses.get(id) ?? 0
+    const [first] = usable.toSorted((one, other) => use(one) - use(other))
+    if (first === undefined) return undefined
+    const mediaType = 'application/octet-stream'
+    return { outcome: 'elsewhere', place: this.#place(wanted, digest, first), digest, mediaType, length: undefined, attempts: 1 }
+  }
+
+  #place(wanted: Wanted, digest: Digest, { peer, place }: Holder): PeerBodyPlace {
+    const { carried } = this.#options
+    const { range, registry, repository } = wanted
+    const isContainerd = wanted.carrying?.isContainerd === true
+    const start = range === undefined ? 0 : 'start' in range ? range.start : undefined
+    const isToEnd = range === undefined || !('end' in range) || range.end === undefined
+    return {
+      peer,
+      ...place,
+      target: pathOf(requestOf(wanted, digest, undefined)),
+      range: range === undefined ? undefined : rangeText(range),
+      begin: () => carried.begin({ digest, registry, repository, peer, place, start, isToEnd, isContainerd }),
+    }
+  }
+
+  async #open(wanted: Wanted, digest: Digest, range: Wanted['range'], signal: AbortSignal): Promise<Opened | Named | NotFound> {
+    const { fetching, join, settleMs, carried } = this.#options
     const { clock } = fetching.options
+    const { carrying } = wanted
     const request = requestOf(wanted, digest, range)
-    const avoid = new Set<string>()
+    const breaks = carrying === undefined ? undefined : carried.breaks(digest)
+    const avoid = new Set(carrying?.failed)
+    if (carrying?.isContainerd === true) for (const { id } of carried.suspects(digest)) avoid.add(id)
     let attempts = 0
     for (let round = 0; round < mostRounds; round++) {
-      const find = (stop: AbortSignal) => fetching.find(digest, request, stop, { avoid })
+      const find = async (stop: AbortSignal) => {
+        const how = { avoid, ...(breaks === undefined ? {} : { breaks }) }
+        if (carrying === undefined) return await fetching.find(digest, request, stop, how)
+        return ofHead(await fetching.find(digest, requestOf({ ...wanted, method: 'HEAD' }, digest, undefined), stop, how))
+      }
       const start = round === 0 ? startOf(range) : undefined
       const brought =
         start === undefined
@@ -120,11 +205,23 @@ export class Blobs {
       }
       const { won } = brought
       attempts += brought.attempts
-      const opened = await this.#take(request, digest, won, attempts, signal)
+      if (won.isHeadOnly === true) {
+        const { size } = won.answer.head
+        if (spanOf(range, size) === undefined) return notFound(digest, { attempts, reason: 'range', beyond: size })
+        if (size > largestCheckedOfCarried) return { outcome: 'named', won, attempts }
+      }
+      const whole = won.isHeadOnly === true ? await this.#asked(request, digest, won, signal) : won
+      const opened = whole === undefined ? undefined : await this.#take(request, digest, whole, attempts, signal)
       if (opened !== undefined) return opened
       avoid.add(won.peer.id)
     }
     return notFound(digest, { attempts, reason: 'failed' })
+  }
+
+  /** The body of a peer that gave its head; `undefined`: it does not give it. */
+  async #asked(request: PeerRequest, digest: Digest, { peer }: Won, signal: AbortSignal): Promise<Won | undefined> {
+    const finding = await this.#options.fetching.find(digest, request, signal, { peers: [peer] })
+    return finding.outcome === 'won' ? finding.won : undefined
   }
 
   /** `undefined`: it broke off, or was not what it should be, and nobody has got a byte. */
@@ -216,6 +313,9 @@ interface Span {
   readonly start: number
   readonly end: number
 }
+
+const ofHead = (finding: Finding): Finding =>
+  finding.outcome === 'won' ? { ...finding, won: { ...finding.won, isHeadOnly: true } } : finding
 
 /** `undefined` where the first of these bytes can no longer be had there. */
 function foundOf(opened: Opened, span: Span, isRangeAsked: boolean): Found | undefined {

@@ -5,6 +5,7 @@ import type {
   Exchange,
   ExchangeState,
   Found,
+  FoundElsewhere,
   MirrorCounts,
   NotFound,
   PeerIdentity,
@@ -17,6 +18,10 @@ import type {
 import type { Digest } from '../reference.ts'
 import type { MirrorSettings } from '../settings.ts'
 import { Blobs } from './blobs.ts'
+import { CarriedBodies } from './carried/carried-bodies.ts'
+import { CarriedRates } from './carried/carried-rates.ts'
+import { Holders } from './carried/holders.ts'
+import { Suspicion } from './carried/suspicion.ts'
 import { Fetching, notFound } from './fetching.ts'
 import { Manifests } from './manifests.ts'
 import { PeerClient } from './peers/peer-client.ts'
@@ -80,6 +85,7 @@ class PeerExchange implements Exchange {
   readonly #manifests: Manifests
   readonly #blobs: Blobs
   readonly #relay: Relay
+  readonly #suspicion: Suspicion
   readonly #probe: RegistryProbe
   readonly #tags: TagPolicy
   #isClosed = false
@@ -100,15 +106,23 @@ class PeerExchange implements Exchange {
       connectTimeoutMs: settings.headerTimeoutMs,
     })
     const finder = new Finder({ settings, clock, log, router, client: this.#client, quarantine: this.#quarantine, counts })
+    const holders = new Holders(clock)
     const fetching = new Fetching({
       ...{ clock, log, finder, counts, quarantine: this.#quarantine },
+      holders,
       stallMs: settings.stallTimeoutMs,
       budget: new ByteBudget(mostBodyBytes),
       onPoisoned: options.onPoisoned,
     })
     this.#manifests = new Manifests(fetching, store, linuxOn(process.arch))
+    const rates = new CarriedRates({ minimumRate: () => 1_048_576, ended: () => undefined })
+    const carried = new CarriedBodies({ clock, counts, begin: peer => finder.uses.begin(peer), rates, holders })
+    this.#suspicion = new Suspicion(fetching, { log, onChecked: digest => carried.cleared(digest) })
     this.#blobs = new Blobs({
       fetching,
+      carried,
+      holders,
+      suspicion: this.#suspicion,
       verifyBufferBytes: settings.verifyBufferBytes,
       join: (wanted, digest, start, signal) => this.#relay.join(wanted, digest, start, signal),
       settleMs: settings.relay.settleMs,
@@ -127,7 +141,7 @@ class PeerExchange implements Exchange {
     })
   }
 
-  async fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | NotFound> {
+  async fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | FoundElsewhere | NotFound> {
     const { clock, settings, router, log } = this.#options
     const name = wanted.digest ?? `${wanted.registry}/${wanted.repository}:${wanted.tag ?? ''}`
     if (router.state().isAlone) return notFound(name, { attempts: 0, reason: 'no-peer' })
@@ -160,10 +174,11 @@ class PeerExchange implements Exchange {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     this.#tags[Symbol.dispose]()
+    await this.#suspicion[Symbol.asyncDispose]()
     await Promise.all([this.#client[Symbol.asyncDispose](), this.#probe[Symbol.asyncDispose]()])
   }
 
-  async #fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | NotFound> {
+  async #fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | FoundElsewhere | NotFound> {
     const { digest, tag } = wanted
     if (wanted.route === 'blobs') {
       if (digest === undefined) throw new TypeError('a blob without a digest')

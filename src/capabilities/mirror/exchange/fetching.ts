@@ -4,6 +4,7 @@ import type { Log } from '#kube/log.ts'
 import type { MirrorCounts, NotFound } from '../contract.ts'
 import type { Digest } from '../reference.ts'
 import { Slabs } from '../slabs.ts'
+import type { Holders } from './carried/holders.ts'
 import type { PeerAnswer, PeerRequest } from './peers/peer-client.ts'
 import type { Finder, Finding, FindOptions } from './race/finder.ts'
 import { BodySource, NoPeerLeft, type Won } from './transfer/body-source.ts'
@@ -22,6 +23,8 @@ interface FetchingOptions extends Reaction {
   readonly finder: Finder
   readonly counts: MirrorCounts
   readonly stallMs: number
+  /** Told who gave something of what. */
+  readonly holders: Holders
   /** Budget of all bodies that are on their way. */
   readonly budget: ByteBudget
 }
@@ -42,8 +45,13 @@ export class Fetching {
     return this.#options
   }
 
-  find(key: string, request: PeerRequest, signal: AbortSignal, options?: FindOptions): Promise<Finding> {
-    return this.#options.finder.find(key, request, signal, options)
+  async find(key: string, request: PeerRequest, signal: AbortSignal, options?: FindOptions): Promise<Finding> {
+    const finding = await this.#options.finder.find(key, request, signal, options)
+    if (finding.outcome === 'won') {
+      const { peer, answer } = finding.won
+      if (answer.place !== undefined) this.#options.holders.gave(request, { peer, place: answer.place })
+    }
+    return finding
   }
 
   /** The body of an answer, which others go on with where it breaks off; all of them say the same size. */

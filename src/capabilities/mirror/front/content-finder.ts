@@ -1,7 +1,7 @@
 // Where what was asked comes from: this node's store, a download of its own that still goes on, other nodes, or nowhere.
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import type { ContentInfo, Exchange, MirrorCounts, Store } from '../contract.ts'
+import type { Carrying, ContentInfo, Exchange, MirrorCounts, Store } from '../contract.ts'
 import { StoreUnavailable } from '../contract.ts'
 import { passes, type RegistryFilters } from '../filters.ts'
 import type { Digest } from '../reference.ts'
@@ -28,7 +28,11 @@ export interface AskedBy {
   readonly ourPeer: string | undefined
   /** What it says of a download that several share. */
   readonly seat?: string | undefined
+  /** A data plane asks for it, and carries the body of what it is told of. */
+  readonly carrying?: Carrying | undefined
 }
+
+type Opening = AskedBy & { readonly readBytes: number }
 
 export class ContentFinder {
   readonly #options: FinderOptions
@@ -41,7 +45,7 @@ export class ContentFinder {
    * Answers within the deadline for a first header, whatever the rooms behind do. `readBytes`: how much of a body of this node's is read
    * at a time. Aborting `gone` (the client went away) ends what was begun. Never throws.
    */
-  async find(asked: AskedContent, by: AskedBy & { readonly readBytes: number }, gone: AbortSignal): Promise<Outcome> {
+  async find(asked: AskedContent, by: Opening, gone: AbortSignal): Promise<Outcome> {
     const { clock, headerTimeoutMs, log } = this.#options
     const late = new AbortController()
     const signal = AbortSignal.any([gone, late.signal])
@@ -67,7 +71,7 @@ export class ContentFinder {
     return outcome
   }
 
-  async #find(asked: AskedContent, by: AskedBy & { readonly readBytes: number }, signal: AbortSignal): Promise<Outcome> {
+  async #find(asked: AskedContent, by: Opening, signal: AbortSignal): Promise<Outcome> {
     const { filters, exchange } = this.#options
     const { registry, repository, tag } = asked
     // Content that is asked by its digest alone has no name that could be filtered.
@@ -78,21 +82,22 @@ export class ContentFinder {
     // Who fetches is a short question, and many wait for its answer: containerd is not asked first.
     const shared = by.isMirror && by.seat !== undefined ? await this.#relayed(asked, by, signal) : undefined
     if (shared !== undefined) return shared
-    const local = await this.#local(asked, by.readBytes, signal)
+    const local = await this.#local(asked, by, signal)
     if (local !== undefined) return local
-    if (!by.isMirror) return outcomeOf(await exchange.fetch(asked, signal))
+    const { carrying } = by
+    if (!by.isMirror) return outcomeOf(await exchange.fetch(carrying === undefined ? asked : { ...asked, carrying }, signal))
     const relayed = await this.#relayed(asked, by, signal)
     return relayed ?? absent(`${nameOf(asked)} is not here`, undefined)
   }
 
   /** `undefined`: not here, or not to be had here now. */
-  async #local(asked: AskedContent, readBytes: number, signal: AbortSignal): Promise<Outcome | undefined> {
+  async #local(asked: AskedContent, by: Opening, signal: AbortSignal): Promise<Outcome | undefined> {
     const { store } = this.#options
     try {
       const local = await findLocal(store, asked, signal)
       if (local.kind === 'absent') return undefined
       if (local.kind === 'other-kind') return absent(`${nameOf(asked)} is not one of the ${asked.route}`, undefined)
-      return await this.#opened(asked, local.content, readBytes)
+      return await this.#opened(asked, local.content, by)
     } catch (error) {
       if (signal.aborted) throw error
       if (!(error instanceof StoreUnavailable)) return void this.#fault(error, 'the store failed', 'read')
@@ -101,13 +106,17 @@ export class ContentFinder {
     }
   }
 
-  async #opened(asked: AskedContent, content: ContentInfo, readBytes: number): Promise<Outcome> {
+  async #opened(asked: AskedContent, content: ContentInfo, { readBytes, carrying }: Opening): Promise<Outcome> {
     const { digest, size, mediaType } = content
     const clipped = clipRange(asked.range, size)
     if (clipped.kind === 'beyond') return { kind: 'beyond', size }
     const range = clipped.kind === 'part' ? clipped.range : undefined
-    const body = asked.method === 'HEAD' ? undefined : await this.#options.store.open(digest, range, readBytes)
-    return { kind: 'content', source: 'local', body, content: { digest, size, mediaType, range } }
+    const { store } = this.#options
+    const found = { kind: 'content', source: 'local', content: { digest, size, mediaType, range } } as const
+    if (asked.method === 'HEAD') return { ...found, body: undefined }
+    const path = carrying === undefined ? undefined : await store.fileOf?.({ digest, size })
+    if (path !== undefined) return { ...found, body: undefined, path }
+    return { ...found, body: await store.open(digest, range, readBytes) }
   }
 
   /** A download of this node's that is still under way, for a peer of ours that asks for all of it, or for the rest. */

@@ -124,7 +124,8 @@ export class DebugPages {
     for (let wanted = waiting.shift(); wanted !== undefined && parts.length < mostLookedUp; wanted = waiting.shift()) {
       const startMs = this.#options.clock.elapsed()
       const found = await this.#options.exchange.fetch(wanted, signal)
-      if (found.outcome === 'not-found') continue
+      // Elsewhere is only what a data plane asked for.
+      if (found.outcome !== 'found') continue
       const isManifest = wanted.route === 'manifests'
       const kept: Buffer[] = []
       let size = 0

@@ -1,6 +1,6 @@
 // What became of a request for content, and the answer that says so.
 import type { Readable } from 'node:stream'
-import type { ByteRange, ContentInfo, Found, NotFound } from '../contract.ts'
+import type { ByteRange, ContentInfo, Found, FoundElsewhere, NotFound } from '../contract.ts'
 import { type Answer, beyondAnswer, type ContentHead, contentHead, textAnswer, unknownAnswer } from './answers.ts'
 import type { AskedContent } from './request.ts'
 
@@ -10,7 +10,16 @@ export type Source = 'local' | 'peer' | 'relay'
 export type FallReason = NotFound['reason'] | 'store' | 'read' | 'fault' | 'late' | 'busy' | 'not-allowed'
 
 export type Outcome =
-  | { readonly kind: 'content'; readonly source: Source; readonly content: Served; readonly body: Readable | undefined }
+  | {
+      readonly kind: 'content'
+      readonly source: Source
+      readonly content: Served
+      readonly body: Readable | undefined
+      /** In place of `body`: the data plane sends this file. */
+      readonly path?: string | undefined
+    }
+  /** The data plane gets it from another node. */
+  | ({ readonly kind: 'elsewhere' } & Omit<FoundElsewhere, 'outcome'>)
   /** A peer of ours is to ask one of these. */
   | { readonly kind: 'ask'; readonly peers: readonly string[] }
   | { readonly kind: 'beyond'; readonly size: number }
@@ -35,16 +44,25 @@ interface Served {
 
 type Reply =
   | { readonly kind: 'answer'; readonly answer: Answer }
-  | { readonly kind: 'content'; readonly head: ContentHead; readonly body: Readable | undefined; readonly source: Source }
+  | {
+      readonly kind: 'content'
+      readonly head: ContentHead
+      readonly body: Readable | undefined
+      readonly path: string | undefined
+      readonly source: Source
+    }
+  | ({ readonly kind: 'elsewhere' } & Omit<FoundElsewhere, 'outcome'>)
 
 export function replyTo(asked: AskedContent, outcome: Outcome): Reply {
   switch (outcome.kind) {
     case 'content': {
-      const { content, source, body } = outcome
+      const { content, source, body, path } = outcome
       const head = contentHead(asked, { ...content, isLocal: source === 'local' })
       const headers = content.isInFlight === true ? { ...head.headers, 'x-ballast-inflight': '1' } : head.headers
-      return { kind: 'content', head: { ...head, headers }, body, source }
+      return { kind: 'content', head: { ...head, headers }, body, path, source }
     }
+    case 'elsewhere':
+      return outcome
     case 'ask': {
       const busy = textAnswer(503, '')
       return { kind: 'answer', answer: { ...busy, headers: { ...busy.headers, 'x-ballast-relay': outcome.peers.join(',') } } }
@@ -59,7 +77,8 @@ export function replyTo(asked: AskedContent, outcome: Outcome): Reply {
 }
 
 /** What other nodes had of it. */
-export function outcomeOf(fetched: Found | NotFound): Outcome {
+export function outcomeOf(fetched: Found | FoundElsewhere | NotFound): Outcome {
+  if (fetched.outcome === 'elsewhere') return { kind: 'elsewhere', ...fetched }
   if (fetched.outcome === 'found') {
     const { source, body, digest, size, mediaType, range } = fetched
     return { kind: 'content', source, body, content: { digest, size, mediaType, range } }

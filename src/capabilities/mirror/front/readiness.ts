@@ -12,13 +12,16 @@ interface Standing {
   readonly router: Pick<RouterState, 'isReady' | 'reason'> | undefined
   readonly store: Pick<StoreHealth, 'isUp' | 'problems'> | undefined
   readonly isAnnounced: boolean
+  /** Whether the data plane has its ports; `undefined`: there is none beside us. */
+  readonly isServed?: boolean | undefined
   /** The process was asked to end. */
   readonly isEnding: boolean
 }
 
-export function readinessOf({ router, store, isAnnounced, isEnding }: Standing): Readiness {
+export function readinessOf({ router, store, isAnnounced, isServed, isEnding }: Standing): Readiness {
   const reasons = [
     isEnding ? 'Ending: shutting down' : undefined,
+    isServed === false ? 'DataPlaneDown: nginx does not run' : undefined,
     store?.isUp === true ? undefined : `ContainerdUnreachable: ${store?.problems[0]?.message ?? 'not reached yet'}`,
     router?.isReady === true ? undefined : `NoPeers: ${router?.reason ?? 'not looked for yet'}`,
     isAnnounced ? undefined : 'NotAnnounced: what is here has not been announced yet',

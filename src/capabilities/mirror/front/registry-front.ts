@@ -2,8 +2,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable, Transform } from 'node:stream'
 import { type Log, messageOf } from '#kube/log.ts'
-import type { MirrorCounts } from '../contract.ts'
-import { type Answer, type ContentHead, emptyAnswer, errorAnswer, methodNotAllowed, textAnswer, unauthorized } from './answers.ts'
+import type { Carrying, FoundElsewhere, MirrorCounts } from '../contract.ts'
+import {
+  type Answer,
+  type ContentHead,
+  emptyAnswer,
+  errorAnswer,
+  methodNotAllowed,
+  textAnswer,
+  unauthorized,
+  unknownAnswer,
+} from './answers.ts'
 import type { Askers } from './askers.ts'
 import type { AskedBy, ContentFinder } from './content-finder.ts'
 import { isAuthorized } from './credentials.ts'
@@ -17,6 +26,25 @@ import { Sending } from './sending.ts'
 const mostRequests = 1_000
 const strangersToldMs = 60_000
 
+/** A body that a data plane carries. */
+export interface CarriedAnswer {
+  /** All of the answer's; it has no body. */
+  readonly headers: Answer['headers']
+  readonly ended: Promise<{ readonly sent: number; readonly status: number }>
+}
+
+/** A data plane: requests come by it, and it gets bodies where it is told. */
+export interface Carrier {
+  /** Who asks, as sockets have it. */
+  remote(request: IncomingMessage): string | undefined
+  /** Peers that failed at this request; undefined: so many that no other is to be tried. */
+  failed(request: IncomingMessage): readonly string[] | undefined
+  /** Sends a file. `head`: of the answer, as if its body followed. */
+  file(path: string, head: ContentHead, request: IncomingMessage): CarriedAnswer
+  /** Gets a body from another node. */
+  peer(found: Omit<FoundElsewhere, 'outcome'>, request: IncomingMessage): CarriedAnswer
+}
+
 /** One of the ports: who may ask there, and for whom it is. */
 export interface Door {
   readonly askers: Askers
@@ -24,6 +52,8 @@ export interface Door {
   readonly credentials: { readonly username: string; readonly password: string } | undefined
   /** Only mirrors get through it: they get what is here, and nobody else is asked. */
   readonly isForMirrors: boolean
+  /** Left out: clients come to the port themselves. */
+  readonly carrier?: Carrier | undefined
 }
 
 /** What is measured of every request. */
@@ -65,8 +95,9 @@ export class RegistryFront {
     const end = this.#options.meter.begin(handlerOf(asked), method)
     this.#running++
     try {
-      const size = await this.#answer(asked, { request, response, door })
-      end(response.statusCode, size)
+      const sent = await this.#answer(asked, { request, response, door })
+      if (typeof sent === 'number') end(response.statusCode, sent)
+      else void sent.ended.then(({ status, sent: size }) => end(status, size))
     } catch (error) {
       // A fault of ours: whoever asked is to go on elsewhere.
       this.#options.log.error({ why: messageOf(error), err: error }, 'a request could not be answered')
@@ -77,7 +108,8 @@ export class RegistryFront {
     }
   }
 
-  async #answer(asked: Asked, by: Exchanged): Promise<number> {
+  /** Bytes that were sent of a body, or who sends it. */
+  async #answer(asked: Asked, by: Exchanged): Promise<number | CarriedAnswer> {
     const answer = this.#answerTo(asked, by)
     if (answer !== undefined) return send(by.response, answer, by.request.method)
     if (asked.kind !== 'content') throw new Error(`no answer to ${asked.kind}`)
@@ -100,7 +132,7 @@ export class RegistryFront {
         return methodNotAllowed
     }
     if (!isAuthorized(request.headers.authorization, door.credentials)) return unauthorized
-    const remote = request.socket.remoteAddress
+    const remote = door.carrier === undefined ? request.socket.remoteAddress : door.carrier.remote(request)
     if (!door.askers.may(remote)) return this.#stranger(asked, remote)
     if (asked.kind === 'ping') return emptyAnswer
     if (asked.kind === 'invalid') return errorAnswer(404, asked)
@@ -119,13 +151,15 @@ export class RegistryFront {
     return notFound(asked, 'not for this address')
   }
 
-  async #content(asked: AskedContent, { request, response, door }: Exchanged): Promise<number> {
+  async #content(asked: AskedContent, { request, response, door }: Exchanged): Promise<number | CarriedAnswer> {
     const { finder } = this.#options
     const gone = new AbortController()
     const onClose = () => gone.abort(new DOMException('who asked has gone', 'AbortError'))
     response.once('close', onClose)
     const by = askedBy(request, door)
-    const outcome = await finder.find(asked, { ...by, readBytes: readBytesFor(this.#streaming) }, gone.signal)
+    const carrying = this.#carrying(asked, by, { request, door })
+    if (carrying === 'no-more') return send(response, unknownAnswer(asked, 'no peer gave it'), request.method)
+    const outcome = await finder.find(asked, { ...by, carrying, readBytes: readBytesFor(this.#streaming) }, gone.signal)
     if (gone.signal.aborted) {
       // Nobody is left to send it to, nothing may stay open for it, and it is neither a hit nor a miss.
       if (outcome.kind === 'content') outcome.body?.destroy()
@@ -134,6 +168,14 @@ export class RegistryFront {
     this.#count(asked, outcome, by)
     const reply = replyTo(asked, outcome)
     if (reply.kind === 'answer') return send(response, reply.answer, request.method)
+    const carried = carriedBy(reply, { request, door })
+    if (carried !== undefined) {
+      response.writeHead(200, { ...carried.headers })
+      response.end()
+      if (by.isMirror) void carried.ended.then(({ sent }) => this.#options.counts.served(asked.registry, 'local', 'out', sent))
+      return carried
+    }
+    if (reply.kind !== 'content') throw new Error('nobody carries what another node has')
     if (reply.body === undefined) {
       response.writeHead(reply.head.status, { ...reply.head.headers })
       response.end()
@@ -149,11 +191,26 @@ export class RegistryFront {
     })
   }
 
+  /** Whether the body may be carried; `no-more`: so many peers failed at this request that no other is asked. */
+  #carrying(
+    asked: AskedContent,
+    { isMirror }: AskedBy,
+    { request, door }: Pick<Exchanged, 'request' | 'door'>,
+  ): Carrying | 'no-more' | undefined {
+    if (door.carrier === undefined || asked.method !== 'GET' || asked.route !== 'blobs') return undefined
+    // What is held back goes through this process.
+    if (isMirror && this.#options.limitUpload !== undefined) return undefined
+    const failed = door.carrier.failed(request)
+    const isContainerd = request.headers['user-agent']?.startsWith('containerd/') === true
+    return failed === undefined ? 'no-more' : { isContainerd, failed }
+  }
+
   /** Only what was not here counts as a hit or a miss. */
   #count({ registry }: AskedContent, outcome: Outcome, { isMirror }: AskedBy): void {
     const { counts } = this.#options
     if (isMirror) return
-    if (outcome.kind === 'content' && outcome.source !== 'local') counts.request(registry, 'hit')
+    if (outcome.kind === 'elsewhere' || (outcome.kind === 'content' && outcome.source !== 'local'))
+      counts.request(registry, 'hit')
     if (outcome.kind !== 'absent') return
     if (outcome.reason !== undefined) counts.fellThrough(outcome.reason)
     if (outcome.attempts !== undefined || outcome.reason === 'late') counts.request(registry, 'miss')
@@ -200,6 +257,15 @@ function send(response: ServerResponse, { status, headers, body }: Answer, metho
   response.writeHead(status, { ...headers })
   response.end(method === 'HEAD' ? undefined : body)
   return method === 'HEAD' ? 0 : Buffer.byteLength(body)
+}
+
+function carriedBy(
+  reply: ReturnType<typeof replyTo>,
+  { request, door: { carrier } }: Pick<Exchanged, 'request' | 'door'>,
+): CarriedAnswer | undefined {
+  if (carrier === undefined || reply.kind === 'answer') return undefined
+  if (reply.kind === 'elsewhere') return carrier.peer(reply, request)
+  return reply.path === undefined ? undefined : carrier.file(reply.path, reply.head, request)
 }
 
 function notFound(asked: Asked, message: string): Answer {

@@ -137,6 +137,10 @@ class ContainerdStore implements Store, AsyncDisposable {
     return await this.#reader.open(content, range, atOnce)
   }
 
+  async fileOf(content: Pick<ContentInfo, 'digest' | 'size'>): Promise<string | undefined> {
+    return await this.#reader.fileOf(content)
+  }
+
   async read(digest: Digest, limit: number, signal: AbortSignal): Promise<Buffer> {
     return await this.#reader.read(await this.#sized(digest, signal), limit, signal)
   }

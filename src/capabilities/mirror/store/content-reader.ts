@@ -45,6 +45,14 @@ export class ContentReader {
     return size === undefined ? 'none' : { size }
   }
 
+  /** Path of the file with exactly its bytes; `undefined` where there is none to be seen. */
+  async fileOf({ digest, size }: Sized): Promise<string | undefined> {
+    const root = await this.root()
+    if (root === undefined) return undefined
+    const path = blobPath(root, digest)
+    return (await fileSize(path)) === size ? path : undefined
+  }
+
   /** Whether the file is there with its size; without files always. */
   async isIntact({ digest, size }: Sized): Promise<boolean> {
     const root = await this.root()

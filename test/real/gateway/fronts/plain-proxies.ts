@@ -6,7 +6,7 @@ import { freePorts } from '../../control-plane/free-ports.ts'
 import { needPrograms } from '../../machine-programs.ts'
 import { until } from '../../metrics/servers.ts'
 import { startProgram } from '../../mirror/laboratory/program.ts'
-import { needHaproxy } from '../haproxy.ts'
+import { needProgramsOfImage } from '../../image/programs-of-image.ts'
 import type { Door, GatewaySite } from '../site.ts'
 import { documentedText } from './documented.ts'
 
@@ -47,7 +47,7 @@ export async function startBalancer(
   door: Door,
   version: 'send-proxy' | 'send-proxy-v2',
 ): Promise<number> {
-  await needHaproxy()
+  await needProgramsOfImage()
   const [port = 0] = await freePorts(1)
   const text = changed(documentedText('A balancer of connections', 'haproxy'), {
     'bind :80': `bind 127.0.0.1:${port}`,

@@ -18,10 +18,10 @@ export interface Program {
   readonly hasEnded: () => boolean
   /** The last lines of both outputs. */
   readonly log: () => string
-  /** Seconds of processor that it used so far, user and system. */
+  /** Seconds of processor that it and those that it started used so far, user and system. */
   cpuSeconds(): number
-  /** Bytes: proportional set size, what it would free if it ended; and the most that was resident. */
-  memory(): { readonly pss: number; readonly peakRss: number }
+  /** Bytes, with those that it started: proportional set size, what they would free if they ended; what is resident; and the most that was. */
+  memory(): { readonly pss: number; readonly rss: number; readonly peakRss: number }
   signal(name: NodeJS.Signals): void
   /** SIGTERM, after 5 s SIGKILL; yields the exit code, -1 after a signal. */
   stop(): Promise<number>
@@ -96,16 +96,43 @@ export function startProgram(path: string, args: readonly string[], options: Pro
   }
 }
 
-/** Processor time of a process with all its threads, in seconds. */
+/** Processor time of a process with all its threads, and of those that it started, also of those that have ended, in seconds. */
 function cpuSecondsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+  return familyOf(pid).reduce((sum, one) => sum + ownCpu(one), 0)
 }
 
-function memoryOf(pid: number): { readonly pss: number; readonly peakRss: number } {
+/** User and system, its own and of children that have ended. */
+function ownCpu(pid: number): number {
+  const values = textOf(pid, 'stat').split(') ')[1]?.split(' ') ?? []
+  return values.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerSecond
+}
+
+/** A process and all that it started and that run now. */
+function familyOf(pid: number): readonly number[] {
+  const children = textOf(pid, `task/${pid}/children`)
+    .split(' ')
+    .map(Number)
+    .filter(child => child > 0)
+  return [pid, ...children.flatMap(familyOf)]
+}
+
+/** Empty where the process has ended. */
+function textOf(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return '' // ENOENT, ESRCH: it has ended
+  }
+}
+
+/** Of a process and those that it started; what is shared counts once for each in `rss` and `peakRss`. */
+function memoryOf(pid: number): { readonly pss: number; readonly rss: number; readonly peakRss: number } {
   const kib = (file: string, field: string) =>
-    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))?.[1] ?? Number.NaN)
-  return { pss: kib('smaps_rollup', 'Pss') * 1_024, peakRss: kib('status', 'VmHWM') * 1_024 }
+    familyOf(pid).reduce(
+      (sum, one) => sum + Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(textOf(one, file))?.[1] ?? 0),
+      0,
+    )
+  return { pss: kib('smaps_rollup', 'Pss') * 1_024, rss: kib('status', 'VmRSS') * 1_024, peakRss: kib('status', 'VmHWM') * 1_024 }
 }
 
 /** Asks again and again until `holds` yields something other than false and undefined. @throws Error with `what` after `limitMs` */

@@ -43,16 +43,27 @@ export interface PeerRequest {
   readonly seat?: string | undefined
 }
 
+/** Where a peer was reached, for whoever asks it again. */
+export interface PeerPlace {
+  readonly way: 'http' | 'mtls'
+  /** As in URLs; IPv6 in brackets. */
+  readonly host: string
+  readonly port: number
+  readonly authorization: string | undefined
+}
+
 /** A good answer: its head was checked, its body was not. */
 export interface PeerAnswer {
   readonly head: Head
+  /** Who gave it; left out where answers come from no socket. */
+  readonly place?: PeerPlace
   /** Empty for HEAD. Destroying it closes the connection. */
   readonly body: PeerBody
 }
 
 export type PeerFault = HeadFault | { readonly kind: 'unreachable'; readonly message: string }
 
-type Way = 'http' | 'mtls'
+type Way = PeerPlace['way']
 
 interface Line {
   readonly line: PeerLine
@@ -126,7 +137,7 @@ export class PeerClient implements AsyncDisposable {
       const { status, headers, body } = await connection.ask(this.#text(way, request), request.method === 'HEAD')
       const read = readHead(status, headers, request)
       if (!read.ok) await dump(body)
-      return read.ok ? { ok: true, answer: { head: read.head, body } } : read
+      return read.ok ? { ok: true, answer: { head: read.head, place: this.#place(connection.host, way), body } } : read
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
@@ -138,15 +149,25 @@ export class PeerClient implements AsyncDisposable {
     return `${request.method} ${pathOf(request)} HTTP/1.1\r\nhost: ${host}\r\n${headers.join('')}\r\n`
   }
 
+  #place(host: string, way: Way): PeerPlace {
+    const { httpPort, tlsPort = 0 } = this.#options
+    return { way, host, port: way === 'mtls' ? tlsPort : httpPort, authorization: this.#authorization(way) }
+  }
+
+  /** Anybody may announce content and is asked for it then: only a certificate of ours says who it is. */
+  #authorization(way: Way): string | undefined {
+    const { basicAuth, basicAuthTo } = this.#options
+    if (basicAuth === undefined || (way !== 'mtls' && basicAuthTo !== 'all')) return undefined
+    return `Basic ${Buffer.from(`${basicAuth.username}:${basicAuth.password}`).toString('base64')}`
+  }
+
   #headers(way: Way, { range, seat }: PeerRequest): Record<string, string> {
-    const { basicAuth, basicAuthTo, ownId } = this.#options
+    const { ownId } = this.#options
+    const authorization = this.#authorization(way)
     const headers: Record<string, string> = { 'x-spegel-mirrored': 'true', 'x-ballast-hop': '1', 'x-ballast-peer': ownId }
     if (seat !== undefined) headers['x-ballast-seat'] = seat
-    if (range !== undefined)
-      headers['range'] = 'last' in range ? `bytes=-${range.last}` : `bytes=${range.start}-${range.end ?? ''}`
-    // Anybody may announce content and is asked for it then: only a certificate of ours says who it is.
-    if (basicAuth !== undefined && (way === 'mtls' || basicAuthTo === 'all'))
-      headers['authorization'] = `Basic ${Buffer.from(`${basicAuth.username}:${basicAuth.password}`).toString('base64')}`
+    if (range !== undefined) headers['range'] = rangeText(range)
+    if (authorization !== undefined) headers['authorization'] = authorization
     return headers
   }
 
@@ -209,7 +230,12 @@ async function dump(body: PeerBody): Promise<void> {
   body.destroy()
 }
 
-function pathOf({ route, registry, repository, digest, tag }: PeerRequest): string {
+/** The header `Range` that asks for it. */
+export const rangeText = (range: AskedRange): string =>
+  'last' in range ? `bytes=-${range.last}` : `bytes=${range.start}-${range.end ?? ''}`
+
+/** Path and query that ask for it. */
+export function pathOf({ route, registry, repository, digest, tag }: PeerRequest): string {
   const query = registry === '' ? '' : `?ns=${encodeURIComponent(registry)}`
   return `/v2/${repository}/${route}/${digest ?? tag ?? ''}${query}`
 }

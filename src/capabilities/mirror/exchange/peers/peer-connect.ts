@@ -57,6 +57,7 @@ function dialAll(
     const host = left.shift()
     if (host === undefined || isOver) return
     const connection = new PeerConnection()
+    connection.host = host
     const socket = socketTo({ host: host.replace(/^\[|\]$/g, ''), port, onread: connection.onread }, tls)
     dialling.add(socket)
     socket.once('connect', () => {

@@ -28,6 +28,8 @@ export class PeerConnection {
   #asking: Asking | undefined
   #body: PeerBody | undefined
   #isKept = true
+  /** Address that it leads to, as URLs have it. */
+  host = ''
   /** Told when it can be used again. */
   onIdle: (() => void) | undefined
   /** Told once when it is over. */

@@ -107,13 +107,20 @@ export class PeerBed implements AsyncDisposable {
     return peer
   }
 
-  blob(digest: Digest, over: Partial<Wanted> = {}, signal = new AbortController().signal): Promise<Found | NotFound> {
+  /** What this process itself would send. */
+  async blob(digest: Digest, over: Partial<Wanted> = {}, signal = new AbortController().signal): Promise<Found | NotFound> {
+    return withBody(await this.carried(digest, over, signal))
+  }
+
+  /** The same, or where a data plane would get it, where `over` says that one asks. */
+  carried(digest: Digest, over: Partial<Wanted> = {}, signal = new AbortController().signal) {
     return this.exchange.fetch({ route: 'blobs', method: 'GET', registry: 'ghcr.io', repository: 'acme/app', digest, ...over }, signal)
   }
 
-  manifest(over: Partial<Wanted>): Promise<Found | NotFound> {
+  async manifest(over: Partial<Wanted>): Promise<Found | NotFound> {
     const signal = new AbortController().signal
-    return this.exchange.fetch({ route: 'manifests', method: 'GET', registry: 'ghcr.io', repository: 'acme/app', ...over }, signal)
+    const wanted = { route: 'manifests', method: 'GET', registry: 'ghcr.io', repository: 'acme/app', ...over } as const
+    return withBody(await this.exchange.fetch(wanted, signal))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -194,4 +201,9 @@ export async function readBody(stream: Readable | undefined): Promise<{ readonly
 export function found(answer: Found | NotFound): Found {
   if (answer.outcome !== 'found') throw new Error(`not found: ${answer.message} (${answer.reason})`)
   return answer
+}
+
+function withBody(found: Awaited<ReturnType<Exchange['fetch']>>): Found | NotFound {
+  if (found.outcome === 'elsewhere') throw new Error('nobody asked for what another node has')
+  return found
 }

@@ -24,6 +24,8 @@ class Stalled extends OutsideError {
 export interface Won {
   readonly peer: Peer
   readonly answer: PeerAnswer
+  /** Only its head was asked for. */
+  readonly isHeadOnly?: true
 }
 
 interface SourceOptions {

@@ -1,4 +1,4 @@
-// HAProxy as the image has it: the same packages, with the C library of theirs, so that it runs on any machine.
+// HAProxy and nginx as the image has them: the same packages, with the C library of theirs, so that they run on any machine.
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
@@ -20,14 +20,16 @@ import { builtOnce, cacheDirectory, PartUnavailable } from '../cache.ts'
 
 const lockPath = join(import.meta.dirname, '..', '..', '..', 'deploy', 'image', 'base.lock')
 
-/** A folder whose `haproxy` is that of the image. @throws PartUnavailable where the packages cannot be had */
-export function haproxyFolder(): Promise<string> {
-  return builtOnce('HAProxy of the image', unpacked)
+const names = ['haproxy', 'nginx'] as const
+
+/** A folder whose `haproxy` and `nginx` are those of the image. @throws PartUnavailable where the packages cannot be had */
+export function programsOfImage(): Promise<string> {
+  return builtOnce('programs of the image', unpacked)
 }
 
-/** Has `haproxy` on PATH. @throws PartUnavailable */
-export async function needHaproxy(): Promise<void> {
-  const folder = await haproxyFolder()
+/** Has them on PATH. @throws PartUnavailable */
+export async function needProgramsOfImage(): Promise<void> {
+  const folder = await programsOfImage()
   const path = process.env['PATH'] ?? ''
   if (!path.split(delimiter).includes(folder)) process.env['PATH'] = `${folder}${delimiter}${path}`
 }
@@ -37,7 +39,7 @@ async function unpacked(): Promise<string> {
   const platform = platforms.find(one => one.architecture === architecture)
   if (platform === undefined) throw new PartUnavailable(`the image is not made for ${process.arch}`)
   const hash = createHash('sha256').update(readFileSync(lockPath)).digest('hex').slice(0, 12)
-  const directory = join(cacheDirectory('haproxy'), hash)
+  const directory = join(cacheDirectory('image-programs'), hash)
   const programs = join(directory, 'programs')
   if (existsSync(programs)) return programs
   const cache = join(testCache(), 'image')
@@ -45,7 +47,7 @@ async function unpacked(): Promise<string> {
   const entries = await baseEntries(platform, readBaseLock(lockPath), cache).catch((error: unknown) => {
     throw new PartUnavailable(error instanceof Error ? error.message : String(error))
   })
-  const unfinished = mkdtempSync(join(cacheDirectory('haproxy'), 'unfinished-'))
+  const unfinished = mkdtempSync(join(cacheDirectory('image-programs'), 'unfinished-'))
   try {
     for (const [path, entry] of entries) {
       if (!/^usr\/(lib|lib64|sbin)\//.test(path) || entry.type === 'directory') continue
@@ -59,12 +61,12 @@ async function unpacked(): Promise<string> {
     if (loader === undefined) throw new PartUnavailable('the base of the image has no loader')
     const libraries = join(root, 'usr', 'lib', platform.triplet)
     mkdirSync(join(unfinished, 'programs'))
-    const program = join(unfinished, 'programs', 'haproxy')
-    writeFileSync(
-      program,
-      `#!/bin/sh\nexec '${join(root, loader)}' --library-path '${libraries}' '${join(root, 'usr/sbin/haproxy')}' "$@"\n`,
-    )
-    chmodSync(program, 0o755)
+    for (const name of names) {
+      const program = join(unfinished, 'programs', name)
+      const real = join(root, 'usr/sbin', name)
+      writeFileSync(program, `#!/bin/sh\nexec '${join(root, loader)}' --library-path '${libraries}' '${real}' "$@"\n`)
+      chmodSync(program, 0o755)
+    }
     renameSync(unfinished, directory)
   } finally {
     rmSync(unfinished, { recursive: true, force: true })

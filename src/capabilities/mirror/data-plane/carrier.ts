@@ -1,0 +1,147 @@
+// Between the front and nginx: what a request that came by it says besides, and the headers of an answer whose body nginx is to carry.
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '#kube/clock.ts'
+import type { Log } from '#kube/log.ts'
+import type { CarriedBody, FoundElsewhere } from '../contract.ts'
+import type { ContentHead } from '../front/answers.ts'
+import type { CarriedAnswer, Carrier } from '../front/registry-front.ts'
+import { type BodyOrders, lost, type Order } from './body-orders.ts'
+import { filePath, peerPath, planeHeaders } from './nginx-configuration.ts'
+import { writtenBy } from './worker-bytes.ts'
+
+/** Peers after another for one request: each is a way through nginx's own paths, of which it allows ten. */
+const mostPeers = 3
+/** So often it is looked whether peers give enough. */
+const lookMs = 1_000
+/** A process that nothing can be seen of for so long has ended without a word. */
+const goneMs = 60_000
+
+interface Fetching {
+  readonly order: Order
+  readonly body: CarriedBody
+  /** What its process had written when it began. */
+  readonly since: number | undefined
+}
+
+interface CarrierOptions {
+  readonly orders: BodyOrders
+  readonly clock: Clock
+  readonly log: Log
+  /** Hears what nginx said of bodies that have ended. */
+  readonly hear: () => void
+  /** Ends a process of nginx with what it carries. */
+  readonly endWorker: (worker: number) => void
+  /** Bytes that a process has written; left out: as the kernel counts them. */
+  readonly written?: (worker: number) => number | undefined
+}
+
+export class NginxCarrier implements Carrier, Disposable {
+  readonly #options: CarrierOptions
+  readonly #fetching = new Set<Fetching>()
+  #cancelLook: (() => void) | undefined
+
+  constructor(options: CarrierOptions) {
+    this.#options = options
+  }
+
+  remote({ headers }: IncomingMessage): string | undefined {
+    return textOf(headers[planeHeaders.remote])
+  }
+
+  failed({ headers }: IncomingMessage): readonly string[] | undefined {
+    // Who asks again because a body ended is answered by what is known of that.
+    this.#options.hear()
+    const again = numberOf(headers[planeHeaders.again])
+    const failed = again === undefined ? [] : this.#options.orders.failed(again)
+    return failed.length >= mostPeers ? undefined : failed
+  }
+
+  file(path: string, { status, headers: told, length }: ContentHead, request: IncomingMessage): CarriedAnswer {
+    const { number, ended } = this.#options.orders.give({ ...this.#by(request), length, peer: undefined }, insteadOf(request))
+    this.#lookSoon()
+    // Where it obeys a range nginx says itself that it takes some.
+    const { 'accept-ranges': ranges, ...others } = told
+    const isPart = status === 206
+    const kept = isPart || ranges === undefined ? others : told
+    return { headers: { ...kept, ...noBody, 'x-accel-redirect': filePath(number, path, isPart) }, ended }
+  }
+
+  peer({ place, digest, mediaType, length }: Omit<FoundElsewhere, 'outcome'>, request: IncomingMessage): CarriedAnswer {
+    const { peer, way, range, authorization } = place
+    const order = this.#options.orders.give({ ...this.#by(request), length, peer }, insteadOf(request))
+    this.#watch(order, place.begin())
+    const headers = {
+      'content-type': range === undefined ? mediaType : 'application/octet-stream',
+      'docker-content-digest': digest,
+      'accept-ranges': 'bytes',
+      ...noBody,
+      'x-accel-redirect': peerPath(order.number, way, place),
+      ...(range === undefined ? {} : { [planeHeaders.range]: range }),
+      ...(authorization === undefined ? {} : { [planeHeaders.authorization]: authorization }),
+    }
+    return { headers, ended: order.ended }
+  }
+
+  [Symbol.dispose](): void {
+    this.#cancelLook?.()
+  }
+
+  #by({ headers }: IncomingMessage): { readonly worker: number } {
+    return { worker: numberOf(headers[planeHeaders.worker]) ?? 0 }
+  }
+
+  #watch(order: Order, body: CarriedBody): void {
+    const fetching: Fetching = { order, body, since: this.#written(order.worker) }
+    this.#fetching.add(fetching)
+    void order.ended.then(carried => {
+      this.#fetching.delete(fetching)
+      body.ended(carried)
+    })
+    this.#lookSoon()
+  }
+
+  #lookSoon(): void {
+    this.#cancelLook ??= this.#options.clock.schedule(lookMs, () => this.#look())
+  }
+
+  #written(worker: number): number | undefined {
+    return (this.#options.written ?? writtenBy)(worker)
+  }
+
+  /** Peers that give too little are left: their process is ended, and with it what else it carries. Clients go on from where they are. */
+  #look(): void {
+    const { clock, log, endWorker, hear, orders } = this.#options
+    hear()
+    const nowMs = clock.elapsed()
+    const ending = new Set<number>()
+    for (const { order, body, since } of this.#fetching) {
+      const { worker, length, startedMs, peer } = order
+      const written = this.#written(worker)
+      // What it wrote for all is the most that it can have written for this one.
+      const most = length ?? Number.POSITIVE_INFINITY
+      const bytes = written === undefined || since === undefined ? most : Math.min(most, written - since)
+      if (worker === 0 || !body.isTooSlow({ elapsedMs: nowMs - startedMs, bytes })) continue
+      log.info(
+        { peer: peer?.id, bytes, of: length, elapsedMs: Math.round(nowMs - startedMs) },
+        'a peer gives too little and is left',
+      )
+      body.left()
+      ending.add(worker)
+    }
+    for (const worker of ending) endWorker(worker)
+    for (const { number, worker, startedMs } of [...orders.open])
+      if (this.#written(worker) === undefined && nowMs - startedMs > goneMs) orders.end(number, lost)
+    this.#cancelLook = orders.isIdle ? undefined : clock.schedule(lookMs, () => this.#look())
+  }
+}
+
+const noBody = { 'content-length': 0 } as const
+
+const insteadOf = ({ headers }: IncomingMessage): number | undefined => numberOf(headers[planeHeaders.again])
+
+const textOf = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value)
+
+function numberOf(value: string | string[] | undefined): number | undefined {
+  const text = textOf(value)
+  return text !== undefined && /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined
+}

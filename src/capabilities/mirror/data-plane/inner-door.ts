@@ -1,0 +1,17 @@
+// The agent's side of the data plane: a socket that only nginx, in the same private folder, can come to.
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+
+/** Bytes of target and headers together. */
+const largestHead = 32_768
+
+/** Listens at `path`. nginx keeps connections as long as it likes, and nothing of a client comes here unread by it. @throws where it cannot */
+export async function openInnerDoor(path: string, handle: RequestListener): Promise<Server> {
+  const server = createServer({ maxHeaderSize: largestHead, keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 })
+  server.on('request', handle)
+  server.on('checkContinue', handle)
+  server.on('checkExpectation', handle)
+  server.listen(path)
+  await once(server, 'listening')
+  return server
+}

@@ -1,0 +1,254 @@
+// What nginx is told: which ports it has, that it asks the agent about every request, and how it then carries the bytes of an answer.
+import type { ListenAddress } from '../front/listen-address.ts'
+import { agentTlsName } from '../prefetch.ts'
+
+/** Files of the folder that nginx works in. */
+export const planeFiles = {
+  configuration: 'nginx.conf',
+  process: 'nginx.pid',
+  /** The agent's doors: for containerd's ports, and for the port with mutual TLS. */
+  registry: 'registry.sock',
+  peers: 'peers.sock',
+  /** Where it says how bodies ended. */
+  told: 'told',
+  /** Says that nginx runs, and so that it has all its ports. */
+  alive: 'alive.sock',
+  ca: 'ca.crt',
+  certificate: 'tls.crt',
+  key: 'tls.key',
+} as const
+
+/** Headers by which nginx and the agent speak with each other; none of them leaves, and those of clients are replaced. */
+export const planeHeaders = {
+  /** Of a request: who asks. */
+  remote: 'x-ballast-remote',
+  /** Of a request: the process that carries it. */
+  worker: 'x-ballast-worker',
+  /** Of a request: the order that failed, for which there is to be another. */
+  again: 'x-ballast-again',
+  /** Of an answer: what the peer is asked besides. */
+  range: 'x-ballast-range',
+  authorization: 'x-ballast-authorization',
+} as const
+
+/** Paths that only the agent can lead to. */
+const inside = { file: '/-/file/', part: '/-/part/', http: '/-/http/', mtls: '/-/mtls/' } as const
+/** An order of a file; `isPart`: the range of the request is obeyed. `path` is absolute. */
+export const filePath = (order: number, path: string, isPart: boolean): string =>
+  `${isPart ? inside.part : inside.file}${order}${encodeURI(path)}`
+/** An order of a peer: `host` as URLs have it, `target` path and query. */
+export const peerPath = (order: number, way: 'http' | 'mtls', { host, port, target }: PeerPlace): string =>
+  `${inside[way]}${order}/${host}:${port}${target}`
+
+interface PeerPlace {
+  readonly host: string
+  readonly port: number
+  readonly target: string
+}
+
+export interface PlaneOptions {
+  /** The folder of `planeFiles`. */
+  readonly directory: string
+  /** Where containerd asks. */
+  readonly registry: readonly ListenAddress[]
+  /** Where other agents ask with mutual TLS; undefined: not, or there is no certificate yet. */
+  readonly peers: ListenAddress | undefined
+  /** Milliseconds to connect to a peer, and between two pieces of a body. */
+  readonly connectMs: number
+  readonly stallMs: number
+  /** Connections that a process may have. */
+  readonly connections: number
+  /** Whether it runs as root: it stays so, since containerd's content is root's. */
+  readonly isRoot: boolean
+  /** Whether the machine has IPv6. */
+  readonly hasIpv6: boolean
+}
+
+/** Two: each carries what the other's processor does not, and where one is ended for a slow peer half of the rest goes on. */
+const workers = 2
+/** A client that takes nothing for so long is given up; a head has to come within the other. */
+const silenceSeconds = 300
+const headSeconds = 30
+const keptSeconds = 75
+/** What is under way when it ends, or takes another configuration. */
+export const drainSeconds = 30
+
+/** The text of `nginx.conf`. Every value in it comes from checked settings: addresses, numbers, and a folder that we made. */
+export function nginxConfiguration(options: PlaneOptions): string {
+  const { directory, registry, peers, connections, isRoot } = options
+  const at = (name: keyof typeof planeFiles) => `${directory}/${planeFiles[name]}`
+  return `daemon off;
+worker_processes ${workers};
+worker_shutdown_timeout ${drainSeconds}s;
+pid ${at('process')};
+error_log stderr warn;
+${isRoot ? 'user root root;\n' : ''}events { worker_connections ${connections}; }
+http {
+  log_format told escape=json '{"order":$order,"status":$status,"sent":$body_bytes_sent,"seconds":$request_time,"completion":"$request_completion"}';
+  access_log off;
+  server_tokens off;
+  etag off;
+  if_modified_since off;
+  default_type application/octet-stream;
+  sendfile on;
+  sendfile_max_chunk 2m;
+  tcp_nopush on;
+  output_buffers 2 256k;
+  reset_timedout_connection on;
+  keepalive_timeout ${keptSeconds}s;
+  keepalive_requests 1000000;
+  client_header_timeout ${headSeconds}s;
+  client_body_timeout ${headSeconds}s;
+  send_timeout ${silenceSeconds}s;
+  client_header_buffer_size 4k;
+  large_client_header_buffers 2 16k;
+  client_max_body_size 1m;
+${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_path ${directory}/${of};`).join('\n')}
+  proxy_http_version 1.1;
+  proxy_max_temp_file_size 0;
+  proxy_buffer_size 64k;
+  proxy_buffers 8 64k;
+  proxy_busy_buffers_size 256k;
+  proxy_next_upstream off;
+  upstream agent { server unix:${at('registry')}; keepalive 64; keepalive_requests 1000000; }
+  upstream inner { server unix:${at('peers')}; keepalive 64; keepalive_requests 1000000; }
+  server {
+    listen unix:${at('alive')};
+    return 204;
+  }
+  server {
+${registry.map(address => `    listen ${listened(address, options)} backlog=4096;`).join('\n')}
+${asked('agent')}
+${filesServed(directory)}
+${peersAsked(options)}
+    location @again {
+      proxy_pass http://agent$request_uri;
+      ${askingHeaders}
+      proxy_set_header ${planeHeaders.again} $order;
+      error_page 500 502 504 = @away;
+    }
+  }
+${peers === undefined ? '' : peersServer(peers, options, at)}}
+`
+}
+
+const askingHeaders = `proxy_set_header Host $http_host;
+      proxy_set_header Connection "";
+      proxy_set_header ${planeHeaders.remote} $remote_addr;
+      proxy_set_header ${planeHeaders.worker} $pid;`
+
+/** The agent is asked about everything. Where it is away, containerd goes on elsewhere at once. */
+function asked(upstream: 'agent' | 'inner'): string {
+  return `    recursive_error_pages on;
+    location / {
+      proxy_pass http://${upstream};
+      ${askingHeaders}
+      proxy_set_header ${planeHeaders.again} "";
+      proxy_connect_timeout 5s;
+      proxy_read_timeout ${silenceSeconds}s;
+      error_page 502 504 = @away;
+    }
+    location @away {
+      internal;
+      default_type application/json;
+      return 404 '{"errors":[{"code":"BLOB_UNKNOWN","message":"the agent does not answer"}]}';
+    }`
+}
+
+const told = (directory: string) => `access_log ${directory}/${planeFiles.told} told if=$order;`
+
+/** What the answer of the agent said of the content. */
+const contentHeaders = `set $content_digest $upstream_http_docker_content_digest;
+      set $content_registry $upstream_http_oci_namespace;
+      add_header Docker-Content-Digest $content_digest;
+      add_header OCI-Namespace $content_registry;`
+
+/** containerd's own files, from the kernel to the socket. */
+const filesServed = (directory: string): string =>
+  (['file', 'part'] as const)
+    .map(
+      kind => `    location ~ "^${inside[kind]}(?<order>[0-9]+)(?<blob>/.+/blobs/sha[0-9]+/[0-9a-f]+)$" {
+      internal;
+      alias $blob;
+      max_ranges ${kind === 'part' ? 1 : 0};
+      ${contentHeaders}
+      add_header Last-Modified "";
+      error_page 403 404 416 500 = @away;
+      ${told(directory)}
+    }`,
+    )
+    .join('\n')
+
+/**
+ * Another node's: it is asked for exactly what the agent says, and nothing that the client said goes there. It is not told that we are one of
+ * ours: it gives what it has whole, and no download that goes on.
+ */
+function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): string {
+  const location = (
+    way: 'http' | 'mtls',
+    more: string,
+  ) => `    location ~ "^${inside[way]}(?<order>[0-9]+)/(?<peer>[^/]+)(?<target>/v2/.+)$" {
+      internal;
+      set $content_digest $upstream_http_docker_content_digest;
+      set $peer_range $upstream_http_x_ballast_range;
+      set $peer_authorization $upstream_http_x_ballast_authorization;
+      proxy_pass ${way === 'mtls' ? 'https' : 'http'}://$peer$target$is_args$args;
+      proxy_pass_request_headers off;
+      proxy_pass_request_body off;
+      proxy_set_header Host ${way === 'mtls' ? agentTlsName : 'peer'};
+      proxy_set_header Connection "";
+      proxy_set_header X-Spegel-Mirrored true;
+      proxy_set_header Range $peer_range;
+      proxy_set_header Authorization $peer_authorization;
+      proxy_hide_header Docker-Content-Digest;
+      proxy_hide_header OCI-Namespace;
+      proxy_hide_header Accept-Ranges;
+      proxy_hide_header Last-Modified;
+      proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset Expires Cache-Control Set-Cookie Vary;
+      add_header Docker-Content-Digest $content_digest;
+      proxy_connect_timeout ${connectMs}ms;
+      proxy_read_timeout ${stallMs}ms;
+      proxy_intercept_errors on;
+      error_page 300 301 302 303 307 308 400 401 403 404 405 408 410 429 500 501 502 503 504 = @again;
+${more}      ${told(directory)}
+    }`
+  const tls = `      proxy_ssl_certificate ${directory}/${planeFiles.certificate};
+      proxy_ssl_certificate_key ${directory}/${planeFiles.key};
+      proxy_ssl_trusted_certificate ${directory}/${planeFiles.ca};
+      proxy_ssl_verify on;
+      proxy_ssl_verify_depth 4;
+      proxy_ssl_name ${agentTlsName};
+      proxy_ssl_protocols TLSv1.2 TLSv1.3;
+`
+  return [location('http', ''), ...(peers === undefined ? [] : [location('mtls', tls)])].join('\n')
+}
+
+/** Who has no certificate of the same authority is answered nothing. */
+function peersServer(address: ListenAddress, options: PlaneOptions, at: (name: keyof typeof planeFiles) => string): string {
+  return `  server {
+    listen ${listened(address, options)} ssl backlog=4096;
+    ssl_certificate ${at('certificate')};
+    ssl_certificate_key ${at('key')};
+    ssl_client_certificate ${at('ca')};
+    ssl_verify_client on;
+    ssl_verify_depth 4;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_conf_command Options KTLS;
+    ssl_session_cache shared:agents:1m;
+    ssl_buffer_size 16k;
+    error_page 495 496 497 = @refused;
+    location @refused {
+      internal;
+      return 444;
+    }
+${asked('inner')}
+${filesServed(options.directory)}
+  }
+`
+}
+
+function listened({ host, port }: ListenAddress, { hasIpv6 }: PlaneOptions): string {
+  // Without a host every address of both families, as Node listens.
+  if (host === undefined) return hasIpv6 ? `[::]:${port} ipv6only=off` : String(port)
+  return host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]:${port} ipv6only=on` : `${host}:${port}`
+}

@@ -1,0 +1,13 @@
+// What the kernel counts of another process of this user.
+import { readFileSync } from 'node:fs'
+
+/** Bytes that a process has written since it began; undefined where the kernel does not say. */
+export function writtenBy(worker: number): number | undefined {
+  if (worker === 0) return undefined
+  try {
+    const [, digits] = /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${worker}/io`, 'latin1')) ?? []
+    return digits === undefined ? undefined : Number(digits)
+  } catch {
+    return undefined // ENOENT, EACCES: it is gone, or not ours to see
+  }
+}
