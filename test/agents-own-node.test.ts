@@ -24,7 +24,15 @@ const installed = objects(installationValues({ enable: ['readiness'] }, capabili
       'ValidatingAdmissionPolicyBinding',
     ].includes(kind) && metadata.name.includes('agent'),
 )
-const node = (name: string) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name, uid: `uid-${name}` }, status: {} })
+const ours = { key: 'ballast.dev/agent-not-ready', effect: 'NoSchedule', value: 'mirror' }
+const other = { key: 'example.com/other', effect: 'NoExecute' }
+const node = (name: string) => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name, uid: `uid-${name}`, labels: { pool: 'a' }, annotations: { 'example.com/note': 'x' } },
+  spec: { podCIDR: '10.0.0.0/24', taints: [ours, other] },
+  status: {},
+})
 const pod = {
   apiVersion: 'v1',
   kind: 'Pod',
@@ -50,9 +58,18 @@ async function site() {
         (error: Error) => error.message,
       )
   }
+  const admin = openApi(twin.transport({ admin: true }), { clock: systemClock, userAgent: 'test' }).resource<Node>(builtIn.nodes)
+  const patchNode = (token: string, name: string, body: object, subresource?: string) =>
+    openApi(twin.transport({ token }), { clock: systemClock, userAgent: 'test' })
+      .resource<Node>(builtIn.nodes)
+      .patch(name, { type: 'merge', body }, { signal, ...(subresource === undefined ? {} : { subresource }) })
+      .then(
+        () => 'written',
+        (error: Error) => error.message,
+      )
   const tokenFor = (bound?: { readonly kind: 'Pod'; readonly name: string; readonly uid: string }) =>
     twin.issueToken({ namespace, serviceAccount: 'ballast-agent', ...(bound === undefined ? {} : { bound }) })
-  return { write, tokenFor, [Symbol.asyncDispose]: () => twin.stop() }
+  return { write, patchNode, admin, tokenFor, [Symbol.asyncDispose]: () => twin.stop() }
 }
 
 test('an agent writes the node that its pod is on and no other; a token that names no node writes none', async () => {
@@ -62,4 +79,64 @@ test('an agent writes the node that its pod is on and no other; a token that nam
   expect(await of.write(token, 'n1')).toBe('written')
   expect(await of.write(token, 'n2')).toEqual(refused)
   expect(await of.write(await of.tokenFor(), 'n1')).toEqual(refused)
+})
+
+const released = {
+  metadata: { annotations: { 'ballast.dev/readiness-released-at': '2026-03-02T04:00:00Z' } },
+  spec: { taints: [other] },
+}
+
+test('an agent takes our taint off its own node, with what says so, in one write', async () => {
+  await using of = await site()
+  const token = await of.tokenFor({ kind: 'Pod', name: 'agent-1', uid: 'uid-agent-1' })
+  expect(await of.patchNode(token, 'n2', released)).toContain('an agent writes the node that it runs on')
+  expect(await of.patchNode(token, 'n1', released)).toBe('written')
+  const { metadata, spec } = await of.admin.get('n1', { signal })
+  expect(spec?.taints).toEqual([other])
+  expect(metadata.annotations).toMatchObject({ 'example.com/note': 'x', ...released.metadata.annotations })
+})
+
+test.each([
+  ['a taint of another goes', { spec: { taints: [ours] } }, 'sets no taint'],
+  ['all taints go', { spec: { taints: null } }, 'sets no taint'],
+  ['a taint comes', { spec: { taints: [other, { key: 'a', effect: 'NoSchedule' }] } }, 'sets no taint'],
+  ['our taint gets another value', { spec: { taints: [{ ...ours, value: 'b' }, other] } }, 'sets no taint'],
+  ['the node is cordoned', { spec: { unschedulable: true } }, 'changes nothing of the spec'],
+  ['the spec loses a field', { spec: { podCIDR: null } }, 'changes nothing of the spec'],
+  ['a label comes', { metadata: { labels: { role: 'control-plane' } } }, 'changes no labels'],
+  ['a label goes', { metadata: { labels: { pool: null } } }, 'changes no labels'],
+  ['another annotation comes', { metadata: { annotations: { 'example.com/a': 'b' } } }, 'changes no labels'],
+  ['another annotation goes', { metadata: { annotations: { 'example.com/note': null } } }, 'changes no labels'],
+  ['a finalizer comes', { metadata: { finalizers: ['example.com/a'] } }, 'changes no labels'],
+])('an agent may not: %s', async (_, body, words) => {
+  await using of = await site()
+  const token = await of.tokenFor({ kind: 'Pod', name: 'agent-1', uid: 'uid-agent-1' })
+  expect(await of.patchNode(token, 'n1', body)).toContain(words)
+})
+
+test('a label cannot come by way of the status either', async () => {
+  await using of = await site()
+  const token = await of.tokenFor({ kind: 'Pod', name: 'agent-1', uid: 'uid-agent-1' })
+  expect(await of.patchNode(token, 'n1', { metadata: { labels: { role: 'a' } } }, 'status')).toContain('changes no labels')
+})
+
+test('without the policy there is no right that it would narrow', () => {
+  const without = objects(
+    installationValues({ enable: ['readiness'], preset: { agent: { ownNodeOnly: false } } }, capabilities),
+    {
+      capabilities,
+      release: plainRelease('ballast', 'ballast-system'),
+    },
+  )
+  const names = without.filter(({ metadata }) => metadata.name === 'ballast-agent-own-node').map(({ kind }) => kind)
+  expect(names).toEqual([])
+  const rules = without.flatMap(object =>
+    object.metadata.name === 'ballast-agent' && object.kind === 'ClusterRole' ? [object['rules']] : [],
+  )
+  expect(rules).toEqual([
+    [
+      { apiGroups: [''], resources: ['nodes'], verbs: ['get'] },
+      { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
+    ],
+  ])
 })
