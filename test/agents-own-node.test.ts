@@ -1,11 +1,16 @@
 // The policy that is installed with the agents, on the twin: the token of an agent's pod writes the node that the pod is on, and no other.
+import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { openApi } from '#kube/client/api.ts'
 import { systemClock, VirtualClock } from '#kube/clock.ts'
-import type { Node } from '#kube/objects/objects.ts'
+import { silentLog } from '#kube/log.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { seededRandom } from '#kube/random.ts'
 import { enabledCapabilities as capabilities } from '#process/enabled-capabilities.ts'
 import { startTwin } from '#twin/twin.ts'
+import { readinessConfiguration } from '../src/capabilities/readiness/config.ts'
+import { startReporter } from '../src/capabilities/readiness/reporter/reporter.ts'
 import { installationValues, plainRelease } from '../src/deployment/installation.ts'
 import { objects } from '../src/deployment/objects.ts'
 
@@ -20,6 +25,8 @@ const installed = objects(installationValues({ enable: ['readiness'] }, capabili
       'ServiceAccount',
       'ClusterRole',
       'ClusterRoleBinding',
+      'Role',
+      'RoleBinding',
       'ValidatingAdmissionPolicy',
       'ValidatingAdmissionPolicyBinding',
     ].includes(kind) && metadata.name.includes('agent'),
@@ -139,4 +146,43 @@ test('without the policy there is no right that it would narrow', () => {
       { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
     ],
   ])
+})
+
+test('without a controller the agent lets its node go when time and margin are over, and says so', async () => {
+  const clock = new VirtualClock(systemClock.now())
+  const around = [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, node('n1'), node('n2'), pod]
+  await using stack = new AsyncDisposableStack()
+  const twin = await startTwin({ clock, objects: [...around, ...installed], components: false })
+  stack.defer(() => twin.stop())
+  const token = await twin.issueToken({
+    namespace,
+    serviceAccount: 'ballast-agent',
+    bound: { kind: 'Pod', name: 'agent-1', uid: 'uid-agent-1' },
+  })
+  const api = openApi(twin.transport({ token }), { clock, userAgent: 'test' })
+  const section = readinessConfiguration.parse({
+    timeout: '2m',
+    rules: [{ name: 'mirror', require: [{ condition: 'ballast.dev/MirrorReady=True' }] }],
+    agent: { mirror: '', releaseMargin: '1m' },
+  })
+  const metrics = new Registry()
+  const identity = { name: 'a', namespace, instance: 'a_1' }
+  const ports = { take: () => undefined, offer: () => undefined }
+  const context = { clock, random: seededRandom(1), log: silentLog, node: 'n1', api, identity, ports, metrics }
+  stack.use(await startReporter(context, section, signal))
+  const now = () => (twin.access.list('nodes') as readonly Node[]).find(({ metadata }) => metadata.name === 'n1')
+  const isHeld = () => now()?.spec?.taints?.some(({ key }) => key === ours.key) === true
+  const createdMs = Date.parse(now()?.metadata.creationTimestamp ?? '')
+  await clock.runUntil(() => !isHeld(), { limitMs: 600_000 })
+  expect(clock.now() - createdMs).toBeGreaterThanOrEqual(180_000)
+  expect(clock.now() - createdMs).toBeLessThan(200_000)
+  expect(now()?.spec?.taints).toEqual([other])
+  expect(now()?.metadata.annotations).toMatchObject({ 'ballast.dev/readiness-timed-out': 'mirror' })
+  const told = () => now()?.status?.conditions?.find(({ type }) => type === 'ballast.dev/ReadinessTimedOut')
+  await clock.runUntil(() => told() !== undefined, { limitMs: 60_000 })
+  expect(told()).toMatchObject({ status: 'True', reason: 'ReleasedByAgent' })
+  const events = () =>
+    (twin.access.list('events') as readonly (KubeObject & { readonly reason: string })[]).map(({ reason }) => reason)
+  await clock.runUntil(() => events().includes('ReadinessTimeout'), { limitMs: 60_000 })
+  expect(await metrics.metrics()).toContain('ballast_readiness_timeouts_total{rule="mirror",outcome="released-by-agent"} 1')
 })
