@@ -83,6 +83,7 @@ describeKills({
       readiness: readiness.config.parse({
         admission: false,
         timeout: '20s',
+        onTimeout: 'hold',
         rules: [
           { ...mirror, name: 'hard', nodeSelector: { matchLabels: { hard: 'yes' } } },
           { ...mirror, name: 'soft', nodeSelector: { matchLabels: { soft: 'yes' } }, onTimeout: 'release' },

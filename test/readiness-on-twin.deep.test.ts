@@ -44,6 +44,10 @@ async function say(of: ControlledCluster, name: string, type: string, status: st
   await of.admin.resource<Node>(builtIn.nodes).patch(name, { type: 'strategic', body }, { signal, subresource: 'status' })
 }
 
+const timedOut = 'ballast.dev/ReadinessTimedOut'
+const conditionOf = (of: ControlledCluster, name: string, type: string) =>
+  nodeOf(of, name).status?.conditions?.find(one => one.type === type)
+
 const quiet = (of: ControlledCluster) => expect([...of.forbidden, ...of.errors]).toEqual([])
 
 function upstreamRule(name: string, over: object = {}): KubeObject {
@@ -116,8 +120,9 @@ test('pods that wait for a held node are placed when it is let go', async () => 
 })
 
 test('over its time: held on with an event every 10 minutes, or let go with one', async () => {
-  const soft = { ...mirror, name: 'soft', nodeSelector: { matchLabels: { soft: 'yes' } }, onTimeout: 'release' }
-  await using of = await cluster({ rules: [{ ...mirror, nodeSelector: { matchLabels: { hard: 'yes' } } }, soft], timeout: '2m' })
+  const soft = { ...mirror, name: 'soft', nodeSelector: { matchLabels: { soft: 'yes' } } }
+  const hard = { ...mirror, nodeSelector: { matchLabels: { hard: 'yes' } }, onTimeout: 'hold' }
+  await using of = await cluster({ rules: [hard, soft], timeout: '2m' })
   of.startController()
   await of.pass(5_000)
   await join(of, 'hard', { hard: 'yes' })
@@ -126,11 +131,50 @@ test('over its time: held on with an event every 10 minutes, or let go with one'
   expect([taintsOf(of, 'hard'), taintsOf(of, 'soft')]).toEqual([[ownTaint], [ownTaint]])
   await of.pass(120_000)
   expect([taintsOf(of, 'hard'), taintsOf(of, 'soft')]).toEqual([[ownTaint], []])
+  const why = 'condition ballast.dev/MirrorReady is missing, True is required'
+  await of.until(() => conditionOf(of, 'soft', timedOut) !== undefined, 60_000)
+  expect(conditionOf(of, 'hard', timedOut)).toMatchObject({
+    status: 'True',
+    reason: 'HeldOverTime',
+    message: `rule 'mirror': ${why}`,
+  })
+  expect(conditionOf(of, 'soft', timedOut)).toMatchObject({
+    status: 'True',
+    reason: 'ReleasedByTimeout',
+    message: `rule 'soft': ${why}`,
+  })
+  await say(of, 'soft', 'ballast.dev/MirrorReady', 'True')
+  await of.until(() => conditionOf(of, 'soft', timedOut)?.status === 'False', 60_000)
   const events = await of.events()
   expect(events.filter(event => event.startsWith('Warning ReadinessTimeout')).toSorted()).toEqual([
     "Warning ReadinessTimeout Node hard: rule 'mirror' holds the node though its time is over: condition ballast.dev/MirrorReady is missing, True is required",
     "Warning ReadinessTimeout Node soft: rule 'soft' lets the node go, its time is over: condition ballast.dev/MirrorReady is missing, True is required",
   ])
+  quiet(of)
+})
+
+test('an agent that vanished: its condition is Unknown, a continuous rule holds the node, and time lets it go', async () => {
+  await using of = await cluster({ rules: [{ ...mirror, mode: 'continuous', timeout: '5m' }] })
+  of.startController()
+  await say(of, 'n1', 'ballast.dev/MirrorReady', 'True')
+  const is = () => conditionOf(of, 'n1', 'ballast.dev/MirrorReady')
+  await of.pass(300_000)
+  await say(of, 'n1', 'ballast.dev/MirrorReady', 'True')
+  await of.pass(600_000)
+  expect([is()?.status, taintsOf(of, 'n1')]).toEqual(['True', []])
+  await of.until(() => is()?.status === 'Unknown', 120_000)
+  expect(is()).toMatchObject({ reason: 'AgentVanished' })
+  await of.until(() => taintsOf(of, 'n1').includes(ownTaint), 60_000)
+  await of.pass(240_000)
+  expect(taintsOf(of, 'n1')).toEqual([ownTaint])
+  await of.until(() => taintsOf(of, 'n1').length === 0, 120_000)
+  await of.until(() => conditionOf(of, 'n1', timedOut)?.reason === 'ReleasedByTimeout', 60_000)
+  await say(of, 'n1', 'ballast.dev/MirrorReady', 'True')
+  await of.until(() => conditionOf(of, 'n1', timedOut)?.status === 'False', 60_000)
+  const events = await of.events()
+  expect(events).toContain(
+    'Warning AgentVanished Node n1: condition ballast.dev/MirrorReady is Unknown: the agent of the node has not written this condition for 630 s',
+  )
   quiet(of)
 })
 

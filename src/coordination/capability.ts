@@ -310,6 +310,19 @@ export function permissionsOf<Config>(part: Pick<Part<Config>, 'permissions'>, c
   return typeof part.permissions === 'function' ? part.permissions(config) : part.permissions
 }
 
+/**
+ * Writes of a part on a node to the very Node that it runs on. RBAC can only give the right for all nodes: it is given where a policy of the
+ * API server narrows it to this, and nowhere else.
+ */
+export interface OwnNodeWrites {
+  /** A key of its section that switches it: a path with dots. */
+  readonly setting: string
+  /** Keys of taints that it may take away. It may set none. */
+  readonly removesTaints: readonly string[]
+  readonly setsAnnotations: readonly string[]
+  readonly because: string
+}
+
 export interface PartOf<P extends Process, Config> {
   readonly process: P
   /** Distinguishes several parts of one process: the agent's `--role`. */
@@ -320,6 +333,8 @@ export interface PartOf<P extends Process, Config> {
   readonly trust: string
   readonly needs: OfConfig<Config, Need>
   readonly permissions: OfConfig<Config, Permission>
+  /** Only of parts on nodes that call the API: what they may do to their own node beyond `permissions`. */
+  readonly ownNode?: OwnNodeWrites
   readonly host?: HostAccess
   readonly listeners: readonly Listener[]
   /** Ports of others that it connects to beside those of API servers and DNS, so that a policy of the network lets it. Only of apiserver and gateway. */

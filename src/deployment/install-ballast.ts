@@ -44,7 +44,8 @@ export function installationObjects(
 }
 
 function wholeInstallation({ capabilities, namespace, configurations = {} }: Installed): readonly KubeObject[] {
-  const preset = { namespace: { create: true }, capabilities: configurations }
+  // Policies are not installed here, and so neither is a right that one would narrow.
+  const preset = { namespace: { create: true }, agent: { ownNodeOnly: false }, capabilities: configurations }
   const asked = { preset, enable: capabilities.map(({ name }) => name) }
   return objects(installationValues(asked, capabilities), {
     capabilities,

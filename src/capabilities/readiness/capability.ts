@@ -49,6 +49,12 @@ const webhookRights: readonly Permission[] = ['mutatingwebhookconfigurations', '
 
 const always: readonly Permission[] = [
   taintPermission,
+  {
+    groups: [''],
+    resources: ['nodes/status'],
+    verbs: ['patch'],
+    because: 'says by conditions that an agent vanished, and which rules are over their time',
+  },
   ...webhookRights,
   {
     groups: [''],
@@ -182,6 +188,12 @@ export const readiness = capability({
           because: 'tells on its node of poisoned content, and of what keeps its mirror from being asked',
         },
       ],
+      ownNode: {
+        setting: 'agent.release',
+        removesTaints: ownTaintKeys,
+        setsAnnotations: [releasedAnnotation, timedOutAnnotation],
+        because: 'lets its own node go where no controller does in time',
+      },
       host: { mounts: [], user: 'non-root', linuxCapabilities: [], network: 'pod' },
       listeners: [],
       offers: [],

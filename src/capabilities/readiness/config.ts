@@ -139,8 +139,8 @@ export const readinessConfiguration = z
     timeout: span('10m', "how long after a node's creation its rules may take"),
     onTimeout: z
       .enum(['hold', 'release'])
-      .default('hold')
-      .describe('then: hold on and say so, or take the taint off with a warning'),
+      .default('release')
+      .describe('then: take the taint off with a warning, or hold on and say so'),
     admission: z.boolean().default(true).describe('put the taint on nodes while they are created, by a webhook'),
     taintKey: z
       .enum(ownTaintKeys)
@@ -168,7 +168,9 @@ export const readinessConfiguration = z
           .default(mirrorReadyCondition)
           .describe('the condition that says so'),
         interval: span('10s', 'between two questions'),
-        heartbeat: span('5m', 'an unchanged condition is written again'),
+        heartbeat: span('5m', 'an unchanged condition is written again; one that misses two of them counts as Unknown'),
+        release: z.boolean().default(true).describe('an agent takes our taint off its own node where no controller does in time'),
+        releaseMargin: span('5m', 'how long after the time of its rules it does'),
         impersonateNode: z.boolean().default(false).describe('write conditions as the user system:node:NAME'),
       })
       .prefault({}),
@@ -193,6 +195,12 @@ export type NidhoggConfig = NonNullable<ReadinessConfig['nidhogg']>
 /** The selector of a rule's nodes; the schema has checked it. */
 export function selectorOfRule({ nodeSelector: selector }: RuleConfig) {
   return labelSelectorOf(plain(selector))
+}
+
+/** The conditions that agents write, whatever their nodes: an agent that vanished writes none of them again. */
+export function agentConditions({ agent, rules }: Pick<ReadinessConfig, 'agent' | 'rules'>): readonly string[] {
+  const asked = rules.flatMap(({ require }) => require.flatMap(one => ('http' in one ? [httpConditionOf(one.http)] : [])))
+  return [...new Set([...(agent.mirror === '' ? [] : [agent.conditionType]), ...asked])]
 }
 
 /** The node condition by which a node's agent answers for `url`. */

@@ -8,11 +8,14 @@ import { messageOf } from '#kube/log.ts'
 import type { DaemonSet, KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isOutside } from '#kube/outside-error.ts'
-import type { ReadinessConfig } from './config.ts'
+import { durationMs } from '#kube/time/duration.ts'
+import { ConditionWrites } from './condition-writes.ts'
+import { agentConditions, type ReadinessConfig } from './config.ts'
+import { type Heartbeats, hear, silentAfterMs } from './heartbeats.ts'
 import { readinessMetrics } from './metrics.ts'
 import { capabilityName } from './names.ts'
 import { decideNode, isNothing, type NodeDecision, type World } from './node-decision.ts'
-import { isTelling, nodeFacts } from './node-facts.ts'
+import { isTelling, type NodeFacts, nodeFacts } from './node-facts.ts'
 import { NodeConfigurer } from './node-files/node-configurer.ts'
 import { NodeWrites } from './node-writes.ts'
 import { PassFigures } from './pass-figures.ts'
@@ -88,11 +91,13 @@ class Readying implements Disposable {
   readonly #keeper: RuleKeeper
   readonly #webhooks: WebhookKeeper
   readonly #writes: NodeWrites
+  readonly #conditions: ConditionWrites
   readonly #configurer: NodeConfigurer
   readonly #figures: PassFigures
   readonly #unsubscribe: readonly (() => void)[]
   #isDirty = true
   #unmetSinceMs: ReadonlyMap<string, number> = new Map()
+  #heard: Heartbeats['heard'] = new Map()
   /** When it was last said that a rule holds on over its time, and since when a DaemonSet is missing. */
   readonly #toldMs = new Map<string, number>()
   readonly #missingMs = new Map<string, number>()
@@ -117,6 +122,7 @@ class Readying implements Disposable {
     this.#keeper = new RuleKeeper({ effects, rules: this.#upstream })
     this.#webhooks = new WebhookKeeper(effects, webhooks)
     this.#writes = new NodeWrites({ leading, nodes: this.#nodes, telling: this.#telling, log })
+    this.#conditions = new ConditionWrites({ leading, nodes: this.#nodes, telling: this.#telling, log })
     this.#configurer = new NodeConfigurer({ leading, context, nodes: this.#nodes, metrics: figures })
     const wake = () => this.#wake()
     const ofSet = ({ metadata }: KubeObject) => metadata.ownerReferences?.some(({ kind }) => kind === 'DaemonSet') === true
@@ -184,10 +190,16 @@ class Readying implements Disposable {
       this.#rules.map(({ name }) => name),
       signal,
     )
-    const world = this.#world(rules, sinceMs, files === undefined ? undefined : node => this.#configurer.stateOf(node))
+    const facts = [...this.#nodes.store.list()].map(nodeFacts)
+    const heartbeats = this.#heartbeats(facts)
+    const world = this.#world(
+      { rules, heartbeats },
+      sinceMs,
+      files === undefined ? undefined : node => this.#configurer.stateOf(node),
+    )
     const startMs = clock.elapsed()
     const nowMs = clock.now()
-    const decisions = [...this.#nodes.store.list()].map(node => decideNode(nodeFacts(node), world, nowMs))
+    const decisions = facts.map(node => decideNode(node, world, nowMs))
     this.#remember(decisions)
     this.#tell(decisions, rules, nowMs)
     const failures = await this.#writes.write(
@@ -195,11 +207,20 @@ class Readying implements Disposable {
       { world, rules },
       signal,
     )
+    const isTold = await this.#conditions.write(decisions, world, signal)
     const seconds = (clock.elapsed() - startMs) / 1_000
     const evaluatedBy = this.#evaluations(rules, failures)
     await this.#keeper.report(rules, evaluatedBy, signal)
-    this.#figures.tell({ decisions, rules, evaluatedBy, own: this.#rules, seconds, atMs: nowMs })
-    return this.#waitMs(decisions, { isConfiguring, hasFailed: failures.size > 0 || !isAsked, nowMs })
+    this.#figures.tell({
+      decisions,
+      rules,
+      evaluatedBy,
+      own: this.#rules,
+      agentConditions: heartbeats.types,
+      seconds,
+      atMs: nowMs,
+    })
+    return this.#waitMs(decisions, { isConfiguring, hasFailed: failures.size > 0 || !isAsked || !isTold, nowMs })
   }
 
   /** Whether API servers ask us as the configuration says; what keeps them from it holds up no node. */
@@ -242,8 +263,18 @@ class Readying implements Disposable {
     return all.filter(isRule)
   }
 
+  /** What is heard of the agents by now. */
+  #heartbeats(nodes: readonly NodeFacts[]): Heartbeats {
+    const types = agentConditions(this.#config)
+    const { heartbeat, interval } = this.#config.agent
+    const silentMs = silentAfterMs({ heartbeatMs: durationMs(heartbeat), intervalMs: durationMs(interval) })
+    const elapsedMs = this.#context.clock.elapsed()
+    this.#heard = hear(this.#heard, nodes, { types, elapsedMs })
+    return { types, silentMs, heard: this.#heard, elapsedMs }
+  }
+
   #world(
-    rules: readonly NodeReadinessRule[],
+    { rules, heartbeats }: Pick<World, 'rules' | 'heartbeats'>,
     rulesSinceMs: ReadonlyMap<string, number>,
     configuration: World['own']['configuration'],
   ): World {
@@ -257,6 +288,7 @@ class Readying implements Disposable {
         unmetSinceMs: this.#unmetSinceMs,
         ...(configuration === undefined ? {} : { configuration }),
       },
+      heartbeats,
       rules,
       nidhogg,
       hasSeen: (rule, node) =>
@@ -301,9 +333,10 @@ class Readying implements Disposable {
       for (const verdict of decision.own.verdicts.filter(({ isOverdue }) => isOverdue)) {
         const key = memoryKey(decision.node, verdict.rule)
         overdue.add(key)
-        if (nowMs - (this.#toldMs.get(key) ?? Number.NEGATIVE_INFINITY) < times.overdueMs) continue
+        const toldMs = this.#toldMs.get(key)
+        if (toldMs !== undefined && nowMs - toldMs < times.overdueMs) continue
         this.#toldMs.set(key, nowMs)
-        this.#telling.overdue(decision.node, verdict)
+        this.#telling.overdue(decision.node, verdict, toldMs === undefined)
       }
     }
     for (const key of this.#toldMs.keys()) if (!overdue.has(key)) this.#toldMs.delete(key)

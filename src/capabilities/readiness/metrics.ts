@@ -10,6 +10,25 @@ const ruleStates = ['ready', 'not_ready', 'bootstrapping'] as const
 
 export type RuleNodeState = (typeof ruleStates)[number]
 
+/** How the time of a rule of ours ended on a node. */
+type TimeoutOutcome = 'released' | 'held' | 'released-by-agent'
+
+const timeouts = new WeakMap<Registry, Counter<'rule' | 'outcome'>>()
+
+/** Counts nodes on which the time of a rule was over: the controller's, and alone in the agents, which have no other figure of readiness. */
+export function timeoutsCounter(registry: Registry): Counter<'rule' | 'outcome'> {
+  const existing = timeouts.get(registry)
+  if (existing !== undefined) return existing
+  const counter = new Counter({
+    name: 'ballast_readiness_timeouts_total',
+    help: 'Times that the time of a rule of ours was over on a node, by rule and by what became of the node',
+    labelNames: ['rule', 'outcome'] as const,
+    registers: [registry],
+  })
+  timeouts.set(registry, counter)
+  return counter
+}
+
 const made = new WeakMap<Registry, ReadinessMetrics>()
 
 /** The metrics of a registry: made once, whatever starts again. */
@@ -37,6 +56,8 @@ export class ReadinessMetrics {
   readonly #nidhoggErrors: Counter<'operation'>
   readonly #nodes: Gauge<'rule' | 'state'>
   readonly #configured: Counter<'result'>
+  readonly #timedOut: Counter<'rule' | 'outcome'>
+  readonly #silent: Gauge<'condition'>
 
   constructor(registry: Registry) {
     const registers = [registry]
@@ -128,12 +149,30 @@ export class ReadinessMetrics {
       labelNames: ['rule', 'state'],
       registers,
     })
+    this.#timedOut = timeoutsCounter(registry)
+    this.#silent = new Gauge({
+      name: 'ballast_readiness_silent_agents',
+      help: 'Nodes whose agent has not written a condition for too long, by condition',
+      labelNames: ['condition'],
+      registers,
+    })
     this.#configured = new Counter({
       name: 'ballast_node_config_writes_total',
       help: "Times that containerd's hosts files were written to a node, by how it went",
       labelNames: ['result'],
       registers,
     })
+  }
+
+  /** The time of a rule of ours is over on a node: it was let go, or is held on. */
+  timedOut(rule: string, outcome: TimeoutOutcome): void {
+    this.#timedOut.inc({ rule, outcome })
+  }
+
+  /** On how many nodes each condition of an agent is without a heartbeat. */
+  silent(counts: ReadonlyMap<string, number>): void {
+    this.#silent.reset()
+    for (const [condition, count] of counts) this.#silent.set({ condition }, count)
   }
 
   /** The mirror's files were written to a node, or could not be. */

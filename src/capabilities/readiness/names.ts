@@ -39,5 +39,8 @@ export function bootstrapAnnotations(rule: { readonly name: string; readonly uid
 export const nidhoggPrefix = 'nidhogg.uswitch.com'
 export const firstTimeReadyAnnotation = 'nidhogg.uswitch.com/first-time-ready'
 
+/** The condition that says which rules are over their time on a node: it was let go without them, or is held on. */
+export const timedOutCondition = 'ballast.dev/ReadinessTimedOut'
+
 /** The condition by which the agent's role tells that the mirror of its node serves. */
 export const mirrorReadyCondition = 'ballast.dev/MirrorReady'

@@ -13,6 +13,8 @@ interface Look {
   readonly rules: readonly NodeReadinessRule[]
   readonly evaluatedBy: (rule: NodeReadinessRule) => readonly Evaluated[]
   readonly own: readonly OwnRule[]
+  /** Conditions that agents write. */
+  readonly agentConditions: readonly string[]
   readonly seconds: number
   /** Milliseconds since 1970. */
   readonly atMs: number
@@ -26,12 +28,15 @@ export class PassFigures {
     this.#metrics = metrics
   }
 
-  tell({ decisions, rules, evaluatedBy, own, seconds, atMs }: Look): void {
+  tell({ decisions, rules, evaluatedBy, own, agentConditions, seconds, atMs }: Look): void {
     const metrics = this.#metrics
     if (metrics === undefined) return
     const states = decisions.flatMap(decision => decision.own.verdicts)
     for (const { name } of own)
       metrics.nodes(name, counted(states.filter(({ rule }) => rule === name).map(({ state }): NodeReadinessState => state)))
+    // A condition of agents without a silent one is a 0, so that an alert on it ends.
+    const silent = counted(decisions.flatMap(decision => decision.silent))
+    metrics.silent(new Map(agentConditions.map(type => [type, silent.get(type) ?? 0])))
     metrics.rules(rules.length)
     for (const rule of rules) {
       const nodes = evaluatedBy(rule).filter(({ node }) => speaksOf(rule, node))

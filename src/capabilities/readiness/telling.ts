@@ -48,6 +48,7 @@ export class ReadinessTelling {
       this.#tell(node, 'TaintRemoved', 'RemoveTaint', `Taint ${named(taint)} removed: ${by}`)
     }
     for (const rule of own.gaveUp) {
+      this.#metrics?.timedOut(rule, 'released')
       const why = own.verdicts.find(one => one.rule === rule)?.why ?? ''
       this.#events.emit({
         type: 'Warning',
@@ -72,8 +73,24 @@ export class ReadinessTelling {
     }
   }
 
+  /** Conditions were written: of agents that are silent it is said so. */
+  conditionsWritten({ node, conditions }: Pick<NodeDecision, 'node' | 'conditions'>): void {
+    for (const { type, reason, message = '' } of conditions) {
+      if (reason !== 'AgentVanished') continue
+      this.#events.emit({
+        type: 'Warning',
+        reason,
+        action: 'Evaluate',
+        regarding: nodeReference(node),
+        note: `condition ${type} is Unknown: ${message}`,
+        distinction: `vanished ${type}`,
+      })
+    }
+  }
+
   /** Rules that hold on though their time is over. */
-  overdue(node: NodeFacts, verdict: { readonly rule: string; readonly why: string }): void {
+  overdue(node: NodeFacts, verdict: { readonly rule: string; readonly why: string }, isFirst: boolean): void {
+    if (isFirst) this.#metrics?.timedOut(verdict.rule, 'held')
     this.#events.emit({
       type: 'Warning',
       reason: 'ReadinessTimeout',

@@ -126,6 +126,24 @@ export async function unmarkNode(
   return changeTaints(context, { ...change, guard, change: marks }, signal)
 }
 
+/**
+ * As `unmarkNode`, by the agent of the very node: it leads nothing, and the server narrows what it may. For when no leader does it.
+ * @throws Error where `marks` would add a taint; StatusError
+ */
+export async function unmarkOwnNode(
+  { api }: Pick<EffectContext, 'api'>,
+  change: MarkedNode & { readonly requester: string },
+  signal: AbortSignal,
+): Promise<TaintOutcome> {
+  const marks = (node: Node) => {
+    const wanted = change.marks(node)
+    const come = wanted?.add[0]
+    if (come !== undefined) throw new Error(`taint ${come.key} on ${node.metadata.name} is not an agent's to set`)
+    return wanted
+  }
+  return changeTaints({ api }, { ...change, guard: () => signal.throwIfAborted(), change: marks }, signal)
+}
+
 interface TaintChange {
   readonly node: string
   readonly requester: string
@@ -136,7 +154,7 @@ interface TaintChange {
 
 /** Reads, changes, writes under the resourceVersion that was read; others write taints too. */
 async function changeTaints(
-  context: EffectContext,
+  context: Pick<EffectContext, 'api'>,
   { node: name, requester, uid, guard, change }: TaintChange,
   signal: AbortSignal,
 ): Promise<TaintOutcome> {

@@ -1,20 +1,23 @@
 // An agent writes the node that it runs on and no other: a token that is stolen from one node does nothing to the rest. RBAC cannot say that;
-// the API server says in each request which node the token's pod is on (from 1.30 on), and a policy holds the agents to it.
-import type { Capability } from '#coordination/capability.ts'
-import { all, named, type ObjectTree, text } from '../tree.ts'
-import { runsOnNodes } from './agent-roles.ts'
+// the API server says in each request which node the token's pod is on (from 1.30 on), and a policy holds the agents to it. What an agent may
+// write of its Node beyond the status is given beside the policy and never without it.
+import type { Capability, OwnNodeWrites } from '#coordination/capability.ts'
+import { all, any, type Condition, named, type ObjectTree, text } from '../tree.ts'
+import { type AgentRole, agentRoles, runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf } from './object-shapes.ts'
+import { agentAccount, granted, isMade } from './rights-objects.ts'
 
 /** The first version of Kubernetes' own that has it is 1.30. */
 export const admissionPolicies = 'admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy'
 const apiVersion = 'admissionregistration.k8s.io/v1'
 const nodeName = "'authentication.kubernetes.io/node-name'"
 
-/** The policy and what binds it; none where no capability has a part on nodes that calls the API. */
+/** The policy, what binds it, and the right that it narrows; none where no capability has a part on nodes that calls the API. */
 export function ownNodePolicy(capabilities: readonly Capability[]): readonly ObjectTree[] {
   const runs = runsOnNodes(capabilities, 'agent')
   if (runs === undefined) return []
-  const around = { file: 'agents/rights.yaml', when: all(runs, { on: 'agent.ownNodeOnly' }, { served: admissionPolicies }) }
+  const narrowed = all(runs, { on: 'agent.ownNodeOnly' }, { served: admissionPolicies })
+  const around = { file: 'agents/rights.yaml', when: narrowed }
   const metadata = metadataOf({ name: fullName('-agent-own-node'), namespace: undefined, component: 'agent' })
   const byAgent = text(
     "request.userInfo.username == 'system:serviceaccount:",
@@ -22,6 +25,9 @@ export function ownNodePolicy(capabilities: readonly Capability[]): readonly Obj
     ':',
     named('agentAccount'),
     "'",
+  )
+  const writing = agentRoles(capabilities, 'agent').flatMap(({ capability, part }): readonly Writing[] =>
+    part.ownNode === undefined ? [] : [{ capability, writes: part.ownNode }],
   )
   return [
     {
@@ -42,6 +48,7 @@ export function ownNodePolicy(capabilities: readonly Capability[]): readonly Obj
               message: "an agent writes the node that it runs on, by its pod's token, and no other",
               reason: 'Forbidden',
             },
+            ...validations(writing.map(({ writes }) => writes)),
           ],
         },
       },
@@ -55,5 +62,70 @@ export function ownNodePolicy(capabilities: readonly Capability[]): readonly Obj
         spec: { policyName: fullName('-agent-own-node'), validationActions: ['Deny'] },
       },
     },
+    ...narrowRight(capabilities, { writing, narrowed }),
   ]
+}
+
+interface Writing {
+  readonly capability: AgentRole['capability']
+  readonly writes: OwnNodeWrites
+}
+
+/** `patch` of nodes, where the policy is in force. It comes after the policy. */
+function narrowRight(
+  capabilities: readonly Capability[],
+  { writing, narrowed }: { readonly writing: readonly Writing[]; readonly narrowed: Condition },
+): readonly ObjectTree[] {
+  const runs = runsOnNodes(capabilities, 'agent')
+  if (writing.length === 0 || runs === undefined) return []
+  const wanted = writing.map(({ capability, writes }): Condition => {
+    const section = `capabilities.${capability}`
+    return all({ on: `${section}.enabled` }, { on: `${section}.${writes.setting}` })
+  })
+  return granted(agentAccount(runs), {
+    file: 'own-node.yaml',
+    kind: 'ClusterRole',
+    suffix: '-own-node',
+    rules: [{ apiGroups: [''], resources: ['nodes'], verbs: ['patch'] }],
+    when: all(isMade, narrowed, any(...wanted)),
+  })
+}
+
+/** What a write may change: of the metadata some annotations, of the spec that some taints go. The status is the kubelet's business and ours. */
+function validations(writes: readonly OwnNodeWrites[]): readonly { expression: string; message: string; reason: string }[] {
+  const list = (texts: readonly string[]) => `[${[...new Set(texts)].map(one => `'${one}'`).join(', ')}]`
+  const taints = list(writes.flatMap(({ removesTaints }) => removesTaints))
+  const annotations = list(writes.flatMap(({ setsAnnotations }) => setsAnnotations))
+  // The server keeps the last three itself with each write.
+  const metadata = list(['annotations', 'managedFields', 'resourceVersion', 'generation'])
+  const reason = 'Forbidden'
+  return [
+    {
+      expression: `${sameBut('metadata', metadata)} && ${sameBut('metadata.annotations', annotations)}`,
+      message: 'an agent changes no labels of its node, and no annotations but those that say that it let the node go',
+      reason,
+    },
+    {
+      expression: `${sameBut('spec', "['taints']")}`,
+      message: 'an agent changes nothing of the spec of its node but that taints go',
+      reason,
+    },
+    {
+      expression: [
+        `(!has(object.spec.taints) || object.spec.taints.all(t, has(oldObject.spec.taints) && t in oldObject.spec.taints))`,
+        `(!has(oldObject.spec.taints) || oldObject.spec.taints.all(t, t.key in ${taints} || (has(object.spec.taints) && t in object.spec.taints)))`,
+      ].join(' && '),
+      message: 'an agent sets no taint, and takes none away but ours',
+      reason,
+    },
+  ]
+}
+
+/** Whether the maps at `path` before and after are equal but for the keys of `but`. */
+function sameBut(path: string, but: string): string {
+  const at = (whole: string) => `(has(${whole}.${path}) ? ${whole}.${path} : {})`
+  const inside = (one: string, other: string) =>
+    `${at(one)}.all(k, k in ${but} || (k in ${at(other)} && ${at(other)}[k] == ${at(one)}[k]))`
+  const stay = `${at('oldObject')}.all(k, k in ${but} || k in ${at('object')})`
+  return `${inside('object', 'oldObject')} && ${stay}`
 }

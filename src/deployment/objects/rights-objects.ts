@@ -63,11 +63,9 @@ function gatewayRights(capabilities: readonly Capability[]): readonly ObjectTree
   return accountObjects(account, ruleTrees(capabilities, { trust: 'gateway', elects: false, when: runs }))
 }
 
-/** Pods on nodes that call the API. Those of a trust of their own are installed by their capability. */
-function agentRights(capabilities: readonly Capability[]): readonly ObjectTree[] {
-  const runs = runsOnNodes(capabilities, 'agent')
-  if (runs === undefined) return []
-  const account: Account = {
+/** The account of pods on nodes that call the API, while `runs` holds. */
+export function agentAccount(runs: Condition): Account {
+  return {
     component: 'agent',
     name: 'agentAccount',
     namespace: 'agentNamespace',
@@ -75,7 +73,13 @@ function agentRights(capabilities: readonly Capability[]): readonly ObjectTree[]
     when: runs,
     prefix: 'agent-',
   }
-  return accountObjects(account, ruleTrees(capabilities, { trust: 'agent', elects: false }))
+}
+
+/** Pods on nodes that call the API. Those of a trust of their own are installed by their capability. */
+function agentRights(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const runs = runsOnNodes(capabilities, 'agent')
+  if (runs === undefined) return []
+  return accountObjects(agentAccount(runs), ruleTrees(capabilities, { trust: 'agent', elects: false }))
 }
 
 const onlyIf = (condition: Condition | undefined, ...others: readonly Condition[]): { readonly when: Condition } => ({

@@ -45,7 +45,8 @@ interface PodObject extends ApiObject {
   readonly spec: { readonly nodeName?: string }
 }
 
-function configurationText(mirror: string, impersonateNode = false): string {
+function configurationText(mirror: string, over: { readonly agent?: object; readonly timeout?: string } = {}): string {
+  const { agent = {}, ...section } = over
   return JSON.stringify({
     apiVersion: 'ballast.dev/v1alpha1',
     kind: 'BallastConfiguration',
@@ -55,7 +56,8 @@ function configurationText(mirror: string, impersonateNode = false): string {
       readiness: {
         enabled: true,
         rules: [{ name: 'mirror', require: [{ condition: 'ballast.dev/MirrorReady=True' }] }],
-        agent: { mirror, interval: '1s', impersonateNode },
+        agent: { mirror, interval: '1s', heartbeat: '1s', ...agent },
+        ...section,
       },
     },
   })
@@ -154,14 +156,87 @@ async function run(): Promise<string> {
     .filter(one => one.user.startsWith('system:serviceaccount:ballast-') && one.code === 403 && !isOfOthers(one) && !isTried(one))
   deepStrictEqual(refused, [])
   agent[Symbol.dispose]()
+  await eventually(
+    () => `the agent is gone, and its condition is believed: ${controller.log}`,
+    async () => ((await condition())?.status === 'Unknown' ? true : undefined),
+  )
+  strictEqual((await condition())?.reason, 'AgentVanished')
   const impersonating = await asItsNode(plane, stack, {
-    file: config('as-node.yaml', configurationText(url, true)),
+    file: config('as-node.yaml', configurationText(url, { agent: { impersonateNode: true } })),
     condition,
     serve,
   })
   controller.kill('SIGTERM')
   deepStrictEqual(await controller.ended, { code: 0, signal: null })
-  return `server ${plane.serverVersion}: held by the webhook, let go by the agent's condition, a pod followed; no 403 of readiness; ${onlyOwn}; ${impersonating}; ${refusal}`
+  const letGo = await releaseWithoutController(plane, stack, {
+    file: config('short.yaml', configurationText(url, { timeout: '2s', agent: { releaseMargin: '1s' } })),
+    serve,
+  })
+  return `server ${plane.serverVersion}: held by the webhook, let go by the agent's condition, a pod followed; no 403 of readiness; a silent agent is Unknown; ${onlyOwn}; ${impersonating}; ${letGo}; ${refusal}`
+}
+
+/** No controller runs, and the mirror does not serve: the agent lets its own node go, and may do nothing else to it. */
+async function releaseWithoutController(
+  plane: ControlPlane,
+  stack: AsyncDisposableStack,
+  { file, serve }: { readonly file: string; readonly serve: (is: boolean) => void },
+): Promise<string> {
+  const { client } = plane
+  const other = { key: 'example.com/other', effect: 'NoSchedule' }
+  const ours = { key: taint, effect: 'NoSchedule', value: 'mirror' }
+  serve(false)
+  await client.want('PATCH', '/api/v1/nodes/n1', {
+    metadata: { annotations: { 'ballast.dev/readiness-released-at': null } },
+    spec: { taints: [ours, other] },
+  })
+  const bound = await kubeconfigOf(plane, stack, { namespace: agents, name: 'ballast-agent' }, await agentPod(client))
+  const tries = [
+    [{ metadata: { labels: { role: 'control-plane' } } }, /changes no labels/],
+    [{ metadata: { annotations: { 'example.com/a': 'b' } } }, /changes no labels/],
+    [{ spec: { unschedulable: true } }, /changes nothing of the spec/],
+    [{ spec: { taints: [ours] } }, /sets no taint/],
+    [{ spec: { taints: [ours, other, { key: 'a', effect: 'NoSchedule' }] } }, /sets no taint/],
+  ] as const
+  for (const [body, words] of tries) match(await patchNodeAs(bound, 'n1', body), words)
+  match(await patchNodeAs(bound, 'old', { spec: { taints: null } }), /an agent writes the node that it runs on/)
+  using agent = startAgent(bound, file)
+  await eventually(
+    () => `the agent does not let its node go: ${agent.log()}`,
+    async () => (isHeld(await nodeOf(client, 'n1')) ? undefined : true),
+    150_000,
+  )
+  const { spec, metadata } = await nodeOf(client, 'n1')
+  deepStrictEqual(
+    spec?.taints?.map(({ key }) => key).filter(key => !key.startsWith('node.kubernetes.io/')),
+    [other.key],
+  )
+  match(
+    JSON.stringify(metadata['annotations']),
+    /"ballast.dev\/readiness-released-at".*"ballast.dev\/readiness-timed-out":"mirror"/,
+  )
+  await eventually('it is not told why', async () =>
+    (await nodeOf(client, 'n1')).status?.conditions?.some(({ reason }) => reason === 'ReleasedByAgent') === true
+      ? true
+      : undefined,
+  )
+  return 'without a controller its agent let the node go, and the policy refused it everything else'
+}
+
+/** What the server says to such a patch of a node by the holder of that token. */
+async function patchNodeAs(kubeconfig: string, name: string, body: object): Promise<string> {
+  const config = await loadConfig({ environment: {}, homeDirectory: '/', kubeconfig })
+  const api = openApi(openHttpTransport(config, { clock: systemClock, random: systemRandom }), {
+    clock: systemClock,
+    userAgent: 'test',
+  })
+  try {
+    await api.resource(builtIn.nodes).patch(name, { type: 'merge', body }, { signal: new AbortController().signal })
+    return 'written'
+  } catch (error) {
+    return String(error)
+  } finally {
+    await api.close()
+  }
 }
 
 /** The rights of constrained impersonation: to be the node that the pod is on, and what may be done as such. */

@@ -1,4 +1,5 @@
-// The agent's role: asks on its own node, and writes node conditions. It can set no taint and take none away.
+// The agent's role: asks on its own node, and writes node conditions. It can set no taint; ours it takes off its own node where no controller
+// does in time.
 
 import type { NodeContext, Running } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
@@ -12,6 +13,7 @@ import { MirrorNews, type MirrorNotices, noticesUrl, readNotices } from '../mirr
 import { nodeFacts } from '../node-facts.ts'
 import { nodeReference } from '../telling.ts'
 import { ask } from './ask.ts'
+import { OwnNodeRelease } from './own-node-release.ts'
 import { type Check, checksOf, conditionToWrite, healthOf, type NodeCondition } from './reporter-decision.ts'
 
 /** Asks and writes until it is disposed of. */
@@ -28,7 +30,8 @@ export async function startReporter(
   const asNode = config.agent.impersonateNode ? await apiAs?.(`system:node:${node}`) : undefined
   if (config.agent.impersonateNode && asNode === undefined)
     throw new Error('role readiness cannot write as its node here: agent.impersonateNode is for agents in a cluster')
-  const reporter = new Reporter(context, { own: api, node: asNode ?? api }, config)
+  const release = new OwnNodeRelease(context)
+  const reporter = new Reporter(context, { own: api, node: asNode ?? api }, { config, release })
   const running = reporter.run(signal)
   return {
     // The probe of a pod that cannot write now must not end it: what it last wrote ages, and is looked at by whoever reads it.
@@ -55,12 +58,20 @@ class Reporter implements AsyncDisposable {
   failure: string | undefined
   readonly #context: NodeContext
   readonly #api: Api
+  readonly #own: Api
+  readonly #release: OwnNodeRelease
   readonly #events: EventRecorder
   readonly #news = new MirrorNews()
 
-  /** `own` writes events; `node` reads the node and writes its conditions. */
-  constructor(context: NodeContext, apis: { readonly own: Api; readonly node: Api }, config: ReadinessConfig) {
+  /** `own` writes events and lets the node go; `node` reads the node and writes its conditions. */
+  constructor(
+    context: NodeContext,
+    apis: { readonly own: Api; readonly node: Api },
+    { config, release }: { readonly config: ReadinessConfig; readonly release: OwnNodeRelease },
+  ) {
     this.#context = context
+    this.#own = apis.own
+    this.#release = release
     this.#api = apis.node
     this.config = config
     const { clock, random, log, identity } = context
@@ -111,10 +122,13 @@ class Reporter implements AsyncDisposable {
       const heartbeatMs = durationMs(this.config.agent.heartbeat)
       return conditionToWrite(known, { type: check.condition, health, nowMs: clock.now(), heartbeatMs }) ?? []
     })
-    if (conditions.length === 0) return
-    // Merged by type: conditions of others stay.
-    const body = { metadata: { uid: node.metadata.uid }, status: { conditions } }
-    await nodes.patch(name, { type: 'strategic', body }, { signal, subresource: 'status', fieldManager: 'ballast-readiness' })
+    if (conditions.length > 0) {
+      // Merged by type: conditions of others stay.
+      const body = { metadata: { uid: node.metadata.uid }, status: { conditions } }
+      await nodes.patch(name, { type: 'strategic', body }, { signal, subresource: 'status', fieldManager: 'ballast-readiness' })
+    }
+    // The node itself is written by our own account: no node may take taints off itself.
+    await this.#release.look(facts, { api: this.#own, events: this.#events, config: this.config }, signal)
   }
 }
 

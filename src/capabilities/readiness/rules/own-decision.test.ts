@@ -78,6 +78,7 @@ const adds = (value: string, timeAdded = now) => ({
   annotations: {},
 })
 const removes = { add: [], remove: [{ key: taintKey, effect: 'NoSchedule' }], annotations: { [releasedAnnotation]: now } }
+const givesUp = (rule: string) => ({ ...removes, annotations: { [releasedAnnotation]: now, [timedOutAnnotation]: rule } })
 const nothing = { add: [], remove: [], annotations: {} }
 
 const table: readonly (readonly [
@@ -102,9 +103,9 @@ const table: readonly (readonly [
   ['done is done', { annotations: released }, [mirror], nothing, 'Released'],
   ['older than the rule: never held', { ageMs: 61 * minute }, [mirror], nothing, 'Released'],
   [
-    'older, but registered with the taint: held',
+    'older, but registered with the taint: held from now on',
     { ageMs: 61 * minute, taints: [held('x')] },
-    [{ ...mirror, timeout: '2h' }],
+    [mirror],
     { ...adds('mirror') },
     'Tainted',
   ],
@@ -133,13 +134,50 @@ const table: readonly (readonly [
     'Ready',
     { ready: ['n1'] },
   ],
-  ['over its time: held on', { ageMs: 10 * minute, taints: [held('mirror')] }, [mirror], nothing, 'TimedOut'],
+  ['over its time: let go, noted', { ageMs: 10 * minute, taints: [held('mirror')] }, [mirror], givesUp('mirror'), 'TimedOut'],
+  ['a second before that: held', { ageMs: 10 * minute - 1_000, taints: [held('mirror')] }, [mirror], nothing, 'Tainted'],
   [
-    'over its time: let go where that is said',
+    'over its time: held on where that is said',
     { ageMs: 10 * minute, taints: [held('mirror')] },
-    [{ ...mirror, onTimeout: 'release' }],
-    removes,
+    [{ ...mirror, onTimeout: 'hold' }],
+    nothing,
     'TimedOut',
+  ],
+  [
+    'one that may let go and one that holds on: held',
+    { ageMs: 10 * minute, taints: [held('hard')] },
+    [mirror, { ...mirror, name: 'hard', onTimeout: 'hold' }],
+    { ...nothing, annotations: { [timedOutAnnotation]: 'mirror' } },
+    'TimedOut',
+  ],
+  [
+    'there is no such DaemonSet, and its time is over: let go',
+    { ageMs: 10 * minute, taints: [held('gone')] },
+    [{ name: 'gone', require: [{ daemonSet: 'agents/none' }] }],
+    givesUp('gone'),
+    'TimedOut',
+  ],
+  [
+    'its time counts from the taint where that came later',
+    { ageMs: 60 * minute, taints: [held('mirror', 9)] },
+    [mirror],
+    nothing,
+    'Tainted',
+  ],
+  ['tainted for its time: let go', { ageMs: 60 * minute, taints: [held('mirror', 10)] }, [mirror], givesUp('mirror'), 'TimedOut'],
+  [
+    'let go by time, still unmet: remembered',
+    { ageMs: 20 * minute, annotations: { ...released, [timedOutAnnotation]: 'mirror' } },
+    [mirror],
+    nothing,
+    'TimedOut',
+  ],
+  [
+    'let go by time, met since: forgotten',
+    { ageMs: 20 * minute, annotations: { ...released, [timedOutAnnotation]: 'mirror' }, conditions: ready },
+    [mirror],
+    { ...nothing, annotations: { [timedOutAnnotation]: null } },
+    'Released',
   ],
   ['a clock that is behind makes no node old', { ageMs: -30 * minute, taints: [held('mirror')] }, [mirror], nothing, 'Tainted'],
   ['being deleted: left alone', { deleting: true }, [mirror], nothing, ''],
@@ -227,6 +265,35 @@ describe('what our rules want of a node', () => {
   })
 })
 
+/** What the condition of a node over its time is to say. */
+describe('what is told of rules over their time', () => {
+  const hard = { ...mirror, onTimeout: 'hold' }
+  const why = "rule 'mirror': condition ballast.dev/MirrorReady is missing, True is required"
+  const late = { status: 'True', message: why } as const
+  const over = { ageMs: 10 * minute, taints: [held('mirror')] }
+  const gone = { ageMs: 10 * minute, annotations: { ...released, [timedOutAnnotation]: 'mirror' } }
+  const right = { status: 'False', reason: 'WithinTime', message: 'no rule is over its time' } as const
+  test.each([
+    ['within its time, never over it: nothing', { taints: [held('mirror')] }, mirror, undefined, undefined],
+    ['held on', over, hard, undefined, { ...late, reason: 'HeldOverTime' }],
+    ['to be let go, not written yet: nothing', over, mirror, undefined, undefined],
+    ['let go', gone, mirror, undefined, { ...late, reason: 'ReleasedByTimeout' }],
+    [
+      'an agent’s words are exchanged',
+      gone,
+      mirror,
+      { ...late, reason: 'ReleasedByAgent' },
+      { ...late, reason: 'ReleasedByTimeout' },
+    ],
+    ['told already: nothing', gone, mirror, { ...late, reason: 'ReleasedByTimeout' }, undefined],
+    ['met at last: taken back', { ...gone, conditions: ready }, mirror, { ...late, reason: 'ReleasedByTimeout' }, right],
+    ['taken back already: nothing', { ...gone, conditions: ready }, mirror, right, undefined],
+    ['being deleted: nothing', { ...gone, deleting: true }, mirror, undefined, undefined],
+  ] as const)('%s', (_, given, rule, timeoutTold, tells) => {
+    expect(decideOwn({ ...nodeFacts(node(given)), timeoutTold }, world([rule]), startMs).tells).toEqual(tells)
+  })
+})
+
 /** The node after the write. */
 function written(before: Node, { add, remove, annotations }: NodeMarks): Node {
   const same = (a: { key: string; effect: string }, b: { key: string; effect: string }) =>
@@ -255,8 +322,8 @@ const ruleSets = fc.subarray([
   mirror,
   agent,
   always,
-  { ...always, name: 'soft', onTimeout: 'release' },
-  { ...mirror, name: 'once', onTimeout: 'release' },
+  { ...always, name: 'hard', onTimeout: 'hold' },
+  { ...mirror, name: 'once', onTimeout: 'hold' },
 ])
 const readies = fc.constantFrom<readonly string[]>([], ['n1'])
 
@@ -292,10 +359,10 @@ describe('whatever a node is like', () => {
     )
   })
 
-  test('nobody is stranded: where rules let go in the end, nothing holds a node a day later', () => {
+  test('nobody is stranded: unless a rule says hold, nothing holds a node a day later', () => {
     fc.assert(
       fc.property(givens, ruleSets, (given, rules) => {
-        const soft = rules.map(rule => ({ ...rule, onTimeout: 'release' }))
+        const soft = rules.map(rule => ({ ...rule, onTimeout: undefined }))
         let at = node(given)
         for (const atMs of [startMs, startMs + 24 * 60 * minute, startMs + 24 * 60 * minute])
           at = written(at, decideOwn(nodeFacts(at), world(soft), atMs).marks)

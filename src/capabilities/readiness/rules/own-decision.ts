@@ -1,8 +1,9 @@
 // What our own rules want of one node: one taint until each of them is satisfied, and never again for those of mode bootstrap. Pure.
+import { isDeepStrictEqual } from 'node:util'
 import type { Taint } from '#kube/objects/objects.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { isOwnTaint, type OwnTaintKey, releasedAnnotation, timedOutAnnotation } from '../names.ts'
-import { isSameTaint, type NodeFacts } from '../node-facts.ts'
+import { isSameTaint, type NodeFacts, type TimeoutTold } from '../node-facts.ts'
 import { type DaemonSets, type Met, meets, type OwnRule } from './own-rules.ts'
 
 /** How long what a continuous rule requires may be away before the node is held again. */
@@ -60,6 +61,8 @@ export interface OwnDecision {
   readonly marks: NodeMarks
   /** Rules that let go because their time was over, with this very write. */
   readonly gaveUp: readonly string[]
+  /** What the condition of rules over their time is to say; `undefined`: what it says is right. */
+  readonly tells: TimeoutTold | undefined
   /** When something is to be looked at again though nothing changes, milliseconds since 1970. */
   readonly nextMs: number | undefined
 }
@@ -82,7 +85,7 @@ interface Standing {
 /** What becomes of our taint on `node`. */
 export function decideOwn(node: NodeFacts, world: OwnWorld, nowMs: number): OwnDecision {
   // A node that is being deleted is left alone.
-  if (node.isDeleting) return { verdicts: [], marks: noMarks, gaveUp: [], nextMs: undefined }
+  if (node.isDeleting) return { verdicts: [], marks: noMarks, gaveUp: [], tells: undefined, nextMs: undefined }
   const rules = world.rules.filter(({ selector }) => selector.matches(node.labels))
   const standing: Standing = {
     node,
@@ -99,6 +102,7 @@ export function decideOwn(node: NodeFacts, world: OwnWorld, nowMs: number): OwnD
     verdicts: judged.map(({ verdict }) => verdict),
     marks,
     gaveUp: standing.tainted === undefined ? [] : gaveUp.map(({ verdict }) => verdict.rule),
+    tells: timeoutToTell(judged, standing),
     nextMs: times.length === 0 ? undefined : Math.min(...times),
   }
 }
@@ -108,7 +112,6 @@ interface Judged {
   readonly isBootstrapping: boolean
   /** Unmet, and over the time after which it lets go. */
   readonly givesUp: boolean
-  readonly mode: OwnRule['mode']
   readonly nextMs: number | undefined
 }
 
@@ -119,8 +122,12 @@ function judgeRule(rule: OwnRule, standing: Standing, world: OwnWorld): Judged {
   const isBootstrapping = !isReleased && (tainted !== undefined || node.createdMs >= sinceMs)
   const met = metOn(rule, { node, isBootstrapping }, world)
   const verdict = { rule: rule.name, isMet: met.isMet, holds: false, why: met.why, isOverdue: false } as const
-  const judged = { isBootstrapping, givesUp: false, mode: rule.mode, nextMs: undefined } as const
-  if (rule.mode === 'bootstrap' && !isBootstrapping) return { ...judged, verdict: { ...verdict, state: 'Released' } }
+  const judged = { isBootstrapping, givesUp: false, nextMs: undefined } as const
+  if (rule.mode === 'bootstrap' && !isBootstrapping) {
+    // Done with the node, but it is remembered that the node was let go without what it was to wait for, until that is there.
+    const givesUp = !met.isMet && standing.timedOut.has(rule.name)
+    return { ...judged, givesUp, verdict: { ...verdict, state: givesUp ? 'TimedOut' : 'Released' } }
+  }
   if (met.isMet) return { ...judged, verdict: { ...verdict, state: tainted === undefined ? 'Released' : 'Ready' } }
   return isBootstrapping
     ? judgeNew(rule, { ...judged, verdict: { ...verdict, state: 'New' } }, standing, { world, met })
@@ -145,8 +152,10 @@ function judgeNew(
   standing: Standing,
   { world, met }: { readonly world: OwnWorld; readonly met: Met },
 ): Judged {
-  const { node, nowMs } = standing
-  const dueMs = node.createdMs + rule.timeoutMs
+  const { node, nowMs, tainted, timedOut } = standing
+  // A taint that another rule sets now starts no new time for one that gave up.
+  if (timedOut.has(rule.name)) return { ...judged, givesUp: true, verdict: { ...judged.verdict, state: 'TimedOut' } }
+  const dueMs = waitsSinceMs(node, tainted, { nowMs, rules: world.rules }) + rule.timeoutMs
   if (nowMs < dueMs) {
     return { ...judged, nextMs: dueMs, verdict: { ...judged.verdict, holds: true, state: waitingState(standing, world, met) } }
   }
@@ -182,6 +191,47 @@ function judgeOld(
     : { ...judged, givesUp: true, verdict: { ...verdict, state: 'TimedOut' } }
 }
 
+/**
+ * Since when a node that was never let go waits, milliseconds since 1970: its creation, or the taint that came later. A node that is old and
+ * brought the taint along waits from when we first saw to it; our first write notes that.
+ */
+function waitsSinceMs(
+  node: Pick<NodeFacts, 'createdMs'>,
+  tainted: Taint | undefined,
+  { nowMs, rules }: { readonly nowMs: number; readonly rules: readonly Pick<OwnRule, 'name'>[] },
+): number {
+  const isSeen = tainted?.timeAdded !== undefined || rules.some(({ name }) => name === tainted?.value)
+  return tainted === undefined || isSeen ? taintedSinceMs(node, tainted, nowMs) : Math.max(node.createdMs, nowMs)
+}
+
+/** The later of a node's creation and the time that a controller or webhook noted on the taint, milliseconds since 1970. */
+export function taintedSinceMs(
+  { createdMs }: Pick<NodeFacts, 'createdMs'>,
+  tainted: Pick<Taint, 'timeAdded'> | undefined,
+  nowMs: number,
+): number {
+  const addedMs = Date.parse(tainted?.timeAdded ?? '')
+  return Number.isNaN(addedMs) ? createdMs : Math.max(createdMs, Math.min(nowMs, addedMs))
+}
+
+const longestTold = 1_024
+
+/** What the condition is to say of the rules that are over their time. A node on which none ever was has no such condition. */
+function timeoutToTell(judged: readonly Judged[], { node, timedOut }: Standing): TimeoutTold | undefined {
+  const said = ({ verdict: { rule, why } }: Judged) => `rule '${rule}': ${why}`
+  // Told when it is on the node, not while it is to be written.
+  const released = judged.filter(({ givesUp, verdict }) => givesUp && timedOut.has(verdict.rule))
+  const holding = judged.filter(({ verdict }) => verdict.isOverdue)
+  const [reason, of] = released.length > 0 ? ['ReleasedByTimeout', released] : ['HeldOverTime', holding]
+  const told: TimeoutTold =
+    of.length > 0
+      ? { status: 'True', reason, message: of.map(said).join('; ').slice(0, longestTold) }
+      : { status: 'False', reason: 'WithinTime', message: 'no rule is over its time' }
+  const before = node.timeoutTold
+  if (before === undefined && of.length === 0) return undefined
+  return isDeepStrictEqual(before, told) ? undefined : told
+}
+
 function waitingState({ node, tainted }: Standing, { configuration }: OwnWorld, { isBegun }: Met): NodeReadinessState {
   if (tainted === undefined) return 'New'
   const configured = configuration?.(node)
@@ -196,7 +246,7 @@ function marksOf(judged: readonly Judged[], standing: Standing, world: OwnWorld)
   const now = formatTime(nowMs)
   const first = judged.find(({ verdict }) => verdict.holds)
   const annotations: Record<string, string | null> = {}
-  const timedOut = judged.filter(one => one.givesUp && one.mode === 'continuous').map(({ verdict }) => verdict.rule)
+  const timedOut = judged.filter(({ givesUp }) => givesUp).map(({ verdict }) => verdict.rule)
   const said = node.annotations[timedOutAnnotation]
   if ((said ?? '') !== timedOut.join(',')) annotations[timedOutAnnotation] = timedOut.length === 0 ? null : timedOut.join(',')
   if (first === undefined) {
