@@ -1,5 +1,5 @@
 // Blobs of other nodes: small ones checked whole, large ones passed on as they come, each brought once for all who ask for it at a time.
-import type { Found, FoundElsewhere, NotFound, PeerBodyPlace, Wanted } from '../contract.ts'
+import type { Found, FoundElsewhere, NotFound, Peer, PeerBodyPlace, Wanted } from '../contract.ts'
 import { LentBody } from '../lent-body.ts'
 import type { Digest } from '../reference.ts'
 import { Slabs, slabBytes } from '../slabs.ts'
@@ -89,7 +89,7 @@ export class Blobs {
       const found = span === undefined ? undefined : foundOf(running, span, range !== undefined)
       if (found !== undefined) return found
     }
-    const isWhole = range === undefined || ('start' in range && range.start === 0 && range.end === undefined)
+    const isWhole = isFromStart(range)
     if (isWhole) this.#suspect(wanted, digest)
     const held = this.#held(wanted, digest)
     if (held !== undefined) return held
@@ -121,12 +121,15 @@ export class Blobs {
     return found
   }
 
-  /** containerd asks again for what it was just given whole: it may have been wrong. */
+  /** Peers of which one may have given wrong bytes: containerd asks again for what it was just given whole. */
+  #suspects(wanted: Wanted, digest: Digest): readonly Peer[] {
+    return wanted.carrying?.isContainerd === true && isFromStart(wanted.range) ? this.#options.carried.suspects(digest) : []
+  }
+
   #suspect(wanted: Wanted, digest: Digest): void {
-    const { carried, suspicion } = this.#options
-    if (wanted.carrying?.isContainerd !== true) return
-    const peers = carried.suspects(digest)
-    if (peers.length > 0) suspicion.check({ digest, request: requestOf({ ...wanted, method: 'GET' }, digest, undefined), peers })
+    const peers = this.#suspects(wanted, digest)
+    const request = requestOf({ ...wanted, method: 'GET' }, digest, undefined)
+    if (peers.length > 0) this.#options.suspicion.check({ digest, request, peers })
   }
 
   #elsewhere(wanted: Wanted, { won: { peer, answer }, attempts }: Named): FoundElsewhere {
@@ -150,7 +153,7 @@ export class Blobs {
     const { quarantine, finder } = fetching.options
     const { carrying } = wanted
     if (carrying === undefined || carrying.failed.length > 0) return undefined
-    const suspects = carrying.isContainerd ? carried.suspects(digest).map(({ id }) => id) : []
+    const suspects = this.#suspects(wanted, digest).map(({ id }) => id)
     const breaks = carried.breaks(digest)
     const usable = holders
       .of(wanted)
@@ -184,7 +187,7 @@ export class Blobs {
     const request = requestOf(wanted, digest, range)
     const breaks = carrying === undefined ? undefined : carried.breaks(digest)
     const avoid = new Set(carrying?.failed)
-    if (carrying?.isContainerd === true) for (const { id } of carried.suspects(digest)) avoid.add(id)
+    for (const { id } of this.#suspects(wanted, digest)) avoid.add(id)
     let attempts = 0
     for (let round = 0; round < mostRounds; round++) {
       const find = async (stop: AbortSignal) => {
@@ -325,6 +328,10 @@ function foundOf(opened: Opened, span: Span, isRangeAsked: boolean): Found | und
   const range = isRangeAsked ? { start: span.start, end: span.end } : undefined
   return { outcome: 'found', size, range, digest, mediaType, body, source, attempts }
 }
+
+/** Whether all of it is wanted. */
+const isFromStart = (range: Wanted['range']): boolean =>
+  range === undefined || ('start' in range && range.start === 0 && range.end === undefined)
 
 /** First byte of what is wanted to the end; `undefined` where only a part is. */
 function startOf(range: Wanted['range']): number | undefined {
