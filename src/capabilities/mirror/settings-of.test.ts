@@ -127,6 +127,25 @@ describe("upstream's flags", () => {
     expect(read.filters).toEqual(base.filters)
   })
 
+  // biome-ignore format: a table
+  test.each<[name: string, section: object, flags: RegistryFlags, told: string | undefined]>([
+    ['node, and no certificate', {}, {}, 'or --peer-cert-dir, so that other nodes have a port of their own'],
+    ['node, and a certificate', {}, { peerCertDir: '/tls' }, undefined],
+    ['node by a flag, and no certificate', { allowFrom: 'any' }, { allowFrom: ['node'] }, 'or --peer-cert-dir'],
+    ['node, and peers that are asked in plain HTTP', { peerTransport: 'http' }, { peerCertDir: '/tls' }, 'with peerTransport: http'],
+    ['any, and no certificate', { allowFrom: 'any' }, {}, undefined],
+    ['networks, and no certificate', { allowFrom: ['10.0.0.0/8'] }, {}, undefined],
+  ])('who may ask: %s', (_name, section, flags, told) => {
+    const read = () => withFlags(settings(section, { peerCertificateDirectory: flags.peerCertDir }), flags)
+    if (told === undefined) expect(read).not.toThrow()
+    else expect(read).toThrow(told)
+  })
+
+  test("upstream's, with nothing said of who may ask and no certificate, start as they did", () => {
+    expect(upstream({ bootstrapKind: 'dns' }).allowFrom).toBe('any')
+    expect(() => upstream({ bootstrapKind: 'dns', allowFrom: ['node'] })).toThrow('allowFrom: found "node"')
+  })
+
   test('every mistake is told at once', () => {
     const flags: RegistryFlags = {
       registryAddr: '5000',
