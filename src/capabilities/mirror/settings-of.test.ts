@@ -20,7 +20,7 @@ describe('the configuration', () => {
       mirrorResolveTimeoutMs: 20,
       mirrorResolveRetries: 3,
       allowFrom: 'node',
-      relay: { enabled: true, holdMs: 2_000, settleMs: 50 },
+      relay: { enabled: true, holdMs: 20_000, settleMs: 50 },
       verifyBufferBytes: 4 * 2 ** 20,
       quarantineMs: 600_000,
       stallTimeoutMs: 10_000,

@@ -14,13 +14,16 @@ import type {
   Store,
   Wanted,
 } from '../contract.ts'
+import { HeaderDeadlines } from '../header-deadline.ts'
 import type { Digest } from '../reference.ts'
 import type { MirrorSettings } from '../settings.ts'
 import { Blobs } from './blobs.ts'
 import { Fetching, notFound } from './fetching.ts'
 import { Manifests } from './manifests.ts'
+import { OutsideWatch } from './outside-watch.ts'
 import { PeerClient } from './peers/peer-client.ts'
 import { Quarantine } from './peers/quarantine.ts'
+import { SlowPeers } from './peers/slow-peers.ts'
 import { linuxOn } from './platform-manifests.ts'
 import { Finder } from './race/finder.ts'
 import { RegistryProbe } from './registry-probe.ts'
@@ -29,6 +32,7 @@ import { TagPolicy } from './tag-policy.ts'
 import { ByteBudget } from './transfer/byte-budget.ts'
 import type { PoisonedBlob } from './transfer/integrity.ts'
 import { readableOf } from './transfer/kept-bytes.ts'
+import { SourceRates } from './transfer/minimum-rate.ts'
 
 /** Bodies on their way through this process, all together: windows of transfers, and what is read whole to be checked. */
 const mostBodyBytes = 16_777_216
@@ -53,7 +57,7 @@ export type ExchangeSettings = Pick<
 
 export interface ExchangeOptions {
   readonly settings: ExchangeSettings
-  readonly store: Pick<Store, 'info' | 'inFlight' | 'follow'>
+  readonly store: Pick<Store, 'info' | 'inFlight' | 'follow' | 'changes'>
   readonly router: Router
   readonly counts: MirrorCounts
   readonly clock: Clock
@@ -77,16 +81,20 @@ class PeerExchange implements Exchange {
   readonly #options: ExchangeOptions
   readonly #client: PeerClient
   readonly #quarantine: Quarantine
+  readonly #rates = new SourceRates()
   readonly #manifests: Manifests
   readonly #blobs: Blobs
   readonly #relay: Relay
   readonly #probe: RegistryProbe
   readonly #tags: TagPolicy
+  readonly #outside: OutsideWatch
+  readonly #deadlines: HeaderDeadlines
   #isClosed = false
 
   constructor(options: ExchangeOptions) {
     const { settings, router, clock, log, counts, store } = options
     this.#options = options
+    this.#deadlines = new HeaderDeadlines({ clock, headerTimeoutMs: settings.headerTimeoutMs })
     this.#quarantine = new Quarantine(clock, settings.quarantineMs)
     this.#client = new PeerClient({
       clock,
@@ -99,9 +107,10 @@ class PeerExchange implements Exchange {
       basicAuthTo: settings.basicAuthTo,
       connectTimeoutMs: settings.headerTimeoutMs,
     })
-    const finder = new Finder({ settings, clock, log, router, client: this.#client, quarantine: this.#quarantine, counts })
+    const shared = { clock, log, counts, quarantine: this.#quarantine, slow: new SlowPeers() }
+    const finder = new Finder({ ...shared, settings, router, client: this.#client })
     const fetching = new Fetching({
-      ...{ clock, log, finder, counts, quarantine: this.#quarantine },
+      ...{ ...shared, finder, rates: this.#rates },
       stallMs: settings.stallTimeoutMs,
       budget: new ByteBudget(mostBodyBytes),
       onPoisoned: options.onPoisoned,
@@ -114,10 +123,11 @@ class PeerExchange implements Exchange {
       settleMs: settings.relay.settleMs,
     })
     this.#relay = new Relay({
-      ...{ store, router, clock, log, client: this.#client, quarantine: this.#quarantine },
+      ...{ ...shared, store, router, client: this.#client },
       settings: settings.relay,
       stallMs: settings.stallTimeoutMs,
     })
+    this.#outside = new OutsideWatch({ store, rates: this.#rates, clock, log })
     this.#probe = new RegistryProbe({ clock, log, schemeOf: options.schemeOf ?? (() => 'https') })
     this.#tags = new TagPolicy({
       tags: settings.tags,
@@ -128,21 +138,31 @@ class PeerExchange implements Exchange {
   }
 
   async fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | NotFound> {
-    const { clock, settings, router, log } = this.#options
-    const name = wanted.digest ?? `${wanted.registry}/${wanted.repository}:${wanted.tag ?? ''}`
+    const { router, log } = this.#options
+    const { digest, route } = wanted
+    const name = digest ?? `${wanted.registry}/${wanted.repository}:${wanted.tag ?? ''}`
     if (router.state().isAlone) return notFound(name, { attempts: 0, reason: 'no-peer' })
     const late = new AbortController()
-    const cancel = clock.schedule(settings.headerTimeoutMs, () => late.abort(new DOMException('too late', 'TimeoutError')))
+    const isHeld = () => route === 'blobs' && digest !== undefined && this.holds(digest)
+    const answered = this.#deadlines.begin(isHeld, () => late.abort(new DOMException('too late', 'TimeoutError')))
+    let isFound = false
     try {
-      return await this.#fetch(wanted, AbortSignal.any([signal, late.signal]))
+      const answer = await this.#fetch(wanted, AbortSignal.any([signal, late.signal]))
+      isFound = answer.outcome === 'found'
+      return answer
     } catch (error) {
       if (late.signal.aborted) return notFound(name, { attempts: 0, reason: 'timeout' })
       // Nobody waits for an answer any more; whatever else it was is a fault of ours, and a miss for containerd.
       if (!signal.aborted && !this.#isClosed) log.error({ wanted, error: messageOf(error) }, 'asking peers went wrong')
       return notFound(name, { attempts: 0, reason: 'failed' })
     } finally {
-      cancel()
+      answered()
+      this.#outside.answered(wanted, isFound || signal.aborted)
     }
+  }
+
+  holds(digest: Digest): boolean {
+    return this.#relay.holds(digest)
   }
 
   answersTags(registry: string): boolean {
@@ -160,6 +180,7 @@ class PeerExchange implements Exchange {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true
     this.#tags[Symbol.dispose]()
+    this.#outside[Symbol.dispose]()
     await Promise.all([this.#client[Symbol.asyncDispose](), this.#probe[Symbol.asyncDispose]()])
   }
 

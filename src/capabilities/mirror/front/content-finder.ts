@@ -4,6 +4,7 @@ import { type Log, messageOf } from '#kube/log.ts'
 import type { ContentInfo, Exchange, MirrorCounts, Store } from '../contract.ts'
 import { StoreUnavailable } from '../contract.ts'
 import { passes, type RegistryFilters } from '../filters.ts'
+import { HeaderDeadlines } from '../header-deadline.ts'
 import type { Digest } from '../reference.ts'
 import { clipRange } from './byte-range.ts'
 import { findLocal } from './local-content.ts'
@@ -14,7 +15,7 @@ interface FinderOptions {
   readonly filters: RegistryFilters
   readonly headerTimeoutMs: number
   readonly store: Store
-  readonly exchange: Pick<Exchange, 'fetch' | 'answersTags' | 'relay'>
+  readonly exchange: Pick<Exchange, 'fetch' | 'answersTags' | 'relay' | 'holds'>
   readonly counts: Pick<MirrorCounts, 'fellThrough'>
   readonly clock: Clock
   readonly log: Log
@@ -32,22 +33,25 @@ export interface AskedBy {
 
 export class ContentFinder {
   readonly #options: FinderOptions
+  readonly #deadlines: HeaderDeadlines
 
   constructor(options: FinderOptions) {
     this.#options = options
+    this.#deadlines = new HeaderDeadlines(options)
   }
 
   /**
-   * Answers within the deadline for a first header, whatever the rooms behind do. `readBytes`: how much of a body of this node's is read
+   * Answers within the deadline for a first header, whatever the rooms behind do; what waits for another node's download has longer. `readBytes`: how much of a body of this node's is read
    * at a time. Aborting `gone` (the client went away) ends what was begun. Never throws.
    */
   async find(asked: AskedContent, by: AskedBy & { readonly readBytes: number }, gone: AbortSignal): Promise<Outcome> {
-    const { clock, headerTimeoutMs, log } = this.#options
+    const { exchange, headerTimeoutMs, log } = this.#options
     const late = new AbortController()
     const signal = AbortSignal.any([gone, late.signal])
     const { promise: deadline, resolve } = Promise.withResolvers<Outcome>()
     let isLate = false
-    const cancel = clock.schedule(headerTimeoutMs, () => {
+    const isHeld = () => asked.route === 'blobs' && asked.digest !== undefined && exchange.holds(asked.digest)
+    const cancel = this.#deadlines.begin(isHeld, () => {
       isLate = true
       late.abort(new DOMException(`no answer within ${headerTimeoutMs} ms`, 'AbortError'))
       resolve(absent(`no answer within ${headerTimeoutMs} ms`, 'late'))

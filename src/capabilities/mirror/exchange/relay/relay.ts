@@ -10,6 +10,7 @@ import type { MirrorSettings } from '../../settings.ts'
 import { notFound } from '../fetching.ts'
 import type { PeerClient, PeerRequest } from '../peers/peer-client.ts'
 import type { Quarantine } from '../peers/quarantine.ts'
+import type { SlowPeers } from '../peers/slow-peers.ts'
 import type { Won } from '../transfer/body-source.ts'
 import {
   type FollowAnswer,
@@ -30,6 +31,18 @@ const leastBytes = 1_048_576
 /** Downloads of which it is remembered whom this node followed, and for how long. */
 const mostFollowed = 1_024
 const followedMs = 60_000
+/**
+ * How long a request waits at most, whatever `relay.hold` says: a containerd from 2.3 on waits 30 s for a header, older ones for ever, and a
+ * pull through CRI ends after 5 min without a byte.
+ */
+const longestHoldMs = 25_000
+/** A node that said nothing in all the time that it had is asked with so little patience for so long: the next layer is not to wait for it too. */
+const silentForMs = 60_000
+const silentAnswerMs = 1_000
+const mostSilent = 1_024
+/** Downloads for which requests wait so long; further ones are given up as early as whatever else is asked. */
+const mostHeld = 64
+const briefHoldMs = 2_000
 
 interface RelayOptions {
   readonly settings: MirrorSettings['relay']
@@ -38,6 +51,7 @@ interface RelayOptions {
   readonly router: Pick<Router, 'id' | 'nearest' | 'known' | 'whereIs' | 'distance' | 'state'>
   readonly client: Pick<PeerClient, 'ask'>
   readonly quarantine: Quarantine
+  readonly slow: SlowPeers
   readonly clock: Clock
   readonly log: Log
 }
@@ -47,6 +61,16 @@ type Asked<Answer> = { readonly kind: 'won'; readonly won: Won } | Answer
 
 /** What is here of a download: bytes beyond those that are wanted, none yet, or nothing at all. */
 type Seen = { readonly kind: 'begun' | 'not yet'; readonly total: number } | { readonly kind: 'gone' }
+
+interface Sitting {
+  readonly wanted: Wanted
+  readonly digest: Digest
+  readonly start: number
+  /** To be called when it is known whom this node follows, or that it fetches. */
+  readonly decided: () => void
+  readonly signal: AbortSignal
+  readonly holdMs: number
+}
 
 interface Followed {
   readonly peer: string
@@ -60,12 +84,25 @@ export class Relay {
   readonly #seated = new Map<Digest, Set<string>>()
   /** How this node comes to them is not decided yet. */
   readonly #joining = new Map<Digest, Promise<void>>()
+  /** Requests of this node's that wait to learn how it comes to a download, by digest. */
+  readonly #held = new Map<Digest, number>()
+  /** Until when those that were silent are not waited for. */
+  readonly #silentUntilMs = new LRUCache<string, number>({ max: mostSilent })
   /** Whom it followed last: where it asks again, that one broke off. */
   readonly #followed = new LRUCache<Digest, Followed>({ max: mostFollowed })
 
   constructor(options: RelayOptions) {
     this.#options = options
-    this.#table = new SeatTable({ progressMs: progressMsOf(options.settings.holdMs) })
+    this.#table = new SeatTable({ progressMs: progressMsOf(this.#holdMs) })
+  }
+
+  get #holdMs(): number {
+    return Math.min(longestHoldMs, this.#options.settings.holdMs)
+  }
+
+  /** Whether an answer about a download waits for another node. */
+  holds(digest: Digest): boolean {
+    return this.#held.has(digest)
   }
 
   /**
@@ -88,14 +125,35 @@ export class Relay {
 
   /** `decided`: to be called when it is known whom this node follows, or that it fetches. */
   async #join(wanted: Wanted, digest: Digest, start: number, decided: () => void, signal: AbortSignal): Promise<Joined> {
-    const { clock, router, settings, log } = this.#options
-    const beganMs = clock.elapsed()
     if (!(await this.#isWorthIt(digest, start, signal))) return notFound(digest, { attempts: 0, reason: 'no-peer' })
+    using place = this.#place(digest)
+    return await this.#sat({ wanted, digest, start, decided, signal, holdMs: place.holdMs })
+  }
+
+  /** Takes a place among those that wait long, where there is one. */
+  #place(digest: Digest): Disposable & { readonly holdMs: number } {
+    if (!this.#held.has(digest) && this.#held.size >= mostHeld)
+      return { holdMs: Math.min(briefHoldMs, this.#holdMs), [Symbol.dispose]: () => undefined }
+    this.#held.set(digest, (this.#held.get(digest) ?? 0) + 1)
+    return {
+      holdMs: this.#holdMs,
+      [Symbol.dispose]: () => {
+        const left = (this.#held.get(digest) ?? 1) - 1
+        if (left > 0) this.#held.set(digest, left)
+        else this.#held.delete(digest)
+      },
+    }
+  }
+
+  /** Does what the seat says, to its end. */
+  async #sat({ wanted, digest, start, decided, signal, holdMs }: Sitting): Promise<Joined> {
+    const { clock, router, log } = this.#options
+    const beganMs = clock.elapsed()
     const near = new Map((await router.nearest(digest, signal)).map(peer => [peer.id, peer]))
     const order = orderOf([router.id, ...near.keys()], id => router.distance(digest, id))
     const broken = this.#brokeOff(digest, beganMs)
     const failed = broken === undefined ? undefined : ({ peer: broken, why: 'gone' } as const)
-    const seat = new RelaySeat({ self: router.id, order, nowMs: beganMs, holdMs: settings.holdMs, failed })
+    const seat = new RelaySeat({ self: router.id, order, nowMs: beganMs, holdMs, failed })
     const range = start === 0 ? undefined : { start }
     const request: PeerRequest = { ...wanted, route: 'blobs', method: 'GET', digest, tag: undefined, range }
     for (let attempts = 0; ; ) {
@@ -115,7 +173,7 @@ export class Relay {
         log.debug({ digest, keeper: action.keeper, ...answerShown(answer) }, 'asked who fetches')
         if (answer.kind === 'won') return { won: answer.won, attempts }
         if (answer.kind !== 'nothing') decided()
-        seat.told(answer, clock.elapsed())
+        seat.told(answer)
       } else {
         const peer = near.get(action.peer) ?? (await router.whereIs(action.peer, signal))
         const answer =
@@ -210,9 +268,8 @@ export class Relay {
     start: number,
     signal: AbortSignal,
   ): Promise<Seen> {
-    const { clock, settings } = this.#options
     const joining = this.#joining.get(digest)
-    if (joining !== undefined) await Promise.race([joining, clock.after(Math.min(ms, settings.holdMs), signal)])
+    if (joining !== undefined) await Promise.race([joining, this.#options.clock.after(Math.min(ms, this.#holdMs), signal)])
     const now = await this.#look(digest, start, signal)
     return now.kind === 'not yet' && !this.#joining.has(digest) ? { kind: 'begun', total: now.total } : now
   }
@@ -258,11 +315,18 @@ export class Relay {
     request: PeerRequest,
     signal: AbortSignal,
   ): Promise<Asked<FollowAnswer>> {
-    if (peer === undefined || !peer.isOurs || this.#options.quarantine.bars(peer.id, request.digest)) return { kind: 'gone' }
+    if (peer === undefined || !peer.isOurs || this.#isLeft(peer.id, request.digest)) return { kind: 'gone' }
     const reply = await this.#ask(peer, { ...request, seat: formatSeat({ kind: 'wait', ms: withinMs }) }, withinMs, signal)
     if (reply.kind === 'named') return reply.peers.length === 0 ? { kind: 'slow' } : { kind: 'full', peers: reply.peers }
     if (reply.kind === 'late') return { kind: 'slow' }
     return reply.kind === 'won' ? reply : { kind: 'gone' }
+  }
+
+  #isLeft(peer: string, digest: Digest | undefined): boolean {
+    const { quarantine, slow, clock } = this.#options
+    if (quarantine.bars(peer, digest)) return true
+    const nowMs = clock.elapsed()
+    return slow.has(peer, nowMs) && (digest === undefined || !slow.takesAny(digest, nowMs))
   }
 
   async #ask(
@@ -273,13 +337,16 @@ export class Relay {
   ): Promise<Asked<{ readonly kind: 'none' | 'late' } | { readonly kind: 'named'; readonly peers: readonly string[] }>> {
     const { client, clock } = this.#options
     const late = new AbortController()
-    const cancel = clock.schedule(withinMs, () => late.abort())
+    const wasSilent = (this.#silentUntilMs.get(peer.id) ?? Number.NEGATIVE_INFINITY) > clock.elapsed()
+    const cancel = clock.schedule(wasSilent ? Math.min(withinMs, silentAnswerMs) : withinMs, () => late.abort())
     const reply = await client.ask(peer, request, AbortSignal.any([signal, late.signal]))
     cancel()
     if (signal.aborted) {
       if (reply.ok) reply.answer.body.on('error', () => undefined).destroy()
       throw signal.reason
     }
+    if (!late.signal.aborted) this.#silentUntilMs.delete(peer.id)
+    else if (withinMs >= progressMsOf(this.#holdMs)) this.#silentUntilMs.set(peer.id, clock.elapsed() + silentForMs)
     if (reply.ok) return { kind: 'won', won: { peer, answer: reply.answer } }
     if (reply.fault.kind === 'ask') return { kind: 'named', peers: reply.fault.peers }
     return { kind: late.signal.aborted ? 'late' : 'none' }
