@@ -200,8 +200,8 @@ export interface RelayAsker {
 }
 
 export type Relayed =
-  /** `body` is all from the first byte that was asked for, `total` the whole. */
-  | { readonly outcome: 'stream'; readonly total: number; readonly body: Readable }
+  /** `body` is all from the first byte that was asked for, `total` the whole; `isWhole`: it lies here whole, and is no download any more. */
+  | { readonly outcome: 'stream'; readonly total: number; readonly isWhole?: boolean; readonly body: Readable }
   /** Whom to ask instead (`X-Ballast-Relay`): those served by us where all places are taken; who asks itself where it is to fetch. */
   | { readonly outcome: 'ask'; readonly peers: readonly string[] }
   | { readonly outcome: 'nothing' }

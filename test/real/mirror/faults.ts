@@ -281,7 +281,8 @@ async function slowPeerAlone(line: ContainerdLine): Promise<string> {
   )
   await wantRightBytes(n2, image.layers)
   const seconds = (performance.now() - startedMs) / 1_000
-  return `containerd ${n1.containerd.version}: 8 MB from a peer of 2 Mbit/s with the outside cut off in ${seconds.toFixed(0)} s, after ${failures} failed pulls 10 s apart`
+  const left = await (agents[1] ?? wrong()).metric('ballast_mirror_stalls_total')
+  return `containerd ${n1.containerd.version}: 8 MB from a peer of 2 Mbit/s with the outside cut off in ${seconds.toFixed(0)} s, after ${failures} failed pulls 10 s apart, left by us ${left} times`
 }
 
 const lines: readonly ContainerdLine[] = ['1.6', '2']

@@ -143,8 +143,11 @@ export class Blobs {
       ...{ size, start, end, digest, mediaType, attempts },
       source: isInFlight ? ('relay' as const) : ('peer' as const),
     }
-    // A download that goes on comes as fast as its registry sends: read whole it might be too late for an answer.
-    if (isWhole && !isInFlight && size <= Math.min(verifyBufferBytes, largestChecked)) {
+    // A download that goes on comes as fast as its registry sends, and what is taken however slow it is as fast as that: read whole it might be
+    // too late for an answer.
+    const { slow, clock } = fetching.options
+    const mayBeSlow = isInFlight || slow.takesAny(digest, clock.elapsed())
+    if (isWhole && !mayBeSlow && size <= Math.min(verifyBufferBytes, largestChecked)) {
       const checked = await fetching.readChecked(digest, request, won, signal)
       return checked === undefined ? undefined : { ...head, content: new KeptBytes(checked) }
     }

@@ -1,6 +1,7 @@
 // Peers that send, but slowly: when they are left, for whom, and when they are not. Time moves only where a test moves it.
 import { describe, expect, test, vi } from 'vitest'
 import type { Clock } from '#kube/clock.ts'
+import type { Found, NotFound } from '../contract.ts'
 import { digestOf } from '../testdata/memory-store.ts'
 import { type Behaviour, found, PeerBed, readBody, serve } from './testdata/peer-bed.ts'
 
@@ -13,12 +14,12 @@ const over = { verifyBufferBytes: 1_000 } as const
 
 /** Sends the body, or the rest that was asked for, at so many bytes a second of the clock. */
 const trickle =
-  (bytes: Buffer, rate: number, clock: Clock): Behaviour =>
+  (bytes: Buffer, rate: number, clock: Clock, headers: Record<string, string> = {}): Behaviour =>
   (request, response) => {
     const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
     const range = start === 0 ? {} : { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }
     const length = { 'content-length': bytes.length - start, 'content-type': 'application/octet-stream' }
-    response.writeHead(start === 0 ? 200 : 206, { 'docker-content-digest': digestOf(bytes), ...length, ...range })
+    response.writeHead(start === 0 ? 200 : 206, { 'docker-content-digest': digestOf(bytes), ...length, ...range, ...headers })
     response.flushHeaders()
     const piece = (rate * stepMs) / 1_000
     const send = (at: number) => {
@@ -91,6 +92,22 @@ describe('a peer of 2 Mbit/s', () => {
     expect(peer.asked).toHaveLength(2)
   })
 
+  test('is left by what is to be checked whole when the time for a header is over, and brings that, too, in the end', async () => {
+    await using bed = await PeerBed.open(1)
+    bed.has(1, L, trickle(layer, slowRate, bed.clock))
+    const asked: string[] = []
+    for (let time = 0; time < 3; time++) {
+      let answer: Found | NotFound | undefined
+      void bed.blob(L).then(result => (answer = result))
+      await passing(bed, () => answer !== undefined)
+      asked.push(answer?.outcome === 'not-found' ? answer.reason : '')
+      await bed.clock.advance(10_000)
+    }
+    expect(asked).toEqual(['timeout', 'slow', 'slow'])
+    const { bytes, isClean } = await read(bed, found(await bed.blob(L)).body)
+    expect(isClean && bytes.equals(layer)).toBe(true)
+  })
+
   test('is not slow where the registry is seen to be no faster', async () => {
     await using bed = await PeerBed.open(1, over)
     const before = Buffer.alloc(1_500_000, 'before')
@@ -102,6 +119,28 @@ describe('a peer of 2 Mbit/s', () => {
     expect((await read(bed, found(await bed.blob(L)).body)).isClean).toBe(true)
     expect(bed.counts.lines).not.toContain('stalled')
   })
+})
+
+test('a download that the peer itself still loads is as slow as its registry, of which nothing is known here', async () => {
+  await using bed = await PeerBed.open(1, over)
+  bed.has(1, L, trickle(layer, slowRate, bed.clock, { 'x-ballast-inflight': '1' }))
+  expect((await read(bed, found(await bed.blob(L)).body)).isClean).toBe(true)
+  expect(bed.counts.lines).not.toContain('stalled')
+})
+
+test.each([
+  ['lies here whole is no download', true],
+  ['is loaded here is one', false],
+])('a node that asks who fetches what %s is told so', async (_name, isWhole) => {
+  await using bed = await PeerBed.open(1, over)
+  if (isWhole) bed.store.put(layer)
+  else {
+    bed.store.begin(L, layer.length)
+    bed.store.grow(L, layer.subarray(0, 1_000))
+  }
+  const relayed = await bed.exchange.relay(L, { peer: 'P1', seat: 'ask' }, new AbortController().signal)
+  expect(relayed).toMatchObject({ outcome: 'stream', total: layer.length, isWhole })
+  if (relayed.outcome === 'stream') relayed.body.destroy()
 })
 
 test('a client that reads slowly makes no peer a slow one', async () => {

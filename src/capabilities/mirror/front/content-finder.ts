@@ -127,7 +127,7 @@ export class ContentFinder {
       case 'ask':
         return { kind: 'ask', peers: relayed.peers }
       case 'stream':
-        return { kind: 'content', source: 'relay', body: relayed.body, content: inFlight(digest, relayed.total, start) }
+        return { kind: 'content', source: 'relay', body: relayed.body, content: inFlight(digest, relayed, start) }
     }
   }
 
@@ -138,9 +138,11 @@ export class ContentFinder {
   }
 }
 
-const inFlight = (digest: Digest, size: number, start: number | undefined) => {
+type Streamed = Extract<Awaited<ReturnType<Exchange['relay']>>, { readonly outcome: 'stream' }>
+
+const inFlight = (digest: Digest, { total: size, isWhole }: Streamed, start: number | undefined) => {
   const range = start === undefined ? undefined : { start, end: size - 1 }
-  return { digest, size, mediaType: 'application/octet-stream', range, isInFlight: true } as const
+  return { digest, size, mediaType: 'application/octet-stream', range, isInFlight: isWhole !== true } as const
 }
 
 function absent(message: string, reason: FallReason | undefined): Outcome {

@@ -60,7 +60,14 @@ interface RelayOptions {
 type Asked<Answer> = { readonly kind: 'won'; readonly won: Won } | Answer
 
 /** What is here of a download: bytes beyond those that are wanted, none yet, or nothing at all. */
-type Seen = { readonly kind: 'begun' | 'not yet'; readonly total: number } | { readonly kind: 'gone' }
+type Seen = Begun | { readonly kind: 'not yet'; readonly total: number } | { readonly kind: 'gone' }
+
+interface Begun {
+  readonly kind: 'begun'
+  readonly total: number
+  /** It is no download any more. */
+  readonly isWhole: boolean
+}
 
 interface Sitting {
   readonly wanted: Wanted
@@ -201,7 +208,7 @@ export class Relay {
     if (word?.kind === 'ask') return await this.#tell(digest, asker, word, start, signal)
     const seen =
       word === undefined ? await this.#look(digest, start, signal) : await this.#untilDecided(digest, word, start, signal)
-    if (seen.kind === 'begun') return await this.#stream(digest, asker, start, seen.total)
+    if (seen.kind === 'begun') return await this.#stream(digest, asker, start, seen)
     // The one that waited in vain is told so by nobody's name: that is not the same as that nothing is loaded here.
     return seen.kind === 'not yet' && word !== undefined ? { outcome: 'ask', peers: [] } : { outcome: 'nothing' }
   }
@@ -220,13 +227,13 @@ export class Relay {
     if (answer.kind === 'follow') return { outcome: 'ask', peers: [answer.peer] }
     // Only for the first one that asks is it looked at what is here; the others follow that one all the same.
     const seen = start === 0 && failed === undefined ? await this.#look(digest, 0, signal) : undefined
-    if (seen?.kind === 'begun') return await this.#stream(digest, asker, 0, seen.total)
+    if (seen?.kind === 'begun') return await this.#stream(digest, asker, 0, seen)
     // Those nearest to a digest are told who has it: what was only just announced, the one that asks may not have found.
     const having = router.known(digest).filter(({ id, isOurs }) => isOurs && id !== asker && id !== failed?.peer)
     return { outcome: 'ask', peers: having.length === 0 ? [asker] : having.slice(0, mostFollowers).map(({ id }) => id) }
   }
 
-  async #stream(digest: Digest, asker: string, start: number, total: number): Promise<Relayed> {
+  async #stream(digest: Digest, asker: string, start: number, { total, isWhole }: Begun): Promise<Relayed> {
     const { store, stallMs } = this.#options
     if (total <= start) return { outcome: 'nothing' }
     const seated = this.#seated.get(digest) ?? new Set<string>()
@@ -245,17 +252,17 @@ export class Relay {
       this.#options.log.debug({ digest, error: messageOf(error) }, 'a download ended before it could be followed')
       return { outcome: 'nothing' }
     }
-    return { outcome: 'stream', total, body: body.once('close', leave) }
+    return { outcome: 'stream', total, isWhole, body: body.once('close', leave) }
   }
 
   async #look(digest: Digest, start: number, signal: AbortSignal): Promise<Seen> {
     const { store } = this.#options
     const download = await store.inFlight(digest, signal)
     if (download !== undefined && download.total > 0)
-      return download.offset > start ? { kind: 'begun', total: download.total } : { kind: 'not yet', total: download.total }
+      return { kind: download.offset > start ? 'begun' : 'not yet', total: download.total, isWhole: false }
     // It may be whole, or have become it since it was looked for.
     const whole = await store.info(digest, signal)
-    return whole === undefined ? { kind: 'gone' } : { kind: 'begun', total: whole.size }
+    return whole === undefined ? { kind: 'gone' } : { kind: 'begun', total: whole.size, isWhole: true }
   }
 
   /**
@@ -271,7 +278,7 @@ export class Relay {
     const joining = this.#joining.get(digest)
     if (joining !== undefined) await Promise.race([joining, this.#options.clock.after(Math.min(ms, this.#holdMs), signal)])
     const now = await this.#look(digest, start, signal)
-    return now.kind === 'not yet' && !this.#joining.has(digest) ? { kind: 'begun', total: now.total } : now
+    return now.kind === 'not yet' && !this.#joining.has(digest) ? { kind: 'begun', total: now.total, isWhole: false } : now
   }
 
   async #isWorthIt(digest: Digest, start: number, signal: AbortSignal): Promise<boolean> {

@@ -11,6 +11,8 @@ import { type Brought, graceInFlightMs, graceMs, isTooSlow } from './minimum-rat
 
 /** Peers after another for one body: each brings at least a byte, and still it has an end. */
 const mostResumes = 256
+/** One that is given up in the middle was too slow for it where it was waited for so long. */
+const leastJudgedMs = 2_000
 /** So often it is looked how long a peer was waited for. */
 const lookMs = 500
 
@@ -123,6 +125,7 @@ export class BodySource {
 
   /** Nobody wants it any more; what is being read is given up. */
   cancel(): void {
+    this.#judgeUnfinished()
     this.#stop.abort(new DOMException('nobody reads it any more', 'AbortError'))
     this.#close()
   }
@@ -213,6 +216,17 @@ export class BodySource {
     if (isTooSlow({ bytes: window.bytes, elapsedMs: window.waitedMs, minimumRate, afterMs })) return true
     this.#current.window = { bytes: 0, waitedMs: 0 }
     return false
+  }
+
+  /** What is checked whole has no longer than a first header has: of that it is seldom more than a window. */
+  #judgeUnfinished(): void {
+    const { pace } = this.#options
+    if (pace === undefined || this.#isClosed || this.#waiting === undefined) return
+    this.#count(this.#current.answer.body)
+    const { window, answer, bytes, waitedMs: elapsedMs } = this.#current
+    const judged = { bytes: window.bytes, elapsedMs: window.waitedMs, afterMs: leastJudgedMs }
+    if (answer.head.isInFlight === true || !isTooSlow({ ...judged, minimumRate: pace.minimumRate(false) })) return
+    pace.slow(this.#current, { bytes, elapsedMs })
   }
 
   async #resume(): Promise<void> {
