@@ -51,6 +51,7 @@ export type ExchangeSettings = Pick<
   | 'relay'
   | 'stallTimeoutMs'
   | 'tags'
+  | 'uploadLimit'
   | 'verifyBufferBytes'
   | 'zone'
 >
@@ -81,7 +82,7 @@ class PeerExchange implements Exchange {
   readonly #options: ExchangeOptions
   readonly #client: PeerClient
   readonly #quarantine: Quarantine
-  readonly #rates = new SourceRates()
+  readonly #rates: SourceRates
   readonly #manifests: Manifests
   readonly #blobs: Blobs
   readonly #relay: Relay
@@ -95,6 +96,7 @@ class PeerExchange implements Exchange {
     const { settings, router, clock, log, counts, store } = options
     this.#options = options
     this.#deadlines = new HeaderDeadlines({ clock, headerTimeoutMs: settings.headerTimeoutMs })
+    this.#rates = new SourceRates(settings)
     this.#quarantine = new Quarantine(clock, settings.quarantineMs)
     this.#client = new PeerClient({
       clock,

@@ -36,6 +36,7 @@ export const settings: ExchangeSettings = {
   relay: { enabled: true, holdMs: 20_000, settleMs: 50 },
   stallTimeoutMs: 10_000,
   tags: 'always',
+  uploadLimit: 0,
   verifyBufferBytes: 4_194_304,
   zone: 'prefer',
 }

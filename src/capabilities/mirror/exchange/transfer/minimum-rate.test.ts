@@ -56,6 +56,16 @@ describe('the minimum', () => {
     ['is 256 KiB/s for it at most',                              [100 * MiB], [], { isInFlight: true }, 256 * KiB],
   ])('%s', (_name, outside, peers, how, least) => expect(Math.round(ratesOf(outside, peers).minimumRate(how))).toBe(least))
 
+  test.each([
+    ['all that a node may send', 16 * MiB, 1 * MiB, 1 * MiB],
+    ['an eighth of what a node may send', 4 * MiB, 8 * MiB, 512 * KiB],
+    ['64 KiB/s, however little a node may send', 1, 8 * MiB, 64 * KiB],
+  ])('is at most %s', (_name, uploadLimit, outside, least) => {
+    const rates = new SourceRates({ uploadLimit })
+    rates.ended('outside', { bytes: 10 * MiB, elapsedMs: (10 * MiB * 1_000) / (4 * outside) })
+    expect(Math.round(rates.minimumRate())).toBe(least)
+  })
+
   const rate = fc.integer({ min: 1, max: 1_000 * MiB })
   test('is 0 for what is in flight, or between 64 KiB/s and 4 MiB/s; a faster registry never lowers it, more bodies never raise it', () => {
     fc.assert(

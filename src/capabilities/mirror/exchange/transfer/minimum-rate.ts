@@ -24,6 +24,9 @@ const unknownRate = 1_048_576
 const toleratedInFlight = 16
 const mostRateInFlight = 262_144
 
+/** Nodes that one with a limit for what it sends may serve at a time, without being slow for it. */
+const servedAtOnce = 8
+
 /** Downloads from outside that are being measured; a slower one counts as none, as one that was given up does. */
 const mostMeasured = 1_024
 const longestMeasuredMs = 600_000
@@ -60,7 +63,13 @@ interface Measured {
 export class SourceRates {
   readonly #rates: Readonly<Record<SourceKind, number[]>> = { peer: [], outside: [] }
   readonly #next: Record<SourceKind, number> = { peer: 0, outside: 0 }
+  readonly #most: number
   readonly #measured = new LRUCache<Digest, Measured>({ max: mostMeasured })
+
+  /** @param options.uploadLimit bytes a second that each node sends to others at most, in all; 0: as many as it can */
+  constructor({ uploadLimit = 0 }: { readonly uploadLimit?: number } = {}) {
+    this.#most = uploadLimit > 0 ? uploadLimit / servedAtOnce : Number.POSITIVE_INFINITY
+  }
 
   /** A body has come, or a peer's part of one. */
   ended(kind: SourceKind, { bytes, elapsedMs }: Brought): void {
@@ -108,12 +117,10 @@ export class SourceRates {
    */
   minimumRate({ isInFlight = false, sharing = 1 }: { readonly isInFlight?: boolean; readonly sharing?: number } = {}): number {
     const outside = this.usual('outside')
-    if (isInFlight) return outside === undefined ? 0 : shared(outside / toleratedInFlight, sharing, mostRateInFlight)
-    if (outside !== undefined) return shared(outside / tolerated, sharing, mostRate)
+    const shared = (rate: number, most: number) => Math.max(leastRate, Math.min(rate, most, this.#most) / Math.max(1, sharing))
+    if (isInFlight) return outside === undefined ? 0 : shared(outside / toleratedInFlight, mostRateInFlight)
+    if (outside !== undefined) return shared(outside / tolerated, mostRate)
     const peers = this.usual('peer')
-    return shared(peers === undefined ? unknownRate : peers / tolerated, sharing, unknownRate)
+    return shared(peers === undefined ? unknownRate : peers / tolerated, unknownRate)
   }
 }
-
-const shared = (rate: number, sharing: number, most: number): number =>
-  Math.max(leastRate, Math.min(rate, most) / Math.max(1, sharing))
