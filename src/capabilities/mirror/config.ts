@@ -105,7 +105,10 @@ export const mirrorConfiguration = z.object({
   relay: z
     .strictObject({
       enabled: z.boolean().default(true).describe('share downloads that are under way'),
-      hold: span('2s', 'how long a request is held for a first byte of another download'),
+      hold: span(
+        '20s',
+        "how long a request waits in all to learn whose download it follows, 25s at most: containerd's own limit is 30s",
+      ),
       settle: span('50ms', 'how long nodes that have a blob are looked for before it is asked who loads it'),
     })
     .prefault({}),

@@ -221,19 +221,21 @@ export interface NotFound {
   /** For people and the log: `no peer has sha256:…`. */
   readonly message: string
   /** For the metric: a word of a bounded set. */
-  readonly reason: 'no-peer' | 'timeout' | 'failed' | 'quarantined' | 'leading' | 'registry-up' | 'range'
+  readonly reason: 'no-peer' | 'timeout' | 'failed' | 'quarantined' | 'slow' | 'leading' | 'registry-up' | 'range'
   /** 416: the range begins beyond the end; `size` of the whole. */
   readonly beyond?: number
 }
 
 /** Content of other nodes: looked up, raced, resumed, verified, shared, and relayed while it still comes in. */
 export interface Exchange extends AsyncDisposable {
-  /** Answers within `headerTimeout`. Aborting `signal` (the client went away) ends what nobody else waits for. Never throws for a peer's fault. */
+  /** Answers within `headerTimeout`, and within `relay.hold` where it waits for another node's download. Aborting `signal` (the client went away) ends what nobody else waits for. Never throws for a peer's fault. */
   fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | FoundElsewhere | NotFound>
   /** Whether a tag may be answered from the cluster at all now (`tags: never` and `fallback`). */
   answersTags(registry: string): boolean
   /** What another of ours asked of a download that is not yet whole (`X-Ballast-Hop`): a stream, somebody to ask instead, or nothing. */
   relay(digest: Digest, asker: RelayAsker, signal: AbortSignal): Promise<Relayed>
+  /** Whether this node waits just now to learn how it comes to a blob that others load: then an answer about it may take longer. */
+  holds(digest: Digest): boolean
   state(): ExchangeState
 }
 
@@ -246,8 +248,8 @@ export interface RelayAsker {
 }
 
 export type Relayed =
-  /** `body` is all from the first byte that was asked for, `total` the whole. */
-  | { readonly outcome: 'stream'; readonly total: number; readonly body: Readable }
+  /** `body` is all from the first byte that was asked for, `total` the whole; `isWhole`: it lies here whole, and is no download any more. */
+  | { readonly outcome: 'stream'; readonly total: number; readonly isWhole?: boolean; readonly body: Readable }
   /** Whom to ask instead (`X-Ballast-Relay`): those served by us where all places are taken; who asks itself where it is to fetch. */
   | { readonly outcome: 'ask'; readonly peers: readonly string[] }
   | { readonly outcome: 'nothing' }

@@ -103,7 +103,7 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
     })
     this.#stalls = new Counter({
       name: 'ballast_mirror_stalls_total',
-      help: 'Nodes given up because nothing came for too long.',
+      help: 'Nodes given up because nothing came for too long, or too little.',
       registers,
     })
     this.#reconciles = new Counter({

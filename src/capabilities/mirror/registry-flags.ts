@@ -4,7 +4,7 @@ import { InputError, type Parsed, type Problem } from '#kube/problem.ts'
 import { parseDurationMs } from '#kube/time/duration.ts'
 import { parseListenAddress } from './front/listen-address.ts'
 import type { BootstrapSettings, MirrorSettings } from './settings.ts'
-import { addressProblems, filtersOf, plainOf } from './settings-of.ts'
+import { addressProblems, filtersOf, givingProblems, plainOf } from './settings-of.ts'
 
 /** As they were given: in the command line or the environment. What was not given is absent. */
 export interface RegistryFlags {
@@ -109,7 +109,7 @@ export function withFlags(base: MirrorSettings, flags: RegistryFlags): MirrorSet
     dataPlane:
       flags.dataPlane === undefined ? base.dataPlane : read(wordOf(flags.dataPlane, dataPlanes, '--data-plane'), base.dataPlane),
   }
-  problems.push(...addressProblems(settings))
+  problems.push(...addressProblems(settings), ...givingProblems(settings))
   if (problems.length > 0) throw new InputError(problems)
   return settings
 }

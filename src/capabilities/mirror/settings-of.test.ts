@@ -20,7 +20,7 @@ describe('the configuration', () => {
       mirrorResolveTimeoutMs: 20,
       mirrorResolveRetries: 3,
       allowFrom: 'node',
-      relay: { enabled: true, holdMs: 2_000, settleMs: 50 },
+      relay: { enabled: true, holdMs: 20_000, settleMs: 50 },
       verifyBufferBytes: 4 * 2 ** 20,
       quarantineMs: 600_000,
       stallTimeoutMs: 10_000,
@@ -125,6 +125,25 @@ describe("upstream's flags", () => {
     const read = withFlags(base, { registryAddr: ':1' })
     expect(read).toMatchObject({ registryAddresses: [':1'], peerPort: 1, allowFrom: 'any', routerAddress: ':29995' })
     expect(read.filters).toEqual(base.filters)
+  })
+
+  // biome-ignore format: a table
+  test.each<[name: string, section: object, flags: RegistryFlags, told: string | undefined]>([
+    ['node, and no certificate', {}, {}, 'or --peer-cert-dir, so that other nodes have a port of their own'],
+    ['node, and a certificate', {}, { peerCertDir: '/tls' }, undefined],
+    ['node by a flag, and no certificate', { allowFrom: 'any' }, { allowFrom: ['node'] }, 'or --peer-cert-dir'],
+    ['node, and peers that are asked in plain HTTP', { peerTransport: 'http' }, { peerCertDir: '/tls' }, 'with peerTransport: http'],
+    ['any, and no certificate', { allowFrom: 'any' }, {}, undefined],
+    ['networks, and no certificate', { allowFrom: ['10.0.0.0/8'] }, {}, undefined],
+  ])('who may ask: %s', (_name, section, flags, told) => {
+    const read = () => withFlags(settings(section, { peerCertificateDirectory: flags.peerCertDir }), flags)
+    if (told === undefined) expect(read).not.toThrow()
+    else expect(read).toThrow(told)
+  })
+
+  test("upstream's, with nothing said of who may ask and no certificate, start as they did", () => {
+    expect(upstream({ bootstrapKind: 'dns' }).allowFrom).toBe('any')
+    expect(() => upstream({ bootstrapKind: 'dns', allowFrom: ['node'] })).toThrow('allowFrom: found "node"')
   })
 
   test('every mistake is told at once', () => {

@@ -160,3 +160,22 @@ export function addressProblems(settings: MirrorSettings): readonly Problem[] {
     return parsed.ok ? [] : [parsed.problem]
   })
 }
+
+/**
+ * Settings by which no other node can get anything from this one: only the node itself may ask on the port for containerd, and peers have no
+ * other. To let in whoever is a peer would let in everybody: anybody who reaches the router's port is one.
+ */
+export function givingProblems({
+  allowFrom,
+  peerTransport,
+  peerTlsAddress,
+  peerCertificateDirectory,
+}: Pick<MirrorSettings, 'allowFrom' | 'peerTransport' | 'peerTlsAddress' | 'peerCertificateDirectory'>): readonly Problem[] {
+  if (allowFrom !== 'node') return []
+  const instead = '"any" or the networks of the nodes'
+  const problem = (expected: string): readonly Problem[] => [{ code: 'flag-value', where: 'allowFrom', found: 'node', expected }]
+  if (peerTransport === 'http')
+    return problem(`${instead} with peerTransport: http, since other nodes ask where containerd does; or peerTransport: auto`)
+  if (peerTlsAddress !== undefined && peerCertificateDirectory !== undefined) return []
+  return problem(`${instead}, or --peer-cert-dir, so that other nodes have a port of their own with mutual TLS`)
+}

@@ -109,7 +109,43 @@ async function attacked(
   }
 }
 
+const crowd = 10
+const newLayers = [40, 40, 40, 40].map(size => size * megabyte)
+const mostCopies = 1.2
+
+/** All agents have only just started: no code was run before, no connection was ever made. Nothing is set beyond the defaults. */
+async function newImageForAll(): Promise<string> {
+  await using laboratory = await startLaboratory({ nodes: crowd, line: '2' })
+  for (const where of [...laboratory.nodes, 'outside'] as const) await laboratory.network.shape(where, { rate: '1gbit' })
+  const agents = await laboratory.startAgents({ kind: 'ballast' })
+  const seen: string[] = []
+  for (const round of ['first', 'second']) {
+    const image = await laboratory.outside.push({ repository: `acme/${round}`, tag: 'v1', layers: newLayers })
+    laboratory.outside.forget()
+    const startedMs = performance.now()
+    for (const { code, stderr } of await Promise.all(laboratory.nodes.map(node => node.fetch(referenceOf(image)))))
+      if (code !== 0) throw new Error(stderr)
+    const seconds = (performance.now() - startedMs) / 1_000
+    const copies = image.layers.reduce((sum, layer) => sum + laboratory.outside.copies(layer), 0) / image.layers.length
+    if (copies > mostCopies) throw new Error(`${round}: ${copies.toFixed(2)} copies; ${await reasonsOf(agents)}`)
+    seen.push(`${round}: ${seconds.toFixed(1)} s, ${copies.toFixed(2)} copies`)
+    await Promise.all(laboratory.nodes.map(node => node.clean()))
+  }
+  return `${seen.join('; ')}; ${await reasonsOf(agents)}`
+}
+
+/** Why requests were left to the registry, all agents together. */
+async function reasonsOf(agents: readonly Agent[]): Promise<string> {
+  const reasons = ['no-peer', 'timeout', 'failed', 'slow', 'leading', 'late', 'store', 'fault', 'busy']
+  const counts = reasons.map(async reason => {
+    const each = await Promise.all(agents.map(agent => agent.metric('ballast_mirror_fallthrough_total', { reason })))
+    return `${reason} ${each.reduce((sum, count) => sum + count, 0)}`
+  })
+  return (await Promise.all(counts)).join(', ')
+}
+
 export const crowdChecks: readonly Check[] = [
   { name: "mirror: upstream's Spegel and ours in one cluster", alone: true, run: mixedCluster },
+  { name: 'mirror: ten nodes that have just started pull one new image', alone: true, run: newImageForAll },
   { name: 'mirror: header floods, slow readers, ten thousand sockets', alone: true, run: floods },
 ]

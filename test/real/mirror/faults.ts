@@ -232,6 +232,59 @@ async function splitHeals(line: ContainerdLine): Promise<string> {
   return `containerd ${n1.containerd.version}: both halves pulled (${copies.toFixed(1)} copies); whole again ${seconds.toFixed(1)} s after the split was over, without a restart`
 }
 
+/** What a peer behind it sends in a second is 250 kB. */
+const verySlow = { rate: '2mbit' } as const
+const slowImageBytes = 12 * megabyte
+/** Without a minimum it takes 48 s. */
+const mostSlowSeconds = 20
+
+/** The only peer that has the image is behind a slow link; the registry is not. */
+async function slowPeer(line: ContainerdLine): Promise<string> {
+  await using site = await threeNodes(line)
+  const { laboratory, agents } = site
+  const [n1, n2] = site.nodes
+  const image = await laboratory.outside.push({ repository: 'acme/app', tag: 'v1', layers: [slowImageBytes] })
+  await seeded(laboratory, n1, image, agents.slice(1))
+  await laboratory.network.shape(n1, verySlow)
+  const startedMs = performance.now()
+  const { code, stderr } = await n2.fetch(referenceOf(image))
+  const seconds = (performance.now() - startedMs) / 1_000
+  if (code !== 0) throw new Error(stderr)
+  await wantRightBytes(n2, image.layers)
+  const [layer] = image.layers
+  const copies = layer === undefined ? 0 : laboratory.outside.copies(layer)
+  const said = `12 MB in ${seconds.toFixed(1)} s, ${copies.toFixed(2)} of them from the outside`
+  if (seconds > mostSlowSeconds) throw new Error(said)
+  return `containerd ${n1.containerd.version}: from a peer of 2 Mbit/s with a fast registry beside ${said}`
+}
+
+/** The same, and there is no registry: what is slow is all there is. */
+async function slowPeerAlone(line: ContainerdLine): Promise<string> {
+  await using site = await threeNodes(line)
+  const { laboratory, agents } = site
+  const [n1, n2] = site.nodes
+  const image = await laboratory.outside.push({ repository: 'acme/app', tag: 'v1', layers: [(slowImageBytes / 12) * 8] })
+  await seeded(laboratory, n1, image, agents.slice(1))
+  await laboratory.network.shape(n1, verySlow)
+  await laboratory.outside.stop()
+  const startedMs = performance.now()
+  let failures = 0
+  await until(
+    'it comes all the same',
+    async () => {
+      const isDone = (await n2.fetch(referenceOf(image))).code === 0
+      if (!isDone) failures++
+      return isDone
+    },
+    180_000,
+    10_000,
+  )
+  await wantRightBytes(n2, image.layers)
+  const seconds = (performance.now() - startedMs) / 1_000
+  const left = await (agents[1] ?? wrong()).metric('ballast_mirror_stalls_total')
+  return `containerd ${n1.containerd.version}: 8 MB from a peer of 2 Mbit/s with the outside cut off in ${seconds.toFixed(0)} s, after ${failures} failed pulls 10 s apart, left by us ${left} times`
+}
+
 const lines: readonly ContainerdLine[] = ['1.6', '2']
 const scenarios = {
   'a serving agent is killed in mid-blob': servingPeerKilled,
@@ -241,6 +294,8 @@ const scenarios = {
   'containerd absent, killed and back': containerdComesAndGoes,
   'a full disk': diskFull,
   'a split network heals': splitHeals,
+  'a peer of 2 Mbit/s with a fast registry beside': slowPeer,
+  'a peer of 2 Mbit/s with the outside cut off': slowPeerAlone,
 } as const
 
 export const faultChecks: readonly Check[] = Object.entries(scenarios).flatMap(([name, run]) =>

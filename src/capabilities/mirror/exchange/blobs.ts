@@ -150,7 +150,7 @@ export class Blobs {
   /** A peer that gave something of the same image a moment ago: it is asked without another look-up. */
   #held(wanted: Wanted, digest: Digest): FoundElsewhere | undefined {
     const { carried, holders, fetching } = this.#options
-    const { quarantine, finder } = fetching.options
+    const { quarantine, finder, slow, clock } = fetching.options
     const { carrying } = wanted
     if (carrying === undefined || carrying.failed.length > 0) return undefined
     const suspects = this.#suspects(wanted, digest).map(({ id }) => id)
@@ -158,6 +158,7 @@ export class Blobs {
     const usable = holders
       .of(wanted)
       .filter(({ peer: { id } }) => !quarantine.bars(id, digest) && breaks?.has(id) !== true && !suspects.includes(id))
+      .filter(({ peer: { id } }) => !slow.has(id, clock.elapsed()))
     const use = ({ peer: { id } }: Holder) => finder.uses.uses.get(id) ?? 0
     const [first] = usable.toSorted((one, other) => use(one) - use(other))
     if (first === undefined) return undefined
@@ -243,8 +244,11 @@ export class Blobs {
       ...{ size, start, end, digest, mediaType, attempts },
       source: isInFlight ? ('relay' as const) : ('peer' as const),
     }
-    // A download that goes on comes as fast as its registry sends: read whole it might be too late for an answer.
-    if (isWhole && !isInFlight && size <= Math.min(verifyBufferBytes, largestChecked)) {
+    // A download that goes on comes as fast as its registry sends, and what is taken however slow it is as fast as that: read whole it might be
+    // too late for an answer.
+    const { slow, clock } = fetching.options
+    const mayBeSlow = isInFlight || slow.takesAny(digest, clock.elapsed())
+    if (isWhole && !mayBeSlow && size <= Math.min(verifyBufferBytes, largestChecked)) {
       const checked = await fetching.readChecked(digest, request, won, signal)
       return checked === undefined ? undefined : { ...head, content: new KeptBytes(checked) }
     }

@@ -101,6 +101,27 @@ describe('a blob that peers have', () => {
     expect(await bed.blob(L, { range: { start: bytes.length } })).toMatchObject({ outcome: 'not-found', reason: 'failed' })
   })
 
+  test('one that goes on in the middle has longer to be found and to answer than one that begins', async () => {
+    await using bed = await PeerBed.open(2, { verifyBufferBytes: 1_000 })
+    bed.has(1, L, serve(large))
+    await readBody(found(await bed.blob(L)).body) // from now on races are given up after 100 ms
+    const broken = bed.has(1, L, breakAfter(large, 400_000))
+    const second = bed.has(2, L, (request, response) => void bed.clock.after(5_000).then(() => serve(large)(request, response)))
+    second.router.announced.clear()
+    const answer = found(await bed.blob(L))
+    broken.server.on('request', () => broken.server.close())
+    second.router.announced.add(L)
+    bed.router.delay = (_key, signal) => bed.clock.after(1_500, signal).catch(() => undefined) // ends with the look-up
+    let body: Awaited<ReturnType<typeof readBody>> | undefined
+    void readBody(answer.body).then(read => (body = read))
+    await until(async () => {
+      if (body === undefined) await bed.clock.advance(100)
+      return body !== undefined
+    })
+    expect(body?.isClean && body.bytes.equals(large)).toBe(true)
+    expect(second.asked).toHaveLength(1)
+  })
+
   test('a lone peer that breaks again and again is asked again while it brings bytes', async () => {
     await using bed = await PeerBed.open(1, { verifyBufferBytes: 1_000 })
     const peer = bed.has(1, L, breakAfter(large, 300_000))

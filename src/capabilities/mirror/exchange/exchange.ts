@@ -15,6 +15,7 @@ import type {
   Store,
   Wanted,
 } from '../contract.ts'
+import { HeaderDeadlines } from '../header-deadline.ts'
 import type { Digest } from '../reference.ts'
 import type { MirrorSettings } from '../settings.ts'
 import { Blobs } from './blobs.ts'
@@ -24,8 +25,10 @@ import { Holders } from './carried/holders.ts'
 import { Suspicion } from './carried/suspicion.ts'
 import { Fetching, notFound } from './fetching.ts'
 import { Manifests } from './manifests.ts'
+import { OutsideWatch } from './outside-watch.ts'
 import { PeerClient } from './peers/peer-client.ts'
 import { Quarantine } from './peers/quarantine.ts'
+import { SlowPeers } from './peers/slow-peers.ts'
 import { linuxOn } from './platform-manifests.ts'
 import { Finder } from './race/finder.ts'
 import { RegistryProbe } from './registry-probe.ts'
@@ -34,6 +37,7 @@ import { TagPolicy } from './tag-policy.ts'
 import { ByteBudget } from './transfer/byte-budget.ts'
 import type { PoisonedBlob } from './transfer/integrity.ts'
 import { readableOf } from './transfer/kept-bytes.ts'
+import { SourceRates } from './transfer/minimum-rate.ts'
 
 /** Bodies on their way through this process, all together: windows of transfers, and what is read whole to be checked. */
 const mostBodyBytes = 16_777_216
@@ -52,13 +56,14 @@ export type ExchangeSettings = Pick<
   | 'relay'
   | 'stallTimeoutMs'
   | 'tags'
+  | 'uploadLimit'
   | 'verifyBufferBytes'
   | 'zone'
 >
 
 export interface ExchangeOptions {
   readonly settings: ExchangeSettings
-  readonly store: Pick<Store, 'info' | 'inFlight' | 'follow'>
+  readonly store: Pick<Store, 'info' | 'inFlight' | 'follow' | 'changes'>
   readonly router: Router
   readonly counts: MirrorCounts
   readonly clock: Clock
@@ -82,17 +87,22 @@ class PeerExchange implements Exchange {
   readonly #options: ExchangeOptions
   readonly #client: PeerClient
   readonly #quarantine: Quarantine
+  readonly #rates: SourceRates
   readonly #manifests: Manifests
   readonly #blobs: Blobs
   readonly #relay: Relay
   readonly #suspicion: Suspicion
   readonly #probe: RegistryProbe
   readonly #tags: TagPolicy
+  readonly #outside: OutsideWatch
+  readonly #deadlines: HeaderDeadlines
   #isClosed = false
 
   constructor(options: ExchangeOptions) {
     const { settings, router, clock, log, counts, store } = options
     this.#options = options
+    this.#deadlines = new HeaderDeadlines({ clock, headerTimeoutMs: settings.headerTimeoutMs })
+    this.#rates = new SourceRates(settings)
     this.#quarantine = new Quarantine(clock, settings.quarantineMs)
     this.#client = new PeerClient({
       clock,
@@ -105,17 +115,17 @@ class PeerExchange implements Exchange {
       basicAuthTo: settings.basicAuthTo,
       connectTimeoutMs: settings.headerTimeoutMs,
     })
-    const finder = new Finder({ settings, clock, log, router, client: this.#client, quarantine: this.#quarantine, counts })
+    const shared = { clock, log, counts, quarantine: this.#quarantine, slow: new SlowPeers() }
+    const finder = new Finder({ ...shared, settings, router, client: this.#client })
     const holders = new Holders(clock)
     const fetching = new Fetching({
-      ...{ clock, log, finder, counts, quarantine: this.#quarantine },
-      holders,
+      ...{ ...shared, finder, rates: this.#rates, holders },
       stallMs: settings.stallTimeoutMs,
       budget: new ByteBudget(mostBodyBytes),
       onPoisoned: options.onPoisoned,
     })
     this.#manifests = new Manifests(fetching, store, linuxOn(process.arch))
-    const rates = new CarriedRates({ minimumRate: () => 1_048_576, ended: () => undefined })
+    const rates = new CarriedRates({ rates: this.#rates, slow: shared.slow, clock })
     const carried = new CarriedBodies({ clock, counts, begin: peer => finder.uses.begin(peer), rates, holders })
     this.#suspicion = new Suspicion(fetching, { log, onChecked: digest => carried.cleared(digest) })
     this.#blobs = new Blobs({
@@ -128,10 +138,12 @@ class PeerExchange implements Exchange {
       settleMs: settings.relay.settleMs,
     })
     this.#relay = new Relay({
-      ...{ store, router, clock, log, client: this.#client, quarantine: this.#quarantine },
+      ...{ ...shared, store, router, client: this.#client },
       settings: settings.relay,
       stallMs: settings.stallTimeoutMs,
     })
+    // What is here was what it should be, and nobody is suspected for it.
+    this.#outside = new OutsideWatch({ store, rates: this.#rates, onHere: digest => carried.cleared(digest), clock, log })
     this.#probe = new RegistryProbe({ clock, log, schemeOf: options.schemeOf ?? (() => 'https') })
     this.#tags = new TagPolicy({
       tags: settings.tags,
@@ -142,21 +154,31 @@ class PeerExchange implements Exchange {
   }
 
   async fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | FoundElsewhere | NotFound> {
-    const { clock, settings, router, log } = this.#options
-    const name = wanted.digest ?? `${wanted.registry}/${wanted.repository}:${wanted.tag ?? ''}`
+    const { router, log } = this.#options
+    const { digest, route } = wanted
+    const name = digest ?? `${wanted.registry}/${wanted.repository}:${wanted.tag ?? ''}`
     if (router.state().isAlone) return notFound(name, { attempts: 0, reason: 'no-peer' })
     const late = new AbortController()
-    const cancel = clock.schedule(settings.headerTimeoutMs, () => late.abort(new DOMException('too late', 'TimeoutError')))
+    const isHeld = () => route === 'blobs' && digest !== undefined && this.holds(digest)
+    const answered = this.#deadlines.begin(isHeld, () => late.abort(new DOMException('too late', 'TimeoutError')))
+    let isFound = false
     try {
-      return await this.#fetch(wanted, AbortSignal.any([signal, late.signal]))
+      const answer = await this.#fetch(wanted, AbortSignal.any([signal, late.signal]))
+      isFound = answer.outcome !== 'not-found'
+      return answer
     } catch (error) {
       if (late.signal.aborted) return notFound(name, { attempts: 0, reason: 'timeout' })
       // Nobody waits for an answer any more; whatever else it was is a fault of ours, and a miss for containerd.
       if (!signal.aborted && !this.#isClosed) log.error({ wanted, error: messageOf(error) }, 'asking peers went wrong')
       return notFound(name, { attempts: 0, reason: 'failed' })
     } finally {
-      cancel()
+      answered()
+      this.#outside.answered(wanted, isFound || signal.aborted)
     }
+  }
+
+  holds(digest: Digest): boolean {
+    return this.#relay.holds(digest)
   }
 
   answersTags(registry: string): boolean {
@@ -175,6 +197,7 @@ class PeerExchange implements Exchange {
     this.#isClosed = true
     this.#tags[Symbol.dispose]()
     await this.#suspicion[Symbol.asyncDispose]()
+    this.#outside[Symbol.dispose]()
     await Promise.all([this.#client[Symbol.asyncDispose](), this.#probe[Symbol.asyncDispose]()])
   }
 

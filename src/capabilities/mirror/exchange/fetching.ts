@@ -6,13 +6,23 @@ import type { Digest } from '../reference.ts'
 import { Slabs } from '../slabs.ts'
 import type { Holders } from './carried/holders.ts'
 import type { PeerAnswer, PeerRequest } from './peers/peer-client.ts'
+import type { SlowPeers } from './peers/slow-peers.ts'
 import type { Finder, Finding, FindOptions } from './race/finder.ts'
-import { BodySource, NoPeerLeft, type Won } from './transfer/body-source.ts'
+import { BodySource, NoPeerLeft, type Pace, type Won } from './transfer/body-source.ts'
 import type { ByteBudget, Grant } from './transfer/byte-budget.ts'
 import { matches, type Reaction, reactTo } from './transfer/integrity.ts'
+import type { SourceRates } from './transfer/minimum-rate.ts'
 
 /** Slabs that bytes come through which are read whole: each is copied out at once. */
 const checkingSlabs = 1
+
+/**
+ * How long a peer that goes on in mid-body is looked for, and how long those that are asked have for a first header. A race for a first header
+ * is short, because the registry is asked next. Here a body would be broken off for it: whoever serves much at a time, on a node with much to
+ * do, answers later than that.
+ */
+const resumeLookUpMs = 2_000
+const resumeGiveUpMs = 10_000
 
 /** Rounds of one request: each leaves a peer out that did not bring it. */
 export const mostRounds = 8
@@ -22,6 +32,8 @@ interface FetchingOptions extends Reaction {
   readonly log: Log
   readonly finder: Finder
   readonly counts: MirrorCounts
+  readonly rates: SourceRates
+  readonly slow: SlowPeers
   readonly stallMs: number
   /** Told who gave something of what. */
   readonly holders: Holders
@@ -61,11 +73,33 @@ export class Fetching {
     const again = async (offset: number, breaks: NonNullable<FindOptions['breaks']>, signal: AbortSignal) => {
       const rest: PeerRequest = { ...request, range: end === size - 1 ? { start: offset } : { start: offset, end } }
       const refuse = ({ head }: PeerAnswer) => (head.size === size ? undefined : `size ${head.size} instead of ${size}`)
-      const finding = await finder.find(key, rest, signal, { breaks, refuse })
+      const patience = { idleMs: resumeLookUpMs, giveUpMs: resumeGiveUpMs }
+      const finding = await finder.find(key, rest, signal, { breaks, refuse, patience })
       return finding.outcome === 'won' ? finding.won : undefined
     }
     const begin = (peer: string) => finder.uses.begin(peer)
-    return new BodySource({ clock, stallMs, first, slabs, isResumable: request.route === 'blobs', again, begin, counts })
+    const isResumable = request.route === 'blobs'
+    const pace = isResumable ? this.#paceOf(request) : undefined
+    return new BodySource({ clock, stallMs, first, slabs, isResumable, again, begin, counts, pace })
+  }
+
+  #paceOf({ digest }: PeerRequest): Pace {
+    const { clock, finder, log, rates, slow } = this.#options
+    const nowMs = () => clock.elapsed()
+    return {
+      minimumRate: isInFlight => {
+        if (digest !== undefined && slow.takesAny(digest, nowMs())) return 0
+        return rates.minimumRate({ isInFlight, sharing: finder.uses.total })
+      },
+      slow: ({ peer, answer }, { bytes, elapsedMs }) => {
+        // Who loads it itself is as slow as whom it has it from.
+        if (answer.head.isInFlight !== true) slow.add(peer.id, nowMs())
+        log.info({ digest, peer: peer.id, bytes, waitedMs: Math.round(elapsedMs) }, 'a peer is left: it sends too slowly')
+      },
+      ended: ({ answer }, brought) => {
+        if (answer.head.isInFlight !== true) rates.ended('peer', brought)
+      },
+    }
   }
 
   /** Reads a source to its end. @throws NoPeerLeft; `signal.reason` when aborted */
@@ -145,6 +179,7 @@ const sentences: Readonly<Record<NotFound['reason'], string>> = {
   timeout: 'no peer answered in time for',
   failed: 'no peer gave',
   quarantined: 'quarantine holds back',
+  slow: 'only slow peers have',
   leading: 'this node fetches for the others',
   'registry-up': 'its registry answers for',
   range: 'beyond the end of',

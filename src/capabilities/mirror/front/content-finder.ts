@@ -4,6 +4,7 @@ import { type Log, messageOf } from '#kube/log.ts'
 import type { Carrying, ContentInfo, Exchange, MirrorCounts, Store } from '../contract.ts'
 import { StoreUnavailable } from '../contract.ts'
 import { passes, type RegistryFilters } from '../filters.ts'
+import { HeaderDeadlines } from '../header-deadline.ts'
 import type { Digest } from '../reference.ts'
 import { clipRange } from './byte-range.ts'
 import { findLocal } from './local-content.ts'
@@ -14,7 +15,7 @@ interface FinderOptions {
   readonly filters: RegistryFilters
   readonly headerTimeoutMs: number
   readonly store: Store
-  readonly exchange: Pick<Exchange, 'fetch' | 'answersTags' | 'relay'>
+  readonly exchange: Pick<Exchange, 'fetch' | 'answersTags' | 'relay' | 'holds'>
   readonly counts: Pick<MirrorCounts, 'fellThrough'>
   readonly clock: Clock
   readonly log: Log
@@ -36,22 +37,25 @@ type Opening = AskedBy & { readonly readBytes: number }
 
 export class ContentFinder {
   readonly #options: FinderOptions
+  readonly #deadlines: HeaderDeadlines
 
   constructor(options: FinderOptions) {
     this.#options = options
+    this.#deadlines = new HeaderDeadlines(options)
   }
 
   /**
-   * Answers within the deadline for a first header, whatever the rooms behind do. `readBytes`: how much of a body of this node's is read
-   * at a time. Aborting `gone` (the client went away) ends what was begun. Never throws.
+   * Answers within the deadline for a first header, whatever the rooms behind do; what waits for another node's download has longer.
+   * `readBytes`: how much of a body of this node's is read at a time. Aborting `gone` (the client went away) ends what was begun. Never throws.
    */
   async find(asked: AskedContent, by: Opening, gone: AbortSignal): Promise<Outcome> {
-    const { clock, headerTimeoutMs, log } = this.#options
+    const { exchange, headerTimeoutMs, log } = this.#options
     const late = new AbortController()
     const signal = AbortSignal.any([gone, late.signal])
     const { promise: deadline, resolve } = Promise.withResolvers<Outcome>()
     let isLate = false
-    const cancel = clock.schedule(headerTimeoutMs, () => {
+    const isHeld = () => asked.route === 'blobs' && asked.digest !== undefined && exchange.holds(asked.digest)
+    const cancel = this.#deadlines.begin(isHeld, () => {
       isLate = true
       late.abort(new DOMException(`no answer within ${headerTimeoutMs} ms`, 'AbortError'))
       resolve(absent(`no answer within ${headerTimeoutMs} ms`, 'late'))
@@ -132,7 +136,7 @@ export class ContentFinder {
       case 'ask':
         return { kind: 'ask', peers: relayed.peers }
       case 'stream':
-        return { kind: 'content', source: 'relay', body: relayed.body, content: inFlight(digest, relayed.total, start) }
+        return { kind: 'content', source: 'relay', body: relayed.body, content: inFlight(digest, relayed, start) }
     }
   }
 
@@ -143,9 +147,11 @@ export class ContentFinder {
   }
 }
 
-const inFlight = (digest: Digest, size: number, start: number | undefined) => {
+type Streamed = Extract<Awaited<ReturnType<Exchange['relay']>>, { readonly outcome: 'stream' }>
+
+const inFlight = (digest: Digest, { total: size, isWhole }: Streamed, start: number | undefined) => {
   const range = start === undefined ? undefined : { start, end: size - 1 }
-  return { digest, size, mediaType: 'application/octet-stream', range, isInFlight: true } as const
+  return { digest, size, mediaType: 'application/octet-stream', range, isInFlight: isWhole !== true } as const
 }
 
 function absent(message: string, reason: FallReason | undefined): Outcome {

@@ -158,6 +158,11 @@ write_files:
       set -eu
       NODE_IP=$(ip -o route get 192.0.2.1 | sed -n 's/.* src \\([^ ]*\\).*/\\1/p')
       [ -n "$NODE_IP" ] || NODE_IP=$(ip -o -6 route get 2001:db8::1 | sed -n 's/.* src \\([^ ]*\\).*/\\1/p')
+      own() {
+        ip -o "$1" addr show up scope global | grep -Ev '^[0-9]+: *(docker|br-|cni|flannel|cali|cilium|lxc|veth|virbr|kube|nodelocaldns|vxlan|tun|tap|wg)' | sed -n 's/.* inet6* \\([^ /]*\\).*/\\1/p' | head -n 1
+      }
+      [ -n "$NODE_IP" ] || NODE_IP=$(own -4)
+      [ -n "$NODE_IP" ] || NODE_IP=$(own -6)
       [ -n "$NODE_IP" ] || { echo "ballast-node-config: no node address found" >&2; exit 1; }
       case $NODE_IP in *:*) NODE_IP="[$NODE_IP]" ;; esac
       put() {

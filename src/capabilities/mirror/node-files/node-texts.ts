@@ -121,13 +121,24 @@ function cloudInit(settings: NodeSettings): string {
   ].join('\n')
 }
 
-/** A script for any POSIX shell that finds the node's address by its routes and writes the hosts files. */
+/** Devices of containers, virtual machines and tunnels, by the beginning of their names: their addresses are not the node's. */
+const othersDevices = 'docker|br-|cni|flannel|cali|cilium|lxc|veth|virbr|kube|nodelocaldns|vxlan|tun|tap|wg'
+
+/**
+ * A script for any POSIX shell that finds the node's address and writes the hosts files. It takes the address that a packet to the outside
+ * would have; a node without a default route has no such packet, and there it takes the first address of a device of the node's own.
+ */
 function findingScript(settings: NodeSettings): string {
   return [
     '#!/bin/sh',
     'set -eu',
     "NODE_IP=$(ip -o route get 192.0.2.1 | sed -n 's/.* src \\([^ ]*\\).*/\\1/p')",
     '[ -n "$NODE_IP" ] || NODE_IP=$(ip -o -6 route get 2001:db8::1 | sed -n \'s/.* src \\([^ ]*\\).*/\\1/p\')',
+    'own() {',
+    `  ip -o "$1" addr show up scope global | grep -Ev '^[0-9]+: *(${othersDevices})' | sed -n 's/.* inet6* \\([^ /]*\\).*/\\1/p' | head -n 1`,
+    '}',
+    '[ -n "$NODE_IP" ] || NODE_IP=$(own -4)',
+    '[ -n "$NODE_IP" ] || NODE_IP=$(own -6)',
     '[ -n "$NODE_IP" ] || { echo "ballast-node-config: no node address found" >&2; exit 1; }',
     'case $NODE_IP in *:*) NODE_IP="[$NODE_IP]" ;; esac',
     ...puttingLines(settings),

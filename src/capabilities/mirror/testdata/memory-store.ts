@@ -143,6 +143,8 @@ export class MemoryStore implements Store {
 
   async follow(digest: Digest, start: number, _stallMs?: number): Promise<Readable> {
     this.#called('follow')
+    const content = this.#downloads.has(digest) ? undefined : this.#contents.get(digest)
+    if (content !== undefined) return Readable.from(whole(content.bytes, { start, end: content.bytes.length - 1, digest }))
     return Readable.from(this.#followed(this.#download(digest), start))
   }
 

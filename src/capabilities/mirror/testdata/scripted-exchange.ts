@@ -15,6 +15,7 @@ export class ScriptedExchange implements Exchange {
     reason: 'no-peer',
   })
   relaying: (digest: Digest, peer: string) => Relayed | Promise<Relayed> = () => ({ outcome: 'nothing' })
+  holding = false
   standing: ExchangeState = { quarantined: [], inFlight: 0 }
 
   async fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | NotFound> {
@@ -30,6 +31,10 @@ export class ScriptedExchange implements Exchange {
   async relay(digest: Digest, { peer }: { readonly peer: string }, _signal: AbortSignal): Promise<Relayed> {
     this.relayed.push({ digest, peer })
     return await this.relaying(digest, peer)
+  }
+
+  holds(_digest: Digest): boolean {
+    return this.holding
   }
 
   state(): ExchangeState {

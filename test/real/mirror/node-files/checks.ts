@@ -148,6 +148,8 @@ async function scriptFindsAddress(): Promise<string> {
   for (const [address, gateway, host] of [
     ['10.98.7.5/24', '10.98.7.1', '10.98.7.5'],
     ['fd98::5/64', 'fd98::1', '[fd98::5]'],
+    ['10.98.7.5/24', undefined, '10.98.7.5'],
+    ['fd98::5/64', undefined, '[fd98::5]'],
   ] as const) {
     const name = `bnc-${process.pid}`
     const directory = mkdtempSync(join(tmpdir(), 'script-'))
@@ -155,11 +157,15 @@ async function scriptFindsAddress(): Promise<string> {
     await ip('netns', 'add', name)
     try {
       const inside = (...words: readonly string[]) => ip('-n', name, ...words)
+      // A container network that was there first is not to be taken for the node's.
+      await inside('link', 'add', 'docker0', 'type', 'bridge')
+      await inside('addr', 'add', '172.17.0.1/16', 'dev', 'docker0')
+      await inside('link', 'set', 'docker0', 'up')
       await inside('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth1')
       await inside('link', 'set', 'eth1', 'up')
-      await inside('addr', 'add', address, 'dev', 'eth0', ...(gateway.includes(':') ? ['nodad'] : []))
+      await inside('addr', 'add', address, 'dev', 'eth0', ...(address.includes(':') ? ['nodad'] : []))
       await inside('link', 'set', 'eth0', 'up')
-      await inside('route', 'add', 'default', 'via', gateway)
+      if (gateway !== undefined) await inside('route', 'add', 'default', 'via', gateway)
       const document: unknown = parse(printed({ platform: 'cloud-init', keepLayers: false, configPath: `${directory}/certs.d` }))
       const files: unknown = Reflect.get(Object(document), 'write_files')
       const script = Array.isArray(files) ? String(Reflect.get(Object(files[0]), 'content')) : ''
@@ -170,13 +176,13 @@ async function scriptFindsAddress(): Promise<string> {
       await commandOutput('ip', ['netns', 'exec', name, path])
       const written = readFileSync(join(directory, 'certs.d/_default/hosts.toml'), 'utf8')
       assert.equal(written, `[host.'http://${host}:30020']\ncapabilities = ['pull', 'resolve']\ndial_timeout = '200ms'\n`)
-      seen.push(host)
+      seen.push(gateway === undefined ? `${host} without a default route` : host)
     } finally {
       await ip('netns', 'del', name)
       rmSync(directory, { recursive: true, force: true })
     }
   }
-  return `${dirname('/bin/sh')}/sh found ${seen.join(' and ')}`
+  return `${dirname('/bin/sh')}/sh found ${seen.join(', ')}`
 }
 
 export const nodeFileChecks: readonly Check[] = [

@@ -90,7 +90,7 @@ export class CarriedBodies {
       left: () => {
         isLeft = true
         counts.stalled()
-        rates.left(digest)
+        rates.left(digest, peer.id)
       },
       ended: ({ sent, status, isComplete, seconds }) => {
         idle()

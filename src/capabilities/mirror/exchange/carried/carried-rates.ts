@@ -1,30 +1,25 @@
 // Whether a peer gives a carried body fast enough. Nobody here waits for its bytes, so a client that takes them slowly looks like a slow peer:
 // a digest that was left twice comes as slowly as it likes.
-import { LRUCache } from 'lru-cache'
+import type { Clock } from '#kube/clock.ts'
 import type { Digest } from '../../reference.ts'
+import type { SlowPeers } from '../peers/slow-peers.ts'
+import { isTooSlow, type SourceRates } from '../transfer/minimum-rate.ts'
 
-/** So often peers of one digest are left for their slowness. */
-const mostLeft = 2
-const mostDigests = 1_024
-/** Less says how soon the first bytes come, not how fast the rest. */
-const graceMs = 3_000
-
-interface Rates {
-  /** Bytes a second below which a source is left; `sharing`: bodies that come at a time. */
-  minimumRate(of: { readonly sharing: number }): number
-  ended(kind: 'peer', brought: { readonly bytes: number; readonly elapsedMs: number }): void
+interface Options {
+  readonly rates: Pick<SourceRates, 'ended' | 'minimumRate'>
+  readonly slow: Pick<SlowPeers, 'add' | 'left' | 'takesAny'>
+  readonly clock: Clock
 }
 
 export class CarriedRates {
-  readonly #rates: Rates
-  readonly #left = new LRUCache<Digest, number>({ max: mostDigests })
+  readonly #options: Options
   #sharing = 0
 
-  constructor(rates: Rates) {
-    this.#rates = rates
+  constructor(options: Options) {
+    this.#options = options
   }
 
-  /** A body begins; what it returns ends it. */
+  /** A body begins, which shares this node's link with the others; what it returns ends it. */
   begin(): () => void {
     this.#sharing++
     return () => {
@@ -32,16 +27,20 @@ export class CarriedRates {
     }
   }
 
-  isTooSlow(digest: Digest, { elapsedMs, bytes }: { readonly elapsedMs: number; readonly bytes: number }): boolean {
-    if (elapsedMs < graceMs || (this.#left.get(digest) ?? 0) >= mostLeft) return false
-    return bytes * 1_000 < this.#rates.minimumRate({ sharing: this.#sharing }) * elapsedMs
+  /** `bytes`: the most that can have come. */
+  isTooSlow(digest: Digest, so: { readonly elapsedMs: number; readonly bytes: number }): boolean {
+    const { rates, slow, clock } = this.#options
+    if (slow.takesAny(digest, clock.elapsed())) return false
+    return isTooSlow({ ...so, minimumRate: rates.minimumRate({ sharing: this.#sharing }) })
   }
 
-  left(digest: Digest): void {
-    this.#left.set(digest, (this.#left.get(digest) ?? 0) + 1)
+  left(digest: Digest, peer: string): void {
+    const { slow, clock } = this.#options
+    slow.add(peer, clock.elapsed())
+    slow.left(digest, clock.elapsed())
   }
 
   finished(bytes: number, seconds: number): void {
-    this.#rates.ended('peer', { bytes, elapsedMs: seconds * 1_000 })
+    this.#options.rates.ended('peer', { bytes, elapsedMs: seconds * 1_000 })
   }
 }

@@ -30,6 +30,11 @@ export class PeerUses {
     return this.#uses
   }
 
+  /** Of all peers together. */
+  get total(): number {
+    return this.#uses.values().reduce((sum, count) => sum + count, 0)
+  }
+
   /** One more; the returned function ends it, once. */
   begin(peer: string): () => void {
     this.#uses.set(peer, (this.#uses.get(peer) ?? 0) + 1)

@@ -9,6 +9,7 @@ import { LateFirstPeers } from '../peers/late-peers.ts'
 import type { PeerAnswer, PeerClient, PeerFault, PeerRequest } from '../peers/peer-client.ts'
 import { firstPeer, PeerUses } from '../peers/peer-order.ts'
 import type { Quarantine } from '../peers/quarantine.ts'
+import type { SlowPeers } from '../peers/slow-peers.ts'
 import type { Won } from '../transfer/body-source.ts'
 import { FetchTimes } from './fetch-times.ts'
 import { type Reply, runRace } from './race-run.ts'
@@ -23,6 +24,7 @@ interface FinderOptions {
   readonly router: Pick<Router, 'lookup' | 'drop'>
   readonly client: Pick<PeerClient, 'ask'>
   readonly quarantine: Quarantine
+  readonly slow: SlowPeers
   readonly counts: Pick<MirrorCounts, 'resolved'>
 }
 
@@ -33,6 +35,8 @@ export interface FindOptions {
   readonly avoid?: ReadonlySet<string>
   /** What a good answer must be besides; the sentence says why it is not. */
   readonly refuse?: (answer: PeerAnswer) => string | undefined
+  /** In place of what a race learnt of first headers: how long a candidate, and how long a header may take, in milliseconds. */
+  readonly patience?: { readonly idleMs: number; readonly giveUpMs: number }
   /** Instead of a look-up. */
   readonly peers?: readonly Peer[]
 }
@@ -57,23 +61,28 @@ export class Finder {
   /** @throws `signal.reason` when aborted */
   async find(key: string, request: PeerRequest, signal: AbortSignal, options: FindOptions = {}): Promise<Finding> {
     const { settings, clock, router, quarantine } = this.#options
+    const { patience } = options
     let barred = 0
+    let slow = 0
     const isBarred = (peer: string) => quarantine.bars(peer, request.digest) || options.avoid?.has(peer) === true
+    const isSlow = this.#slowFor(request)
+    const isLeft = (peer: string): boolean => {
+      if (isBarred(peer)) barred++
+      else if (isSlow(peer)) slow++
+      else return false
+      return true
+    }
     const zone = settings.zone === 'prefer' && settings.ownZone !== '' ? settings.ownZone : undefined
-    const lastResort = (options.breaks?.broken ?? []).filter(({ id }) => !isBarred(id))
+    const lastResort = (options.breaks?.broken ?? []).filter(({ id }) => !isLeft(id))
+    const times = this.#times.times()
     const result = await runRace<Peer, PeerAnswer, PeerFault>(
       {
         clock,
-        times: this.#times.times(),
-        idleMs: settings.mirrorResolveTimeoutMs,
+        times: patience === undefined ? times : { ...times, giveUpMs: Math.max(times.giveUpMs, patience.giveUpMs) },
+        idleMs: Math.max(settings.mirrorResolveTimeoutMs, patience?.idleMs ?? 0),
         lastResort,
         choose: waiting => firstPeer(waiting, { uses: this.uses.uses, zone }),
-        candidates: stop =>
-          this.#candidates(key, request, stop, options, peer => {
-            if (!isBarred(peer)) return false
-            barred++
-            return true
-          }),
+        candidates: stop => this.#candidates(key, request, stop, options, isLeft),
         ask: (peer, stop) => this.#ask(key, peer, request, stop, options),
         discard: ({ body }) => body.on('error', () => undefined).destroy(),
         observe: ms => this.#times.observe(ms),
@@ -82,10 +91,22 @@ export class Finder {
     )
     const { attempts, faults, won, because } = result
     if (won !== undefined) return { outcome: 'won', won: { peer: won.candidate, answer: won.answer }, attempts }
-    if (because === 'no-peer' && barred === 0) this.#late.missed(key, router)
+    if (because === 'no-peer' && barred + slow === 0) this.#late.missed(key, router)
     const beyond = faults.map(({ fault }) => fault).find(fault => fault.kind === 'beyond')
     if (beyond !== undefined) return { outcome: 'nobody', attempts, reason: 'range', beyond: beyond.size }
+    if (slow > 0 && request.digest !== undefined) {
+      this.#options.slow.left(request.digest, clock.elapsed())
+      return { outcome: 'nobody', attempts, reason: 'slow' }
+    }
     return { outcome: 'nobody', attempts, reason: because === 'no-peer' && barred > 0 ? 'quarantined' : (because ?? 'failed') }
+  }
+
+  /** Who is not asked because it was slow: for bodies of blobs only, the rest is small. */
+  #slowFor({ route, method, digest }: PeerRequest): (peer: string) => boolean {
+    const { slow, clock } = this.#options
+    const nowMs = clock.elapsed()
+    if (route !== 'blobs' || method !== 'GET' || digest === undefined || slow.takesAny(digest, nowMs)) return () => false
+    return peer => slow.has(peer, nowMs)
   }
 
   async *#candidates(
@@ -93,15 +114,16 @@ export class Finder {
     request: PeerRequest,
     signal: AbortSignal,
     { breaks, peers }: FindOptions,
-    isBarred: (peer: string) => boolean,
+    isLeft: (peer: string) => boolean,
   ): AsyncGenerator<Peer> {
-    const { settings, router, counts, clock, quarantine } = this.#options
+    const { settings, router, counts, clock, quarantine, slow } = this.#options
     const beganMs = clock.elapsed()
-    const left = quarantine.entries().length + (breaks?.size ?? 0)
+    const left = quarantine.entries().length + slow.size + (breaks?.size ?? 0)
     const count = Math.min(mostLookedUp, settings.mirrorResolveRetries + left)
     for await (const peer of peers ?? router.lookup(key, { count, signal })) {
       if (peers === undefined) counts.resolved((clock.elapsed() - beganMs) / 1000)
-      if (isBarred(peer.id) || breaks?.has(peer.id) === true) continue
+      // One that broke is a last resort already, where it is one.
+      if (breaks?.has(peer.id) === true || isLeft(peer.id)) continue
       if (peers === undefined && this.#absences.has(request, peer.id)) continue
       yield peer
     }

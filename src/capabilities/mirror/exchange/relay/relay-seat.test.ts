@@ -39,7 +39,7 @@ function play(self: string, others: string, answers: Answers, most = 14, holdMs 
       const word = `${action.keeper}?`
       done.push(action.failed === undefined ? word : `${word}${action.failed.why}=${action.failed.peer}`)
       const answer = answers[word] ?? { kind: 'nothing' }
-      if (isOfKeeper(answer)) seat.told(answer, nowMs)
+      if (isOfKeeper(answer)) seat.told(answer)
       nowMs += 1
     } else if (action.kind === 'follow') {
       done.push(action.peer)

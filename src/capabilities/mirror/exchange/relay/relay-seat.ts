@@ -4,12 +4,12 @@ import type { FollowFault } from './relay-words.ts'
 /** Nodes that are asked who fetches, one after the other, where one does not answer. */
 const mostKeepers = 3
 /**
- * As shares of the time that a request is held, once it is known whom to follow: how long it may take to get to know that; how long one
- * answer to it is waited for; how long the one that is followed.
+ * How long one answer is waited for, of the one that keeps the table or of the one that is followed: a share of the time that a request is
+ * held, and no more than is needed by a node that has much to do. Where ten nodes that have just started have two processors, answers took up
+ * to 3 s; whoever is taken for gone meanwhile costs one more copy from outside.
  */
-const askShare = 1.5
-const keeperShare = 0.8
-const byteShare = 0.8
+const answerShare = 0.8
+const longestAnswerMs = 8_000
 /** Between two questions, twice as long each time, up to the last of these. */
 const firstPauseMs = 25
 const longestPauseMs = 400
@@ -47,15 +47,15 @@ export function orderOf(ids: Iterable<string>, distance: (id: string) => bigint)
   return placed.map(({ id }) => id)
 }
 
-/** How long one that is to fetch may go without a first byte, where a request is held for `holdMs`. */
-export const progressMsOf = (holdMs: number): number => holdMs * byteShare
+/** How long one that is to fetch may go without an answer to those that follow it, where a request is held for `holdMs`. */
+export const progressMsOf = (holdMs: number): number => Math.min(longestAnswerMs, holdMs * answerShare)
 
 interface SeatOptions {
   readonly self: string
   /** As {@link orderOf} gives them, with `self` among them. */
   readonly order: readonly string[]
   readonly nowMs: number
-  /** How long a request is held for the one that is followed. */
+  /** How long a request is held, in all. */
   readonly holdMs: number
   /** Whom this node followed before, and who broke off. */
   readonly failed?: Failed | undefined
@@ -63,19 +63,17 @@ interface SeatOptions {
 
 /**
  * Call `next` for what to do; after an `ask` tell `told`, after a `follow` that did not bring a stream `followed`. Guarantees: it ends with
- * `lead` or `give-up`, after two and a half times `holdMs` at the latest; it never follows itself.
+ * `lead` or `give-up`, after `holdMs` at the latest; it never follows itself.
  */
 export class RelaySeat {
   readonly #self: string
   readonly #keepers: string[]
-  readonly #holdMs: number
-  #deadlineMs: number
+  readonly #answerMs: number
+  readonly #deadlineMs: number
   #parents: string[] = []
   #tried = new Set<string>()
   #failed: Failed | undefined
   #isLeading = false
-  /** It was told whom to follow: from then on it is held. */
-  #isHeld = false
   #questions = 0
   #pauseMs = 0
 
@@ -83,8 +81,8 @@ export class RelaySeat {
     this.#failed = failed
     this.#self = self
     this.#keepers = order.slice(0, mostKeepers)
-    this.#holdMs = holdMs
-    this.#deadlineMs = nowMs + holdMs * askShare
+    this.#answerMs = progressMsOf(holdMs)
+    this.#deadlineMs = nowMs + holdMs
   }
 
   next(nowMs: number): SeatAction {
@@ -92,7 +90,7 @@ export class RelaySeat {
     const leftMs = this.#deadlineMs - nowMs
     if (leftMs <= 0) return { kind: 'give-up' }
     const peer = this.#parents[0]
-    if (peer !== undefined) return { kind: 'follow', peer, withinMs: Math.min(leftMs, progressMsOf(this.#holdMs)) }
+    if (peer !== undefined) return { kind: 'follow', peer, withinMs: Math.min(leftMs, this.#answerMs) }
     const keeper = this.#keepers[0]
     if (keeper === undefined) return { kind: 'lead' }
     if (this.#pauseMs > 0) {
@@ -100,20 +98,17 @@ export class RelaySeat {
       this.#pauseMs = 0
       return { kind: 'wait', ms }
     }
-    return { kind: 'ask', keeper, withinMs: Math.min(leftMs, this.#holdMs * keeperShare), failed: this.#failed }
+    return { kind: 'ask', keeper, withinMs: Math.min(leftMs, this.#answerMs), failed: this.#failed }
   }
 
-  told(answer: KeeperAnswer, nowMs: number): void {
+  told(answer: KeeperAnswer): void {
     // The first repetition is for free: whoever failed may have done so at once.
     if (++this.#questions > 1) this.#pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#questions - 2))
     this.#tried = new Set()
     const peers = answer.kind === 'follow' ? answer.peers.filter(id => id !== this.#self) : []
     if (answer.kind === 'lead') this.#isLeading = true
-    else if (peers.length > 0) {
-      this.#parents = peers.slice(0, mostNamed)
-      if (!this.#isHeld) this.#deadlineMs = nowMs + this.#holdMs
-      this.#isHeld = true
-    } else {
+    else if (peers.length > 0) this.#parents = peers.slice(0, mostNamed)
+    else {
       this.#keepers.shift()
       this.#failed = undefined
       this.#pauseMs = 0

@@ -69,6 +69,7 @@ async function firstOf(
   const [found, joined] = await Promise.all([finding, joining])
   if (joined === undefined || found.outcome === 'won') return broughtBy(found)
   if ('won' in joined) return { outcome: 'won', won: joined.won, attempts: joined.attempts + found.attempts }
+  if (found.reason === 'slow') return joined.reason === 'no-peer' ? broughtBy(found) : { outcome: 'not-joined', answer: joined }
   return found.reason === 'no-peer' ? { outcome: 'not-joined', answer: joined } : broughtBy(found)
 }
 

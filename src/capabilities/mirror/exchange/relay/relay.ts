@@ -10,6 +10,7 @@ import type { MirrorSettings } from '../../settings.ts'
 import { notFound } from '../fetching.ts'
 import type { PeerClient, PeerRequest } from '../peers/peer-client.ts'
 import type { Quarantine } from '../peers/quarantine.ts'
+import type { SlowPeers } from '../peers/slow-peers.ts'
 import type { Won } from '../transfer/body-source.ts'
 import {
   type FollowAnswer,
@@ -30,6 +31,18 @@ const leastBytes = 1_048_576
 /** Downloads of which it is remembered whom this node followed, and for how long. */
 const mostFollowed = 1_024
 const followedMs = 60_000
+/**
+ * How long a request waits at most, whatever `relay.hold` says: a containerd from 2.3 on waits 30 s for a header, older ones for ever, and a
+ * pull through CRI ends after 5 min without a byte.
+ */
+const longestHoldMs = 25_000
+/** A node that said nothing in all the time that it had is asked with so little patience for so long: the next layer is not to wait for it too. */
+const silentForMs = 60_000
+const silentAnswerMs = 1_000
+const mostSilent = 1_024
+/** Downloads for which requests wait so long; further ones are given up as early as whatever else is asked. */
+const mostHeld = 64
+const briefHoldMs = 2_000
 
 interface RelayOptions {
   readonly settings: MirrorSettings['relay']
@@ -38,6 +51,7 @@ interface RelayOptions {
   readonly router: Pick<Router, 'id' | 'nearest' | 'known' | 'whereIs' | 'distance' | 'state'>
   readonly client: Pick<PeerClient, 'ask'>
   readonly quarantine: Quarantine
+  readonly slow: SlowPeers
   readonly clock: Clock
   readonly log: Log
 }
@@ -46,7 +60,24 @@ interface RelayOptions {
 type Asked<Answer> = { readonly kind: 'won'; readonly won: Won } | Answer
 
 /** What is here of a download: bytes beyond those that are wanted, none yet, or nothing at all. */
-type Seen = { readonly kind: 'begun' | 'not yet'; readonly total: number } | { readonly kind: 'gone' }
+type Seen = Begun | { readonly kind: 'not yet'; readonly total: number } | { readonly kind: 'gone' }
+
+interface Begun {
+  readonly kind: 'begun'
+  readonly total: number
+  /** It is no download any more. */
+  readonly isWhole: boolean
+}
+
+interface Sitting {
+  readonly wanted: Wanted
+  readonly digest: Digest
+  readonly start: number
+  /** To be called when it is known whom this node follows, or that it fetches. */
+  readonly decided: () => void
+  readonly signal: AbortSignal
+  readonly holdMs: number
+}
 
 interface Followed {
   readonly peer: string
@@ -60,12 +91,25 @@ export class Relay {
   readonly #seated = new Map<Digest, Set<string>>()
   /** How this node comes to them is not decided yet. */
   readonly #joining = new Map<Digest, Promise<void>>()
+  /** Requests of this node's that wait to learn how it comes to a download, by digest. */
+  readonly #held = new Map<Digest, number>()
+  /** Until when those that were silent are not waited for. */
+  readonly #silentUntilMs = new LRUCache<string, number>({ max: mostSilent })
   /** Whom it followed last: where it asks again, that one broke off. */
   readonly #followed = new LRUCache<Digest, Followed>({ max: mostFollowed })
 
   constructor(options: RelayOptions) {
     this.#options = options
-    this.#table = new SeatTable({ progressMs: progressMsOf(options.settings.holdMs) })
+    this.#table = new SeatTable({ progressMs: progressMsOf(this.#holdMs) })
+  }
+
+  get #holdMs(): number {
+    return Math.min(longestHoldMs, this.#options.settings.holdMs)
+  }
+
+  /** Whether an answer about a download waits for another node. */
+  holds(digest: Digest): boolean {
+    return this.#held.has(digest)
   }
 
   /**
@@ -88,14 +132,35 @@ export class Relay {
 
   /** `decided`: to be called when it is known whom this node follows, or that it fetches. */
   async #join(wanted: Wanted, digest: Digest, start: number, decided: () => void, signal: AbortSignal): Promise<Joined> {
-    const { clock, router, settings, log } = this.#options
-    const beganMs = clock.elapsed()
     if (!(await this.#isWorthIt(digest, start, signal))) return notFound(digest, { attempts: 0, reason: 'no-peer' })
+    using place = this.#place(digest)
+    return await this.#sat({ wanted, digest, start, decided, signal, holdMs: place.holdMs })
+  }
+
+  /** Takes a place among those that wait long, where there is one. */
+  #place(digest: Digest): Disposable & { readonly holdMs: number } {
+    if (!this.#held.has(digest) && this.#held.size >= mostHeld)
+      return { holdMs: Math.min(briefHoldMs, this.#holdMs), [Symbol.dispose]: () => undefined }
+    this.#held.set(digest, (this.#held.get(digest) ?? 0) + 1)
+    return {
+      holdMs: this.#holdMs,
+      [Symbol.dispose]: () => {
+        const left = (this.#held.get(digest) ?? 1) - 1
+        if (left > 0) this.#held.set(digest, left)
+        else this.#held.delete(digest)
+      },
+    }
+  }
+
+  /** Does what the seat says, to its end. */
+  async #sat({ wanted, digest, start, decided, signal, holdMs }: Sitting): Promise<Joined> {
+    const { clock, router, log } = this.#options
+    const beganMs = clock.elapsed()
     const near = new Map((await router.nearest(digest, signal)).map(peer => [peer.id, peer]))
     const order = orderOf([router.id, ...near.keys()], id => router.distance(digest, id))
     const broken = this.#brokeOff(digest, beganMs)
     const failed = broken === undefined ? undefined : ({ peer: broken, why: 'gone' } as const)
-    const seat = new RelaySeat({ self: router.id, order, nowMs: beganMs, holdMs: settings.holdMs, failed })
+    const seat = new RelaySeat({ self: router.id, order, nowMs: beganMs, holdMs, failed })
     const range = start === 0 ? undefined : { start }
     const request: PeerRequest = { ...wanted, route: 'blobs', method: 'GET', digest, tag: undefined, range }
     for (let attempts = 0; ; ) {
@@ -115,7 +180,7 @@ export class Relay {
         log.debug({ digest, keeper: action.keeper, ...answerShown(answer) }, 'asked who fetches')
         if (answer.kind === 'won') return { won: answer.won, attempts }
         if (answer.kind !== 'nothing') decided()
-        seat.told(answer, clock.elapsed())
+        seat.told(answer)
       } else {
         const peer = near.get(action.peer) ?? (await router.whereIs(action.peer, signal))
         const answer =
@@ -143,7 +208,7 @@ export class Relay {
     if (word?.kind === 'ask') return await this.#tell(digest, asker, word, start, signal)
     const seen =
       word === undefined ? await this.#look(digest, start, signal) : await this.#untilDecided(digest, word, start, signal)
-    if (seen.kind === 'begun') return await this.#stream(digest, asker, start, seen.total)
+    if (seen.kind === 'begun') return await this.#stream(digest, asker, start, seen)
     // The one that waited in vain is told so by nobody's name: that is not the same as that nothing is loaded here.
     return seen.kind === 'not yet' && word !== undefined ? { outcome: 'ask', peers: [] } : { outcome: 'nothing' }
   }
@@ -162,13 +227,13 @@ export class Relay {
     if (answer.kind === 'follow') return { outcome: 'ask', peers: [answer.peer] }
     // Only for the first one that asks is it looked at what is here; the others follow that one all the same.
     const seen = start === 0 && failed === undefined ? await this.#look(digest, 0, signal) : undefined
-    if (seen?.kind === 'begun') return await this.#stream(digest, asker, 0, seen.total)
+    if (seen?.kind === 'begun') return await this.#stream(digest, asker, 0, seen)
     // Those nearest to a digest are told who has it: what was only just announced, the one that asks may not have found.
     const having = router.known(digest).filter(({ id, isOurs }) => isOurs && id !== asker && id !== failed?.peer)
     return { outcome: 'ask', peers: having.length === 0 ? [asker] : having.slice(0, mostFollowers).map(({ id }) => id) }
   }
 
-  async #stream(digest: Digest, asker: string, start: number, total: number): Promise<Relayed> {
+  async #stream(digest: Digest, asker: string, start: number, { total, isWhole }: Begun): Promise<Relayed> {
     const { store, stallMs } = this.#options
     if (total <= start) return { outcome: 'nothing' }
     const seated = this.#seated.get(digest) ?? new Set<string>()
@@ -187,17 +252,17 @@ export class Relay {
       this.#options.log.debug({ digest, error: messageOf(error) }, 'a download ended before it could be followed')
       return { outcome: 'nothing' }
     }
-    return { outcome: 'stream', total, body: body.once('close', leave) }
+    return { outcome: 'stream', total, isWhole, body: body.once('close', leave) }
   }
 
   async #look(digest: Digest, start: number, signal: AbortSignal): Promise<Seen> {
     const { store } = this.#options
     const download = await store.inFlight(digest, signal)
     if (download !== undefined && download.total > 0)
-      return download.offset > start ? { kind: 'begun', total: download.total } : { kind: 'not yet', total: download.total }
+      return { kind: download.offset > start ? 'begun' : 'not yet', total: download.total, isWhole: false }
     // It may be whole, or have become it since it was looked for.
     const whole = await store.info(digest, signal)
-    return whole === undefined ? { kind: 'gone' } : { kind: 'begun', total: whole.size }
+    return whole === undefined ? { kind: 'gone' } : { kind: 'begun', total: whole.size, isWhole: true }
   }
 
   /**
@@ -210,11 +275,10 @@ export class Relay {
     start: number,
     signal: AbortSignal,
   ): Promise<Seen> {
-    const { clock, settings } = this.#options
     const joining = this.#joining.get(digest)
-    if (joining !== undefined) await Promise.race([joining, clock.after(Math.min(ms, settings.holdMs), signal)])
+    if (joining !== undefined) await Promise.race([joining, this.#options.clock.after(Math.min(ms, this.#holdMs), signal)])
     const now = await this.#look(digest, start, signal)
-    return now.kind === 'not yet' && !this.#joining.has(digest) ? { kind: 'begun', total: now.total } : now
+    return now.kind === 'not yet' && !this.#joining.has(digest) ? { kind: 'begun', total: now.total, isWhole: false } : now
   }
 
   async #isWorthIt(digest: Digest, start: number, signal: AbortSignal): Promise<boolean> {
@@ -258,11 +322,18 @@ export class Relay {
     request: PeerRequest,
     signal: AbortSignal,
   ): Promise<Asked<FollowAnswer>> {
-    if (peer === undefined || !peer.isOurs || this.#options.quarantine.bars(peer.id, request.digest)) return { kind: 'gone' }
+    if (peer === undefined || !peer.isOurs || this.#isLeft(peer.id, request.digest)) return { kind: 'gone' }
     const reply = await this.#ask(peer, { ...request, seat: formatSeat({ kind: 'wait', ms: withinMs }) }, withinMs, signal)
     if (reply.kind === 'named') return reply.peers.length === 0 ? { kind: 'slow' } : { kind: 'full', peers: reply.peers }
     if (reply.kind === 'late') return { kind: 'slow' }
     return reply.kind === 'won' ? reply : { kind: 'gone' }
+  }
+
+  #isLeft(peer: string, digest: Digest | undefined): boolean {
+    const { quarantine, slow, clock } = this.#options
+    if (quarantine.bars(peer, digest)) return true
+    const nowMs = clock.elapsed()
+    return slow.has(peer, nowMs) && (digest === undefined || !slow.takesAny(digest, nowMs))
   }
 
   async #ask(
@@ -273,13 +344,16 @@ export class Relay {
   ): Promise<Asked<{ readonly kind: 'none' | 'late' } | { readonly kind: 'named'; readonly peers: readonly string[] }>> {
     const { client, clock } = this.#options
     const late = new AbortController()
-    const cancel = clock.schedule(withinMs, () => late.abort())
+    const wasSilent = (this.#silentUntilMs.get(peer.id) ?? Number.NEGATIVE_INFINITY) > clock.elapsed()
+    const cancel = clock.schedule(wasSilent ? Math.min(withinMs, silentAnswerMs) : withinMs, () => late.abort())
     const reply = await client.ask(peer, request, AbortSignal.any([signal, late.signal]))
     cancel()
     if (signal.aborted) {
       if (reply.ok) reply.answer.body.on('error', () => undefined).destroy()
       throw signal.reason
     }
+    if (!late.signal.aborted) this.#silentUntilMs.delete(peer.id)
+    else if (withinMs >= progressMsOf(this.#holdMs)) this.#silentUntilMs.set(peer.id, clock.elapsed() + silentForMs)
     if (reply.ok) return { kind: 'won', won: { peer, answer: reply.answer } }
     if (reply.fault.kind === 'ask') return { kind: 'named', peers: reply.fault.peers }
     return { kind: late.signal.aborted ? 'late' : 'none' }

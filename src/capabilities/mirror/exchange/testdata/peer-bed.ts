@@ -33,9 +33,10 @@ export const settings: ExchangeSettings = {
   peerPort: 0,
   peerTransport: 'http',
   quarantineMs: 600_000,
-  relay: { enabled: true, holdMs: 2_000, settleMs: 50 },
+  relay: { enabled: true, holdMs: 20_000, settleMs: 50 },
   stallTimeoutMs: 10_000,
   tags: 'always',
+  uploadLimit: 0,
   verifyBufferBytes: 4_194_304,
   zone: 'prefer',
 }
