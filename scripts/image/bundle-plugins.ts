@@ -61,3 +61,26 @@ export function plainBuiltIns(): Plugin {
     },
   }
 }
+
+const unusedMark = `${mark}unused:`
+
+/**
+ * Leaves WebAssembly of noise out: it is compiled as soon as its package is loaded, 8 MiB, and our mirror hands its own cryptography in
+ * (`mirror/peers/encryption.ts`). What stands in its place throws.
+ */
+export function withoutUnused(): Plugin {
+  const unused = ['@chainsafe/as-chacha20poly1305', '@chainsafe/as-sha256']
+  return {
+    name: 'without-unused',
+    resolveId: source => (unused.includes(source) ? `${unusedMark}${source}` : null),
+    load(id) {
+      if (!id.startsWith(unusedMark)) return null
+      return [
+        `const fail = () => { throw new Error('${id.slice(unusedMark.length)} is left out of the bundle') };`,
+        'export const newInstance = () => undefined;',
+        'export const digest = fail;',
+        'export class ChaCha20Poly1305 { seal() { fail() } open() { fail() } }',
+      ].join('\n')
+    },
+  }
+}
