@@ -68,13 +68,13 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
     readinessOf({
       router: router?.state(),
       store: store?.health(),
-      isAnnounced: announcer?.isFirstDone === true,
       isEnding: state.isEnding,
     })
   const counts = new MirrorMetrics(options.metrics, {
     clock,
     beforeScrape: () => {
       counts.peers(router?.state().peers ?? 0)
+      counts.announced(announcer?.isFirstDone === true)
       counts.advertisedNow(advertisedBy(store?.images() ?? []))
       counts.troubles(self?.troubles().map(({ reason }) => reason) ?? [])
     },
@@ -144,7 +144,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
       log,
     }),
   )
-  announcer = new Announcer({ store, router, log })
+  announcer = new Announcer({ store, router, clock, log })
   const announcing = announcer
   runUntilEnd(signal => announcing.run(signal), opening)
   const { filters, headerTimeoutMs } = settings

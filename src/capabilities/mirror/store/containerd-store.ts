@@ -95,7 +95,7 @@ class ContainerdStore implements Store, AsyncDisposable {
       clock,
       random,
       log,
-      readManifest: (digest, signal) => this.#manifest(digest, signal),
+      readManifest: (digest, signal, textOf) => this.#manifest(digest, signal, textOf),
       onConnected: (version, signal) => this.#connected(version, signal),
       onLost: cause => this.#wasLost(cause),
       ...(options.onPulled === undefined ? {} : { onPulled: options.onPulled }),
@@ -213,17 +213,22 @@ class ContainerdStore implements Store, AsyncDisposable {
     return { digest, size }
   }
 
-  async #manifest(digest: Digest, signal: AbortSignal): Promise<Manifest | undefined> {
+  async #manifest(digest: Digest, signal: AbortSignal, textOf?: (digest: Digest) => Digest): Promise<Manifest | undefined> {
     const known = this.#manifests.get(digest)
     const size = this.#tracker.sizeOf(digest) ?? (await this.#sizeOf(digest, signal))
     if (size === undefined) return undefined
-    if (known !== undefined) return known
+    if (known !== undefined) return this.#remembered(digest, known, textOf)
     if (size > largestFingerprint) return undefined
     const content = { digest, size }
     if (!(await this.#reader.isIntact(content))) return undefined
     const manifest = await this.#read(content, signal)
-    if (manifest !== undefined) this.#manifests.set(digest, manifest)
-    return manifest
+    return manifest && this.#remembered(digest, manifest, textOf)
+  }
+
+  #remembered(digest: Digest, manifest: Manifest, textOf?: (digest: Digest) => Digest): Manifest {
+    const shared = textOf === undefined ? manifest : { ...manifest, children: manifest.children.map(textOf) }
+    this.#manifests.set(digest, shared)
+    return shared
   }
 
   async #read(content: { readonly digest: Digest; readonly size: number }, signal: AbortSignal): Promise<Manifest | undefined> {

@@ -38,6 +38,8 @@ export interface Agent {
   readyz(): Promise<{ readonly status: number; readonly body: string }>
   /** Waits until it says that it is. @throws Error with what it said where it ends or is not ready in time */
   ready(limitMs?: number): Promise<void>
+  /** Waits until what was in its store at the start is announced; upstream's does not say, and counts as if it were. @throws Error after `limitMs` */
+  announced(limitMs?: number): Promise<void>
   stop(): Promise<number>
 }
 
@@ -97,6 +99,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return metricOf(body, name, labels)
     },
     ready: limitMs => untilReady(agent, limitMs),
+    async announced(limitMs = readyLimitMs) {
+      if (kind === 'upstream') return
+      const isDone = async () => (await agent.metric('ballast_mirror_announced')) === 1
+      await until(`${kind} on ${node.name} has announced its content`, isDone, limitMs, 100)
+    },
     stop: () => program.stop(),
   }
   return agent
