@@ -84,3 +84,22 @@ export function withoutUnused(): Plugin {
     },
   }
 }
+
+const localeOrder = /(\b\w+(?:\.\w+(?:\(\))?)*)\.localeCompare\(((?:[^()]|\(\))*)\)/g
+const orderedByLocale = /\/node_modules\/@libp2p\/(?:peer-store|peer-record)\//
+
+/**
+ * Lets libp2p's store of peers order addresses and protocols by their characters. By a language's rules, which it asks for, the first of them loads
+ * those rules: 2.5 MiB in each mirror, for an order that only has to be the same each time.
+ */
+export function plainOrder(): Plugin {
+  return {
+    name: 'plain-order',
+    transform(code, id) {
+      if (!orderedByLocale.test(id) || !code.includes('localeCompare')) return null
+      const ordered = code.replace(localeOrder, '($1 < $2 ? -1 : $1 > $2 ? 1 : 0)')
+      if (ordered.includes('localeCompare')) throw new Error(`${id}: an order by language that is written in another way`)
+      return ordered
+    },
+  }
+}

@@ -12,7 +12,7 @@ const restingShare = 0.05
 /** Work since the last time that is worth a collection, in ms of the loop. */
 export const trimWorthMs = 200
 /** From one collection to the next at least: each takes some 100 ms of a processor, in which nothing else runs. */
-export const trimEveryMs = 60_000
+export const trimEveryMs = 30_000
 
 interface TrimOptions {
   readonly clock: Clock

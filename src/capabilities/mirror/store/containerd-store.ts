@@ -8,6 +8,7 @@ import type { ByteRange, ContentInfo, InFlight, Store, StoreChange, StoredImage,
 import { StoreUnavailable } from '../contract.ts'
 import type { RegistryFilters } from '../filters.ts'
 import { type Digest, parseDigest } from '../reference.ts'
+import { atMost } from '../remembered.ts'
 import { blobPath, fileSize } from './blob-files.ts'
 import { ChangeFeed } from './change-feed.ts'
 import * as api from './containerd-api.ts'
@@ -62,12 +63,12 @@ class ContainerdStore implements Store, AsyncDisposable {
   readonly #tracker: Tracker
   readonly #feed: ChangeFeed
   /** What containerd said a moment ago: whoever opens content has just asked whether it is here. */
-  readonly #told = new LRUCache<Digest, { readonly size: number; readonly untilMs: number }>({ max: mostTold })
-  readonly #mediaTypes = new LRUCache<Digest, string>({ max: mostRemembered })
+  readonly #told = new LRUCache<Digest, { readonly size: number; readonly untilMs: number }>(atMost(mostTold))
+  readonly #mediaTypes = new LRUCache<Digest, string>(atMost(mostRemembered))
   readonly #manifests = new LRUCache<Digest, Manifest>({
-    max: mostRemembered,
     maxSize: mostNamed,
-    sizeCalculation: ({ children }) => children.length + 1,
+    // So that they are no more than are remembered of anything.
+    sizeCalculation: ({ children }) => Math.max(children.length, mostNamed / mostRemembered),
   })
   readonly #stop = new AbortController()
   readonly #watching: Promise<void>
