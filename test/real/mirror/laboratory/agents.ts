@@ -5,7 +5,7 @@ import { runCommand } from '../../run-command.ts'
 import { peerProgram } from '../../upstreams/peer-archives.ts'
 import type { NodeContainerd } from '../containerd.ts'
 import type { NodeNetwork } from './network.ts'
-import { memoryFlags, ownProgram } from './own-program.ts'
+import { agentEnvironment, ownProgram } from './own-program.ts'
 import { type Program, startProgram, until } from './program.ts'
 
 export type AgentKind = 'ballast' | 'upstream'
@@ -75,7 +75,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ? startProgram(await peerProgram('spegel'), ['registry', '--registry-addr', `:${ports.registry}`, ...flags], node)
       : startProgram(process.execPath, [await ownProgram(), ...ownArguments(options, flags)], {
           ...node,
-          env: { NODE_OPTIONS: memoryFlags },
+          env: agentEnvironment,
         })
   const get = async (url: string) => {
     const asked = ['netns', 'exec', node.namespace, 'curl', '-s', '-m', '5', '-w', '\n%{http_code}', url]

@@ -20,8 +20,8 @@ export interface Program {
   readonly log: () => string
   /** Seconds of processor that it used so far, user and system. */
   cpuSeconds(): number
-  /** Bytes: proportional set size, what it would free if it ended; and the most that was resident. */
-  memory(): { readonly pss: number; readonly peakRss: number }
+  /** Bytes: proportional set size, what it would free if it ended; the most that was resident; what is resident of it and its children together. */
+  memory(): { readonly pss: number; readonly peakRss: number; readonly rss: number }
   signal(name: NodeJS.Signals): void
   /** SIGTERM, after 5 s SIGKILL; yields the exit code, -1 after a signal. */
   stop(): Promise<number>
@@ -102,10 +102,20 @@ function cpuSecondsOf(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
-function memoryOf(pid: number): { readonly pss: number; readonly peakRss: number } {
+function memoryOf(pid: number): ReturnType<Program['memory']> {
   const kib = (file: string, field: string) =>
     Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/${file}`, 'utf8'))?.[1] ?? Number.NaN)
-  return { pss: kib('smaps_rollup', 'Pss') * 1_024, peakRss: kib('status', 'VmHWM') * 1_024 }
+  return { pss: kib('smaps_rollup', 'Pss') * 1_024, peakRss: kib('status', 'VmHWM') * 1_024, rss: rssWithChildren(pid) }
+}
+
+/** Bytes that are resident of a process and all below it; pages that two of them share count twice. */
+function rssWithChildren(pid: number): number {
+  const own = Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN) * 1_024
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  return children
+    .map(Number)
+    .map(rssWithChildren)
+    .reduce((sum, rss) => sum + rss, own)
 }
 
 /** Asks again and again until `holds` yields something other than false and undefined. @throws Error with `what` after `limitMs` */
