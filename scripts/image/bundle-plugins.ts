@@ -61,3 +61,45 @@ export function plainBuiltIns(): Plugin {
     },
   }
 }
+
+const unusedMark = `${mark}unused:`
+
+/**
+ * Leaves WebAssembly of noise out: it is compiled as soon as its package is loaded, 8 MiB, and our mirror hands its own cryptography in
+ * (`mirror/peers/encryption.ts`). What stands in its place throws.
+ */
+export function withoutUnused(): Plugin {
+  const unused = ['@chainsafe/as-chacha20poly1305', '@chainsafe/as-sha256']
+  return {
+    name: 'without-unused',
+    resolveId: source => (unused.includes(source) ? `${unusedMark}${source}` : null),
+    load(id) {
+      if (!id.startsWith(unusedMark)) return null
+      return [
+        `const fail = () => { throw new Error('${id.slice(unusedMark.length)} is left out of the bundle') };`,
+        'export const newInstance = () => undefined;',
+        'export const digest = fail;',
+        'export class ChaCha20Poly1305 { seal() { fail() } open() { fail() } }',
+      ].join('\n')
+    },
+  }
+}
+
+const localeOrder = /(\b\w+(?:\.\w+(?:\(\))?)*)\.localeCompare\(((?:[^()]|\(\))*)\)/g
+const orderedByLocale = /\/node_modules\/@libp2p\/(?:peer-store|peer-record)\//
+
+/**
+ * Lets libp2p's store of peers order addresses and protocols by their characters. By a language's rules, which it asks for, the first of them loads
+ * those rules: 2.5 MiB in each mirror, for an order that only has to be the same each time.
+ */
+export function plainOrder(): Plugin {
+  return {
+    name: 'plain-order',
+    transform(code, id) {
+      if (!orderedByLocale.test(id) || !code.includes('localeCompare')) return null
+      const ordered = code.replace(localeOrder, '($1 < $2 ? -1 : $1 > $2 ? 1 : 0)')
+      if (ordered.includes('localeCompare')) throw new Error(`${id}: an order by language that is written in another way`)
+      return ordered
+    },
+  }
+}

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, extname, join, relative } from 'node:path'
 import { type OutputChunk, rolldown } from 'rolldown'
-import { mark, placedAssets, plainBuiltIns } from './bundle-plugins.ts'
+import { mark, placedAssets, plainBuiltIns, plainOrder, withoutUnused } from './bundle-plugins.ts'
 import { builtPage } from './page.ts'
 
 export interface Bundle {
@@ -33,7 +33,7 @@ export async function bundle(root: string): Promise<Bundle> {
     input: entries,
     platform: 'node',
     tsconfig: false,
-    plugins: [placedAssets(root, assets), plainBuiltIns()],
+    plugins: [placedAssets(root, assets), plainBuiltIns(), withoutUnused(), plainOrder()],
     treeshake: { propertyReadSideEffects: false },
     onLog(level, log) {
       if (level === 'warn') throw new Error(`bundle: ${log.message}`)

@@ -2,7 +2,7 @@
 
 import { assertDistinct } from '#coordination/taken-names.ts'
 import type { Api } from '#kube/client/api.ts'
-import type { Dial } from '#kube/client/outgoing-http.ts'
+import type { Dial } from '#kube/client/dispatcher.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { ClusterConfig } from '#kube/credentials/cluster-config.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'

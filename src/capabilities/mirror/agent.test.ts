@@ -92,6 +92,7 @@ test('what one node has another gets, and the metrics say so', async () => {
   expect(shown).toMatch(/^spegel_mirror_requests_total\{registry="ghcr.io",cache="hit"\} [1-9]/m)
   expect(shown).toMatch(/^ballast_mirror_bytes_total\{source="peer",direction="in"\} [1-9]/m)
   expect(shown).toMatch(/^ballast_mirror_peers 1$/m)
+  expect(shown).toMatch(/^ballast_mirror_announced 1$/m)
   expect((await first.look('/metrics')).body).toMatch(/^spegel_advertised_image_tags\{registry="ghcr.io"\} 1$/m)
   expect(JSON.parse((await first.look('/debug/web/metadata')).body)).toEqual({ libp2p: { id: first.agent.router.id } })
   const measured = await second.look('/debug/web/measure?image=ghcr.io/acme/app:v1')

@@ -72,7 +72,6 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
     readinessOf({
       router: router?.state(),
       store: store?.health(),
-      isAnnounced: announcer?.isFirstDone === true,
       isEnding: state.isEnding,
       isServed: plane?.isUp,
     })
@@ -80,6 +79,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
     clock,
     beforeScrape: () => {
       counts.peers(router?.state().peers ?? 0)
+      counts.announced(announcer?.isFirstDone === true)
       counts.advertisedNow(advertisedBy(store?.images() ?? []))
       counts.troubles(self?.troubles().map(({ reason }) => reason) ?? [])
     },
@@ -149,7 +149,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
       log,
     }),
   )
-  announcer = new Announcer({ store, router, log })
+  announcer = new Announcer({ store, router, clock, log })
   const announcing = announcer
   runUntilEnd(signal => announcing.run(signal), opening)
   const { filters, headerTimeoutMs } = settings

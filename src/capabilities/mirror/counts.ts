@@ -30,6 +30,7 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
   readonly #bytes: Counter<'source' | 'direction'>
   readonly #verifyFailures: Counter<'peer'>
   readonly #peerCount: Gauge
+  readonly #announced: Gauge
   readonly #resumes: Counter
   readonly #stalls: Counter
   readonly #reconciles: Counter
@@ -96,6 +97,11 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
       registers,
     })
     this.#peerCount = new Gauge({ name: 'ballast_mirror_peers', help: 'Other nodes in the routing table.', registers })
+    this.#announced = new Gauge({
+      name: 'ballast_mirror_announced',
+      help: '1 as soon as all that was here at the start is announced; the mirror serves before.',
+      registers,
+    })
     this.#resumes = new Counter({
       name: 'ballast_mirror_resumes_total',
       help: 'Transfers that went on at another node in the middle.',
@@ -180,6 +186,11 @@ export class MirrorMetrics implements MirrorCounts, RequestMeter {
 
   peers(count: number): void {
     this.#peerCount.set(count)
+  }
+
+  /** Whether all that was here at the start has been told to others. */
+  announced(isDone: boolean): void {
+    this.#announced.set(isDone ? 1 : 0)
   }
 
   /** All that is wrong now; what is over shows 0. */

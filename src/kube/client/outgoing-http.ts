@@ -1,171 +1,24 @@
 // The HTTP client for servers that are no API server: webhooks, meters, agents, pages of metrics. Each request has a limit on its time and on
 // the size of its answer. It takes the proxy of its environment, follows redirects only if told to, and can be kept off private networks.
-import type { X509Certificate } from 'node:crypto'
 import { lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createSecureContext, TLSSocket } from 'node:tls'
 import { createGunzip } from 'node:zlib'
-import { Agent, buildConnector, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { Clock } from '../clock.ts'
 import { OutsideError } from '../outside-error.ts'
 import { type AddressGuard, guardedLookup, judgeAddresses } from './address-guard.ts'
+import type { Dial, TlsSettings } from './dispatcher.ts'
 import { proxyFor } from './proxy.ts'
 
 const standardConnectMs = 5_000
 const standardAnswerMs = 10_000
 /** The connections to one server. */
 const standardConnections = 4
-/** TLS sessions that are remembered, 1 to 2 KB each; the oldest go first. */
-const mostSessions = 10_000
 /** Bytes of an answer that are copied in one turn of the event loop. */
 const joinedAtOnce = 4 * 1024 * 1024
-
-/** PEM, as Node takes it. */
-interface TlsSettings {
-  /** In place of the system's. */
-  readonly authority?: string | readonly string[] | undefined
-  readonly certificate?: string | undefined
-  readonly key?: string | undefined
-  /** In the server's certificate, where it is not the host's. */
-  readonly serverName?: string | undefined
-  readonly isInsecure?: boolean | undefined
-  /**
-   * Judges who is at the other end before anything is sent there; what it throws is the connection's failure. Sessions are not resumed, so
-   * that each connection shows its certificate. For straight connections.
-   */
-  readonly judge?: ((certificate: X509Certificate) => Promise<void>) | undefined
-}
-
-/** Where the connection goes that is meant for `host` and `port`: certificates are checked against those all the same. */
-export type Dial = (host: string, port: number) => Promise<{ readonly host: string; readonly port: number }>
-
-interface DispatcherOptions {
-  readonly connectMs: number
-  readonly tls?: TlsSettings | undefined
-  readonly proxy?: string | undefined
-  /** Settings of undici's pool; `socket` has those of its sockets. */
-  readonly pool?: {
-    readonly connections?: number | null
-    readonly pipelining?: number
-    readonly allowH2?: boolean
-    readonly headersTimeout?: number
-    readonly bodyTimeout?: number
-    readonly keepAliveTimeout?: number
-    readonly keepAliveMaxTimeout?: number
-  }
-  readonly socket?: { readonly keepAlive?: boolean; readonly keepAliveInitialDelay?: number; readonly lookup?: LookupFunction }
-  /** For straight connections. */
-  readonly dial?: Dial | undefined
-  /** Whether a new connection takes up the TLS session of the last one to the same place: for those that are closed after each request. */
-  readonly resumes?: boolean | undefined
-}
-
-/** Connections of one kind, straight or by a proxy: `http:`, `https:` or `socks5:`. */
-export function openDispatcher({
-  connectMs,
-  tls = {},
-  proxy,
-  pool = {},
-  socket = {},
-  dial,
-  resumes,
-}: DispatcherOptions): Dispatcher {
-  const { authority, certificate, key, serverName, isInsecure, judge } = tls
-  const given = {
-    ...(authority === undefined ? {} : { ca: typeof authority === 'string' ? authority : [...authority] }),
-    ...(certificate === undefined ? {} : { cert: certificate }),
-    ...(key === undefined ? {} : { key }),
-  }
-  const trust = {
-    timeout: connectMs,
-    rejectUnauthorized: isInsecure !== true,
-    // One for all connections: Node would read the certificates again for each, and keep them with it.
-    ...(Object.keys(given).length === 0 ? {} : { secureContext: createSecureContext(given) }),
-    ...(serverName === undefined ? {} : { servername: serverName }),
-  }
-  if (proxy !== undefined && judge !== undefined) throw new Error('who is behind a proxy cannot be judged')
-  const straight = {
-    ...trust,
-    ...socket,
-    allowH2: pool.allowH2 ?? true,
-    ...(judge === undefined ? {} : { maxCachedSessions: 0 }),
-  }
-  // Who takes up a session shows no certificate: where it is judged each connection begins anew.
-  const secure = () => (resumes === true && judge === undefined ? resumed(straight) : buildConnector(straight))
-  if (proxy === undefined) {
-    const connect = dial === undefined ? secure() : dialled(dial, secure(), connectMs)
-    return new Agent({ ...pool, connect: judge === undefined ? connect : judged(connect, judge) })
-  }
-  if (proxy.startsWith('socks5:')) return new Socks5ProxyAgent(proxy, { ...pool, requestTls: trust })
-  return new ProxyAgent({ ...pool, uri: proxy, requestTls: trust, proxyTunnel: true })
-}
-
-/** Gives away a connection only when who is at its other end was judged: until then nothing is sent on it. */
-function judged(connect: buildConnector.connector, judge: NonNullable<TlsSettings['judge']>): buildConnector.connector {
-  return (asked, done) =>
-    connect(asked, (...made) => {
-      const [error, socket] = made
-      if (error !== null) return done(...made)
-      const refuse = (why: unknown) => {
-        socket.destroy()
-        done(why instanceof Error ? why : new Error(String(why)), null)
-      }
-      const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined
-      if (certificate === undefined) return refuse(new Error('the server shows no certificate'))
-      judge(certificate).then(() => {
-        if (socket.destroyed) refuse(new Error('the connection ended while it was judged'))
-        else done(null, socket)
-      }, refuse)
-    })
-}
-
-/** Connects to where `dial` says; TLS, begun on that connection, knows of the server's own name alone. */
-function dialled(dial: Dial, secure: buildConnector.connector, connectMs: number): buildConnector.connector {
-  const plain = buildConnector({ timeout: connectMs })
-  return (asked, done) => {
-    const { hostname, protocol, port } = asked
-    const connect = ({ host, port: at }: Awaited<ReturnType<Dial>>) =>
-      plain({ protocol: 'http:', hostname: host, host, port: String(at) }, (...made) => {
-        const [error, socket] = made
-        if (error !== null || protocol !== 'https:') done(...made)
-        else secure({ ...asked, httpSocket: socket }, done)
-      })
-    dial(hostname, Number(port) || (protocol === 'https:' ? 443 : 80))
-      .then(connect)
-      .catch((error: unknown) => done(error instanceof Error ? error : new Error(String(error)), null))
-  }
-}
-
-/** Takes up the last session of each place. undici's own memory of sessions goes with the next collection, and knows no ports. */
-function resumed(options: buildConnector.BuildOptions): buildConnector.connector {
-  const sessions = new Map<string, Buffer>()
-  const note = (place: string, session: Buffer | undefined) => {
-    if (session === undefined) return
-    sessions.delete(place)
-    for (const [oldest] of sessions) {
-      if (sessions.size < mostSessions) break
-      sessions.delete(oldest)
-    }
-    sessions.set(place, session)
-  }
-  return (asked, done) => {
-    const place = `${asked.hostname}:${asked.port}`
-    const session = sessions.get(place)
-    const connect = buildConnector({ ...options, maxCachedSessions: 0, ...(session === undefined ? {} : { session }) })
-    connect(asked, (...made) => {
-      const [, socket] = made
-      if (socket instanceof TLSSocket) {
-        // TLS 1.2 has told its session by now; TLS 1.3 tells one or more later.
-        if (socket.getProtocol() !== 'TLSv1.3') note(place, socket.getSession())
-        socket.on('session', ticket => note(place, ticket))
-      }
-      done(...made)
-    })
-  }
-}
 
 /** A body cannot be unpacked: it is broken, or packed in a way that was not asked for. */
 export class UnreadableAnswer extends OutsideError {
@@ -235,6 +88,7 @@ export class OutgoingHttp implements AsyncDisposable {
   readonly #dispatchers = new Map<string | undefined, Dispatcher>()
   /** Origins to which connections are kept, as far as they are counted. */
   readonly #kept = new Set<string>()
+  #isDisposed = false
 
   constructor(options: OutgoingOptions) {
     this.#options = options
@@ -263,6 +117,7 @@ export class OutgoingHttp implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true
     await Promise.all([...this.#dispatchers.values()].map(dispatcher => dispatcher.destroy()))
     this.#dispatchers.clear()
   }
@@ -321,7 +176,9 @@ export class OutgoingHttp implements AsyncDisposable {
     if (guard !== undefined && isIP(host) !== 0) judgeAddresses(guard, host, [host])
     const { origin } = url
     const reset = !this.#isKept(origin)
-    return this.#dispatcherFor(url).request({ ...request, origin, path: `${url.pathname}${url.search}`, reset })
+    const { openDispatcher } = await import('./dispatcher.ts')
+    if (this.#isDisposed) throw new OutsideError('the client was closed meanwhile')
+    return this.#dispatcherFor(url, openDispatcher).request({ ...request, origin, path: `${url.pathname}${url.search}`, reset })
   }
 
   #isKept(origin: string): boolean {
@@ -332,7 +189,7 @@ export class OutgoingHttp implements AsyncDisposable {
     return true
   }
 
-  #dispatcherFor(url: URL): Dispatcher {
+  #dispatcherFor(url: URL, openDispatcher: typeof import('./dispatcher.ts').openDispatcher): Dispatcher {
     const { proxy: given, environment = {}, connectMs = standardConnectMs, answerMs = standardAnswerMs, tls } = this.#options
     const proxy = proxyFor({ server: url.origin, proxyUrl: given, environment })
     const known = this.#dispatchers.get(proxy)

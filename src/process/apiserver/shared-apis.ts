@@ -5,7 +5,7 @@ import type { ApiEndpoint, Capability, Check } from '#coordination/capability.ts
 import { aggregatedPortName, apiServicesOf, partsIn } from '#coordination/part-hosts.ts'
 import { certificatePlaces, certificateSecrets } from '#coordination/rbac.ts'
 import type { Api } from '#kube/client/api.ts'
-import type { Dial } from '#kube/client/outgoing-http.ts'
+import type { Dial } from '#kube/client/dispatcher.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Log } from '#kube/log.ts'

@@ -1,7 +1,7 @@
 // Connections to API servers behind the twin: one pool for each way of trusting them.
 
 import type { Dispatcher } from 'undici'
-import { openDispatcher } from '#kube/client/outgoing-http.ts'
+import { openDispatcher } from '#kube/client/dispatcher.ts'
 import type { KeyPair } from '../authority.ts'
 import { textAt } from '../json-value.ts'
 

@@ -11,7 +11,7 @@ import { PullingAhead } from '../../../src/capabilities/mirror/pulling-ahead.ts'
 import type { Check } from '../check.ts'
 import { freePort } from '../control-plane/free-ports.ts'
 import { type ContainerdLine, containerdLines, startNodeContainerd } from './containerd.ts'
-import { memoryFlags, ownProgram } from './laboratory/own-program.ts'
+import { agentEnvironment, ownProgram } from './laboratory/own-program.ts'
 import { startProgram, until } from './laboratory/program.ts'
 import { startSmallRegistry } from './store/small-registry.ts'
 
@@ -68,7 +68,7 @@ async function startMirror(
   const program = startProgram(
     process.execPath,
     [await ownProgram(), 'agent', '--role=mirror', '--config', settings, '--log-level', 'debug', ...flags],
-    { env: { NODE_OPTIONS: memoryFlags, NODE_IP: '127.0.0.1' } },
+    { env: { ...agentEnvironment, NODE_IP: '127.0.0.1' } },
   )
   stack.defer(async () => void (await program.stop()))
   // Alone it is ready for containerd late; its ports answer before.

@@ -1,7 +1,7 @@
 // What the gateway does for those that wait: starts are followed and learned, pages kept up to date, models loaded, lists answered from memory.
 import type { Registry } from 'prom-client'
 import { request } from 'undici'
-import type { Dial } from '#kube/client/outgoing-http.ts'
+import type { Dial } from '#kube/client/dispatcher.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import type { Endpoint } from '../endpoints/targets.ts'

@@ -1,7 +1,7 @@
 // Requests that go on as HTTP/1.1, with and without TLS: connections that are kept, and what becomes of each request.
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { Dial } from '#kube/client/outgoing-http.ts'
+import type { Dial } from '#kube/client/dispatcher.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import type { AnswerHead } from './answer-reader.ts'

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { checkServerIdentity, connect, type TLSSocket } from 'node:tls'
-import type { Dial } from '#kube/client/outgoing-http.ts'
+import type { Dial } from '#kube/client/dispatcher.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
 import { namesOf } from '#kube/server/certificates.ts'

@@ -1,5 +1,5 @@
 // How kubelets are asked: as whom, and whom we believe. Files are read again when they change.
-import type { Dial } from '#kube/client/outgoing-http.ts'
+import type { Dial } from '#kube/client/dispatcher.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { ClusterConfig, Material } from '#kube/credentials/cluster-config.ts'
 import { bearerOf, Credentials, type TlsMaterial } from '#kube/credentials/credentials.ts'

@@ -1,7 +1,8 @@
 // One question to one kubelet: what it measured, or why that could not be had.
 
 import type { X509Certificate } from 'node:crypto'
-import { type Dial, OutgoingHttp } from '#kube/client/outgoing-http.ts'
+import type { Dial } from '#kube/client/dispatcher.ts'
+import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import { TurnOrder } from '#kube/controllers/turn-order.ts'
 import { readExposition } from '../decode/exposition-text.ts'

@@ -11,6 +11,7 @@ import { collectProcessMetrics } from '#kube/process-metrics.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
 import type { AgentPart } from '#process/agent/agent-host.ts'
+import { trimAtRest } from '#process/agent/trimming.ts'
 import { mirrorConfiguration } from '../config.ts'
 import { startMirror } from '../node-part.ts'
 import { upstreamDefaults, withFlags } from '../registry-flags.ts'
@@ -87,6 +88,12 @@ export function mirrorPart(settings: MirrorSettings, { clock, log, openService, 
       const service = settings.bootstrap.kind === 'kubernetes' ? await openService?.() : undefined
       if (service !== undefined) opening.defer(() => service.api.close())
       const running = await startMirror({ settings, version: programVersion, clock, random: systemRandom, log, metrics, service })
+      const end = new AbortController()
+      const trimming = trimAtRest({ clock }, end.signal)
+      opening.defer(async () => {
+        end.abort()
+        await trimming
+      })
       const whole = opening.move()
       return {
         health: () => running.health(),

@@ -1,10 +1,12 @@
 // What the store has is announced to the others, and what it no longer has is withdrawn.
+import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Router, Store, StoreChange } from '../contract.ts'
 
 interface AnnouncerOptions {
   readonly store: Pick<Store, 'changes'>
   readonly router: Pick<Router, 'announce' | 'withdraw'>
+  readonly clock: Clock
   readonly log: Log
 }
 
@@ -30,12 +32,13 @@ export class Announcer {
   readonly #options: AnnouncerOptions
   readonly #announced = new Set<string>()
   #isFirstDone = false
+  #begunMs = 0
 
   constructor(options: AnnouncerOptions) {
     this.#options = options
   }
 
-  /** Whether all that was here at first has been told. */
+  /** Whether all that was here at first has been told to the nodes that were known then. */
   get isFirstDone(): boolean {
     return this.#isFirstDone
   }
@@ -47,7 +50,8 @@ export class Announcer {
 
   /** Until `signal` is aborted. @throws what the store's changes throw */
   async run(signal: AbortSignal): Promise<void> {
-    const { store, router } = this.#options
+    const { store, router, clock } = this.#options
+    this.#begunMs = clock.elapsed()
     for await (const change of store.changes(signal)) {
       if (signal.aborted) return
       const { add, remove } = announcements(this.#announced, change)
@@ -66,6 +70,9 @@ export class Announcer {
     } catch (error) {
       this.#options.log.warn({ keys: keys.length, why: messageOf(error) }, 'announcing failed, it is repeated')
     }
-    if (isWhole) this.#isFirstDone = true
+    if (!isWhole || this.#isFirstDone) return
+    this.#isFirstDone = true
+    const seconds = (this.#options.clock.elapsed() - this.#begunMs) / 1_000
+    this.#options.log.info({ keys: keys.length, seconds }, 'what was here at the start is announced')
   }
 }

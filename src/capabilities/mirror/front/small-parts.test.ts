@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { VirtualClock } from '#kube/clock.ts'
+import { silentLog } from '#kube/log.ts'
 import { slabBytes } from '../slabs.ts'
-import { announcements } from './announcer.ts'
+import { Announcer, announcements } from './announcer.ts'
 import { parseListenAddress } from './listen-address.ts'
 import { looseImageName } from './loose-image-name.ts'
 import { readBytesFor } from './read-size.ts'
@@ -47,7 +49,6 @@ test.each([
 const standing = {
   router: { isReady: true, reason: undefined },
   store: { isUp: true, problems: [] },
-  isAnnounced: true,
   isEnding: false,
 }
 
@@ -58,9 +59,35 @@ test.each([
   [{ router: undefined }, 'NoPeers: not looked for yet'],
   [{ router: { isReady: false, reason: 'nobody\nanswers' } }, 'NoPeers: nobody answers'],
   [{ store: { isUp: false, problems: [{ reason: 'ContainerdUnreachable', message: 'gone' }] } }, 'ContainerdUnreachable: gone'],
-  [{ store: undefined, isAnnounced: false }, 'ContainerdUnreachable: not reached yet; NotAnnounced: what is here has not been announced yet'],
+  [{ router: undefined, store: undefined }, 'ContainerdUnreachable: not reached yet; NoPeers: not looked for yet'],
 ] as const)('readiness with %j', (change, reason) => {
   expect(readinessOf({ ...standing, ...change })).toEqual({ isReady: reason === '', reason })
+})
+
+test('the first announcement is done when it was told, not when it began, and is said once', async () => {
+  const stop = new AbortController()
+  const told = Promise.withResolvers<void>()
+  const lines: unknown[] = []
+  const all = { kind: 'all' as const, keys: new Set(['a', 'b']) }
+  const announcer = new Announcer({
+    store: {
+      async *changes() {
+        yield all
+        await told.promise
+        yield all
+      },
+    },
+    router: { announce: () => told.promise, withdraw: () => undefined },
+    clock: new VirtualClock(0),
+    log: { ...silentLog, info: (fields, text) => void lines.push([fields, text]) },
+  })
+  const running = announcer.run(stop.signal)
+  await expect.poll(() => announcer.announced.size).toBe(2)
+  expect(announcer.isFirstDone).toBe(false)
+  told.resolve()
+  await running
+  await expect.poll(() => announcer.isFirstDone).toBe(true)
+  expect(lines).toEqual([[{ keys: 2, seconds: 0 }, 'what was here at the start is announced']])
 })
 
 test('what is announced becomes what the store has, whatever order it tells it in', () => {

@@ -6,15 +6,12 @@ import { multihashOf, textOf } from './keys.ts'
 export const announceEveryMs = 15 * 60_000
 export const spreadMs = 2 * 60_000
 
-interface Announced {
-  dueMs: number
-  /** When a key that is announced once runs out. */
-  readonly untilMs: number | undefined
-}
-
-/** Keys as text of their multihash's digest: 32 characters a key. */
+/** Keys as text of their multihash's digest: 32 characters a key. There may be tens of thousands: of each there is a small number and no object. */
 export class Announcements {
-  readonly #keys = new Map<string, Announced>()
+  /** Those that are announced for good, with the second in which each is told again. */
+  readonly #due = new Map<string, number>()
+  /** Those that are announced once, with the millisecond in which each runs out. */
+  readonly #untilMs = new Map<string, number>()
   readonly #random: Random
 
   constructor(random: Random) {
@@ -23,11 +20,11 @@ export class Announcements {
 
   /** Those that are announced for good. */
   get size(): number {
-    return this.#keys.size
+    return this.#due.size
   }
 
   has(digest: string): boolean {
-    return this.#keys.has(digest)
+    return this.#due.has(digest) || this.#untilMs.has(digest)
   }
 
   /** Digests that were not announced yet; those with `validMs` always, since they are told anew. */
@@ -35,9 +32,10 @@ export class Announcements {
     const fresh: string[] = []
     for (const key of keys) {
       const digest = digestOf(key)
-      if (validMs === undefined && this.#keys.get(digest)?.untilMs === undefined && this.#keys.has(digest)) continue
-      const untilMs = validMs === undefined ? undefined : nowMs + validMs
-      this.#keys.set(digest, { dueMs: validMs === undefined ? this.#next(nowMs) : Number.POSITIVE_INFINITY, untilMs })
+      if (validMs === undefined && this.#due.has(digest)) continue
+      const [into, from] = validMs === undefined ? [this.#due, this.#untilMs] : [this.#untilMs, this.#due]
+      from.delete(digest)
+      into.set(digest, validMs === undefined ? this.#next(nowMs) : nowMs + validMs)
       fresh.push(digest)
     }
     return fresh
@@ -45,28 +43,27 @@ export class Announcements {
 
   /** Digests that were announced. */
   remove(keys: Iterable<string>): readonly string[] {
-    return [...keys].map(digestOf).filter(digest => this.#keys.delete(digest))
+    return [...keys].map(digestOf).filter(digest => this.#due.delete(digest) || this.#untilMs.delete(digest))
   }
 
   /** What has to be told now; it counts as told. Keys that ran out are forgotten. */
   due(nowMs: number): readonly string[] {
+    for (const [digest, untilMs] of this.#untilMs) if (untilMs <= nowMs) this.#untilMs.delete(digest)
     const found: string[] = []
-    for (const [digest, announced] of this.#keys) {
-      if (announced.untilMs !== undefined && announced.untilMs <= nowMs) this.#keys.delete(digest)
-      if (announced.dueMs > nowMs) continue
-      announced.dueMs = this.#next(nowMs)
-      found.push(digest)
-    }
+    for (const [digest, second] of this.#due) if (second * 1_000 <= nowMs) found.push(digest)
+    for (const digest of found) this.#due.set(digest, this.#next(nowMs))
     return found
   }
 
   /** All for good, to tell somebody who is new. */
   all(): readonly string[] {
-    return [...this.#keys].filter(([, { untilMs }]) => untilMs === undefined).map(([digest]) => digest)
+    return [...this.#due.keys()]
   }
 
+  /** A second of the clock: no earlier than the key is due, and no later than the spread allows. */
   #next(nowMs: number): number {
-    return nowMs + announceEveryMs + this.#random() * spreadMs
+    const earliestMs = nowMs + announceEveryMs
+    return Math.min(Math.ceil((earliestMs + this.#random() * spreadMs) / 1_000), Math.floor((earliestMs + spreadMs) / 1_000))
   }
 }
 

@@ -1,10 +1,10 @@
 // Bootstrap over HTTP: one node's address answers with its id and addresses, and we answer the same for ourselves at `/id`.
 import { existsSync, readFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { request as askPlainly, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { request as askByTls, createServer as createTlsServer } from 'node:https'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
+import { bodyWithin } from '#kube/client/outgoing-http.ts'
 import { systemClock } from '#kube/clock.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { type Contact, listenAddresses, multiaddressOf, parseContact } from './address.ts'
@@ -39,15 +39,46 @@ interface Certificates {
 export function httpBootstrap({ url, address, certificateDirectory }: HttpBootstrapOptions): Bootstrap {
   const { target, isOlderLine } = idUrl(url)
   const { ca, pair } = certificatesOf(certificateDirectory)
-  const tls = { authority: ca, certificate: pair?.cert, key: pair?.key }
-  const http = new OutgoingHttp({ clock: systemClock, tls })
+  const tls = { ...(ca === undefined ? {} : { ca }), ...pair }
   return {
     async find(signal) {
-      const { status, body } = await http.ask({ url: target, signal, mostBytes: largestBootstrapAnswer })
+      const { status, body } = await askOnce(target, tls, signal)
       if (status !== 200) throw new Error(`${url} answered ${status}`)
       return contactsOf(body.toString('utf8'), url)
     },
     ...(address === '' ? {} : { serve: own => serveOwn(address, pair, isOlderLine, own) }),
+  }
+}
+
+interface Trust {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+/**
+ * One request on a connection of its own, without redirects. It is made by Node's own client: a mirror asks nothing else over HTTP in most
+ * clusters, and the program's client would take 3 MiB of memory for it. @throws `signal.reason`, Error where no answer came whole
+ */
+async function askOnce(url: URL, trust: Trust, stop: AbortSignal): Promise<{ readonly status: number; readonly body: Buffer }> {
+  const late = new AbortController()
+  const cancel = systemClock.schedule(answerWithinMs, () =>
+    late.abort(new DOMException(`no answer in ${answerWithinMs / 1_000} s`, 'TimeoutError')),
+  )
+  const signal = AbortSignal.any([stop, late.signal])
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const how = { agent: false, signal, headers: { 'user-agent': 'ballast' } }
+  const asked = url.protocol === 'https:' ? askByTls(url, { ...how, ...trust }, resolve) : askPlainly(url, how, resolve)
+  try {
+    asked.on('error', reject).end()
+    const answer = await promise
+    return { status: answer.statusCode ?? 0, body: await bodyWithin(answer, largestBootstrapAnswer) }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  } finally {
+    cancel()
+    asked.destroy()
   }
 }
 

@@ -6,6 +6,7 @@ import { breather } from '#kube/controllers/breather.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
 import type { Peer } from '../contract.ts'
+import { atMost } from '../remembered.ts'
 import type { Address, Contact } from './address.ts'
 import { type AddressRules, believedAddresses, mostAddressesOfAPeer } from './address-rules.ts'
 import { bytesOfPeer, isPeerId, multihashOf, type Place, peerOfBytes, placeOf, placeOfPeer, sharedBits, textOf } from './keys.ts'
@@ -52,7 +53,7 @@ export class Kademlia implements AsyncDisposable {
   readonly #verified = new Set<string>()
   readonly #introduced = new Map<string, PromiseWithResolvers<void>>()
   readonly #stop = new AbortController()
-  readonly #believed = new LRUCache<string, readonly Address[]>({ max: 1_024 })
+  readonly #believed = new LRUCache<string, readonly Address[]>(atMost(1_024))
   #own: { readonly addresses: readonly Address[]; readonly readMs: number } = { addresses: [], readMs: 0 }
   #heardMs: number | undefined
 

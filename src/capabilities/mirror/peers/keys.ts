@@ -4,6 +4,7 @@ import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import { LRUCache } from 'lru-cache'
 import { CID } from 'multiformats/cid'
 import { decode as decodeMultihash } from 'multiformats/hashes/digest'
+import { atMost } from '../remembered.ts'
 
 const rawCodec = 0x55
 const sha256Code = 0x12
@@ -39,9 +40,9 @@ export function placeOf(multihash: Uint8Array): Place {
   return sha256(multihash)
 }
 
-const bytesOfPeers = new LRUCache<string, Uint8Array>({ max: mostRemembered })
-const placesOfPeers = new LRUCache<string, Place>({ max: mostRemembered })
-const peersOfBytes = new LRUCache<string, string>({ max: mostRemembered })
+const bytesOfPeers = new LRUCache<string, Uint8Array>(atMost(mostRemembered))
+const placesOfPeers = new LRUCache<string, Place>(atMost(mostRemembered))
+const peersOfBytes = new LRUCache<string, string>(atMost(mostRemembered))
 
 /** The multihash of a peer's id. @throws Error where the text is none. */
 export function bytesOfPeer(id: string): Uint8Array {

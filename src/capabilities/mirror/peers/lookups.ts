@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '#kube/clock.ts'
 import type { Peer } from '../contract.ts'
+import { atMost } from '../remembered.ts'
 
 const keptMs = 5_000
 const askedAgainAfterMs = keptMs / 2
@@ -29,7 +30,7 @@ export class Lookups {
   readonly #clock: Clock
   readonly #search: Search
   readonly #onFault: (key: string, error: unknown) => void
-  readonly #kept = new LRUCache<string, Kept>({ max: mostKeptLookups })
+  readonly #kept = new LRUCache<string, Kept>(atMost(mostKeptLookups))
 
   constructor(clock: Clock, search: Search, onFault: (key: string, error: unknown) => void) {
     this.#clock = clock

@@ -3,6 +3,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Libp2p } from 'libp2p'
 import { type Address, isLoopback, isSameAddress, multiaddressOf, readAddress } from './address.ts'
+import { noiseCryptography, tlsWhenAsked } from './encryption.ts'
 import type { RawKey } from './identity.ts'
 import { textOf } from './keys.ts'
 
@@ -155,17 +156,15 @@ export async function createNode({
   isLoopback: isBoundToLoopback,
   encryption = 'both',
 }: NodeOptions): Promise<Node> {
-  const [{ createLibp2p }, { tcp }, { noise }, { tls }, { yamux }, { identify }, { ping }, { privateKeyFromRaw }] =
-    await Promise.all([
-      import('libp2p'),
-      import('@libp2p/tcp'),
-      import('@libp2p/noise'),
-      import('@libp2p/tls'),
-      import('@libp2p/yamux'),
-      import('@libp2p/identify'),
-      import('@libp2p/ping'),
-      import('@libp2p/crypto/keys'),
-    ])
+  const [{ createLibp2p }, { tcp }, { noise }, { yamux }, { identify }, { ping }, { privateKeyFromRaw }] = await Promise.all([
+    import('libp2p'),
+    import('@libp2p/tcp'),
+    import('@libp2p/noise'),
+    import('@libp2p/yamux'),
+    import('@libp2p/identify'),
+    import('@libp2p/ping'),
+    import('@libp2p/crypto/keys'),
+  ])
   const met = new Set<string>()
   const privateKey = privateKeyFromRaw(key)
   const own = textOf(privateKey.publicKey.toMultihash().bytes)
@@ -182,7 +181,10 @@ export async function createNode({
         }),
     },
     transports: [tcp()],
-    connectionEncrypters: [...(encryption === 'tls' ? [] : [noise()]), ...(encryption === 'noise' ? [] : [tls()])],
+    connectionEncrypters: [
+      ...(encryption === 'tls' ? [] : [noise({ crypto: noiseCryptography })]),
+      ...(encryption === 'noise' ? [] : [tlsWhenAsked()]),
+    ],
     streamMuxers: [yamux()],
     connectionGater: {
       // Private addresses are what a cluster has; what libp2p would refuse by itself is decided by the rules of addresses.

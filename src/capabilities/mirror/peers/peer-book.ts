@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '#kube/clock.ts'
 import type { Peer } from '../contract.ts'
+import { atMost } from '../remembered.ts'
 import { type Address, hostOf, isSameAddress } from './address.ts'
 import { mostAddressesOfAPeer } from './address-rules.ts'
 import { type ReadAgent, readAgent } from './agent-string.ts'
@@ -21,7 +22,7 @@ interface Known {
 
 export class PeerBook {
   readonly #clock: Clock
-  readonly #known = new LRUCache<string, Known>({ max: mostKnownPeers })
+  readonly #known = new LRUCache<string, Known>(atMost(mostKnownPeers))
 
   constructor(clock: Clock) {
     this.#clock = clock

@@ -8,6 +8,7 @@ import type { ByteRange, ContentInfo, InFlight, Store, StoreChange, StoredImage,
 import { StoreUnavailable } from '../contract.ts'
 import type { RegistryFilters } from '../filters.ts'
 import { type Digest, parseDigest } from '../reference.ts'
+import { atMost } from '../remembered.ts'
 import { blobPath, fileSize } from './blob-files.ts'
 import { ChangeFeed } from './change-feed.ts'
 import * as api from './containerd-api.ts'
@@ -62,12 +63,12 @@ class ContainerdStore implements Store, AsyncDisposable {
   readonly #tracker: Tracker
   readonly #feed: ChangeFeed
   /** What containerd said a moment ago: whoever opens content has just asked whether it is here. */
-  readonly #told = new LRUCache<Digest, { readonly size: number; readonly untilMs: number }>({ max: mostTold })
-  readonly #mediaTypes = new LRUCache<Digest, string>({ max: mostRemembered })
+  readonly #told = new LRUCache<Digest, { readonly size: number; readonly untilMs: number }>(atMost(mostTold))
+  readonly #mediaTypes = new LRUCache<Digest, string>(atMost(mostRemembered))
   readonly #manifests = new LRUCache<Digest, Manifest>({
-    max: mostRemembered,
     maxSize: mostNamed,
-    sizeCalculation: ({ children }) => children.length + 1,
+    // So that they are no more than are remembered of anything.
+    sizeCalculation: ({ children }) => Math.max(children.length, mostNamed / mostRemembered),
   })
   readonly #stop = new AbortController()
   readonly #watching: Promise<void>
@@ -95,7 +96,7 @@ class ContainerdStore implements Store, AsyncDisposable {
       clock,
       random,
       log,
-      readManifest: (digest, signal) => this.#manifest(digest, signal),
+      readManifest: (digest, signal, textOf) => this.#manifest(digest, signal, textOf),
       onConnected: (version, signal) => this.#connected(version, signal),
       onLost: cause => this.#wasLost(cause),
       ...(options.onPulled === undefined ? {} : { onPulled: options.onPulled }),
@@ -217,17 +218,22 @@ class ContainerdStore implements Store, AsyncDisposable {
     return { digest, size }
   }
 
-  async #manifest(digest: Digest, signal: AbortSignal): Promise<Manifest | undefined> {
+  async #manifest(digest: Digest, signal: AbortSignal, textOf?: (digest: Digest) => Digest): Promise<Manifest | undefined> {
     const known = this.#manifests.get(digest)
     const size = this.#tracker.sizeOf(digest) ?? (await this.#sizeOf(digest, signal))
     if (size === undefined) return undefined
-    if (known !== undefined) return known
+    if (known !== undefined) return this.#remembered(digest, known, textOf)
     if (size > largestFingerprint) return undefined
     const content = { digest, size }
     if (!(await this.#reader.isIntact(content))) return undefined
     const manifest = await this.#read(content, signal)
-    if (manifest !== undefined) this.#manifests.set(digest, manifest)
-    return manifest
+    return manifest && this.#remembered(digest, manifest, textOf)
+  }
+
+  #remembered(digest: Digest, manifest: Manifest, textOf?: (digest: Digest) => Digest): Manifest {
+    const shared = textOf === undefined ? manifest : { ...manifest, children: manifest.children.map(textOf) }
+    this.#manifests.set(digest, shared)
+    return shared
   }
 
   async #read(content: { readonly digest: Digest; readonly size: number }, signal: AbortSignal): Promise<Manifest | undefined> {

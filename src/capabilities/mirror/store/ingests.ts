@@ -4,13 +4,14 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Digest } from '../reference.ts'
+import { atMost } from '../remembered.ts'
 import { fileSize, isMissing } from './blob-files.ts'
 
 /** Directories that are looked through. */
 const mostIngests = 1_024
 /** Directories of which it is remembered what they are the download of: all are looked at for each request of a node that waits. */
 const mostRefs = 4_096
-const refs = new LRUCache<string, string>({ max: mostRefs })
+const refs = new LRUCache<string, string>(atMost(mostRefs))
 
 /** Whether a download's `ref` (`k8s.io/12/layer-sha256:…`) is one of this digest in this namespace. */
 export function isRefOf(ref: string, { namespace, digest }: { readonly namespace: string; readonly digest: Digest }): boolean {

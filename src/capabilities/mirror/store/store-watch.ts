@@ -37,8 +37,8 @@ interface StoreWatchOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  /** An index or manifest of the store. @throws StoreUnavailable */
-  readManifest(digest: Digest, signal: AbortSignal): Promise<Manifest | undefined>
+  /** An index or manifest of the store; what it names is said in the texts of `textOf`, which may be kept. @throws StoreUnavailable */
+  readManifest(digest: Digest, signal: AbortSignal, textOf?: (digest: Digest) => Digest): Promise<Manifest | undefined>
   /** It answers again; awaited before anything is listed. */
   onConnected(version: string, signal: AbortSignal): Promise<void>
   onLost(cause: unknown): void
@@ -148,9 +148,11 @@ export class StoreWatch {
     for await (const { info } of client.stream(api.listContent, {}, signal)) {
       for (const { digest, size, labels } of info) {
         const parsed = parseDigest(digest)
-        if (parsed !== undefined) contents.set(parsed, { digest: parsed, size, labels })
+        if (parsed !== undefined) contents.set(parsed, { digest: parsed, size, labels: hasSource(labels) ? labels : noLabels })
       }
     }
+    // The one text of each digest: a manifest's own would keep each a second time.
+    const textOf = (digest: Digest) => contents.get(digest)?.digest ?? digest
     const images: KnownImage[] = []
     for (const image of listed.images) {
       const root = parseDigest(image.target?.digest ?? '')
@@ -158,8 +160,8 @@ export class StoreWatch {
         log.debug({ image: image.name }, 'An image is not mirrored by its name.')
         continue
       }
-      const tree = await walkImage(root, async digest =>
-        contents.has(digest) ? await this.#options.readManifest(digest, signal) : undefined,
+      const tree = await walkImage(textOf(root), async digest =>
+        contents.has(digest) ? await this.#options.readManifest(digest, signal, textOf) : undefined,
       )
       images.push({ name: image.name, tree })
     }
@@ -234,6 +236,8 @@ export class StoreWatch {
     return answer?.info === undefined ? undefined : { digest, size: answer.info.size, labels: answer.info.labels }
   }
 }
+
+const noLabels: ReadonlyMap<string, string> = new Map()
 
 /** Acts after `delayMs`; ends without it when `signal` is aborted before. */
 async function later(clock: Clock, delayMs: number, act: () => void, signal: AbortSignal): Promise<void> {

@@ -36,9 +36,10 @@ export function mirroredImage(filters: RegistryFilters, name: string): ImageName
 export class Tracker {
   readonly #filters: RegistryFilters
   #images = new Map<string, TrackedImage>()
-  #contents = new Map<Digest, { readonly size: number; readonly isFetched: boolean }>()
-  /** Names of the images that a digest belongs to. */
-  #holders = new Map<Digest, Set<string>>()
+  /** Sizes in bytes; one that was not fetched for a mirrored image is below 0. A node may hold tens of thousands. */
+  #contents = new Map<Digest, number>()
+  /** Names of the images that a digest belongs to. Nearly always it is one: a set for each would weigh more than all else here. */
+  #holders = new Map<Digest, string | Set<string>>()
   #announced = new Set<string>()
 
   constructor(filters: RegistryFilters) {
@@ -110,7 +111,8 @@ export class Tracker {
 
   /** Bytes of content that is here. */
   sizeOf(digest: Digest): number | undefined {
-    return this.#contents.get(digest)?.size
+    const noted = this.#contents.get(digest)
+    return noted === undefined ? undefined : sizeIn(noted)
   }
 
   get imageCount(): number {
@@ -123,7 +125,7 @@ export class Tracker {
 
   /** Images that name the digest as a manifest that was not there when they were read: to be read again when it comes. */
   waitingFor(digest: Digest): readonly string[] {
-    return [...(this.#holders.get(digest) ?? [])].filter(name => this.#images.get(name)?.tree.unread.has(digest))
+    return this.#holdersOf(digest).filter(name => this.#images.get(name)?.tree.unread.has(digest))
   }
 
   images(): readonly StoredImage[] {
@@ -134,7 +136,7 @@ export class Tracker {
       parts: new Map(
         tree.parts.flatMap(part => {
           const content = this.#contents.get(part)
-          return content === undefined ? [] : [[part, content.size] as const]
+          return content === undefined ? [] : [[part, sizeIn(content)] as const]
         }),
       ),
     }))
@@ -146,8 +148,13 @@ export class Tracker {
     return [...this.#images].flatMap(([name, { tree }]) => (lacksLayers(tree, has) ? [name] : []))
   }
 
-  #content({ size, labels }: KnownContent) {
-    return { size, isFetched: comesFromMirrored(this.#filters, labels) }
+  #content({ size, labels }: KnownContent): number {
+    return comesFromMirrored(this.#filters, labels) ? size : -size - 1
+  }
+
+  #holdersOf(digest: Digest): readonly string[] {
+    const held = this.#holders.get(digest)
+    return held === undefined ? [] : typeof held === 'string' ? [held] : [...held]
   }
 
   #change(act: (change: MutableChange) => void): Changed {
@@ -162,8 +169,9 @@ export class Tracker {
     this.#images.set(name, { name: parsed, tree })
     for (const part of tree.parts) {
       const holders = this.#holders.get(part)
-      if (holders === undefined) this.#holders.set(part, new Set([name]))
-      else holders.add(name)
+      if (holders === undefined) this.#holders.set(part, name)
+      else if (typeof holders !== 'string') holders.add(name)
+      else if (holders !== name) this.#holders.set(part, new Set([holders, name]))
     }
   }
 
@@ -173,20 +181,22 @@ export class Tracker {
     this.#images.delete(name)
     for (const part of image.tree.parts) {
       const holders = this.#holders.get(part)
-      holders?.delete(name)
-      if (holders?.size === 0) this.#holders.delete(part)
+      if (holders === name) this.#holders.delete(part)
+      if (holders === undefined || typeof holders === 'string') continue
+      holders.delete(name)
+      if (holders.size === 0) this.#holders.delete(part)
     }
     return { parts: image.tree.parts, tag: tagOf(image.name) }
   }
 
   #judgeContent(digest: Digest, change: MutableChange): void {
     this.#judgeDigest(digest, change)
-    for (const name of this.#holders.get(digest) ?? []) this.#judgeTag(name, change)
+    for (const name of this.#holdersOf(digest)) this.#judgeTag(name, change)
   }
 
   #judgeDigest(digest: Digest, change: MutableChange): void {
     const content = this.#contents.get(digest)
-    this.#set(digest, content !== undefined && (content.isFetched || this.#holders.has(digest)), change)
+    this.#set(digest, content !== undefined && (isFetched(content) || this.#holders.has(digest)), change)
   }
 
   #judgeTag(name: string, change: MutableChange): void {
@@ -208,6 +218,10 @@ export class Tracker {
     ;(isHere ? added : removed).push(key)
   }
 }
+
+/** Bytes of noted content. */
+const sizeIn = (noted: number): number => (noted < 0 ? -noted - 1 : noted)
+const isFetched = (noted: number): boolean => noted >= 0
 
 interface MutableChange {
   readonly kind: 'changed'

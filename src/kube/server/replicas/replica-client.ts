@@ -1,5 +1,6 @@
 // One replica of a process asks another: over TLS by the authority that they share, with the token of their own account.
-import { type Dial, OutgoingHttp } from '../../client/outgoing-http.ts'
+import type { Dial } from '../../client/dispatcher.ts'
+import { OutgoingHttp } from '../../client/outgoing-http.ts'
 import type { Clock } from '../../clock.ts'
 import type { Replica } from './ready-replicas.ts'
 

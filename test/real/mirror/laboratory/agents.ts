@@ -5,7 +5,7 @@ import { runCommand } from '../../run-command.ts'
 import { peerProgram } from '../../upstreams/peer-archives.ts'
 import type { NodeContainerd } from '../containerd.ts'
 import type { NodeNetwork } from './network.ts'
-import { memoryFlags, ownProgram } from './own-program.ts'
+import { agentEnvironment, ownProgram } from './own-program.ts'
 import { type Program, startProgram, until } from './program.ts'
 
 export type AgentKind = 'ballast' | 'upstream'
@@ -38,6 +38,8 @@ export interface Agent {
   readyz(): Promise<{ readonly status: number; readonly body: string }>
   /** Waits until it says that it is. @throws Error with what it said where it ends or is not ready in time */
   ready(limitMs?: number): Promise<void>
+  /** Waits until what was in its store at the start is announced; upstream's does not say, and counts as if it were. @throws Error after `limitMs` */
+  announced(limitMs?: number): Promise<void>
   stop(): Promise<number>
 }
 
@@ -73,7 +75,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ? startProgram(await peerProgram('spegel'), ['registry', '--registry-addr', `:${ports.registry}`, ...flags], node)
       : startProgram(process.execPath, [await ownProgram(), ...ownArguments(options, flags)], {
           ...node,
-          env: { NODE_OPTIONS: memoryFlags },
+          env: agentEnvironment,
         })
   const get = async (url: string) => {
     const asked = ['netns', 'exec', node.namespace, 'curl', '-s', '-m', '5', '-w', '\n%{http_code}', url]
@@ -97,6 +99,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       return metricOf(body, name, labels)
     },
     ready: limitMs => untilReady(agent, limitMs),
+    async announced(limitMs = readyLimitMs) {
+      if (kind === 'upstream') return
+      const isDone = async () => (await agent.metric('ballast_mirror_announced')) === 1
+      await until(`${kind} on ${node.name} has announced its content`, isDone, limitMs, 100)
+    },
     stop: () => program.stop(),
   }
   return agent

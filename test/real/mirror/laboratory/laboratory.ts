@@ -73,7 +73,7 @@ export async function startLaboratory(options: LaboratoryOptions): Promise<Labor
     const start = async (node: LaboratoryNode, { first = head, ...how }: StartAgentOptions) => {
       const agent = await startAgent({ ...how, node, first, containerd: node.containerd, directory: node.directory })
       agents.push(agent)
-      if (how.readyMs !== 0) await agent.ready(how.readyMs)
+      if (how.readyMs !== 0) await served(agent, how.readyMs)
       return agent
     }
     return {
@@ -83,7 +83,7 @@ export async function startLaboratory(options: LaboratoryOptions): Promise<Labor
       startAgent: start,
       async startAgents(how) {
         const started = await Promise.all(nodes.map(node => start(node, { ...how, readyMs: 0 })))
-        if (how.readyMs !== 0) await Promise.all(started.map(agent => agent.ready(how.readyMs)))
+        if (how.readyMs !== 0) await Promise.all(started.map(agent => served(agent, how.readyMs)))
         return started
       },
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
@@ -92,6 +92,12 @@ export async function startLaboratory(options: LaboratoryOptions): Promise<Labor
     await stack.disposeAsync()
     throw cause
   }
+}
+
+/** Ready, and found by others: it serves before it has announced what it has. */
+async function served(agent: Agent, limitMs?: number): Promise<void> {
+  await agent.ready(limitMs)
+  await agent.announced(limitMs)
 }
 
 async function startNode(

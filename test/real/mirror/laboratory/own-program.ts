@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { environment as ofTheImage } from '../../../../scripts/image/build-image.ts'
 import { bundle, writeBundle } from '../../../../scripts/image/bundle.ts'
 import { atEnd } from '../../endings.ts'
 
@@ -9,7 +10,12 @@ const root = join(import.meta.dirname, '..', '..', '..', '..')
 let made: Promise<string> | undefined
 
 /** What our manifests give the agent's process; `BALLAST_AGENT_FLAGS` adds to it: `--cpu-prof`. */
-export const memoryFlags = `--max-old-space-size=112 --max-semi-space-size=1 ${process.env['BALLAST_AGENT_FLAGS'] ?? ''}`
+const memoryFlags = `--max-old-space-size=112 --max-semi-space-size=1 --v8-pool-size=1 ${process.env['BALLAST_AGENT_FLAGS'] ?? ''}`
+
+const { PATH: _pathInTheImage, ...cLibrary } = ofTheImage
+
+/** Variables of the agent's process, of our manifests and of our image. */
+export const agentEnvironment = { ...cLibrary, NODE_OPTIONS: memoryFlags } as const
 
 /** Path of the program. `BALLAST_PROGRAM` names one that is there already. */
 export function ownProgram(): Promise<string> {

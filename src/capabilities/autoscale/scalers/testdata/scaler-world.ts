@@ -1,6 +1,6 @@
 // A world for scalers under test: sources on this host are reached, and the cluster has what the test says.
 import type { LookupFunction } from 'node:net'
-import type { Dial } from '#kube/client/outgoing-http.ts'
+import type { Dial } from '#kube/client/dispatcher.ts'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import type { Pod } from '#kube/objects/objects.ts'
