@@ -17,7 +17,7 @@ const line = z.object({
   completion: z.string(),
 })
 
-export interface ToldBody extends Carried {
+interface ToldBody extends Carried {
   readonly order: number
 }
 
