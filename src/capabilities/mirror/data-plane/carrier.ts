@@ -115,8 +115,10 @@ export class NginxCarrier implements Carrier, Disposable {
     const nowMs = clock.elapsed()
     const ending = new Set<number>()
     for (const { order, body, since } of this.#fetching) {
-      const { worker, length, startedMs, peer } = order
+      const { number, worker, length, startedMs, peer } = order
       const written = this.#written(worker)
+      // One that is over, or whose process is gone, is nobody's fault any more.
+      if (!orders.has(number) || (since !== undefined && written === undefined)) continue
       // What it wrote for all is the most that it can have written for this one.
       const most = length ?? Number.POSITIVE_INFINITY
       const bytes = written === undefined || since === undefined ? most : Math.min(most, written - since)
@@ -127,6 +129,8 @@ export class NginxCarrier implements Carrier, Disposable {
       )
       body.left()
       ending.add(worker)
+      // A process that is ended says nothing of what it carried.
+      orders.end(number, lost)
     }
     for (const worker of ending) endWorker(worker)
     for (const { number, worker, startedMs } of [...orders.open])
