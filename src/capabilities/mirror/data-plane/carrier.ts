@@ -59,11 +59,7 @@ export class NginxCarrier implements Carrier, Disposable {
   file(path: string, { status, headers: told, length }: ContentHead, request: IncomingMessage): CarriedAnswer {
     const { number, ended } = this.#options.orders.give({ ...this.#by(request), length, peer: undefined }, insteadOf(request))
     this.#lookSoon()
-    // Where it obeys a range nginx says itself that it takes some.
-    const { 'accept-ranges': ranges, ...others } = told
-    const isPart = status === 206
-    const kept = isPart || ranges === undefined ? others : told
-    return { headers: { ...kept, ...noBody, 'x-accel-redirect': filePath(number, path, isPart) }, ended }
+    return { headers: { ...told, ...noBody, 'x-accel-redirect': filePath(number, path, status === 206) }, ended }
   }
 
   peer({ place, digest, mediaType, length }: Omit<FoundElsewhere, 'outcome'>, request: IncomingMessage): CarriedAnswer {
@@ -73,7 +69,6 @@ export class NginxCarrier implements Carrier, Disposable {
     const headers = {
       'content-type': range === undefined ? mediaType : 'application/octet-stream',
       'docker-content-digest': digest,
-      'accept-ranges': 'bytes',
       ...noBody,
       'x-accel-redirect': peerPath(order.number, way, place),
       ...(range === undefined ? {} : { [planeHeaders.range]: range }),

@@ -4,6 +4,8 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 
 /** Bytes of target and headers together. */
 const largestHead = 32_768
+/** Connections that wait to be taken: nginx gives a request up at once where one cannot. */
+const backlog = 4_096
 
 /** Listens at `path`. nginx keeps connections as long as it likes, and nothing of a client comes here unread by it. @throws where it cannot */
 export async function openInnerDoor(path: string, handle: RequestListener): Promise<Server> {
@@ -16,7 +18,7 @@ export async function openInnerDoor(path: string, handle: RequestListener): Prom
   server.on('request', handle)
   server.on('checkContinue', handle)
   server.on('checkExpectation', handle)
-  server.listen(path)
+  server.listen({ path, backlog })
   await once(server, 'listening')
   return server
 }

@@ -214,6 +214,7 @@ function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): str
       proxy_hide_header Content-Encoding;
       proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset Expires Cache-Control Set-Cookie Vary;
       add_header Docker-Content-Digest $content_digest;
+      add_header Accept-Ranges bytes;
       proxy_connect_timeout ${connectMs}ms;
       proxy_read_timeout ${stallMs}ms;
       proxy_intercept_errors on;
