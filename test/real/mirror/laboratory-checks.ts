@@ -1,6 +1,7 @@
 // Everything that is tried in the laboratory, for `npm run test:real`.
 import type { Check } from '../check.ts'
 import { crowdChecks } from './crowds.ts'
+import { dataPlaneChecks } from './data-plane.ts'
 import { encryptedChecks } from './encrypted.ts'
 import { fallThroughChecks } from './fall-through.ts'
 import { faultChecks } from './faults.ts'
@@ -14,4 +15,5 @@ export const laboratoryChecks: readonly Check[] = [
   ...crowdChecks,
   ...containerdSettingsChecks,
   ...encryptedChecks,
+  ...dataPlaneChecks,
 ]
