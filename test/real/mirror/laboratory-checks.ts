@@ -2,6 +2,7 @@
 import type { Check } from '../check.ts'
 import { crowdChecks } from './crowds.ts'
 import { dataPlaneChecks } from './data-plane.ts'
+import { dataPlaneFaultChecks } from './data-plane-faults.ts'
 import { encryptedChecks } from './encrypted.ts'
 import { fallThroughChecks } from './fall-through.ts'
 import { faultChecks } from './faults.ts'
@@ -16,4 +17,5 @@ export const laboratoryChecks: readonly Check[] = [
   ...containerdSettingsChecks,
   ...encryptedChecks,
   ...dataPlaneChecks,
+  ...dataPlaneFaultChecks,
 ]
