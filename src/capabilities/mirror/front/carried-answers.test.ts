@@ -140,6 +140,13 @@ describe('a blob that is here', () => {
   })
 })
 
+test('a body of which nobody says how it ended counts as it began', async () => {
+  const { ask, carrier, measured } = await site()
+  await ask(here, containerd)
+  carrier.ends[0]?.({ sent: 0, status: 0 })
+  await expect.poll(() => measured).toEqual(['/v2/* GET 200 0'])
+})
+
 describe('a blob that another node has', () => {
   test('the data plane gets it there: a hit', async () => {
     const { ask, exchange, carrier, counts, measured } = await site()
