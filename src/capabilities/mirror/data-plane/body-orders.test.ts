@@ -1,11 +1,10 @@
 // Bodies that nginx carries: each ends once, whoever they were given instead of is remembered, and nothing grows without end.
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import type { Peer } from '../contract.ts'
+import { namedPeer } from '../testdata/named-peer.ts'
 import { BodyOrders, lost } from './body-orders.ts'
 
-const peer = (id: string): Peer => ({ id, addresses: [] }) as unknown as Peer
-const order = (id?: string) => ({ worker: 1, length: 10, peer: id === undefined ? undefined : peer(id) })
+const order = (id?: string) => ({ worker: 1, length: 10, peer: id === undefined ? undefined : namedPeer(id) })
 const whole = { sent: 10, status: 200, seconds: 0.1, isComplete: true }
 const site = () => new BodyOrders(new VirtualClock(0))
 const openOf = (orders: BodyOrders) => [...orders.open].map(({ number }) => number)

@@ -1,18 +1,24 @@
 // What the front and nginx say to each other of a request, and which processes are ended for a slow peer.
-import type { IncomingMessage } from 'node:http'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
-import type { CarriedBody, FoundElsewhere, Peer, PeerBodyPlace } from '../contract.ts'
+import type { CarriedBody, FoundElsewhere, PeerBodyPlace } from '../contract.ts'
 import type { ContentHead } from '../front/answers.ts'
 import { digestOf } from '../testdata/memory-store.ts'
+import { namedPeer } from '../testdata/named-peer.ts'
 import { BodyOrders, lost } from './body-orders.ts'
 import { NginxCarrier } from './carrier.ts'
 
 const digest = digestOf('body')
 const whole = { sent: 1_000, status: 200, seconds: 1, isComplete: true }
+function requestWith(headers: Readonly<Record<string, string>>): IncomingMessage {
+  return Object.assign(new IncomingMessage(new Socket()), { headers })
+}
+
 const asked = (headers: Readonly<Record<string, string>> = {}) =>
-  ({ headers: { 'x-ballast-worker': '7', 'x-ballast-remote': '10.0.0.9', ...headers } }) as unknown as IncomingMessage
+  requestWith({ 'x-ballast-worker': '7', 'x-ballast-remote': '10.0.0.9', ...headers })
 
 /** Less than 100 bytes a second is too slow, after 3 s. */
 class Body implements CarriedBody {
@@ -51,7 +57,7 @@ function site() {
   const begin = (over: Partial<PeerBodyPlace> = {}, request = asked(), length: number | undefined = 1_000) => {
     const body = new Body()
     const place: PeerBodyPlace = {
-      peer: { id: 'P1' } as unknown as Peer,
+      peer: namedPeer('P1'),
       way: 'http',
       host: '10.0.0.2',
       port: 29_999,
@@ -118,13 +124,12 @@ describe('a request', () => {
   test('comes from whom nginx says', () => {
     const { carrier } = site()
     expect(carrier.remote(asked())).toBe('10.0.0.9')
-    expect(carrier.remote({ headers: {} } as IncomingMessage)).toBeUndefined()
+    expect(carrier.remote(requestWith({}))).toBeUndefined()
   })
 
   test('that is the first names nobody; one that came again those that failed; after three there is no more', () => {
     const { carrier, begin } = site()
-    const next = (number: number, id: string) =>
-      begin({ peer: { id } as unknown as Peer }, asked({ 'x-ballast-again': `${number}` })).number
+    const next = (number: number, id: string) => begin({ peer: namedPeer(id) }, asked({ 'x-ballast-again': `${number}` })).number
     expect(carrier.failed(asked())).toEqual([])
     const first = begin().number
     expect(carrier.failed(asked({ 'x-ballast-again': `${first}` }))).toEqual(['P1'])

@@ -17,7 +17,7 @@ const line = z.object({
   completion: z.string(),
 })
 
-export interface ToldBody extends Carried {
+interface ToldBody extends Carried {
   readonly order: number
 }
 
@@ -106,7 +106,7 @@ function bodyOf(text: string): ToldBody | undefined {
   const read = line.safeParse(parsed)
   if (!read.success) return undefined
   const { order, status, sent, seconds, completion } = read.data
-  // Of another answer the body is none of the content.
+  // The body of another answer is none of the content.
   const isContent = status === 200 || status === 206
   return { order, status, sent: isContent ? sent : 0, seconds, isComplete: completion === 'OK' && isContent }
 }

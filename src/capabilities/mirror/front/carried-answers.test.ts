@@ -5,10 +5,11 @@ import { Readable, Transform } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
-import type { ContentInfo, FoundElsewhere, Peer } from '../contract.ts'
+import type { ContentInfo, FoundElsewhere } from '../contract.ts'
 import { everything } from '../filters.ts'
 import { KeptCounts } from '../testdata/kept-counts.ts'
 import { digestOf, MemoryStore } from '../testdata/memory-store.ts'
+import { namedPeer } from '../testdata/named-peer.ts'
 import { ScriptedExchange } from '../testdata/scripted-exchange.ts'
 import { askersOf } from './askers.ts'
 import { ContentFinder } from './content-finder.ts'
@@ -58,7 +59,7 @@ class ScriptedCarrier implements Carrier {
 const elsewhere = (id = 'P1'): FoundElsewhere => ({
   outcome: 'elsewhere',
   place: {
-    peer: { id } as unknown as Peer,
+    peer: namedPeer(id),
     ...{ way: 'http', host: '10.0.0.1', port: 1, target: '/v2/', range: undefined, authorization: undefined },
     begin: () => ({ isTooSlow: () => false, left: () => undefined, ended: () => undefined }),
   },

@@ -7,7 +7,7 @@ export interface RawAnswer {
   readonly status: number
   /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  /** Of the body: its digest and how many bytes it has. */
+  /** The beginning of its digest, and how many bytes it has. */
   readonly body: string
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import type { Peer } from '../../contract.ts'
+import { namedPeer } from '../../testdata/named-peer.ts'
 import type { PeerPlace } from '../peers/peer-client.ts'
 import { Holders } from './holders.ts'
 
 const app = { registry: 'ghcr.io', repository: 'acme/app' }
 const place = (port: number): PeerPlace => ({ way: 'http', host: '10.0.0.1', port, authorization: undefined })
-const holder = (id: string, port = 1) => ({ peer: { id } as unknown as Peer, place: place(port) })
+const holder = (id: string, port = 1) => ({ peer: namedPeer(id), place: place(port) })
 
 function site() {
   const clock = new VirtualClock(0)
