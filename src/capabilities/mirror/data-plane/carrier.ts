@@ -59,11 +59,7 @@ export class NginxCarrier implements Carrier, Disposable {
   file(path: string, { status, headers: told, length }: ContentHead, request: IncomingMessage): CarriedAnswer {
     const { number, ended } = this.#options.orders.give({ ...this.#by(request), length, peer: undefined }, insteadOf(request))
     this.#lookSoon()
-    // Where it obeys a range nginx says itself that it takes some.
-    const { 'accept-ranges': ranges, ...others } = told
-    const isPart = status === 206
-    const kept = isPart || ranges === undefined ? others : told
-    return { headers: { ...kept, ...noBody, 'x-accel-redirect': filePath(number, path, isPart) }, ended }
+    return { headers: { ...told, ...noBody, 'x-accel-redirect': filePath(number, path, status === 206) }, ended }
   }
 
   peer({ place, digest, mediaType, length }: Omit<FoundElsewhere, 'outcome'>, request: IncomingMessage): CarriedAnswer {
@@ -73,7 +69,6 @@ export class NginxCarrier implements Carrier, Disposable {
     const headers = {
       'content-type': range === undefined ? mediaType : 'application/octet-stream',
       'docker-content-digest': digest,
-      'accept-ranges': 'bytes',
       ...noBody,
       'x-accel-redirect': peerPath(order.number, way, place),
       ...(range === undefined ? {} : { [planeHeaders.range]: range }),
@@ -115,8 +110,10 @@ export class NginxCarrier implements Carrier, Disposable {
     const nowMs = clock.elapsed()
     const ending = new Set<number>()
     for (const { order, body, since } of this.#fetching) {
-      const { worker, length, startedMs, peer } = order
+      const { number, worker, length, startedMs, peer } = order
       const written = this.#written(worker)
+      // One that is over, or whose process is gone, is nobody's fault any more.
+      if (!orders.has(number) || (since !== undefined && written === undefined)) continue
       // What it wrote for all is the most that it can have written for this one.
       const most = length ?? Number.POSITIVE_INFINITY
       const bytes = written === undefined || since === undefined ? most : Math.min(most, written - since)
@@ -127,6 +124,8 @@ export class NginxCarrier implements Carrier, Disposable {
       )
       body.left()
       ending.add(worker)
+      // A process that is ended says nothing of what it carried.
+      orders.end(number, lost)
     }
     for (const worker of ending) endWorker(worker)
     for (const { number, worker, startedMs } of [...orders.open])
