@@ -43,10 +43,11 @@ function site() {
   ])
   const ended: number[] = []
   const heard: (() => void)[] = []
+  const warned: string[] = []
   const carrier = new NginxCarrier({
     orders,
     clock,
-    log: silentLog,
+    log: { ...silentLog, warn: (_fields: object, message: string) => void warned.push(message) },
     hear: () => {
       for (const say of heard.splice(0)) say()
     },
@@ -80,7 +81,7 @@ function site() {
     }
     return carrier.file('/c/blobs/sha256/ab', { status: 200, length: 1_000, headers, ...over }, request)
   }
-  return { clock, orders, written, ended, heard, carrier, begin, file }
+  return { warned, clock, orders, written, ended, heard, carrier, begin, file }
 }
 
 describe('headers of an answer', () => {
@@ -259,4 +260,24 @@ test('nothing is looked at while nothing is carried, and again when something is
   begin()
   await clock.advance(4_000)
   expect(ended).toEqual([7])
+})
+
+test.each([
+  [403, 1],
+  [404, 1],
+  [416, 0],
+  [200, 0],
+])('a file that nginx answers with %i is told of %i times in a minute', async (status, times) => {
+  const { clock, orders, file, warned } = site()
+  for (let turn = 0; turn < 3; turn++) {
+    file()
+    for (const { number } of [...orders.open]) orders.end(number, { ...whole, status, isComplete: status === 200 })
+    await Promise.resolve()
+  }
+  expect(warned).toHaveLength(times)
+  await clock.advance(60_000)
+  file()
+  for (const { number } of [...orders.open]) orders.end(number, { ...whole, status, isComplete: status === 200 })
+  await Promise.resolve()
+  expect(warned).toHaveLength(2 * times)
 })
