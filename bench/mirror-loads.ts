@@ -49,8 +49,9 @@ interface Misses {
 
 async function asked(node: LaboratoryNode): Promise<Misses> {
   let told: Misses | undefined
-  const args = ['-e', asker, node.address, String(ports.registry), String(misses), registryName]
-  const program = startProgram(process.execPath, args, {
+  // Who asks has the right of way: what is measured is the agent.
+  const args = ['-n', '-15', process.execPath, '-e', asker, node.address, String(ports.registry), String(misses), registryName]
+  const program = startProgram('nice', args, {
     namespace: node.namespace,
     onLine: line => {
       if (line.startsWith('{')) told = JSON.parse(line)
