@@ -26,8 +26,9 @@ const probeMs = 10_000
 /** After an image changed: containerd collects what nobody holds any more in its own time, and tells nobody. */
 const collectedAfterMs = [2_000, 15_000, 60_000]
 const backoff = { initialMs: 100, capMs: 2_500, resetMs: 60_000 } as const
-/** Labels of fresh content are written after it is announced: it is read again after each of these. */
-const labelWaitsMs = [40, 120, 400, 1_000] as const
+/** Labels of fresh content are written after it is announced: it is read again, ever later. */
+const labelTries = 4
+const labelWaitMs = (attempt: number): number => 40 * 3 ** attempt
 /** Where labels were seen to come late, fresh content is not read sooner: each reading is a question to containerd. */
 const labelsComeMs = 80
 /** What an event told of so lately is not asked again when its image comes: the pull holds it, and a deletion is an event too. */
@@ -240,12 +241,11 @@ export class StoreWatch {
     for (const name of tracker.waitingFor(digest)) this.#images.add(name)
     const isSaid = hasSource(content.labels)
     if (isSaid && attempt > 0) this.#areLabelsLate = true
-    const waitMs = labelWaitsMs[attempt]
-    if (isSaid || tracker.isHeld(digest) || waitMs === undefined) return
+    if (isSaid || tracker.isHeld(digest) || attempt >= labelTries) return
     const again = () => {
       if (!this.#contents.has(digest)) this.#toRead(digest, attempt + 1)
     }
-    void later(clock, waitMs, again, signal)
+    void later(clock, labelWaitMs(attempt), again, signal)
   }
 
   #toRead(digest: Digest, attempt: number): void {

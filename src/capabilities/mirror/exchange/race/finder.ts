@@ -21,8 +21,6 @@ const giveUpLags = 100
 /** However late it is. */
 const mostIdleMs = 500
 const mostGiveUpMs = 2_000
-/** Where processors are busy a look-up takes its time, and only so many go on at once: all others are left to the registry. */
-const mostSearchesWhenLate = 64
 /** Peers that one look-up asks for, however many are barred. */
 const mostLookedUp = 64
 
@@ -61,7 +59,6 @@ export class Finder {
   readonly #late: LateFirstPeers
   readonly #absences: Absences
   readonly #lag: LoopLag
-  #searches = 0
 
   constructor(options: FinderOptions) {
     this.#options = options
@@ -72,14 +69,11 @@ export class Finder {
 
   /** As {@link #race}, watched: how late this process is says how long others may take. @throws `signal.reason` when aborted */
   async find(key: string, request: PeerRequest, signal: AbortSignal, options: FindOptions = {}): Promise<Finding> {
-    if (this.#searches >= mostSearchesWhenLate && this.#lag.ms > 0) return { outcome: 'nobody', attempts: 0, reason: 'timeout' }
-    this.#searches++
     const over = this.#lag.watch()
     try {
       return await this.#race(key, request, signal, options)
     } finally {
       over()
-      this.#searches--
     }
   }
 
