@@ -8,6 +8,7 @@ import { referenceOf } from '../test/real/mirror/pulls.ts'
 import { peerProgram } from '../test/real/upstreams/peer-archives.ts'
 import { type BudgetRow, budgetTable } from './budget-table.ts'
 import { manyDigests } from './mirror-digests.ts'
+import { underLoads } from './mirror-loads.ts'
 import { betweenTwo } from './mirror-transfer.ts'
 
 const megabyte = 1_000_000
@@ -106,7 +107,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' } } })
   const rounds = Number(values.rounds)
   const kinds = await kindsHere()
-  const parts = { two: betweenTwo, ten: tenAtOnce, digests: manyDigests }
+  const parts = { two: betweenTwo, ten: tenAtOnce, digests: manyDigests, loads: underLoads }
   const rows: BudgetRow[] = []
   for (const [name, part] of Object.entries(parts)) {
     if (values.only === undefined || values.only === name) rows.push(...(await part(rounds, kinds)))

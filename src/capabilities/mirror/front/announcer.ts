@@ -3,6 +3,9 @@ import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Router, Store, StoreChange } from '../contract.ts'
 
+/** After changes were told, others are gathered for so long: a pull of many layers is told in few messages, and a single one at once. */
+const gatheredMs = 250
+
 interface AnnouncerOptions {
   readonly store: Pick<Store, 'changes'>
   readonly router: Pick<Router, 'announce' | 'withdraw'>
@@ -60,6 +63,8 @@ export class Announcer {
       if (remove.length > 0) router.withdraw(remove)
       // Telling thousands takes a while: what changes meanwhile does not wait for it.
       void this.#announce(add, change.kind === 'all')
+      // What ends the wait early ends the changes too.
+      if (change.kind !== 'all') await clock.after(gatheredMs, signal).catch(() => undefined)
     }
   }
 

@@ -155,7 +155,10 @@ export class RegistryFront {
   async #content(asked: AskedContent, { request, response, door }: Exchanged): Promise<number | CarriedAnswer> {
     const { finder } = this.#options
     const gone = new AbortController()
-    const onClose = () => gone.abort(new DOMException('who asked has gone', 'AbortError'))
+    // An answer that was sent closes too, and an exception costs more than all else here.
+    const onClose = () => {
+      if (!response.writableFinished) gone.abort(new DOMException('who asked has gone', 'AbortError'))
+    }
     response.once('close', onClose)
     const by = askedBy(request, door)
     const carrying = this.#carrying(asked, by, { request, door })

@@ -90,6 +90,34 @@ test('the first announcement is done when it was told, not when it began, and is
   expect(lines).toEqual([[{ keys: 2, seconds: 0 }, 'what was here at the start is announced']])
 })
 
+test('a change is told at once, and what comes right after it together', async () => {
+  const stop = new AbortController()
+  const clock = new VirtualClock(0)
+  const told: unknown[] = []
+  let pending: string[] = ['a']
+  const announcer = new Announcer({
+    store: {
+      async *changes() {
+        yield { kind: 'all', keys: new Set<string>() }
+        while (!stop.signal.aborted) yield { kind: 'changed', added: pending.splice(0), removed: [] }
+      },
+    },
+    router: { announce: async keys => void told.push([clock.elapsed(), [...keys]]), withdraw: () => undefined },
+    clock,
+    log: silentLog,
+  })
+  const startMs = clock.elapsed()
+  const running = announcer.run(stop.signal)
+  await expect.poll(() => told).toEqual([[startMs, ['a']]])
+  pending = ['b', 'c']
+  await clock.advance(249)
+  expect(told).toHaveLength(1)
+  await clock.advance(1)
+  await expect.poll(() => told.slice(1)).toEqual([[startMs + 250, ['b', 'c']]])
+  stop.abort(new Error('over'))
+  await running
+})
+
 test('what is announced becomes what the store has, whatever order it tells it in', () => {
   const key = fc.constantFrom(...['a', 'b', 'c', 'd'])
   const change = fc.oneof(

@@ -1,5 +1,6 @@
 // Content as files, where containerd's content directory is mounted: `blobs/<algorithm>/<hex>`. What is open is read to its end even where
 // it is deleted meanwhile.
+import { statSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ByteRange } from '../contract.ts'
@@ -17,6 +18,20 @@ export async function fileSize(path: string): Promise<number | undefined> {
   try {
     const found = await stat(path)
     return found.isFile() ? found.size : undefined
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+/**
+ * The same at once, for each request: the kernel has nearly every entry of a content directory in memory, and a thread that is asked instead
+ * costs thirty times as much.
+ */
+export function fileSizeNow(path: string): number | undefined {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found?.isFile() === true ? found.size : undefined
   } catch (error) {
     if (isMissing(error)) return undefined
     throw error

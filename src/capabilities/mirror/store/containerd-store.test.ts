@@ -222,6 +222,18 @@ describe('looking up', () => {
     })
   })
 
+  test('what events told of is not asked of containerd again', async () => {
+    await using at = await site()
+    const { manifest, config, layer } = at.containerd.placeImage(name, 'layer')
+    await at.announced.becomes(name, manifest, config, layer)
+    at.containerd.server.hangs = true
+    expect(await at.store.info(layer, never)).toMatchObject({ size: 5, mediaType: 'application/octet-stream', isManifest: false })
+    truncateSync(fileOf(at, layer), 3) // then it is asked, as ever
+    const asked = at.store.info(layer, never).catch((error: unknown) => error)
+    await at.clock.advance(1_000)
+    expect(await asked).toBeUndefined()
+  })
+
   test('a file that our namespace does not have is not there', async () => {
     await using at = await site()
     const digest = at.containerd.place('of another namespace')

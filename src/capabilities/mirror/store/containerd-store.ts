@@ -15,7 +15,7 @@ import * as api from './containerd-api.ts'
 import { ContainerdClient, NotInStore, orMissing } from './containerd-client.ts'
 import { ContentReader } from './content-reader.ts'
 import { criSettings, type Finding, findings } from './findings.ts'
-import { isManifestType, largestFingerprint } from './fingerprint.ts'
+import { binaryType, isManifestType, largestFingerprint } from './fingerprint.ts'
 import { followIngest } from './following.ts'
 import { type Manifest, readManifest } from './image-tree.ts'
 import { ingestPath, ingestTotal } from './ingests.ts'
@@ -117,7 +117,9 @@ class ContainerdStore implements Store, AsyncDisposable {
     // Most that is asked is not here: one look at the directory is quicker than a question to containerd.
     const file = await this.#reader.file(digest)
     if (file === 'none') return undefined
-    const size = await this.#sizeOf(digest, signal)
+    // Events say what our namespace has, and the file that it is still there: a question would say the same.
+    const tracked = file !== 'unmounted' && this.#isUp && this.#tracker.sizeOf(digest) === file.size
+    const size = tracked ? file.size : await this.#sizeOf(digest, signal)
     if (size === undefined) return undefined
     this.#told.set(digest, { size, untilMs: this.#options.clock.elapsed() + toldMs })
     const content = { digest, size }
@@ -126,7 +128,9 @@ class ContainerdStore implements Store, AsyncDisposable {
       this.#options.log.warn({ digest, size }, 'Content lacks its file, or it has another size.')
       return undefined
     }
-    const mediaType = this.#mediaTypes.get(digest) ?? (await this.#reader.mediaTypeOf(content, signal))
+    const mediaType =
+      this.#mediaTypes.get(digest) ??
+      (this.#tracker.isLayer(digest) ? binaryType : await this.#reader.mediaTypeOf(content, signal))
     this.#mediaTypes.set(digest, mediaType)
     return { digest, size, mediaType, isManifest: isManifestType(mediaType) }
   }

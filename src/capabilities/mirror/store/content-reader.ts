@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream'
 import type { ByteRange } from '../contract.ts'
 import type { Digest } from '../reference.ts'
-import { blobPath, clipped, fileSize, isDirectory, openBlob } from './blob-files.ts'
+import { blobPath, clipped, fileSizeNow, isDirectory, openBlob } from './blob-files.ts'
 import * as api from './containerd-api.ts'
 import type { ContainerdClient } from './containerd-client.ts'
 import { binaryType, largestFingerprint, mayBeJson, mediaTypeOf } from './fingerprint.ts'
@@ -41,7 +41,7 @@ export class ContentReader {
   async file(digest: Digest): Promise<{ readonly size: number } | 'none' | 'unmounted'> {
     const root = await this.root()
     if (root === undefined) return 'unmounted'
-    const size = await fileSize(blobPath(root, digest))
+    const size = fileSizeNow(blobPath(root, digest))
     return size === undefined ? 'none' : { size }
   }
 
@@ -50,13 +50,13 @@ export class ContentReader {
     const root = await this.root()
     if (root === undefined) return undefined
     const path = blobPath(root, digest)
-    return (await fileSize(path)) === size ? path : undefined
+    return fileSizeNow(path) === size ? path : undefined
   }
 
   /** Whether the file is there with its size; without files always. */
   async isIntact({ digest, size }: Sized): Promise<boolean> {
     const root = await this.root()
-    return root === undefined || (await fileSize(blobPath(root, digest))) === size
+    return root === undefined || fileSizeNow(blobPath(root, digest)) === size
   }
 
   /** @throws Error where it is gone or has another size; NotInStore, StoreUnavailable */

@@ -79,6 +79,11 @@ export function isWhole({ root, manifests }: ImageTree, has: (digest: Digest) =>
   return isWholeBelow(root)
 }
 
+/** Whether a manifest of it names the digest as a layer. */
+export function layersHave({ manifests }: ImageTree, digest: Digest): boolean {
+  return manifests.values().some(({ kind, children }) => kind === 'manifest' && children.indexOf(digest, 1) > 0)
+}
+
 /** Whether it was pulled and nobody can pull it from here: its manifest and configuration are kept, and layers were thrown away. */
 export function lacksLayers(tree: ImageTree, has: (digest: Digest) => boolean): boolean {
   // Manifests and configurations of further platforms may come along without their layers.

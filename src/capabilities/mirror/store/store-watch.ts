@@ -1,12 +1,14 @@
 // Keeps the tracker like the store: subscribes, then lists, then reads again whatever an event names. A broken connection begins all of it
 // anew, after a while that doubles; every 15 minutes it is listed anyway.
 
+import { LRUCache } from 'lru-cache'
 import type { Clock } from '#kube/clock.ts'
 import { Backoff } from '#kube/controllers/backoff.ts'
 import type { Log } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
 import type { RegistryFilters } from '../filters.ts'
 import { type Digest, parseDigest } from '../reference.ts'
+import { atMost } from '../remembered.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import * as api from './containerd-api.ts'
 import { type ContainerdClient, orMissing } from './containerd-client.ts'
@@ -24,9 +26,14 @@ const probeMs = 10_000
 /** After an image changed: containerd collects what nobody holds any more in its own time, and tells nobody. */
 const collectedAfterMs = [2_000, 15_000, 60_000]
 const backoff = { initialMs: 100, capMs: 2_500, resetMs: 60_000 } as const
-/** Labels of fresh content are written after it is announced. */
-const labelTries = 10
-const labelWaitMs = (attempt: number): number => Math.min(100, 10 * attempt)
+/** Labels of fresh content are written after it is announced: it is read again, ever later. */
+const labelTries = 4
+const labelWaitMs = (attempt: number): number => 40 * 3 ** attempt
+/** Where labels were seen to come late, fresh content is not read sooner: each reading is a question to containerd. */
+const labelsComeMs = 80
+/** What an event told of so lately is not asked again when its image comes: the pull holds it, and a deletion is an event too. */
+const lateMs = 60_000
+const mostLate = 10_000
 
 interface StoreWatchOptions {
   readonly client: ContainerdClient
@@ -52,8 +59,11 @@ export class StoreWatch {
   readonly #options: StoreWatchOptions
   readonly #images = new Set<string>()
   readonly #contents = new Map<Digest, number>()
+  /** When content was last read, of the clock's `elapsed`. */
+  readonly #read = new LRUCache<Digest, number>(atMost(mostLate))
   #mustList: 'no' | 'quietly' | 'for all' = 'for all'
   #isCollecting = false
+  #areLabelsLate = false
   #wake = Promise.withResolvers<void>()
 
   constructor(options: StoreWatchOptions) {
@@ -108,6 +118,11 @@ export class StoreWatch {
     for await (const envelope of client.stream(api.subscribe, { filters: eventFilters }, signal)) {
       const touched = touchedBy(envelope, namespace)
       if (touched?.kind === 'image') this.#images.add(touched.name)
+      if (touched?.kind === 'content' && this.#areLabelsLate) {
+        const { digest } = touched
+        void later(this.#options.clock, labelsComeMs, () => this.#toRead(digest, 0), signal)
+        continue
+      }
       if (touched?.kind === 'content') this.#contents.set(touched.digest, 0)
       if (touched !== undefined) this.#wake.resolve()
     }
@@ -189,6 +204,7 @@ export class StoreWatch {
     // Before 2.1 nothing but the image's own event tells that its content is here.
     let isPulled = false
     for (const part of tree.parts) {
+      if (part !== root && this.#isLate(part)) continue
       const content = await this.#infoOf(part, signal)
       if (part === root && content !== undefined) isPulled = hasSource(content.labels)
       feed.changed(content === undefined ? tracker.removeContent(part) : tracker.putContent(content))
@@ -220,15 +236,27 @@ export class StoreWatch {
       feed.changed(tracker.removeContent(digest))
       return
     }
+    this.#read.set(digest, clock.elapsed())
     feed.changed(tracker.putContent(content))
     for (const name of tracker.waitingFor(digest)) this.#images.add(name)
-    if (hasSource(content.labels) || tracker.isHeld(digest) || attempt >= labelTries) return
+    const isSaid = hasSource(content.labels)
+    if (isSaid && attempt > 0) this.#areLabelsLate = true
+    if (isSaid || tracker.isHeld(digest) || attempt >= labelTries) return
     const again = () => {
-      if (this.#contents.has(digest)) return
-      this.#contents.set(digest, attempt + 1)
-      this.#wake.resolve()
+      if (!this.#contents.has(digest)) this.#toRead(digest, attempt + 1)
     }
-    void later(clock, labelWaitMs(attempt + 1), again, signal)
+    void later(clock, labelWaitMs(attempt), again, signal)
+  }
+
+  #toRead(digest: Digest, attempt: number): void {
+    this.#contents.set(digest, attempt)
+    this.#wake.resolve()
+  }
+
+  #isLate(digest: Digest): boolean {
+    const readMs = this.#read.get(digest)
+    const { tracker, clock } = this.#options
+    return readMs !== undefined && clock.elapsed() - readMs < lateMs && tracker.has(digest)
   }
 
   async #infoOf(digest: Digest, signal: AbortSignal): Promise<KnownContent | undefined> {

@@ -188,3 +188,19 @@ describe('what is announced', () => {
     expect(isWhole(tree, () => true)).toBe(false)
   })
 })
+
+// biome-ignore format: a table
+test.each([
+  ['a layer of the image', 5, [0], true],
+  ['a layer of one image and of another', 6, [0, 2], true],
+  ['its configuration', 4, [0], false],
+  ['a manifest of an index', 0, [3], false],
+  ['what belongs to no image', 8, [0], false],
+] as const)('%s is known as a layer or not', async (_what, number, roots, isLayer) => {
+  const node = new Node()
+  for (let part = 0; part < 10; part++) node.contents.set(digestOf(part), new Map())
+  for (const root of roots) node.images.set(`registry.test:5000/a/b:v${root}`, digestOf(root))
+  const tracker = new Tracker(everything)
+  await node.fill(tracker)
+  expect(tracker.isLayer(digestOf(number))).toBe(isLayer)
+})

@@ -4,7 +4,7 @@ import type { StoreChange, StoredImage } from '../contract.ts'
 import { passes, type RegistryFilters } from '../filters.ts'
 import { type Digest, type ImageName, parseImageName, tagKey } from '../reference.ts'
 import { comesFromMirrored } from './content-sources.ts'
-import { type ImageTree, isWhole, lacksLayers } from './image-tree.ts'
+import { type ImageTree, isWhole, lacksLayers, layersHave } from './image-tree.ts'
 
 export interface KnownContent {
   readonly digest: Digest
@@ -121,6 +121,14 @@ export class Tracker {
 
   isHeld(digest: Digest): boolean {
     return this.#holders.has(digest)
+  }
+
+  /** Whether an image has it as a layer, and none as anything that could be a manifest: then it is not to be looked into. */
+  isLayer(digest: Digest): boolean {
+    const trees = this.#holdersOf(digest).flatMap(name => this.#images.get(name)?.tree ?? [])
+    return (
+      trees.some(tree => layersHave(tree, digest)) && trees.every(tree => !tree.manifests.has(digest) && !tree.unread.has(digest))
+    )
   }
 
   /** Images that name the digest as a manifest that was not there when they were read: to be read again when it comes. */

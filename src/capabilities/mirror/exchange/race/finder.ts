@@ -12,8 +12,15 @@ import type { Quarantine } from '../peers/quarantine.ts'
 import type { SlowPeers } from '../peers/slow-peers.ts'
 import type { Won } from '../transfer/body-source.ts'
 import { FetchTimes } from './fetch-times.ts'
+import { LoopLag } from './loop-lag.ts'
 import { type Reply, runRace } from './race-run.ts'
 
+/** A limit is longer by so many times what this process is late, since who is asked is late too, with each of its steps. */
+const idleLags = 10
+const giveUpLags = 100
+/** However late it is. */
+const mostIdleMs = 500
+const mostGiveUpMs = 2_000
 /** Peers that one look-up asks for, however many are barred. */
 const mostLookedUp = 64
 
@@ -51,15 +58,31 @@ export class Finder {
   readonly #times = new FetchTimes()
   readonly #late: LateFirstPeers
   readonly #absences: Absences
+  readonly #lag: LoopLag
 
   constructor(options: FinderOptions) {
     this.#options = options
     this.#late = new LateFirstPeers(options)
     this.#absences = new Absences(options.clock)
+    this.#lag = new LoopLag(options.clock)
   }
 
-  /** @throws `signal.reason` when aborted */
+  /** As {@link #race}, watched: how late this process is says how long others may take. @throws `signal.reason` when aborted */
   async find(key: string, request: PeerRequest, signal: AbortSignal, options: FindOptions = {}): Promise<Finding> {
+    const over = this.#lag.watch()
+    try {
+      return await this.#race(key, request, signal, options)
+    } finally {
+      over()
+    }
+  }
+
+  #lateness(): { readonly idleMs: number; readonly giveUpMs: number } {
+    const { ms } = this.#lag
+    return { idleMs: Math.min(mostIdleMs, idleLags * ms), giveUpMs: Math.min(mostGiveUpMs, giveUpLags * ms) }
+  }
+
+  async #race(key: string, request: PeerRequest, signal: AbortSignal, options: FindOptions): Promise<Finding> {
     const { settings, clock, router, quarantine } = this.#options
     const { patience } = options
     let barred = 0
@@ -80,6 +103,7 @@ export class Finder {
         clock,
         times: patience === undefined ? times : { ...times, giveUpMs: Math.max(times.giveUpMs, patience.giveUpMs) },
         idleMs: Math.max(settings.mirrorResolveTimeoutMs, patience?.idleMs ?? 0),
+        lateness: () => this.#lateness(),
         lastResort,
         choose: waiting => firstPeer(waiting, { uses: this.uses.uses, zone }),
         candidates: stop => this.#candidates(key, request, stop, options, isLeft),

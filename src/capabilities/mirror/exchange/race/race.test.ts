@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FetchTimes, percentileOf } from './fetch-times.ts'
+import { LoopLag } from './loop-lag.ts'
 import { mostFetches, Race, type RaceAction, type RaceEvent } from './race.ts'
 
 const times = { hedgesMs: [50, 60, 70], giveUpMs: 140 }
@@ -130,4 +131,43 @@ describe('fetch times', () => {
       }),
     )
   })
+})
+
+// biome-ignore format: a table
+test.each([
+  ['no candidate, in time', 0, [], 20],
+  ['no candidate, late', 30, [], 50],
+  ['no answer, in time', 0, ['a'], 140],
+  ['no answer, late', 30, ['a'], 440],
+] as const)('gives up: %s', (_what, lateMs, candidates, atMs) => {
+  const lateness = () => ({ idleMs: lateMs, giveUpMs: 10 * lateMs })
+  const race = new Race<string>({ times, idleMs: 20, lastResort: [], lateness, choose: ([first = '']) => first }, 0)
+  for (const candidate of candidates) race.next({ kind: 'candidate', candidate }, 0)
+  expect(race.next({ kind: 'time' }, atMs - 1)).toEqual([])
+  expect(race.next({ kind: 'time' }, atMs).at(-1)).toMatchObject({ kind: 'give-up' })
+})
+
+// biome-ignore format: a table
+test.each([
+  ['timers that come when they should', [0], 0],
+  ['what every machine has', [3], 0],
+  ['timers that come late', [40], 40],
+  ['a long pause counts once', [0, 0, 0, 5_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 250 / 16],
+] as const)('how late a process is: %s', (_what, latenesses, expected) => {
+  let nowMs = 0
+  const due: (() => void)[] = []
+  const schedule = (delayMs: number, act: () => void) => {
+    due.push(() => {
+      nowMs += delayMs + (latenesses[round++ % latenesses.length] ?? 0)
+      act()
+    })
+    return () => void due.splice(0)
+  }
+  let round = 0
+  const lag = new LoopLag({ elapsed: () => nowMs, schedule })
+  const over = lag.watch()
+  for (let sample = 0; sample < 16; sample++) due.shift()?.()
+  expect(lag.ms).toBe(expected)
+  over()
+  expect(due).toEqual([])
 })

@@ -23,6 +23,8 @@ export interface RaceOptions<Candidate> {
   readonly times: RaceTimes
   /** How long it waits for a candidate while no fetch is in flight, in milliseconds. */
   readonly idleMs: number
+  /** Milliseconds more for both limits, as this machine is late now; left out: none. */
+  readonly lateness?: () => { readonly idleMs: number; readonly giveUpMs: number }
   /** Asked only when nobody else is left, in this order: peers that broke before. */
   readonly lastResort: readonly Candidate[]
   /** The one of those that wait which is asked next; they are never none. */
@@ -85,9 +87,10 @@ export class Race<Candidate> {
   wakeMs(): number | undefined {
     if (this.#isOver) return undefined
     const due: number[] = []
-    if (this.#inFlight.size === 0) due.push(this.#idleSinceMs + this.#options.idleMs)
+    const { idleMs, giveUpMs } = this.#limits()
+    if (this.#inFlight.size === 0) due.push(this.#idleSinceMs + idleMs)
     if (this.#firstFetchMs !== undefined) {
-      due.push(this.#firstFetchMs + this.#options.times.giveUpMs)
+      due.push(this.#firstFetchMs + giveUpMs)
       const hedgeMs = this.#options.times.hedgesMs[this.#started - 1 - this.#failures]
       if (hedgeMs !== undefined && this.#started < mostFetches && this.#waiting.length > 0) due.push(this.#firstFetchMs + hedgeMs)
     }
@@ -95,11 +98,12 @@ export class Race<Candidate> {
   }
 
   #judge(nowMs: number): readonly RaceAction<Candidate>[] {
-    if (this.#firstFetchMs !== undefined && nowMs - this.#firstFetchMs >= this.#options.times.giveUpMs)
+    const { idleMs, giveUpMs } = this.#limits()
+    if (this.#firstFetchMs !== undefined && nowMs - this.#firstFetchMs >= giveUpMs)
       return this.#end({ kind: 'give-up', because: this.#inFlight.size > 0 ? 'timeout' : this.#why() })
     const actions = this.#fetches(nowMs)
     if (this.#inFlight.size > 0) return actions
-    const isIdleTooLong = nowMs - this.#idleSinceMs >= this.#options.idleMs
+    const isIdleTooLong = nowMs - this.#idleSinceMs >= idleMs
     if (!this.#isExhausted && !isIdleTooLong && this.#started < mostFetches) return actions
     if (this.#lastResort.length > 0 && this.#started < mostFetches) {
       this.#waiting.push(...this.#lastResort.splice(0))
@@ -126,6 +130,12 @@ export class Race<Candidate> {
     const firstMs = this.#firstFetchMs
     const hedges = firstMs === undefined ? 0 : this.#options.times.hedgesMs.filter(ms => nowMs - firstMs >= ms).length
     return 1 + this.#failures + hedges
+  }
+
+  #limits(): { readonly idleMs: number; readonly giveUpMs: number } {
+    const { idleMs, times, lateness } = this.#options
+    const late = lateness?.() ?? { idleMs: 0, giveUpMs: 0 }
+    return { idleMs: idleMs + late.idleMs, giveUpMs: times.giveUpMs + late.giveUpMs }
   }
 
   #why(): 'no-peer' | 'failed' {
