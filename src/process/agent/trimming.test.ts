@@ -6,8 +6,7 @@ import { trimAtRest, trimEveryMs, trimLookMs, trimWorthMs } from './trimming.ts'
 // biome-ignore format: a table
 const looks: readonly (readonly [what: string, looks: readonly (readonly [busyMs: number, isCollected: boolean])[]])[] = [
   ['not while it works, then once', [[trimWorthMs, false], [trimLookMs, false], [1, true], [1, false], [0, false]]],
-  ['not for little work', [[trimWorthMs / 4, false], [trimWorthMs / 4, false], [0, false], [0, false]]],
-  ['little work adds up', [[90, false], [90, false], [90, true], [90, false]]],
+  ['after any start, and not again for little work', [[trimWorthMs / 4, true], [trimWorthMs / 4, false], [0, false], [0, false]]],
 ]
 
 test.each(looks)('memory is given back: %s', async (_what, steps) => {

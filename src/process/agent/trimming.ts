@@ -9,7 +9,7 @@ import type { Clock } from '#kube/clock.ts'
 export const trimLookMs = 2_000
 /** A process rests where its loop was busy for less than this share of the time between two looks. */
 const restingShare = 0.05
-/** Work since the last time that is worth a collection, in ms of the loop. */
+/** Work since the last time that is worth another collection, in ms of the loop. */
 export const trimWorthMs = 200
 /** From one collection to the next at least: each takes some 100 ms of a processor, in which nothing else runs. */
 export const trimEveryMs = 30_000
@@ -36,8 +36,9 @@ export async function trimAtRest(
     workedMs += busy - seenMs
     seenMs = busy
     seenAtMs = nowMs
-    if (!isResting || workedMs < trimWorthMs) continue
-    if (collectedMs !== undefined && nowMs - collectedMs < trimEveryMs) continue
+    if (!isResting) continue
+    // The start is always worth it.
+    if (collectedMs !== undefined && (workedMs < trimWorthMs || nowMs - collectedMs < trimEveryMs)) continue
     collect(collectedMs === undefined)
     workedMs = 0
     seenMs = busyMs()
