@@ -40,7 +40,7 @@ export async function becomeAlone({ program, level, gracefulMs }: AloneWish, sig
   signal.throwIfAborted()
   const { execPath, execArgv, argv0, argv } = process
   // The words of the command come along: who lists processes is to see what runs here.
-  const words = [argv0, ...execArgv, ...(program.flags ?? []), program.entry, ...argv.slice(2)]
+  const words = [argv0, ...execArgv, ...program.flags, program.entry, ...argv.slice(2)]
   process.execve?.(execPath, words, { ...process.env, [handedVariable]: handed })
 }
 

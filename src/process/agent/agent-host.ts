@@ -26,7 +26,7 @@ export interface AloneProgram {
   /** What it is to know, as JSON has it; never a secret. */
   readonly knows: unknown
   /** How V8 is to run it. */
-  readonly flags?: readonly string[]
+  readonly flags: readonly string[]
 }
 
 interface AgentHostOptions {
