@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
-import { httpBootstrap } from '../src/capabilities/mirror/peers/bootstrap-http.ts'
+import { httpBootstrap } from '../src/capabilities/mirror/peers/bootstrap/bootstrap-http.ts'
 import { startRouter } from '../src/capabilities/mirror/peers/router.ts'
 
 const { values } = parseArgs({

@@ -19,8 +19,8 @@ import type { MirrorConfig } from './config.ts'
 import { nodeFilesOf } from './node-files-port.ts'
 import { addressOf, mirrorNodes } from './peer-list.ts'
 import { PeerListKeeper } from './peer-list-keeper.ts'
-import { type PrefetchSubject, prefetchPlan } from './prefetch-plan.ts'
-import { PullingAhead } from './pulling-ahead.ts'
+import { type PrefetchSubject, prefetchPlan } from './pulling/prefetch-plan.ts'
+import { PullingAhead } from './pulling/pulling-ahead.ts'
 
 export const requester = 'mirror'
 

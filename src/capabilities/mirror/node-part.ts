@@ -25,7 +25,7 @@ async function openPuller(
   stack: AsyncDisposableStack,
 ): Promise<Prefetcher | undefined> {
   if (settings.peerTlsAddress === undefined) return undefined
-  const { PrefetchPuller } = await import('./prefetch-puller.ts')
+  const { PrefetchPuller } = await import('./pulling/prefetch-puller.ts')
   const { containerdSocket: socket, containerdNamespace: namespace } = settings
   return stack.use(new PrefetchPuller({ socket, namespace, clock, random, log }))
 }

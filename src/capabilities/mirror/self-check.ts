@@ -7,7 +7,7 @@ import type { PoisonedBlob } from './exchange/transfer/integrity.ts'
 import { checkHostsFiles, type HostsFileFact, type ServedPorts } from './node-files/hosts-check.ts'
 import { editsMessage } from './node-files/hosts-edits.ts'
 import { Happenings, type NoticesDocument, type Trouble } from './notices.ts'
-import { PullWitness } from './pull-witness.ts'
+import { PullWitness } from './pulling/pull-witness.ts'
 
 /** Often enough that who mends a file sees it gone; the specification asks for an hour. */
 const everyMs = 600_000

@@ -122,7 +122,7 @@ describe('the mirror', () => {
       timeoutSeconds: 2,
     })
     const writable = container?.volumeMounts.filter(({ readOnly }) => readOnly !== true).map(({ mountPath }) => mountPath)
-    expect(writable).toEqual(['/var/lib/ballast/mirror'])
+    expect(writable).toEqual(['/tmp', '/var/lib/ballast/mirror'])
     expect(pod.volumes.flatMap(({ hostPath }) => (hostPath === undefined ? [] : [hostPath.path]))).toEqual([
       '/run/containerd',
       '/var/lib/containerd/io.containerd.content.v1.content',

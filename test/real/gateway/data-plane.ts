@@ -11,9 +11,9 @@ import { silentLog } from '#kube/log.ts'
 import { leastPatienceMs } from '../../../src/capabilities/gateway/data-plane/warm-routes.ts'
 import type { Route } from '../../../src/capabilities/gateway/routing/route.ts'
 import { gatewayOn, routeTo, serviceObjects } from '../../loopback-gateway.ts'
+import { needProgramsOfImage } from '../image/programs-of-image.ts'
 import { until } from '../metrics/servers.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
-import { needProgramsOfImage } from '../image/programs-of-image.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const tables = [

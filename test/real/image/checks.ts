@@ -1,8 +1,8 @@
 // The image as others see it: built twice, read by the tools of registries, and run by containerd with nothing that it may not have.
 import { deepStrictEqual, doesNotMatch, match, ok, strictEqual } from 'node:assert'
-import { chmodSync, copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { systemClock } from '#kube/clock.ts'
 import { startInstalledTwin } from '../../../bench/installed-twin.ts'
 import { digestOf } from '../../../scripts/image/layer.ts'
@@ -26,6 +26,7 @@ export const imageChecks: readonly Check[] = [
   { name: 'image: containerd runs the commands, read-only, as nobody, without capabilities', run: commandsInContainers },
   { name: 'image: containerd runs the page of a dump, its assets are compressed, nothing is written', run: pageInContainer },
   { name: 'image: containerd runs the controller, which plans for a twin and ends when told', run: controllerInContainer },
+  { name: 'image: containerd runs the mirror, whose nginx serves as root without capabilities', run: mirrorInContainer },
 ]
 
 function digests(directory: string): Record<string, string> {
@@ -227,6 +228,59 @@ async function controllerInContainer(): Promise<string> {
     ok(code === 0 || code === 143, `ended with ${code}: ${container.log()}`)
     return `alive ${aliveMs.toFixed(0)} ms after ctr started it, ${plan.spec.moves.length} moves planned, ${held}, ended with ${code}`
   })
+}
+
+/** The mirror of the containerd that runs it: its own image's layers come by nginx, from files of root. */
+async function mirrorInContainer(): Promise<string> {
+  return await withImage(async containerd => {
+    const [port, router, metrics] = [await freePort(), await freePort(), await freePort()]
+    const container = await containerd.start(reference, {
+      name: 'mirror',
+      command: [
+        ...['/bin/node', '/app/ballast.mjs', 'spegel', 'registry', '--data-plane', 'nginx'],
+        ...['--registry-addr', `127.0.0.1:${port}`, '--router-addr', `127.0.0.1:${router}`],
+        ...['--metrics-addr', `127.0.0.1:${metrics}`, '--containerd-namespace', 'default'],
+        ...['--containerd-sock', `/node/${basename(containerd.socket)}`, '--containerd-content-path', '/content'],
+        ...[
+          '--bootstrap-kind',
+          'static',
+          '--static-bootstrap-peers',
+          '/ip4/127.0.0.1/tcp/1/p2p/12D3KooWEqnTdgqHnkkwarSrJjeMP2ZJiADWLYADaNvUb6SQNyPF',
+        ],
+      ],
+      memory: 192 * 2 ** 20,
+      mounts: [
+        [dirname(containerd.socket), '/node'],
+        [containerd.contentPath, '/content'],
+      ],
+      isRoot: true,
+      hasTemporary: true,
+    })
+    const what = await served(containerd, container, port).catch(async error => {
+      // One that goes on keeps its name.
+      await container.stop()
+      throw error
+    })
+    const held = heldBy(container.pid)
+    const code = await container.stop()
+    ok(code === 0 || code === 143, `ended with ${code}: ${container.log()}`)
+    return `${what}, ${held}, ended with ${code}`
+  })
+}
+
+async function served({ contentPath }: Containerd, container: Container, port: number): Promise<string> {
+  await until(container, '/livez', () => answers(port, '/livez'))
+  const files = globSync('blobs/sha256/*', { cwd: contentPath }).map(name => join(contentPath, name))
+  const largest = files.toSorted((a, b) => statSync(b).size - statSync(a).size)[0] ?? ''
+  const digest = `sha256:${basename(largest)}`
+  const url = `http://127.0.0.1:${port}/v2/acme/app/blobs/${digest}`
+  const whole = await fetch(url)
+  strictEqual(whole.headers.get('server'), 'nginx')
+  if (whole.status !== 200) throw new Error(`${whole.status}: ${await whole.text()}\n${container.log()}`)
+  strictEqual(digestOf(Buffer.from(await whole.arrayBuffer())), digest)
+  const part = await fetch(url, { headers: { range: 'bytes=10-19' } })
+  deepStrictEqual([part.status, Buffer.from(await part.arrayBuffer())], [206, readFileSync(largest).subarray(10, 20)])
+  return `${statSync(largest).size} bytes and a part of them by nginx`
 }
 
 async function answers(port: number, path: string): Promise<boolean> {

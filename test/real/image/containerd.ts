@@ -38,6 +38,10 @@ export interface ContainerOptions {
   readonly memory?: number
   /** Bound read-only: where on this machine, where in the container. */
   readonly mounts?: readonly (readonly [from: string, to: string])[]
+  /** Root, as parts that read what is root's; it has no capability all the same. */
+  readonly isRoot?: boolean
+  /** A place to write to, as an `emptyDir` at `/tmp`. */
+  readonly hasTemporary?: boolean
 }
 
 export interface Container {
@@ -49,6 +53,9 @@ export interface Container {
 }
 
 export interface Containerd extends AsyncDisposable {
+  readonly socket: string
+  /** Where its content lies as files. */
+  readonly contentPath: string
   import(archive: string): Promise<void>
   /** Names and digests of the images it has. */
   images(): Promise<string>
@@ -106,6 +113,8 @@ export async function startContainerd(): Promise<Containerd> {
     await systemClock.after(50)
   }
   return {
+    socket,
+    contentPath: join(directory, 'root', 'io.containerd.content.v1.content'),
     import: async archive => {
       await commandOutput(ctr, ['--address', socket, 'images', 'import', archive], { env })
     },
@@ -159,6 +168,8 @@ function runArguments(image: string, options: ContainerOptions, flags: readonly 
     ...capabilities.flatMap(name => ['--cap-drop', `CAP_${name}`]),
     ...(options.memory === undefined ? [] : ['--memory-limit', String(options.memory)]),
     ...(options.mounts ?? []).flatMap(([from, to]) => ['--mount', `type=bind,src=${from},dst=${to},options=rbind:ro`]),
+    ...(options.isRoot === true ? ['--user', '0:0'] : []),
+    ...(options.hasTemporary === true ? ['--mount', 'type=tmpfs,src=tmpfs,dst=/tmp,options=nosuid:nodev:mode=1777'] : []),
     ...flags,
     image,
     options.name,

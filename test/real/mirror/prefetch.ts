@@ -7,7 +7,7 @@ import { issueAuthority, issueLeaf, type KeyPair } from '#kube/server/certificat
 import { AgentClient } from '../../../src/capabilities/mirror/agent-client.ts'
 import type { PeerIdentity } from '../../../src/capabilities/mirror/contract.ts'
 import { agentTlsName } from '../../../src/capabilities/mirror/prefetch.ts'
-import { PullingAhead } from '../../../src/capabilities/mirror/pulling-ahead.ts'
+import { PullingAhead } from '../../../src/capabilities/mirror/pulling/pulling-ahead.ts'
 import type { Check } from '../check.ts'
 import { freePort } from '../control-plane/free-ports.ts'
 import { type ContainerdLine, containerdLines, startNodeContainerd } from './containerd.ts'

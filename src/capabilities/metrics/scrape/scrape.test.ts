@@ -138,7 +138,7 @@ async function scraped(
   options: { readonly isInsecure?: boolean; readonly timeoutMs?: number; readonly clock?: Clock; readonly gzip?: boolean } = {},
 ) {
   await using client = clientOf(options)
-  return client.scrape(url, new KnownContainers(), new AbortController().signal)
+  return await client.scrape(url, new KnownContainers(), new AbortController().signal)
 }
 
 describe('a kubelet', () => {

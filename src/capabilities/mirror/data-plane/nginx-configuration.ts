@@ -20,13 +20,13 @@ export const planeFiles = {
 
 /** Headers by which nginx and the agent speak with each other; none of them leaves, and those of clients are replaced. */
 export const planeHeaders = {
-  /** Of a request: who asks. */
+  /** A request says who asks. */
   remote: 'x-ballast-remote',
-  /** Of a request: the process that carries it. */
+  /** A request says which process carries it. */
   worker: 'x-ballast-worker',
-  /** Of a request: the order that failed, for which there is to be another. */
+  /** A request says which order failed, for which there is to be another. */
   again: 'x-ballast-again',
-  /** Of an answer: what the peer is asked besides. */
+  /** An answer says what the peer is asked besides. */
   range: 'x-ballast-range',
   authorization: 'x-ballast-authorization',
 } as const

@@ -8,7 +8,7 @@ const atOnce = 65_536
 /** A file that has become so large is given up for a fresh one. */
 const largestFile = 4_194_304
 
-export interface ToldBody extends Carried {
+interface ToldBody extends Carried {
   readonly order: number
 }
 

@@ -29,7 +29,7 @@ export class OutsideWatch implements Disposable {
     const { rates, clock } = this.#options
     if (route !== 'blobs' || method !== 'GET' || digest === undefined) return
     const start = range === undefined ? 0 : 'start' in range && range.end === undefined ? range.start : undefined
-    // Of parts nobody knows which is brought when.
+    // Nobody knows of parts which is brought when.
     if (isFound || start === undefined) rates.notFromOutside(digest)
     else rates.leftToOutside(digest, start, clock.elapsed())
   }

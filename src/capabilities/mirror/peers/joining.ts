@@ -2,7 +2,7 @@
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { Contact } from './address.ts'
-import type { Bootstrap } from './bootstrap-way.ts'
+import type { Bootstrap } from './bootstrap/bootstrap-way.ts'
 import { withSignal } from './links.ts'
 import { OwnAddress } from './node.ts'
 

@@ -125,7 +125,7 @@ function textOf(pid: number, file: string): string {
   }
 }
 
-/** Of a process and those that it started; what is shared counts once for each in `rss` and `peakRss`. */
+/** Memory of a process and those that it started; what is shared counts once for each in `rss` and `peakRss`. */
 function memoryOf(pid: number): { readonly pss: number; readonly rss: number; readonly peakRss: number } {
   const kib = (file: string, field: string) =>
     familyOf(pid).reduce(

@@ -6,7 +6,7 @@ import { systemClock } from '#kube/clock.ts'
 import { type Log, silentLog } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import { parseContact } from '../../../../src/capabilities/mirror/peers/address.ts'
-import type { Bootstrap } from '../../../../src/capabilities/mirror/peers/bootstrap-way.ts'
+import type { Bootstrap } from '../../../../src/capabilities/mirror/peers/bootstrap/bootstrap-way.ts'
 import { type RouterOptions, startRouter } from '../../../../src/capabilities/mirror/peers/router.ts'
 
 const { values } = parseArgs({

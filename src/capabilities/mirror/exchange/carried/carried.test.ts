@@ -34,7 +34,12 @@ describe('a blob whose body a data plane carries', () => {
     await using bed = await PeerBed.open(1)
     const peer = bed.has(1, L, serve(large, { 'content-type': 'application/x' }))
     const { place, digest, mediaType, length, attempts } = await elsewhere(bed)
-    expect({ digest, mediaType, length, attempts }).toEqual({ digest: L, mediaType: 'application/x', length: 200_000, attempts: 1 })
+    expect({ digest, mediaType, length, attempts }).toEqual({
+      digest: L,
+      mediaType: 'application/x',
+      length: 200_000,
+      attempts: 1,
+    })
     expect(place).toMatchObject({
       way: 'http',
       host: '127.0.0.2',

@@ -30,7 +30,7 @@ export class PeerUses {
     return this.#uses
   }
 
-  /** Of all peers together. */
+  /** Transfers from all peers together. */
   get total(): number {
     return this.#uses.values().reduce((sum, count) => sum + count, 0)
   }

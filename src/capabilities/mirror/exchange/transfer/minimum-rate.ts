@@ -8,7 +8,7 @@ export const graceMs = 3_000
 export const graceInFlightMs = 10_000
 /** Bodies by which the rate of a kind of source is known. */
 const mostRemembered = 16
-/** Of a smaller body the time is that of its beginning: connecting, a token, a redirect. */
+/** A smaller body takes the time of its beginning: connecting, a token, a redirect. */
 const leastBytes = 1_048_576
 /** A source that gives a part of what the registry gives is no worse for it: the registry's bytes cost more. */
 const tolerated = 4

@@ -4,7 +4,7 @@ import { silentLog } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { Peer, Router } from '../../contract.ts'
 import type { Contact } from '../address.ts'
-import type { Bootstrap } from '../bootstrap-way.ts'
+import type { Bootstrap } from '../bootstrap/bootstrap-way.ts'
 import { type RouterOptions, startRouter } from '../router.ts'
 
 /** Contacts that grow as routers start: each new one knows those before it. */

@@ -1,6 +1,6 @@
 // Bootstrap by a fixed list: multiaddresses with `/p2p/<id>`, as upstream has them; the id can be left out here.
 import { InputError } from '#kube/problem.ts'
-import { type Contact, parseContact } from './address.ts'
+import { type Contact, parseContact } from '../address.ts'
 
 /** @throws InputError with all entries that are none. */
 export function parseStaticPeers(texts: readonly string[], routerPort: number): readonly Contact[] {

@@ -4,9 +4,9 @@ import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { type Random, randomUuid } from '#kube/random.ts'
 import { formatTime } from '#kube/time/time.ts'
-import type { Prefetcher, PrefetchState } from './prefetch.ts'
-import { createLease, deleteLease, imageStatus, pullImage } from './store/containerd-api.ts'
-import { ContainerdClient } from './store/containerd-client.ts'
+import type { Prefetcher, PrefetchState } from '../prefetch.ts'
+import { createLease, deleteLease, imageStatus, pullImage } from '../store/containerd-api.ts'
+import { ContainerdClient } from '../store/containerd-client.ts'
 
 /** Images that wait, or of which it is remembered how they ended. */
 const mostKnown = 256

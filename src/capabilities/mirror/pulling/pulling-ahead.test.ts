@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { VirtualClock } from '#kube/clock.ts'
-import type { PrefetchState } from './prefetch.ts'
+import type { PrefetchState } from '../prefetch.ts'
 import { PullingAhead } from './pulling-ahead.ts'
 
 const startMs = Date.parse('2026-03-02T04:00:00Z')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { bodyWithin } from '#kube/client/outgoing-http.ts'
 import { systemClock } from '#kube/clock.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
-import { type Contact, listenAddresses, multiaddressOf, parseContact } from './address.ts'
+import { type Contact, listenAddresses, multiaddressOf, parseContact } from '../address.ts'
 import type { Bootstrap, OwnContact } from './bootstrap-way.ts'
 
 const answerWithinMs = 10_000

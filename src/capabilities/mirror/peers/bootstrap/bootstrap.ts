@@ -3,7 +3,7 @@
 import type { Api } from '#kube/client/api.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
-import type { BootstrapSettings } from '../settings.ts'
+import type { BootstrapSettings } from '../../settings.ts'
 import { dnsBootstrap } from './bootstrap-dns.ts'
 import { fileBootstrap } from './bootstrap-file.ts'
 import { httpBootstrap } from './bootstrap-http.ts'

@@ -2,9 +2,9 @@
 // run. Pure.
 import { couldRun, takesPods } from '#cluster/scheduling/could-run.ts'
 import type { Deployment, KubeObject, Node } from '#kube/objects/objects.ts'
-import { addressOf } from './peer-list.ts'
-import { mostPrefetched } from './prefetch.ts'
-import { parseImageName } from './reference.ts'
+import { addressOf } from '../peer-list.ts'
+import { mostPrefetched } from '../prefetch.ts'
+import { parseImageName } from '../reference.ts'
 
 /** On a Namespace (for all nodes that take pods) or a Deployment (for those where its pods could run): images, by comma. */
 const prefetchAnnotation = 'ballast.dev/prefetch'

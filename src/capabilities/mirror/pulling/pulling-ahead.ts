@@ -3,8 +3,8 @@
 import type { PullAhead, PullOutcome } from '#coordination/ports/pull-ahead.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
-import type { PrefetchState } from './prefetch.ts'
-import { mostPrefetched } from './prefetch.ts'
+import type { PrefetchState } from '../prefetch.ts'
+import { mostPrefetched } from '../prefetch.ts'
 import { wholeImageName } from './prefetch-plan.ts'
 
 /** Agents that are asked at once. */

@@ -1,5 +1,5 @@
 // What each way of finding the first peers has to say.
-import type { Address, Contact } from './address.ts'
+import type { Address, Contact } from '../address.ts'
 
 export interface OwnContact {
   readonly id: string

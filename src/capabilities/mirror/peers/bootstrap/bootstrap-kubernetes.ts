@@ -1,7 +1,7 @@
 // Bootstrap by the API server: EndpointSlices of the headless Service. Needs no names service.
 import type { Api } from '#kube/client/api.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Contact, parseContact } from './address.ts'
+import { type Contact, parseContact } from '../address.ts'
 import type { Bootstrap } from './bootstrap-way.ts'
 
 /** Addresses that one try takes. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Deployment, KubeObject, Node } from '#kube/objects/objects.ts'
-import { mostPrefetched } from './prefetch.ts'
+import { mostPrefetched } from '../prefetch.ts'
 import { prefetchImages, prefetchPlan, wholeImageName } from './prefetch-plan.ts'
 
 // biome-ignore format: a table

@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Log } from '#kube/log.ts'
 import { problemSentence } from '#kube/problem.ts'
-import { type Contact, parseContact } from './address.ts'
+import { type Contact, parseContact } from '../address.ts'
 import type { Bootstrap } from './bootstrap-way.ts'
 
 /** Addresses that are taken from a file; the rest is left out. */

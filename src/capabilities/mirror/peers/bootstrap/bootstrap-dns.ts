@@ -1,7 +1,7 @@
 // Bootstrap by the names service: A and AAAA of a headless Service. Ids are not known, so they are taken from the handshake.
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { addressBytes, type Contact, parseContact } from './address.ts'
+import { addressBytes, type Contact, parseContact } from '../address.ts'
 import type { Bootstrap } from './bootstrap-way.ts'
 
 /** Addresses of each family that are tried. */
