@@ -3,7 +3,9 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { AloneProgram } from '#process/agent/agent-host.ts'
-import type { LogLevel } from './command-line.ts'
+import type { processLog } from '#process/process-log.ts'
+
+type LogLevel = Parameters<typeof processLog>[0]['level']
 
 /** The variable that says what the next program is to know. There is no secret in it: those are read again from their files. */
 export const handedVariable = 'BALLAST_HANDED_OVER'
