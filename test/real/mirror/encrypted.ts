@@ -12,7 +12,7 @@ import { until } from './laboratory/program.ts'
 import { megabyte, patient, pulledByCri, referenceOf, seeded } from './pulls.ts'
 
 /** Writes them as a kubelet renews a mounted Secret: each file whole, none half. */
-async function writeCertificates(directory: string, authority: KeyPair): Promise<void> {
+export async function writeCertificates(directory: string, authority: KeyPair): Promise<void> {
   const leaf = await issueLeaf(authority, {
     commonName: agentTlsName,
     dnsNames: [agentTlsName],
@@ -30,7 +30,8 @@ async function writeCertificates(directory: string, authority: KeyPair): Promise
   }
 }
 
-const taken = (agent: Agent) => agent.program.log().split('certificate for other agents taken').length - 1
+/** How often it has taken a certificate. */
+export const taken = (agent: Agent) => agent.program.log().split('certificate for other agents taken').length - 1
 
 async function encryptedPulls(): Promise<string> {
   await using laboratory = await startLaboratory({ nodes: 2, line: '2' })

@@ -19,15 +19,15 @@ interface Site<Nodes extends readonly unknown[]> extends AsyncDisposable {
 }
 
 /** Three nodes with our agents, ready. */
-async function threeNodes(
+export async function threeNodes(
   line: ContainerdLine,
-  rootOf?: (name: string) => string,
+  { rootOf, flags = patient }: { readonly rootOf?: (name: string) => string; readonly flags?: readonly string[] } = {},
 ): Promise<Site<readonly [LaboratoryNode, LaboratoryNode, LaboratoryNode]>> {
   const laboratory = await startLaboratory({ nodes: 3, line, ...(rootOf === undefined ? {} : { rootOf }) })
   try {
     const [n1, n2, n3] = laboratory.nodes
     if (n1 === undefined || n2 === undefined || n3 === undefined) throw new Error('three nodes')
-    const agents = await laboratory.startAgents({ kind: 'ballast', flags: patient })
+    const agents = await laboratory.startAgents({ kind: 'ballast', flags })
     return { laboratory, nodes: [n1, n2, n3], agents, [Symbol.asyncDispose]: () => laboratory[Symbol.asyncDispose]() }
   } catch (cause) {
     await laboratory[Symbol.asyncDispose]()
@@ -35,7 +35,8 @@ async function threeNodes(
   }
 }
 
-const pathOfBlob = ({ containerd }: LaboratoryNode, digest: string) => join(containerd.contentPath, 'blobs', ...digest.split(':'))
+export const pathOfBlob = ({ containerd }: LaboratoryNode, digest: string) =>
+  join(containerd.contentPath, 'blobs', ...digest.split(':'))
 
 async function digestOfFile(path: string): Promise<string> {
   const hash = createHash('sha256')
@@ -44,7 +45,7 @@ async function digestOfFile(path: string): Promise<string> {
 }
 
 /** @throws Error where the node's store has other bytes than the digest says */
-async function wantRightBytes(node: LaboratoryNode, layers: readonly { readonly digest: string }[]): Promise<void> {
+export async function wantRightBytes(node: LaboratoryNode, layers: readonly { readonly digest: string }[]): Promise<void> {
   for (const { digest } of layers) {
     const found = await digestOfFile(pathOfBlob(node, digest))
     if (found !== digest) throw new Error(`${node.name} has ${found} in place of ${digest}`)
@@ -52,13 +53,13 @@ async function wantRightBytes(node: LaboratoryNode, layers: readonly { readonly 
 }
 
 /** Bytes of downloads that the node's containerd has begun. */
-async function downloaded({ containerd }: LaboratoryNode): Promise<number> {
+export async function downloaded({ containerd }: LaboratoryNode): Promise<number> {
   const script = `cat ${containerd.contentPath}/ingest/*/data 2>/dev/null | wc -c`
   return Number(await commandOutput('sh', ['-c', script]))
 }
 
-const slow = { rate: '100mbit' } as const
-const slowLayer = 60 * megabyte
+export const slow = { rate: '100mbit' } as const
+export const slowLayer = 60 * megabyte
 
 async function servingPeerKilled(line: ContainerdLine): Promise<string> {
   await using site = await threeNodes(line)
@@ -135,7 +136,7 @@ async function damagedFile(line: ContainerdLine): Promise<string> {
   return `containerd ${n1.containerd.version}: ${failures} failed pulls on two nodes, then the right bytes; found by us ${verified.join(', ')} times`
 }
 
-function flipByte(path: string, at: number): void {
+export function flipByte(path: string, at: number): void {
   const file = openSync(path, 'r+')
   const byte = Buffer.alloc(1)
   readSync(file, byte, 0, 1, at)
@@ -192,7 +193,7 @@ async function diskFull(line: ContainerdLine): Promise<string> {
   const mounted = await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=40m', 'tmpfs', root])
   if (mounted.code !== 0) throw new PartUnavailable(`tmpfs: ${mounted.stderr}`)
   try {
-    await using site = await threeNodes(line, name => (name === 'n2' ? root : join(small, name)))
+    await using site = await threeNodes(line, { rootOf: name => (name === 'n2' ? root : join(small, name)) })
     const { laboratory, agents } = site
     const [n1, n2] = site.nodes
     const big = await laboratory.outside.push({ repository: 'acme/big', tag: 'v1', layers: [60 * megabyte] })
@@ -239,8 +240,8 @@ const slowImageBytes = 12 * megabyte
 const mostSlowSeconds = 20
 
 /** The only peer that has the image is behind a slow link; the registry is not. */
-async function slowPeer(line: ContainerdLine): Promise<string> {
-  await using site = await threeNodes(line)
+export async function slowPeer(line: ContainerdLine, flags: readonly string[] = patient): Promise<string> {
+  await using site = await threeNodes(line, { flags })
   const { laboratory, agents } = site
   const [n1, n2] = site.nodes
   const image = await laboratory.outside.push({ repository: 'acme/app', tag: 'v1', layers: [slowImageBytes] })

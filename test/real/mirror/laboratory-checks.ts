@@ -1,6 +1,8 @@
 // Everything that is tried in the laboratory, for `npm run test:real`.
 import type { Check } from '../check.ts'
 import { crowdChecks } from './crowds.ts'
+import { dataPlaneChecks } from './data-plane.ts'
+import { dataPlaneFaultChecks } from './data-plane-faults.ts'
 import { encryptedChecks } from './encrypted.ts'
 import { fallThroughChecks } from './fall-through.ts'
 import { faultChecks } from './faults.ts'
@@ -14,4 +16,6 @@ export const laboratoryChecks: readonly Check[] = [
   ...crowdChecks,
   ...containerdSettingsChecks,
   ...encryptedChecks,
+  ...dataPlaneChecks,
+  ...dataPlaneFaultChecks,
 ]

@@ -48,6 +48,11 @@ export class BodyOrders {
     return this.#open.values()
   }
 
+  /** Whether it is being carried. */
+  has(number: number): boolean {
+    return this.#open.has(number)
+  }
+
   /** Whether nothing is being carried. */
   get isIdle(): boolean {
     return this.#open.size === 0

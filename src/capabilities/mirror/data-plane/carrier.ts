@@ -5,7 +5,7 @@ import type { Log } from '#kube/log.ts'
 import type { CarriedBody, FoundElsewhere } from '../contract.ts'
 import type { ContentHead } from '../front/answers.ts'
 import type { CarriedAnswer, Carrier } from '../front/registry-front.ts'
-import { type BodyOrders, lost, type Order } from './body-orders.ts'
+import { type BodyOrders, type Carried, lost, type Order } from './body-orders.ts'
 import { filePath, peerPath, planeHeaders } from './nginx-configuration.ts'
 import { writtenBy } from './worker-bytes.ts'
 
@@ -15,6 +15,8 @@ const mostPeers = 3
 const lookMs = 1_000
 /** A process that nothing can be seen of for so long has ended without a word. */
 const goneMs = 60_000
+/** What is wrong with files is said so often at most. */
+const toldAgainMs = 60_000
 
 interface Fetching {
   readonly order: Order
@@ -39,6 +41,7 @@ export class NginxCarrier implements Carrier, Disposable {
   readonly #options: CarrierOptions
   readonly #fetching = new Set<Fetching>()
   #cancelLook: (() => void) | undefined
+  #toldMs = Number.NEGATIVE_INFINITY
 
   constructor(options: CarrierOptions) {
     this.#options = options
@@ -59,11 +62,8 @@ export class NginxCarrier implements Carrier, Disposable {
   file(path: string, { status, headers: told, length }: ContentHead, request: IncomingMessage): CarriedAnswer {
     const { number, ended } = this.#options.orders.give({ ...this.#by(request), length, peer: undefined }, insteadOf(request))
     this.#lookSoon()
-    // Where it obeys a range nginx says itself that it takes some.
-    const { 'accept-ranges': ranges, ...others } = told
-    const isPart = status === 206
-    const kept = isPart || ranges === undefined ? others : told
-    return { headers: { ...kept, ...noBody, 'x-accel-redirect': filePath(number, path, isPart) }, ended }
+    void ended.then(carried => this.#judgeFile(path, carried))
+    return { headers: { ...told, ...noBody, 'x-accel-redirect': filePath(number, path, status === 206) }, ended }
   }
 
   peer({ place, digest, mediaType, length }: Omit<FoundElsewhere, 'outcome'>, request: IncomingMessage): CarriedAnswer {
@@ -73,7 +73,6 @@ export class NginxCarrier implements Carrier, Disposable {
     const headers = {
       'content-type': range === undefined ? mediaType : 'application/octet-stream',
       'docker-content-digest': digest,
-      'accept-ranges': 'bytes',
       ...noBody,
       'x-accel-redirect': peerPath(order.number, way, place),
       ...(range === undefined ? {} : { [planeHeaders.range]: range }),
@@ -88,6 +87,14 @@ export class NginxCarrier implements Carrier, Disposable {
 
   #by({ headers }: IncomingMessage): { readonly worker: number } {
     return { worker: numberOf(headers[planeHeaders.worker]) ?? 0 }
+  }
+
+  /** A file that the agent sees and nginx cannot send is lost to everybody: rights of the node, or of its kernel, may say so. */
+  #judgeFile(path: string, { status }: Carried): void {
+    const { clock, log } = this.#options
+    if (status < 400 || status === 416 || clock.elapsed() - this.#toldMs < toldAgainMs) return
+    this.#toldMs = clock.elapsed()
+    log.warn({ path, status }, 'nginx could not send a file that is here: it may lack the right to read it')
   }
 
   #watch(order: Order, body: CarriedBody): void {
@@ -115,8 +122,10 @@ export class NginxCarrier implements Carrier, Disposable {
     const nowMs = clock.elapsed()
     const ending = new Set<number>()
     for (const { order, body, since } of this.#fetching) {
-      const { worker, length, startedMs, peer } = order
+      const { number, worker, length, startedMs, peer } = order
       const written = this.#written(worker)
+      // One that is over, or whose process is gone, is nobody's fault any more.
+      if (!orders.has(number) || (since !== undefined && written === undefined)) continue
       // What it wrote for all is the most that it can have written for this one.
       const most = length ?? Number.POSITIVE_INFINITY
       const bytes = written === undefined || since === undefined ? most : Math.min(most, written - since)
@@ -127,6 +136,8 @@ export class NginxCarrier implements Carrier, Disposable {
       )
       body.left()
       ending.add(worker)
+      // A process that is ended says nothing of what it carried.
+      orders.end(number, lost)
     }
     for (const worker of ending) endWorker(worker)
     for (const { number, worker, startedMs } of [...orders.open])

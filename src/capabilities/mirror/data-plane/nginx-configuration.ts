@@ -35,7 +35,7 @@ export const planeHeaders = {
 const inside = { file: '/-/file/', part: '/-/part/', http: '/-/http/', mtls: '/-/mtls/' } as const
 /** An order of a file; `isPart`: the range of the request is obeyed. `path` is absolute. */
 export const filePath = (order: number, path: string, isPart: boolean): string =>
-  `${isPart ? inside.part : inside.file}${order}${encodeURI(path)}`
+  `${isPart ? inside.part : inside.file}${order}${path.split('/').map(encodeURIComponent).join('/')}`
 /** An order of a peer: `host` as URLs have it, `target` path and query. */
 export const peerPath = (order: number, way: 'http' | 'mtls', { host, port, target }: PeerPlace): string =>
   `${inside[way]}${order}/${host}:${port}${target}`
@@ -88,7 +88,7 @@ error_log stderr warn;
 ${isRoot ? 'user root root;\n' : ''}events { worker_connections ${connections}; }
 http {
   log_format told escape=json '{"order":$order,"status":$status,"sent":$body_bytes_sent,"seconds":$request_time,"completion":"$request_completion"}';
-  access_log off;
+  access_log ${at('told')} told if=$order;
   server_tokens off;
   etag off;
   if_modified_since off;
@@ -122,7 +122,7 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_p
   server {
 ${registry.map(address => `    listen ${listened(address, options)} backlog=4096;`).join('\n')}
 ${asked('agent')}
-${filesServed(directory)}
+${filesServed}
 ${peersAsked(options)}
     location @again {
       proxy_pass http://agent$request_uri;
@@ -143,6 +143,12 @@ const askingHeaders = `proxy_set_header Host $http_host;
 /** The agent is asked about everything. Where it is away, containerd goes on elsewhere at once. */
 function asked(upstream: 'agent' | 'inner'): string {
   return `    recursive_error_pages on;
+    error_page 414 494 =431 /-/too-large;
+    location = /-/too-large {
+      internal;
+      default_type text/plain;
+      return 431 'the head is too large';
+    }
     location / {
       proxy_pass http://${upstream};
       ${askingHeaders}
@@ -158,8 +164,6 @@ function asked(upstream: 'agent' | 'inner'): string {
     }`
 }
 
-const told = (directory: string) => `access_log ${directory}/${planeFiles.told} told if=$order;`
-
 /** What the answer of the agent said of the content. */
 const contentHeaders = `set $content_digest $upstream_http_docker_content_digest;
       set $content_registry $upstream_http_oci_namespace;
@@ -167,20 +171,23 @@ const contentHeaders = `set $content_digest $upstream_http_docker_content_digest
       add_header OCI-Namespace $content_registry;`
 
 /** containerd's own files, from the kernel to the socket. */
-const filesServed = (directory: string): string =>
-  (['file', 'part'] as const)
-    .map(
-      kind => `    location ~ "^${inside[kind]}(?<order>[0-9]+)(?<blob>/.+/blobs/sha[0-9]+/[0-9a-f]+)$" {
+const filesServed = (['file', 'part'] as const)
+  .map(
+    kind => `    location ~ "^${inside[kind]}(?<order>[0-9]+)(?<blob>/.+/blobs/sha[0-9]+/[0-9a-f]+)$" {
       internal;
       alias $blob;
       max_ranges ${kind === 'part' ? 1 : 0};
       ${contentHeaders}
       add_header Last-Modified "";
       error_page 403 404 416 500 = @away;
-      ${told(directory)}
     }`,
-    )
-    .join('\n')
+  )
+  .join('\n')
+
+/** What a peer may answer that is no content: all that nginx can lead elsewhere, but for a range beyond the end. */
+const failures = Array.from({ length: 300 }, (_, index) => 300 + index)
+  .filter(status => status !== 416 && status !== 499)
+  .join(' ')
 
 /**
  * Another node's: it is asked for exactly what the agent says, and nothing that the client said goes there. It is not told that we are one of
@@ -207,14 +214,15 @@ function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): str
       proxy_hide_header OCI-Namespace;
       proxy_hide_header Accept-Ranges;
       proxy_hide_header Last-Modified;
+      proxy_hide_header Content-Encoding;
       proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset Expires Cache-Control Set-Cookie Vary;
       add_header Docker-Content-Digest $content_digest;
+      add_header Accept-Ranges bytes;
       proxy_connect_timeout ${connectMs}ms;
       proxy_read_timeout ${stallMs}ms;
       proxy_intercept_errors on;
-      error_page 300 301 302 303 307 308 400 401 403 404 405 408 410 429 500 501 502 503 504 = @again;
-${more}      ${told(directory)}
-    }`
+      error_page ${failures} = @again;
+${more}    }`
   const tls = `      proxy_ssl_certificate ${directory}/${planeFiles.certificate};
       proxy_ssl_certificate_key ${directory}/${planeFiles.key};
       proxy_ssl_trusted_certificate ${directory}/${planeFiles.ca};
@@ -245,7 +253,7 @@ function peersServer(address: ListenAddress, options: PlaneOptions, at: (name: k
       return 444;
     }
 ${asked('inner')}
-${filesServed(options.directory)}
+${filesServed}
   }
 `
 }

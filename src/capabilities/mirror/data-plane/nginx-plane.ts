@@ -1,6 +1,7 @@
 // nginx as data plane: a process beside the agent that has the ports, asks the agent about each request, and carries the bytes. Here alone it
 // is acted on.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { type RequestListener, request as requestHttp, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -13,6 +14,7 @@ import { openInnerDoor } from './inner-door.ts'
 import { drainSeconds, nginxConfiguration, type PlaneOptions, planeFiles } from './nginx-configuration.ts'
 import { nginxProgram } from './nginx-program.ts'
 import { ToldBodies } from './told-bodies.ts'
+import { groupOf } from './worker-bytes.ts'
 
 /** It is tried so often whether it answers, and for so long, while it starts. */
 const startLookMs = 20
@@ -92,6 +94,8 @@ export class NginxPlane implements AsyncDisposable {
 
   /** Ends one of its processes, with all that this one carries: clients ask again from where they are. */
   endWorker(worker: number): void {
+    // Numbers of processes are used again: another's is left alone.
+    if (groupOf(worker) !== this.#child?.pid) return
     try {
       process.kill(worker, 'SIGTERM')
     } catch (error) {
@@ -165,8 +169,12 @@ export class NginxPlane implements AsyncDisposable {
 
   #spawn(): void {
     const { log, clock } = this.#options
+    // One that was killed leaves its socket behind, and the next could not have it.
+    rmSync(this.#at('alive'), { force: true })
     const child = spawn(nginxProgram, ['-e', 'stderr', '-p', this.#directory, '-c', this.#at('configuration')], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      // Its processes are a group of their own, so that none of them outlives the first: it would keep the ports.
+      detached: true,
     })
     this.#child = child
     this.#said = ''
@@ -185,6 +193,7 @@ export class NginxPlane implements AsyncDisposable {
       this.#child = undefined
       const wasUp = this.#isUp
       this.#isUp = false
+      endGroup(child)
       this.hear()
       this.orders.endAll()
       resolve()
@@ -216,11 +225,17 @@ export class NginxPlane implements AsyncDisposable {
     }
   }
 
-  /** In a container nginx ends with the first process; elsewhere a shell that reads from us sees our end, however it comes. */
+  /**
+   * In a container nginx ends with the first process; elsewhere a shell that reads from us sees our end, however it comes. It is in a group of
+   * its own, so that nobody ends it together with us.
+   */
   #guard(child: ChildProcess): void {
     if (process.pid === 1 || child.pid === undefined) return
-    const script = 'read -r _; kill -TERM "$0"; rm -rf -- "$1"'
-    const guard = spawn('/bin/sh', ['-c', script, String(child.pid), this.#directory], { stdio: ['pipe', 'ignore', 'ignore'] })
+    const script = 'read -r _; kill -TERM "-$0"; rm -rf -- "$1"'
+    const guard = spawn('/bin/sh', ['-c', script, String(child.pid), this.#directory], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    })
     guard.on('error', error => this.#options.log.debug({ why: messageOf(error) }, 'nobody ends nginx if the agent is killed'))
     guard.unref()
     child.on('exit', () => guard.kill('SIGKILL'))
@@ -240,6 +255,16 @@ export class NginxPlane implements AsyncDisposable {
       if (clock.elapsed() >= untilMs) throw new Error(`nginx does not answer: ${this.#said.trim()}`)
       await Promise.race([clock.after(startLookMs), gone])
     }
+  }
+}
+
+/** Ends what is left of the processes of one that has ended; regularly that is nothing. */
+function endGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // ESRCH: none is left
   }
 }
 

@@ -19,7 +19,7 @@ export async function nginxTrouble(program = nginxProgram): Promise<string | und
 }
 
 /** What is wrong with a build as `nginx -V` tells of it. */
-function buildTrouble(told: string): string | undefined {
+export function buildTrouble(told: string): string | undefined {
   const [, major, minor] = /nginx version: \S+\/(\d+)\.(\d+)/.exec(told) ?? []
   if (major === undefined || minor === undefined) return `it says no version: ${JSON.stringify(told.slice(0, 80))}`
   const isOld = Number(major) < leastVersion[0] || (Number(major) === leastVersion[0] && Number(minor) < leastVersion[1])

@@ -96,7 +96,9 @@ function bodyOf(text: string): ToldBody | undefined {
   }
   if (!isLine(parsed)) return undefined
   const { order, status, sent, seconds, completion } = parsed
-  return { order, status, sent, seconds, isComplete: completion === 'OK' && (status === 200 || status === 206) }
+  // The body of another answer is none of the content.
+  const isContent = status === 200 || status === 206
+  return { order, status, sent: isContent ? sent : 0, seconds, isComplete: completion === 'OK' && isContent }
 }
 
 interface Line {

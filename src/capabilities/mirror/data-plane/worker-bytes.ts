@@ -11,3 +11,13 @@ export function writtenBy(worker: number): number | undefined {
     return undefined // ENOENT, EACCES: it is gone, or not ours to see
   }
 }
+
+/** The group of processes that a process belongs to; undefined where it is gone. */
+export function groupOf(worker: number): number | undefined {
+  try {
+    // Its name, in parentheses, may have any characters.
+    return Number(readFileSync(`/proc/${worker}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[2])
+  } catch {
+    return undefined // ENOENT, ESRCH: it is gone
+  }
+}

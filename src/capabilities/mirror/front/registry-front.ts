@@ -97,7 +97,8 @@ export class RegistryFront {
     try {
       const sent = await this.#answer(asked, { request, response, door })
       if (typeof sent === 'number') end(response.statusCode, sent)
-      else void sent.ended.then(({ status, sent: size }) => end(status, size))
+      // A body that broke off unseen has no status: it counts as it began, as one does that this process sends.
+      else void sent.ended.then(({ status, sent: size }) => end(status === 0 ? response.statusCode : status, size))
     } catch (error) {
       // A fault of ours: whoever asked is to go on elsewhere.
       this.#options.log.error({ why: messageOf(error), err: error }, 'a request could not be answered')

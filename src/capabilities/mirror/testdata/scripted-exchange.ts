@@ -1,6 +1,8 @@
 // An exchange that answers as its script says, and records what it was asked.
-import type { Exchange, ExchangeState, Found, NotFound, Relayed, Wanted } from '../contract.ts'
+import type { Exchange, ExchangeState, Found, FoundElsewhere, NotFound, Relayed, Wanted } from '../contract.ts'
 import type { Digest } from '../reference.ts'
+
+type Fetched = Found | FoundElsewhere | NotFound
 
 export class ScriptedExchange implements Exchange {
   readonly asked: Wanted[] = []
@@ -8,7 +10,7 @@ export class ScriptedExchange implements Exchange {
   /** What the last request's signal is: aborted when its client went away. */
   signal: AbortSignal | undefined
   answersTagsNow = true
-  answer: (wanted: Wanted, signal: AbortSignal) => Found | NotFound | Promise<Found | NotFound> = wanted => ({
+  answer: (wanted: Wanted, signal: AbortSignal) => Fetched | Promise<Fetched> = wanted => ({
     outcome: 'not-found',
     attempts: 0,
     message: `no peer has ${wanted.digest ?? `${wanted.registry}/${wanted.repository}:${wanted.tag}`}`,
@@ -18,7 +20,7 @@ export class ScriptedExchange implements Exchange {
   holding = false
   standing: ExchangeState = { quarantined: [], inFlight: 0 }
 
-  async fetch(wanted: Wanted, signal: AbortSignal): Promise<Found | NotFound> {
+  async fetch(wanted: Wanted, signal: AbortSignal): Promise<Fetched> {
     this.asked.push(wanted)
     this.signal = signal
     return await this.answer(wanted, signal)

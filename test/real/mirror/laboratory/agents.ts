@@ -22,6 +22,8 @@ export interface AgentOptions {
   readonly flags?: readonly string[]
   /** Values of `capabilities.mirror` beyond what the flags say; ours only. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Further variables of its process; ours only. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Agent {
@@ -75,7 +77,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       ? startProgram(await peerProgram('spegel'), ['registry', '--registry-addr', `:${ports.registry}`, ...flags], node)
       : startProgram(process.execPath, [await ownProgram(), ...ownArguments(options, flags)], {
           ...node,
-          env: agentEnvironment,
+          env: { ...agentEnvironment, ...options.env },
         })
   const get = async (url: string) => {
     const asked = ['netns', 'exec', node.namespace, 'curl', '-s', '-m', '5', '-w', '\n%{http_code}', url]

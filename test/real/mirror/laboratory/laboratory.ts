@@ -37,6 +37,7 @@ export interface StartAgentOptions {
   readonly kind: AgentKind
   readonly flags?: readonly string[]
   readonly settings?: Readonly<Record<string, unknown>>
+  readonly env?: Readonly<Record<string, string>>
   readonly readyMs?: number
   readonly first?: NodeNetwork
 }
