@@ -102,6 +102,19 @@ describe('the bundle', () => {
     expect(holders.map(([name]) => name).filter(name => loaded.has(name))).toEqual([])
   })
 
+  // What reads settings stays behind with the command line.
+  test('carries into the process of a mirror nothing that reads settings', () => {
+    const textOf = (name: string) => Buffer.from(made.files.get(name) ?? []).toString('latin1')
+    const later = [...textOf('mirror-process.mjs').matchAll(/import\("\.\/([^"]+)"\)/g)].map(([, name = '']) => name)
+    const names = ['mirror-process.mjs', ...later, 'agent.mjs', 'prefetch-puller.mjs']
+    const loaded = [...new Set(names.flatMap(name => [...importedBy(made, name)]))]
+    expect(loaded.length).toBeGreaterThan(40)
+    for (const words of ['CommanderError', 'ZodString', 'class RE2JS ', 'YAMLParseError']) {
+      expect([...made.files.keys()].filter(name => name.endsWith('.mjs') && textOf(name).includes(words))).not.toEqual([])
+      expect(loaded.filter(name => textOf(name).includes(words))).toEqual([])
+    }
+  })
+
   test('is one byte a character, so that it is kept as one', () => {
     for (const [name, content] of made.files)
       if (name.endsWith('.mjs'))

@@ -16,6 +16,7 @@ const entries = {
   ballast: 'src/cli/main.ts',
   'solver-process': 'src/planning/solving/solver-process.ts',
   'front-process': 'src/kube/server/front/front-process.ts',
+  'mirror-process': 'src/capabilities/mirror/commands/mirror-process.ts',
 }
 
 /** Where the program looks for the page: `src/cli/page/page.ts`. */

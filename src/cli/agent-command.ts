@@ -77,7 +77,8 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   const wanted = ownRoles.filter(({ name }) => options.role.includes(name))
   const schemas = Object.fromEntries(wanted.map(({ capability, role }) => [capability, role.configuration]))
   const configuration = readAgentConfiguration(file, { ...roles?.schemas, ...schemas })
-  const log = processLog({ level: options.logLevel ?? configuration.process.logLevel, clock: systemClock })
+  const level = options.logLevel ?? configuration.process.logLevel
+  const log = processLog({ level, clock: systemClock })
   const asked = (capability: string): AskedRole => ({
     command,
     section: file === undefined ? undefined : configuration.sections[capability],
@@ -89,10 +90,13 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   const parts = wanted.map(({ capability, role }) => role.part(asked(capability)))
   await using opened = await roles?.open({ sections: configuration.sections, log, surroundings })
   parts.push(...(opened?.parts ?? []))
+  const gracefulMs = partsGraceMs(configuration.process, { grace: ending.grace, log, moreMs: drainSlackMs })
+  const [only, ...more] = parts
+  if (opened === undefined && more.length === 0) await surroundings.becomeAlone?.({ program: only?.alone, level, gracefulMs })
   await runAgentParts({
     parts,
     log,
-    gracefulMs: partsGraceMs(configuration.process, { grace: ending.grace, log, moreMs: drainSlackMs }),
+    gracefulMs,
     ending,
     signal,
     exit: exitAtOnce,

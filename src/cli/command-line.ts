@@ -1,6 +1,7 @@
 // What every command shares: its surroundings, how it ends, and how options are read.
 import { type Command, InvalidArgumentError } from 'commander'
 import { CommandRefused, type ExitCode, type ProcessSurroundings } from '#process/surroundings.ts'
+import type { AloneWish } from './become-alone.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** What a command gets of its process. */
@@ -8,6 +9,11 @@ export interface Surroundings extends ProcessSurroundings {
   readonly terminal: Terminal
   /** The process ends with this once the command returns. */
   end(code: ExitCode): void
+  /**
+   * The process goes on as a smaller one, which carries nothing of what has read its settings. Comes back where that cannot be: then the command
+   * does the work itself. Absent where the process is somebody else's.
+   */
+  readonly becomeAlone?: (wish: AloneWish) => Promise<void>
 }
 
 /** A file that has one command; `about` is what the list of all says of it. */

@@ -1,48 +1,7 @@
-// The first of the program: it hears signals before anything else is loaded, since a process that is the first of its container has no
-// other way to be ended. What it loads then runs one command.
-import { systemClock } from '#kube/clock.ts'
-import { graceOf, LastResort } from '#process/ending.ts'
+// The first of the program: it hears signals, then loads what runs one command.
+import { startedProcess } from './started-process.ts'
 
-const failed = 1
-const stop = new AbortController()
-const grace = graceOf(process.env)
-const resort = new LastResort(
-  () => {
-    say(`ballast: not ended within ${grace.atAllMs / 1_000} s: it ends at once`)
-    process.exit(failed)
-  },
-  words => say(words),
-)
-
-// The first signal asks for an orderly end, the second ends at once. A launcher that is gone counts as a signal.
-const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, disconnect: 1 } as const
-let interrupted = 128
-let askedMs = 0
-/** A signal to the whole group comes twice: from whoever sent it, and passed on by the launcher. */
-const sameSignalMs = 500
-for (const [name, signalNumber] of Object.entries(signalNumbers)) {
-  process.on(name, () => {
-    if (stop.signal.aborted && systemClock.elapsed() - askedMs < sameSignalMs) return
-    // Who asks twice does not want to wait.
-    if (stop.signal.aborted) process.exit(failed)
-    askedMs = systemClock.elapsed()
-    interrupted = 128 + signalNumber
-    resort.begin(grace.atAllMs)
-    stop.abort(new DOMException(`stopped by ${name}`, 'AbortError'))
-  })
-}
-// A loop that does not turn hears nothing of its launcher's end.
-if (process.channel !== undefined) resort.afterParent(grace.atAllMs)
-process.channel?.unref()
-
+const started = startedProcess()
 const { runProgram } = await import('./program.ts')
-if (stop.signal.aborted) process.exit(interrupted)
-await runProgram({
-  signal: stop.signal,
-  interrupted: () => interrupted,
-  ending: { grace, begin: () => resort.begin(grace.atAllMs) },
-})
-
-function say(words: string): void {
-  process.stderr.write(`${words}\n`)
-}
+if (started.signal.aborted) process.exit(started.interrupted())
+await runProgram(started)

@@ -1,22 +1,15 @@
 // The command line: reads arguments and environment, runs one command, ends with its code. Commands lie beside, one a file.
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { isOutside } from '#kube/outside-error.ts'
-import { InputError } from '#kube/problem.ts'
 import { programVersion } from '#kube/version.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
-import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { type ExitCode, exitCodes } from '#process/surroundings.ts'
+import { becomeAlone } from './become-alone.ts'
 import { calledAs } from './called-as.ts'
 import type { Surroundings } from './command-line.ts'
 import { commands } from './commands.ts'
+import { exitCodeOf } from './exit-code.ts'
+import type { Started } from './started-process.ts'
 import { processTerminal, type Terminal } from './terminal/terminal.ts'
-
-/** What was there before the program was loaded. */
-interface Started {
-  readonly signal: AbortSignal
-  /** The code of a command that a signal ended before it had an answer. */
-  readonly interrupted: () => number
-  readonly ending: Surroundings['ending']
-}
 
 /** Runs the command that was asked for; the process ends with its code when nothing keeps it any more. */
 export async function runProgram(started: Started): Promise<void> {
@@ -27,6 +20,7 @@ export async function runProgram(started: Started): Promise<void> {
     environment: process.env,
     signal: started.signal,
     ending: started.ending,
+    becomeAlone: wish => becomeAlone(wish, started.signal),
     end: value => {
       code = value
     },
@@ -67,25 +61,9 @@ export async function runProgram(started: Started): Promise<void> {
   }
 }
 
-/** What the process ends with; a command that was stopped before it had an answer ends as shells say it: 128 and the signal's number. */
-function codeOf(error: unknown, terminal: Terminal, { signal, interrupted }: Started): number {
-  // Commander tells what it refuses itself; of a value that a command read later nothing was told yet.
+/** Commander tells what it refuses itself; of a value that a command read later nothing was told yet. */
+function codeOf(error: unknown, terminal: Terminal, started: Started): number {
   if (error instanceof InvalidArgumentError) terminal.say(`ballast: ${error.message}`)
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.badInput
-  if (signal.aborted && (error === signal.reason || (error instanceof Error && error.name === 'AbortError'))) return interrupted()
-  if (error instanceof InputError) {
-    terminal.say(error.message)
-    return exitCodes.badInput
-  }
-  if (error instanceof CommandRefused) {
-    terminal.say(`ballast: ${error.message}`)
-    return error.code
-  }
-  if (error instanceof Error && isOutside(error)) {
-    // A port that is taken, a folder that may not be written, what an API server refuses: no fault of ours to trace.
-    terminal.say(`ballast: ${error.message}`)
-    return exitCodes.failed
-  }
-  terminal.say(`ballast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
-  return exitCodes.failed
+  return exitCodeOf(error, terminal, started)
 }

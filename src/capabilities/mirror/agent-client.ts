@@ -1,14 +1,20 @@
 // Asks one agent for images beforehand, with mutual TLS. An agent is known by its certificate, wherever it answers.
 
+import * as z from 'zod'
 import { OutgoingHttp } from '#kube/client/outgoing-http.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { PeerIdentity } from './contract.ts'
-import { agentTlsName, type PrefetchState, prefetchAnswer, prefetchPath } from './prefetch.ts'
+import { agentTlsName, type PrefetchState, prefetchPath, prefetchStates } from './prefetch.ts'
 
 const connectMs = 3_000
 /** Bytes of an answer: 64 images with a message each. */
 const longestAnswer = 131_072
 const mostConnections = 1
+
+/** The answer, with 202: one entry for each image, in the order of the request. */
+const prefetchAnswer = z.strictObject({
+  images: z.array(z.strictObject({ image: z.string(), state: z.enum(prefetchStates), message: z.string().optional() })),
+})
 
 /** Without a guard of addresses: nodes have private ones, and who answers has to show the certificate of an agent. */
 export class AgentClient implements AsyncDisposable {

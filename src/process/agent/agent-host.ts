@@ -15,6 +15,18 @@ export interface AgentPart {
   readonly role: string
   /** Starts one life of it. */
   readonly start: (life: Parameters<HostedPart['start']>[0]) => Promise<Running<unknown>>
+  /** The program that is this part and nothing else, where there is one. */
+  readonly alone?: AloneProgram | undefined
+}
+
+/** What the command line hands over to a program that carries nothing of it. */
+export interface AloneProgram {
+  /** Path of its first file. */
+  readonly entry: string
+  /** What it is to know, as JSON has it; never a secret. */
+  readonly knows: unknown
+  /** How V8 is to run it. */
+  readonly flags: readonly string[]
 }
 
 interface AgentHostOptions {

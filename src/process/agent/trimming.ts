@@ -9,16 +9,18 @@ import type { Clock } from '#kube/clock.ts'
 export const trimLookMs = 2_000
 /** A process rests where its loop was busy for less than this share of the time between two looks. */
 const restingShare = 0.05
-/** Work since the last time that is worth a collection, in ms of the loop. */
+/** Work since the last time that is worth another collection, in ms of the loop. */
 export const trimWorthMs = 200
-/** From one collection to the next at least: each takes some 100 ms of a processor, in which nothing else runs. */
+/** Collections that belong to the start: of the program, and of what is there when it begins. */
+const ofTheStart = 2
+/** From one later collection to the next at least: each takes some 100 ms of a processor, in which nothing else runs. */
 export const trimEveryMs = 30_000
 
 interface TrimOptions {
   readonly clock: Clock
   /** How long the loop was busy since the process began, in ms. */
   readonly busyMs?: () => number
-  readonly collect?: (isFirst: boolean) => void
+  readonly collect?: (isStart: boolean) => void
 }
 
 /** Until `signal` is aborted: collects after work, when the process rests. Never rejects. */
@@ -27,7 +29,7 @@ export async function trimAtRest(
   signal: AbortSignal,
 ): Promise<void> {
   let [workedMs, seenMs, seenAtMs] = [0, 0, clock.elapsed()]
-  let collectedMs: number | undefined
+  let [collections, collectedMs] = [0, 0]
   while (!signal.aborted) {
     await clock.after(trimLookMs, signal).catch(() => undefined) // aborted: the loop ends
     if (signal.aborted) return
@@ -36,23 +38,27 @@ export async function trimAtRest(
     workedMs += busy - seenMs
     seenMs = busy
     seenAtMs = nowMs
-    if (!isResting || workedMs < trimWorthMs) continue
-    if (collectedMs !== undefined && nowMs - collectedMs < trimEveryMs) continue
-    collect(collectedMs === undefined)
+    if (!isResting) continue
+    // The start is always worth it; and so is, without a wait, what the program then finds to do.
+    const isWorth = collections === 0 || workedMs >= trimWorthMs
+    const isSoon = collections >= ofTheStart && nowMs - collectedMs < trimEveryMs
+    if (!isWorth || isSoon) continue
+    collect(collections < ofTheStart)
+    collections++
     workedMs = 0
     seenMs = busyMs()
     collectedMs = nowMs
   }
 }
 
-/** Collects everything, and hands free pages back. The first time what was compiled for the start goes too: most of it never runs again. */
-function collectAll(isFirst: boolean): void {
+/** Collects everything, and hands free pages back. What was compiled for the start goes with it: most of it never runs again. */
+function collectAll(isStart: boolean): void {
   // There is no other way to V8's collector in a process that was not started with a flag for it.
   setFlagsFromString('--expose-gc')
   const gc: unknown = runInNewContext('gc')
   setFlagsFromString('--no-expose-gc')
   if (typeof gc !== 'function') return
-  if (isFirst) {
+  if (isStart) {
     setFlagsFromString('--stress-flush-code')
     gc()
     setFlagsFromString('--no-stress-flush-code')

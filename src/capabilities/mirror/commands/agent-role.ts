@@ -6,7 +6,8 @@ import { CommandRefused } from '#process/surroundings.ts'
 import { mirrorService } from '../agent-objects.ts'
 import { mirrorConfiguration } from '../config.ts'
 import { addRegistryFlags } from './flag-table.ts'
-import { mirrorPart, mirrorSettings } from './mirror-run.ts'
+import { mirrorPart } from './mirror-part.ts'
+import { mirrorSettings } from './mirror-run.ts'
 
 interface OwnOptions {
   readonly writeHosts?: boolean

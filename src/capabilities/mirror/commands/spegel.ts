@@ -1,7 +1,16 @@
 // `ballast spegel …`: upstream's command with upstream's subcommands, flags and environment, and Ballast's mirror behind them.
 
 import type { Command } from 'commander'
-import { type DefineCommand, exitAtOnce, logLevelOf, oneOf, readAt, type Surroundings, wholeNumber } from '#cli/command-line.ts'
+import {
+  type DefineCommand,
+  exitAtOnce,
+  type LogLevel,
+  logLevelOf,
+  oneOf,
+  readAt,
+  type Surroundings,
+  wholeNumber,
+} from '#cli/command-line.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { InputError, type Parsed } from '#kube/problem.ts'
@@ -15,7 +24,8 @@ import { boolOf } from '../registry-flags.ts'
 import { actOnFiles } from './act-on-files.ts'
 import { basicAuthDirectory, readBasicAuth } from './basic-auth-files.ts'
 import { addRegistryFlags, variableOf } from './flag-table.ts'
-import { mirrorPart, mirrorSettings } from './mirror-run.ts'
+import { mirrorPart } from './mirror-part.ts'
+import { mirrorSettings } from './mirror-run.ts'
 
 const gracefulMs = 35_000
 /** As upstream's files have it. */
@@ -120,21 +130,24 @@ function checked<T>(parsed: Parsed<T>): T {
   return parsed.value
 }
 
-/** Log of a subcommand, by a flag before or after its name, or by the environment. */
-function logOf(command: Command, environment: Surroundings['environment']): Log {
-  const all: { readonly logLevel?: Parameters<typeof processLog>[0]['level'] } = command.optsWithGlobals()
+/** Level of a subcommand's log, by a flag before or after its name, or by the environment. */
+function levelOf(command: Command, environment: Surroundings['environment']): LogLevel {
+  const all: { readonly logLevel?: LogLevel } = command.optsWithGlobals()
   const variable = environment['LOG_LEVEL'] ?? ''
-  return processLog({
-    level: all.logLevel ?? (variable === '' ? 'info' : readAt('LOG_LEVEL', variable, logLevelOf)),
-    clock: systemClock,
-  })
+  return all.logLevel ?? (variable === '' ? 'info' : readAt('LOG_LEVEL', variable, logLevelOf))
 }
 
-async function runRegistry(command: Command, { environment, signal, ending }: Surroundings): Promise<void> {
-  const log = logOf(command, environment)
+const logOf = (command: Command, environment: Surroundings['environment']): Log =>
+  processLog({ level: levelOf(command, environment), clock: systemClock })
+
+async function runRegistry(command: Command, { environment, signal, ending, becomeAlone }: Surroundings): Promise<void> {
+  const level = levelOf(command, environment)
+  const log = processLog({ level, clock: systemClock })
   const settings = mirrorSettings({ command, section: undefined, environment }, log)
-  const parts = [mirrorPart(settings, { clock: systemClock, log })]
-  await runAgentParts({ parts, log, gracefulMs: ending.grace.parts(gracefulMs), signal, exit: exitAtOnce, ending })
+  const part = mirrorPart(settings, { clock: systemClock, log })
+  const partsMs = ending.grace.parts(gracefulMs)
+  await becomeAlone?.({ program: part.alone, level, gracefulMs: partsMs })
+  await runAgentParts({ parts: [part], log, gracefulMs: partsMs, signal, exit: exitAtOnce, ending })
 }
 
 async function runConfiguration(command: Command, { environment }: Surroundings): Promise<void> {

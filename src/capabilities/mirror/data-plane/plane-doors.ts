@@ -11,8 +11,8 @@ import { NginxCarrier } from './carrier.ts'
 import { NginxPlane } from './nginx-plane.ts'
 import { hasIpv6, nginxTrouble } from './nginx-program.ts'
 
-/** Connections of one process of nginx: each of a client may have one to the agent, and one to a peer. */
-const connections = 4_096
+/** Connections of nginx: of a client, and to the agent or a peer, for each of 1,000 requests at once. Each takes 0.4 KiB from the start. */
+const connections = 2_048
 
 interface PlaneDoorsOptions {
   readonly settings: Pick<MirrorSettings, 'basicAuth' | 'headerTimeoutMs' | 'stallTimeoutMs'>

@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { request as askPlainly, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { request as askByTls, createServer as createTlsServer } from 'node:https'
 import { join } from 'node:path'
-import * as z from 'zod'
 import { bodyWithin } from '#kube/client/outgoing-http.ts'
 import { systemClock } from '#kube/clock.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
@@ -23,9 +22,10 @@ interface HttpBootstrapOptions {
   readonly certificateDirectory: string
 }
 
-const entry = z.object({ ID: z.string().max(128).default(''), Addrs: z.array(z.string().max(256)).max(64).default([]) })
-/** The line up to 0.7 answers with one object, later ones with a list. */
-const answers = z.union([z.array(entry).max(1_024), entry.transform(one => [one])])
+const longestId = 128
+const longestAddress = 256
+const mostAddresses = 64
+const mostEntries = 1_024
 
 interface Certificates {
   readonly ca: string | undefined
@@ -118,15 +118,34 @@ export function contactsOf(text: string, where: string): readonly Contact[] {
   } catch (error) {
     throw new Error(`${where} answered with what is no JSON`, { cause: error })
   }
-  const read = answers.safeParse(json)
-  if (!read.success) throw new Error(`${where} answered with what are no peers: ${read.error.issues[0]?.message ?? ''}`)
-  return read.data.slice(0, mostOfAnAnswer).flatMap(({ ID, Addrs }) => {
+  // The line up to 0.7 answers with one object, later ones with a list.
+  const entries: readonly unknown[] = Array.isArray(json) ? json : [json]
+  if (entries.length > mostEntries || !entries.every(isEntry)) throw new Error(`${where} answered with what are no peers`)
+  return entries.slice(0, mostOfAnAnswer).flatMap(({ ID = '', Addrs = [] }) => {
     const addresses = Addrs.flatMap(text => {
       const parsed = parseContact(text, 0, where)
       return parsed.ok ? parsed.value.addresses.filter(({ port }) => port > 0) : []
     })
     return addresses.length === 0 ? [] : [{ id: ID === '' ? undefined : ID, addresses }]
   })
+}
+
+interface Entry {
+  readonly ID?: string
+  readonly Addrs?: readonly string[]
+}
+
+/** Checked by hand: zod, which nothing else of an agent needs, takes 6 MiB. */
+function isEntry(value: unknown): value is Entry {
+  if (typeof value !== 'object' || value === null) return false
+  const { ID = '', Addrs = [] }: Partial<Record<keyof Entry, unknown>> = value
+  const isText = (text: unknown, longest: number) => typeof text === 'string' && text.length <= longest
+  return (
+    isText(ID, longestId) &&
+    Array.isArray(Addrs) &&
+    Addrs.length <= mostAddresses &&
+    Addrs.every(one => isText(one, longestAddress))
+  )
 }
 
 async function serveOwn(
