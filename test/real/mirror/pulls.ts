@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Check } from '../check.ts'
+import { needProgramsOfImage } from '../image/programs-of-image.ts'
 import type { ContainerdLine } from './containerd.ts'
 import { type Agent, ports } from './laboratory/agents.ts'
 import type { PushedImage } from './laboratory/images.ts'
@@ -75,10 +76,11 @@ function nodesOf<Count extends number>({ nodes }: Laboratory, count: Count) {
   return nodes
 }
 
-async function pullWithoutOutside(line: ContainerdLine): Promise<string> {
+async function pullWithoutOutside(line: ContainerdLine, dataPlane: 'builtin' | 'nginx' = 'builtin'): Promise<string> {
+  if (dataPlane === 'nginx') await needProgramsOfImage()
   await using laboratory = await startLaboratory({ nodes: 4, line })
   const [n1, n2, n3, n4] = nodesOf(laboratory, 4)
-  const agents = await laboratory.startAgents({ kind: 'ballast', flags: patient })
+  const agents = await laboratory.startAgents({ kind: 'ballast', flags: patient, settings: { dataPlane } })
   const platforms = ['linux/amd64', 'linux/arm64']
   const image = await laboratory.outside.push({ repository: 'acme/app', tag: 'v1', layers: [megabyte, 20 * megabyte], platforms })
   if (n1 === undefined || n2 === undefined || n3 === undefined || n4 === undefined) throw new Error('four nodes')
@@ -129,11 +131,12 @@ async function joinsLater(line: ContainerdLine): Promise<string> {
   return `containerd ${n1.containerd.version}: a node that came later was ready after ${(readyMs / 1_000).toFixed(1)} s and pulled from the others`
 }
 
-async function bigLayer(line: ContainerdLine): Promise<string> {
+async function bigLayer(line: ContainerdLine, dataPlane: 'builtin' | 'nginx' = 'builtin'): Promise<string> {
+  if (dataPlane === 'nginx') await needProgramsOfImage()
   await using laboratory = await startLaboratory({ nodes: 2, line })
   const [n1, n2] = laboratory.nodes
   if (n1 === undefined || n2 === undefined) throw new Error('two nodes')
-  const agents = await laboratory.startAgents({ kind: 'ballast', flags: patient })
+  const agents = await laboratory.startAgents({ kind: 'ballast', flags: patient, settings: { dataPlane } })
   const image = await laboratory.outside.push({ repository: 'acme/big', tag: 'v1', layers: [1_000 * megabyte] })
   const seeding = await n1.fetch(referenceOf(image))
   if (seeding.code !== 0) throw new Error(seeding.stderr)
@@ -155,6 +158,16 @@ const scenarios = {
   'a layer of 1 GB comes from a node': bigLayer,
 } as const
 
-export const pullChecks: readonly Check[] = Object.entries(scenarios).flatMap(([name, run]) =>
-  lines.map(line => ({ name: `mirror: ${name}, containerd ${line}`, alone: true, run: () => run(line) })),
-)
+const byNginx = {
+  'by nginx, pulls by tag, digest and CRI with the outside cut off': pullWithoutOutside,
+  'by nginx, a layer of 1 GB comes from a node': bigLayer,
+} as const
+
+export const pullChecks: readonly Check[] = [
+  ...Object.entries(scenarios).flatMap(([name, run]) =>
+    lines.map(line => ({ name: `mirror: ${name}, containerd ${line}`, alone: true, run: () => run(line) })),
+  ),
+  ...Object.entries(byNginx).flatMap(([name, run]) =>
+    lines.map(line => ({ name: `mirror: ${name}, containerd ${line}`, alone: true, run: () => run(line, 'nginx') })),
+  ),
+]

@@ -133,7 +133,14 @@ async function untilReady(agent: Agent, limitMs = readyLimitMs): Promise<void> {
 function ownArguments(options: AgentOptions, flags: readonly string[]): readonly string[] {
   const settings = join(options.directory, 'ballast.yaml')
   const kind = { apiVersion: 'ballast.dev/v1alpha1', kind: 'BallastConfiguration' }
-  const mirror = { enabled: true, allowFrom: 'any', ports: [ports.registry, ports.seed], ...options.settings }
+  // Whichever programs another check has brought along: what is tried is said.
+  const mirror = {
+    enabled: true,
+    allowFrom: 'any',
+    dataPlane: 'builtin',
+    ports: [ports.registry, ports.seed],
+    ...options.settings,
+  }
   writeFileSync(settings, `${JSON.stringify({ ...kind, capabilities: { mirror } }, undefined, 2)}\n`)
   return ['agent', '--role=mirror', '--config', settings, ...flags]
 }
