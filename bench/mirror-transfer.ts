@@ -23,7 +23,7 @@ const warmRequests = 15
 const patient = ['--mirror-resolve-timeout', '500ms'] as const
 
 /** What is measured: upstream has no TLS between its agents. */
-const kinds = ['upstream', 'ballast', 'ballast with mutual TLS', 'ballast without nginx', 'ballast without nginx, TLS'] as const
+const kinds = ['upstream', 'ballast', 'ballast with mutual TLS', 'ballast without nginx'] as const
 type Kind = (typeof kinds)[number]
 
 interface Round {
