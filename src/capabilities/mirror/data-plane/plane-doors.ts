@@ -12,7 +12,7 @@ import { NginxPlane } from './nginx-plane.ts'
 import { hasIpv6, nginxTrouble } from './nginx-program.ts'
 
 /** Connections of nginx: of a client, and to the agent or a peer, for each of 1,000 requests at once. Each takes 0.4 KiB from the start. */
-const connections = 2_048
+const connections = 4_096
 
 interface PlaneDoorsOptions {
   readonly settings: Pick<MirrorSettings, 'basicAuth' | 'headerTimeoutMs' | 'stallTimeoutMs'>
