@@ -78,6 +78,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
   const counts = new MirrorMetrics(options.metrics, {
     clock,
     beforeScrape: () => {
+      plane?.hear()
       counts.peers(router?.state().peers ?? 0)
       counts.announced(announcer?.isFirstDone === true)
       counts.advertisedNow(advertisedBy(store?.images() ?? []))

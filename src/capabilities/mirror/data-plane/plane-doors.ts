@@ -93,6 +93,11 @@ export class PlaneDoors implements AsyncDisposable {
     return this.#plane.isUp
   }
 
+  /** Hears of bodies that have ended, so that they are counted. */
+  hear(): void {
+    this.#plane.hear()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watch?.[Symbol.dispose]()
     await this.#plane[Symbol.asyncDispose]()
