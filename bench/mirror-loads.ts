@@ -96,7 +96,9 @@ export async function underLoads(_rounds: number, kinds: readonly AgentKind[]): 
   const agents: Agent[] = []
   for (const node of laboratory.nodes) {
     const kind = node === n1 ? first : 'ballast'
-    agents.push(await laboratory.startAgent(node, { kind, readyMs: 0 }))
+    // As the image has it.
+    const flags = kind === 'ballast' ? { flags: ['--data-plane', 'nginx'] } : {}
+    agents.push(await laboratory.startAgent(node, { kind, readyMs: 0, ...flags }))
   }
   for (const agent of agents) {
     await agent.ready()

@@ -2,6 +2,7 @@
 // are shaped by `tc tbf`. Where the machine has no namespaces, no containerd or no Spegel, it says so and measures the rest.
 import { parseArgs } from 'node:util'
 import { PartUnavailable } from '../test/real/cache.ts'
+import { needProgramsOfImage } from '../test/real/image/programs-of-image.ts'
 import type { Agent, AgentKind } from '../test/real/mirror/laboratory/agents.ts'
 import { type Laboratory, startLaboratory } from '../test/real/mirror/laboratory/laboratory.ts'
 import { referenceOf } from '../test/real/mirror/pulls.ts'
@@ -15,6 +16,8 @@ const megabyte = 1_000_000
 /** Layers of the image that ten nodes want at once. */
 const sharedLayers = [40, 40, 40, 40].map(size => size * megabyte)
 const crowd = 10
+/** As the image has it. */
+const byNginx = ['--data-plane', 'nginx'] as const
 /** Longer than upstream's default of 20 ms, for both: ten nodes on two processors answer late. */
 const patient = ['--mirror-resolve-timeout', '500ms'] as const
 
@@ -32,7 +35,10 @@ interface Relay {
 
 async function atOnce(laboratory: Laboratory, kind: AgentKind | undefined, rounds: number, relay?: Relay): Promise<Together> {
   const settings = relay === undefined ? {} : { settings: { relay, headerTimeout: relay.hold } }
-  const agents: readonly Agent[] = kind === undefined ? [] : await laboratory.startAgents({ kind, flags: patient, ...settings })
+  const agents: readonly Agent[] =
+    kind === undefined
+      ? []
+      : await laboratory.startAgents({ kind, flags: kind === 'ballast' ? [...patient, ...byNginx] : patient, ...settings })
   const seen: Together[] = []
   for (let round = 0; round < rounds; round++) {
     const image = await laboratory.outside.push({
@@ -58,6 +64,7 @@ async function atOnce(laboratory: Laboratory, kind: AgentKind | undefined, round
 }
 
 async function tenAtOnce(rounds: number, kinds: readonly AgentKind[]): Promise<readonly BudgetRow[]> {
+  await needProgramsOfImage()
   await using laboratory = await startLaboratory({ nodes: crowd, line: '2' })
   for (const where of [...laboratory.nodes, 'outside'] as const) await laboratory.network.shape(where, { rate: '1gbit' })
   const direct = await atOnce(laboratory, undefined, rounds)
