@@ -80,7 +80,7 @@ async function tenAtOnce(rounds: number, kinds: readonly AgentKind[]): Promise<r
       unit: 's',
       ...(theirs === undefined
         ? {}
-        : { budget: { atMost: theirs.seconds / 2 }, other: { name: 'upstream', value: theirs.seconds } }),
+        : { budget: { atMost: theirs.seconds }, other: { name: 'upstream', value: theirs.seconds } }),
     },
     { what: 'the same with settle 1s, hold and header timeout 20s', value: patiently.seconds, unit: 's' },
     {
