@@ -78,9 +78,7 @@ async function tenAtOnce(rounds: number, kinds: readonly AgentKind[]): Promise<r
       what: `${crowd} nodes pull a new image at once, 1 Gbit/s`,
       value: ours.seconds,
       unit: 's',
-      ...(theirs === undefined
-        ? {}
-        : { budget: { atMost: theirs.seconds }, other: { name: 'upstream', value: theirs.seconds } }),
+      ...(theirs === undefined ? {} : { budget: { atMost: theirs.seconds }, other: { name: 'upstream', value: theirs.seconds } }),
     },
     { what: 'the same with settle 1s, hold and header timeout 20s', value: patiently.seconds, unit: 's' },
     {
