@@ -76,7 +76,10 @@ const keptSeconds = 75
 /** What is under way when it ends, or takes another configuration. */
 export const drainSeconds = 30
 
-/** The text of `nginx.conf`. Every value in it comes from checked settings: addresses, numbers, and a folder that we made. */
+/**
+ * The text of `nginx.conf`. Every value in it comes from checked settings: addresses, numbers, and a folder that we made. Bodies of requests go on as they
+ * come: kept in files until they are whole, they would fill the place of the pod before the agent has said who may ask.
+ */
 export function nginxConfiguration(options: PlaneOptions): string {
   const { directory, registry, peers, connections, isRoot } = options
   const at = (name: keyof typeof planeFiles) => `${directory}/${planeFiles[name]}`
@@ -106,6 +109,7 @@ http {
   client_header_buffer_size 4k;
   large_client_header_buffers 2 16k;
   client_max_body_size 1m;
+  proxy_request_buffering off;
 ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_path ${directory}/${of};`).join('\n')}
   proxy_http_version 1.1;
   proxy_max_temp_file_size 0;
