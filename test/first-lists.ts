@@ -80,7 +80,8 @@ export const firstListsRows: Readonly<Record<string, FirstListsRow>> = {
       configurations: {
         readiness: readiness.config.parse({
           admission: true,
-          rules: [{ name: 'mirror', require: [{ condition: 'ballast.dev/MirrorReady=True' }] }],
+          // Held for ever: a node that the time-out releases would be gone without any trouble.
+          rules: [{ name: 'mirror', require: [{ condition: 'ballast.dev/MirrorReady=True' }], onTimeout: 'hold' }],
         }),
       },
     },
