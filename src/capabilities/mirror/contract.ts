@@ -46,6 +46,11 @@ export interface Store {
    * fails where fewer come than `info` said. A `LentBody` is sent without copies. @throws StoreUnavailable
    */
   open(digest: Digest, range?: ByteRange, readBytes?: number): Promise<Readable>
+  /**
+   * This node's containerd asks for it, as of a mirrored image: where it then comes, it is announced without a question what it is of. Left out: a store
+   * that asks nobody.
+   */
+  expect?(digest: Digest): void
   /** Path of the file that has exactly its bytes; `undefined` where it cannot be seen as one. Left out: nothing is a file. */
   fileOf?(content: Pick<ContentInfo, 'digest' | 'size'>): Promise<string | undefined>
   /** The whole of something small. @throws Error where it is larger than `limit` bytes. */

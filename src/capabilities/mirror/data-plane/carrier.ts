@@ -7,22 +7,20 @@ import type { ContentHead } from '../front/answers.ts'
 import type { CarriedAnswer, Carrier } from '../front/registry-front.ts'
 import { type BodyOrders, type Carried, lost, type Order } from './body-orders.ts'
 import { filePath, peerPath, planeHeaders } from './nginx-configuration.ts'
-import { writtenBy } from './worker-bytes.ts'
+import { type Written, writtenBy } from './worker-bytes.ts'
 
 /** Peers after another for one request: each is a way through nginx's own paths, of which it allows ten. */
 const mostPeers = 3
 /** So often it is looked whether peers give enough. */
 const lookMs = 1_000
-/** A process that nothing can be seen of for so long has ended without a word. */
-const goneMs = 60_000
 /** What is wrong with files is said so often at most. */
 const toldAgainMs = 60_000
 
 interface Fetching {
   readonly order: Order
   readonly body: CarriedBody
-  /** What its process had written when it began. */
-  readonly since: number | undefined
+  /** When it was first looked at, and what its process had written then: most are over before. */
+  since: { readonly ms: number; readonly written: number } | undefined
 }
 
 interface CarrierOptions {
@@ -33,13 +31,15 @@ interface CarrierOptions {
   readonly hear: () => void
   /** Ends a process of nginx with what it carries. */
   readonly endWorker: (worker: number) => void
-  /** Bytes that a process has written; left out: as the kernel counts them. */
-  readonly written?: (worker: number) => number | undefined
+  /** What is seen of what a process has written; left out: as the kernel counts it. */
+  readonly written?: (worker: number) => Written
 }
 
 export class NginxCarrier implements Carrier, Disposable {
   readonly #options: CarrierOptions
   readonly #fetching = new Set<Fetching>()
+  /** Processes that were gone at the last look. */
+  #gone: ReadonlySet<number> = new Set()
   #cancelLook: (() => void) | undefined
   #toldMs = Number.NEGATIVE_INFINITY
 
@@ -98,7 +98,7 @@ export class NginxCarrier implements Carrier, Disposable {
   }
 
   #watch(order: Order, body: CarriedBody): void {
-    const fetching: Fetching = { order, body, since: this.#written(order.worker) }
+    const fetching: Fetching = { order, body, since: undefined }
     this.#fetching.add(fetching)
     void order.ended.then(carried => {
       this.#fetching.delete(fetching)
@@ -111,37 +111,35 @@ export class NginxCarrier implements Carrier, Disposable {
     this.#cancelLook ??= this.#options.clock.schedule(lookMs, () => this.#look())
   }
 
-  #written(worker: number): number | undefined {
-    return (this.#options.written ?? writtenBy)(worker)
-  }
-
   /** Peers that give too little are left: their process is ended, and with it what else it carries. Clients go on from where they are. */
   #look(): void {
     const { clock, log, endWorker, hear, orders } = this.#options
     hear()
     const nowMs = clock.elapsed()
     const ending = new Set<number>()
-    for (const { order, body, since } of this.#fetching) {
+    const seen = new Map([...orders.open].map(({ worker }) => [worker, (this.#options.written ?? writtenBy)(worker)] as const))
+    for (const fetching of this.#fetching) {
+      const { order, body } = fetching
       const { number, worker, length, startedMs, peer } = order
-      const written = this.#written(worker)
+      const written = seen.get(worker)
       // One that is over, or whose process is gone, is nobody's fault any more.
-      if (!orders.has(number) || (since !== undefined && written === undefined)) continue
+      if (!orders.has(number) || worker === 0 || written === 'gone') continue
+      if (written !== undefined) fetching.since ??= { ms: nowMs, written }
+      const since = fetching.since ?? { ms: startedMs, written: 0 }
+      const elapsedMs = nowMs - since.ms
       // What it wrote for all is the most that it can have written for this one.
-      const most = length ?? Number.POSITIVE_INFINITY
-      const bytes = written === undefined || since === undefined ? most : Math.min(most, written - since)
-      if (worker === 0 || !body.isTooSlow({ elapsedMs: nowMs - startedMs, bytes })) continue
-      log.info(
-        { peer: peer?.id, bytes, of: length, elapsedMs: Math.round(nowMs - startedMs) },
-        'a peer gives too little and is left',
-      )
+      const bytes = Math.min(length ?? Number.POSITIVE_INFINITY, (written ?? Number.POSITIVE_INFINITY) - since.written)
+      if (!body.isTooSlow({ elapsedMs, bytes })) continue
+      log.info({ peer: peer?.id, bytes, of: length, elapsedMs: Math.round(elapsedMs) }, 'a peer gives too little and is left')
       body.left()
       ending.add(worker)
       // A process that is ended says nothing of what it carried.
       orders.end(number, lost)
     }
     for (const worker of ending) endWorker(worker)
-    for (const { number, worker, startedMs } of [...orders.open])
-      if (this.#written(worker) === undefined && nowMs - startedMs > goneMs) orders.end(number, lost)
+    // What it said last may have been read a moment before it ended: the next look decides.
+    for (const { number, worker } of [...orders.open]) if (this.#gone.has(worker)) orders.end(number, lost)
+    this.#gone = new Set([...seen].flatMap(([worker, written]) => (written === 'gone' ? [worker] : [])))
     this.#cancelLook = orders.isIdle ? undefined : clock.schedule(lookMs, () => this.#look())
   }
 }

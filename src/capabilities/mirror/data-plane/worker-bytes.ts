@@ -1,14 +1,18 @@
 // What the kernel counts of another process of this user.
 import { readFileSync } from 'node:fs'
 
-/** Bytes that a process has written since it began; undefined where the kernel does not say. */
-export function writtenBy(worker: number): number | undefined {
+/** Bytes that a process has written since it began; `gone`: there is no such process; undefined where the kernel does not say. */
+export type Written = number | 'gone' | undefined
+
+/** `worker` 0: unknown. */
+export function writtenBy(worker: number): Written {
   if (worker === 0) return undefined
   try {
     const [, digits] = /^wchar: (\d+)$/m.exec(readFileSync(`/proc/${worker}/io`, 'latin1')) ?? []
     return digits === undefined ? undefined : Number(digits)
-  } catch {
-    return undefined // ENOENT, EACCES: it is gone, or not ours to see
+  } catch (error) {
+    // Otherwise it is not ours to see: EACCES, or a kernel without it.
+    return error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code)) ? 'gone' : undefined
   }
 }
 

@@ -76,7 +76,7 @@ export class ContentFinder {
   }
 
   async #find(asked: AskedContent, by: Opening, signal: AbortSignal): Promise<Outcome> {
-    const { filters, exchange } = this.#options
+    const { filters, exchange, store } = this.#options
     const { registry, repository, tag } = asked
     // Content that is asked by its digest alone has no name that could be filtered.
     if (registry !== '' && !passes(filters, { registry, repository, ...(tag === undefined ? {} : { tag }) }))
@@ -89,6 +89,7 @@ export class ContentFinder {
     const local = await this.#local(asked, by, signal)
     if (local !== undefined) return local
     const { carrying } = by
+    if (!by.isMirror && registry !== '' && asked.digest !== undefined) store.expect?.(asked.digest)
     if (!by.isMirror) return outcomeOf(await exchange.fetch(carrying === undefined ? asked : { ...asked, carrying }, signal))
     const relayed = await this.#relayed(asked, by, signal)
     return relayed ?? absent(`${nameOf(asked)} is not here`, undefined)

@@ -190,6 +190,17 @@ describe('from others', () => {
     expect((await ask(`/v2/acme/app/blobs/${missing}?ns=ghcr.io`, { method: 'HEAD' })).body).toBe('')
   })
 
+  test('what comes is expected: by its own containerd, of a mirrored image, not here yet', async () => {
+    const { ask, store } = await site({ filters: { registries: new Set(['ghcr.io']), patterns: [] } })
+    await ask(`/v2/acme/app/blobs/${blobDigest}?ns=ghcr.io`)
+    await ask(`/v2/acme/app/blobs/${digestOf('other')}?ns=docker.io`)
+    await ask(`/v2/acme/app/blobs/${digestOf('unnamed')}`)
+    await ask(`/v2/acme/app/blobs/${digestOf('mirrored')}?ns=ghcr.io`, { headers: mirrored })
+    expect([...store.expected]).toEqual([])
+    await ask(`/v2/acme/app/blobs/${missing}?ns=ghcr.io`)
+    expect([...store.expected]).toEqual([missing])
+  })
+
   test('case 17: another mirror gets what is here, and nobody is looked up for it', async () => {
     const { ask, exchange, counts } = await site()
     expect((await ask(`/v2/acme/app/blobs/${missing}?ns=ghcr.io`, { headers: mirrored })).status).toBe(404)

@@ -113,6 +113,35 @@ describe('announcing', () => {
     expect([...at.announced.keys]).toEqual([digest])
   })
 
+  test('is not asked about what containerd asked for: its event says enough, and its labels come later', async () => {
+    await using at = await site()
+    await at.announced.until(() => at.announced.lists === 1)
+    const digest = at.containerd.place('layer')
+    at.store.expect?.(digest)
+    at.containerd.tell('/content/create', digest, 5)
+    await at.announced.becomes(digest)
+    expect([at.containerd.infos, (await at.store.info(digest, never))?.size]).toEqual([[], 5])
+    // Listed before its labels come, it is announced as before.
+    await at.clock.advance(15 * 60_000)
+    await at.announced.until(() => at.announced.lists === 2)
+    expect([...at.announced.keys]).toEqual([digest])
+    at.containerd.removeContent(digest)
+    at.containerd.tell('/content/delete', digest)
+    await at.announced.becomes()
+  })
+
+  test('is asked about what was not asked for, or whose event says no size', async () => {
+    await using at = await site()
+    await at.announced.until(() => at.announced.lists === 1)
+    const labels = source('registry.test', 'acme/app')
+    const [strange, unsaid] = [at.containerd.place('strange', labels), at.containerd.place('unsaid', labels)]
+    at.store.expect?.(unsaid)
+    at.containerd.tell('/content/create', strange, 7)
+    at.containerd.tell('/content/create', unsaid)
+    await at.announced.becomes(strange, unsaid)
+    expect(at.containerd.infos.toSorted()).toEqual([strange, unsaid].toSorted())
+  })
+
   test('case 28: of two tags of one manifest the one that goes takes nothing else along', async () => {
     await using at = await site()
     const second = 'registry.test/acme/app:v2'

@@ -31,6 +31,8 @@ const graceMs = 60_000
 const findingsEveryMs = 3_600_000
 /** What containerd said of so much content is believed for so long, by whoever opens it right after. */
 const mostTold = 1_000
+/** Digests that containerd asked for last. */
+const mostExpected = 4_096
 const toldMs = 1_000
 
 interface ContainerdStoreOptions {
@@ -64,6 +66,7 @@ class ContainerdStore implements Store, AsyncDisposable {
   readonly #feed: ChangeFeed
   /** What containerd said a moment ago: whoever opens content has just asked whether it is here. */
   readonly #told = new LRUCache<Digest, { readonly size: number; readonly untilMs: number }>(atMost(mostTold))
+  readonly #expected = new LRUCache<Digest, true>(atMost(mostExpected))
   readonly #mediaTypes = new LRUCache<Digest, string>(atMost(mostRemembered))
   readonly #manifests = new LRUCache<Digest, Manifest>({
     maxSize: mostNamed,
@@ -96,6 +99,7 @@ class ContainerdStore implements Store, AsyncDisposable {
       clock,
       random,
       log,
+      isExpected: digest => this.#expected.has(digest),
       readManifest: (digest, signal, textOf) => this.#manifest(digest, signal, textOf),
       onConnected: (version, signal) => this.#connected(version, signal),
       onLost: cause => this.#wasLost(cause),
@@ -133,6 +137,10 @@ class ContainerdStore implements Store, AsyncDisposable {
       (this.#tracker.isLayer(digest) ? binaryType : await this.#reader.mediaTypeOf(content, signal))
     this.#mediaTypes.set(digest, mediaType)
     return { digest, size, mediaType, isManifest: isManifestType(mediaType) }
+  }
+
+  expect(digest: Digest): void {
+    this.#expected.set(digest, true)
   }
 
   async open(digest: Digest, range?: ByteRange, atOnce?: number): Promise<Readable> {

@@ -1,8 +1,11 @@
-// What an event of containerd says may have changed. Nothing else of it is believed: the store is asked again.
+// What an event of containerd says may have changed. Of it the size of fresh content is believed; for all else the store is asked again.
 import { type Digest, parseDigest } from '../reference.ts'
 import { type ApiEnvelope, contentEvent, imageEvent } from './containerd-api.ts'
 
-type Touched = { readonly kind: 'image'; readonly name: string } | { readonly kind: 'content'; readonly digest: Digest }
+type Touched =
+  | { readonly kind: 'image'; readonly name: string }
+  /** `size`: in bytes, of content that has just been made; undefined where it was deleted, or nothing is said of it. */
+  | { readonly kind: 'content'; readonly digest: Digest; readonly size: number | undefined }
 
 /** containerd's filters, joined by "or": names without a slash are digests of configurations. */
 export const eventFilters = [
@@ -20,8 +23,11 @@ export function touchedBy(envelope: ApiEnvelope, namespace: string): Touched | u
     return name.includes('/') ? { kind: 'image', name } : undefined
   }
   if (topic.startsWith('/content/')) {
-    const digest = parseDigest(contentEvent.decode(event.value).digest)
-    return digest === undefined ? undefined : { kind: 'content', digest }
+    const { digest: told, size } = contentEvent.decode(event.value)
+    const digest = parseDigest(told)
+    // A protobuf says nothing and 0 alike.
+    const isMade = topic === '/content/create' && size > 0
+    return digest === undefined ? undefined : { kind: 'content', digest, size: isMade ? size : undefined }
   }
   return undefined
 }

@@ -35,6 +35,14 @@ const labelsComeMs = 80
 const lateMs = 60_000
 const mostLate = 10_000
 
+/** Content that is to be read. */
+interface Unread {
+  /** How often it was read before. */
+  readonly attempt: number
+  /** Bytes, where the event of its making says them. */
+  readonly size: number | undefined
+}
+
 interface StoreWatchOptions {
   readonly client: ContainerdClient
   readonly namespace: string
@@ -44,6 +52,8 @@ interface StoreWatchOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Whether this node's containerd asked for it as of a mirrored image. */
+  isExpected(digest: Digest): boolean
   /** An index or manifest of the store; what it names is said in the texts of `textOf`, which may be kept. @throws StoreUnavailable */
   readManifest(digest: Digest, signal: AbortSignal, textOf?: (digest: Digest) => Digest): Promise<Manifest | undefined>
   /** It answers again; awaited before anything is listed. */
@@ -58,7 +68,7 @@ interface StoreWatchOptions {
 export class StoreWatch {
   readonly #options: StoreWatchOptions
   readonly #images = new Set<string>()
-  readonly #contents = new Map<Digest, number>()
+  readonly #contents = new Map<Digest, Unread>()
   /** When content was last read, of the clock's `elapsed`. */
   readonly #read = new LRUCache<Digest, number>(atMost(mostLate))
   #mustList: 'no' | 'quietly' | 'for all' = 'for all'
@@ -114,16 +124,18 @@ export class StoreWatch {
   }
 
   async #readEvents(signal: AbortSignal): Promise<void> {
-    const { client, namespace } = this.#options
+    const { client, namespace, isExpected } = this.#options
     for await (const envelope of client.stream(api.subscribe, { filters: eventFilters }, signal)) {
       const touched = touchedBy(envelope, namespace)
       if (touched?.kind === 'image') this.#images.add(touched.name)
-      if (touched?.kind === 'content' && this.#areLabelsLate) {
-        const { digest } = touched
-        void later(this.#options.clock, labelsComeMs, () => this.#toRead(digest, 0), signal)
-        continue
+      if (touched?.kind === 'content') {
+        const { digest, size } = touched
+        if (this.#areLabelsLate && !(size !== undefined && isExpected(digest))) {
+          void later(this.#options.clock, labelsComeMs, () => this.#toRead(digest, 0), signal)
+          continue
+        }
+        this.#contents.set(digest, { attempt: 0, size })
       }
-      if (touched?.kind === 'content') this.#contents.set(touched.digest, 0)
       if (touched !== undefined) this.#wake.resolve()
     }
     throw new Error('containerd ended the stream of events')
@@ -140,7 +152,7 @@ export class StoreWatch {
         this.#wake = Promise.withResolvers()
         if (this.#images.size + this.#contents.size > mostTouched) this.#mustList = 'for all'
         if (this.#mustList !== 'no') await this.#list(signal)
-        for (const [digest, attempt] of [...this.#contents]) await this.#readContent(digest, attempt, signal)
+        for (const [digest, unread] of [...this.#contents]) await this.#readContent(digest, unread, signal)
         for (const name of [...this.#images]) await this.#readImage(name, signal)
         await Promise.race([this.#wake.promise, aborted.promise])
       }
@@ -150,7 +162,7 @@ export class StoreWatch {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, tracker, feed, log, onListed } = this.#options
+    const { client, tracker, feed, log, onListed, isExpected } = this.#options
     const isForAll = this.#mustList === 'for all'
     this.#mustList = 'no'
     // Otherwise they are read again after it: content may still wait for its labels.
@@ -163,7 +175,9 @@ export class StoreWatch {
     for await (const { info } of client.stream(api.listContent, {}, signal)) {
       for (const { digest, size, labels } of info) {
         const parsed = parseDigest(digest)
-        if (parsed !== undefined) contents.set(parsed, { digest: parsed, size, labels: hasSource(labels) ? labels : noLabels })
+        if (parsed === undefined) continue
+        const sources = hasSource(labels) ? labels : noLabels
+        contents.set(parsed, { digest: parsed, size, labels: sources, isExpected: isExpected(parsed) })
       }
     }
     // The one text of each digest: a manifest's own would keep each a second time.
@@ -228,10 +242,11 @@ export class StoreWatch {
     }
   }
 
-  async #readContent(digest: Digest, attempt: number, signal: AbortSignal): Promise<void> {
-    const { tracker, feed, clock } = this.#options
+  async #readContent(digest: Digest, { attempt, size }: Unread, signal: AbortSignal): Promise<void> {
+    const { tracker, feed, clock, isExpected } = this.#options
     this.#contents.delete(digest)
-    const content = await this.#infoOf(digest, signal)
+    const isKnown = size !== undefined && isExpected(digest)
+    const content = isKnown ? { digest, size, labels: noLabels, isExpected: true } : await this.#infoOf(digest, signal)
     if (content === undefined) {
       feed.changed(tracker.removeContent(digest))
       return
@@ -239,7 +254,7 @@ export class StoreWatch {
     this.#read.set(digest, clock.elapsed())
     feed.changed(tracker.putContent(content))
     for (const name of tracker.waitingFor(digest)) this.#images.add(name)
-    const isSaid = hasSource(content.labels)
+    const isSaid = isKnown || hasSource(content.labels)
     if (isSaid && attempt > 0) this.#areLabelsLate = true
     if (isSaid || tracker.isHeld(digest) || attempt >= labelTries) return
     const again = () => {
@@ -249,7 +264,7 @@ export class StoreWatch {
   }
 
   #toRead(digest: Digest, attempt: number): void {
-    this.#contents.set(digest, attempt)
+    this.#contents.set(digest, { attempt, size: undefined })
     this.#wake.resolve()
   }
 
@@ -261,7 +276,8 @@ export class StoreWatch {
 
   async #infoOf(digest: Digest, signal: AbortSignal): Promise<KnownContent | undefined> {
     const answer = await orMissing(this.#options.client.call(api.contentInfo, { digest }, signal))
-    return answer?.info === undefined ? undefined : { digest, size: answer.info.size, labels: answer.info.labels }
+    if (answer?.info === undefined) return undefined
+    return { digest, size: answer.info.size, labels: answer.info.labels, isExpected: this.#options.isExpected(digest) }
   }
 }
 

@@ -11,6 +11,8 @@ export interface KnownContent {
   /** Bytes. */
   readonly size: number
   readonly labels: ReadonlyMap<string, string>
+  /** It was asked for as a part of a mirrored image, whatever its labels say (yet). */
+  readonly isExpected?: boolean
 }
 export interface KnownImage {
   readonly name: string
@@ -156,8 +158,8 @@ export class Tracker {
     return [...this.#images].flatMap(([name, { tree }]) => (lacksLayers(tree, has) ? [name] : []))
   }
 
-  #content({ size, labels }: KnownContent): number {
-    return comesFromMirrored(this.#filters, labels) ? size : -size - 1
+  #content({ size, labels, isExpected }: KnownContent): number {
+    return isExpected === true || comesFromMirrored(this.#filters, labels) ? size : -size - 1
   }
 
   #holdersOf(digest: Digest): readonly string[] {

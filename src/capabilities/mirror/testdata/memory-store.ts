@@ -43,6 +43,8 @@ export class MemoryStore implements Store {
     inFlight: 0,
     follow: 0,
   }
+  /** What containerd asked for as of a mirrored image. */
+  readonly expected = new Set<Digest>()
   readonly #contents = new Map<Digest, Content>()
   readonly #tags = new Map<string, Digest>()
   readonly #downloads = new Map<Digest, Download>()
@@ -62,6 +64,10 @@ export class MemoryStore implements Store {
   tag(name: string, digest: Digest): void {
     this.#tags.set(name, digest)
     this.#tell({ kind: 'changed', added: [name], removed: [] })
+  }
+
+  expect(digest: Digest): void {
+    this.expected.add(digest)
   }
 
   untag(name: string): void {

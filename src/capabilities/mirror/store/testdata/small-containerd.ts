@@ -23,6 +23,8 @@ export class SmallContainerd implements AsyncDisposable {
   readonly contentPath: string
   readonly #namespace = 'k8s.io'
   readonly #awaited = new Map<string, () => void>()
+  /** Digests that were asked about, each time. */
+  readonly infos: Digest[] = []
 
   private constructor(server: ContainerdServer) {
     this.server = server
@@ -74,9 +76,14 @@ export class SmallContainerd implements AsyncDisposable {
     return new Promise(resolve => this.#awaited.set(digest, resolve))
   }
 
-  tell(topic: '/images/create' | '/images/update' | '/images/delete' | '/content/create' | '/content/delete', of: string): void {
+  /** `size`: said of fresh content, as from containerd 2.1 on. */
+  tell(
+    topic: '/images/create' | '/images/update' | '/images/delete' | '/content/create' | '/content/delete',
+    of: string,
+    size = 0,
+  ): void {
     const type = topic.startsWith('/images') ? 'containerd.services.images.v1.Image' : 'containerd.events.Content'
-    const value = topic.startsWith('/images') ? api.imageEvent.encode({ name: of }) : api.contentEvent.encode({ digest: of })
+    const value = topic.startsWith('/images') ? api.imageEvent.encode({ name: of }) : api.contentEvent.encode({ digest: of, size })
     this.server.emit(envelopeOf(this.#namespace, topic, type, value))
   }
 
@@ -136,6 +143,7 @@ export class SmallContainerd implements AsyncDisposable {
         own(request => {
           const { digest } = api.contentInfo.request.decode(request)
           const answer = answerOf(api.contentInfo.response, { info: info(asked(digest)) })
+          this.infos.push(asked(digest))
           this.#awaited.get(digest)?.()
           return answer
         }),
