@@ -158,7 +158,7 @@ export async function startMirrorAgent(options: AgentOptions): Promise<MirrorAge
   const limit = settings.uploadLimit > 0 ? new UploadLimit(settings.uploadLimit, clock) : undefined
   const limitUpload = limit === undefined ? undefined : () => limit.stream()
   const front = new RegistryFront({ finder, readiness, counts, meter: counts, limitUpload, clock, log })
-  const doors = await openDoors(options, { front, self: checking, certificates }, opening)
+  const doors = await openDoors(options, { front, counts, self: checking, certificates }, opening)
   plane = doors.plane
   opening.defer(() => {
     state.isEnding = true
@@ -229,6 +229,7 @@ function selfCheckOf({ settings, clock, log }: AgentOptions, store: Store): Self
 
 interface Opening {
   readonly front: RegistryFront
+  readonly counts: Pick<MirrorMetrics, 'fellThrough'>
   readonly self: SelfCheck
   readonly certificates: PeerCertificates | undefined
 }
@@ -244,7 +245,7 @@ interface Doors {
 
 async function openDoors(options: AgentOptions, opening: Opening, stack: AsyncDisposableStack): Promise<Doors> {
   const { settings, clock, log, prefetcher } = options
-  const { front, self, certificates } = opening
+  const { front, self, certificates, counts } = opening
   if (!(await takesNginx(settings, log))) {
     const peers = certificates === undefined ? undefined : stack.use(new PeerDoor(options, { front, certificates }))
     await peers?.open()
@@ -259,6 +260,7 @@ async function openDoors(options: AgentOptions, opening: Opening, stack: AsyncDi
       ...{ settings, registry, peers, certificates, front, clock, log },
       askers: askersOf(settings.allowFrom, { clock }),
       onAsked: request => noteAsked(request, self),
+      onTurnedAway: () => counts.fellThrough('busy'),
       onPeersAsk: (request, response) => {
         if (!isPrefetch(request)) return false
         void answerPrefetch(request, response, { prefetcher, clock, log })

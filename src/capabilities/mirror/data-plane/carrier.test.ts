@@ -34,8 +34,8 @@ class Body implements CarriedBody {
   }
 }
 
-function site() {
-  const clock = new VirtualClock(0)
+function site(nowMs = 0) {
+  const clock = new VirtualClock(nowMs)
   const orders = new BodyOrders(clock)
   const written = new Map<number, number | 'gone'>([
     [7, 0],
@@ -126,6 +126,17 @@ describe('a request', () => {
     const { carrier } = site()
     expect(carrier.remote(asked())).toBe('10.0.0.9')
     expect(carrier.remote(requestWith({}))).toBeUndefined()
+  })
+
+  test.each([
+    ['came a while ago', '998.500', 1_500],
+    ['came just now', '1000.000', 0],
+    ['came, as it seems, later than now: a clock was set', '1005.000', 0],
+    ['does not say when it came', '', 0],
+    ['says it in no number', 'soon', 0],
+  ])('that %s waited for so long', (_what, since, expected) => {
+    const { carrier } = site(1_000_000)
+    expect(carrier.waitedMs(asked({ 'x-ballast-since': since }))).toBe(expected)
   })
 
   test('that is the first names nobody; one that came again those that failed; after three there is no more', () => {

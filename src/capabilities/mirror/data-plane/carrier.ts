@@ -59,6 +59,12 @@ export class NginxCarrier implements Carrier, Disposable {
     return failed.length >= mostPeers ? undefined : failed
   }
 
+  waitedMs({ headers }: IncomingMessage): number {
+    const seconds = Number(headers[planeHeaders.since])
+    // A clock that was set says nothing.
+    return seconds > 0 ? Math.max(0, this.#options.clock.now() - seconds * 1_000) : 0
+  }
+
   file(path: string, { status, headers: told, length }: ContentHead, request: IncomingMessage): CarriedAnswer {
     const { number, ended } = this.#options.orders.give({ ...this.#by(request), length, peer: undefined }, insteadOf(request))
     this.#lookSoon()

@@ -96,6 +96,7 @@ describe('what a client says', () => {
       const set = lines(one.slice(0, one.indexOf('}')), 'proxy_set_header')
       expect(set).toContain(`proxy_set_header ${planeHeaders.remote} $remote_addr;`)
       expect(set).toContain(`proxy_set_header ${planeHeaders.worker} $pid;`)
+      expect(set).toContain(`proxy_set_header ${planeHeaders.since} $msec;`)
       expect(set).toContain(`proxy_set_header ${planeHeaders.again} "";`)
     }
     const again = lines(block(text, 'location @again'), 'proxy_set_header')
@@ -104,7 +105,7 @@ describe('what a client says', () => {
 
   test('leads to nothing that only the agent may lead to', () => {
     const text = nginxConfiguration(withPeers)
-    const places = text.split('location ').filter(one => /^(~|=|@away)/.test(one))
+    const places = text.split('location ').filter(one => /^(~|=|@away|@busy)/.test(one))
     expect(places.length).toBeGreaterThan(6)
     expect(places.filter(one => !one.includes('internal;'))).toEqual([])
   })
@@ -130,8 +131,17 @@ describe('what a peer answers', () => {
   })
 })
 
-test('of each body it is told how it ended, also where another answer came in its place', () => {
-  expect(lines(nginxConfiguration(withPeers), 'access_log')).toEqual(['access_log /tmp/plane/told told if=$order;'])
+test('of each body it is told how it ended, also where another answer came in its place, and of what was turned away', () => {
+  const text = nginxConfiguration(withPeers)
+  expect(lines(text, 'access_log')).toEqual(['access_log /tmp/plane/told told if=$is_told;'])
+  expect(lines(text, 'map')).toContain('map $limit_conn_status $is_told { REJECTED 1; default $order; }')
+})
+
+test('too many requests are turned away at the ports of containerd alone, and other mirrors there not', () => {
+  const text = nginxConfiguration(withPeers)
+  expect(lines(text, 'limit_conn')).toEqual(['limit_conn asking 512;'])
+  expect(text.indexOf('limit_conn asking 512')).toBeLessThan(text.indexOf('ssl_verify_client'))
+  expect(lines(text, 'map')).toContain('map $http_x_spegel_mirrored $asking { "" containerd; default ""; }')
 })
 
 describe('paths', () => {

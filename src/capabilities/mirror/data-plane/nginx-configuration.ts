@@ -24,6 +24,8 @@ export const planeHeaders = {
   remote: 'x-ballast-remote',
   /** A request says which process carries it. */
   worker: 'x-ballast-worker',
+  /** A request says when it came, in seconds since 1970: an agent that is late sees by it how late. */
+  since: 'x-ballast-since',
   /** A request says which order failed, for which there is to be another. */
   again: 'x-ballast-again',
   /** An answer says what the peer is asked besides. */
@@ -69,6 +71,8 @@ export interface PlaneOptions {
  * peer, all that it carries goes on from where it is by new requests.
  */
 const workers = 1
+/** Requests at a time of those that are not other mirrors: many times what containerd begins for dozens of pulls. Further ones are answered at once. */
+export const mostAskedAtOnce = 512
 /** A client that takes nothing for so long is given up; a head has to come within the other. */
 const silenceSeconds = 300
 const headSeconds = 30
@@ -90,8 +94,13 @@ pid ${at('process')};
 error_log stderr warn;
 ${isRoot ? 'user root root;\n' : ''}events { worker_connections ${connections}; }
 http {
-  log_format told escape=json '{"order":$order,"status":$status,"sent":$body_bytes_sent,"seconds":$request_time,"completion":"$request_completion"}';
-  access_log ${at('told')} told if=$order;
+  map $http_x_spegel_mirrored $asking { "" containerd; default ""; }
+  limit_conn_zone $asking zone=asking:64k;
+  limit_conn_log_level info;
+  map $limit_conn_status $is_told { REJECTED 1; default $order; }
+  map $order $told_order { "" 0; default $order; }
+  log_format told escape=json '{"order":$told_order,"status":$status,"sent":$body_bytes_sent,"seconds":$request_time,"completion":"$request_completion"}';
+  access_log ${at('told')} told if=$is_told;
   server_tokens off;
   etag off;
   if_modified_since off;
@@ -142,7 +151,8 @@ ${peers === undefined ? '' : peersServer(peers, options, at)}}
 const askingHeaders = `proxy_set_header Host $http_host;
       proxy_set_header Connection "";
       proxy_set_header ${planeHeaders.remote} $remote_addr;
-      proxy_set_header ${planeHeaders.worker} $pid;`
+      proxy_set_header ${planeHeaders.worker} $pid;
+      proxy_set_header ${planeHeaders.since} $msec;`
 
 /** The agent is asked about everything. Where it is away, containerd goes on elsewhere at once. */
 function asked(upstream: 'agent' | 'inner'): string {
@@ -153,8 +163,8 @@ function asked(upstream: 'agent' | 'inner'): string {
       default_type text/plain;
       return 431 'the head is too large';
     }
-    location / {
-      proxy_pass http://${upstream};
+${upstream === 'agent' ? turnedAway : ''}    location / {
+${upstream === 'agent' ? `      limit_conn asking ${mostAskedAtOnce};\n      error_page 503 = @busy;\n` : ''}      proxy_pass http://${upstream};
       ${askingHeaders}
       proxy_set_header ${planeHeaders.again} "";
       proxy_connect_timeout 5s;
@@ -167,6 +177,14 @@ function asked(upstream: 'agent' | 'inner'): string {
       return 404 '{"errors":[{"code":"BLOB_UNKNOWN","message":"the agent does not answer"}]}';
     }`
 }
+
+/** The order 0 says so to the agent, which counts it. */
+const turnedAway = `    location @busy {
+      internal;
+      default_type application/json;
+      return 404 '{"errors":[{"code":"BLOB_UNKNOWN","message":"too many requests at once"}]}';
+    }
+`
 
 /** What the answer of the agent said of the content. */
 const contentHeaders = `set $content_digest $upstream_http_docker_content_digest;

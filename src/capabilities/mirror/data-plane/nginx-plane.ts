@@ -32,6 +32,8 @@ interface Options extends Omit<PlaneOptions, 'directory' | 'isRoot' | 'peers'> {
   /** Answers what came to containerd's ports, and to the port of the peers. */
   readonly onRegistry: RequestListener
   readonly onPeers: RequestListener
+  /** Told of each request that was too many. */
+  readonly onTurnedAway: () => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -80,7 +82,9 @@ export class NginxPlane implements AsyncDisposable {
   /** Hears what nginx said of bodies since the last time. */
   hear(): void {
     try {
-      for (const { order, ...carried } of this.#told.read()) this.orders.end(order, carried)
+      for (const { order, ...carried } of this.#told.read())
+        if (order === 0) this.#options.onTurnedAway()
+        else this.orders.end(order, carried)
     } catch (error) {
       this.#options.log.warn({ why: messageOf(error) }, 'what nginx says of bodies cannot be read')
     }

@@ -24,6 +24,8 @@ interface PlaneDoorsOptions {
   readonly front: Pick<RegistryFront, 'handle'>
   /** Told of each request that containerd's ports get. */
   readonly onAsked: (request: IncomingMessage) => void
+  /** Told of each request that nginx answered by itself, since there were too many. */
+  readonly onTurnedAway: () => void
   /** Answers what comes to the port of the peers and is no content; whether it was that. */
   readonly onPeersAsk: (request: IncomingMessage, response: ServerResponse) => boolean
   readonly clock: Clock
@@ -56,6 +58,7 @@ export class PlaneDoors implements AsyncDisposable {
     const plane = await NginxPlane.start(
       {
         ...{ registry, peers, connections, clock, log },
+        onTurnedAway: options.onTurnedAway,
         hasIpv6: hasIpv6(),
         connectMs: settings.headerTimeoutMs,
         stallMs: settings.stallTimeoutMs,

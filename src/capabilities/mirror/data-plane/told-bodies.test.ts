@@ -43,6 +43,12 @@ describe('what was said', () => {
     expect(told.read()).toEqual([{ order: 1, seconds: 0.5, ...expected }])
   })
 
+  test('of a request that was turned away has no order', () => {
+    const { orders, write } = site()
+    write(lineOf(0, { status: 404 }))
+    expect(orders()).toEqual([0])
+  })
+
   test('in any pieces gives the same bodies', () => {
     const random = seededRandom(7)
     const numbers = Array.from({ length: 400 }, (_, index) => index + 1)
@@ -63,7 +69,7 @@ describe('what was said', () => {
   test.each([
     ['none of nginx', 'hello\n'],
     ['empty', '\n'],
-    ['JSON of another kind', '[]\n{"order":"1"}\n{"order":0,"status":200,"sent":1,"seconds":1,"completion":""}\n'],
+    ['JSON of another kind', '[]\n{"order":"1"}\n{"order":-1,"status":200,"sent":1,"seconds":1,"completion":""}\n'],
     ['no UTF-8', Buffer.from([0xff, 0xfe, 10])],
     ['longer than is read at a time', `${'x'.repeat(70_000)}\n`],
     ['just as long as is read at a time', `${'x'.repeat(65_535)}\n`],

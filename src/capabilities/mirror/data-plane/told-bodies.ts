@@ -9,6 +9,7 @@ const atOnce = 65_536
 const largestFile = 4_194_304
 
 interface ToldBody extends Carried {
+  /** 0: there was none, since it was turned away. */
   readonly order: number
 }
 
@@ -116,7 +117,6 @@ function isLine(value: unknown): value is Line {
   const isCount = (count: unknown) => typeof count === 'number' && count >= 0
   return (
     Number.isInteger(order) &&
-    order !== 0 &&
     isCount(order) &&
     Number.isInteger(status) &&
     isCount(sent) &&

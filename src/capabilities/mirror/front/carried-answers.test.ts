@@ -35,9 +35,13 @@ class ScriptedCarrier implements Carrier {
   readonly ends: ((how: { readonly sent: number; readonly status: number }) => void)[] = []
   failedPeers: readonly string[] | undefined = []
   address: string | undefined = '127.0.0.1'
+  waited = 0
 
   remote(): string | undefined {
     return this.address
+  }
+  waitedMs(): number {
+    return this.waited
   }
   failed(_request: IncomingMessage): readonly string[] | undefined {
     return this.failedPeers
@@ -95,6 +99,20 @@ async function site({ door = {}, limitUpload }: { readonly door?: Partial<Door>;
   }
   return { store, exchange, counts, carrier, measured, ask }
 }
+
+describe('a request that waited before it was seen', () => {
+  test.each([
+    ['up to a second: it is looked for', 1_000, missing, {}, 404, ['fell through no-peer', 'request x.io miss']],
+    ['longer: nobody is asked any more', 1_001, missing, {}, 404, ['fell through busy']],
+    ['longer, for what is here: it gets it', 60_000, here, {}, 200, []],
+  ] as const)('%s', async (_what, waited, digest, headers, status, lines) => {
+    const { ask, carrier, counts, exchange } = await site()
+    carrier.waited = waited
+    expect((await ask(digest, headers)).status).toBe(status)
+    expect(counts.lines).toEqual(lines)
+    expect(exchange.asked).toHaveLength(lines.length === 2 ? 1 : 0)
+  })
+})
 
 describe('a blob that is here', () => {
   test.each([

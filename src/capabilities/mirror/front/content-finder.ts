@@ -10,6 +10,10 @@ import { clipRange } from './byte-range.ts'
 import { findLocal } from './local-content.ts'
 import { type FallReason, type Outcome, outcomeOf } from './outcome.ts'
 import type { AskedContent } from './request.ts'
+import { SearchPlaces } from './search-places.ts'
+
+/** Searches at other nodes at a time: more than containerd begins for dozens of pulls. */
+const mostSearches = 256
 
 interface FinderOptions {
   readonly filters: RegistryFilters
@@ -33,14 +37,24 @@ export interface AskedBy {
   readonly carrying?: Carrying | undefined
 }
 
-type Opening = AskedBy & { readonly readBytes: number }
+type Opening = AskedBy & {
+  readonly readBytes: number
+  /** Milliseconds that the request had waited before this process saw it. */
+  readonly waitedMs: number
+}
 
 export class ContentFinder {
   readonly #options: FinderOptions
   readonly #deadlines: HeaderDeadlines
+  readonly #places: SearchPlaces
+  /** Who waited so long for a search to begin is better off at the registry. */
+  readonly #waitMs: number
 
   constructor(options: FinderOptions) {
+    const { clock, headerTimeoutMs } = options
     this.#options = options
+    this.#waitMs = headerTimeoutMs / 3
+    this.#places = new SearchPlaces({ clock, most: mostSearches, waitMs: this.#waitMs })
     this.#deadlines = new HeaderDeadlines(options)
   }
 
@@ -90,7 +104,11 @@ export class ContentFinder {
     if (local !== undefined) return local
     const { carrying } = by
     if (!by.isMirror && registry !== '' && asked.digest !== undefined) store.expect?.(asked.digest)
-    if (!by.isMirror) return outcomeOf(await exchange.fetch(carrying === undefined ? asked : { ...asked, carrying }, signal))
+    if (!by.isMirror) {
+      using place = by.waitedMs > this.#waitMs ? undefined : await this.#places.take()
+      if (place === undefined) return absent('too many are looked for at once', 'busy')
+      return outcomeOf(await exchange.fetch(carrying === undefined ? asked : { ...asked, carrying }, signal))
+    }
     const relayed = await this.#relayed(asked, by, signal)
     return relayed ?? absent(`${nameOf(asked)} is not here`, undefined)
   }

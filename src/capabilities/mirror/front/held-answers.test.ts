@@ -21,7 +21,7 @@ async function answerOf(route: 'blobs' | 'manifests', heldMs: number): Promise<s
   const finder = new ContentFinder({ filters, headerTimeoutMs: 3_000, ...shared })
   const asked = { kind: 'content', route, method: 'GET', registry: 'x.io', repository: 'a', digest } as const
   let told = 'nothing'
-  const by = { isMirror: false, ourPeer: undefined, readBytes: 1 }
+  const by = { isMirror: false, ourPeer: undefined, readBytes: 1, waitedMs: 0 }
   void finder.find(asked as Parameters<ContentFinder['find']>[0], by, new AbortController().signal).then(outcome => {
     told = `${outcome.kind === 'absent' ? outcome.reason : outcome.kind} after ${clock.elapsed()} ms`
   })

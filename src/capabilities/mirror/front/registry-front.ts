@@ -39,6 +39,8 @@ export interface Carrier {
   remote(request: IncomingMessage): string | undefined
   /** Peers that failed at this request; undefined: so many that no other is to be tried. */
   failed(request: IncomingMessage): readonly string[] | undefined
+  /** Milliseconds that a request has waited before this process saw it. */
+  waitedMs(request: IncomingMessage): number
   /** Sends a file. `head`: of the answer, as if its body followed. */
   file(path: string, head: ContentHead, request: IncomingMessage): CarriedAnswer
   /** Gets a body from another node. */
@@ -163,7 +165,9 @@ export class RegistryFront {
     const by = askedBy(request, door)
     const carrying = this.#carrying(asked, by, { request, door })
     if (carrying === 'no-more') return send(response, unknownAnswer(asked, 'no peer gave it'), request.method)
-    const outcome = await finder.find(asked, { ...by, carrying, readBytes: readBytesFor(this.#streaming) }, gone.signal)
+    const waitedMs = door.carrier?.waitedMs(request) ?? 0
+    const opening = { ...by, carrying, waitedMs, readBytes: readBytesFor(this.#streaming) }
+    const outcome = await finder.find(asked, opening, gone.signal)
     if (gone.signal.aborted) {
       // Nobody is left to send it to, nothing may stay open for it, and it is neither a hit nor a miss.
       if (outcome.kind === 'content') outcome.body?.destroy()

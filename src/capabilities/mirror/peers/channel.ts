@@ -24,19 +24,18 @@ interface Pending {
 export class Channel {
   readonly #stream: Stream
   readonly #clock: Clock
+  readonly #onClosed: () => void
   readonly #frames = new FrameReader(longestAnswer)
   readonly #pending: Pending[] = []
+  /** What this turn of the loop asks: it goes as one piece, since each costs a window, an encryption and a call of the kernel. */
+  #unsent: Uint8Array[] = []
   #isClosed = false
 
   constructor(stream: Stream, clock: Clock, onClosed: () => void) {
     this.#stream = stream
     this.#clock = clock
-    const end = (error: Error) => {
-      if (this.#isClosed) return
-      this.#isClosed = true
-      for (const { reject } of this.#pending.splice(0)) reject(error)
-      onClosed()
-    }
+    this.#onClosed = onClosed
+    const end = (error: Error) => this.#end(error)
     stream.addEventListener('message', ({ data }) => {
       try {
         for (const frame of this.#frames.push(data.subarray())) this.#pending.shift()?.resolve(decodeMessage(frame))
@@ -51,6 +50,13 @@ export class Channel {
       end(new ChannelClosed('the peer closed the stream'))
       if (stream.status === 'open') stream.abort(new ChannelClosed('the peer closed the stream'))
     })
+  }
+
+  #end(error: Error): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const { reject } of this.#pending.splice(0)) reject(error)
+    this.#onClosed()
   }
 
   get isClosed(): boolean {
@@ -71,9 +77,8 @@ export class Channel {
       this.#stream.abort(late)
     })
     try {
-      this.#stream.send(frame)
-      if (this.#isClosed) throw new ChannelClosed('the stream was closed')
       this.#pending.push({ resolve, reject })
+      if (this.#unsent.push(frame) === 1) setImmediate(() => this.#send())
       return await promise
     } finally {
       cancel()
@@ -84,7 +89,20 @@ export class Channel {
   /** Sends what is not answered; resolves when more can be sent. @throws Error where the stream ended. */
   async tell(frames: Uint8Array, signal: AbortSignal): Promise<void> {
     if (this.#isClosed) throw new ChannelClosed('the stream was closed')
+    this.#send()
     if (!this.#stream.send(frames)) await this.#stream.onDrain({ signal })
+  }
+
+  #send(): void {
+    const frames = this.#unsent
+    if (frames.length === 0 || this.#isClosed) return
+    this.#unsent = []
+    try {
+      this.#stream.send(Buffer.concat(frames))
+    } catch (error) {
+      // The stream is being closed, which does not always end what waits for an answer.
+      this.#end(new ChannelClosed('the stream was closed', { cause: error }))
+    }
   }
 
   close(): void {

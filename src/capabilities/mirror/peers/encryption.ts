@@ -6,6 +6,7 @@ import {
   createHash,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   diffieHellman,
   generateKeyPairSync,
   hkdfSync,
@@ -22,6 +23,17 @@ const keyLength = 32
 /** What stands before the 32 bytes of an X25519 key in DER: PKCS#8 of a private one, SPKI of a public one (RFC 8410). */
 const privatePrefix = Buffer.from('302e020100300506032b656e04220420', 'hex')
 const publicPrefix = Buffer.from('302a300506032b656e032100', 'hex')
+
+/** Objects of the keys of connections that are there: made anew for each message, one costs three times what sealing the message does. */
+const secretKeys = new WeakMap<Uint8Array, KeyObject>()
+
+function secretKeyOf(key: Uint8Array): KeyObject {
+  const known = secretKeys.get(key)
+  if (known !== undefined) return known
+  const made = createSecretKey(key)
+  secretKeys.set(key, made)
+  return made
+}
 
 const privateOf = (seed: Uint8Array): KeyObject =>
   createPrivateKey({ key: Buffer.concat([privatePrefix, seed]), type: 'pkcs8', format: 'der' })
@@ -53,7 +65,7 @@ export const noiseCryptography: ICryptoInterface = {
   },
   chaCha20Poly1305Encrypt(plain, nonce, beside, key) {
     const text = plain.subarray()
-    const sealing = createCipheriv(cipher, key, nonce, { authTagLength: tagLength })
+    const sealing = createCipheriv(cipher, secretKeyOf(key), nonce, { authTagLength: tagLength })
     sealing.setAAD(beside, { plaintextLength: text.length })
     return Buffer.concat([sealing.update(text), sealing.final(), sealing.getAuthTag()])
   },
@@ -61,7 +73,7 @@ export const noiseCryptography: ICryptoInterface = {
     const text = sealed.subarray()
     const end = text.length - tagLength
     if (end < 0) throw new Error('an encrypted message without a tag')
-    const opening = createDecipheriv(cipher, key, nonce, { authTagLength: tagLength })
+    const opening = createDecipheriv(cipher, secretKeyOf(key), nonce, { authTagLength: tagLength })
     opening.setAAD(beside, { plaintextLength: end })
     opening.setAuthTag(text.subarray(end))
     const opened = opening.update(text.subarray(0, end))

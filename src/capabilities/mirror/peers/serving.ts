@@ -12,6 +12,8 @@ import type { RoutingTable } from './routing-table.ts'
 
 /** Bytes of a request. */
 const longestRequest = 64 * 1_024
+/** Bytes of answers that are collected before they go. */
+const mostUnsentReplies = 16 * 1_024
 /** Providers in one answer, chosen anew each time. */
 export const mostProvidersOfAnAnswer = 100
 /** How long a record is valid where the provider does not say less. */
@@ -116,11 +118,30 @@ export function serveStream({ stream, asker, known, pause, onMessage, onFault }:
   const frames = new FrameReader(longestRequest)
   let work = Promise.resolve()
   const handle = async (chunk: Uint8Array) => {
-    for (const frame of frames.push(chunk)) {
-      const reply = answer(known, decodeMessage(frame), asker)
-      onMessage()
-      if (reply !== undefined && !stream.send(encodeMessage(reply))) await stream.onDrain()
-      await pause()
+    // Answers of one piece go as one: each costs a window, an encryption and a call of the kernel.
+    let unsent: Uint8Array[] = []
+    let unsentBytes = 0
+    const send = async () => {
+      const replies = unsent
+      unsent = []
+      unsentBytes = 0
+      if (replies.length > 0 && !stream.send(Buffer.concat(replies))) await stream.onDrain()
+    }
+    try {
+      for (const frame of frames.push(chunk)) {
+        const reply = answer(known, decodeMessage(frame), asker)
+        onMessage()
+        if (reply !== undefined) {
+          const bytes = encodeMessage(reply)
+          unsent.push(bytes)
+          unsentBytes += bytes.length
+        }
+        if (unsentBytes >= mostUnsentReplies) await send()
+        await pause()
+      }
+    } finally {
+      // Those before one that breaks the protocol too.
+      await send()
     }
     if (stream.readStatus === 'paused') stream.resume()
   }

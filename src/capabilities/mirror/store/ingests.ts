@@ -1,6 +1,7 @@
 // Downloads that containerd has under way, as files: `ingest/<dir>/ref`, `total`, and `data`, which grows and becomes the blob's file when
 // it is committed.
-import { readdir, readFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Digest } from '../reference.ts'
@@ -20,7 +21,9 @@ export function isRefOf(ref: string, { namespace, digest }: { readonly namespace
 
 /** Path of the growing file of a digest; the largest where it is loaded twice, `undefined` where it is not loaded. */
 export async function ingestPath(root: string, namespace: string, digest: Digest): Promise<string | undefined> {
-  const directories = (await directoriesIn(join(root, 'ingest'))).slice(0, mostIngests).map(name => join(root, 'ingest', name))
+  const directories = directoriesIn(join(root, 'ingest'))
+    .slice(0, mostIngests)
+    .map(name => join(root, 'ingest', name))
   const found = await Promise.all(directories.map(refOf))
   const paths = directories
     .filter((_directory, index) => isRefOf(found[index] ?? '', { namespace, digest }))
@@ -47,9 +50,10 @@ export async function ingestTotal(path: string): Promise<number> {
   return Number.isSafeInteger(total) && total > 0 ? total : 0
 }
 
-async function directoriesIn(path: string): Promise<readonly string[]> {
+/** At once, for each request: there are few, and a thread that is asked instead costs more. */
+function directoriesIn(path: string): readonly string[] {
   try {
-    return await readdir(path)
+    return readdirSync(path)
   } catch (error) {
     if (isMissing(error)) return []
     throw error

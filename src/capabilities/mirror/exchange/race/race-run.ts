@@ -32,6 +32,9 @@ interface Fetch<Candidate, Answer> {
   answer?: Answer
 }
 
+/** One for all: each made anew costs more than all else of a race that nobody can win. */
+const raceIsOver = new DOMException('the race is over', 'AbortError')
+
 /** Runs a race to its end. @throws `signal.reason` when aborted; what was asked is cancelled then. */
 export async function runRace<Candidate, Answer, Fault>(
   options: RunOptions<Candidate, Answer, Fault>,
@@ -50,7 +53,7 @@ export async function runRace<Candidate, Answer, Fault>(
   const end = () => {
     isOver = true
     cancelWake()
-    searching.abort()
+    searching.abort(raceIsOver)
   }
   const happened = (event: RaceEvent<Candidate>): void => {
     if (isOver) return

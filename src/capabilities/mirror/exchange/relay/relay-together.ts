@@ -19,6 +19,9 @@ type Brought =
   | { readonly outcome: 'found-nobody'; readonly finding: Finding & { readonly outcome: 'nobody' } }
   | { readonly outcome: 'not-joined'; readonly answer: NotFound }
 
+/** One for all: what it says of where it was made costs more than all else here, and nobody reads it. */
+const overtaken = new DOMException('another way was faster', 'AbortError')
+
 /** After these answers of those that have it nothing is gained by somebody who loads it. */
 const isLast = (reason: NotFound['reason']): boolean => reason === 'range' || reason === 'quarantined'
 
@@ -37,7 +40,7 @@ export async function findOrJoin({ find, join, headStartMs, clock }: Ways, signa
     if (brought.outcome === 'won') taken = brought.won
     return brought
   } finally {
-    stop.abort(new DOMException('another way was faster', 'AbortError'))
+    stop.abort(overtaken)
     for (const way of [finding, joining]) void letGo(way, taken)
   }
 }
