@@ -10,6 +10,7 @@ import { enabledCapabilities } from '../../../src/process/enabled-capabilities.t
 import type { Check } from '../check.ts'
 import { freePort } from '../control-plane/free-ports.ts'
 import { commandOutput } from '../run-command.ts'
+import { arm64Checks } from './arm64.ts'
 import { type Container, type Containerd, startContainerd } from './containerd.ts'
 import { buildOwnImage, ownImage, reference } from './own-image.ts'
 import { imageTool } from './tools.ts'
@@ -27,6 +28,7 @@ export const imageChecks: readonly Check[] = [
   { name: 'image: containerd runs the page of a dump, its assets are compressed, nothing is written', run: pageInContainer },
   { name: 'image: containerd runs the controller, which plans for a twin and ends when told', run: controllerInContainer },
   { name: 'image: containerd runs the mirror, whose nginx serves as root without capabilities', run: mirrorInContainer },
+  ...arm64Checks,
 ]
 
 function digests(directory: string): Record<string, string> {
