@@ -145,7 +145,11 @@ export function conditions(): string {
   const flags = new Set((/^flags\s*: (.+)$/m.exec(cpuinfo)?.[1] ?? '').split(' '))
   const count = cpuinfo.match(/^processor\s*:/gm)?.length ?? 0
   const named = ['aes', 'vaes', 'sha_ni', 'avx2', 'avx512f'].map(flag => `${flags.has(flag) ? '' : 'no '}${flag}`)
-  return `${count} × ${model.trim()} (${named.join(', ')}), load before ${loadavg()
+  // What programs are told not to use: OpenSSL's variable, and Go's.
+  const without = ['OPENSSL_ia32cap', 'GODEBUG'].flatMap(name =>
+    process.env[name] === undefined ? [] : `${name}=${process.env[name]}`,
+  )
+  return `${count} × ${model.trim()} (${[...named, ...without].join(', ')}), load before ${loadavg()
     .map(load => load.toFixed(1))
     .join(' ')}`
 }

@@ -10,6 +10,7 @@ import { agentTlsName } from '../../../src/capabilities/mirror/prefetch.ts'
 import { PullingAhead } from '../../../src/capabilities/mirror/pulling/pulling-ahead.ts'
 import type { Check } from '../check.ts'
 import { freePort } from '../control-plane/free-ports.ts'
+import { needProgramsOfImage } from '../image/programs-of-image.ts'
 import { type ContainerdLine, containerdLines, startNodeContainerd } from './containerd.ts'
 import { agentEnvironment, ownProgram } from './laboratory/own-program.ts'
 import { startProgram, until } from './laboratory/program.ts'
@@ -20,6 +21,9 @@ const image = `${registryName}/acme/app:v1`
 const missing = `${registryName}/acme/app:gone`
 const never = new AbortController().signal
 const pullLimitMs = 60_000
+
+/** Who has the ports. */
+type Plane = 'builtin' | 'nginx'
 
 /** As `AgentCertificates` makes them. */
 async function identityOf(authority: KeyPair): Promise<PeerIdentity> {
@@ -45,6 +49,7 @@ function writeIdentity(directory: string, { ca, certificate, key }: PeerIdentity
 async function startMirror(
   directory: string,
   containerd: { readonly socket: string; readonly contentPath: string },
+  plane: Plane,
   stack: AsyncDisposableStack,
 ): Promise<{ readonly registryPort: number; readonly peerPort: number }> {
   const [registryPort, routerPort, metricsPort, peerPort] = [
@@ -55,7 +60,7 @@ async function startMirror(
   ]
   const settings = join(directory, 'ballast.yaml')
   const kind = { apiVersion: 'ballast.dev/v1alpha1', kind: 'BallastConfiguration' }
-  const mirror = { enabled: true, allowFrom: 'node', readyWhenAlone: true, peerPort }
+  const mirror = { enabled: true, allowFrom: 'node', readyWhenAlone: true, peerPort, dataPlane: plane }
   writeFileSync(settings, JSON.stringify({ ...kind, capabilities: { mirror } }))
   writeFileSync(join(directory, 'peers'), '')
   const here = (port: number) => `127.0.0.1:${port}`
@@ -79,7 +84,8 @@ async function startMirror(
   return { registryPort, peerPort }
 }
 
-async function pulledBeforehand(line: ContainerdLine): Promise<string> {
+async function pulledBeforehand(line: ContainerdLine, plane: Plane): Promise<string> {
+  if (plane === 'nginx') await needProgramsOfImage()
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'bh-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
@@ -89,7 +95,7 @@ async function pulledBeforehand(line: ContainerdLine): Promise<string> {
   const authority = await authorityOf('ballast agents')
   const leader = await identityOf(authority)
   writeIdentity(join(directory, 'tls'), leader)
-  const { registryPort, peerPort } = await startMirror(directory, containerd, stack)
+  const { registryPort, peerPort } = await startMirror(directory, containerd, plane, stack)
   // What a node's file says: its mirror first, then the registry.
   mkdirSync(join(hosts, registryName), { recursive: true })
   writeFileSync(
@@ -142,7 +148,10 @@ async function refused(port: number, identity: PeerIdentity): Promise<void> {
 
 export const prefetchChecks: readonly Check[] = Object.keys(containerdLines).flatMap(line =>
   isLine(line)
-    ? [{ name: `mirror: an image pulled beforehand by the leader's word, containerd ${line}`, run: () => pulledBeforehand(line) }]
+    ? (['builtin', 'nginx'] as const).map(plane => ({
+        name: `mirror: an image pulled beforehand by the leader's word${plane === 'nginx' ? ', by nginx' : ''}, containerd ${line}`,
+        run: () => pulledBeforehand(line, plane),
+      }))
     : [],
 )
 
