@@ -149,3 +149,9 @@ describe('paths', () => {
     expect(peerPath(8, 'mtls', place)).toBe('/-/mtls/8/[fd00::1]:29999/v2/a/blobs/sha256:ab?ns=x.io')
   })
 })
+
+test('what it tells of a body is JSON, whatever the status: nginx writes it in three digits', () => {
+  const [, format = ''] = /log_format told escape=json '(.*)';/.exec(nginxConfiguration(plain)) ?? []
+  const told = format.replace('$order', '7').replace('$status', '009').replaceAll(/\$\w+/g, '1')
+  expect(JSON.parse(told)).toMatchObject({ order: 7, status: '009' })
+})

@@ -90,7 +90,7 @@ pid ${at('process')};
 error_log stderr warn;
 ${isRoot ? 'user root root;\n' : ''}events { worker_connections ${connections}; }
 http {
-  log_format told escape=json '{"order":$order,"status":$status,"sent":$body_bytes_sent,"seconds":$request_time,"completion":"$request_completion"}';
+  log_format told escape=json '{"order":$order,"status":"$status","sent":$body_bytes_sent,"seconds":$request_time,"completion":"$request_completion"}';
   access_log ${at('told')} told if=$order;
   server_tokens off;
   etag off;
