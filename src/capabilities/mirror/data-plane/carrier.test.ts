@@ -106,6 +106,7 @@ describe('headers of an answer', () => {
       'content-type': 'application/x',
       'docker-content-digest': digest,
       'content-length': 0,
+      'x-ballast-length': 1_000,
       'x-accel-redirect': `/-/http/1/10.0.0.2:29999/v2/a/blobs/${digest}?ns=x.io`,
     })
   })

@@ -76,6 +76,7 @@ export class NginxCarrier implements Carrier, Disposable {
       ...noBody,
       'x-accel-redirect': peerPath(order.number, way, place),
       ...(range === undefined ? {} : { [planeHeaders.range]: range }),
+      ...(length === undefined ? {} : { [planeHeaders.length]: length }),
       ...(authorization === undefined ? {} : { [planeHeaders.authorization]: authorization }),
     }
     return { headers, ended: order.ended }

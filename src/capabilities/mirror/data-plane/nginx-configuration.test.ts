@@ -125,6 +125,20 @@ describe('what a peer answers', () => {
     expect(lines(text, 'proxy_hide_header')).toContain(`proxy_hide_header ${name};`)
   })
 
+  // biome-ignore format: a table
+  test.each([
+    ['of the length that its head had', '300:300', '0'],
+    ['of another length', '300:301', '1'],
+    ['of none', '300:', '1'],
+    ['whose head nobody asked for', ':300', '0'],
+    ['whose head nobody asked for, of none', ':', '1'],
+  ])('a body %s: bytes a second', (_what, lengths, expected) => {
+    const map = block(nginxConfiguration(plain), 'map "$peer_length:$upstream_http_content_length" $peer_rate')
+    const rows = Array.from(map.matchAll(/"~(.+)" (\d);/g), ([, form = '', rate]) => ({ form: new RegExp(form), rate }))
+    expect(rows.find(({ form }) => form.test(lengths))?.rate ?? /default (\d);/.exec(map)?.[1]).toBe(expected)
+    expect(lines(text, 'limit_rate')).toEqual(['limit_rate $peer_rate;'])
+  })
+
   test('it leads to no file here, and to no other peer', () => {
     expect(lines(text, 'proxy_ignore_headers')[0]).toContain('X-Accel-Redirect')
   })

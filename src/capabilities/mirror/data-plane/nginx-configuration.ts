@@ -28,6 +28,8 @@ export const planeHeaders = {
   again: 'x-ballast-again',
   /** An answer says what the peer is asked besides. */
   range: 'x-ballast-range',
+  /** An answer says how many bytes the peer is to bring; left out: nobody has asked it for its head. */
+  length: 'x-ballast-length',
   authorization: 'x-ballast-authorization',
 } as const
 
@@ -117,6 +119,11 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_p
   proxy_buffers 8 64k;
   proxy_busy_buffers_size 256k;
   proxy_next_upstream off;
+  map "$peer_length:$upstream_http_content_length" $peer_rate {
+    "~^([0-9]+):\\1$" 0;
+    "~^:[0-9]+$" 0;
+    default 1;
+  }
   upstream agent { server unix:${at('registry')}; keepalive 64; keepalive_requests 1000000; }
   upstream inner { server unix:${at('peers')}; keepalive 64; keepalive_requests 1000000; }
   server {
@@ -195,7 +202,8 @@ const failures = Array.from({ length: 300 }, (_, index) => 300 + index)
 
 /**
  * Another node's: it is asked for exactly what the agent says, and nothing that the client said goes there. It is not told that we are one of
- * ours: it gives what it has whole, and no download that goes on.
+ * ours: it gives what it has whole, and no download that goes on. A body of another length than its head had, or of none, could go on until
+ * containerd's disk is full: nginx cannot refuse it, so it comes by one byte a second, and is left as that of a slow peer.
  */
 function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): string {
   const location = (
@@ -205,6 +213,8 @@ function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): str
       internal;
       set $content_digest $upstream_http_docker_content_digest;
       set $peer_range $upstream_http_x_ballast_range;
+      set $peer_length $upstream_http_x_ballast_length;
+      limit_rate $peer_rate;
       set $peer_authorization $upstream_http_x_ballast_authorization;
       proxy_pass ${way === 'mtls' ? 'https' : 'http'}://$peer$target$is_args$args;
       proxy_pass_request_headers off;
