@@ -97,8 +97,8 @@ export class CarriedBodies {
         apart()
         counts.served(registry, 'peer', 'in', sent)
         known.untilMs = this.#options.clock.elapsed() + rememberedMs
-        // It begins beyond the end: the peer has done what it could.
-        if (status === 416) return
+        // It begins beyond the end: the peer has done what it could. All of it never does, so who says that of it does not give it.
+        if (status === 416 && start !== undefined && start > 0) return
         if (isComplete) {
           rates.finished(sent, seconds)
           known.isBroken = false
