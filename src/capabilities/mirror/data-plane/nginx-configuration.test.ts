@@ -45,7 +45,7 @@ describe('addresses', () => {
     ['several', [{ host: '10.0.0.1', port: 80 }, { host: undefined, port: 81 }], true, ['10.0.0.1:80', '[::]:81 ipv6only=off']],
   ])('%s', (_what, registry, hasIpv6, expected) => {
     const text = nginxConfiguration({ ...plain, registry, hasIpv6 })
-    expect(lines(text, 'listen')).toEqual(['listen unix:/tmp/plane/alive.sock;', ...expected.map(one => `listen ${one} backlog=4096;`)])
+    expect(lines(text, 'listen')).toEqual(['listen "unix:/tmp/plane/alive.sock";', ...expected.map(one => `listen ${one} backlog=4096;`)])
   })
 
   test('of the peers, with mutual TLS', () => {
@@ -67,6 +67,14 @@ test.each([
   [false, []],
 ])('root %s', (isRoot, expected) => {
   expect(lines(nginxConfiguration({ ...plain, isRoot }), 'user')).toEqual(expected)
+})
+
+test('a folder of any name is one word of each line that names it', () => {
+  const named = nginxConfiguration({ ...withPeers, directory: '/tmp/a b;{"c\\' })
+    .split('\n')
+    .filter(line => line.includes('/tmp/'))
+  expect(named.length).toBeGreaterThan(10)
+  expect(named.filter(line => !/"(?:unix:)?\/tmp\/a b;\{\\"c\\\\\/[\w.]+"/.test(line))).toEqual([])
 })
 
 test('braces are in pairs, and every line of a block ends as one', () => {
@@ -145,7 +153,7 @@ describe('what a peer answers', () => {
 })
 
 test('of each body it is told how it ended, also where another answer came in its place', () => {
-  expect(lines(nginxConfiguration(withPeers), 'access_log')).toEqual(['access_log /tmp/plane/told told if=$order;'])
+  expect(lines(nginxConfiguration(withPeers), 'access_log')).toEqual(['access_log "/tmp/plane/told" told if=$order;'])
 })
 
 describe('paths', () => {

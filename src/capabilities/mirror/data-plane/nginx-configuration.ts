@@ -84,7 +84,8 @@ export const drainSeconds = 30
  */
 export function nginxConfiguration(options: PlaneOptions): string {
   const { directory, registry, peers, connections, isRoot } = options
-  const at = (name: keyof typeof planeFiles) => `${directory}/${planeFiles[name]}`
+  const at = (name: keyof typeof planeFiles) => quoted(`${directory}/${planeFiles[name]}`)
+  const socket = (name: keyof typeof planeFiles) => quoted(`unix:${directory}/${planeFiles[name]}`)
   return `daemon off;
 worker_processes ${workers};
 worker_shutdown_timeout ${drainSeconds}s;
@@ -112,7 +113,7 @@ http {
   large_client_header_buffers 2 16k;
   client_max_body_size 1m;
   proxy_request_buffering off;
-${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_path ${directory}/${of};`).join('\n')}
+${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_path ${quoted(`${directory}/${of}`)};`).join('\n')}
   proxy_http_version 1.1;
   proxy_max_temp_file_size 0;
   proxy_buffer_size 64k;
@@ -124,10 +125,10 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_p
     "~^:[0-9]+$" 0;
     default 1;
   }
-  upstream agent { server unix:${at('registry')}; keepalive 64; keepalive_requests 1000000; }
-  upstream inner { server unix:${at('peers')}; keepalive 64; keepalive_requests 1000000; }
+  upstream agent { server ${socket('registry')}; keepalive 64; keepalive_requests 1000000; }
+  upstream inner { server ${socket('peers')}; keepalive 64; keepalive_requests 1000000; }
   server {
-    listen unix:${at('alive')};
+    listen ${socket('alive')};
     return 204;
   }
   server {
@@ -145,6 +146,9 @@ ${peersAsked(options)}
 ${peers === undefined ? '' : peersServer(peers, options, at)}}
 `
 }
+
+/** The folder lies where the machine keeps what is passing, whatever that is called. */
+const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 
 const askingHeaders = `proxy_set_header Host $http_host;
       proxy_set_header Connection "";
@@ -237,9 +241,9 @@ function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): str
       proxy_intercept_errors on;
       error_page ${failures} = @again;
 ${more}    }`
-  const tls = `      proxy_ssl_certificate ${directory}/${planeFiles.certificate};
-      proxy_ssl_certificate_key ${directory}/${planeFiles.key};
-      proxy_ssl_trusted_certificate ${directory}/${planeFiles.ca};
+  const tls = `      proxy_ssl_certificate ${quoted(`${directory}/${planeFiles.certificate}`)};
+      proxy_ssl_certificate_key ${quoted(`${directory}/${planeFiles.key}`)};
+      proxy_ssl_trusted_certificate ${quoted(`${directory}/${planeFiles.ca}`)};
       proxy_ssl_verify on;
       proxy_ssl_verify_depth 4;
       proxy_ssl_name ${agentTlsName};
