@@ -156,6 +156,17 @@ test('of each body it is told how it ended, also where another answer came in it
   expect(lines(nginxConfiguration(withPeers), 'access_log')).toEqual(['access_log "/tmp/plane/told" told if=$order;'])
 })
 
+// biome-ignore format: a table
+test.each([
+  [3_000, 10_000, 40],
+  [3_000, 500, 33],
+  [120_000, 10_000, 150],
+])('an agent that hangs is waited for no longer than it takes to answer: %i ms for heads, %i ms for bodies', (connectMs, stallMs, seconds) => {
+  const text = nginxConfiguration({ ...withPeers, connectMs, stallMs })
+  const asking = [...text.split('location / {').slice(1), block(text, 'location @again')]
+  for (const one of asking) expect(lines(one.slice(0, one.indexOf('}')), 'proxy_read_timeout')).toEqual([`proxy_read_timeout ${seconds}s;`])
+})
+
 describe('paths', () => {
   // biome-ignore format: a table
   test.each([

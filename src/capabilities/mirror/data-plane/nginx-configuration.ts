@@ -74,6 +74,9 @@ const workers = 1
 /** A client that takes nothing for so long is given up; a head has to come within the other. */
 const silenceSeconds = 300
 const headSeconds = 30
+/** An agent that is at work says something earlier: a request waits for another node's download for 25 s at most, and a body for a peer for `stallMs`. */
+const agentSeconds = ({ connectMs, stallMs }: Pick<PlaneOptions, 'connectMs' | 'stallMs'>) =>
+  30 + Math.ceil(Math.max(connectMs, stallMs) / 1_000)
 const keptSeconds = 75
 /** What is under way when it ends, or takes another configuration. */
 export const drainSeconds = 30
@@ -133,13 +136,14 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_p
   }
   server {
 ${registry.map(address => `    listen ${listened(address, options)} backlog=4096;`).join('\n')}
-${asked('agent')}
+${asked('agent', options)}
 ${filesServed}
 ${peersAsked(options)}
     location @again {
       proxy_pass http://agent$request_uri;
       ${askingHeaders}
       proxy_set_header ${planeHeaders.again} $order;
+      proxy_read_timeout ${agentSeconds(options)}s;
       error_page 500 502 504 = @away;
     }
   }
@@ -155,8 +159,8 @@ const askingHeaders = `proxy_set_header Host $http_host;
       proxy_set_header ${planeHeaders.remote} $remote_addr;
       proxy_set_header ${planeHeaders.worker} $pid;`
 
-/** The agent is asked about everything. Where it is away, containerd goes on elsewhere at once. */
-function asked(upstream: 'agent' | 'inner'): string {
+/** The agent is asked about everything. Where it is away, containerd goes on elsewhere at once; where it hangs, after `agentSeconds`. */
+function asked(upstream: 'agent' | 'inner', options: PlaneOptions): string {
   return `    recursive_error_pages on;
     error_page 414 494 =431 /-/too-large;
     location = /-/too-large {
@@ -169,7 +173,7 @@ function asked(upstream: 'agent' | 'inner'): string {
       ${askingHeaders}
       proxy_set_header ${planeHeaders.again} "";
       proxy_connect_timeout 5s;
-      proxy_read_timeout ${silenceSeconds}s;
+      proxy_read_timeout ${agentSeconds(options)}s;
       error_page 502 504 = @away;
     }
     location @away {
@@ -270,7 +274,7 @@ function peersServer(address: ListenAddress, options: PlaneOptions, at: (name: k
       internal;
       return 444;
     }
-${asked('inner')}
+${asked('inner', options)}
 ${filesServed}
   }
 `
