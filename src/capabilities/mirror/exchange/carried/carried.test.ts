@@ -147,6 +147,19 @@ describe('a body that does not come whole', () => {
     expect(bed.counts.lines.filter(line => line === 'resumed')).toHaveLength(1)
   })
 
+  test('of which nobody can say how it ended is no fault of the peer, but for one that was left', async () => {
+    await using bed = await PeerBed.open(1)
+    bed.has(1, L, serve(large))
+    const unknown = { sent: 0, status: 0, isComplete: false, seconds: 0, isUnknown: true } as const
+    begun(await elsewhere(bed)).ended(unknown)
+    const held = await elsewhere(bed, asked({}, { range: { start: 5 } }))
+    expect(held.length).toBeUndefined()
+    const body = begun(held)
+    body.left()
+    body.ended(unknown)
+    expect((await elsewhere(bed, asked({}, { range: { start: 5 } }))).length).toBe(199_995)
+  })
+
   test('a range beyond the end is no fault of the peer', async () => {
     await using bed = await PeerBed.open(1)
     bed.has(1, L, serve(large))
