@@ -167,6 +167,12 @@ test.each([
   for (const one of asking) expect(lines(one.slice(0, one.indexOf('}')), 'proxy_read_timeout')).toEqual([`proxy_read_timeout ${seconds}s;`])
 })
 
+test('of an agent that hangs nothing is said on the pipe that it does not read', () => {
+  const text = nginxConfiguration(withPeers)
+  const asking = [...text.split('location / {').slice(1), block(text, 'location @again')]
+  for (const one of asking) expect(lines(one.slice(0, one.indexOf('}')), 'error_log')).toEqual(['error_log stderr crit;'])
+})
+
 describe('paths', () => {
   // biome-ignore format: a table
   test.each([

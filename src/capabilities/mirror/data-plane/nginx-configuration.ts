@@ -154,7 +154,9 @@ ${peers === undefined ? '' : peersServer(peers, options, at)}}
 /** The folder lies where the machine keeps what is passing, whatever that is called. */
 const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 
-const askingHeaders = `proxy_set_header Host $http_host;
+/** The agent reads what is said on stderr: one that hangs does not, and nginx would stop in the middle of saying of a hundred requests that it does. */
+const askingHeaders = `error_log stderr crit;
+      proxy_set_header Host $http_host;
       proxy_set_header Connection "";
       proxy_set_header ${planeHeaders.remote} $remote_addr;
       proxy_set_header ${planeHeaders.worker} $pid;`
