@@ -140,6 +140,7 @@ describe('what a peer answers', () => {
     ['of none', '300:', '1'],
     ['whose head nobody asked for', ':300', '0'],
     ['whose head nobody asked for, of none', ':', '1'],
+    ['whose head nobody asked for, of a length that no blob has', ':999999999999', '1'],
   ])('a body %s: bytes a second', (_what, lengths, expected) => {
     const map = block(nginxConfiguration(plain), 'map "$peer_length:$upstream_http_content_length" $peer_rate')
     const rows = Array.from(map.matchAll(/"~(.+)" (\d);/g), ([, form = '', rate]) => ({ form: new RegExp(form), rate }))

@@ -125,7 +125,7 @@ ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_p
   proxy_next_upstream off;
   map "$peer_length:$upstream_http_content_length" $peer_rate {
     "~^([0-9]+):\\1$" 0;
-    "~^:[0-9]+$" 0;
+    "~^:[0-9]{1,11}$" 0;
     default 1;
   }
   upstream agent { server ${socket('registry')}; keepalive 64; keepalive_requests 1000000; }
@@ -213,7 +213,8 @@ const failures = Array.from({ length: 300 }, (_, index) => 300 + index)
 /**
  * Another node's: it is asked for exactly what the agent says, and nothing that the client said goes there. It is not told that we are one of
  * ours: it gives what it has whole, and no download that goes on. A body of another length than its head had, or of none, could go on until
- * containerd's disk is full: nginx cannot refuse it, so it comes by one byte a second, and is left as that of a slow peer.
+ * containerd's disk is full: nginx cannot refuse it, so it comes by one byte a second, and is left as that of a slow peer. Where nobody asked for
+ * the head it may say up to 100 GB; what is larger is then asked for with it.
  */
 function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): string {
   const location = (
