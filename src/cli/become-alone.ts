@@ -24,7 +24,7 @@ export interface HandedOver {
   readonly gracefulMs: number
 }
 
-/** Characters: Linux takes 128 KiB for one variable. */
+/** Bytes: Linux takes 128 KiB for one variable, and what is more than that ends the process. */
 const mostHanded = 98_304
 
 /**
@@ -34,7 +34,7 @@ const mostHanded = 98_304
 export async function becomeAlone({ program, level, gracefulMs }: AloneWish, signal: AbortSignal): Promise<void> {
   if (program === undefined || !canBecome(program.entry)) return
   const handed = JSON.stringify({ knows: program.knows, level, gracefulMs } satisfies HandedOver)
-  if (handed.length > mostHanded) return
+  if (Buffer.byteLength(handed) > mostHanded) return
   // A signal that has come is heard in the next turn of the loop, and would be forgotten.
   const { promise, resolve } = Promise.withResolvers<void>()
   setImmediate(resolve)

@@ -189,8 +189,14 @@ export interface CarriedBody {
   /** The peer gives too little: it is to be left. */
   isTooSlow(so: { readonly elapsedMs: number; readonly bytes: number }): boolean
   left(): void
-  /** `status`: of the answer that the client got. */
-  ended(how: { readonly sent: number; readonly status: number; readonly isComplete: boolean; readonly seconds: number }): void
+  /** `status`: of the answer that the client got. `isUnknown`: what carried it has ended, and nobody can say how far it came. */
+  ended(how: {
+    readonly sent: number
+    readonly status: number
+    readonly isComplete: boolean
+    readonly seconds: number
+    readonly isUnknown?: true
+  }): void
 }
 
 /** An answer of another node; its first byte can be sent. */

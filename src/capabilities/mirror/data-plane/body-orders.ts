@@ -13,6 +13,8 @@ export interface Carried {
   readonly seconds: number
   /** The answer is whole. */
   readonly isComplete: boolean
+  /** Nobody can say how it ended: its process ended, with all that it carried. */
+  readonly isUnknown?: true
 }
 
 /** A body that nginx carries. */
@@ -29,8 +31,9 @@ export interface Order {
   readonly ended: Promise<Carried>
 }
 
+const failed: Carried = { sent: 0, status: 0, seconds: 0, isComplete: false }
 /** Nobody can say any more how it ended. */
-export const lost: Carried = { sent: 0, status: 0, seconds: 0, isComplete: false }
+export const lost: Carried = { ...failed, isUnknown: true }
 
 export class BodyOrders {
   readonly #clock: Clock
@@ -67,7 +70,7 @@ export class BodyOrders {
     this.#open.set(number, given)
     const before = instead === undefined ? [] : this.failed(instead)
     this.#named.set(number, order.peer === undefined ? before : [...before, order.peer.id])
-    if (instead !== undefined) this.end(instead, lost)
+    if (instead !== undefined) this.end(instead, failed)
     for (const [oldest] of this.#open) {
       if (this.#open.size <= mostOrders) break
       this.end(oldest, lost)

@@ -42,6 +42,7 @@ function site(nowMs = 0) {
     [8, 0],
   ])
   const ended: number[] = []
+  const looks: number[] = []
   const heard: (() => void)[] = []
   const warned: string[] = []
   const carrier = new NginxCarrier({
@@ -52,10 +53,13 @@ function site(nowMs = 0) {
       for (const say of heard.splice(0)) say()
     },
     endWorker: worker => ended.push(worker),
-    written: worker => written.get(worker),
+    written: worker => {
+      looks.push(worker)
+      return written.get(worker)
+    },
   })
   onTestFinished(() => carrier[Symbol.dispose]())
-  const begin = (over: Partial<PeerBodyPlace> = {}, request = asked(), length: number | undefined = 1_000) => {
+  const begin = (over: Partial<PeerBodyPlace> = {}, request = asked(), length: number | 'unknown' = 1_000) => {
     const body = new Body()
     const place: PeerBodyPlace = {
       peer: namedPeer('P1'),
@@ -68,7 +72,13 @@ function site(nowMs = 0) {
       begin: () => body,
       ...over,
     }
-    const found: Omit<FoundElsewhere, 'outcome'> = { place, digest, mediaType: 'application/x', length, attempts: 1 }
+    const found: Omit<FoundElsewhere, 'outcome'> = {
+      place,
+      digest,
+      mediaType: 'application/x',
+      length: length === 'unknown' ? undefined : length,
+      attempts: 1,
+    }
     const answer = carrier.peer(found, request)
     return { body, answer, number: [...orders.open].at(-1)?.number ?? 0 }
   }
@@ -81,7 +91,7 @@ function site(nowMs = 0) {
     }
     return carrier.file('/c/blobs/sha256/ab', { status: 200, length: 1_000, headers, ...over }, request)
   }
-  return { warned, clock, orders, written, ended, heard, carrier, begin, file }
+  return { warned, looks, clock, orders, written, ended, heard, carrier, begin, file }
 }
 
 describe('headers of an answer', () => {
@@ -106,6 +116,7 @@ describe('headers of an answer', () => {
       'content-type': 'application/x',
       'docker-content-digest': digest,
       'content-length': 0,
+      'x-ballast-length': 1_000,
       'x-accel-redirect': `/-/http/1/10.0.0.2:29999/v2/a/blobs/${digest}?ns=x.io`,
     })
   })
@@ -184,8 +195,9 @@ describe('a body of a peer', () => {
   })
 
   test('that is too slow ends its process, once, and no other', async () => {
-    const { clock, written, ended, begin } = site()
+    const { clock, written, ended, begin, file } = site()
     const slow = begin()
+    const beside = file()
     const other = begin({}, asked({ 'x-ballast-worker': '8' }))
     for (let second = 1; second <= 8; second++) {
       written.set(8, second * 500)
@@ -194,6 +206,7 @@ describe('a body of a peer', () => {
     }
     expect(ended).toEqual([7])
     expect([slow.body.lines, other.body.lines]).toEqual([['left', 'ended 0 false'], []])
+    expect(await beside.ended).toEqual(lost)
   })
 
   test('is not too slow for what its process writes for others, since that is not told apart', async () => {
@@ -204,6 +217,34 @@ describe('a body of a peer', () => {
       await clock.advance(1_000)
     }
     expect(ended).toEqual([])
+  })
+
+  test('that may be whole beside what its process writes for others is not judged, and after a minute nobody waits for word of it', async () => {
+    const { clock, written, ended, begin, orders } = site()
+    const { body } = begin()
+    written.set(7, 5_000)
+    await clock.advance(60_000)
+    expect([ended, body.lines]).toEqual([[], []])
+    await clock.advance(1_000)
+    expect([ended, body.lines, orders.isIdle]).toEqual([[], ['ended 0 false'], true])
+  })
+
+  test('whose length is not known is judged by its latest seconds, not by what was written for others before', async () => {
+    const { clock, written, ended, begin } = site()
+    const { body } = begin({}, asked(), 'unknown')
+    written.set(7, 1_000_000)
+    await clock.advance(12_000)
+    expect([ended, body.lines]).toEqual([[], []])
+    await clock.advance(3_000)
+    expect([ended, body.lines]).toEqual([[7], ['left', 'ended 0 false']])
+  })
+
+  test('costs no look at its process where another began a moment ago', async () => {
+    const { clock, begin, looks } = site()
+    for (let body = 0; body < 20; body++) begin()
+    expect(looks).toEqual([7])
+    await clock.advance(3_000)
+    expect(looks).toEqual([7, 7, 7, 7])
   })
 
   test('two that are slow in one process end it once', async () => {

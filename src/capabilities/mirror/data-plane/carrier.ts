@@ -13,14 +13,24 @@ import { type Written, writtenBy } from './worker-bytes.ts'
 const mostPeers = 3
 /** So often it is looked whether peers give enough. */
 const lookMs = 1_000
+/** Judged over all of its time, a body whose length is not known would hide behind what its process wrote for others long ago. */
+const windowMs = 10_000
+/** All of it may have been written, and nginx said nothing of it for so long: its word is lost, as on a full disk. */
+const silentMs = 60_000
 /** What is wrong with files is said so often at most. */
 const toldAgainMs = 60_000
 
 interface Fetching {
   readonly order: Order
   readonly body: CarriedBody
-  /** When it was first looked at, and what its process had written then: most are over before. */
-  since: { readonly ms: number; readonly written: number } | undefined
+  /** From when on it is judged, and what its process had written by then, or a little before; undefined: that cannot be seen. */
+  since: Sample | undefined
+}
+
+/** What a process had written at a time of the clock's `elapsed`. */
+interface Sample {
+  readonly ms: number
+  readonly written: number
 }
 
 interface CarrierOptions {
@@ -38,6 +48,8 @@ interface CarrierOptions {
 export class NginxCarrier implements Carrier, Disposable {
   readonly #options: CarrierOptions
   readonly #fetching = new Set<Fetching>()
+  /** The last of each process: taken once a second at most, however many bodies begin. */
+  #samples: ReadonlyMap<number, Sample> = new Map()
   /** Processes that were gone at the last look. */
   #gone: ReadonlySet<number> = new Set()
   #cancelLook: (() => void) | undefined
@@ -82,6 +94,7 @@ export class NginxCarrier implements Carrier, Disposable {
       ...noBody,
       'x-accel-redirect': peerPath(order.number, way, place),
       ...(range === undefined ? {} : { [planeHeaders.range]: range }),
+      ...(length === undefined ? {} : { [planeHeaders.length]: length }),
       ...(authorization === undefined ? {} : { [planeHeaders.authorization]: authorization }),
     }
     return { headers, ended: order.ended }
@@ -104,7 +117,7 @@ export class NginxCarrier implements Carrier, Disposable {
   }
 
   #watch(order: Order, body: CarriedBody): void {
-    const fetching: Fetching = { order, body, since: undefined }
+    const fetching: Fetching = { order, body, since: this.#sampled(order.worker) }
     this.#fetching.add(fetching)
     void order.ended.then(carried => {
       this.#fetching.delete(fetching)
@@ -117,13 +130,30 @@ export class NginxCarrier implements Carrier, Disposable {
     this.#cancelLook ??= this.#options.clock.schedule(lookMs, () => this.#look())
   }
 
+  #written(worker: number): Written {
+    return (this.#options.written ?? writtenBy)(worker)
+  }
+
+  /** As if it were of now: what was written since the sample counts for the body that begins, which makes it no slower. */
+  #sampled(worker: number): Sample | undefined {
+    const ms = this.#options.clock.elapsed()
+    const known = this.#samples.get(worker)
+    if (known !== undefined && ms - known.ms < lookMs) return { ms, written: known.written }
+    const written = this.#written(worker)
+    if (typeof written !== 'number') return undefined
+    // Processes come and go: those that were not seen lately are forgotten.
+    this.#samples = new Map([...this.#samples].filter(([, sample]) => ms - sample.ms < lookMs)).set(worker, { ms, written })
+    return { ms, written }
+  }
+
   /** Peers that give too little are left: their process is ended, and with it what else it carries. Clients go on from where they are. */
   #look(): void {
     const { clock, log, endWorker, hear, orders } = this.#options
     hear()
     const nowMs = clock.elapsed()
     const ending = new Set<number>()
-    const seen = new Map([...orders.open].map(({ worker }) => [worker, (this.#options.written ?? writtenBy)(worker)] as const))
+    const seen = new Map<number, Written>()
+    for (const { worker } of orders.open) if (!seen.has(worker)) seen.set(worker, this.#written(worker))
     for (const fetching of this.#fetching) {
       const { order, body } = fetching
       const { number, worker, length, startedMs, peer } = order
@@ -135,7 +165,13 @@ export class NginxCarrier implements Carrier, Disposable {
       const elapsedMs = nowMs - since.ms
       // What it wrote for all is the most that it can have written for this one.
       const bytes = Math.min(length ?? Number.POSITIVE_INFINITY, (written ?? Number.POSITIVE_INFINITY) - since.written)
-      if (!body.isTooSlow({ elapsedMs, bytes })) continue
+      // All of it may be there, and only the word of it missing: ending the process would cost others what comes well.
+      const mayBeWhole = written !== undefined && bytes === length
+      if (mayBeWhole && nowMs - startedMs > silentMs) orders.end(number, lost)
+      if (mayBeWhole || !body.isTooSlow({ elapsedMs, bytes })) {
+        if (written !== undefined && length === undefined && elapsedMs >= windowMs) fetching.since = { ms: nowMs, written }
+        continue
+      }
       log.info({ peer: peer?.id, bytes, of: length, elapsedMs: Math.round(elapsedMs) }, 'a peer gives too little and is left')
       body.left()
       ending.add(worker)
@@ -143,6 +179,7 @@ export class NginxCarrier implements Carrier, Disposable {
       orders.end(number, lost)
     }
     for (const worker of ending) endWorker(worker)
+    for (const { number, worker } of [...orders.open]) if (ending.has(worker)) orders.end(number, lost)
     // What it said last may have been read a moment before it ended: the next look decides.
     for (const { number, worker } of [...orders.open]) if (this.#gone.has(worker)) orders.end(number, lost)
     this.#gone = new Set([...seen].flatMap(([worker, written]) => (written === 'gone' ? [worker] : [])))

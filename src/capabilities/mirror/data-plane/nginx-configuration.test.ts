@@ -45,7 +45,7 @@ describe('addresses', () => {
     ['several', [{ host: '10.0.0.1', port: 80 }, { host: undefined, port: 81 }], true, ['10.0.0.1:80', '[::]:81 ipv6only=off']],
   ])('%s', (_what, registry, hasIpv6, expected) => {
     const text = nginxConfiguration({ ...plain, registry, hasIpv6 })
-    expect(lines(text, 'listen')).toEqual(['listen unix:/tmp/plane/alive.sock;', ...expected.map(one => `listen ${one} backlog=4096;`)])
+    expect(lines(text, 'listen')).toEqual(['listen "unix:/tmp/plane/alive.sock";', ...expected.map(one => `listen ${one} backlog=4096;`)])
   })
 
   test('of the peers, with mutual TLS', () => {
@@ -67,6 +67,14 @@ test.each([
   [false, []],
 ])('root %s', (isRoot, expected) => {
   expect(lines(nginxConfiguration({ ...plain, isRoot }), 'user')).toEqual(expected)
+})
+
+test('a folder of any name is one word of each line that names it', () => {
+  const named = nginxConfiguration({ ...withPeers, directory: '/tmp/a b;{"c\\' })
+    .split('\n')
+    .filter(line => line.includes('/tmp/'))
+  expect(named.length).toBeGreaterThan(10)
+  expect(named.filter(line => !/"(?:unix:)?\/tmp\/a b;\{\\"c\\\\\/[\w.]+"/.test(line))).toEqual([])
 })
 
 test('braces are in pairs, and every line of a block ends as one', () => {
@@ -126,6 +134,21 @@ describe('what a peer answers', () => {
     expect(lines(text, 'proxy_hide_header')).toContain(`proxy_hide_header ${name};`)
   })
 
+  // biome-ignore format: a table
+  test.each([
+    ['of the length that its head had', '300:300', '0'],
+    ['of another length', '300:301', '1'],
+    ['of none', '300:', '1'],
+    ['whose head nobody asked for', ':300', '0'],
+    ['whose head nobody asked for, of none', ':', '1'],
+    ['whose head nobody asked for, of a length that no blob has', ':999999999999', '1'],
+  ])('a body %s: bytes a second', (_what, lengths, expected) => {
+    const map = block(nginxConfiguration(plain), 'map "$peer_length:$upstream_http_content_length" $peer_rate')
+    const rows = Array.from(map.matchAll(/"~(.+)" (\d);/g), ([, form = '', rate]) => ({ form: new RegExp(form), rate }))
+    expect(rows.find(({ form }) => form.test(lengths))?.rate ?? /default (\d);/.exec(map)?.[1]).toBe(expected)
+    expect(lines(text, 'limit_rate')).toEqual(['limit_rate $peer_rate;'])
+  })
+
   test('it leads to no file here, and to no other peer', () => {
     expect(lines(text, 'proxy_ignore_headers')[0]).toContain('X-Accel-Redirect')
   })
@@ -133,7 +156,7 @@ describe('what a peer answers', () => {
 
 test('of each body it is told how it ended, also where another answer came in its place, and of what was turned away', () => {
   const text = nginxConfiguration(withPeers)
-  expect(lines(text, 'access_log')).toEqual(['access_log /tmp/plane/told told if=$is_told;'])
+  expect(lines(text, 'access_log')).toEqual(['access_log "/tmp/plane/told" told if=$is_told;'])
   expect(lines(text, 'map')).toContain('map $limit_conn_status $is_told { REJECTED 1; default $order; }')
 })
 
@@ -142,6 +165,23 @@ test('too many requests are turned away at the ports of containerd alone, and ot
   expect(lines(text, 'limit_conn')).toEqual(['limit_conn asking 512;'])
   expect(text.indexOf('limit_conn asking 512')).toBeLessThan(text.indexOf('ssl_verify_client'))
   expect(lines(text, 'map')).toContain('map $http_x_spegel_mirrored $asking { "" containerd; default ""; }')
+})
+
+// biome-ignore format: a table
+test.each([
+  [3_000, 10_000, 40],
+  [3_000, 500, 33],
+  [120_000, 10_000, 150],
+])('an agent that hangs is waited for no longer than it takes to answer: %i ms for heads, %i ms for bodies', (connectMs, stallMs, seconds) => {
+  const text = nginxConfiguration({ ...withPeers, connectMs, stallMs })
+  const asking = [...text.split('location / {').slice(1), block(text, 'location @again')]
+  for (const one of asking) expect(lines(one.slice(0, one.indexOf('}')), 'proxy_read_timeout')).toEqual([`proxy_read_timeout ${seconds}s;`])
+})
+
+test('of an agent that hangs nothing is said on the pipe that it does not read', () => {
+  const text = nginxConfiguration(withPeers)
+  const asking = [...text.split('location / {').slice(1), block(text, 'location @again')]
+  for (const one of asking) expect(lines(one.slice(0, one.indexOf('}')), 'error_log')).toEqual(['error_log stderr crit;'])
 })
 
 describe('paths', () => {
@@ -158,4 +198,10 @@ describe('paths', () => {
     const place = { host: '[fd00::1]', port: 29_999, target: '/v2/a/blobs/sha256:ab?ns=x.io' }
     expect(peerPath(8, 'mtls', place)).toBe('/-/mtls/8/[fd00::1]:29999/v2/a/blobs/sha256:ab?ns=x.io')
   })
+})
+
+test('what it tells of a body is JSON, whatever the status: nginx writes it in three digits', () => {
+  const [, format = ''] = /log_format told escape=json '(.*)';/.exec(nginxConfiguration(plain)) ?? []
+  const told = format.replace('$told_order', '7').replace('$status', '009').replaceAll(/\$\w+/g, '1')
+  expect(JSON.parse(told)).toMatchObject({ order: 7, status: '009' })
 })

@@ -30,6 +30,8 @@ export const planeHeaders = {
   again: 'x-ballast-again',
   /** An answer says what the peer is asked besides. */
   range: 'x-ballast-range',
+  /** An answer says how many bytes the peer is to bring; left out: nobody has asked it for its head. */
+  length: 'x-ballast-length',
   authorization: 'x-ballast-authorization',
 } as const
 
@@ -76,6 +78,9 @@ export const mostAskedAtOnce = 512
 /** A client that takes nothing for so long is given up; a head has to come within the other. */
 const silenceSeconds = 300
 const headSeconds = 30
+/** An agent that is at work says something earlier: a request waits for another node's download for 25 s at most, and a body for a peer for `stallMs`. */
+const agentSeconds = ({ connectMs, stallMs }: Pick<PlaneOptions, 'connectMs' | 'stallMs'>) =>
+  30 + Math.ceil(Math.max(connectMs, stallMs) / 1_000)
 const keptSeconds = 75
 /** What is under way when it ends, or takes another configuration. */
 export const drainSeconds = 30
@@ -86,7 +91,8 @@ export const drainSeconds = 30
  */
 export function nginxConfiguration(options: PlaneOptions): string {
   const { directory, registry, peers, connections, isRoot } = options
-  const at = (name: keyof typeof planeFiles) => `${directory}/${planeFiles[name]}`
+  const at = (name: keyof typeof planeFiles) => quoted(`${directory}/${planeFiles[name]}`)
+  const socket = (name: keyof typeof planeFiles) => quoted(`unix:${directory}/${planeFiles[name]}`)
   return `daemon off;
 worker_processes ${workers};
 worker_shutdown_timeout ${drainSeconds}s;
@@ -99,7 +105,7 @@ http {
   limit_conn_log_level info;
   map $limit_conn_status $is_told { REJECTED 1; default $order; }
   map $order $told_order { "" 0; default $order; }
-  log_format told escape=json '{"order":$told_order,"status":$status,"sent":$body_bytes_sent,"seconds":$request_time,"completion":"$request_completion"}';
+  log_format told escape=json '{"order":$told_order,"status":"$status","sent":$body_bytes_sent,"seconds":$request_time,"completion":"$request_completion"}';
   access_log ${at('told')} told if=$is_told;
   server_tokens off;
   etag off;
@@ -119,28 +125,34 @@ http {
   large_client_header_buffers 2 16k;
   client_max_body_size 1m;
   proxy_request_buffering off;
-${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_path ${directory}/${of};`).join('\n')}
+${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `  ${of}_temp_path ${quoted(`${directory}/${of}`)};`).join('\n')}
   proxy_http_version 1.1;
   proxy_max_temp_file_size 0;
   proxy_buffer_size 64k;
   proxy_buffers 8 64k;
   proxy_busy_buffers_size 256k;
   proxy_next_upstream off;
-  upstream agent { server unix:${at('registry')}; keepalive 64; keepalive_requests 1000000; }
-  upstream inner { server unix:${at('peers')}; keepalive 64; keepalive_requests 1000000; }
+  map "$peer_length:$upstream_http_content_length" $peer_rate {
+    "~^([0-9]+):\\1$" 0;
+    "~^:[0-9]{1,11}$" 0;
+    default 1;
+  }
+  upstream agent { server ${socket('registry')}; keepalive 64; keepalive_requests 1000000; }
+  upstream inner { server ${socket('peers')}; keepalive 64; keepalive_requests 1000000; }
   server {
-    listen unix:${at('alive')};
+    listen ${socket('alive')};
     return 204;
   }
   server {
 ${registry.map(address => `    listen ${listened(address, options)} backlog=4096;`).join('\n')}
-${asked('agent')}
+${asked('agent', options)}
 ${filesServed}
 ${peersAsked(options)}
     location @again {
       proxy_pass http://agent$request_uri;
       ${askingHeaders}
       proxy_set_header ${planeHeaders.again} $order;
+      proxy_read_timeout ${agentSeconds(options)}s;
       error_page 500 502 504 = @away;
     }
   }
@@ -148,14 +160,19 @@ ${peers === undefined ? '' : peersServer(peers, options, at)}}
 `
 }
 
-const askingHeaders = `proxy_set_header Host $http_host;
+/** The folder lies where the machine keeps what is passing, whatever that is called. */
+const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`
+
+/** The agent reads what is said on stderr: one that hangs does not, and nginx would stop in the middle of saying of a hundred requests that it does. */
+const askingHeaders = `error_log stderr crit;
+      proxy_set_header Host $http_host;
       proxy_set_header Connection "";
       proxy_set_header ${planeHeaders.remote} $remote_addr;
       proxy_set_header ${planeHeaders.worker} $pid;
       proxy_set_header ${planeHeaders.since} $msec;`
 
-/** The agent is asked about everything. Where it is away, containerd goes on elsewhere at once. */
-function asked(upstream: 'agent' | 'inner'): string {
+/** The agent is asked about everything. Where it is away, containerd goes on elsewhere at once; where it hangs, after `agentSeconds`. */
+function asked(upstream: 'agent' | 'inner', options: PlaneOptions): string {
   return `    recursive_error_pages on;
     error_page 414 494 =431 /-/too-large;
     location = /-/too-large {
@@ -168,7 +185,7 @@ ${upstream === 'agent' ? `      limit_conn asking ${mostAskedAtOnce};\n      err
       ${askingHeaders}
       proxy_set_header ${planeHeaders.again} "";
       proxy_connect_timeout 5s;
-      proxy_read_timeout ${silenceSeconds}s;
+      proxy_read_timeout ${agentSeconds(options)}s;
       error_page 502 504 = @away;
     }
     location @away {
@@ -213,7 +230,9 @@ const failures = Array.from({ length: 300 }, (_, index) => 300 + index)
 
 /**
  * Another node's: it is asked for exactly what the agent says, and nothing that the client said goes there. It is not told that we are one of
- * ours: it gives what it has whole, and no download that goes on.
+ * ours: it gives what it has whole, and no download that goes on. A body of another length than its head had, or of none, could go on until
+ * containerd's disk is full: nginx cannot refuse it, so it comes by one byte a second, and is left as that of a slow peer. Where nobody asked for
+ * the head it may say up to 100 GB; what is larger is then asked for with it.
  */
 function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): string {
   const location = (
@@ -223,6 +242,8 @@ function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): str
       internal;
       set $content_digest $upstream_http_docker_content_digest;
       set $peer_range $upstream_http_x_ballast_range;
+      set $peer_length $upstream_http_x_ballast_length;
+      limit_rate $peer_rate;
       set $peer_authorization $upstream_http_x_ballast_authorization;
       proxy_pass ${way === 'mtls' ? 'https' : 'http'}://$peer$target$is_args$args;
       proxy_pass_request_headers off;
@@ -245,9 +266,9 @@ function peersAsked({ connectMs, stallMs, peers, directory }: PlaneOptions): str
       proxy_intercept_errors on;
       error_page ${failures} = @again;
 ${more}    }`
-  const tls = `      proxy_ssl_certificate ${directory}/${planeFiles.certificate};
-      proxy_ssl_certificate_key ${directory}/${planeFiles.key};
-      proxy_ssl_trusted_certificate ${directory}/${planeFiles.ca};
+  const tls = `      proxy_ssl_certificate ${quoted(`${directory}/${planeFiles.certificate}`)};
+      proxy_ssl_certificate_key ${quoted(`${directory}/${planeFiles.key}`)};
+      proxy_ssl_trusted_certificate ${quoted(`${directory}/${planeFiles.ca}`)};
       proxy_ssl_verify on;
       proxy_ssl_verify_depth 4;
       proxy_ssl_name ${agentTlsName};
@@ -274,7 +295,7 @@ function peersServer(address: ListenAddress, options: PlaneOptions, at: (name: k
       internal;
       return 444;
     }
-${asked('inner')}
+${asked('inner', options)}
 ${filesServed}
   }
 `

@@ -187,7 +187,11 @@ export class NginxPlane implements AsyncDisposable {
     this.#guard(child)
     const says = (text: string) => {
       this.#said = `${this.#said}${text}\n`.slice(-mostSaid)
-      log.debug({ said: text.slice(0, mostSaid) }, 'nginx says')
+      const said = { said: text.slice(0, mostSaid) }
+      // One that runs says so of a configuration that it does not take, such as where the port for other agents is taken: nothing else tells of it.
+      if (this.#isUp && text.includes('[emerg]'))
+        log.error(said, 'nginx does not take its configuration, and goes on with the former one')
+      else log.debug(said, 'nginx says')
     }
     child.stderr?.on('data', (chunk: Buffer) => says(chunk.toString('utf8').trim()))
     let isGone = false

@@ -7,7 +7,7 @@ import { seededRandom } from '#kube/random.ts'
 import { ToldBodies } from './told-bodies.ts'
 
 const lineOf = (order: number, over: Readonly<Record<string, unknown>> = {}) =>
-  `${JSON.stringify({ order, status: 200, sent: order * 10, seconds: 0.5, completion: 'OK', ...over })}\n`
+  `${JSON.stringify({ order, status: '200', sent: order * 10, seconds: 0.5, completion: 'OK', ...over })}\n`
 
 function site() {
   const directory = mkdtempSync(join(tmpdir(), 'told-'))
@@ -33,10 +33,11 @@ describe('what was said', () => {
   // biome-ignore format: a table
   test.each([
     ['whole', {}, { sent: 10, status: 200, isComplete: true }],
-    ['a part', { status: 206 }, { sent: 10, status: 206, isComplete: true }],
+    ['a part', { status: '206' }, { sent: 10, status: 206, isComplete: true }],
     ['broken off', { completion: '' }, { sent: 10, status: 200, isComplete: false }],
-    ['another answer in its place: nothing of it came', { status: 404 }, { sent: 0, status: 404, isComplete: false }],
-    ['a range beyond the end', { status: 416 }, { sent: 0, status: 416, isComplete: false }],
+    ['another answer in its place: nothing of it came', { status: '404' }, { sent: 0, status: 404, isComplete: false }],
+    ['a range beyond the end', { status: '416' }, { sent: 0, status: 416, isComplete: false }],
+    ['an answer of a peer that was no HTTP', { status: '009' }, { sent: 0, status: 9, isComplete: false }],
   ])('%s', (_what, over, expected) => {
     const { told, write } = site()
     write(lineOf(1, over))
@@ -45,7 +46,7 @@ describe('what was said', () => {
 
   test('of a request that was turned away has no order', () => {
     const { orders, write } = site()
-    write(lineOf(0, { status: 404 }))
+    write(lineOf(0, { status: '404' }))
     expect(orders()).toEqual([0])
   })
 
@@ -69,7 +70,7 @@ describe('what was said', () => {
   test.each([
     ['none of nginx', 'hello\n'],
     ['empty', '\n'],
-    ['JSON of another kind', '[]\n{"order":"1"}\n{"order":-1,"status":200,"sent":1,"seconds":1,"completion":""}\n'],
+    ['JSON of another kind', '[]\n{"order":"1"}\n{"order":-1,"status":"200","sent":1,"seconds":1,"completion":""}\n'],
     ['no UTF-8', Buffer.from([0xff, 0xfe, 10])],
     ['longer than is read at a time', `${'x'.repeat(70_000)}\n`],
     ['just as long as is read at a time', `${'x'.repeat(65_535)}\n`],

@@ -96,7 +96,8 @@ function bodyOf(text: string): ToldBody | undefined {
     return undefined // SyntaxError: an empty line, or none of nginx's
   }
   if (!isLine(parsed)) return undefined
-  const { order, status, sent, seconds, completion } = parsed
+  const { order, sent, seconds, completion } = parsed
+  const status = Number(parsed.status)
   // The body of another answer is none of the content.
   const isContent = status === 200 || status === 206
   return { order, status, sent: isContent ? sent : 0, seconds, isComplete: completion === 'OK' && isContent }
@@ -104,7 +105,8 @@ function bodyOf(text: string): ToldBody | undefined {
 
 interface Line {
   readonly order: number
-  readonly status: number
+  /** In three digits: 009 of an answer that was no HTTP. */
+  readonly status: string
   readonly sent: number
   readonly seconds: number
   readonly completion: string
@@ -118,7 +120,8 @@ function isLine(value: unknown): value is Line {
   return (
     Number.isInteger(order) &&
     isCount(order) &&
-    Number.isInteger(status) &&
+    typeof status === 'string' &&
+    /^\d{3}$/.test(status) &&
     isCount(sent) &&
     isCount(seconds) &&
     typeof completion === 'string'

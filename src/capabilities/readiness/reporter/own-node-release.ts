@@ -14,7 +14,7 @@ import { timeoutsCounter } from '../metrics.ts'
 import { capabilityName, isOwnTaint, timedOutCondition } from '../names.ts'
 import { type NodeFacts, nodeFacts } from '../node-facts.ts'
 import { nodeReference } from '../telling.ts'
-import { decideOwnRelease, type OwnRelease } from './own-release.ts'
+import { decideOwnRelease, nowOnServer, type OwnRelease } from './own-release.ts'
 import type { NodeCondition } from './reporter-decision.ts'
 
 /** How long an agent has to have seen the taint itself: the clock of a node that just started may be wrong. */
@@ -40,8 +40,9 @@ export class OwnNodeRelease {
   }
 
   /** One look at the node as it was just read. What the server refuses is logged, and tried again after five minutes. @throws what is no answer of the server */
-  async look(node: NodeFacts, around: Around, signal: AbortSignal): Promise<void> {
+  async look(read: Node, around: Around, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#context
+    const node = nodeFacts(read)
     if (!node.taints.some(isOwnTaint)) {
       this.#seenSinceMs = undefined
       return
@@ -49,7 +50,7 @@ export class OwnNodeRelease {
     const elapsedMs = clock.elapsed()
     this.#seenSinceMs ??= elapsedMs
     if (elapsedMs - this.#seenSinceMs < seenMs || elapsedMs < this.#againMs) return
-    const decision = decideOwnRelease(node, around.config, clock.now())
+    const decision = decideOwnRelease(node, around.config, nowOnServer(read, around.config, clock.now()))
     if (decision.kind === 'held' && decision.why !== this.#heldWhy)
       log.warn({ node: node.name, why: decision.why }, 'no controller looks at the node, and it is held as its rule says')
     this.#heldWhy = decision.kind === 'held' ? decision.why : undefined
@@ -75,7 +76,7 @@ export class OwnNodeRelease {
         requester: capabilityName,
         // Decided on the node as the server has it: a controller may have come.
         marks: now => {
-          done = decideOwnRelease(nodeFacts(now), config, clock.now())
+          done = decideOwnRelease(nodeFacts(now), config, nowOnServer(now, config, clock.now()))
           return done.kind === 'released' ? done.marks : undefined
         },
       },

@@ -8,7 +8,7 @@ import { isOwnTaint, ownTaintKeys, releasedAnnotation, timedOutAnnotation } from
 import { nodeFacts } from '../node-facts.ts'
 import { decideOwn } from '../rules/own-decision.ts'
 import { ownRules } from '../rules/own-rules.ts'
-import { decideOwnRelease } from './own-release.ts'
+import { decideOwnRelease, nowOnServer } from './own-release.ts'
 
 const startMs = Date.parse('2026-03-02T04:00:00Z')
 const minute = 60_000
@@ -91,6 +91,19 @@ test.each([
 ] as const)('%s', (_, given, rules, over, expected) => {
   const config = readinessConfiguration.parse({ rules, ...over })
   expect(decideOwnRelease(facts(given), config, startMs)).toMatchObject(expected)
+})
+
+test.each([
+  ['right', 0, [-1], 0],
+  ['an hour ahead: the last write and a heartbeat count', 60, [-9, -1, -3], 4],
+  ['behind', -60, [-1], -60],
+  ['an hour ahead, and the server notes no writes', 60, [], 60],
+])('the clock of the node is %s', (_, aheadMin, writtenMin, expectedMin) => {
+  const entry = { manager: 'kubelet', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: {} } as const
+  const written = writtenMin.map(min => ({ ...entry, time: formatTime(startMs + min * minute) }))
+  const node = { metadata: { name: 'n1', managedFields: [...written, entry] } }
+  const nowMs = startMs + aheadMin * minute
+  expect(nowOnServer(node, readinessConfiguration.parse({}), nowMs)).toBe(startMs + expectedMin * minute)
 })
 
 test('it takes away every taint of ours, and none of another', () => {

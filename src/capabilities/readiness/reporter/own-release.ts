@@ -1,6 +1,7 @@
 // When an agent lets its own node go: no controller did, though the time of every rule is over by a margin. It knows the configuration and its
 // node, and neither pods nor what a controller remembers; so it waits longer than any controller would. Pure.
 
+import type { Node } from '#kube/objects/objects.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import type { ReadinessConfig } from '../config.ts'
@@ -24,6 +25,19 @@ interface Unmet {
 
 /** No agent sees a DaemonSet's pods: a rule that asks for one is not met as far as it knows. */
 const unseen: DaemonSets = { get: () => undefined }
+
+/**
+ * Now, milliseconds since 1970, and no later than the server's clock can be: it notes on the node when it was written last, which the kubelet and
+ * the agent see to within a heartbeat. A node's own clock may be hours ahead, and a node that is let go by it would not have waited at all.
+ */
+export function nowOnServer(
+  { metadata: { managedFields = [] } }: Pick<Node, 'metadata'>,
+  config: ReadinessConfig,
+  nowMs: number,
+): number {
+  const writtenMs = Math.max(...managedFields.map(({ time }) => Date.parse(time ?? '')).filter(ms => !Number.isNaN(ms)))
+  return Number.isFinite(writtenMs) ? Math.min(nowMs, writtenMs + durationMs(config.agent.heartbeat)) : nowMs
+}
 
 /** What an agent does about our taint on its own node. */
 export function decideOwnRelease(node: NodeFacts, config: ReadinessConfig, nowMs: number): OwnRelease {

@@ -128,7 +128,7 @@ class Reporter implements AsyncDisposable {
       await nodes.patch(name, { type: 'strategic', body }, { signal, subresource: 'status', fieldManager: 'ballast-readiness' })
     }
     // The node itself is written by our own account: no node may take taints off itself.
-    await this.#release.look(facts, { api: this.#own, events: this.#events, config: this.config }, signal)
+    await this.#release.look(node, { api: this.#own, events: this.#events, config: this.config }, signal)
   }
 }
 

@@ -92,13 +92,15 @@ export class CarriedBodies {
         counts.stalled()
         rates.left(digest, peer.id)
       },
-      ended: ({ sent, status, isComplete, seconds }) => {
+      ended: ({ sent, status, isComplete, seconds, isUnknown }) => {
         idle()
         apart()
         counts.served(registry, 'peer', 'in', sent)
         known.untilMs = this.#options.clock.elapsed() + rememberedMs
-        // It begins beyond the end: the peer has done what it could.
-        if (status === 416) return
+        // It begins beyond the end: the peer has done what it could. All of it never does, so who says that of it does not give it.
+        if (status === 416 && start !== undefined && start > 0) return
+        // What carried it ended for another's sake: this peer is not at fault.
+        if (isUnknown === true && !isLeft) return
         if (isComplete) {
           rates.finished(sent, seconds)
           known.isBroken = false

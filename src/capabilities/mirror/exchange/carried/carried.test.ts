@@ -18,6 +18,7 @@ const asked = (over: Partial<Carrying> = {}, more: Partial<Wanted> = {}): Partia
   ...more,
 })
 const whole = { sent: 200_000, status: 200, isComplete: true, seconds: 0.1 }
+const beyond = { sent: 0, status: 416, isComplete: false, seconds: 0 }
 const broken = { sent: 1_000, status: 200, isComplete: false, seconds: 0.1 }
 
 async function elsewhere(bed: PeerBed, over: Partial<Wanted> = asked(), digest = L): Promise<FoundElsewhere> {
@@ -146,11 +147,32 @@ describe('a body that does not come whole', () => {
     expect(bed.counts.lines.filter(line => line === 'resumed')).toHaveLength(1)
   })
 
+  test('of which nobody can say how it ended is no fault of the peer, but for one that was left', async () => {
+    await using bed = await PeerBed.open(1)
+    bed.has(1, L, serve(large))
+    const unknown = { sent: 0, status: 0, isComplete: false, seconds: 0, isUnknown: true } as const
+    begun(await elsewhere(bed)).ended(unknown)
+    const held = await elsewhere(bed, asked({}, { range: { start: 5 } }))
+    expect(held.length).toBeUndefined()
+    const body = begun(held)
+    body.left()
+    body.ended(unknown)
+    expect((await elsewhere(bed, asked({}, { range: { start: 5 } }))).length).toBe(199_995)
+  })
+
   test('a range beyond the end is no fault of the peer', async () => {
     await using bed = await PeerBed.open(1)
     bed.has(1, L, serve(large))
-    begun(await elsewhere(bed)).ended({ sent: 0, status: 416, isComplete: false, seconds: 0 })
+    begun(await elsewhere(bed, asked({}, { range: { start: 9 } }))).ended(beyond)
     expect((await elsewhere(bed, asked({}, { range: { start: 5 } }))).length).toBeUndefined()
+  })
+
+  test('a peer that says so of all of it is asked last', async () => {
+    await using bed = await PeerBed.open(2)
+    bed.has(1, L, serve(large))
+    begun(await elsewhere(bed)).ended(beyond)
+    bed.has(2, L, serve(large))
+    expect((await elsewhere(bed)).place.peer.id).toBe('P2')
   })
 })
 
