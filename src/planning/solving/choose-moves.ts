@@ -7,6 +7,8 @@ import { assignmentOf, type MoveProgram, moveProgram, startOf } from '../model/m
 import { brokenRules, brokenStructure, tallyOf } from '../model/tally.ts'
 import type { Stage } from '../plan-record.ts'
 import { countingBound, greedyAssignment, usefulPairs } from './greedy.ts'
+import { mergedClasses } from './merged-classes.ts'
+import { type Relaxed, relaxed } from './promising-pairs.ts'
 import type { SolveOnce, StageAnswer, StagePlan } from './solve.ts'
 
 export interface Choice {
@@ -25,11 +27,19 @@ export interface Choice {
   readonly failure?: string
 }
 
-/** Above this many unknowns only pairs that touch a goal are looked at, and above it still the greedy choice stands. */
-const largestModel = 20_000
-const trimmedSize = 6_000
-/** Above this many the later objectives are left out: they cost more time than they are worth. */
-const largestSecondary = 4_000
+/** How many unknowns, pairs of class and destination, are looked at together. */
+export interface Sizes {
+  /** Above it only a part of the pairs is: those that can be in a better answer, as far as the relaxation of the whole can tell. */
+  readonly largestModel: number
+  /** Of the first part. */
+  readonly firstPart: number
+  /** Above it the later objectives are left out, which cost more time than they are worth, and classes that only those tell apart are one. */
+  readonly largestSecondary: number
+}
+
+const usualSizes: Sizes = { largestModel: 20_000, firstPart: 6_000, largestSecondary: 4_000 }
+/** Parts of a model that are solved one after the other: each with what the answer before left possible. */
+const mostParts = 2
 const nodesOfMain = 5_000
 const nodesOfSecondary = 500
 const smallest = 1e-6
@@ -38,8 +48,10 @@ const smallest = 1e-6
 export async function chooseMoves(
   model: MoveModel,
   options: {
-    readonly method: 'auto' | 'milp' | 'greedy' /** Only whether the goals can be met is asked. */
+    readonly method: 'auto' | 'milp' | 'greedy'
+    /** Only whether the goals can be met is asked. */
     readonly isProbe?: boolean
+    readonly sizes?: Sizes
   },
   solve: SolveOnce,
   signal: AbortSignal,
@@ -47,14 +59,50 @@ export async function chooseMoves(
   const empty: Assignment = []
   const untouched = tallyOf(model, empty).shortfall()
   if (untouched === 0) return { ...settled, stages: [], assignment: empty, shortfall: 0, lp: '' }
-  const isTrimmed = modelSize(model) > largestModel
-  const small = isTrimmed ? trimmed(model) : model
+  // The later objectives tell workloads apart; a model that is too large for those is asked nothing else of them.
+  const { sizes = usualSizes } = options
+  if (modelSize(model) <= sizes.largestSecondary) return await chosen(model, options, solve, signal)
+  const merged = mergedClasses(model)
+  const choice = await chosen(merged.model, { ...options, sizes: { ...sizes, largestSecondary: 0 } }, solve, signal)
+  return { ...choice, assignment: merged.share(choice.assignment) }
+}
+
+async function chosen(
+  model: MoveModel,
+  { method, isProbe = false, sizes = usualSizes }: Parameters<typeof chooseMoves>[1],
+  solve: SolveOnce,
+  signal: AbortSignal,
+): Promise<Choice> {
+  const isTooLarge = modelSize(model) > sizes.largestModel
+  const small = isTooLarge ? trimmed(model, sizes.firstPart) : model
   const incumbent = greedyAssignment(small)
   const greedy = greedyChoice(small, incumbent, model)
-  if (options.method === 'greedy' || (options.isProbe === true && greedy.isFeasible && greedy.shortfall === 0)) return greedy
-  if (options.method === 'auto' && modelSize(small) > largestModel) return greedy
-  return milpChoice(small, { greedy, incumbent, isTrimmed, whole: model, isProbe: options.isProbe ?? false }, solve, signal)
+  if (method === 'greedy' || (isProbe && greedy.isFeasible && greedy.shortfall === 0)) return greedy
+  const known = { greedy, incumbent, whole: model, isProbe, sizes }
+  if (!isTooLarge) return await milpChoice(model, known, solve, signal)
+  const bounds = await relaxed(model, solve, signal)
+  if (bounds !== undefined) return await choiceOfParts(bounds, known, solve, signal)
+  if (method === 'auto' && modelSize(small) > sizes.largestModel) return greedy
+  return await milpChoice(small, { ...known, bounds: nothingKnown }, solve, signal)
 }
+
+/** The integer program of the most promising pairs; where its answer leaves others possible, once more with those. */
+async function choiceOfParts(bounds: Relaxed, known: Known, solve: SolveOnce, signal: AbortSignal): Promise<Choice> {
+  let latest = known
+  let choice: Choice = known.greedy
+  for (let count = 0; count < mostParts; count++) {
+    const part = bounds.part(count === 0 ? known.sizes.firstPart : known.sizes.largestModel, bestOf(choice, known.whole))
+    choice = await milpChoice(part.model, { ...latest, bounds: { ...bounds, covers: part.covers } }, solve, signal)
+    if (part.covers(bestOf(choice, known.whole)) || !choice.isFeasible) return choice
+    latest = { ...known, incumbent: choice.assignment, greedy: { ...choice, isFeasible: true } }
+  }
+  return choice
+}
+
+const bestOf = ({ assignment, shortfall, isFeasible }: Choice, model: MoveModel) =>
+  isFeasible
+    ? { assignment, shortfall, cost: costOf(model, assignment) }
+    : { assignment: [], shortfall: Number.POSITIVE_INFINITY, cost: Number.POSITIVE_INFINITY }
 
 const settled = { certainty: 'proven', isFeasible: true, method: 'none', lowerBound: 0 } as const
 
@@ -85,21 +133,26 @@ function lpOf(model: MoveModel, shortfall: number): string {
 interface Known {
   readonly greedy: Choice
   readonly incumbent: Assignment
-  /** The model is a part of `whole`: a bound on it says nothing about the whole. */
-  readonly isTrimmed: boolean
   readonly whole: MoveModel
   readonly isProbe: boolean
+  readonly sizes: Sizes
+  /** The model is a part of `whole`: a bound on it says nothing about the whole, but these do. */
+  readonly bounds?: Bounds
 }
+
+type Bounds = Pick<Relaxed, 'shortfall' | 'cost' | 'moves'> & Pick<ReturnType<Relaxed['part']>, 'covers'>
+
+const nothingKnown: Bounds = { shortfall: 0, cost: undefined, moves: undefined, covers: () => false }
 
 async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, signal: AbortSignal): Promise<Choice> {
   const reachesGoals = known.greedy.shortfall === 0 && known.greedy.isFeasible
-  const secondary = modelSize(model) <= largestSecondary && !known.isProbe
+  const secondary = modelSize(known.whole) <= known.sizes.largestSecondary && !known.isProbe
   const program = moveProgram(model, { allowShortfall: !reachesGoals, secondary })
   const stages = stagePlans({ reachesGoals, secondary, isProbe: known.isProbe })
   const start = known.greedy.isFeasible ? startOf(program, known.incumbent) : []
   const solution = await solve(program.model, { stages, start }, signal)
   const first = solution.stages[0]
-  if (first?.status === 'infeasible' && !known.isTrimmed) {
+  if (first?.status === 'infeasible' && known.bounds === undefined) {
     return { ...known.greedy, assignment: [], isFeasible: false, certainty: 'proven', method: 'milp', lp: lpOf(model, 0) }
   }
   const best = bestAnswer(model, program, solution.stages, known)
@@ -107,21 +160,23 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
     return { ...known.greedy, ...(solution.failure === undefined ? {} : { failure: solution.failure }) }
   const shortfall = tallyOf(model, best.assignment).shortfall()
   const shortfallStage = solution.stages.find(stage => stage.name === 'shortfall')
-  const isProven = shortfall === 0 || (shortfallStage?.status === 'optimal' && !known.isTrimmed)
+  const { bounds } = known
+  const cost = costOf(model, best.assignment)
+  const isNearest = bounds === undefined || shortfall <= bounds.shortfall + smallest || bounds.covers({ shortfall, cost })
+  const isProven = shortfall === 0 || (shortfallStage?.status === 'optimal' && isNearest)
   return {
     assignment: best.assignment,
     shortfall,
     certainty: isProven ? 'proven' : 'unproven',
     isFeasible: true,
     method: 'milp',
-    lowerBound: lowerBound(solution.stages, known, shortfall),
+    lowerBound: lowerBound(solution.stages, known, best.assignment),
     stages: [
       ...(reachesGoals ? [{ name: 'shortfall', value: 0, proven: true }] : []),
       ...best.stages.map(stage => ({
         name: stage.name,
-        value: stage.name === 'cost' ? costOf(model, best.assignment) : rounded(stage.objective),
-        proven:
-          stage.status === 'optimal' && (!known.isTrimmed || stage.name !== 'cost' || isFewest(model, best.assignment, known)),
+        value: stage.name === 'cost' ? cost : rounded(stage.objective),
+        proven: stage.status === 'optimal' && (stage.name === 'cost' ? isCheapest(model, best.assignment, known) : isNearest),
       })),
     ],
     lp: lpOf(model, shortfall),
@@ -129,9 +184,12 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
   }
 }
 
-/** A part of the model cannot prove that a cost is the least; where each move costs the same the count of the whole model can. */
-function isFewest(model: MoveModel, assignment: Assignment, known: Known): boolean {
-  return costOf(model, assignment) === movedPods(assignment) && movedPods(assignment) <= countingBound(known.whole)
+/** A part of the model proves it only where no better answer has any other pair; where each move costs the same the count of the whole model can too. */
+function isCheapest(model: MoveModel, assignment: Assignment, { bounds, whole }: Known): boolean {
+  if (bounds === undefined) return true
+  const cost = costOf(model, assignment)
+  if (bounds.cost !== undefined && bounds.covers({ shortfall: tallyOf(model, assignment).shortfall(), cost })) return true
+  return cost === movedPods(assignment) && movedPods(assignment) <= countingBound(whole)
 }
 
 function stagePlans(options: {
@@ -187,12 +245,26 @@ function bestAnswer(
   return best
 }
 
-function lowerBound(answers: readonly StageAnswer[], known: Known, shortfall: number): number {
-  const counted = shortfall === 0 ? countingBound(known.whole) : 0
-  if (known.isTrimmed) return counted
-  const relaxed = answers.find(answer => answer.kind === 'relaxation' && answer.status === 'optimal')?.objective ?? 0
-  return relaxed > 0 ? rounded(relaxed) : counted
+/** Moves that any answer as good as this one has at least: the most that anything proves. */
+function lowerBound(answers: readonly StageAnswer[], { whole, bounds }: Known, assignment: Assignment): number {
+  const isMet = tallyOf(whole, assignment).shortfall() === 0
+  const counted = isMet ? countingBound(whole) : 0
+  const costsOne = whole.classes.every(({ cost }) => cost === 1)
+  if (bounds !== undefined) {
+    const moves = movedPods(assignment)
+    if (isMet && costsOne && bounds.covers({ shortfall: 0, cost: moves }) && isSolved(answers)) return moves
+    return Math.max(counted, isMet ? rounded(bounds.moves ?? 0) : 0)
+  }
+  const relaxation = answers.find(answer => answer.kind === 'relaxation' && answer.status === 'optimal')?.objective ?? 0
+  // What branch and bound has proven is more than the relaxation says, where each move costs the same.
+  const branched = costsOne ? answers.find(({ name, kind }) => name === 'cost' && kind === 'integer') : undefined
+  const proven = branched?.status === 'optimal' || branched?.status === 'limit' ? branched.bound : 0
+  const most = Math.max(counted, rounded(relaxation), Number.isFinite(proven) ? rounded(proven) : 0)
+  return Math.min(most, movedPods(assignment))
 }
+
+const isSolved = (answers: readonly StageAnswer[]): boolean =>
+  answers.some(({ name, kind, status }) => name === 'cost' && kind === 'integer' && status === 'optimal')
 
 /** To what a floating-point solver can stand for. */
 function rounded(value: number): number {
@@ -201,12 +273,12 @@ function rounded(value: number): number {
 }
 
 /**
- * The model with only the destinations that help a goal, and of those so many that the whole comes to `trimmedSize`: nodes to be filled
+ * The model with only the destinations that help a goal, and of those so many that the whole comes to `most`: nodes to be filled
  * first, then of the roomier half each class takes its own stretch, so that not all crowd on the same few.
  */
-function trimmed(model: MoveModel): MoveModel {
+function trimmed(model: MoveModel, most: number): MoveModel {
   const useful = Map.groupBy(usefulPairs(model), pair => pair.class)
-  const each = Math.max(4, Math.floor(trimmedSize / Math.max(1, useful.size)))
+  const each = Math.max(4, Math.floor(most / Math.max(1, useful.size)))
   const nodesOf = (bound: 'max' | 'min') => new Set(model.goals.flatMap(goal => (goal.bound === bound ? [goal.node] : [])))
   const [toFill, toEmpty] = [nodesOf('min'), nodesOf('max')]
   const rooms = model.nodes.map(roomOf)

@@ -16,6 +16,8 @@ export interface StagePlan {
   readonly kind: 'relaxation' | 'integer'
   /** Branch and bound nodes. */
   readonly nodes: number
+  /** Of a relaxation: what each column costs is asked for too. */
+  readonly hasReducedCosts?: boolean
 }
 
 export interface StageRequest {
@@ -23,6 +25,7 @@ export interface StageRequest {
   readonly kind: 'relaxation' | 'integer'
   readonly nodes: number
   readonly isWhole: boolean
+  readonly hasReducedCosts: boolean
   readonly columns: readonly number[]
   readonly coefficients: readonly number[]
 }
@@ -50,6 +53,8 @@ export interface StageAnswer {
   readonly bound: number
   /** One for each column. Floating point: `14.99999` means 15. */
   readonly values?: readonly number[]
+  /** By how much the objective rises at least for each one that a column at its lower bound is raised, one for each column. */
+  readonly reducedCosts?: readonly number[]
 }
 
 export interface Solution {
@@ -204,7 +209,8 @@ function requestOf(model: LinearModel, options: SolveOptions, safetySeconds: num
       const objective = model.objectives.get(stage.objective)
       if (objective === undefined) return []
       const { columns, coefficients, isWhole } = objective
-      return [{ name: stage.objective, kind: stage.kind, nodes: stage.nodes, isWhole, columns, coefficients }]
+      const { kind, nodes, hasReducedCosts = false } = stage
+      return [{ name: stage.objective, kind, nodes, hasReducedCosts, isWhole, columns, coefficients }]
     }),
     start: options.start ?? [],
     limits: { iterations: options.iterations ?? defaultIterations, seconds: safetySeconds * orphanShare },

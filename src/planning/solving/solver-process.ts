@@ -97,7 +97,13 @@ function answerStage(highs: Highs, model: Model, stage: StageRequest): StageAnsw
     objective,
     bound: status === 'optimal' && !stage.isWhole ? objective : bound,
   }
-  return hasValues ? { ...answer, values: Array.from(model.getSolution().colValue) } : answer
+  if (!hasValues) return answer
+  const { colValue, colDual } = model.getSolution()
+  return {
+    ...answer,
+    values: Array.from(colValue),
+    ...(isRelaxed && stage.hasReducedCosts ? { reducedCosts: Array.from(colDual) } : {}),
+  }
 }
 
 function statusOf(highs: Highs, model: Model): StageAnswer['status'] {
