@@ -14,6 +14,8 @@ import { SearchPlaces } from './search-places.ts'
 
 /** Searches at other nodes at a time: more than containerd begins for dozens of pulls. */
 const mostSearches = 256
+/** The part of `headerTimeout` that a search may wait until it begins. */
+const mostWaited = 1 / 3
 
 interface FinderOptions {
   readonly filters: RegistryFilters
@@ -53,7 +55,7 @@ export class ContentFinder {
   constructor(options: FinderOptions) {
     const { clock, headerTimeoutMs } = options
     this.#options = options
-    this.#waitMs = headerTimeoutMs / 3
+    this.#waitMs = headerTimeoutMs * mostWaited
     this.#places = new SearchPlaces({ clock, most: mostSearches, waitMs: this.#waitMs })
     this.#deadlines = new HeaderDeadlines(options)
   }
