@@ -53,3 +53,22 @@ test('the collector is there without a flag', async () => {
   await running
   expect('gc' in globalThis).toBe(false)
 })
+
+test.each([
+  ['the second collection, for one that rests', 0.04, 5 * trimLookMs],
+  ['a minute, for one that never does', 0.5, 60_000],
+])('the start is over after %s, once', async (_what, share, atMs) => {
+  const clock = new VirtualClock(0)
+  const stop = new AbortController()
+  let busy = 0
+  const over: number[] = []
+  const afterStart = () => void over.push(clock.elapsed())
+  const running = trimAtRest({ clock, busyMs: () => busy, collect: () => undefined, afterStart }, stop.signal)
+  for (let look = 0; look < 100_000 / trimLookMs; look++) {
+    busy += trimLookMs * share
+    await clock.advance(trimLookMs)
+  }
+  stop.abort()
+  await running
+  expect(over).toEqual([atMs])
+})

@@ -13,6 +13,7 @@ const restingShare = 0.05
 export const trimWorthMs = 200
 /** Collections that belong to the start: of the program, and of what is there when it begins. */
 const ofTheStart = 2
+const longestStartMs = 60_000
 /** From one later collection to the next at least: each takes some 100 ms of a processor, in which nothing else runs. */
 export const trimEveryMs = 30_000
 
@@ -21,19 +22,27 @@ interface TrimOptions {
   /** How long the loop was busy since the process began, in ms. */
   readonly busyMs?: () => number
   readonly collect?: (isStart: boolean) => void
+  /** Called once, when what belongs to the start is over: after its collections, or a minute for a process that never rests. */
+  readonly afterStart?: () => void
 }
 
 /** Until `signal` is aborted: collects after work, when the process rests. Never rejects. */
 export async function trimAtRest(
-  { clock, busyMs = () => performance.eventLoopUtilization().active, collect = collectAll }: TrimOptions,
+  { clock, busyMs = () => performance.eventLoopUtilization().active, collect = collectAll, afterStart }: TrimOptions,
   signal: AbortSignal,
 ): Promise<void> {
   let [workedMs, seenMs, seenAtMs] = [0, 0, clock.elapsed()]
   let [collections, collectedMs] = [0, 0]
+  const startedMs = clock.elapsed()
+  let isStart = true
   while (!signal.aborted) {
     await clock.after(trimLookMs, signal).catch(() => undefined) // aborted: the loop ends
     if (signal.aborted) return
     const [nowMs, busy] = [clock.elapsed(), busyMs()]
+    if (isStart && (collections >= ofTheStart || nowMs - startedMs >= longestStartMs)) {
+      isStart = false
+      afterStart?.()
+    }
     const isResting = busy - seenMs < restingShare * (nowMs - seenAtMs)
     workedMs += busy - seenMs
     seenMs = busy

@@ -11,7 +11,7 @@ import { trimAtRest } from '#process/agent/trimming.ts'
 import { startMirror } from '../node-part.ts'
 import type { MirrorSettings } from '../settings.ts'
 import { countHostsWrites, readHostsRecord } from './hosts-record.ts'
-import { mirrorAlone } from './mirror-alone.ts'
+import { afterStart, mirrorAlone } from './mirror-alone.ts'
 
 interface MirrorPartOptions {
   readonly clock: Clock
@@ -45,7 +45,7 @@ export function mirrorPart(settings: MirrorSettings, { clock, log, openService, 
       if (service !== undefined) opening.defer(() => service.api.close())
       const running = await startMirror({ settings, version: programVersion, clock, random: systemRandom, log, metrics, service })
       const end = new AbortController()
-      const trimming = trimAtRest({ clock }, end.signal)
+      const trimming = trimAtRest({ clock, afterStart }, end.signal)
       opening.defer(async () => {
         end.abort()
         await trimming

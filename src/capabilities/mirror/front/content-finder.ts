@@ -14,6 +14,8 @@ import { SearchPlaces } from './search-places.ts'
 
 /** Searches at other nodes at a time: more than containerd begins for dozens of pulls. */
 const mostSearches = 256
+/** How long a request may wait until a search for it begins: later it is better off at the registry. */
+const longestWaitMs = 1_000
 
 interface FinderOptions {
   readonly filters: RegistryFilters
@@ -47,14 +49,11 @@ export class ContentFinder {
   readonly #options: FinderOptions
   readonly #deadlines: HeaderDeadlines
   readonly #places: SearchPlaces
-  /** Who waited so long for a search to begin is better off at the registry. */
-  readonly #waitMs: number
 
   constructor(options: FinderOptions) {
-    const { clock, headerTimeoutMs } = options
+    const { clock } = options
     this.#options = options
-    this.#waitMs = headerTimeoutMs / 3
-    this.#places = new SearchPlaces({ clock, most: mostSearches, waitMs: this.#waitMs })
+    this.#places = new SearchPlaces({ clock, most: mostSearches, waitMs: longestWaitMs })
     this.#deadlines = new HeaderDeadlines(options)
   }
 
@@ -105,7 +104,7 @@ export class ContentFinder {
     const { carrying } = by
     if (!by.isMirror && registry !== '' && asked.digest !== undefined) store.expect?.(asked.digest)
     if (!by.isMirror) {
-      using place = by.waitedMs > this.#waitMs ? undefined : await this.#places.take()
+      using place = by.waitedMs > longestWaitMs ? undefined : await this.#places.take()
       if (place === undefined) return absent('too many are looked for at once', 'busy')
       return outcomeOf(await exchange.fetch(carrying === undefined ? asked : { ...asked, carrying }, signal))
     }
