@@ -251,7 +251,7 @@ export function explanationLines(plan: Plan): readonly string[] {
   const { moves, lowerBound } = plan.objective
   if (moves > 0 && lowerBound > 0) {
     const least = Math.ceil(lowerBound - 1e-6)
-    const word = plan.method === 'milp' ? 'relaxation' : 'count'
+    const word = plan.method !== 'milp' ? 'count' : Number.isInteger(lowerBound) ? 'proven' : 'relaxation'
     lines.push(
       least === moves
         ? `${moves} moves; ${plan.outcome === 'met' ? 'no plan' : 'no plan that comes as close'} has fewer (${word}: ${shortNumber(lowerBound)})`

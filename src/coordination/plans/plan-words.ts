@@ -16,7 +16,13 @@ export function planSentence(plan: Plan): string {
   const unknown = [...new Set(plan.goals.filter(goal => goal.state === 'unknown').map(goal => goal.goal))].join(', ')
   const still = unknown === '' ? '' : `; ${unknown} stands still: what its nodes use was not measured`
   const bound = wholeBound(plan.objective.lowerBound)
-  const optimal = count === 0 ? '' : `; no plan that reaches as much needs fewer than ${bound} (${plan.method})`
+  // A bound of 0 says nothing: whether fewer would do is not known then.
+  const optimal =
+    count === 0
+      ? ''
+      : bound <= 0
+        ? `; whether fewer would do is not known (${plan.method})`
+        : `; no plan that reaches as much needs fewer than ${bound} (${plan.method})`
   if (plan.problems.length > 0) return `nothing is moved: the policy has ${plan.problems.length} problems`
   if (plan.isolation !== undefined) return isolationSentence(plan, plan.isolation, { moves, missed })
   if (plan.outcome === 'infeasible') return 'no choice of moves reaches the goals'

@@ -256,11 +256,12 @@ function lowerBound(answers: readonly StageAnswer[], { whole, bounds }: Known, a
     return Math.max(counted, isMet ? rounded(bounds.moves ?? 0) : 0)
   }
   const relaxation = answers.find(answer => answer.kind === 'relaxation' && answer.status === 'optimal')?.objective ?? 0
-  // What branch and bound has proven is more than the relaxation says, where each move costs the same.
+  // Branch and bound proves more than the relaxation says, where each move costs the same; that it proves more in parts of moves says nothing.
   const branched = costsOne ? answers.find(({ name, kind }) => name === 'cost' && kind === 'integer') : undefined
   const proven = branched?.status === 'optimal' || branched?.status === 'limit' ? branched.bound : 0
-  const most = Math.max(counted, rounded(relaxation), Number.isFinite(proven) ? rounded(proven) : 0)
-  return Math.min(most, movedPods(assignment))
+  const most = Math.max(counted, rounded(relaxation))
+  const branchedMoves = Number.isFinite(proven) ? Math.ceil(proven - smallest) : 0
+  return branchedMoves > Math.ceil(most - smallest) ? Math.min(branchedMoves, movedPods(assignment)) : most
 }
 
 const isSolved = (answers: readonly StageAnswer[]): boolean =>
