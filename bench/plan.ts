@@ -52,7 +52,7 @@ function crowd(): Subject {
     ...crowdedCluster({ nodes: 200, pods: 6_000, hot: 30, seed: 7 }),
     perPlan: 1_000,
     mostSeconds: 10,
-    largestGap: 0.05,
+    largestGap: 0.02,
   }
 }
 
@@ -64,7 +64,6 @@ async function measure(subject: Subject): Promise<readonly Figure[]> {
   const policy = policyWithDefaults({
     name: 'bench',
     objective: 'moves',
-    landing: 'hold',
     goals: subject.goals,
     limits: { perPlan: subject.perPlan },
   })

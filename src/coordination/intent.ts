@@ -125,10 +125,13 @@ export interface TemplateChange {
 export const rolloutMarks = ['time', 'none'] as const
 export type RolloutMark = (typeof rolloutMarks)[number]
 
+/** Destinations that a relocation names. */
+export const mostDestinations = 64
+
 /** From where a pod is to go, and where its replacement is to land. */
 export interface Relocation {
   readonly from: string
-  /** Not empty; the first is the one meant. */
+  /** Not empty, and of many the first; the very first is the one meant. */
   readonly to: readonly string[]
 }
 

@@ -5,7 +5,7 @@ import type { OwnerLabel } from '#cluster/ownership.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import { factsFor } from '../facts/facts.ts'
-import type { Intent } from '../intent.ts'
+import { type Intent, mostDestinations } from '../intent.ts'
 import type { Observations } from '../observed/observation.ts'
 import { viewOf } from '../permits/ledger-view.ts'
 import { isActive } from '../permits/permit-record.ts'
@@ -164,7 +164,10 @@ function waitingMoves(name: string, { book }: AccountInput, context: QuestionCon
             purpose,
             class: urgency,
             workload: move.workload,
-            relocation: { from: move.from, to: [move.to, ...move.acceptable.filter(node => node !== move.to)].slice(0, 64) },
+            relocation: {
+              from: move.from,
+              to: [move.to, ...move.acceptable.filter(node => node !== move.to)].slice(0, mostDestinations),
+            },
             batch: plan.spec.batch ?? plan.metadata.name,
             idempotencyKey: moveKey(plan, move),
           },

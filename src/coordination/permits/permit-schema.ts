@@ -1,6 +1,6 @@
 // The schema of a DisruptionPermit: what was asked, what was granted, how it ended. The definition of the kind is made from it.
 import * as z from 'zod'
-import { disruptionClasses, purposes, rolloutMarks, verbs } from '../intent.ts'
+import { disruptionClasses, mostDestinations, purposes, rolloutMarks, verbs } from '../intent.ts'
 import { endings, landings } from './permit-words.ts'
 
 const name = () => z.string().min(1).max(253)
@@ -40,7 +40,7 @@ const templateChange = z.object({
     .exactOptional(),
 })
 
-const relocation = z.object({ from: name(), to: z.array(name()).min(1).max(64) })
+const relocation = z.object({ from: name(), to: z.array(name()).min(1).max(mostDestinations) })
 
 const reason = z.object({
   code: z.string().max(128),

@@ -3,7 +3,7 @@ import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PlanMove } from '../api.ts'
-import { freshCheck } from './fresh-check.ts'
+import { freshCheck, named } from './fresh-check.ts'
 import { move } from './testdata/objects.ts'
 
 const taint = { key: 'ballast.dev/rebalance', value: 'talos-0', effect: 'PreferNoSchedule' }
@@ -75,4 +75,45 @@ describe('right before a move its certificate', () => {
     ['under hold breaks without room',                                [[node('n1'), node('n2'), ...busy, pod('big', 'n2', { cpu: '3800m' })], { landing: 'hold' }], 'no-room'],
     ['of a surge counts the old pod too',                             [[node('n1', { isTainted: true }), node('n2'), ...busy], { move: { action: 'surge' } }], 'holds: n2'],
   ])('%s', (_name, given, expected) => expect(check(...given)).toBe(expected))
+})
+
+describe('a move with several acceptable nodes', () => {
+  // n2 was chosen, n3 is as good, and soft taints keep it off the others.
+  const objects = [node('n1', { isTainted: true }), node('n2'), node('n3'), node('n4', { isTainted: true }), pod('cart-1', 'n1')]
+  const several = {
+    from: 'n1',
+    to: 'n2',
+    acceptable: ['n2', 'n3'],
+    pod: { namespace: 'shop', name: 'cart-1', uid: 'uid-cart-1' },
+  }
+  const kindOf = (allows: (node: string) => boolean) => {
+    const { state } = buildClusterState([...objects, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } }])
+    const check = freshCheck(state, move(several), {
+      settings: defaultSettings('1.34'),
+      landing: 'prefer',
+      snapshotHash: 'sha256:0',
+      allows,
+    })
+    return check.kind === 'holds' ? `holds: ${check.proof.nodes.join(' ')}` : `${check.code}: ${check.message}`
+  }
+
+  test('holds while the policy lets all of them take it', () => {
+    expect(kindOf(() => true)).toBe('holds: n2 n3')
+  })
+
+  test('is broken where one that it was not chosen for would be fuller than the policy has it', () => {
+    expect(kindOf(name => name !== 'n3')).toMatch(/^overfills: .* could land on n3, which would then be fuller/)
+  })
+
+  test('its own node was judged when the plan was made', () => {
+    expect(kindOf(name => name !== 'n2')).toBe('holds: n2 n3')
+  })
+})
+
+test.each([
+  [3, 'n1, n2, n3'],
+  [8, 'n1, n2, n3, n4, n5, n6, n7, n8'],
+  [10, 'n1, n2, n3, n4, n5, n6, n7, n8 and 2 more'],
+])('%i names are told as %j', (count, told) => {
+  expect(named(Array.from({ length: count }, (_, at) => `n${at + 1}`))).toBe(told)
 })

@@ -10,13 +10,15 @@ export type FreshCheck =
   | { readonly kind: 'holds'; readonly pod: PodState; readonly proof: FitProof }
   | { readonly kind: 'broken'; readonly code: BrokenCode; readonly message: string }
 
-type BrokenCode = 'pod-gone' | 'pod-elsewhere' | 'node-gone' | 'node-closed' | 'no-room' | 'lands-elsewhere'
+type BrokenCode = 'pod-gone' | 'pod-elsewhere' | 'node-gone' | 'node-closed' | 'no-room' | 'lands-elsewhere' | 'overfills'
 
 interface FreshCheckOptions {
   readonly settings: SchedulerSettings
   /** How landings are steered now. With `hold` only the filters of the destination count. */
   readonly landing: 'observe' | 'prefer' | 'hold'
   readonly snapshotHash: string
+  /** Whether a node other than the move's own may take the pod as well, as the policy has it; left out: no other is acceptable. */
+  readonly allows?: (node: string, pod: PodState) => boolean
 }
 
 /** Whether `move` would still do what was promised: its pod is where it was, and a replacement lands inside the acceptable set. */
@@ -47,6 +49,18 @@ export function freshCheck(state: ClusterState, move: PlanMove, options: FreshCh
     )
   const outside = nodes.filter(node => !move.acceptable.includes(node))
   if (outside.length > 0)
-    return broken('lands-elsewhere', `pod ${key} would land on ${outside.join(', ')}, not only on ${move.acceptable.join(', ')}`)
+    return broken('lands-elsewhere', `pod ${key} would land on ${named(outside)}, not only on ${named(move.acceptable)}`)
+  const overfull = nodes.filter(node => node !== move.to && options.allows?.(node, pod) === false)
+  if (overfull.length > 0)
+    return broken('overfills', `pod ${key} could land on ${named(overfull)}, which would then be fuller than the policy has it`)
   return { kind: 'holds', pod, proof: { snapshotHash: options.snapshotHash, nodes } }
+}
+
+/** Names that are told. */
+const mostTold = 8
+
+/** The first names, and how many there are besides. */
+export function named(nodes: readonly string[]): string {
+  const rest = nodes.length - mostTold
+  return rest <= 0 ? nodes.join(', ') : `${nodes.slice(0, mostTold).join(', ')} and ${rest} more`
 }

@@ -1,4 +1,5 @@
 // What one move works with, how it can end, and how it is left out.
+import type { PodState } from '#cluster/cluster-state.ts'
 import type { UnlabelledOwner } from '#cluster/ownership.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
@@ -27,6 +28,8 @@ export interface MoveContext {
   readonly waiting: (isWaiting: boolean, message: string) => Promise<void>
   /** How landings are steered now: a plan of `hold` goes on by `prefer` while the landing webhook is away. */
   readonly landing: 'observe' | 'prefer' | 'hold'
+  /** Whether a node other than the one that was chosen may take the pod of `move` as well, with what the plan still brings there. */
+  readonly allows: (move: PlanMove, node: string, pod: PodState) => boolean
   /** Under `hold`, before a pod goes: why its replacement would not be gated; `undefined`: it would. Waits for a while. */
   readonly gateSilence: () => Promise<string | undefined>
   /** What the policy behind the plan says of whose pods it may move. */

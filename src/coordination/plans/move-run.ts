@@ -7,7 +7,7 @@ import { type Reply, refusalWords } from '../arbiter/hearing.ts'
 import { hasBegun, lookIn } from '../effects/begun.ts'
 import { evict } from '../effects/evict.ts'
 import { restart } from '../effects/restart.ts'
-import { type Intent, wishKey } from '../intent.ts'
+import { type Intent, mostDestinations, wishKey } from '../intent.ts'
 import { isActive, type PermitRecord } from '../permits/permit-record.ts'
 import type { Objection } from '../policy/question.ts'
 import { type FreshCheck, freshCheck } from './fresh-check.ts'
@@ -117,6 +117,7 @@ async function begin(context: MoveContext, move: PlanMove, signal: AbortSignal):
       settings: context.settings,
       landing: context.landing,
       snapshotHash: context.plan().spec.snapshotHash,
+      allows: (node, pod) => context.allows(move, node, pod),
     })
     // What waited for a rollout may have gone along with it meanwhile.
     const along = underWay(context, move)
@@ -206,7 +207,10 @@ function intentOf(context: MoveContext, move: PlanMove, proof: NonNullable<Inten
     deadlineMs: context.deadlineMs(),
     timeToLiveMs: isSurge ? readyLimitMs(context, move) + 300_000 : moveLimits.permitMs,
     proof,
-    relocation: { from: move.from, to: [move.to, ...move.acceptable.filter(node => node !== move.to)] },
+    relocation: {
+      from: move.from,
+      to: [move.to, ...move.acceptable.filter(node => node !== move.to)].slice(0, mostDestinations),
+    },
     ...context.requirements,
   }
 }

@@ -1,5 +1,6 @@
 // An approved plan, carried out: wave by wave, move by move, until it is done, has to wait, or has to be made anew.
 // Nothing is remembered here: plan status, permits and the cluster say where it stands, so that any leader can go on.
+import type { PodState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
@@ -7,9 +8,10 @@ import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { formatTime } from '#kube/time/time.ts'
-import { goalOutcomes, type Measurements, nodeShares } from '#planning/goals/goals.ts'
+import { goalOutcomes, type Measurements, nodeShares, requestedOn } from '#planning/goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '#planning/goals/policy.ts'
 import { usageGoals } from '#planning/goals/usage-rules.ts'
+import { RoomRules, summed } from '#planning/sequence/room-rules.ts'
 import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
 import type { Arbiter } from '../arbiter/arbiter.ts'
 import type { WebhookEndpoint } from '../capability.ts'
@@ -253,6 +255,7 @@ class PlanRun {
       record: step => this.#record(step, signal),
       waiting: (isWaiting, message) => this.#wait({ id: move.id, isWaiting, message }, signal),
       landing: this.#steering,
+      allows: (own, node, pod) => this.#allows(own, node, pod),
       gateSilence: async () => (this.#steering === 'hold' ? this.#gate?.silence(signal) : undefined),
       paused: () => this.#pause() ?? unmeasuredNode(move, planPolicy, usage?.measurements()),
       isForUsage: servesUsage(move, planPolicy),
@@ -267,6 +270,19 @@ class PlanRun {
       },
       deadlineMs: () => Date.parse(this.#known.status?.progressAt ?? '') + staleMs,
     }
+  }
+
+  /** By the policy without its margins: what drifted a little since the plan was made is no reason to make it anew. */
+  #allows(own: PlanMove, node: string, pod: PodState): boolean {
+    const { view, planPolicy } = this.#context
+    const state = view.state()
+    const target = state.nodes.get(node)
+    if (target === undefined) return false
+    const awaited = this.#plan.spec.moves
+      .filter(move => move.id !== own.id && move.to === node && !isFinal(stepOf(this.#known, move.id)))
+      .map(({ certificate }) => ({ ...certificate.requests, pods: 1 }))
+    const used = summed(requestedOn(state, node), { ...pod.requests, pods: 1 }, ...awaited)
+    return new RoomRules(planPolicy, { keepsMargins: false }).allows(target, used)
   }
 
   #hasPermit(move: PlanMove): boolean {

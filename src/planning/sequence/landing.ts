@@ -19,13 +19,13 @@ interface Landing {
   readonly refusal?: { readonly filter: string; readonly reason: string }
 }
 
-/** Where `pending` lands in `placement` when the plan wants it on `to` alone. */
+/** Where `pending` lands in `placement` when the plan wants it on `to`, or as well on any of `acceptable`. */
 export function predictLanding(
   placement: Placement,
   pending: PodState,
-  options: { readonly mode: PlanPolicy['landing']; readonly to: string },
+  options: { readonly mode: PlanPolicy['landing']; readonly to: string; readonly acceptable?: readonly string[] },
 ): Landing {
-  const { mode, to } = options
+  const { mode, to, acceptable = [to] } = options
   if (mode === 'hold') {
     // Bound to one node, a hard spread would count that node alone and pass anything: the pod has to fit as it is, too.
     const free = placement.fits(pending, to)
@@ -35,7 +35,7 @@ export function predictLanding(
     mode === 'hold'
       ? placement.evaluate(boundTo(pending, to))
       : mode === 'prefer'
-        ? placement.evaluate(pending, { extraTaints: taintedBut(placement.nodes, to) })
+        ? placement.evaluate(pending, { extraTaints: taintedBut(placement.nodes, new Set(acceptable)) })
         : placement.evaluate(pending)
   const totals: Record<string, number> = {}
   for (const [node, verdict] of evaluation.verdicts) if (verdict.kind === 'feasible') totals[node] = verdict.total
@@ -45,8 +45,8 @@ export function predictLanding(
   return { ...landing, refusal: { filter: verdict.filter, reason: verdict.reasons[0] ?? '' } }
 }
 
-function taintedBut(nodes: readonly string[], to: string): ReadonlyMap<string, readonly Taint[]> {
-  return new Map(nodes.filter(node => node !== to).map(node => [node, [steeringTaint]]))
+function taintedBut(nodes: readonly string[], acceptable: ReadonlySet<string>): ReadonlyMap<string, readonly Taint[]> {
+  return new Map(nodes.filter(node => !acceptable.has(node)).map(node => [node, [steeringTaint]]))
 }
 
 /** The pod with the required node affinity that `hold` adds while the gate is on: appended to each term, or a term of its own. */

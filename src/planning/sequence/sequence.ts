@@ -1,12 +1,14 @@
 // Puts moves into an order in which each is possible when its turn comes, by playing them on a copy of the cluster: room on the
 // destination before anything of the same wave is gone, a budget that allows it, every filter passed, the landing as wanted.
 
+import type { PodState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { Budgets } from '../candidates/budgets.ts'
 import { workloadKey } from '../goals/policy.ts'
 import { waveGroups } from '../isolation/rules.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts, Move } from '../plan-record.ts'
+import { AcceptableNodes } from './acceptable-nodes.ts'
 import { certificateOf } from './certificate.ts'
 import { predictLanding } from './landing.ts'
 import type { Intent } from './move-intent.ts'
@@ -28,7 +30,7 @@ export function sequenceMoves(
   intents: readonly Intent[],
   tools: { readonly budgets: Budgets; readonly snapshotHash: string },
 ): Sequence {
-  const play = new Play(input, tools.budgets, tools.snapshotHash)
+  const play = new Play(input, tools, new AcceptableNodes(input, intents))
   const moves: Omit<Move, 'id'>[] = []
   let left: readonly Intent[] = intents.toSorted(firstFirst)
   let blocked: readonly Blocked[] = []
@@ -77,34 +79,41 @@ class Play {
   readonly #placement: Placement
   readonly #budgets: Budgets
   readonly #snapshotHash: string
+  readonly #acceptable: AcceptableNodes
   /** What has left each node in this wave and may still be there when others of it arrive. */
   #leaving = new Map<string, Record<string, number>>()
 
-  constructor(input: PlanInput, budgets: Budgets, snapshotHash: string) {
+  constructor(
+    input: PlanInput,
+    { budgets, snapshotHash }: { readonly budgets: Budgets; readonly snapshotHash: string },
+    acceptable: AcceptableNodes,
+  ) {
     this.#input = input
     this.#placement = new Placement(input.state, input.settings)
     this.#budgets = budgets.fork()
     this.#snapshotHash = snapshotHash
+    this.#acceptable = acceptable
   }
 
   wave(intents: readonly Intent[], wave: { readonly number: number; readonly most: number }): PlayedWave {
     this.#leaving = new Map()
+    this.#acceptable.beginWave()
     const busy = new Set<string>()
     const moves: Omit<Move, 'id'>[] = []
     const blocked: Blocked[] = []
-    let destination: string | undefined
+    let acceptable: readonly string[] | undefined
     for (const intent of intents) {
       const workload = workloadKey(intent.candidate.workload)
-      // One soft taint steers to one set of nodes: a wave under `prefer` has one destination.
-      const isElsewhere = this.#input.policy.landing === 'prefer' && destination !== undefined && destination !== intent.to
+      // One soft taint steers to one set of nodes: a wave under `prefer` has one.
+      const isElsewhere = this.#input.policy.landing === 'prefer' && acceptable !== undefined && !acceptable.includes(intent.to)
       if (busy.has(workload) || isElsewhere || moves.length >= wave.most) continue
-      const step = this.#stepEitherWay(intent, wave.number)
+      const step = this.#stepEitherWay(intent, { number: wave.number, acceptable })
       if ('why' in step) {
         blocked.push(step)
         continue
       }
       busy.add(workload)
-      destination ??= intent.to
+      acceptable ??= step.acceptable
       moves.push(step)
     }
     this.#budgets.settle()
@@ -112,14 +121,14 @@ class Play {
   }
 
   /** A replacement that cannot stand beside the pod it replaces (a hard spread, anti-affinity) can after it: then the pod is evicted. */
-  #stepEitherWay(intent: Intent, wave: number): Omit<Move, 'id'> | Blocked {
+  #stepEitherWay(intent: Intent, wave: Wave): Omit<Move, 'id'> | Blocked {
     const step = this.#step(intent, wave)
     if (!('why' in step) || step.why !== 'refused' || intent.action !== 'surge') return step
     return this.#step({ ...intent, action: 'evict' }, wave)
   }
 
   /** Plays one move, or says what it waits for and leaves everything as it was. */
-  #step(intent: Intent, wave: number): Omit<Move, 'id'> | Blocked {
+  #step(intent: Intent, wave: Wave): Omit<Move, 'id'> | Blocked {
     const { candidate, to, action } = intent
     const { pod, from } = candidate
     const blocked = (why: Blocked['why'], detail: string): Blocked => ({ intent, why, detail })
@@ -131,8 +140,8 @@ class Play {
     if (short !== undefined) return blocked('order', `${short} on ${to}`)
     const pending = this.#placement.asPending(pod)
     if (action === 'evict') this.#placement.remove(pod.key)
-    const landing = predictLanding(this.#placement, pending, { mode: this.#input.policy.landing, to })
-    const misses = landing.refusal !== undefined || landing.nodes.some(node => node !== to)
+    const { landing, acceptable } = this.#land(intent, pending, wave.acceptable)
+    const misses = landing.refusal !== undefined || landing.nodes.some(node => !acceptable.includes(node))
     if (misses) {
       if (action === 'evict') this.#placement.bind(pod, from)
       if (landing.refusal === undefined) return blocked('landing', landing.nodes.join(', '))
@@ -142,6 +151,7 @@ class Play {
     if (action === 'surge') this.#placement.remove(pod.key)
     else this.#budgets.evict(pod)
     this.#leave(from, pod.requests)
+    this.#acceptable.played(intent, acceptable.length > 1)
     const certificate = certificateOf({
       snapshotHash: this.#snapshotHash,
       candidate,
@@ -152,7 +162,34 @@ class Play {
       settings: this.#input.settings,
     })
     const identity = { namespace: pod.namespace, name: pod.name, uid: pod.uid }
-    return { wave, pod: identity, workload: candidate.workload, from, to, acceptable: [to], action, certificate }
+    return { wave: wave.number, pod: identity, workload: candidate.workload, from, to, acceptable, action, certificate }
+  }
+
+  /** Where it lands when all but one node are tainted; where that is not certain, with all nodes open on which it may land as well. */
+  #land(intent: Intent, pending: PodState, wave: readonly string[] | undefined) {
+    const { to } = intent
+    const { landing: mode } = this.#input.policy
+    const placement = this.#placement
+    const isAlone = wave === undefined || wave.length === 1
+    const alone = isAlone ? predictLanding(placement, pending, { mode, to }) : undefined
+    const isLed = alone?.refusal !== undefined || alone?.nodes.every(node => node === to) === true
+    if (alone !== undefined && (isLed || mode !== 'prefer' || wave !== undefined || !this.#acceptable.isLarge))
+      return { landing: alone, acceptable: [to] }
+    const standing = {
+      used: (node: string) => this.#usedOf(node),
+      fits: (node: string) => placement.fits(pending, node).kind !== 'refused',
+    }
+    const acceptable = this.#acceptable.of(intent, standing, wave)
+    // What the wave has untainted stays so: where this pod may not go there, it waits for another wave.
+    if (wave !== undefined && acceptable.length < wave.length) return { landing: unled(wave), acceptable: [to] }
+    return { landing: predictLanding(placement, pending, { mode, to, acceptable }), acceptable }
+  }
+
+  /** Requested on a node, with what left it in this wave. */
+  #usedOf(node: string): Amounts {
+    const free = this.#freeOf(node)
+    const { allocatable = {} } = this.#input.state.nodes.get(node) ?? {}
+    return Object.fromEntries(Object.entries(allocatable).map(([resource, amount]) => [resource, amount - (free[resource] ?? 0)]))
   }
 
   /** Free on a node while nothing of this wave is gone yet. */
@@ -172,6 +209,15 @@ class Play {
     this.#leaving.set(node, leaving)
   }
 }
+
+interface Wave {
+  readonly number: number
+  /** Nodes that are open already: those of its first move. */
+  readonly acceptable: readonly string[] | undefined
+}
+
+/** It could land on any of the nodes that a wave has open. */
+const unled = (nodes: readonly string[]): ReturnType<typeof predictLanding> => ({ nodes, totals: {} })
 
 /** The first resource of which there is too little; what is requested as 0 needs nothing. */
 function shortResource(requests: Amounts, free: Amounts): string | undefined {

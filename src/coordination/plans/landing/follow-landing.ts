@@ -3,6 +3,7 @@
 import type { Pod } from '#kube/objects/objects.ts'
 import type { PlanMove } from '../../api.ts'
 import { openGate } from '../../effects/gate.ts'
+import { named } from '../fresh-check.ts'
 import { rememberMove } from '../last-move.ts'
 import {
   endPermit,
@@ -65,7 +66,7 @@ export async function followLanding(
     landedOn,
     replacement: { name: ready.metadata.name, uid: ready.metadata.uid ?? '' },
     seconds,
-    ...(isMeant ? {} : { reason, message: `landed on ${landedOn}, meant were ${move.acceptable.join(', ')}${why}` }),
+    ...(isMeant ? {} : { reason, message: `landed on ${landedOn}, meant were ${named(move.acceptable)}${why}` }),
   })
   await endPermit(context, run, { ending: 'done', reason: `landed on ${landedOn}`, landing }, signal)
   if (isMeant) return { kind: 'landed' }
@@ -74,7 +75,7 @@ export async function followLanding(
     reason,
     action: 'Move',
     regarding: move.workload,
-    note: `the replacement of pod ${move.pod.name} landed on ${landedOn}; plan ${context.plan().metadata.name} meant ${move.acceptable.join(', ')}${why}`,
+    note: `the replacement of pod ${move.pod.name} landed on ${landedOn}; plan ${context.plan().metadata.name} meant ${named(move.acceptable)}${why}`,
     controller: `ballast.dev/${askingOf(context.plan()).requester}`,
   })
   return { kind: 'mismatch' }

@@ -1,0 +1,48 @@
+// Where a policy lets a pod land besides the node that was chosen for it: what the node then uses stays within the headroom and within the goals
+// that bound it from above.
+import type { NodeState } from '#cluster/cluster-state.ts'
+import { mostBelow, mostWithin } from '../goals/goals.ts'
+import type { PlanPolicy } from '../goals/policy.ts'
+import type { Amounts } from '../plan-record.ts'
+
+export class RoomRules {
+  readonly #policy: Pick<PlanPolicy, 'headroom' | 'goals'>
+  readonly #keepsMargins: boolean
+  readonly #limits = new Map<string, Amounts>()
+
+  /** `keepsMargins`: a goal is kept by its margin too. */
+  constructor(policy: Pick<PlanPolicy, 'headroom' | 'goals'>, { keepsMargins }: { readonly keepsMargins: boolean }) {
+    this.#policy = policy
+    this.#keepsMargins = keepsMargins
+  }
+
+  /** Whether `used`, requested on the node by everything there and to come with `pods` among it, is within all bounds. */
+  allows(node: Pick<NodeState, 'name' | 'allocatable'>, used: Amounts): boolean {
+    const limits = this.#limitsOf(node)
+    return Object.entries(used).every(([resource, amount]) => amount <= (limits[resource] ?? 0))
+  }
+
+  #limitsOf({ name, allocatable }: Pick<NodeState, 'name' | 'allocatable'>): Amounts {
+    const known = this.#limits.get(name)
+    if (known !== undefined) return known
+    const { headroom, goals } = this.#policy
+    const limits: Record<string, number> = { ...allocatable }
+    for (const [resource, percent] of Object.entries(headroom)) limits[resource] = mostWithin(percent, allocatable[resource] ?? 0)
+    for (const { nodes, resource, max, margin } of goals) {
+      if (max === undefined || !nodes.includes(name)) continue
+      limits[resource] = Math.min(
+        limits[resource] ?? 0,
+        mostBelow(this.#keepsMargins ? max - margin : max, allocatable[resource] ?? 0),
+      )
+    }
+    this.#limits.set(name, limits)
+    return limits
+  }
+}
+
+/** The sum, resource by resource. */
+export function summed(...parts: readonly Amounts[]): Amounts {
+  const sum: Record<string, number> = {}
+  for (const part of parts) for (const [resource, amount] of Object.entries(part)) sum[resource] = (sum[resource] ?? 0) + amount
+  return sum
+}
