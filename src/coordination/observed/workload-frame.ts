@@ -14,7 +14,7 @@ export interface Rebuilt {
   readonly isGuess: boolean
   /** It was our doing: it wakes a workload, and counts against nothing. */
   readonly isOurs: boolean
-  /** Of a rollout: when it began. */
+  /** When it began, where it is a rollout. */
   readonly beganMs?: number
 }
 
