@@ -9,6 +9,7 @@ import { homelabFiles } from './examples/homelab-objects.ts'
 import { readHomelab } from './examples/homelab-rows.ts'
 import { protobufNumbers } from './generate-protobuf-numbers.ts'
 import { schemaTables } from './generate-schemas.ts'
+import { upstreamTexts } from './generate-upstream-texts.ts'
 import { upstreamTable } from './upstream-table.ts'
 
 const root = dirname(import.meta.dirname)
@@ -20,6 +21,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     for (const [file, text] of homelabFiles(readHomelab(name))) files.set(join('examples', name, file), text)
   for (const [file, text] of schemaTables(root)) files.set(file, text)
   for (const [file, text] of protobufNumbers()) files.set(file, text)
+  for (const [file, text] of upstreamTexts()) files.set(file, text)
   for (const [file, text] of errorTable(root, enabledCapabilities)) files.set(file, text)
   for (const [file, text] of commandTable(enabledCapabilities)) files.set(file, text)
   for (const [file, text] of upstreamTable()) files.set(file, text)

@@ -5,6 +5,8 @@ import { type Book, keptPermits } from '#coordination/account/book.ts'
 import { endOf, type LedgerRow, ledgerRows, rowOf, type Sum, sumsOf } from '#coordination/account/ledger-rows.ts'
 import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
 import type { Observations } from '#coordination/observed/observation.ts'
+import type { Picture } from '#dashboard/picture.ts'
+import { refusedEntries } from '#dashboard/views/ledger/permits-refused.ts'
 import { systemClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { silentLog } from '#kube/log.ts'
@@ -14,6 +16,7 @@ import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.
 import { about } from './about.ts'
 import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './account/account-source.ts'
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { fixedPicture } from './source/fixed-picture.ts'
 import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
 import { harmless } from './terminal/paragraph.ts'
 import { table } from './terminal/terminal.ts'
@@ -49,23 +52,46 @@ async function printPermits(options: PermitsOptions, surroundings: Surroundings)
   if (options.watch === true && options.cluster !== undefined)
     throw new CommandRefused('-w needs a live cluster: a dump does not change')
   if (options.watch === true && options.output !== 'table') throw new CommandRefused('-w needs -o table')
-  const { book, observed, nowMs } = await loadAccounts(options, surroundings)
+  const read = await loadAccounts(options, surroundings)
+  const { book, observed, nowMs } = read
   const sinceMs = options.since === undefined ? Number.NEGATIVE_INFINITY : timeOption('--since', options.since, nowMs)
   const rows = rowsOf(book, observed).filter(row => isWanted(row, options, sinceMs))
+  const refused = refusedOf(fixedPicture(read), options, sinceMs)
+  const whole = { at: formatTime(nowMs), permits: rows.map(document), sums: sumsOf(rows), refused }
   switch (options.output) {
     case 'json':
-      terminal.write(JSON.stringify({ at: formatTime(nowMs), permits: rows.map(document), sums: sumsOf(rows) }, undefined, 2))
+      terminal.write(JSON.stringify(whole, undefined, 2))
       return exitCodes.done
     case 'yaml':
-      terminal.write(
-        stringify({ at: formatTime(nowMs), permits: rows.map(document), sums: sumsOf(rows) }, { lineWidth: 0 }).trimEnd(),
-      )
+      terminal.write(stringify(whole, { lineWidth: 0 }).trimEnd())
       return exitCodes.done
     case 'table':
       for (const line of ledgerLines(rows)) terminal.write(line)
+      for (const line of refusedLines(refused)) terminal.write(line)
   }
   if (options.watch === true) await follow(options, surroundings, book)
   return exitCodes.done
+}
+
+/** How many wishes were refused, or wait, of which no permit is kept: the page counts them among the others. */
+function refusedOf(picture: Picture, options: PermitsOptions, sinceMs: number): Readonly<Record<string, number>> {
+  const wanted = refusedEntries(picture).filter(
+    ({ atMs, namespace, decision }) =>
+      atMs >= sinceMs &&
+      (options.namespace === undefined || namespace === options.namespace) &&
+      (options.active !== true || decision === 'queued'),
+  )
+  return Object.fromEntries(
+    Array.from(
+      Map.groupBy(wanted, one => one.decision),
+      ([decision, all]) => [decision, all.length],
+    ),
+  )
+}
+
+function refusedLines(refused: Readonly<Record<string, number>>): readonly string[] {
+  const parts = Object.entries(refused).map(([decision, count]) => `${count} ${decision}`)
+  return parts.length === 0 ? [] : [`besides, without a permit: ${parts.join(', ')} (ballast why tells each)`]
 }
 
 function rowsOf(book: Book, observed: Observations): readonly LedgerRow[] {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { upstreamText } from '#test/upstream-texts.ts'
 import { knownKinds } from './capability-findings.ts'
 import { examineCluster } from './checks.ts'
 import type { ClusterFacts, OwnFacts } from './facts.ts'
@@ -349,15 +350,19 @@ const cases: readonly (readonly [string, ClusterFacts, readonly string[]])[] = [
   ['our own critical pods', facts([critical]), []],
   [
     'pods that name a class that is not there',
-    facts([refusing('pods "x" is forbidden: no PriorityClass with name high was found')]),
+    facts([refusing(`pods "x" is forbidden: ${upstreamText('no-priority-class', 'high')}`)]),
     ['priority-blocks'],
   ],
   [
     'pods that pod security refuses',
-    facts([refusing('pods "x" is forbidden: violates PodSecurity "restricted:latest"')]),
+    facts([refusing(`pods "x" is forbidden: ${upstreamText('pod-security', 'restricted:latest', 'no')}`)]),
     ['psa-blocks'],
   ],
-  ['pods that a quota refuses', facts([refusing('pods "x" is forbidden: exceeded quota: q')]), ['quota-blocks']],
+  [
+    'pods that a quota refuses',
+    facts([refusing(`pods "x" is forbidden: ${upstreamText('quota-exceeded', 'q', '1', '1', '1')}`)]),
+    ['quota-blocks'],
+  ],
   [
     'values that the chart does not know',
     facts([

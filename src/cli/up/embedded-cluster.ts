@@ -10,7 +10,7 @@ import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
-import { type ControllerSettings, fixedSettings } from '#process/configuration/controller-settings.ts'
+import { type ControllerSettings, fixedSettings, type SettingsFeed } from '#process/configuration/controller-settings.ts'
 import { runController } from '#process/controller/controller.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
@@ -32,6 +32,8 @@ interface EmbeddedOptions {
   readonly capabilities?: readonly Capability[]
   /** Default: every capability, as its schema has it. */
   readonly settings?: ControllerSettings
+  /** The same as long as nobody changes them; default: they stay. */
+  readonly feed?: SettingsFeed
   /** HTTPS as well; without it the cluster is reached in memory only. */
   readonly listen?: { readonly port: number; readonly bind: string }
   /** Landings are held by a webhook on loopback instead of a taint. */
@@ -78,6 +80,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     options.hold === true
       ? started.use(await openOwnWebhooks({ host: '127.0.0.1', bind: '127.0.0.1', port: 0, clock, log }))
       : undefined
+  const feed = options.feed ?? (options.settings === undefined ? undefined : unchanging(options.settings))
   const ports = new PortBook()
   const stop = new AbortController()
   const ending = AbortSignal.any([signal, stop.signal])
@@ -90,7 +93,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
     identity: { name: 'ballast-up', namespace: ballastNamespace },
     capabilities,
     installDefinitions: false,
-    ...(options.settings === undefined ? {} : { settings: { current: options.settings, onReload: () => new DisposableStack() } }),
+    ...(feed === undefined ? {} : { settings: feed }),
     ...(webhooks === undefined ? {} : { webhooks }),
     ...(options.faults === undefined ? {} : { faults: options.faults }),
     signal: ending,
@@ -103,14 +106,14 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   const beside = async () => {
     if (processes.size === 0) return
     const { runEmbeddedProcesses } = await embeddedProcesses(clock)
-    const { leaseClock = clock, settings = fixedSettings(installed).current } = options
+    const { leaseClock = clock } = options
     const listens = options.listen !== undefined
     await runEmbeddedProcesses({
       ...options,
       twin,
       admin,
       installed,
-      settings,
+      settings: feed ?? fixedSettings(installed),
       processes,
       listens,
       leaseClock,
@@ -126,6 +129,10 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
   })
   const whole = started.move()
   return { twin, admin, ports, controller: all, [Symbol.asyncDispose]: () => whole.disposeAsync() }
+}
+
+function unchanging(current: ControllerSettings): SettingsFeed {
+  return { current, onReload: () => new DisposableStack() }
 }
 
 /** Whether a part has anything to do: what serves an API has not where the twin does not listen, and so calls nobody. */

@@ -13,7 +13,7 @@ import { seededRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
 import { runApiserver } from '#process/apiserver/apiserver.ts'
 import { SharedApis } from '#process/apiserver/shared-apis.ts'
-import type { ControllerSettings } from '#process/configuration/controller-settings.ts'
+import type { SettingsFeed } from '#process/configuration/controller-settings.ts'
 import { runGateway } from '#process/gateway/gateway.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { apiserverAccount, gatewayAccount } from '#process/own-names.ts'
@@ -26,7 +26,7 @@ interface ProcessOptions {
   readonly admin: Api
   /** Those that are enabled, and their sections. */
   readonly installed: Omit<Parameters<typeof installServices>[1], 'service' | 'endpoint' | 'signal'>
-  readonly settings: ControllerSettings
+  readonly settings: SettingsFeed
   /** Which of the two have parts. */
   readonly processes: ReadonlySet<'apiserver' | 'gateway'>
   /** Whether the twin listens: only then it calls APIs behind it. */
@@ -58,7 +58,7 @@ export async function runEmbeddedProcesses(options: ProcessOptions): Promise<voi
       log,
       identity: { name: 'ballast-up', namespace: installed.namespace },
       capabilities: installed.capabilities,
-      settings: { current: settings, onReload: () => new DisposableStack() },
+      settings,
       health: new ControllerHealth(),
       ...(faults === undefined ? {} : { faults }),
       signal,

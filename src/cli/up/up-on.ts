@@ -17,6 +17,7 @@ import { TwinLives } from './twin-lives.ts'
 import { keyOrElsewhere } from './up-approval.ts'
 import { load, logFor, seedOf, shownPath, type UpOptions } from './up-options.ts'
 import type { Loaded } from './up-run.ts'
+import { UpSettings } from './up-settings.ts'
 import type { UpSite } from './up-site.ts'
 import { laterWatch, sinceStart, tell, tellEnd } from './up-story.ts'
 
@@ -93,12 +94,15 @@ interface OneLife {
 async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: OneLife): Promise<ExitCode> {
   const { options, surroundings, terminal, clock, lives, site } = life
   const kubeconfigPath = resolve(options.kubeconfigOut)
+  const log = logFor(options, clock)
+  using feed = new UpSettings({ configuration: loaded.configuration, say: sentence => terminal.say(sentence), log })
   const setting = {
     clock,
     seed: seedOf(options, surroundings),
     hold: options.hold === true,
-    log: logFor(options, clock),
+    log,
     listen,
+    feed,
     watch: watchOf(loaded, life, signal),
     signal,
     ending: surroundings.ending,
@@ -112,7 +116,8 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     writePrivately(kubeconfigPath, await cluster.twin.kubeconfig())
     const shown = shownPath(kubeconfigPath)
     terminal.write(`${shownName(options)} runs in the twin: ${cluster.twin.url ?? ''}, kubeconfig ${shown}\n`)
-    await using _followed = await site?.follow(cluster, informers, signal)
+    feed.follow(informers)
+    await using _followed = await site?.follow(cluster, informers, { feed, signal })
     lives.loaded()
     terminal.write(`${nodeTable(await figuresOf(cluster.admin, loaded.policy, signal), terminal.colour)}\n`)
     const onAbort = () => {

@@ -50,9 +50,9 @@ export async function load(options: UpOptions, { terminal, signal }: Surrounding
   for (const sentence of playable.leftOut) terminal.say(sentence)
   if (source.configuration !== undefined)
     terminal.say(`${source.configuration.where} is not used here: controller and twin both have the scheduler's defaults`)
-  const { settings, from } = upConfiguration(options.config, objects)
-  if (from !== undefined) terminal.say(`configured by ${from}`)
-  const configured = from === undefined ? {} : { settings }
+  const configuration = upConfiguration(options.config, objects)
+  if (configuration.from !== undefined) terminal.say(`configured by ${configuration.from}`)
+  const configured = { configuration }
   const isNeeded = options.once === true || options.policy !== undefined || objects.some(({ kind }) => kind === 'RebalancePolicy')
   if (!isNeeded) return { objects: playable.objects, policy: undefined, ...configured }
   return {

@@ -9,21 +9,22 @@ import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
-import type { ControllerSettings } from '#process/configuration/controller-settings.ts'
+import type { SettingsFeed } from '#process/configuration/controller-settings.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, type Ending } from '#process/surroundings.ts'
 import { exitAtOnce } from '../command-line.ts'
 import { type NodeFigures, nodeFigures } from '../terminal/node-table.ts'
 import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts'
 import { type RunEnd, type RunWatch, runRebalance } from './rebalance-run.ts'
+import type { UpConfiguration } from './up-configuration.ts'
 
 /** What the cluster is made from. */
 export interface Loaded {
   readonly objects: readonly KubeObject[]
   /** `undefined`: nothing says what to plan for; the cluster runs and can be looked at. */
   readonly policy: RebalancePolicy | undefined
-  /** Settings of the controller; default: every capability, as its schema has it. */
-  readonly settings?: ControllerSettings
+  /** How the controller is configured. */
+  readonly configuration: UpConfiguration
 }
 
 interface RunSetting {
@@ -33,6 +34,8 @@ interface RunSetting {
   readonly listen?: { readonly port: number; readonly bind: string }
   readonly hold: boolean
   readonly watch: RunWatch
+  /** Settings that may change meanwhile; default: those that were read. */
+  readonly feed?: SettingsFeed
   readonly signal: AbortSignal
   readonly ending: Ending
 }
@@ -67,7 +70,8 @@ export async function withRun<T>(
     signal,
     ...(setting.listen === undefined ? {} : { listen: setting.listen, leaseClock: systemClock }),
     hold: setting.hold,
-    ...(loaded.settings === undefined ? {} : { settings: loaded.settings }),
+    ...(loaded.configuration.from === undefined ? {} : { settings: loaded.configuration.settings }),
+    ...(setting.feed === undefined ? {} : { feed: setting.feed }),
     faults,
   })
   await using informers = new Informers(cluster.admin, { clock, random: seededRandom(seed + 2), log, signal })

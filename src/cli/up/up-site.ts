@@ -20,7 +20,7 @@ import type { Log } from '#kube/log.ts'
 import { systemRandom } from '#kube/random.ts'
 import type { PacedClock } from '#kube/time/paced-clock.ts'
 import { programVersion } from '#kube/version.ts'
-import { fixedSettings } from '#process/configuration/controller-settings.ts'
+import { type ControllerSettings, fixedSettings, type SettingsFeed } from '#process/configuration/controller-settings.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import type { Surroundings } from '../command-line.ts'
@@ -47,6 +47,12 @@ interface SiteOptions {
   readonly log: Log
 }
 
+interface Following {
+  /** What the controller of the twin goes by. */
+  readonly feed: SettingsFeed
+  readonly signal: AbortSignal
+}
+
 export interface UpSite extends AsyncDisposable {
   /** Where the story goes: above the view, where there is one. */
   readonly terminal: Terminal
@@ -56,7 +62,7 @@ export interface UpSite extends AsyncDisposable {
   /** Says that a cluster is being loaded, and of what size. */
   load(loaded: Loaded): void
   /** Shows this cluster from now on; disposing leaves it. */
-  follow(cluster: EmbeddedCluster, informers: Informers, signal: AbortSignal): Promise<AsyncDisposable>
+  follow(cluster: EmbeddedCluster, informers: Informers, following: Following): Promise<AsyncDisposable>
 }
 
 /** The terminal for a view below the story; none where log lines would run through it. */
@@ -70,7 +76,8 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
   await using opened = new AsyncDisposableStack()
   // The bundle is built, where it has to be, while the source is read and the twin is loaded.
   const bundle = options.dashboard ? opened.use(pageBundle(surroundings, log)) : undefined
-  const settings = pictureSettings()
+  // Nothing is configured before the source is read.
+  const settings = pictureSettings(fixedSettings({ capabilities: enabledCapabilities }).current)
   const cluster = nameOfPath(options.cluster)
   const loading = () => new LoadingSource({ clock, random: systemRandom, mode: 'twin', cluster, settings, shown })
   const source = new ChangingSource(loading())
@@ -133,7 +140,7 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
       next.tell(0, loaded.objects.length)
       source.show(next)
     },
-    follow: async (twin, informers, signal) => {
+    follow: async (twin, informers, { feed, signal }) => {
       await using followed = new AsyncDisposableStack()
       transport.show(twin.twin.transport({ admin: true }))
       followed.defer(() => {
@@ -151,7 +158,7 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
           random: systemRandom,
           mode: 'twin',
           cluster,
-          settings: () => ({ ...settings, scheduler }),
+          settings: () => ({ ...pictureSettings(feed.current), scheduler }),
           measured: () => twin.ports.take(usagePort),
           gateways: () => twin.ports.take(gatewayDoorPort),
           twin: { source: shown, seed, pulls: () => twin.twin.imagePulls },
@@ -168,9 +175,8 @@ export async function openUpSite(given: SiteOptions): Promise<UpSite> {
   }
 }
 
-/** Settings of the controller of `up`: every capability is on, with its defaults. */
-function pictureSettings(): PictureSettings {
-  const { current } = fixedSettings({ capabilities: enabledCapabilities })
+/** What the page judges by: as the controller of `up`. */
+function pictureSettings(current: ControllerSettings): PictureSettings {
   return {
     arbiter: current.arbiter,
     ownerLabel: current.ownerLabel,

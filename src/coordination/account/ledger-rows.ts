@@ -125,5 +125,6 @@ export function sumsOf(rows: readonly LedgerRow[]): readonly Sum[] {
 
 /** What a row came to, in one word. */
 export function endOf(row: LedgerRow): string {
+  if (row.decision === 'NoOp') return 'no-op'
   return row.decision === 'Granted' ? (row.ending ?? 'out') : row.decision.toLowerCase()
 }

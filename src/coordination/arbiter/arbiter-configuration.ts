@@ -125,6 +125,36 @@ export function arbiterPolicyOf(
   return { policy, ownerLabel: { key: section.ownerLabel, values: section.ownerValues } }
 }
 
+/** The section that makes `policy` and `ownerLabel`: what a running process says that it goes by. */
+export function arbiterSectionOf(
+  policy: ArbiterPolicy,
+  ownerLabel: OwnerLabel,
+): z.input<ReturnType<typeof arbiterConfiguration>> {
+  const { coolDownMs, quarantine } = policy
+  const { concurrent, ...limits } = policy.caps
+  return {
+    freeze: policy.freeze,
+    mergeWindow: formatDurationMs(policy.mergeWindowMs),
+    ownerLabel: ownerLabel.key,
+    ownerValues: ownerLabel.values,
+    caps: concurrent === undefined ? limits : { ...limits, concurrent },
+    cooldowns: {
+      safety: formatDurationMs(coolDownMs.safety),
+      correctness: formatDurationMs(coolDownMs.correctness),
+      availability: formatDurationMs(coolDownMs.availability),
+      capacity: formatDurationMs(coolDownMs.capacity),
+      cost: formatDurationMs(coolDownMs.cost),
+      balance: formatDurationMs(coolDownMs.balance),
+      scale: formatDurationMs(policy.scaleCoolDownMs),
+      reverseMove: formatDurationMs(policy.reverseMoveMs),
+      quarantine: formatDurationMs(quarantine.firstMs),
+      longestQuarantine: formatDurationMs(quarantine.longestMs),
+    },
+    gates: Object.fromEntries(gateNames.map(name => [gateKeys[name], policy.gates.has(name)])),
+    windows: Object.fromEntries(Object.entries(policy.windows).map(([name, all]) => [name, all.map(({ text }) => text)])),
+  }
+}
+
 function readWindow(text: string): Window {
   const parsed = parseWindow(text)
   if (!parsed.ok) throw new Error(`a window that was checked does not parse: ${text}`)

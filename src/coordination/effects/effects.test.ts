@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Pod } from '#kube/objects/objects.ts'
+import { upstreamText } from '#test/upstream-texts.ts'
 import { type Answer, failure, grantedPermit, scripted, startMs } from '../testdata/scripted-api.ts'
 import { evict } from './evict.ts'
 import { dropGate, openGate } from './gate.ts'
@@ -19,11 +20,7 @@ const budget = failure(429, 'TooManyRequests', "Cannot evict pod as it would vio
   causes: [{ reason: 'DisruptionBudget', message: 'The disruption budget cart needs 1 healthy pods and has 1 currently' }],
   retryAfterSeconds: 10,
 })
-const overlap = failure(
-  500,
-  'InternalError',
-  'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
-)
+const overlap = failure(500, 'InternalError', upstreamText('several-budgets'))
 
 describe('the answer to an eviction', () => {
   // biome-ignore format: a table

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { upstreamText } from '#test/upstream-texts.ts'
 import type { Joined, PermitRecord } from '../permits/permit-record.ts'
 import { joinedBy, permit, reload } from '../policy/testdata/question.ts'
 import { type Refusal, siftPassengers } from './sift-passengers.ts'
@@ -57,7 +58,7 @@ describe('who is dropped from a rollout that the server refuses', () => {
   })
 
   test('all who want a change, where the server cannot be asked', async () => {
-    const { asked, refusalOf } = server(() => 'a webhook does not support dry run', true)
+    const { asked, refusalOf } = server(() => upstreamText('no-dry-run', 'a.b'), true)
     const sifted = await siftPassengers(permit({ ...reload, joined: all }), refusalOf)
     expect(sifted).toMatchObject({
       kind: 'without',

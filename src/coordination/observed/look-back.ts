@@ -8,7 +8,9 @@ import type { ObservationBook } from './observation-book.ts'
 import type { ObservedCluster } from './observed-cluster.ts'
 import { lossesIn, type PastEvent } from './past-events.ts'
 import { type PodLoss, standingLoss } from './pod-losses.ts'
+import { toleranceMs } from './reaction-times.ts'
 import { rebuiltOf } from './rebuilt.ts'
+import { notRolled, type RolloutSpan } from './rolled-pods.ts'
 
 interface Past {
   readonly cluster: ObservedCluster & {
@@ -21,7 +23,6 @@ interface Past {
 
 /** How soon after a loss its replacement is made at the latest, in milliseconds: a grace period, and a controller that backs off. */
 const replacedWithinMs = 120_000
-const toleranceMs = 5_000
 
 /**
  * Writes the last day into `book`, what is known already left as it is. Yields now and then, for whoever must not work for long at once;
@@ -34,9 +35,12 @@ export function* lookBack(
 ): Generator<void, readonly string[]> {
   const { cluster, events, nowMs } = past
   const guesses: { readonly id: string; readonly observation: Observation }[] = []
+  const rollouts = new Map<string, RolloutSpan>()
   for (const workload of workloadsOf(cluster)) {
-    for (const { id, observation, isGuess, isOurs } of rebuiltOf(workload, { cluster, events, nowMs })) {
+    for (const { id, observation, isGuess, isOurs, beganMs } of rebuiltOf(workload, { cluster, events, nowMs })) {
       const { workload: key, replicas, atMs } = observation
+      if (beganMs !== undefined && workload.kind === 'StatefulSet')
+        rollouts.set(workload.metadata.uid ?? '', { beganMs, untilMs: atMs })
       if (key !== undefined && replicas !== undefined) book.scale(key, { ...replicas, atMs })
       if (isGuess) guesses.push({ id, observation })
       // What Events add to what is known of a scale event is how far it went.
@@ -48,7 +52,7 @@ export function* lookBack(
     const loss = standingLoss(pod, nowMs)
     if (loss !== undefined) lose(loss)
   }
-  for (const loss of lossesIn(events, cluster)) lose({ ...loss, atMs: notAfter(loss.atMs, nowMs) })
+  for (const loss of notRolled(lossesIn(events, cluster), rollouts)) lose({ ...loss, atMs: notAfter(loss.atMs, nowMs) })
   const unexplained = guesses.filter(({ observation }) => !isExplained(observation, book))
   for (const { id, observation } of unexplained) book.put(id, observation)
   return unexplained.map(({ id }) => id)

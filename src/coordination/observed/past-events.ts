@@ -8,8 +8,10 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { isForbidden } from '#kube/objects/status.ts'
 import { isOutside, OutsideError } from '#kube/outside-error.ts'
 import type { Permission } from '../needs.ts'
+import { deletedPodIn, isCalledOff, isCombined, kubeletWords, sizedSetIn } from './event-texts.ts'
 import { recordOf, timeMs } from './object-fields.ts'
 import type { LossCause, PodLoss } from './pod-losses.ts'
+import { reactionMs, toleranceMs } from './reaction-times.ts'
 import { somebody } from './writers.ts'
 
 /** The right that `pastEvents` takes. */
@@ -29,6 +31,8 @@ export interface PastEvent {
   readonly note: string
   readonly reporter: string
   readonly host: string
+  /** When it happened first; of what happened once, or says nothing of it, when it happened last. */
+  readonly sinceMs: number
   /** When it happened last. */
   readonly atMs: number
 }
@@ -118,9 +122,9 @@ export function pastEvent(event: KubeObject): PastEvent | undefined {
     timeMs(event['eventTime']) ??
     timeMs(event.metadata.creationTimestamp)
   const reporter = textOf(event['reportingController']) || textOf(source['component'])
-  if (atMs === undefined || !(Object.hasOwn(lossReasons, reason) || sizeReasons.has(reason) || evictors.has(reporter))) {
-    return undefined
-  }
+  if (atMs === undefined || refusals.has(reason)) return undefined
+  if (!(Object.hasOwn(lossReasons, reason) || sizeReasons.has(reason) || evictors.has(reporter))) return undefined
+  const sinceMs = timeMs(event['deprecatedFirstTimestamp']) ?? timeMs(event['eventTime']) ?? atMs
   return {
     reason,
     kind: textOf(regarding['kind']),
@@ -130,6 +134,7 @@ export function pastEvent(event: KubeObject): PastEvent | undefined {
     note: textOf(event['note']),
     reporter,
     host: textOf(source['host']) || textOf(event['reportingInstance']),
+    sinceMs: Math.min(sinceMs, atMs),
     atMs,
   }
 }
@@ -142,8 +147,12 @@ const lossReasons: Readonly<Record<string, { readonly cause: LossCause; readonly
   Preempted: { cause: 'preempted', by: 'kube-scheduler (preemption)' },
   TaintManagerEviction: { cause: 'tainted', by: 'taint-eviction-controller' },
   EvictedByVPA: { cause: 'evicted', by: 'VerticalPodAutoscaler' },
+  Preempting: { cause: 'kubelet', by: 'kubelet' },
   Killing: { cause: 'deleted', by: somebody },
 }
+
+/** Reasons that are written of pods which stay. */
+const refusals: ReadonlySet<string> = new Set(['EvictionFailed'])
 
 /** Controllers that say nothing of a pod but that they evicted it. */
 const evictors: ReadonlySet<string> = new Set(['sigs.k8s.io/descheduler'])
@@ -159,30 +168,65 @@ export function lossesIn(
   },
 ): readonly PodLoss[] {
   const byUid = new Map<string, PodLoss>()
-  const wished = deletedByOwners(events)
+  const wishes = wishesIn(events)
   for (const event of events) {
-    if (event.kind !== 'Pod' || event.uid === '' || wished.has(`${event.namespace}/${event.name}`)) continue
+    if (event.kind !== 'Pod' || event.uid === '' || wishes.hasNamed(event)) continue
     const loss = lossIn(event, cluster)
+    if (loss === undefined || wishes.mayBe(loss)) continue
     // Evicted, Preempted and their like say more than the Killing that follows.
     const known = byUid.get(event.uid)
-    if (loss !== undefined && (known === undefined || known.cause === 'deleted')) byUid.set(event.uid, loss)
+    if (known === undefined || known.cause === 'deleted') byUid.set(event.uid, taintedAt(event, loss, events))
   }
   return [...byUid.values()]
 }
 
-/** Pods (`namespace/name`) that their own controllers say they deleted. */
-function deletedByOwners(events: readonly PastEvent[]): ReadonlySet<string> {
-  return new Set(
-    events.flatMap(({ reason, namespace, note }) => {
-      const name = reason === 'SuccessfulDelete' ? /^(?:Deleted pod:|delete Pod) (\S+)/.exec(note)?.[1] : undefined
-      return name === undefined ? [] : [`${namespace}/${name}`]
-    }),
+interface Wishes {
+  /** Whether its own controller says that it deleted the pod. */
+  hasNamed(pod: PastEvent): boolean
+  /** Whether a deletion that says nothing falls among those of which their controller named only the last. */
+  mayBe(loss: PodLoss): boolean
+}
+
+function wishesIn(events: readonly PastEvent[]): Wishes {
+  const deletions = events.filter(({ reason }) => reason === 'SuccessfulDelete')
+  const unnamed = deletions.filter(({ note }) => isCombined(note))
+  const named = Map.groupBy(deletions, ({ namespace, note }) => `${namespace}/${deletedPodIn(note) ?? ''}`)
+  return {
+    // The pods of a StatefulSet follow each other under one name: of these the time tells which was meant.
+    hasNamed: pod =>
+      named.get(`${pod.namespace}/${pod.name}`)?.some(wish => wish.kind !== 'StatefulSet' || isWithin(wish, pod.atMs)) === true,
+    mayBe: ({ pod, cause, atMs }) =>
+      cause === 'deleted' && unnamed.some(one => one.uid === pod.metadata.ownerReferences?.[0]?.uid && isWithin(one, atMs)),
+  }
+}
+
+/** Whether a kubelet that stopped a pod at `ms` may have done so for what `event` tells. */
+function isWithin({ sinceMs, atMs }: PastEvent, ms: number): boolean {
+  return ms >= sinceMs - toleranceMs && ms <= atMs + reactionMs
+}
+
+/** The taint manager names the pod in its Event without a UID: it took the pod of that name which was stopped right after. */
+function taintedAt(event: PastEvent, loss: PodLoss, events: readonly PastEvent[]): PodLoss {
+  if (loss.cause !== 'deleted') return loss
+  const taken = events.find(
+    one =>
+      one.reason === 'TaintManagerEviction' &&
+      one.namespace === event.namespace &&
+      one.name === event.name &&
+      !isCalledOff(one.note) &&
+      isWithin(one, event.atMs),
   )
+  const { cause, by } = lossReasons['TaintManagerEviction'] ?? loss
+  return taken === undefined ? loss : { ...loss, cause, by, evidence: evidenceOf(taken) }
+}
+
+function evidenceOf({ reason, namespace, name, note }: PastEvent): string {
+  return `Event ${reason} of pod ${namespace}/${name}: ${note}`
 }
 
 function lossIn(event: PastEvent, cluster: Parameters<typeof lossesIn>[1]): PodLoss | undefined {
   // A pod that stands lost a container, not itself; one that is leaving tells by itself.
-  if (cluster.pod(event.uid) !== undefined) return undefined
+  if (cluster.pod(event.uid) !== undefined || isCalledOff(event.note)) return undefined
   const { cause, by } = evictors.has(event.reporter)
     ? { cause: 'evicted' as const, by: event.reporter.replace(/^.*\//, '') }
     : (lossReasons[event.reason] ?? { cause: 'deleted' as const, by: somebody })
@@ -194,14 +238,8 @@ function lossIn(event: PastEvent, cluster: Parameters<typeof lossesIn>[1]): PodL
     metadata: { name: event.name, namespace: event.namespace, uid: event.uid, ownerReferences: [owner] },
     spec: { containers: [], nodeName: event.host },
   }
-  const evidence = `Event ${event.reason} of pod ${event.namespace}/${event.name}: ${event.note}`
-  return { pod, cause, atMs: event.atMs, serverMs: event.atMs, by: kubeletWords(by, event.note), evidence }
-}
-
-function kubeletWords(by: string, note: string): string {
-  if (by !== 'kubelet') return by
-  const resource = /low on resource: ([a-z-]+)/.exec(note)?.[1]
-  return resource === undefined ? by : `kubelet (${resource} pressure)`
+  const words = by === 'kubelet' ? kubeletWords(event.note) : by
+  return { pod, cause, atMs: event.atMs, serverMs: event.atMs, by: words, evidence: evidenceOf(event) }
 }
 
 /** ReplicaSet pods are named `<set>-<5 letters>`, StatefulSet pods `<set>-<ordinal>`. */
@@ -230,8 +268,8 @@ export function scalesIn(events: readonly PastEvent[], deploymentUid: string): r
   return events
     .flatMap(event => {
       if (event.reason !== 'ScalingReplicaSet' || event.uid !== deploymentUid) return []
-      const [, set, from, to] = /^Scaled (?:up|down) replica set (\S+) from (\d+) to (\d+)$/.exec(event.note) ?? []
-      return set === undefined ? [] : [{ set, from: Number(from), to: Number(to), atMs: event.atMs }]
+      const sized = sizedSetIn(event.note)
+      return sized === undefined ? [] : [{ ...sized, atMs: event.atMs }]
     })
     .toSorted((a, b) => a.atMs - b.atMs)
 }

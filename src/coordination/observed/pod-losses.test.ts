@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { Pod } from '#kube/objects/objects.ts'
+import { upstreamText } from '#test/upstream-texts.ts'
 import { podLoss, standingLoss } from './pod-losses.ts'
 import { at, noonMs, pod, target } from './testdata/plain-cluster.ts'
 
 const evicting = target('EvictionByEvictionAPI', 'Eviction API: evicting')
-const lowOnMemory = 'The node was low on resource: memory. Threshold quantity: 100Mi, available: 20Mi.'
+const lowOnMemory = upstreamText('low-on-resource', 'memory')
 const nowMs = noonMs + 10_000
 
 interface Case {
@@ -38,9 +39,9 @@ describe('what a change of a pod tells', () => {
     ['a deletion time in our future is now',        { previous: running, next: pod('a', { deletionTimestamp: at(500), deletionGracePeriodSeconds: 1 }) },  'deleted | somebody | 10'],
     ['it was leaving already',                      { previous: pod('a', going), next: pod('a', going), isGone: true },                                    'nothing'],
     ['the kubelet ends it: memory',                 { previous: running, next: pod('a', { phase: 'Failed', reason: 'Evicted', message: lowOnMemory, conditions: [target('TerminationByKubelet', lowOnMemory)] }) }, 'kubelet | kubelet (memory pressure) | 0'],
-    ['… an old kubelet without the condition',      { previous: running, next: pod('a', { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: ephemeral-storage.' }) }, 'kubelet | kubelet (disk pressure) | 10'],
-    ['… PIDs',                                      { previous: running, next: pod('a', { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: pids.' }) },  'kubelet | kubelet (PID pressure) | 10'],
-    ['the node shuts down in order',                { previous: running, next: pod('a', { phase: 'Failed', reason: 'Terminated', message: 'Pod was terminated in response to imminent node shutdown.' }) }, 'kubelet | kubelet (node shutdown) | 10'],
+    ['… an old kubelet without the condition',      { previous: running, next: pod('a', { phase: 'Failed', reason: 'Evicted', message: upstreamText('low-on-resource', 'ephemeral-storage') }) }, 'kubelet | kubelet (disk pressure) | 10'],
+    ['… PIDs',                                      { previous: running, next: pod('a', { phase: 'Failed', reason: 'Evicted', message: upstreamText('low-on-resource', 'pids') }) },  'kubelet | kubelet (PID pressure) | 10'],
+    ['the node shuts down in order',                { previous: running, next: pod('a', { phase: 'Failed', reason: 'Terminated', message: upstreamText('node-shutdown') }) }, 'kubelet | kubelet (node shutdown) | 10'],
     ['it failed by itself',                         { previous: running, next: pod('a', { phase: 'Failed', reason: 'Error' }) },                           'nothing'],
     ['its deadline passed',                         { previous: running, next: pod('a', { phase: 'Failed', reason: 'DeadlineExceeded' }) },                'nothing'],
     ['a finished pod is swept up',                  { previous: pod('a', { phase: 'Succeeded' }), next: pod('a', { ...going, phase: 'Succeeded' }) },    'nothing'],

@@ -1,6 +1,7 @@
 // Pods that leave while they are wanted: what a pod's own change tells about it. Whether its owner wanted it to go is asked later
 // (loss-cause.ts), when what the owner did has come by its own watch.
 import type { Condition, Pod } from '#kube/objects/objects.ts'
+import { kubeletWords } from './event-texts.ts'
 import { justSeen, notAfter, timeMs } from './object-fields.ts'
 import { somebody } from './writers.ts'
 
@@ -100,7 +101,7 @@ function causeOf(pod: Pod, { reason }: Condition): { readonly cause: LossCause; 
     case 'DeletionByPodGC':
       return { cause: 'node-gone', by: 'pod garbage collector' }
     case 'TerminationByKubelet':
-      return { cause: 'kubelet', by: kubeletWords(pod) }
+      return { cause: 'kubelet', by: kubeletWords(wordsOf(pod)) }
     default:
       // Somebody's own reason: the condition is open to all.
       return { cause: 'deleted', by: somebody }
@@ -118,7 +119,7 @@ function endedByKubelet(pod: Pod, target: Condition | undefined, present: Presen
     pod,
     cause: 'kubelet',
     ...timesOf(timeMs(target?.lastTransitionTime) ?? finishedMs(pod), present),
-    by: kubeletWords(pod),
+    by: kubeletWords(wordsOf(pod)),
     evidence: `${name} Failed, ${reason === '' ? 'TerminationByKubelet' : reason}: ${pod.status?.message ?? target?.message ?? ''}`,
   }
 }
@@ -128,14 +129,7 @@ function finishedMs(pod: Pod): number | undefined {
   return times.length === 0 ? undefined : Math.max(...times)
 }
 
-/** `kubelet (memory pressure)`: the kubelet says in its message what it ran short of. */
-function kubeletWords(pod: Pod): string {
-  const text = `${pod.status?.message ?? ''} ${disruptionOf(pod)?.message ?? ''}`.toLowerCase()
-  if (text.includes('low on resource: memory')) return 'kubelet (memory pressure)'
-  if (text.includes('low on resource: ephemeral-storage') || text.includes('ephemeral')) return 'kubelet (disk pressure)'
-  if (text.includes('low on resource: inodes')) return 'kubelet (disk pressure)'
-  if (text.includes('low on resource: pids')) return 'kubelet (PID pressure)'
-  if (text.includes('shutdown')) return 'kubelet (node shutdown)'
-  if (text.includes('critical pod') || text.includes('preempt')) return 'kubelet (preemption by a critical pod)'
-  return 'kubelet'
+/** What the kubelet says of a pod that it ended, in its status and its condition. */
+function wordsOf(pod: Pod): string {
+  return `${pod.status?.message ?? ''} ${disruptionOf(pod)?.message ?? ''}`
 }

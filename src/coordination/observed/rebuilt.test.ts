@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { upstreamText } from '#test/upstream-texts.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 import type { PastEvent } from './past-events.ts'
 import { rebuiltOf } from './rebuilt.ts'
@@ -119,7 +120,7 @@ const scaledObject: KubeObject = {
 }
 
 function scaling(from: number, to: number, seconds: number): PastEvent {
-  const note = `Scaled ${to > from ? 'up' : 'down'} replica set cart-1 from ${from} to ${to}`
+  const note = upstreamText('scaled-set', to > from ? 'up' : 'down', 'cart-1', String(from), String(to))
   return {
     reason: 'ScalingReplicaSet',
     kind: 'Deployment',
@@ -129,6 +130,7 @@ function scaling(from: number, to: number, seconds: number): PastEvent {
     note,
     reporter: 'deployment-controller',
     host: '',
+    sinceMs: noonMs + seconds * 1000,
     atMs: noonMs + seconds * 1000,
   }
 }

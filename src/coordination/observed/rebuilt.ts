@@ -7,6 +7,7 @@ import type { PermitRecord } from '../permits/permit-record.ts'
 import { nameOf, notAfter, replicasOf, timeMs } from './object-fields.ts'
 import { isWrittenUnder } from './our-writes.ts'
 import { scalesIn } from './past-events.ts'
+import { reactionMs, toleranceMs } from './reaction-times.ts'
 import { replacedOf } from './replaced-pods.ts'
 import { lastReplacedMs } from './rollout-times.ts'
 import { scaleDate } from './scale-times.ts'
@@ -20,7 +21,7 @@ import {
   updateRevisionOf,
   writerOfTemplate,
 } from './template-changes.ts'
-import { type Frame, frameOf, type Past, type Rebuilt, reactionMs, setsByRevision, toleranceMs } from './workload-frame.ts'
+import { type Frame, frameOf, type Past, type Rebuilt, setsByRevision } from './workload-frame.ts'
 import { isOwnManager, lastWriterOf } from './writers.ts'
 
 /** How far back a take-over looks: what is older holds nobody up. */

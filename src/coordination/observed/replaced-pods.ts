@@ -3,8 +3,9 @@ import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 import { nameOf, timeMs } from './object-fields.ts'
 import { type PastEvent, scalesIn } from './past-events.ts'
+import { reactionMs, toleranceMs } from './reaction-times.ts'
 import { rolledOutMs } from './rollout-times.ts'
-import { type Frame, type Past, type Rebuilt, reactionMs, toleranceMs } from './workload-frame.ts'
+import type { Frame, Past, Rebuilt } from './workload-frame.ts'
 import { somebody } from './writers.ts'
 
 /**

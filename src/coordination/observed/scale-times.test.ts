@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { upstreamText } from '#test/upstream-texts.ts'
 import type { PastEvent } from './past-events.ts'
 import { scaleDate } from './scale-times.ts'
 import { at, noonMs, PlainCluster, pod, workload, wrote } from './testdata/plain-cluster.ts'
@@ -24,11 +25,12 @@ function scaledAt(
 function said(kind: string, note: string, seconds: number, reason = 'SuccessfulDelete'): PastEvent {
   const name = kind === 'StatefulSet' ? 'db' : 'cart'
   const uid = `${kind.toLowerCase()}-${name}`
-  return { reason, kind, namespace: 'shop', name, uid, note, reporter: 'c', host: '', atMs: noonMs + seconds * 1000 }
+  const atMs = noonMs + seconds * 1000
+  return { reason, kind, namespace: 'shop', name, uid, note, reporter: 'c', host: '', sinceMs: atMs, atMs }
 }
 
 function sizing(from: number, to: number, seconds: number, set = 'cart-1'): PastEvent {
-  const note = `Scaled ${to > from ? 'up' : 'down'} replica set ${set} from ${from} to ${to}`
+  const note = upstreamText('scaled-set', to > from ? 'up' : 'down', set, String(from), String(to))
   return said('Deployment', note, seconds, 'ScalingReplicaSet')
 }
 
@@ -84,7 +86,7 @@ describe('others', () => {
   const bare = workload('ReplicaSet', 'cart', { creationTimestamp: at(long), spec: { replicas: 1 } })
   const ofDb = (...seconds: readonly number[]) => pods('StatefulSet', 'db', seconds)
   const gone = (ordinal: number, seconds: number) =>
-    said('StatefulSet', `delete Pod db-${ordinal} in StatefulSet db successful`, seconds)
+    said('StatefulSet', upstreamText('stateful-set-pod', `db-${ordinal}`, 'db'), seconds)
   // biome-ignore format: a table
   test.each<[string, readonly KubeObject[], readonly PastEvent[], string]>([
     ['a StatefulSet, nothing tells',                [db, ...ofDb(long, long, long)],        [],                            'nothing'],
@@ -95,7 +97,7 @@ describe('others', () => {
     ['… one of them may have replaced another',     [db, ...ofDb(long, long, -300)],        [],                            'nothing'],
     ['… they are not the highest',                  [db, ...ofDb(-300, -280, long)],        [],                            'nothing'],
     ['all of them came long after it',              [db, ...ofDb(-300, -290, -280)],        [],                            '-300 when all its pods came'],
-    ['a bare ReplicaSet deletes only to shrink',    [bare, ...pods('ReplicaSet', 'cart', [long])], [said('ReplicaSet', 'Deleted pod: cart-x', -300)], '-300 by its Events'],
+    ['a bare ReplicaSet deletes only to shrink',    [bare, ...pods('ReplicaSet', 'cart', [long])], [said('ReplicaSet', upstreamText('deleted-pod', 'cart-x'), -300)], '-300 by its Events'],
     ['… another one did',                           [bare, ...pods('ReplicaSet', 'cart', [long])], [gone(4, -300)],        'nothing'],
   ])('%s', (_name, objects, events, expected) => expect(scaledAt(objects, events)).toBe(expected))
 

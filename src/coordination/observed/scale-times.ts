@@ -1,10 +1,12 @@
 // When a workload was scaled that only an undated entry of its managed fields tells of: API servers give those of `scale` no time.
 // Pure over the workload, its pods and Events. What may as well have been something else dates nothing.
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { deletedPodIn } from './event-texts.ts'
 import { nameOf, replicasOf, timeMs } from './object-fields.ts'
 import { type PastEvent, scalesIn } from './past-events.ts'
+import { reactionMs, toleranceMs } from './reaction-times.ts'
 import { rolledOutMs } from './rollout-times.ts'
-import { type Frame, reactionMs, toleranceMs } from './workload-frame.ts'
+import type { Frame } from './workload-frame.ts'
 import { lastWriterOf } from './writers.ts'
 
 type Scaled = Frame & {
@@ -52,7 +54,7 @@ function saidMs(workload: KubeObject, { current }: Frame, events: readonly PastE
 function isShrinking(workload: KubeObject, { reason, note }: PastEvent): boolean {
   if (reason !== 'SuccessfulDelete') return false
   if (workload.kind !== 'StatefulSet') return true
-  const name = /^delete Pod (\S+)/.exec(note)?.[1]
+  const name = deletedPodIn(note)
   return name !== undefined && ordinalOf(name) >= replicasOf(workload)
 }
 

@@ -1,4 +1,4 @@
-// A workload with what stands for its present template, as a take-over reads it, and how far apart the times of one deed may be.
+// A workload with what stands for its present template, as a take-over reads it.
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { workloadKey } from '#planning/goals/policy.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
@@ -7,11 +7,6 @@ import { type ObservedCluster, topOf } from './observed-cluster.ts'
 import type { PastEvent } from './past-events.ts'
 import { revisionOf } from './template-changes.ts'
 
-/** Times of one write differ by less: managed fields and ages are whole seconds of several components' clocks. */
-export const toleranceMs = 5_000
-/** Between a write and the pods that come by it. */
-export const reactionMs = 120_000
-
 export interface Rebuilt {
   readonly id: string
   readonly observation: Observation
@@ -19,6 +14,8 @@ export interface Rebuilt {
   readonly isGuess: boolean
   /** It was our doing: it wakes a workload, and counts against nothing. */
   readonly isOurs: boolean
+  /** When it began, where it is a rollout. */
+  readonly beganMs?: number
 }
 
 export interface Past {

@@ -20,6 +20,7 @@ import { isForbidden, isNotFound } from '#kube/objects/status.ts'
 import type { Random } from '#kube/random.ts'
 import type { Solve } from '#planning/solving/solve.ts'
 import type { SettingsFeed } from '../configuration/controller-settings.ts'
+import { runningKey, runningText } from '../configuration/running-configuration.ts'
 import type { ControllerHealth } from '../health/controller-health.ts'
 import { informerChecks } from '../health/informer-checks.ts'
 import { writeStatus } from '../parts/capability-status.ts'
@@ -139,12 +140,13 @@ export class Terms {
     const requests = { ...around, queueObserver, whyNotServed }
     const policy = () => settings.current.arbiter
     const counted = (record: PermitRecord) => metrics?.drainYielded(record)
+    const running = { key: runningKey, text: () => runningText(settings.current) }
     const yielding = { arbiter, view, waiting, policy, effects, events, counted, clock, log }
     this.#beside(leader, stack, background => [
       sweepPermits({ arbiter, clock, log }, background),
       servePermitRequests(requests, background),
       yieldDrains(yielding, background),
-      writeStatus({ api, namespace, clock, log, records: roster.records }, background),
+      writeStatus({ api, namespace, clock, log, records: roster.records, running }, background),
     ])
     const host = parts.openHost(stack, leader.signal, error => {
       this.#stuck = error

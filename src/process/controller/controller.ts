@@ -22,6 +22,7 @@ import { programVersion } from '#kube/version.ts'
 import { type Solve, solveInChild } from '#planning/solving/solve.ts'
 import { fixedSettings, type Reload, type SettingsFeed } from '../configuration/controller-settings.ts'
 import { ControllerHealth } from '../health/controller-health.ts'
+import { controllerLease } from '../own-names.ts'
 import type { FaultSource } from '../parts/fault-source.ts'
 import { tellReload } from '../parts/part-news.ts'
 import { ownedClock, ownedWebhooks } from '../parts/part-owner.ts'
@@ -68,8 +69,6 @@ interface ControllerOptions {
   /** Ends the process in order: parts clean up, the Lease is given back. */
   readonly signal: AbortSignal
 }
-
-const leaseName = 'ballast-controller'
 
 /**
  * Runs until `signal` is aborted, then stops in order and resolves. A term that ends by a fault is told, and another is stood for after
@@ -131,7 +130,7 @@ class Controller {
         apiVersion: 'coordination.k8s.io/v1',
         kind: 'Lease',
         namespace: identity.namespace,
-        name: leaseName,
+        name: controllerLease,
       },
       counted:
         options.metrics === undefined || this.#metrics === undefined
@@ -210,7 +209,7 @@ class Controller {
     return new LeaseElection({
       api: this.#api,
       namespace: this.#identity.namespace,
-      name: leaseName,
+      name: controllerLease,
       identity: this.#identity.instance,
       clock: leaseClock ?? clock,
       random,

@@ -18,13 +18,16 @@ interface StatusOptions {
   readonly clock: Clock
   readonly log: Log
   readonly records: readonly PartRecord[]
+  /** What the process goes by, and under which key it is told; default: it is not. */
+  readonly running?: { readonly key: string; text(): string }
 }
 
 interface StatusMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>
 }
 
-const mapName = 'ballast-status'
+/** The ConfigMap's name. */
+export const statusName = 'ballast-status'
 const everyMs = 2_000
 
 /** Worst first: the capability is said to be as its worst part is. */
@@ -60,6 +63,7 @@ export async function writeStatus(options: StatusOptions, signal: AbortSignal): 
   const { clock, log, records, process = 'controller' } = options
   let known: Readonly<Record<string, readonly Condition[]>> | undefined
   let told = ''
+  let shown: string | undefined
   while (!signal.aborted) {
     try {
       await clock.after(everyMs, signal)
@@ -71,29 +75,35 @@ export async function writeStatus(options: StatusOptions, signal: AbortSignal): 
         }),
       )
       const isSame = known !== undefined && Object.entries(after).every(([name, conditions]) => conditions === before[name])
-      if (!isSame) await applyStatus(options, after, signal)
+      const running = options.running?.text()
+      if (!isSame || running !== shown) await applyStatus(options, { conditions: after, running }, signal)
       known = after
+      shown = running
       told = ''
     } catch (error) {
       if (signal.aborted) return
       const why = messageOf(error)
       if (why !== told)
-        log.warn({ configMap: mapName, why, mayNot: isForbidden(error) }, 'status of the capabilities not written')
+        log.warn({ configMap: statusName, why, mayNot: isForbidden(error) }, 'status of the capabilities not written')
       told = why
     }
   }
 }
 
 async function applyStatus(
-  { api, namespace, process = 'controller' }: StatusOptions,
-  conditions: Readonly<Record<string, readonly Condition[]>>,
+  { api, namespace, process = 'controller', running: told }: StatusOptions,
+  {
+    conditions,
+    running,
+  }: { readonly conditions: Readonly<Record<string, readonly Condition[]>>; readonly running: string | undefined },
   signal: AbortSignal,
 ): Promise<void> {
-  const data = Object.fromEntries(Object.entries(conditions).map(([name, of]) => [name, JSON.stringify({ conditions: of })]))
+  const stands = Object.fromEntries(Object.entries(conditions).map(([name, of]) => [name, JSON.stringify({ conditions: of })]))
+  const data = told === undefined || running === undefined ? stands : { ...stands, [told.key]: running }
   const object = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: mapName, namespace, labels: { 'ballast.dev/managed': 'true' } },
+    metadata: { name: statusName, namespace, labels: { 'ballast.dev/managed': 'true' } },
     data,
   }
   await api
@@ -107,7 +117,7 @@ async function readStatus(
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, readonly Condition[]>>> {
   try {
-    const { data = {} } = await api.resource<StatusMap>(builtIn.configmaps).get(mapName, { namespace, signal })
+    const { data = {} } = await api.resource<StatusMap>(builtIn.configmaps).get(statusName, { namespace, signal })
     return Object.fromEntries(Object.entries(data).map(([name, text]) => [name, conditionsIn(text)]))
   } catch (error) {
     if (isNotFound(error)) return {}

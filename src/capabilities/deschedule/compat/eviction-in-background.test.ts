@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type PodState, podState } from '#cluster/cluster-state.ts'
 import { pod } from '#cluster/testdata/objects.ts'
+import { upstreamText } from '#test/upstream-texts.ts'
 import { assumedForMs, type BackgroundEnd, BackgroundEvictions, isEvacuation } from './eviction-in-background.ts'
 
 const request = 'descheduler.alpha.kubernetes.io/request-evict-only'
@@ -112,7 +113,7 @@ test.each<[number, number]>([
 })
 
 test('the answer of somebody who evicts in background is known by its words and the annotation', () => {
-  const message = 'admission webhook "virt" denied the request: Eviction triggered evacuation of VMI "shop/vm"'
+  const message = `${upstreamText('webhook-denied', 'virt')}: ${upstreamText('evacuation')} of VMI "shop/vm"`
   expect(isEvacuation(vm(), message)).toBe(true)
   expect(isEvacuation(vm({ isRequested: false }), message)).toBe(false)
   expect(isEvacuation(vm(), "Cannot evict pod as it would violate the pod's disruption budget.")).toBe(false)

@@ -3,6 +3,7 @@ import { type PodState, podState } from '#cluster/cluster-state.ts'
 import { type PodOptions, pod } from '#cluster/testdata/objects.ts'
 import { ConnectionError, RequestTimeoutError } from '#kube/client/connection-error.ts'
 import { StatusError, statusBody } from '#kube/objects/status.ts'
+import { upstreamText } from '#test/upstream-texts.ts'
 import { evictionAnnotations, outcomeByPod, outcomeOf } from './eviction.ts'
 
 function web(options: PodOptions = {}, annotations?: Readonly<Record<string, string>>): PodState {
@@ -26,7 +27,7 @@ test('an eviction says who asks for it and why', () => {
 })
 
 const budget = "Cannot evict pod as it would violate the pod's disruption budget."
-const severalBudgets = 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'
+const severalBudgets = upstreamText('several-budgets')
 
 test.each<[string, Error, object]>([
   [
@@ -51,7 +52,7 @@ test.each<[string, Error, object]>([
   ],
   [
     '403 of a webhook',
-    refused(403, 'admission webhook "a.b" denied the request: no'),
+    refused(403, `${upstreamText('webhook-denied', 'a.b')}: no`),
     { kind: 'failed', why: 'webhook-denied', message: 'admission webhook "a.b" denied the request: no' },
   ],
   [

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Condition, ContainerStatus, KubeObject, Pod, PodStatus } from '#kube/objects/objects.ts'
+import { upstreamText } from '#test/upstream-texts.ts'
 import { type BootFacts, bootPosition, bootStages } from './boot-stage.ts'
 import { podTrouble } from './pod-trouble.ts'
 
@@ -97,7 +98,7 @@ describe('the stage', () => {
 })
 
 const backOff = 'Back-off pulling image "ollama/ollama:0.12.0": ErrImagePull: not found'
-const quota = 'pods "ollama-x" is forbidden: exceeded quota: gpu, requested: requests.nvidia.com/gpu=1, used: 1, limited: 1'
+const quota = `pods "ollama-x" is forbidden: ${upstreamText('quota-exceeded', 'gpu', 'requests.nvidia.com/gpu=1', '1', '1')}`
 
 describe('trouble', () => {
   // biome-ignore format: a table

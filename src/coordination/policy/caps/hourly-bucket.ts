@@ -16,8 +16,10 @@ interface HourlyBucket {
   readonly nextMs: number | undefined
 }
 
+type Asked = Pick<Question, 'ledger' | 'observed' | 'policy' | 'nowMs'> & { readonly intent: Pick<Question['intent'], 'batch'> }
+
 /** The bucket now. What others take beyond the last token is not owed: it would stop us for longer than it lasts. */
-export function hourlyBucket({ intent, ledger, observed, policy, nowMs }: Question): HourlyBucket {
+export function hourlyBucket({ intent, ledger, observed, policy, nowMs }: Asked): HourlyBucket {
   const bucket = new Bucket(policy.caps.perHour, nowMs - lookBackMs)
   const sinceMs = nowMs - lookBackMs
   const others = observed.since(sinceMs).filter(({ kind }) => kind !== 'scaled')
