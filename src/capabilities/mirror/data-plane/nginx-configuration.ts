@@ -74,7 +74,7 @@ export interface PlaneOptions {
  */
 const workers = 1
 /** Requests at a time of those that are not other mirrors: many times what containerd begins for dozens of pulls. Further ones are answered at once. */
-export const mostAskedAtOnce = 512
+const mostAskedAtOnce = 512
 /** A client that takes nothing for so long is given up; a head has to come within the other. */
 const silenceSeconds = 300
 const headSeconds = 30
