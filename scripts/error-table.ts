@@ -226,6 +226,8 @@ const explanations: Explanations = {
     'not-json': 'a write whose content type is not JSON',
     'not-ready': 'the permit is for the taint of a node whose agents do not serve yet, or for taking it away',
     'not-there': 'a node, plan, workload or twin that is asked for by name and is not there',
+    overfills:
+      'skipped: a replacement could land on a node that would then be fuller than the policy has it; the plan is made anew',
     'pause-over': 'the permit resumes a Deployment that a reload paused',
     'plan-changed': 'the plan is another than the one that was seen, or somebody was quicker; nothing was written',
     'plan-expired': 'the plan has expired; nothing was written',

@@ -1,21 +1,26 @@
 import { expect, test } from 'vitest'
-import type { Plan } from '#planning/plan-record.ts'
 import { planSentence } from './plan-words.ts'
 
-/** A plan as far as its sentence reads it. */
-function planOf(moves: number, lowerBound: number): Plan {
-  const plan: Pick<Plan, 'goals' | 'problems' | 'method' | 'outcome'> & {
-    readonly moves: readonly unknown[]
-    readonly objective: Pick<Plan['objective'], 'lowerBound'>
-  } = {
-    goals: [{ goal: 'light', state: 'met' }] as unknown as Plan['goals'],
-    problems: [],
-    method: 'milp',
-    outcome: 'met',
-    moves: Array.from({ length: moves }),
-    objective: { lowerBound },
-  }
-  return plan as unknown as Plan
+type Spoken = Parameters<typeof planSentence>[0]
+
+const identity = { namespace: 'shop', name: 'cart', uid: 'u' }
+const move: Spoken['moves'][number] = {
+  id: 'm01',
+  wave: 1,
+  pod: identity,
+  workload: { apiVersion: 'apps/v1', kind: 'Deployment', ...identity },
+  from: 'n1',
+  to: 'n2',
+  acceptable: ['n2'],
+  action: 'evict',
+  certificate: {
+    ...{ snapshotHash: 'sha256:0', podUid: 'u', from: 'n1', to: 'n2', requests: {}, freeBefore: {}, freeAfter: {}, filters: {} },
+    landing: { mode: 'prefer', nodes: ['n2'], totals: {} },
+  },
+}
+const light: Spoken['goals'][number] = {
+  ...{ goal: 'light', node: 'n1', resource: 'cpu', stat: 'requests', bound: 'max', wanted: 70, hard: false },
+  ...{ before: 90, after: 60, state: 'met', shortBy: 0 },
 }
 
 // biome-ignore format: a table
@@ -25,6 +30,8 @@ test.each([
   [4, 0,    '4 moves reach all goals; whether fewer would do is not known (milp)'],
   [1, 0,    '1 move reaches all goals; whether fewer would do is not known (milp)'],
   [0, 0,    'all goals are met already'],
-])('%i moves with a bound of %d', (moves, bound, sentence) => {
-  expect(planSentence(planOf(moves, bound))).toBe(sentence)
+])('%i moves with a bound of %d', (count, lowerBound, sentence) => {
+  const moves = Array.from({ length: count }, () => move)
+  const plan: Spoken = { goals: [light], problems: [], method: 'milp', outcome: 'met', moves, objective: { lowerBound } }
+  expect(planSentence(plan)).toBe(sentence)
 })

@@ -8,8 +8,13 @@ export function wholeBound(lowerBound: number): number {
   return Math.ceil(lowerBound - 1e-6)
 }
 
+/** What a plan's sentence reads of it. */
+type Spoken = Pick<Plan, 'goals' | 'isolation' | 'method' | 'moves' | 'outcome' | 'problems'> & {
+  readonly objective: Pick<Plan['objective'], 'lowerBound'>
+}
+
 /** `15 moves reach both goals; no plan needs fewer than 15 (milp)`. */
-export function planSentence(plan: Plan): string {
+export function planSentence(plan: Spoken): string {
   const count = plan.moves.length
   const moves = count === 1 ? '1 move' : `${count} moves`
   const missed = plan.goals.filter(goal => goal.state === 'missed').map(goal => goal.goal)
@@ -37,7 +42,7 @@ export function planSentence(plan: Plan): string {
 
 /** `23 moves leave nothing but the core on talos00; all goals are met`. */
 function isolationSentence(
-  plan: Plan,
+  plan: Pick<Plan, 'goals' | 'moves'>,
   { nodes, toMove, left }: IsolationOutcome,
   { moves, missed }: { readonly moves: string; readonly missed: readonly string[] },
 ): string {

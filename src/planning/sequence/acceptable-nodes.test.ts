@@ -122,7 +122,7 @@ describe('a pod of a node that is too full', () => {
 })
 
 test('nodes that later moves need all of stay out of the sets of earlier ones', () => {
-  // Of n199 just so much is free as the large one will ask for.
+  // The last node has just so much free as the large one will ask for.
   const pods = [
     ...workload('shop/web', movable(['n000', 'n100'])),
     ...workload('shop/large', movable(['n000', 'n100'], { cpu: 400 })),

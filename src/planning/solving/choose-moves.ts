@@ -28,10 +28,10 @@ export interface Choice {
 }
 
 /** How many unknowns, pairs of class and destination, are looked at together. */
-export interface Sizes {
+interface Sizes {
   /** Above it only a part of the pairs is: those that can be in a better answer, as far as the relaxation of the whole can tell. */
   readonly largestModel: number
-  /** Of the first part. */
+  /** The first part has so many. */
   readonly firstPart: number
   /** Above it the later objectives are left out, which cost more time than they are worth, and classes that only those tell apart are one. */
   readonly largestSecondary: number

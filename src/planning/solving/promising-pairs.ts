@@ -1,11 +1,11 @@
-// Of a model that is too large for the integer program: the pairs of class and destination that can be in an answer better than the best known
-// one. The relaxation of the whole says what each pair costs at least (its reduced cost); what lies beyond the gap is in no better answer.
+// A model that is too large for the integer program: those of its pairs of class and destination that can be in an answer better than the best
+// known one. The relaxation of the whole says what each pair costs at least (its reduced cost); what lies beyond the gap is in no better answer.
 import { type Assignment, type MoveModel, modelSize } from '../model/move-model.ts'
 import { moveProgram } from '../model/move-program.ts'
 import type { SolveOnce, StageAnswer } from './solve.ts'
 
 /** Above this many unknowns the relaxation takes too long as well. */
-export const largestRelaxation = 150_000
+const largestRelaxation = 150_000
 const smallest = 1e-6
 
 export interface Relaxed {
@@ -20,7 +20,7 @@ export interface Relaxed {
 }
 
 /** The best that is known. */
-export interface Known {
+interface Known {
   readonly assignment: Assignment
   readonly shortfall: number
   readonly cost: number
@@ -50,7 +50,7 @@ export async function relaxed(model: MoveModel, solve: SolveOnce, signal: AbortS
 interface Relaxation {
   readonly status: StageAnswer['status']
   readonly answers: readonly StageAnswer[]
-  /** Of each pair, in the order of the program. */
+  /** Each pair, in the order of the program. */
   readonly pairs: readonly Pair[]
 }
 

@@ -16,7 +16,7 @@ export interface StagePlan {
   readonly kind: 'relaxation' | 'integer'
   /** Branch and bound nodes. */
   readonly nodes: number
-  /** Of a relaxation: what each column costs is asked for too. */
+  /** What each column costs is asked for too; relaxations alone know it. */
   readonly hasReducedCosts?: boolean
 }
 
