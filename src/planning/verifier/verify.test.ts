@@ -39,6 +39,26 @@ test('the plan as it was made is sound', () => {
   expect(verifyPlan(plan, objects, settings)).toEqual([])
 })
 
+test.each([
+  ['no node of this cluster', () => 'nowhere', /acceptable.*nowhere/],
+  ['the one that it leaves', ({ from }: { readonly from: string }) => from, /acceptable.*talos00/],
+])('one more acceptable node: %s', (_what, nodeOf, sentence) => {
+  const edited = structuredClone(plan)
+  const move = edited.moves.find(each => each.from === 'talos00')
+  if (move === undefined) throw new Error('a move from talos00')
+  Object.assign(move, { acceptable: [...move.acceptable, nodeOf(move)] })
+  expect(verifyPlan(edited, objects, settings).map(findingSentence).join('\n')).toMatch(sentence)
+})
+
+test('one more acceptable node where there is no room: the node and the resource are named', () => {
+  const edited = structuredClone(plan)
+  const move = edited.moves.find(each => each.from === 'talos00' && (each.certificate.requests['memory'] ?? 0) > 700 * 2 ** 20)
+  Object.assign(move ?? {}, { acceptable: [...(move?.acceptable ?? []), 'talos01'] })
+  expect(verifyPlan(edited, objects, settings).map(findingSentence).join('\n')).toContain(
+    'memory on talos01, which is acceptable',
+  )
+})
+
 test('a destination changed to a full node: the move and the resource are named', () => {
   const edited = structuredClone(plan)
   const move = edited.moves.find(each => each.from === 'talos00' && (each.certificate.requests['memory'] ?? 0) > 700 * 2 ** 20)

@@ -64,6 +64,7 @@ class Replay {
     }
     this.#checkIdentity(move, pod, standing, say)
     this.#checkRoom(move, pod, target, say)
+    this.#checkOthers(move, pod, say)
     this.#checkBudget(move, pod, say)
     standing.pods.delete(key)
     const replacement = { ...pod, isReady: true, isTerminating: false }
@@ -172,6 +173,28 @@ class Replay {
       Object.entries(free).map(([resource, amount]) => [resource, amount - (needed[resource] ?? 0)]),
     )
     compare('freeAfter', move.certificate.freeAfter, after, say)
+  }
+
+  /** Where it may land as well there is a node, and room for it. */
+  #checkOthers({ acceptable, to, from }: Move, pod: StandingPod, say: Say): void {
+    for (const name of acceptable) {
+      if (name === to) continue
+      const node = this.#world.nodes.get(name)
+      if (node === undefined) {
+        say('node-missing', 'acceptable', name, 'nodes of this cluster')
+        continue
+      }
+      if (name === from) say('destination', 'acceptable', name, 'other nodes than the one it runs on')
+      const free = this.#freeOf(node)
+      for (const [resource, amount] of Object.entries({ ...pod.requests, pods: 1 }))
+        if (amount > 0 && amount > (free[resource] ?? 0))
+          say(
+            'does-not-fit',
+            `${resource} on ${name}, which is acceptable`,
+            `${amount} requested`,
+            `at most ${free[resource] ?? 0}, which is free`,
+          )
+    }
   }
 
   #checkBudget(move: Move, pod: StandingPod, say: Say): void {
