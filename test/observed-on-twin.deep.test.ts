@@ -1,18 +1,12 @@
 // What others do to workloads while Ballast wants to move them: seen on the twin as on a cluster, told from our own moves, and named.
 import { describe, expect, test } from 'vitest'
-import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
-import { ClusterView } from '#coordination/facts/cluster-view.ts'
-import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
+import type { DisruptionPermit } from '#coordination/api.ts'
 import type { Observation } from '#coordination/observed/observation.ts'
 import { wakingOf } from '#coordination/observed/waking.ts'
-import { viewOf } from '#coordination/permits/ledger-view.ts'
-import { recordOf } from '#coordination/permits/permit-record.ts'
-import { Informers } from '#kube/informers/informer.ts'
-import { silentLog } from '#kube/log.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { seededRandom } from '#kube/random.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
+import { observe } from './own-observer.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
 const { signal } = new AbortController()
@@ -181,24 +175,6 @@ describe('a move that a plan wants waits for what others did to its workload', (
     expect([cluster.errors, cluster.forbidden]).toEqual([[], []])
   })
 })
-
-/** An observer of its own, beside the controller's: over the administrator's watches, with the permits that are in the cluster. */
-async function observe(cluster: ControlledCluster) {
-  const stack = new AsyncDisposableStack()
-  const { clock, admin } = cluster
-  const informers = stack.use(new Informers(admin, { clock, random: seededRandom(7), signal }))
-  const view = stack.use(new ClusterView(informers, clock))
-  const permits = informers.of<DisruptionPermit>(disruptionPermits)
-  let isSynced = false
-  const synced = informers.allSynced(signal).finally(() => {
-    isSynced = true
-  })
-  await cluster.clock.runUntil(() => isSynced, { limitMs: 60_000 })
-  await synced
-  const ledger = () => viewOf(Array.from(permits.store.list(), recordOf))
-  const observer = stack.use(new ClusterObserver({ informers, view, clock, ledger, log: silentLog }))
-  return { observer, view, [Symbol.asyncDispose]: () => stack.disposeAsync() }
-}
 
 type Observing = Awaited<ReturnType<typeof observe>>
 

@@ -1,39 +1,17 @@
 // What was done under a permit is one doing: whoever looks later, at the cluster or at the page, does not find it a second time as somebody's.
 import { describe, expect, test } from 'vitest'
-import { type DisruptionPermit, disruptionPermits } from '#coordination/api.ts'
-import { ClusterView } from '#coordination/facts/cluster-view.ts'
-import { ClusterObserver } from '#coordination/observed/cluster-observer.ts'
+import type { DisruptionPermit } from '#coordination/api.ts'
 import { observationSentence } from '#coordination/observed/observation-sentence.ts'
 import { viewOf } from '#coordination/permits/ledger-view.ts'
 import { recordOf } from '#coordination/permits/permit-record.ts'
 import { defaultPolicy } from '#coordination/policy/arbiter-policy.ts'
 import { hourlyBucket } from '#coordination/policy/caps/hourly-bucket.ts'
-import { Informers } from '#kube/informers/informer.ts'
-import { silentLog } from '#kube/log.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { seededRandom } from '#kube/random.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
+import { observe } from './own-observer.ts'
 import { changeConfigMap, configMap, reloadCluster, remembered, workload } from './reload-cluster.ts'
 
 const { signal } = new AbortController()
-
-/** An observer of its own over the administrator's watches, with the permits that are in the cluster. */
-async function observe(cluster: ControlledCluster) {
-  const stack = new AsyncDisposableStack()
-  const { clock, admin } = cluster
-  const informers = stack.use(new Informers(admin, { clock, random: seededRandom(7), signal }))
-  const view = stack.use(new ClusterView(informers, clock))
-  const permits = informers.of<DisruptionPermit>(disruptionPermits)
-  let isSynced = false
-  const synced = informers.allSynced(signal).finally(() => {
-    isSynced = true
-  })
-  await clock.runUntil(() => isSynced, { limitMs: 60_000 })
-  await synced
-  const ledger = () => viewOf(Array.from(permits.store.list(), recordOf))
-  const observer = stack.use(new ClusterObserver({ informers, view, clock, ledger, log: silentLog }))
-  return { observer, [Symbol.asyncDispose]: () => stack.disposeAsync() }
-}
 
 type Observing = Awaited<ReturnType<typeof observe>>
 const said = ({ observer }: Observing) => observer.observations().since(0).map(observationSentence)

@@ -76,3 +76,26 @@ test.each([1, 2])(
     expect(plan.objective.lowerBound).toBeLessThanOrEqual(7)
   },
 )
+
+test('a plan that is as large as an object can be says so, and not that its goals are out of reach', {
+  timeout: 600_000,
+}, async () => {
+  const many = Array.from({ length: 500 }, (_, at) => `m${at}`)
+  const objects = [
+    namespace('shop'),
+    ...many.map(name => node(name, { cpu: 20_000 })),
+    ...workload('shop/web', {
+      cpu: 100,
+      on: Array.from({ length: 100 }, () => 'm0'),
+      owner: 'descheduler',
+      budget: { maxUnavailable: 50 },
+    }),
+  ]
+  const { state } = buildClusterState(objects)
+  const goals = [{ name: 'light', nodes: ['m0'], resource: 'cpu', stat: 'requests', max: 15, margin: 0, hard: false }] as const
+  const policy = policyWithDefaults({ name: 'large', goals, limits: { perPlan: 1_000 } })
+  const plan = await makePlan({ state, policy, settings, nowMs: 0 }, solveInChild, new AbortController().signal)
+  expect([plan.outcome, plan.moves.length]).toEqual(['not-met', 60])
+  expect(plan.explanation?.blockers).toContainEqual({ kind: 'limit', limit: 'size' })
+  expect(verifyPlan(plan, objects, settings)).toEqual([])
+})

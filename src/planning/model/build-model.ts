@@ -1,11 +1,11 @@
 // From candidates to the model: identical pods become classes, nodes get ceilings, pods get prices.
 
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
-import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { Candidate } from '../candidates/candidate.ts'
 import { isSurge, pricePerMove } from '../candidates/move-action.ts'
 import { goalRows, mostWithin, requestedOn } from '../goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
+import { preferredNames } from '../goals/preferences.ts'
 import { usageGoals } from '../goals/usage-rules.ts'
 import { isolationRows } from '../isolation/rules.ts'
 import type { PlanInput } from '../plan-input.ts'
@@ -158,17 +158,6 @@ function modelNodes(state: ClusterState, policy: PlanPolicy): readonly ModelNode
       ceiling: ceiling satisfies Amounts,
     }
   })
-}
-
-/** Where the first preference that speaks of the pod wants it. */
-export function preferredNames(policy: PlanPolicy, pod: PodState): readonly string[] | undefined {
-  const preference = policy.preferences.find(each => {
-    if (each.namespaces.length > 0 && !each.namespaces.includes(pod.namespace)) return false
-    if (each.labelSelector === undefined) return true
-    const selector = labelSelectorOf(each.labelSelector)
-    return selector.ok && selector.value.matches(pod.object.metadata.labels)
-  })
-  return preference?.nodes
 }
 
 function preferredNodes(

@@ -110,6 +110,13 @@ describe('a pod of a node that is too full', () => {
     expect([moves, blocked.map(({ why }) => why)]).toEqual([[], ['landing']])
   })
 
+  test('that is wished somewhere may land where it is wished, and nowhere else', () => {
+    const nodes = Array.from({ length: 130 }, (_, at) => nameOf(60 + at))
+    const preferences = [{ namespaces: ['shop'], nodes }]
+    const { moves } = played(cluster({ count: 200, full: 0, pods: web }), { web: 'n150' }, { preferences })
+    expect(moves[0]?.acceptable.toSorted()).toEqual(nodes)
+  })
+
   test('that is to fill a node is led to that one, or not at all', () => {
     const goals = [light, { ...light, name: 'use', nodes: ['n150'], max: undefined, min: 10 }]
     const { moves } = played(
@@ -151,6 +158,7 @@ test.each([
   ['prefer', 99, Number.POSITIVE_INFINITY],
   ['prefer', 200, 150],
   ['prefer', 500, 60],
+  ['prefer', 501, Number.POSITIVE_INFINITY],
   ['hold', 500, Number.POSITIVE_INFINITY],
 ] as const)('a plan under %s of %i nodes has at most %d moves', (landing, nodes, most) => {
   expect(mostMovesOf({ landing }, nodes)).toBe(most)

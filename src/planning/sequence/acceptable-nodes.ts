@@ -2,6 +2,7 @@
 // nodes only: a taint on all but one cannot lead a pod there, a taint on the few where it must not go can keep it away from them.
 import type { PodState } from '#cluster/cluster-state.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
+import { preferredNames } from '../goals/preferences.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts } from '../plan-record.ts'
 import type { Intent } from './move-intent.ts'
@@ -16,7 +17,8 @@ const mostNamed = 60_000
 
 /** Moves that a plan can have where each names the nodes of a cluster that is so large. */
 export function mostMovesOf({ landing }: Pick<PlanPolicy, 'landing'>, nodes: number): number {
-  return landing === 'prefer' && nodes >= fewestOfPartialSearch ? Math.floor(mostNamed / (2 * nodes)) : Number.POSITIVE_INFINITY
+  const namesMany = landing === 'prefer' && nodes >= fewestOfPartialSearch && nodes <= mostNodes
+  return namesMany ? Math.floor(mostNamed / (2 * nodes)) : Number.POSITIVE_INFINITY
 }
 
 interface Standing {
@@ -71,11 +73,13 @@ export class AcceptableNodes {
   of({ candidate, to }: Intent, standing: Standing, within: readonly string[] | undefined): readonly string[] {
     const { state, policy } = this.#input
     if (standsApart(candidate.pod) || policy.goals.some(({ min, nodes }) => min !== undefined && nodes.includes(to))) return [to]
-    const wished = policy.preferences.length > 0
+    const wished = preferredNames(policy, candidate.pod)
+    const isWished = wished?.includes(to) === true
     const requests = withCount(candidate.pod.requests)
     const others = (within ?? [...state.nodes.keys()]).filter(name => {
       const node = state.nodes.get(name)
-      if (node === undefined || name === to || name === candidate.from || wished || this.#closed.has(name)) return false
+      if (node === undefined || name === to || name === candidate.from || this.#closed.has(name)) return false
+      if (isWished && !wished.includes(name)) return false
       const used = summed(standing.used(name), this.#awaitedOn(name), this.#loose, requests)
       return this.#rules.allows(node, used) && standing.fits(name)
     })

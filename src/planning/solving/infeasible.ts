@@ -11,6 +11,7 @@ import type { GoalRow, MoveModel } from '../model/move-model.ts'
 import { shortfallOf } from '../model/tally.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Blocker, Plan, PlanExplanation, StayCode } from '../plan-record.ts'
+import { mostMovesOf } from '../sequence/acceptable-nodes.ts'
 import type { Blocked } from '../sequence/sequence.ts'
 import { chooseMoves } from './choose-moves.ts'
 import type { SolveOnce } from './solve.ts'
@@ -36,7 +37,7 @@ export async function explainShortfall(
   signal: AbortSignal,
 ): Promise<PlanExplanation> {
   const blockers: Blocker[] = []
-  for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts)) {
+  for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts, input.state.nodes.size)) {
     if (await meetsGoals({ ...input, policy: variant.policy }, solve, signal)) blockers.push(variant.blocker)
   }
   if (!facts.meetsGoalsOnPaper) {
@@ -58,7 +59,7 @@ interface Variant {
 }
 
 /** Policies that differ from the given one in one thing. */
-function variantsOf(policy: PlanPolicy, facts: ShortfallFacts): readonly Variant[] {
+function variantsOf(policy: PlanPolicy, facts: ShortfallFacts, nodes: number): readonly Variant[] {
   const { limits, headroom, scope, coordination } = policy
   const variants: Variant[] = []
   const { perNode, perNamespace, ...plain } = limits
@@ -66,6 +67,12 @@ function variantsOf(policy: PlanPolicy, facts: ShortfallFacts): readonly Variant
   if (isPaced && facts.plan.moves.length >= limits.perPlan) {
     variants.push({ blocker: { kind: 'limit', limit: 'perPlan' }, policy: { ...policy, limits: { ...limits, perPlan: 1e9 } } })
   }
+  const bySize = mostMovesOf(policy, nodes)
+  if (isPaced && facts.plan.moves.length >= Math.min(limits.perPlan, bySize) && Number.isFinite(bySize))
+    variants.push({
+      blocker: { kind: 'limit', limit: 'size' },
+      policy: { ...policy, landing: 'hold', limits: { ...limits, perPlan: 1e9 } },
+    })
   if (isPaced && perNode !== undefined)
     variants.push({
       blocker: { kind: 'limit', limit: 'perNode' },

@@ -160,11 +160,11 @@ test('of each body it is told how it ended, also where another answer came in it
   expect(lines(text, 'map')).toContain('map $limit_conn_status $is_told { REJECTED 1; default $order; }')
 })
 
-test('too many requests are turned away at the ports of containerd alone, and other mirrors there not', () => {
+test('too many requests for content are turned away at the ports of containerd alone; other mirrors and probes there not', () => {
   const text = nginxConfiguration(withPeers)
   expect(lines(text, 'limit_conn')).toEqual(['limit_conn asking 512;'])
   expect(text.indexOf('limit_conn asking 512')).toBeLessThan(text.indexOf('ssl_verify_client'))
-  expect(lines(text, 'map')).toContain('map $http_x_spegel_mirrored $asking { "" containerd; default ""; }')
+  expect(lines(text, 'map')).toContain('map "$http_x_spegel_mirrored:$uri" $asking { "~^:/v2/" containerd; default ""; }')
 })
 
 // biome-ignore format: a table

@@ -73,7 +73,7 @@ export interface PlaneOptions {
  * peer, all that it carries goes on from where it is by new requests.
  */
 const workers = 1
-/** Requests at a time of those that are not other mirrors: many times what containerd begins for dozens of pulls. Further ones are answered at once. */
+/** Requests for content at a time of those that are not other mirrors: many times what containerd begins for dozens of pulls. Further ones are answered at once. */
 const mostAskedAtOnce = 512
 /** A client that takes nothing for so long is given up; a head has to come within the other. */
 const silenceSeconds = 300
@@ -100,7 +100,7 @@ pid ${at('process')};
 error_log stderr warn;
 ${isRoot ? 'user root root;\n' : ''}events { worker_connections ${connections}; }
 http {
-  map $http_x_spegel_mirrored $asking { "" containerd; default ""; }
+  map "$http_x_spegel_mirrored:$uri" $asking { "~^:/v2/" containerd; default ""; }
   limit_conn_zone $asking zone=asking:64k;
   limit_conn_log_level info;
   map $limit_conn_status $is_told { REJECTED 1; default $order; }
