@@ -192,6 +192,9 @@ const workloadName = z.object({
   uid: z.string().max(128),
 })
 
+/** Nodes that a plan can close: as many as the planner does at most. */
+const mostClosedNodes = 1_000
+
 const amounts = () => z.record(z.string().max(317), z.int())
 
 const certificate = z.object({
@@ -203,7 +206,21 @@ const certificate = z.object({
   freeBefore: amounts(),
   freeAfter: amounts(),
   filters: z.record(z.string().max(63), z.literal('passed')),
-  landing: z.object({ mode: z.enum(['observe', 'prefer', 'hold']), nodes: z.array(name()).max(5_000), totals: amounts() }),
+  landing: z.object({
+    mode: z.enum(['observe', 'prefer', 'hold']),
+    nodes: z.array(name()).max(5_000),
+    totals: amounts(),
+    likely: z
+      .number()
+      .min(0)
+      .max(1)
+      .exactOptional()
+      .describe('how probable it is that it lands where it may; absent: nothing else can be'),
+    many: z
+      .object({ count: z.int().min(0), feasible: z.int().min(0), digest: z.string().max(128) })
+      .exactOptional()
+      .describe('of many nodes, in place of their names: how many it may choose, on how many it could run, and a sum of these'),
+  }),
   budget: z
     .object({
       name: z.string().max(507),
@@ -225,6 +242,12 @@ export const planMove = z.object({
   from: name(),
   to: name(),
   acceptable: z.array(name()).min(1).max(5_000).describe('nodes on which the landing counts as meant'),
+  closed: z
+    .int()
+    .min(0)
+    .max(mostClosedNodes)
+    .exactOptional()
+    .describe('every other node is acceptable too, but its source and the first so many of closedNodes'),
   action: z.enum(['evict', 'surge']),
   certificate: certificate.describe('why the pod fits: replayed by `ballast plan verify`'),
 })
@@ -247,6 +270,11 @@ export const rebalancePlanSpec = z.object({
     .describe(planPurposes.map(name => `${name}: ${plansFor(name).aim}, class ${plansFor(name).class}`).join('; ')),
   landing: z.enum(['observe', 'prefer', 'hold']),
   moves: z.array(planMove).max(1_000),
+  closedNodes: z
+    .array(name())
+    .max(mostClosedNodes)
+    .exactOptional()
+    .describe('nodes on which no replacement is to land, in the order in which they are closed: they are tainted while it runs'),
   approved: z.boolean().default(false),
   approvedHash: z
     .string()

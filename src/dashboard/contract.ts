@@ -319,7 +319,8 @@ export const moveCertificate = z.strictObject({
   freeBefore: numbers(),
   freeAfter: numbers(),
   filters: z.record(z.string(), z.string()),
-  landing: z.strictObject({ mode: z.string(), nodes: z.array(name()), totals: numbers() }),
+  /** Many nodes are counted and not named. */
+  landing: z.strictObject({ mode: z.string(), nodes: z.array(name()), count: whole(), totals: numbers() }),
   budget: z.record(z.string(), z.union([z.string(), z.number()])).nullable(),
   snapshotHash: z.string(),
   verified: z.strictObject({ passed: z.boolean(), by: z.string(), because: z.string().nullable() }),

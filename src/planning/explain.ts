@@ -39,7 +39,7 @@ function movesBecause(plan: Plan, move: Move): readonly string[] {
     ...goals.map(goal => `  for ${goalSentence(goal)}`),
     ...(goals.length === 0 ? [`  to make room on ${move.from}`] : []),
     `  room on ${move.to}: ${amounts.join('; ')}`,
-    `  the scheduler would choose ${landing.nodes.join(' or ')} (${landing.mode})`,
+    `  the scheduler would choose ${landingWords(landing)} (${landing.mode})`,
     ...(budget === undefined
       ? []
       : [
@@ -47,6 +47,12 @@ function movesBecause(plan: Plan, move: Move): readonly string[] {
         ]),
     '  what would change that: goals that hold without it, or any of the reasons that keep pods where they are',
   ]
+}
+
+function landingWords({ nodes, many, likely }: Move['certificate']['landing']): string {
+  if (many === undefined) return nodes.join(' or ')
+  const odds = likely === undefined ? '' : `, with a probability of ${(likely * 100).toFixed(2)} % one where it may`
+  return `one of ${many.count} nodes${odds}`
 }
 
 function staysByChoice(plan: Plan, key: string, node: string): readonly string[] {

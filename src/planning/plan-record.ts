@@ -27,6 +27,8 @@ export interface Move {
   readonly to: string
   /** Nodes on which the replacement may land without harm; holds `to`. */
   readonly acceptable: readonly string[]
+  /** In a large cluster: every other node is acceptable too, but its source and the first so many of the plan's `closedNodes`. */
+  readonly closed?: number
   readonly action: MoveAction
   readonly certificate: Certificate
 }
@@ -47,7 +49,18 @@ export interface Certificate {
   /** Each filter of the scheduler with its verdict for the replacement on `to`. */
   readonly filters: Readonly<Record<string, 'passed'>>
   /** The nodes the scheduler may choose, and the total score of each node that it could run on. */
-  readonly landing: { readonly mode: 'observe' | 'prefer' | 'hold'; readonly nodes: readonly string[]; readonly totals: Amounts }
+  readonly landing: {
+    readonly mode: 'observe' | 'prefer' | 'hold'
+    readonly nodes: readonly string[]
+    readonly totals: Amounts
+    /** How probable it is that it lands where it may; absent: nothing else can be. */
+    readonly likely?: number
+    /**
+     * Of many nodes, in place of `nodes` and `totals`, which are empty then: how many it may choose, on how many it could run, and the
+     * SHA-256 of a line `<node> <total>` for each of the latter, in order, and one with the former, in order, between spaces.
+     */
+    readonly many?: { readonly count: number; readonly feasible: number; readonly digest: string }
+  }
   /** The budget that covers the pod, before and after it is gone; absent where none does, or where nothing is evicted. */
   readonly budget?: BudgetRecord
 }
@@ -209,6 +222,8 @@ export interface Plan {
   readonly snapshotHash: string
   readonly landing: 'observe' | 'prefer' | 'hold'
   readonly moves: readonly Move[]
+  /** Nodes on which replacements must not land, in the order in which they are closed; absent where each move names its own. */
+  readonly closedNodes?: readonly string[]
   readonly unmovable: readonly Unmovable[]
   readonly objective: {
     readonly moves: number
@@ -241,6 +256,9 @@ export interface Plan {
 }
 
 /** The part of a plan that a verifier judges; a `Plan` is one. */
-export type PlanRecord = Pick<Plan, 'policyName' | 'snapshotHash' | 'landing' | 'moves' | 'objective' | 'before' | 'after'> & {
+export type PlanRecord = Pick<
+  Plan,
+  'policyName' | 'snapshotHash' | 'landing' | 'moves' | 'closedNodes' | 'objective' | 'before' | 'after'
+> & {
   readonly goals?: readonly GoalOutcome[]
 }

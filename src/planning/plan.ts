@@ -13,6 +13,7 @@ import { buildModel, type PlanModel } from './model/build-model.ts'
 import type { PlanInput } from './plan-input.ts'
 import type { Amounts, GoalOutcome, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
 import type { Intent } from './sequence/move-intent.ts'
+import { mostMovesOf } from './sequence/plan-size.ts'
 import { type Blocked, type Sequence, sequenceMoves } from './sequence/sequence.ts'
 import { snapshotHash } from './snapshot-hash.ts'
 import { type Choice, chooseMoves, gapOf } from './solving/choose-moves.ts'
@@ -25,16 +26,24 @@ export type { PlanInput } from './plan-input.ts'
 const mostAttempts = 6
 
 /**
- * The plan for `input`. The same input gives the same plan. It rejects with the signal's reason only: what is wrong with the policy,
+ * The plan for `given`. The same input gives the same plan. It rejects with the signal's reason only: what is wrong with the policy,
  * goals out of reach and a solver that fails are said in the plan.
  */
-export async function makePlan(input: PlanInput, solve: Solve, signal: AbortSignal): Promise<Plan> {
+export async function makePlan(given: PlanInput, solve: Solve, signal: AbortSignal): Promise<Plan> {
+  const input = withinSize(given)
   using session = solve.session?.()
   const once = session?.solve ?? solve
   const plan = await planWith(input, once, signal)
   if (plan.problems.length > 0) return plan
   const energy = await planEnergy(input, plan.moves, { hash: plan.snapshotHash, solve: once, signal })
   return energy === undefined ? plan : { ...plan, energy }
+}
+
+/** The policy with no more moves a plan than its object has room for. */
+function withinSize(input: PlanInput): PlanInput {
+  const { limits } = input.policy
+  const perPlan = Math.min(limits.perPlan, mostMovesOf([...input.state.nodes.keys()]))
+  return { ...input, policy: { ...input.policy, limits: { ...limits, perPlan } } }
 }
 
 async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<Plan> {
@@ -131,7 +140,7 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   }
   if (best === undefined) throw new Error('a plan takes at least one attempt')
   // Moves that bring nothing for want of the others are not worth their disruption.
-  const nothing: Sequence = { moves: [], blocked: best.sequence.blocked }
+  const nothing: Sequence = { moves: [], closedNodes: [], blocked: best.sequence.blocked }
   const isWorthless =
     best.sequence.blocked.length > 0 && missing(input, work.sorting, best) >= missing(input, work.sorting, { sequence: nothing })
   return isWorthless ? { ...best, sequence: nothing } : best
@@ -202,6 +211,7 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
     snapshotHash: hash,
     landing: policy.landing,
     moves,
+    ...((attempt?.sequence.closedNodes ?? []).length === 0 ? {} : { closedNodes: attempt?.sequence.closedNodes ?? [] }),
     unmovable: [...sorting.unmovable, ...refusedPods(attempt)].sort(byPod),
     objective: {
       moves: moves.length,

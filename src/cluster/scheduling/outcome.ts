@@ -33,6 +33,8 @@ export interface Evaluation {
    * that could have it in a partial search. Empty where nothing fits.
    */
   readonly landing: readonly string[]
+  /** How many feasible nodes the scheduler looks for: it knows of no others when it compares. */
+  readonly found: number
   /** What each plugin gave a feasible node before it was normalised and weighted; empty for other nodes, and where only one is feasible. */
   rawScores(node: string): Readonly<Record<string, number>>
   /** `0/4 nodes are available: …`, as in the PodScheduled condition; empty where something fits. */
@@ -76,6 +78,10 @@ export class Outcome implements Evaluation {
   get feasible(): readonly string[] {
     const { feasible, table } = this.#parts
     return Array.from(feasible, node => table.names[node] ?? '')
+  }
+
+  get found(): number {
+    return this.#parts.found
   }
 
   get landing(): readonly string[] {

@@ -3,7 +3,7 @@ import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PlanMove } from '../api.ts'
-import { freshCheck, named } from './fresh-check.ts'
+import { freshCheck } from './fresh-check.ts'
 import { move } from './testdata/objects.ts'
 
 const taint = { key: 'ballast.dev/rebalance', value: 'talos-0', effect: 'PreferNoSchedule' }
@@ -108,12 +108,4 @@ describe('a move with several acceptable nodes', () => {
   test('its own node was judged when the plan was made', () => {
     expect(kindOf(name => name !== 'n2')).toBe('holds: n2 n3')
   })
-})
-
-test.each([
-  [3, 'n1, n2, n3'],
-  [8, 'n1, n2, n3, n4, n5, n6, n7, n8'],
-  [10, 'n1, n2, n3, n4, n5, n6, n7, n8 and 2 more'],
-])('%i names are told as %j', (count, told) => {
-  expect(named(Array.from({ length: count }, (_, at) => `n${at + 1}`))).toBe(told)
 })

@@ -2,7 +2,8 @@
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import { predictLanding } from '#planning/sequence/landing.ts'
+import { acceptableText, acceptance, namedNodes } from '#planning/sequence/acceptance.ts'
+import { leastLikely, predictLanding } from '#planning/sequence/landing.ts'
 import type { PlanMove } from '../api.ts'
 import type { FitProof } from '../intent.ts'
 
@@ -17,6 +18,8 @@ interface FreshCheckOptions {
   /** How landings are steered now. With `hold` only the filters of the destination count. */
   readonly landing: 'observe' | 'prefer' | 'hold'
   readonly snapshotHash: string
+  /** Those of its plan. */
+  readonly closedNodes?: readonly string[] | undefined
   /** Whether a node other than the move's own may take the pod as well, as the policy has it; left out: no other is acceptable. */
   readonly allows?: (node: string, pod: PodState) => boolean
 }
@@ -40,27 +43,30 @@ export function freshCheck(state: ClusterState, move: PlanMove, options: FreshCh
   if (move.action === 'evict') placement.remove(key)
   // The taints of `prefer` are on the nodes already: the prediction reads them there.
   const mode = options.landing === 'hold' ? 'hold' : 'observe'
-  const landing = predictLanding(placement, replacement, { mode, to: move.to })
-  const nodes = landing.nodes
+  const isMeant = acceptance(options, move)
+  const allowed = new Map<string, boolean>()
+  const isAllowed = (node: string) => {
+    const known = allowed.get(node) ?? (node === move.to || options.allows?.(node, pod) !== false)
+    allowed.set(node, known)
+    return known
+  }
+  const landing = predictLanding(placement, replacement, {
+    mode,
+    to: move.to,
+    accepts: node => isMeant(node) && isAllowed(node),
+  })
+  const { nodes } = landing
   if (nodes.length === 0)
     return broken(
       'no-room',
       `pod ${key} fits nowhere now${landing.refusal === undefined ? '' : ` (${move.to}: ${landing.refusal.reason})`}`,
     )
-  const outside = nodes.filter(node => !move.acceptable.includes(node))
-  if (outside.length > 0)
-    return broken('lands-elsewhere', `pod ${key} would land on ${named(outside)}, not only on ${named(move.acceptable)}`)
-  const overfull = nodes.filter(node => node !== move.to && options.allows?.(node, pod) === false)
-  if (overfull.length > 0)
-    return broken('overfills', `pod ${key} could land on ${named(overfull)}, which would then be fuller than the policy has it`)
+  if (landing.likely < leastLikely) {
+    const outside = nodes.filter(node => !isMeant(node))
+    if (outside.length > 0)
+      return broken('lands-elsewhere', `pod ${key} would land on ${namedNodes(outside)}, not only on ${acceptableText(options, move)}`)
+    const overfull = namedNodes(nodes.filter(node => !isAllowed(node)))
+    return broken('overfills', `pod ${key} could land on ${overfull}, which would then be fuller than the policy has it`)
+  }
   return { kind: 'holds', pod, proof: { snapshotHash: options.snapshotHash, nodes } }
-}
-
-/** Names that are told. */
-const mostTold = 8
-
-/** The first names, and how many there are besides. */
-export function named(nodes: readonly string[]): string {
-  const rest = nodes.length - mostTold
-  return rest <= 0 ? nodes.join(', ') : `${nodes.slice(0, mostTold).join(', ')} and ${rest} more`
 }

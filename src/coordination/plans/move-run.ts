@@ -117,6 +117,7 @@ async function begin(context: MoveContext, move: PlanMove, signal: AbortSignal):
       settings: context.settings,
       landing: context.landing,
       snapshotHash: context.plan().spec.snapshotHash,
+      closedNodes: context.plan().spec.closedNodes,
       allows: (node, pod) => context.allows(move, node, pod),
     })
     // What waited for a rollout may have gone along with it meanwhile.

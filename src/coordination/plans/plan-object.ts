@@ -6,7 +6,7 @@ import { formatTime } from '#kube/time/time.ts'
 import type { BudgetProposal } from '#planning/candidates/budget-proposals.ts'
 import type { EnergyOutcome } from '#planning/energy/record.ts'
 import { energyStaySentence } from '#planning/energy/sentences.ts'
-import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
+import type { GoalOutcome, Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
 import { staySentence } from '#planning/sentences.ts'
 import {
   ballastApiVersion,
@@ -40,6 +40,9 @@ interface PlanObjectOptions {
 /** At most so many reasons of pods that stay are kept in the object; the command line prints all. */
 const keptUnmovable = 1_000
 const keptBudgets = 256
+/** Shares of nodes before and after, and goals node by node. */
+const keptShares = 1_000
+const keptGoals = 64
 
 /** The RebalancePlan of `plan`, with the status it has when proposed. */
 export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePlan {
@@ -62,6 +65,7 @@ export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePla
       purpose,
       landing: plan.landing,
       moves: plan.moves.map(storedMove),
+      ...(plan.closedNodes === undefined ? {} : { closedNodes: [...plan.closedNodes] }),
       approved: options.approved ?? false,
     },
     status: proposedStatus(plan, options),
@@ -78,6 +82,7 @@ function storedMove(move: Move): PlanMove {
     from: move.from,
     to: move.to,
     acceptable: [...move.acceptable],
+    ...(move.closed === undefined ? {} : { closed: move.closed }),
     action: move.action,
     certificate: { ...move.certificate },
   }
@@ -93,13 +98,13 @@ function proposedStatus(
     phase: 'Proposed',
     message: planMessage(plan),
     objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap },
-    goals: plan.goals.map(goal => ({
+    goals: tellingGoals(plan.goals).map(goal => ({
       name: goal.goal,
       outcome: goal.state === 'met' ? 'met' : 'not-met',
       message: `${goal.node}: ${goal.resource} ${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % after, ${goal.bound} ${goal.wanted} %`,
     })),
-    before: plan.before.map(storedShare),
-    after: plan.after.map(storedShare),
+    before: tellingShares(plan, plan.before).map(storedShare),
+    after: tellingShares(plan, plan.after).map(storedShare),
     unmovable: plan.unmovable.slice(0, keptUnmovable).map(one => ({
       workload:
         one.workload === undefined
@@ -124,6 +129,22 @@ function proposedStatus(
       { type: 'GoalsMet', status: 'Unknown', reason: 'NotRun', message: 'the plan has not run', lastTransitionTime: at },
     ],
   }
+}
+
+/** As many as an object may have; those of nodes that goals name, then of those that moves touch, then the others. */
+export function tellingShares({ goals, moves }: Pick<Plan, 'goals' | 'moves'>, shares: readonly NodeShare[]): readonly NodeShare[] {
+  if (shares.length <= keptShares) return shares
+  const resources = new Set(shares.map(({ resource }) => resource)).size
+  const told = new Set([...goals.map(({ node }) => node), ...moves.flatMap(({ from, to }) => [from, to]), ...shares.map(({ node }) => node)])
+  const kept = new Set([...told].slice(0, Math.floor(keptShares / resources)))
+  return shares.filter(({ node }) => kept.has(node))
+}
+
+/** As many as an object may have: those that are missed first. */
+export function tellingGoals<Goal extends Pick<GoalOutcome, 'state'>>(goals: readonly Goal[]): readonly Goal[] {
+  if (goals.length <= keptGoals) return goals
+  const order = ['missed', 'unknown', 'met']
+  return goals.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state)).slice(0, keptGoals)
 }
 
 function storedEnergy({ watts, nodes, moves, warnings }: EnergyOutcome): NonNullable<RebalancePlanStatus['energy']> {
@@ -186,6 +207,7 @@ export function planRecord(
       snapshotHash: spec.snapshotHash,
       landing: spec.landing,
       moves: spec.moves,
+      ...(spec.closedNodes === undefined ? {} : { closedNodes: spec.closedNodes }),
       objective: {
         moves: status.objective?.moves ?? spec.moves.length,
         cost: 0,

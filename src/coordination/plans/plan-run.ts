@@ -27,7 +27,7 @@ import type { MoveContext, MoveEnd } from './move-context.ts'
 import { carryOut, moveKey } from './move-run.ts'
 import { askingOf, eventReasons, isOfOthers, runUntilAnnotation } from './names.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
-import { storedShare } from './plan-object.ts'
+import { storedShare, tellingGoals, tellingShares } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
 import { inPhase, isApproved, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
@@ -320,7 +320,7 @@ class PlanRun {
       this.#steering = 'prefer'
     }
     if (this.#steering === 'observe') return undefined
-    const nodes = nodesToTaint(view.state().nodes.keys(), moves)
+    const nodes = nodesToTaint(view.state().nodes.keys(), moves, this.#plan.spec)
     return steerWave(
       this.#context,
       { plan: this.#plan, number, nodes, deadlineMs: effects.clock.now() + staleMs * (moves.length + 1) },
@@ -411,8 +411,8 @@ class PlanRun {
     await this.#write(
       status => ({
         ...inPhase(status, phase, { message, nowMs }),
-        after: nodeShares(state).map(storedShare),
-        goals: goals.map(goal => ({
+        after: tellingShares({ goals, moves: this.#plan.spec.moves }, nodeShares(state)).map(storedShare),
+        goals: tellingGoals(goals).map(goal => ({
           name: goal.goal,
           outcome: goal.state === 'met' ? 'met' : 'not-met',
           message: `${goal.node}: ${goal.resource} ${goal.state === 'unknown' ? 'not measured' : `${goal.after.toFixed(1)} %`}, ${goal.bound} ${goal.wanted} %`,

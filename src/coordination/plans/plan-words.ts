@@ -55,9 +55,18 @@ function isolationSentence(
     : `${moves} ${plan.moves.length === 1 ? 'takes' : 'take'} all that can leave off ${where}${goals}`
 }
 
+/** Of a large cluster, where the scheduler may choose among many nodes: on which none lands, and how probable that is for all moves together. */
+function landingLines({ moves, closedNodes = [] }: Pick<Plan, 'moves' | 'closedNodes'>): readonly string[] {
+  if (moves.every(({ closed }) => closed === undefined)) return []
+  const likely = moves.reduce((product, { certificate }) => product * (certificate.landing.likely ?? 1), 1)
+  const odds = likely === 1 ? 'the scheduler cannot choose one of these' : `with a probability of ${(likely * 100).toFixed(2)} %`
+  const nodes = closedNodes.length === 1 ? '1 node' : `${closedNodes.length} nodes`
+  return [`replacements land on any node but ${nodes} that must not take them: ${odds}`]
+}
+
 /** The same, and where goals are out of reach what stands in the way and what would help; a line each, at most 4,096 characters. */
 export function planMessage(plan: Plan): string {
   const because = plan.outcome === 'met' ? [] : explanationLines(plan)
   const energy = plan.energy === undefined ? [] : energyLines(plan.energy).slice(0, 1)
-  return [planSentence(plan), ...because, ...energy].join('\n').slice(0, 4096)
+  return [planSentence(plan), ...landingLines(plan), ...because, ...energy].join('\n').slice(0, 4096)
 }

@@ -8,6 +8,7 @@ import { type Problem, problemSentence } from '#kube/problem.ts'
 import { budgetProposals } from '#planning/candidates/budget-proposals.ts'
 import type { PlanPolicy } from '#planning/goals/policy.ts'
 import { makePlan } from '#planning/plan.ts'
+import { acceptance } from '#planning/sequence/acceptance.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import type { RebalancePlan, RebalancePolicy } from '../api.ts'
 import type { Leading } from '../capability.ts'
@@ -317,7 +318,9 @@ function isCovered(plan: Plan, old: RebalancePlan): boolean {
   const strays = new Map((old.status?.steps ?? []).filter(isUnheld).map(({ id, replacement }) => [id, replacement?.uid]))
   return plan.moves.every(move =>
     old.spec.moves.some(
-      ({ id, pod, acceptable }) => (pod.uid === move.pod.uid || strays.get(id) === move.pod.uid) && acceptable.includes(move.to),
+      approved =>
+        (approved.pod.uid === move.pod.uid || strays.get(approved.id) === move.pod.uid) &&
+        acceptance(old.spec, approved)(move.to),
     ),
   )
 }

@@ -215,18 +215,21 @@ interface ProofFacts {
   readonly resource: string
   readonly allPassed: boolean
   readonly landing: readonly string[]
+  /** How many they are, named or not. */
+  readonly landingCount: number
   readonly mode: string
   readonly budget: { readonly name: string; readonly allowed: number; readonly expected: number } | undefined
 }
 
 /** `fits: 14995m of CPU free before, 14845m after · all filters passed · only landing place: talos03 (hold) · PDB 1 of 1`. */
 export function proofText(facts: ProofFacts): Sentence {
-  const { move, freeBefore, freeAfter, resource, allPassed, landing, mode, budget } = facts
-  const places = landing.length === 1 ? 'only landing place' : 'landing places'
+  const { move, freeBefore, freeAfter, resource, allPassed, landing, landingCount, mode, budget } = facts
+  const places = landingCount === 1 ? 'only landing place' : 'landing places'
+  const named = landing.length === 0 ? (landingCount === 0 ? 'none' : `${landingCount} nodes`) : landing.join(', ')
   const parts = [
     `fits: ${freeBefore} of ${resource} free before, ${freeAfter} after`,
     allPassed ? 'all filters passed' : 'not every filter passed',
-    `${places}: ${landing.length === 0 ? 'none' : landing.join(', ')} (${mode})`,
+    `${places}: ${named} (${mode})`,
     budget === undefined ? 'no PDB is asked' : `PDB ${budget.allowed} of ${budget.expected}`,
   ]
   return say('proof', parts.join(' · '), { from: move.from, to: move.to, mode }, [{ text: move.to, path: nodePath(move.to) }])

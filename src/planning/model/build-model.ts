@@ -10,7 +10,6 @@ import { usageGoals } from '../goals/usage-rules.ts'
 import { isolationRows } from '../isolation/rules.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts, MoveAction } from '../plan-record.ts'
-import { mostMovesOf } from '../sequence/acceptable-nodes.ts'
 import { domainRules } from './domain-rules.ts'
 import type { ModelNode, MoveClass, MoveModel, WorkloadSpread } from './move-model.ts'
 
@@ -89,15 +88,14 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
     goals: [...goalRows(state, policy, input.measured), ...isolationRows(state, policy, candidates)],
     rules,
     replicated: replicatedWorkloads(state, classes, ordered, nodeIndex),
-    limits: limitsOf(policy, state.nodes.size),
+    limits: limitsOf(policy),
   }
   return { model, classes: ordered, nodeNames }
 }
 
 /** What is to be emptied is emptied at once: limits pace balance. */
-function limitsOf({ limits, isolation, landing }: PlanPolicy, nodes: number): MoveModel['limits'] {
-  const { perNode, perNamespace } = limits
-  const perPlan = Math.min(limits.perPlan, mostMovesOf({ landing }, nodes))
+function limitsOf({ limits, isolation }: PlanPolicy): MoveModel['limits'] {
+  const { perPlan, perNode, perNamespace } = limits
   return isolation === undefined
     ? { perPlan, perNode, perNamespace }
     : { perPlan: Number.MAX_SAFE_INTEGER, perNode: undefined, perNamespace: undefined }

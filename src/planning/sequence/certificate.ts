@@ -1,16 +1,24 @@
 // What is promised about one move, in numbers that anybody can recompute.
 
+import { createHash } from 'node:crypto'
 import { filterPlugins, type SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { BudgetView } from '../candidates/budgets.ts'
 import type { Candidate } from '../candidates/candidate.ts'
 import type { Amounts, Certificate } from '../plan-record.ts'
+
+interface LandingFacts {
+  readonly mode: Certificate['landing']['mode']
+  readonly nodes: readonly string[]
+  readonly totals: Amounts
+  readonly likely: number
+}
 
 interface CertificateFacts {
   readonly snapshotHash: string
   readonly candidate: Candidate
   readonly to: string
   readonly freeBefore: Amounts
-  readonly landing: Certificate['landing']
+  readonly landing: LandingFacts
   /** The one budget that covers the pod, before it is gone; absent where nothing is evicted or nothing covers it. */
   readonly budget: BudgetView | undefined
   readonly settings: SchedulerSettings
@@ -36,9 +44,21 @@ export function certificateOf(facts: CertificateFacts): Certificate {
     freeBefore,
     freeAfter,
     filters: Object.fromEntries(active.map(filter => [filter, 'passed'])),
-    landing: facts.landing,
+    landing: landingRecord(facts.landing),
     ...(budget === undefined ? {} : { budget: budgetRecord(budget, pod.isReady) }),
   }
+}
+
+/** So many nodes with their points are written out; of more there is a sum that anybody can make again. */
+const mostWritten = 100
+
+function landingRecord({ mode, nodes, totals, likely }: LandingFacts): Certificate['landing'] {
+  const certain = likely < 1 ? { likely } : {}
+  if (Object.keys(totals).length < mostWritten) return { mode, nodes, totals, ...certain }
+  const lines = Object.entries(totals).map(([node, total]) => `${node} ${total}\n`)
+  const text = [...lines.sort(), `${nodes.toSorted().join(' ')}\n`].join('')
+  const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`
+  return { mode, nodes: [], totals: {}, ...certain, many: { count: nodes.length, feasible: lines.length, digest } }
 }
 
 function budgetRecord(budget: BudgetView, wasReady: boolean): NonNullable<Certificate['budget']> {

@@ -2,7 +2,7 @@
 // (prefer), or held by a gate until it is bound to one node (hold).
 
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { Placement } from '#cluster/placement.ts'
+import type { Evaluation, Placement } from '#cluster/placement.ts'
 import type { NodeSelector, Pod, Taint } from '#kube/objects/objects.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import type { Amounts } from '../plan-record.ts'
@@ -10,43 +10,75 @@ import type { Amounts } from '../plan-record.ts'
 /** The taint that steers, worth 300 points on each node outside the acceptable ones. */
 const steeringTaint: Taint = { key: 'ballast.dev/rebalance', value: 'plan', effect: 'PreferNoSchedule' }
 
+/** A move whose replacement lands where it may with less probability is not planned. */
+export const leastLikely = 0.999
+
 interface Landing {
   /** Nodes that share the top total, and with them all that could win a partial search. */
   readonly nodes: readonly string[]
   /** The total of every node that is feasible. */
   readonly totals: Amounts
+  /** How probable it is that it lands where it may: 1 where nothing else can be. */
+  readonly likely: number
   /** Why `to` is not among the feasible. */
   readonly refusal?: { readonly filter: string; readonly reason: string }
 }
 
-/** Where `pending` lands in `placement` when the plan wants it on `to`, or as well on any of `acceptable`. */
+/** Where `pending` lands in `placement` when the plan wants it on `to`, or as well on any node that it `accepts`. */
 export function predictLanding(
   placement: Placement,
   pending: PodState,
-  options: { readonly mode: PlanPolicy['landing']; readonly to: string; readonly acceptable?: readonly string[] },
+  options: {
+    readonly mode: PlanPolicy['landing']
+    readonly to: string
+    readonly accepts?: (node: string) => boolean
+  },
 ): Landing {
-  const { mode, to, acceptable = [to] } = options
+  const { mode, to, accepts = node => node === to } = options
   if (mode === 'hold') {
     // Bound to one node, a hard spread would count that node alone and pass anything: the pod has to fit as it is, too.
     const free = placement.fits(pending, to)
-    if (free.kind === 'refused') return { nodes: [], totals: {}, refusal: { filter: free.filter, reason: free.reasons[0] ?? '' } }
+    if (free.kind === 'refused')
+      return { nodes: [], totals: {}, likely: 0, refusal: { filter: free.filter, reason: free.reasons[0] ?? '' } }
   }
   const evaluation =
     mode === 'hold'
       ? placement.evaluate(boundTo(pending, to))
       : mode === 'prefer'
-        ? placement.evaluate(pending, { extraTaints: taintedBut(placement.nodes, new Set(acceptable)) })
+        ? placement.evaluate(pending, { extraTaints: taintedBut(placement.nodes, accepts) })
         : placement.evaluate(pending)
   const totals: Record<string, number> = {}
   for (const [node, verdict] of evaluation.verdicts) if (verdict.kind === 'feasible') totals[node] = verdict.total
   const verdict = evaluation.verdicts.get(to)
-  const landing = { nodes: evaluation.landing, totals }
+  const landing = { nodes: evaluation.landing, totals, likely: likelihood(evaluation, totals, accepts) }
   if (verdict?.kind !== 'refused') return landing
   return { ...landing, refusal: { filter: verdict.filter, reason: verdict.reasons[0] ?? '' } }
 }
 
-function taintedBut(nodes: readonly string[], acceptable: ReadonlySet<string>): ReadonlyMap<string, readonly Taint[]> {
-  return new Map(nodes.filter(node => !acceptable.has(node)).map(node => [node, [steeringTaint]]))
+/**
+ * How probable it is that a pod lands on a node that `accepts` says. Where another node could win, the pod misses only where the scheduler
+ * finds none of the `sure` ones: those that are accepted and have more points than the best of the others. It finds `found` of the feasible
+ * nodes, from a start that nobody knows: as drawn without putting back, the product of (feasible - sure - i) / (feasible - i) for i below
+ * `found` is the part of the draws that have none.
+ */
+function likelihood(
+  { landing, found }: Pick<Evaluation, 'landing' | 'found'>,
+  totals: Amounts,
+  accepts: (node: string) => boolean,
+): number {
+  if (landing.length === 0) return 0
+  const others = landing.filter(node => !accepts(node))
+  if (others.length === 0) return 1
+  const best = others.reduce((most, node) => Math.max(most, totals[node] ?? 0), Number.NEGATIVE_INFINITY)
+  const feasible = Object.entries(totals)
+  const sure = feasible.filter(([node, total]) => total > best && accepts(node)).length
+  let missed = 1
+  for (let at = 0; at < found && missed > 0; at++) missed *= Math.max(0, feasible.length - sure - at) / (feasible.length - at)
+  return 1 - missed
+}
+
+function taintedBut(nodes: readonly string[], accepts: (node: string) => boolean): ReadonlyMap<string, readonly Taint[]> {
+  return new Map(nodes.filter(node => !accepts(node)).map(node => [node, [steeringTaint]]))
 }
 
 /** The pod with the required node affinity that `hold` adds while the gate is on: appended to each term, or a term of its own. */

@@ -8,9 +8,10 @@ import { workloadKey } from '../goals/policy.ts'
 import { waveGroups } from '../isolation/rules.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts, Move } from '../plan-record.ts'
-import { AcceptableNodes } from './acceptable-nodes.ts'
+import { type Acceptable, AcceptableNodes } from './acceptable-nodes.ts'
+import { acceptance, namedNodes } from './acceptance.ts'
 import { certificateOf } from './certificate.ts'
-import { predictLanding } from './landing.ts'
+import { leastLikely, predictLanding } from './landing.ts'
 import type { Intent } from './move-intent.ts'
 
 export interface Blocked {
@@ -22,6 +23,8 @@ export interface Blocked {
 
 export interface Sequence {
   readonly moves: readonly Move[]
+  /** What `closed` of its moves speaks of. */
+  readonly closedNodes: readonly string[]
   readonly blocked: readonly Blocked[]
 }
 
@@ -53,6 +56,7 @@ export function sequenceMoves(
   const width = Math.max(2, String(moves.length).length)
   return {
     moves: moves.map((move, at) => ({ ...move, id: `m${String(at + 1).padStart(width, '0')}` })),
+    closedNodes: play.closedNodes,
     blocked: left.length === 0 ? [] : blocked,
   }
 }
@@ -95,25 +99,29 @@ class Play {
     this.#acceptable = acceptable
   }
 
+  get closedNodes(): readonly string[] {
+    return this.#acceptable.closedNodes.slice()
+  }
+
   wave(intents: readonly Intent[], wave: { readonly number: number; readonly most: number }): PlayedWave {
     this.#leaving = new Map()
     this.#acceptable.beginWave()
     const busy = new Set<string>()
     const moves: Omit<Move, 'id'>[] = []
     const blocked: Blocked[] = []
-    let acceptable: readonly string[] | undefined
+    let first: Omit<Move, 'id'> | undefined
     for (const intent of intents) {
       const workload = workloadKey(intent.candidate.workload)
       // One soft taint steers to one set of nodes: a wave under `prefer` has one.
-      const isElsewhere = this.#input.policy.landing === 'prefer' && acceptable !== undefined && !acceptable.includes(intent.to)
+      const isElsewhere = this.#input.policy.landing === 'prefer' && first !== undefined && !this.#accepts(first)(intent.to)
       if (busy.has(workload) || isElsewhere || moves.length >= wave.most) continue
-      const step = this.#stepEitherWay(intent, { number: wave.number, acceptable })
+      const step = this.#stepEitherWay(intent, { number: wave.number, first })
       if ('why' in step) {
         blocked.push(step)
         continue
       }
       busy.add(workload)
-      acceptable ??= step.acceptable
+      first ??= step
       moves.push(step)
     }
     this.#budgets.settle()
@@ -140,49 +148,52 @@ class Play {
     if (short !== undefined) return blocked('order', `${short} on ${to}`)
     const pending = this.#placement.asPending(pod)
     if (action === 'evict') this.#placement.remove(pod.key)
-    const { landing, acceptable } = this.#land(intent, pending, wave.acceptable)
-    const misses = landing.refusal !== undefined || landing.nodes.some(node => !acceptable.includes(node))
-    if (misses) {
+    const { landing, undo, ...open } = this.#land(intent, pending, wave.first)
+    if (landing.refusal !== undefined || landing.likely < leastLikely) {
+      undo?.()
       if (action === 'evict') this.#placement.bind(pod, from)
-      if (landing.refusal === undefined) return blocked('landing', landing.nodes.join(', '))
+      if (landing.refusal === undefined) return blocked('landing', namedNodes(landing.nodes))
       return blocked(landing.refusal.filter === 'NodeResourcesFit' ? 'order' : 'refused', landing.refusal.reason)
     }
     this.#placement.bind(pending, to)
     if (action === 'surge') this.#placement.remove(pod.key)
     else this.#budgets.evict(pod)
     this.#leave(from, pod.requests)
-    this.#acceptable.played(intent, acceptable.length > 1)
+    this.#acceptable.played(intent, open)
     const certificate = certificateOf({
       snapshotHash: this.#snapshotHash,
       candidate,
       to,
       freeBefore,
-      landing: { mode: this.#input.policy.landing, nodes: landing.nodes, totals: landing.totals },
+      landing: { mode: this.#input.policy.landing, ...landing },
       budget: budgetBefore[0],
       settings: this.#input.settings,
     })
     const identity = { namespace: pod.namespace, name: pod.name, uid: pod.uid }
-    return { wave: wave.number, pod: identity, workload: candidate.workload, from, to, acceptable, action, certificate }
+    return { wave: wave.number, pod: identity, workload: candidate.workload, from, to, ...open, action, certificate }
   }
 
-  /** Where it lands when all but one node are tainted; where that is not certain, with all nodes open on which it may land as well. */
-  #land(intent: Intent, pending: PodState, wave: readonly string[] | undefined) {
+  #accepts(move: Omit<Move, 'id'>): (node: string) => boolean {
+    return acceptance({ closedNodes: this.#acceptable.closedNodes }, move)
+  }
+
+  /** Where it lands when all but one node are tainted; in a large cluster, with all nodes open on which it may land as well. */
+  #land(intent: Intent, pending: PodState, first: Omit<Move, 'id'> | undefined): Landed {
     const { to } = intent
     const { landing: mode } = this.#input.policy
     const placement = this.#placement
-    const isAlone = wave === undefined || wave.length === 1
-    const alone = isAlone ? predictLanding(placement, pending, { mode, to }) : undefined
-    const isLed = alone?.refusal !== undefined || alone?.nodes.every(node => node === to) === true
-    if (alone !== undefined && (isLed || mode !== 'prefer' || wave !== undefined || !this.#acceptable.isLarge))
-      return { landing: alone, acceptable: [to] }
+    if (mode !== 'prefer' || !this.#acceptable.isLarge)
+      return { landing: predictLanding(placement, pending, { mode, to }), acceptable: [to] }
+    const fitting = placement.fitting(pending)
     const standing = {
       used: (node: string) => this.#usedOf(node),
-      fits: (node: string) => placement.fits(pending, node).kind !== 'refused',
+      fits: (node: string) => fitting(node).kind !== 'refused',
     }
-    const acceptable = this.#acceptable.of(intent, standing, wave)
-    // What the wave has untainted stays so: where this pod may not go there, it waits for another wave.
-    if (wave !== undefined && acceptable.length < wave.length) return { landing: unled(wave), acceptable: [to] }
-    return { landing: predictLanding(placement, pending, { mode, to, acceptable }), acceptable }
+    const open =
+      first === undefined ? this.#acceptable.first(intent, standing) : this.#acceptable.further(intent, standing, first)
+    if (open === undefined) return { landing: unled, acceptable: [to] }
+    const accepts = acceptance({ closedNodes: this.#acceptable.closedNodes }, { ...open, from: intent.candidate.from })
+    return { ...open, landing: predictLanding(placement, pending, { mode, to, accepts }) }
   }
 
   /** Requested on a node, with what left it in this wave. */
@@ -212,12 +223,17 @@ class Play {
 
 interface Wave {
   readonly number: number
-  /** Nodes that are open already: those of its first move. */
-  readonly acceptable: readonly string[] | undefined
+  /** Its first move: which nodes are open is settled by it. */
+  readonly first: Omit<Move, 'id'> | undefined
 }
 
-/** It could land on any of the nodes that a wave has open. */
-const unled = (nodes: readonly string[]): ReturnType<typeof predictLanding> => ({ nodes, totals: {} })
+interface Landed extends Acceptable {
+  readonly landing: ReturnType<typeof predictLanding>
+  readonly undo?: () => void
+}
+
+/** It can be led nowhere with certainty. */
+const unled: ReturnType<typeof predictLanding> = { nodes: [], totals: {}, likely: 0 }
 
 /** The first resource of which there is too little; what is requested as 0 needs nothing. */
 function shortResource(requests: Amounts, free: Amounts): string | undefined {

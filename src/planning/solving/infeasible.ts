@@ -11,7 +11,7 @@ import type { GoalRow, MoveModel } from '../model/move-model.ts'
 import { shortfallOf } from '../model/tally.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Blocker, Plan, PlanExplanation, StayCode } from '../plan-record.ts'
-import { mostMovesOf } from '../sequence/acceptable-nodes.ts'
+import { mostMovesOf } from '../sequence/plan-size.ts'
 import type { Blocked } from '../sequence/sequence.ts'
 import { chooseMoves } from './choose-moves.ts'
 import type { SolveOnce } from './solve.ts'
@@ -37,7 +37,7 @@ export async function explainShortfall(
   signal: AbortSignal,
 ): Promise<PlanExplanation> {
   const blockers: Blocker[] = []
-  for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts, input.state.nodes.size)) {
+  for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts, mostMovesOf([...input.state.nodes.keys()]))) {
     if (await meetsGoals({ ...input, policy: variant.policy }, solve, signal)) blockers.push(variant.blocker)
   }
   if (!facts.meetsGoalsOnPaper) {
@@ -58,21 +58,16 @@ interface Variant {
   readonly policy: PlanPolicy
 }
 
-/** Policies that differ from the given one in one thing. */
-function variantsOf(policy: PlanPolicy, facts: ShortfallFacts, nodes: number): readonly Variant[] {
+/** Policies that differ from the given one in one thing. `largest`: moves that a plan can have. */
+function variantsOf(policy: PlanPolicy, facts: ShortfallFacts, largest: number): readonly Variant[] {
   const { limits, headroom, scope, coordination } = policy
   const variants: Variant[] = []
   const { perNode, perNamespace, ...plain } = limits
   const isPaced = policy.isolation === undefined
   if (isPaced && facts.plan.moves.length >= limits.perPlan) {
-    variants.push({ blocker: { kind: 'limit', limit: 'perPlan' }, policy: { ...policy, limits: { ...limits, perPlan: 1e9 } } })
+    const limit = limits.perPlan >= largest ? 'size' : 'perPlan'
+    variants.push({ blocker: { kind: 'limit', limit }, policy: { ...policy, limits: { ...limits, perPlan: 1e9 } } })
   }
-  const bySize = mostMovesOf(policy, nodes)
-  if (isPaced && facts.plan.moves.length >= Math.min(limits.perPlan, bySize) && Number.isFinite(bySize))
-    variants.push({
-      blocker: { kind: 'limit', limit: 'size' },
-      policy: { ...policy, landing: 'hold', limits: { ...limits, perPlan: 1e9 } },
-    })
   if (isPaced && perNode !== undefined)
     variants.push({
       blocker: { kind: 'limit', limit: 'perNode' },

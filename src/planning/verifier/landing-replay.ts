@@ -8,7 +8,12 @@ import type { KubeObject, NodeSelectorTerm, Taint } from '#kube/objects/objects.
 import type { Move } from '../plan-record.ts'
 import type { Sums } from './world.ts'
 
-type SeenLanding = { readonly nodes: readonly string[]; readonly totals: Readonly<Sums> } | { readonly missing: string }
+/** `found`: how many of the nodes on which it could run the scheduler looks for. */
+interface Seen {
+  readonly nodes: readonly string[]
+  readonly totals: Readonly<Sums>
+  readonly found: number
+}
 
 const softTaint: Taint = { key: 'ballast.dev/rebalance', value: 'verified', effect: 'PreferNoSchedule' }
 
@@ -21,22 +26,22 @@ export class LandingReplay {
     this.#placement = new Placement(this.state, settings)
   }
 
-  /** Where the replacement of `key` may land and with which totals; afterwards it stands on `settled`. */
-  play(move: Move, key: string, settled: string): SeenLanding {
+  /** Where the replacement of `key` may land and with which totals, while what may not take it is tainted; afterwards it stands on `settled`. */
+  play(move: Move, key: string, meant: { readonly settled: string; readonly mayTake: (node: string) => boolean }): Seen | { readonly missing: string } {
     const pod = this.state.pods.get(key)
     if (pod === undefined || this.#placement.nodeOf(key) === undefined) return { missing: key }
     if (!this.state.nodes.has(move.to)) return { missing: move.to }
     const pending = this.#placement.asPending(pod)
     if (move.action === 'evict') this.#placement.remove(key)
-    const seen = this.#look(move, pending)
-    this.#placement.bind(pending, settled)
+    const seen = this.#look(move, pending, meant.mayTake)
+    this.#placement.bind(pending, meant.settled)
     if (move.action === 'surge') this.#placement.remove(key)
     return seen
   }
 
-  #look({ certificate, acceptable, to }: Move, pending: PodState): SeenLanding {
+  #look({ certificate, to }: Move, pending: PodState, mayTake: (node: string) => boolean): Seen {
     const { mode } = certificate.landing
-    const outside = this.#placement.nodes.filter(node => !acceptable.includes(node))
+    const outside = this.#placement.nodes.filter(node => !mayTake(node))
     const evaluation =
       mode === 'hold'
         ? this.#placement.evaluate(namedOnly(pending, to))
@@ -46,7 +51,7 @@ export class LandingReplay {
           )
     const totals: Sums = {}
     for (const [node, verdict] of evaluation.verdicts) if (verdict.kind === 'feasible') totals[node] = verdict.total
-    return { nodes: evaluation.landing, totals }
+    return { nodes: evaluation.landing, totals, found: evaluation.found }
   }
 }
 

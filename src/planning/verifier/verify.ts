@@ -1,6 +1,7 @@
 // Judges a plan: replays it move by move on the raw objects and compares every number of every certificate with its own.
 // It shares no code with what makes plans; of the cluster's model it uses the scores alone, which recorded placements hold to reality.
 
+import { createHash } from 'node:crypto'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Certificate, Move, NodeShare, PlanRecord } from '../plan-record.ts'
@@ -237,20 +238,36 @@ class Replay {
 
   #checkLanding(move: Move, key: string, settled: string, say: Say): void {
     const { landing, filters } = move.certificate
+    const mayTake = this.#mayTake(move, say)
     for (const [filter, verdict] of Object.entries(filters))
       if (verdict !== 'passed') say('filter', `certificate.filters.${filter}`, verdict, 'passed')
     if (landing.mode !== this.#plan.landing) say('landing', 'certificate.landing.mode', landing.mode, this.#plan.landing)
-    const seen = this.#landing.play(move, key, settled)
+    const seen = this.#landing.play(move, key, { settled, mayTake })
     if ('missing' in seen) {
       say('landing', 'certificate.landing', seen.missing, 'a pod and nodes that the scheduler model knows')
       return
     }
-    compare('landing.totals', landing.totals, seen.totals, say)
-    if (landing.nodes.join() !== seen.nodes.join())
-      say('landing', 'certificate.landing.nodes', landing.nodes.join(', '), seen.nodes.join(', '))
-    const stray = seen.nodes.filter(node => !move.acceptable.includes(node))
-    if (stray.length > 0)
+    if (landing.many === undefined) {
+      compare('landing.totals', landing.totals, seen.totals, say)
+      if (landing.nodes.join() !== seen.nodes.join())
+        say('landing', 'certificate.landing.nodes', landing.nodes.join(', '), seen.nodes.join(', '))
+    } else for (const [field, found, expected] of manyFindings(landing, seen)) say('landing', `certificate.landing.${field}`, found, expected)
+    const stray = seen.nodes.filter(node => !mayTake(node))
+    const likely = stray.length === 0 ? undefined : likelihood(seen, stray, mayTake)
+    if (likely === undefined ? landing.likely !== undefined : Math.abs(likely - (landing.likely ?? 1)) > 1e-9)
+      say('landing', 'certificate.landing.likely', landing.likely, likely)
+    if (likely !== undefined && likely < leastLikely)
       say('landing', 'acceptable', move.acceptable.join(', '), `a list with ${stray.join(', ')}, where it may land`)
+  }
+
+  /** On which nodes it may land, as the move says it. */
+  #mayTake({ acceptable, closed, from }: Move, say: Say): (node: string) => boolean {
+    if (closed === undefined) return node => acceptable.includes(node)
+    const { closedNodes = [] } = this.#plan
+    if (!Number.isInteger(closed) || closed < 0 || closed > closedNodes.length)
+      say('landing', 'closed', closed, `from 0 to ${closedNodes.length}, as many as the plan has closedNodes`)
+    const refused = new Set([from, ...closedNodes.slice(0, closed)])
+    return node => acceptable.includes(node) || !refused.has(node)
   }
 
   /** Runs `check` while `pods` stand on `node` too. */
@@ -259,6 +276,39 @@ class Replay {
     check()
     for (const pod of pods) node.pods.delete(`${pod.key} (old)`)
   }
+}
+
+/** What is not so in the sum of many nodes: how many there are, and the digest of a line for each. */
+function* manyFindings(
+  { nodes, totals, many }: Certificate['landing'],
+  seen: { readonly nodes: readonly string[]; readonly totals: Readonly<Sums> },
+): Generator<readonly [field: string, found: unknown, expected: unknown]> {
+  const hash = createHash('sha256')
+  for (const node of Object.keys(seen.totals).sort()) hash.update(`${node} ${seen.totals[node]}\n`)
+  hash.update(`${[...seen.nodes].sort().join(' ')}\n`)
+  const expected = { count: seen.nodes.length, feasible: Object.keys(seen.totals).length, digest: `sha256:${hash.digest('hex')}` }
+  for (const [field, value] of Object.entries(expected)) {
+    const found: unknown = Reflect.get(many ?? {}, field)
+    if (found !== value) yield [`many.${field}`, found, value]
+  }
+  if (nodes.length > 0 || Object.keys(totals).length > 0) yield ['nodes', nodes.join(', '), 'none beside the sum of many']
+}
+
+/** As probable as this a landing has to be. */
+const leastLikely = 0.999
+
+/** The chance that the scheduler finds a node that may take the pod and beats all strays, where it sees `found` of those it could run on. */
+function likelihood(
+  seen: { readonly totals: Readonly<Sums>; readonly found: number },
+  stray: readonly string[],
+  mayTake: (node: string) => boolean,
+): number {
+  const best = Math.max(...stray.map(node => seen.totals[node] ?? 0))
+  const names = Object.keys(seen.totals)
+  const beaten = names.filter(node => !mayTake(node) || (seen.totals[node] ?? 0) <= best).length
+  let none = 1
+  for (let drawn = 0; drawn < seen.found; drawn++) none = (none * Math.max(0, beaten - drawn)) / (names.length - drawn)
+  return 1 - none
 }
 
 type Say = (code: string, field: string, found: unknown, expected: unknown) => void

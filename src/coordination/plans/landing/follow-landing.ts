@@ -1,9 +1,9 @@
 // After the deed: the replacement gets a node, becomes Ready, the old pod ends; then the landing is recorded and the permit released.
 
 import type { Pod } from '#kube/objects/objects.ts'
+import { acceptableText } from '#planning/sequence/acceptance.ts'
 import type { PlanMove } from '../../api.ts'
 import { openGate } from '../../effects/gate.ts'
-import { named } from '../fresh-check.ts'
 import { rememberMove } from '../last-move.ts'
 import {
   endPermit,
@@ -66,7 +66,7 @@ export async function followLanding(
     landedOn,
     replacement: { name: ready.metadata.name, uid: ready.metadata.uid ?? '' },
     seconds,
-    ...(isMeant ? {} : { reason, message: `landed on ${landedOn}, meant were ${named(move.acceptable)}${why}` }),
+    ...(isMeant ? {} : { reason, message: `landed on ${landedOn}, meant was ${acceptableText(context.plan().spec, move)}${why}` }),
   })
   await endPermit(context, run, { ending: 'done', reason: `landed on ${landedOn}`, landing }, signal)
   if (isMeant) return { kind: 'landed' }
@@ -75,7 +75,7 @@ export async function followLanding(
     reason,
     action: 'Move',
     regarding: move.workload,
-    note: `the replacement of pod ${move.pod.name} landed on ${landedOn}; plan ${context.plan().metadata.name} meant ${named(move.acceptable)}${why}`,
+    note: `the replacement of pod ${move.pod.name} landed on ${landedOn}; plan ${context.plan().metadata.name} meant ${acceptableText(context.plan().spec, move)}${why}`,
     controller: `ballast.dev/${askingOf(context.plan()).requester}`,
   })
   return { kind: 'mismatch' }

@@ -1,5 +1,6 @@
 // Whether landings can be held at the gate just now, and what a landing without the gate means. Pure: the tables beside it are the rules.
 import type { Pod } from '#kube/objects/objects.ts'
+import { acceptance } from '#planning/sequence/acceptance.ts'
 import type { PlanMove, RebalancePlan } from '../../api.ts'
 import type { Landing } from '../../permits/permit-record.ts'
 import { eventReasons } from '../names.ts'
@@ -38,10 +39,10 @@ export function holdDecision(answer: GateAnswer, so: { readonly silentMs: number
 export function landingOf(
   pod: Pod,
   move: PlanMove,
-  plan: { readonly spec: { readonly landing: string } },
+  plan: { readonly spec: Pick<RebalancePlan['spec'], 'closedNodes'> & { readonly landing: string } },
 ): Exclude<Landing, 'pending'> {
   const node = pod.spec.nodeName ?? ''
-  if (move.acceptable.includes(node)) return 'expected'
+  if (acceptance(plan.spec, move)(node)) return 'expected'
   if (plan.spec.landing === 'hold' && !isBound(pod, move.to)) return 'unheld'
   return node === move.from ? 'back' : 'other'
 }

@@ -51,7 +51,7 @@ test('only pods of the owners of the wave are sent to us; a surge is known by it
 })
 
 test('nodes outside the acceptable set of the whole wave are tainted', () => {
-  expect(nodesToTaint(['n1', 'n2', 'n3', 'n4'], [move({ acceptable: ['n2'] }), move({ acceptable: ['n2', 'n3'] })])).toEqual([
+  expect(nodesToTaint(['n1', 'n2', 'n3', 'n4'], [move({ acceptable: ['n2'] }), move({ acceptable: ['n2', 'n3'] })], {})).toEqual([
     'n1',
     'n4',
   ])

@@ -3,7 +3,8 @@
 import type { NodeState } from '#cluster/cluster-state.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import type { Node, Taint } from '#kube/objects/objects.ts'
-import type { RebalancePlan } from '../../api.ts'
+import { acceptance } from '#planning/sequence/acceptance.ts'
+import type { PlanMove, RebalancePlan } from '../../api.ts'
 import type { Arbiter } from '../../arbiter/arbiter.ts'
 import type { EffectContext } from '../../effects/effect-context.ts'
 import { removeTaint, setTaint } from '../../effects/taint.ts'
@@ -18,6 +19,9 @@ interface SteeringContext {
   readonly nodes: Informer<Node>
 }
 
+/** Nodes that one permit names. */
+const mostTargets = 500
+
 /** How long a scheduler may take to see a taint that was written, in milliseconds. */
 const settleMs = 1_000
 
@@ -29,14 +33,15 @@ function steeringTaint(plan: string): Taint {
 /** Nodes that are tainted while a wave runs: all but those where some move of it may land. */
 export function nodesToTaint(
   nodes: Iterable<string>,
-  wave: readonly { readonly acceptable: readonly string[] }[],
+  wave: readonly Pick<PlanMove, 'from' | 'acceptable' | 'closed'>[],
+  closing: Pick<RebalancePlan['spec'], 'closedNodes'>,
 ): readonly string[] {
-  const acceptable = new Set(wave.flatMap(move => move.acceptable))
-  return Array.from(nodes).filter(node => !acceptable.has(node))
+  const open = wave.map(move => acceptance(closing, move))
+  return Array.from(nodes).filter(node => !open.some(accepts => accepts(node)))
 }
 
 /**
- * Taints the nodes outside of the wave's acceptable set, and takes the taint off those inside. Under one permit for the wave.
+ * Taints the nodes outside of the wave's acceptable set, and takes the taint off those inside. Under one permit for the wave, or for each 500.
  * @returns why it could not be, or `undefined`
  */
 export async function steerWave(
@@ -44,13 +49,35 @@ export async function steerWave(
   wave: { readonly plan: RebalancePlan; readonly number: number; readonly nodes: readonly string[]; readonly deadlineMs: number },
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { arbiter, effects, view } = context
-  const plan = wave.plan.metadata.name
+  const { effects, view } = context
   const wanted = new Set(wave.nodes)
   const others = taintedNodes(view).filter(node => !wanted.has(node))
   for (const node of others) await clearNode(context, { node, requester: askingOf(wave.plan).requester }, signal)
-  const targets = Array.from(wanted).flatMap(name => view.state().nodes.get(name) ?? [])
-  if (targets.length === 0) return undefined
+  const all = Array.from(wanted).flatMap(name => view.state().nodes.get(name) ?? [])
+  if (all.length === 0) return undefined
+  for (let begun = 0; begun < all.length; begun += mostTargets) {
+    const refused = await steerSome(context, { ...wave, part: begun / mostTargets, targets: all.slice(begun, begun + mostTargets) }, signal)
+    if (refused !== undefined) return refused
+  }
+  await effects.clock.after(settleMs, signal)
+  return undefined
+}
+
+/** Under one permit. @returns why it is not given */
+async function steerSome(
+  context: SteeringContext,
+  wave: {
+    readonly plan: RebalancePlan
+    readonly number: number
+    readonly part: number
+    readonly targets: readonly NodeState[]
+    readonly deadlineMs: number
+  },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { arbiter, effects } = context
+  const { part, targets } = wave
+  const plan = wave.plan.metadata.name
   const reply = await arbiter.request(
     {
       requester: askingOf(wave.plan).requester,
@@ -61,7 +88,7 @@ export async function steerWave(
       workload: undefined,
       disrupts: [],
       reasons: [{ code: 'steer', message: `wave ${wave.number} of ${plan} is to land elsewhere` }],
-      idempotencyKey: `${wave.plan.metadata.uid ?? plan}/wave-${wave.number}/steer`,
+      idempotencyKey: `${wave.plan.metadata.uid ?? plan}/wave-${wave.number}/steer${part === 0 ? '' : `-${part + 1}`}`,
       batch: wave.plan.spec.batch ?? plan,
       deadlineMs: wave.deadlineMs,
       timeToLiveMs: Math.max(0, wave.deadlineMs - effects.clock.now()),
@@ -70,7 +97,6 @@ export async function steerWave(
   )
   if (reply.kind === 'not-granted') return reply.sentence
   await taintAll(context, reply.permit, { names: targets.map(({ name }) => name), taint: steeringTaint(plan) }, signal)
-  await effects.clock.after(settleMs, signal)
   return undefined
 }
 

@@ -20,7 +20,7 @@ export function certificateOf(picture: Picture, plan: RebalancePlan, id: string)
     freeBefore,
     freeAfter,
     filters,
-    landing: { mode: landing.mode, nodes: landing.nodes, totals: landing.totals },
+    landing: { mode: landing.mode, nodes: landing.nodes, count: landingCount(landing), totals: landing.totals },
     budget: budget === undefined ? null : { ...budget },
     snapshotHash,
     verified: {
@@ -30,6 +30,8 @@ export function certificateOf(picture: Picture, plan: RebalancePlan, id: string)
     command: commandOf(picture, plan),
   }
 }
+
+const landingCount = ({ nodes, many }: PlanMove['certificate']['landing']): number => many?.count ?? nodes.length
 
 function sentenceOf(move: PlanMove) {
   const { requests, freeBefore, freeAfter, filters, landing, budget } = move.certificate
@@ -47,6 +49,7 @@ function sentenceOf(move: PlanMove) {
     freeAfter: amountText(freeAfter[resource] ?? 0, resource),
     allPassed: Object.values(filters).every(verdict => verdict === 'passed'),
     landing: landing.nodes,
+    landingCount: landingCount(landing),
     mode: landing.mode,
     budget: budget === undefined ? undefined : { name: budget.name, allowed: budget.allowedBefore, expected: budget.expected },
   })

@@ -6,6 +6,7 @@ import { isActive } from '#coordination/permits/permit-record.ts'
 import { moveKey } from '#coordination/plans/move-run.ts'
 import { quarantines } from '#coordination/plans/quarantine.ts'
 import { workloadKey } from '#planning/goals/policy.ts'
+import { acceptance } from '#planning/sequence/acceptance.ts'
 import type { MoveOutcome, MoveResult, NodeOutcome, PlanAgainst, Sentence, ShareOutcome } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import { together } from '../../words/en.ts'
@@ -85,7 +86,10 @@ function moveReader(picture: Picture, plan: RebalancePlan, sees: Pick<Sees, 'per
       pod: { namespace: move.pod.namespace, name: move.pod.name },
       from: move.from,
       meant: move.acceptable.slice(0, mostMeant),
-      meantCount: move.acceptable.length,
+      meantCount:
+        move.closed === undefined
+          ? move.acceptable.length
+          : Array.from(picture.state.nodes.keys()).filter(acceptance(plan.spec, move)).length,
       landedOn: step?.landedOn ?? null,
       result,
       at: releasedMs === undefined ? null : rfc3339(releasedMs),

@@ -1,7 +1,7 @@
 // The proof of one move, readable: what the pod asks for, what is free, what each filter said, where it may land, and who checked it.
 import type { Move, MoveCertificate } from '../../contract.ts'
 import { apiPath } from '../../words/links.ts'
-import { count, cpuExact, memoryExact } from '../../words/quantity.ts'
+import { count, counted, cpuExact, memoryExact } from '../../words/quantity.ts'
 import { useAnswer } from '../widgets/answered.ts'
 import { CopyButton } from '../widgets/copy-button.tsx'
 import { SentenceText } from '../widgets/sentence-text.tsx'
@@ -60,7 +60,7 @@ function Proof({ certificate }: { certificate: MoveCertificate }) {
             {passed.length === 0 ? null : `${passed.map(([name]) => name).join(', ')}: passed`}
           </Fact>
           <Fact name="May land on">
-            {`${landing.nodes.join(', ') || 'no node'} (${landing.mode})`}
+            {`${landing.nodes.join(', ') || (landing.count === 0 ? 'no node' : counted(landing.count, 'node'))} (${landing.mode})`}
             {Object.keys(landing.totals).length === 0
               ? null
               : `; the scheduler's scores: ${Object.entries(landing.totals)
