@@ -3,6 +3,7 @@
 
 import { Budgets } from './candidates/budgets.ts'
 import { type Sorting, sortPods } from './candidates/movable.ts'
+import { podsOfGoals } from './candidates/pods-of-goals.ts'
 import { StaticFit } from './candidates/static-fit.ts'
 import { planEnergy } from './energy/plan-energy.ts'
 import { goalOutcomes, nodeShares, policyProblems } from './goals/goals.ts'
@@ -50,7 +51,8 @@ async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal)
   const hash = snapshotHash(input.state)
   const problems = policyProblems(input.policy, input.state)
   const budgets = Budgets.of(input.state, input.nowMs)
-  const sorting = sortPods(input, { budgets, fit: new StaticFit(input.state, input.settings) })
+  const fit = new StaticFit(input.state, input.settings)
+  const sorting = sortPods(input, { budgets, fit }, input.state.pods.values(), podsOfGoals(input))
   if (problems.length > 0) return finished(input, { hash, problems, sorting })
   // A margin is room for what happens after a plan: while a goal holds at all, nothing is disturbed to give it more.
   const areMet = outcomesOf(input, []).every(goal => goal.state !== 'missed')

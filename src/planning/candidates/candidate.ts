@@ -5,6 +5,6 @@ export interface Candidate {
   readonly pod: PodState
   readonly workload: WorkloadReference
   readonly from: string
-  /** Nodes it could run on as far as no other pod matters, in order of name. */
+  /** Nodes it could run on as far as no other pod matters, in order of name; its own may be among them. Pods that are alike share the list. */
   readonly destinations: readonly string[]
 }

@@ -11,6 +11,7 @@ import type { PlanInput } from '../plan-input.ts'
 import type { StayCode, StayReason, Unmovable } from '../plan-record.ts'
 import type { Budgets } from './budgets.ts'
 import type { Candidate } from './candidate.ts'
+import { Destinations } from './destinations.ts'
 import { policyOwner } from './owner.ts'
 import type { Rule } from './rule.ts'
 import type { StaticFit } from './static-fit.ts'
@@ -34,16 +35,19 @@ const leavingTaints = new Set([
 
 /**
  * All pods that run on a node, each a candidate or with the reason why not, in order of namespace and name. Where nodes are isolated
- * only their pods are asked about. `pods`: only these are looked at.
+ * only their pods are asked about. `pods`: only these are looked at. `isAsked`: only of these it is asked where they fit; others that
+ * nothing holds are neither.
  */
 export function sortPods(
   input: PlanInput,
   tools: { readonly budgets: Budgets; readonly fit: StaticFit },
   pods: Iterable<PodState> = input.state.pods.values(),
+  isAsked: (pod: PodState) => boolean = () => true,
 ): Sorting {
   const usage = usageRules(input)
   const rules = [...rulesOf(input, tools.budgets), usage.held]
   const destinationNodes = destinationsOf(input)
+  const destinations = new Destinations(destinationNodes)
   const candidates: Candidate[] = []
   const unmovable: Unmovable[] = []
   for (const pod of pods) {
@@ -52,8 +56,8 @@ export function sortPods(
     if (input.policy.isolation !== undefined && !isIsolated(input.policy, node)) continue
     const reasons = rules.flatMap(rule => rule(pod) ?? [])
     const { workload } = pod
-    if (reasons.length === 0 && workload !== undefined) {
-      const places = placesFor(input, { pod, workload, from: node }, destinationNodes, { fit: tools.fit, usage })
+    if (reasons.length === 0 && workload !== undefined && isAsked(pod)) {
+      const places = placesFor(input, { pod, workload, from: node }, destinationNodes, { fit: tools.fit, usage, destinations })
       if ('destinations' in places) candidates.push({ pod, workload, from: node, destinations: places.destinations })
       else reasons.push(places)
     }
@@ -235,17 +239,22 @@ function placesFor(
   input: PlanInput,
   subject: Omit<Candidate, 'destinations'>,
   nodes: readonly NodeState[],
-  { fit, usage }: { readonly fit: StaticFit; readonly usage: UsageRules },
+  {
+    fit,
+    usage,
+    destinations,
+  }: { readonly fit: StaticFit; readonly usage: UsageRules; readonly destinations: Destinations },
 ): Places {
   const refused = fit.refusals(subject.pod)
-  const fitting = nodes.flatMap(({ name }) => (name === subject.from || refused.has(name) ? [] : [name]))
+  const hasOthers = (names: readonly string[]) => names.length > 1 || (names.length === 1 && names[0] !== subject.from)
+  const fitting = destinations.of(refused)
   const back = input.policy.isolation === undefined ? movedFrom(input, subject) : new Set<string>()
-  const measured = fitting.filter(name => !usage.isClosed(subject.pod, name))
-  if (fitting.length > 0 && measured.length === 0) return { code: 'UsageUnknown', data: {} }
-  const destinations = back.size === 0 ? measured : measured.filter(name => !back.has(name))
-  if (destinations.length > 0) return { destinations }
+  const measured = without(fitting, name => usage.isClosed(subject.pod, name))
+  if (hasOthers(fitting) && !hasOthers(measured)) return { code: 'UsageUnknown', data: {} }
+  const left = back.size === 0 ? measured : without(measured, name => back.has(name))
+  if (hasOthers(left)) return { destinations: left }
   const others = nodes.filter(node => node.name !== subject.from)
-  if (fitting.length > 0) return { code: 'RecentlyMoved', data: { from: [...back].sort().join(', ') } }
+  if (hasOthers(fitting)) return { code: 'RecentlyMoved', data: { from: [...back].sort().join(', ') } }
   const refusals = others.flatMap(node => refused.get(node.name) ?? [])
   const pinning = refusals.find(refusal => refusal.filter.startsWith('Volume'))
   if (pinning !== undefined) return { code: 'VolumePinned', data: { pv: pinnedVolume(input.state, subject.pod) } }
@@ -255,6 +264,11 @@ function placesFor(
   for (const { reason } of refusals) counts.set(reason, (counts.get(reason) ?? 0) + 1)
   const reasons = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([reason, count]) => `${count} ${reason}`)
   return { code: 'NoFeasibleNode', data: { nodes: String(others.length), reasons: reasons.join(', ') } }
+}
+
+/** The same list where nothing is to be left out. */
+function without(names: readonly string[], isOut: (name: string) => boolean): readonly string[] {
+  return names.some(isOut) ? names.filter(name => !isOut(name)) : names
 }
 
 /** Nodes that the workload was moved away from within a day: a move back would undo it. */

@@ -10,6 +10,7 @@ import { usageGoals } from '../goals/usage-rules.ts'
 import { isolationRows } from '../isolation/rules.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts, MoveAction } from '../plan-record.ts'
+import { destinationChoice } from './destination-choice.ts'
 import { domainRules } from './domain-rules.ts'
 import type { ModelNode, MoveClass, MoveModel, WorkloadSpread } from './move-model.ts'
 
@@ -38,26 +39,24 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
   const { state, policy } = input
   const nodeNames = [...state.nodes.keys()]
   const nodeIndex = new Map(nodeNames.map((name, index) => [name, index]))
-  const groups = new Map<string, { candidates: Candidate[]; cost: number; action: MoveAction; destinations: readonly number[] }>()
+  const groups = new Map<string, Group>()
+  const lists = new Lists(nodeIndex, forbidden)
   for (const candidate of candidates) {
-    const allowed =
-      forbidden.size === 0
-        ? candidate.destinations
-        : candidate.destinations.filter(name => !forbidden.has(`${candidate.pod.key}>${name}`))
-    const destinations = allowed.flatMap(name => nodeIndex.get(name) ?? [])
-    if (destinations.length === 0) continue
+    const list = lists.of(candidate)
+    if (list.indexes.every(index => nodeNames[index] === candidate.from)) continue
     const action = isSurge(state, policy, candidate) ? 'surge' : 'evict'
     const cost = policy.objective === 'moves' ? 1 : Math.max(1, Math.round(pricePerMove(state, candidate, action) * 1000))
-    const key = groupKey(input, candidate, { action, cost, destinations })
-    const group = groups.get(key) ?? { candidates: [], cost, action, destinations }
+    const key = groupKey(input, candidate, { action, cost, destinations: list.number })
+    const group = groups.get(key) ?? { candidates: [], cost, action, list: list.indexes }
     group.candidates.push(candidate)
     groups.set(key, group)
   }
+  const pick = destinationChoice(input, groups.size)
   const ordered = [...groups.values()].map(group => ({ ...group, candidates: group.candidates.toSorted(leavesFirst) }))
   const shapes = ordered.map(group => ({
     pods: group.candidates.map(candidate => candidate.pod),
     from: nodeIndex.get(group.candidates[0]?.from ?? '') ?? -1,
-    destinations: group.destinations,
+    destinations: pick(group.list, nodeIndex.get(group.candidates[0]?.from ?? '') ?? -1),
   }))
   const { rules, destinations } = domainRules(state, shapes)
   const names = new Map<string, number>()
@@ -101,11 +100,53 @@ function limitsOf({ limits, isolation }: PlanPolicy): MoveModel['limits'] {
     : { perPlan: Number.MAX_SAFE_INTEGER, perNode: undefined, perNamespace: undefined }
 }
 
+interface Group {
+  readonly candidates: Candidate[]
+  readonly cost: number
+  readonly action: MoveAction
+  /** Indexes of nodes it may go to; its own may be among them. */
+  readonly list: readonly number[]
+}
+
+/** Lists of destinations as indexes of nodes, each list of names read once, with a number that tells it from others. */
+class Lists {
+  readonly #nodeIndex: ReadonlyMap<string, number>
+  readonly #forbidden: ReadonlyMap<string, ReadonlySet<string>>
+  readonly #known = new Map<readonly string[], { readonly indexes: readonly number[]; readonly number: number }>()
+  readonly #filtered = new Map<string, readonly string[]>()
+
+  constructor(nodeIndex: ReadonlyMap<string, number>, forbidden: ReadonlySet<string>) {
+    this.#nodeIndex = nodeIndex
+    const byPod = Map.groupBy(forbidden, pair => pair.slice(0, pair.indexOf('>')))
+    this.#forbidden = new Map([...byPod].map(([pod, pairs]) => [pod, new Set(pairs.map(pair => pair.slice(pod.length + 1)))]))
+  }
+
+  of({ pod, destinations }: Candidate): { readonly indexes: readonly number[]; readonly number: number } {
+    const forbidden = this.#forbidden.get(pod.key)
+    const names = forbidden === undefined ? destinations : this.#without(destinations, forbidden)
+    const known = this.#known.get(names) ?? {
+      indexes: names.flatMap(name => this.#nodeIndex.get(name) ?? []),
+      number: this.#known.size,
+    }
+    this.#known.set(names, known)
+    return known
+  }
+
+  /** One list for the same nodes that are left. */
+  #without(names: readonly string[], forbidden: ReadonlySet<string>): readonly string[] {
+    const left = names.filter(name => !forbidden.has(name))
+    const text = left.join(' ')
+    const known = this.#filtered.get(text) ?? left
+    this.#filtered.set(text, known)
+    return known
+  }
+}
+
 /** Everything that tells two pods apart for a plan. */
 function groupKey(
   input: PlanInput,
   { pod, workload, from }: Candidate,
-  rest: { readonly action: MoveAction; readonly cost: number; readonly destinations: readonly number[] },
+  rest: { readonly action: MoveAction; readonly cost: number; readonly destinations: number },
 ): string {
   const { affinity, topologySpreadConstraints, tolerations, nodeSelector } = pod.object.spec
   const labels = Object.entries(pod.object.metadata.labels ?? {}).filter(([key]) => !individualLabels.has(key))

@@ -3,6 +3,7 @@
 import { mover } from '#cluster/ownership.ts'
 import { Budgets } from '../candidates/budgets.ts'
 import { type Sorting, sortPods } from '../candidates/movable.ts'
+import { podsOfGoals } from '../candidates/pods-of-goals.ts'
 import { StaticFit } from '../candidates/static-fit.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import { shortRooms } from '../isolation/rules.ts'
@@ -113,10 +114,11 @@ function exclusionOf(sorting: Sorting, code: StayCode): Blocker | undefined {
 }
 
 async function meetsGoals(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<boolean> {
-  const sorting = sortPods(input, {
+  const tools = {
     budgets: Budgets.of(input.state, input.nowMs),
     fit: new StaticFit(input.state, input.settings),
-  })
+  }
+  const sorting = sortPods(input, tools, input.state.pods.values(), podsOfGoals(input))
   const { model } = buildModel(input, sorting.candidates, new Set())
   const choice = await chooseMoves(model, { method: input.policy.method, isProbe: true }, solve, signal)
   return choice.isFeasible && choice.shortfall <= smallest
