@@ -31,12 +31,15 @@ export class BudgetLedger {
   readonly #rules: BudgetRules
   /** By `namespace/name` of the budget. Replaced, never changed: forks share the values. */
   readonly #holdings: Map<string, Holding>
+  /** Budgets neither come nor go: forks share it. */
+  readonly #index: BudgetIndex
 
   /** Begins with the budgets and pods of `state`, or where `from` is now. `nowMs` is for evictions that the budgets' statuses remember. */
   constructor(state: ClusterState, options: { readonly nowMs: number }, from?: BudgetLedger) {
     this.#state = state
     this.#rules = { replicasOf: replicasIn(state), nowMs: options.nowMs }
     this.#holdings = from === undefined ? holdingsOf(state) : new Map(from.#holdings)
+    this.#index = from === undefined ? new BudgetIndex(this.#holdings) : from.#index
   }
 
   /** The budgets (`namespace/name`) that select a pod. */
@@ -111,14 +114,55 @@ export class BudgetLedger {
 
   #selecting(pod: PodState): readonly (readonly [string, Holding])[] {
     const { labels } = pod.object.metadata
-    return Array.from(this.#holdings).filter(
-      ([, { budget, selector }]) => budget.metadata.namespace === pod.namespace && selector.matches(labels),
-    )
+    return this.#index.maySelect(pod).flatMap(key => {
+      const holding = this.#holdings.get(key)
+      return holding?.selector.matches(labels) === true ? [[key, holding] as const] : []
+    })
   }
 }
 
+/** A label that every pod of a selector has: its key and the values that it may have. Undefined: there is none. */
+function telling({ requirements }: Selector): { readonly key: string; readonly values: readonly string[] } | undefined {
+  return requirements.find(({ operator }) => operator === '=' || operator === '==' || operator === 'in')
+}
+
+/** Which budgets may select a pod, found by its labels: a namespace may have thousands of both. */
+class BudgetIndex {
+  readonly #byLabel = new Map<string, { readonly key: string; readonly number: number }[]>()
+  /** By namespace: budgets whose selector tells no label. */
+  readonly #others = new Map<string, { readonly key: string; readonly number: number }[]>()
+
+  constructor(holdings: ReadonlyMap<string, Holding>) {
+    let number = 0
+    for (const [key, { budget, selector }] of holdings) {
+      const { namespace = '' } = budget.metadata
+      const entry = { key, number: number++ }
+      const label = telling(selector)
+      if (label === undefined) pushTo(this.#others, namespace, entry)
+      else for (const value of new Set(label.values)) pushTo(this.#byLabel, labelText(namespace, label.key, value), entry)
+    }
+  }
+
+  /** In the order of the budgets. */
+  maySelect({ namespace, object }: PodState): readonly string[] {
+    const found = [...(this.#others.get(namespace) ?? [])]
+    for (const [key, value] of Object.entries(object.metadata.labels ?? {}))
+      found.push(...(this.#byLabel.get(labelText(namespace, key, value)) ?? []))
+    return found.length < 2 ? found.map(({ key }) => key) : found.sort((a, b) => a.number - b.number).map(({ key }) => key)
+  }
+}
+
+/** Neither a namespace nor a label's key has a space. */
+const labelText = (namespace: string, key: string, value: string): string => `${namespace} ${key} ${value}`
+
+function pushTo<Item>(map: Map<string, Item[]>, key: string, item: Item): void {
+  const items = map.get(key)
+  if (items === undefined) map.set(key, [item])
+  else items.push(item)
+}
+
 function holdingsOf(state: ClusterState): Map<string, Holding> {
-  const podsIn = podsByNamespace(state)
+  const podsIn = new PodsByLabel(state)
   const holdings = new Map<string, Holding>()
   for (const object of state.objects('PodDisruptionBudget')) {
     // Checked when the cluster was read.
@@ -131,10 +175,10 @@ function holdingsOf(state: ClusterState): Map<string, Holding> {
 class FirstHolding implements Holding {
   readonly budget: PodDisruptionBudget
   readonly selector: Selector
-  readonly #podsIn: (namespace: string) => Iterable<PodState>
+  readonly #podsIn: PodsByLabel
   #pods: ReadonlyMap<string, PodState> | undefined
 
-  constructor(budget: PodDisruptionBudget, podsIn: (namespace: string) => Iterable<PodState>) {
+  constructor(budget: PodDisruptionBudget, podsIn: PodsByLabel) {
     this.budget = budget
     this.selector = budgetSelector(budget)
     this.#podsIn = podsIn
@@ -147,9 +191,40 @@ class FirstHolding implements Holding {
 
   #selected(): ReadonlyMap<string, PodState> {
     const pods = new Map<string, PodState>()
-    for (const pod of this.#podsIn(this.budget.metadata.namespace ?? ''))
+    for (const pod of this.#podsIn.of(this.budget.metadata.namespace ?? '', telling(this.selector)))
       if (this.selector.matches(pod.object.metadata.labels)) pods.set(pod.key, pod)
     return pods
+  }
+}
+
+/** The pods of namespaces, and those of them that have a label, in order of their keys. */
+class PodsByLabel {
+  readonly #in: (namespace: string) => Iterable<PodState>
+  readonly #known = new Map<string, ReadonlyMap<string, readonly PodState[]>>()
+
+  constructor(state: ClusterState) {
+    this.#in = podsByNamespace(state)
+  }
+
+  of(namespace: string, label: ReturnType<typeof telling>): Iterable<PodState> {
+    if (label === undefined) return this.#in(namespace)
+    const place = `${namespace} ${label.key}`
+    const known = this.#known.get(place) ?? this.#grouped(namespace, label.key)
+    this.#known.set(place, known)
+    const [first = '', ...more] = label.values
+    if (more.length === 0) return known.get(first) ?? []
+    const pods = [...new Set(label.values)].flatMap(value => known.get(value) ?? [])
+    return pods.sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
+  #grouped(namespace: string, key: string): ReadonlyMap<string, readonly PodState[]> {
+    const grouped = new Map<string, PodState[]>()
+    for (const pod of this.#in(namespace)) {
+      const { labels = {} } = pod.object.metadata
+      const value = Object.hasOwn(labels, key) ? labels[key] : undefined
+      if (value !== undefined) pushTo(grouped, value, pod)
+    }
+    return grouped
   }
 }
 
