@@ -186,8 +186,7 @@ export function goalSentence(goal: GoalOutcome): string {
 function blockerSentence(blocker: Blocker): string {
   switch (blocker.kind) {
     case 'limit':
-      if (blocker.limit === 'size')
-        return 'one plan has no room for more moves of a cluster of this size; the next plans go on'
+      if (blocker.limit === 'size') return 'one plan has no room for more moves of a cluster of this size; the next plans go on'
       return `without the limit spec.limits.${blocker.limit} all goals could be met at once; the next plans go on`
     case 'headroom':
       return `with more than ${blocker.percent} % of ${blocker.resource} allowed on destinations (spec.headroom.${blocker.resource}) all goals could be met`

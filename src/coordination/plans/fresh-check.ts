@@ -64,7 +64,10 @@ export function freshCheck(state: ClusterState, move: PlanMove, options: FreshCh
   if (landing.likely < leastLikely) {
     const outside = nodes.filter(node => !isMeant(node))
     if (outside.length > 0)
-      return broken('lands-elsewhere', `pod ${key} would land on ${namedNodes(outside)}, not only on ${acceptableText(options, move)}`)
+      return broken(
+        'lands-elsewhere',
+        `pod ${key} would land on ${namedNodes(outside)}, not only on ${acceptableText(options, move)}`,
+      )
     const overfull = namedNodes(nodes.filter(node => !isAllowed(node)))
     return broken('overfills', `pod ${key} could land on ${overfull}, which would then be fuller than the policy has it`)
   }

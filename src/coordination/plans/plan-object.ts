@@ -132,10 +132,17 @@ function proposedStatus(
 }
 
 /** As many as an object may have; those of nodes that goals name, then of those that moves touch, then the others. */
-export function tellingShares({ goals, moves }: Pick<Plan, 'goals' | 'moves'>, shares: readonly NodeShare[]): readonly NodeShare[] {
+export function tellingShares(
+  { goals, moves }: Pick<Plan, 'goals' | 'moves'>,
+  shares: readonly NodeShare[],
+): readonly NodeShare[] {
   if (shares.length <= keptShares) return shares
   const resources = new Set(shares.map(({ resource }) => resource)).size
-  const told = new Set([...goals.map(({ node }) => node), ...moves.flatMap(({ from, to }) => [from, to]), ...shares.map(({ node }) => node)])
+  const told = new Set([
+    ...goals.map(({ node }) => node),
+    ...moves.flatMap(({ from, to }) => [from, to]),
+    ...shares.map(({ node }) => node),
+  ])
   const kept = new Set([...told].slice(0, Math.floor(keptShares / resources)))
   return shares.filter(({ node }) => kept.has(node))
 }

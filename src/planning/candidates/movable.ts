@@ -239,11 +239,7 @@ function placesFor(
   input: PlanInput,
   subject: Omit<Candidate, 'destinations'>,
   nodes: readonly NodeState[],
-  {
-    fit,
-    usage,
-    destinations,
-  }: { readonly fit: StaticFit; readonly usage: UsageRules; readonly destinations: Destinations },
+  { fit, usage, destinations }: { readonly fit: StaticFit; readonly usage: UsageRules; readonly destinations: Destinations },
 ): Places {
   const refused = fit.refusals(subject.pod)
   const hasOthers = (names: readonly string[]) => names.length > 1 || (names.length === 1 && names[0] !== subject.from)

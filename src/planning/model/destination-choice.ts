@@ -30,7 +30,9 @@ export function destinationChoice(input: PlanInput, classes: number): Choose {
   let turn = 0
   return (list, from) => {
     if (list.length <= most) return without(list, from)
-    const wanted = without(list, from).filter(index => toFill.has(index)).slice(0, most)
+    const wanted = without(list, from)
+      .filter(index => toFill.has(index))
+      .slice(0, most)
     const others = roomiest(list)
     const count = Math.min(most - wanted.length, others.length)
     const stretch = Array.from({ length: count }, (_, at) => others[(turn + at) % others.length] ?? 0)

@@ -84,14 +84,17 @@ export class AcceptableNodes {
       return this.#named + acceptable.length > mostNamed ? undefined : { acceptable, undo }
     }
     const before = this.#closed.length
-    const open = new Set(this.#input.state.nodes.keys()).difference(new Set([...this.#closed, intent.to]))
-    const isHarmful = (node: string) => standing.fits(node) && !this.#mayTake(intent, node, standing)
-    this.#closed.push(...[...open].filter(isHarmful))
-    if (this.#closed.length > mostClosed) {
+    const reopen = () => {
       this.#closed.length = before
+    }
+    const others = new Set(this.#input.state.nodes.keys()).difference(new Set([...this.#closed, intent.to]))
+    const isHarmful = (node: string) => standing.fits(node) && !this.#mayTake(intent, node, standing)
+    this.#closed.push(...[...others].filter(isHarmful))
+    if (this.#closed.length > mostClosed) {
+      reopen()
       return undefined
     }
-    return { acceptable: [intent.to], closed: this.#closed.length, undo: () => void (this.#closed.length = before) }
+    return { acceptable: [intent.to], closed: this.#closed.length, undo: reopen }
   }
 
   /** Where a further move of a wave may land that began with `wave`; undefined: not on all nodes of it, so that it has to wait. */

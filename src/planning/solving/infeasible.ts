@@ -38,7 +38,9 @@ export async function explainShortfall(
   signal: AbortSignal,
 ): Promise<PlanExplanation> {
   const blockers: Blocker[] = []
-  for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts, mostMovesOf([...input.state.nodes.keys()]))) {
+  for (const variant of facts.meetsGoalsOnPaper
+    ? []
+    : variantsOf(input.policy, facts, mostMovesOf([...input.state.nodes.keys()]))) {
     if (await meetsGoals({ ...input, policy: variant.policy }, solve, signal)) blockers.push(variant.blocker)
   }
   if (!facts.meetsGoalsOnPaper) {

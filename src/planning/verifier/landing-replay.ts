@@ -27,7 +27,11 @@ export class LandingReplay {
   }
 
   /** Where the replacement of `key` may land and with which totals, while what may not take it is tainted; afterwards it stands on `settled`. */
-  play(move: Move, key: string, meant: { readonly settled: string; readonly mayTake: (node: string) => boolean }): Seen | { readonly missing: string } {
+  play(
+    move: Move,
+    key: string,
+    meant: { readonly settled: string; readonly mayTake: (node: string) => boolean },
+  ): Seen | { readonly missing: string } {
     const pod = this.state.pods.get(key)
     if (pod === undefined || this.#placement.nodeOf(key) === undefined) return { missing: key }
     if (!this.state.nodes.has(move.to)) return { missing: move.to }

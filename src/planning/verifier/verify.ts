@@ -251,7 +251,9 @@ class Replay {
       compare('landing.totals', landing.totals, seen.totals, say)
       if (landing.nodes.join() !== seen.nodes.join())
         say('landing', 'certificate.landing.nodes', landing.nodes.join(', '), seen.nodes.join(', '))
-    } else for (const [field, found, expected] of manyFindings(landing, seen)) say('landing', `certificate.landing.${field}`, found, expected)
+    } else
+      for (const [field, found, expected] of manyFindings(landing, seen))
+        say('landing', `certificate.landing.${field}`, found, expected)
     const stray = seen.nodes.filter(node => !mayTake(node))
     const likely = stray.length === 0 ? undefined : likelihood(seen, stray, mayTake)
     if (likely === undefined ? landing.likely !== undefined : Math.abs(likely - (landing.likely ?? 1)) > 1e-9)

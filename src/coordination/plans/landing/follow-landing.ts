@@ -66,7 +66,9 @@ export async function followLanding(
     landedOn,
     replacement: { name: ready.metadata.name, uid: ready.metadata.uid ?? '' },
     seconds,
-    ...(isMeant ? {} : { reason, message: `landed on ${landedOn}, meant was ${acceptableText(context.plan().spec, move)}${why}` }),
+    ...(isMeant
+      ? {}
+      : { reason, message: `landed on ${landedOn}, meant was ${acceptableText(context.plan().spec, move)}${why}` }),
   })
   await endPermit(context, run, { ending: 'done', reason: `landed on ${landedOn}`, landing }, signal)
   if (isMeant) return { kind: 'landed' }

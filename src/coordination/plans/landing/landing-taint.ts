@@ -56,7 +56,11 @@ export async function steerWave(
   const all = Array.from(wanted).flatMap(name => view.state().nodes.get(name) ?? [])
   if (all.length === 0) return undefined
   for (let begun = 0; begun < all.length; begun += mostTargets) {
-    const refused = await steerSome(context, { ...wave, part: begun / mostTargets, targets: all.slice(begun, begun + mostTargets) }, signal)
+    const refused = await steerSome(
+      context,
+      { ...wave, part: begun / mostTargets, targets: all.slice(begun, begun + mostTargets) },
+      signal,
+    )
     if (refused !== undefined) return refused
   }
   await effects.clock.after(settleMs, signal)
