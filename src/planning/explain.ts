@@ -1,7 +1,7 @@
 // Why one pod moves or stays, and what would change that.
 
 import type { PlanInput } from './plan-input.ts'
-import type { Amounts, Move, Plan } from './plan-record.ts'
+import type { Amounts, GoalOutcome, Move, Plan } from './plan-record.ts'
 import { amountText, goalSentence, reasonText, remedySentence, staySentence } from './sentences.ts'
 
 /** Lines for people about the pod `namespace/name`, the answer first. A pod that is not in the cluster is said to be so. */
@@ -25,9 +25,7 @@ export function explainPod(input: PlanInput, plan: Plan, key: string): readonly 
 
 function movesBecause(plan: Plan, move: Move): readonly string[] {
   const key = `${move.pod.namespace}/${move.pod.name}`
-  const goals = plan.goals.filter(
-    goal => (goal.bound === 'max' ? goal.node === move.from : goal.node === move.to) && goal.before !== goal.after,
-  )
+  const goals = plan.goals.filter(goal => speaksOf(goal, move) && goal.before !== goal.after)
   const { requests, freeBefore, freeAfter, landing, budget } = move.certificate
   const how = move.action === 'surge' ? 'its replacement is Ready before it goes' : 'it is evicted by the eviction API'
   const amounts = Object.keys(requests).map(resource => {
@@ -49,11 +47,16 @@ function movesBecause(plan: Plan, move: Move): readonly string[] {
   ]
 }
 
+function speaksOf({ measure, members = [], bound, node }: GoalOutcome, { from, to }: Move): boolean {
+  if (measure === undefined) return bound === 'max' ? node === from : node === to
+  return measure === 'survives' || members.some(({ nodes }) => nodes.includes(from) || nodes.includes(to))
+}
+
 function staysByChoice(plan: Plan, key: string, node: string): readonly string[] {
   const missed = plan.goals.filter(goal => goal.state === 'missed')
   if (plan.problems.length > 0) return [`${key} stays on ${node}: the policy has problems and nothing is moved`]
   if (plan.goals.length === 0) return [`${key} stays on ${node}: the policy has no goals`]
-  const about = plan.goals.filter(goal => goal.node === node)
+  const about = plan.goals.filter(goal => goal.node === node || goal.members?.some(({ nodes }) => nodes.includes(node)) === true)
   const why =
     missed.length === 0
       ? 'it may be moved, but the goals are met without it'

@@ -3,7 +3,8 @@
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { EnergyOutcome } from './energy/record.ts'
-import type { GoalResource } from './goals/policy.ts'
+import type { FleetGoal, GoalMember, GoalResource, LeftOut } from './goals/policy.ts'
+import type { Loss } from './goals/survival.ts'
 
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
 export type Amounts = Readonly<Record<string, number>>
@@ -126,7 +127,15 @@ export interface NodeShare {
 
 export interface GoalOutcome {
   readonly goal: string
+  /** The node, or with `measure` what is spoken of: a zone, a pool, how many nodes. */
   readonly node: string
+  /** Of a goal over several nodes: what `wanted`, `before` and `after` are. Percent of all together; points; with `survives` pods. */
+  readonly measure?: FleetGoal['measure']
+  readonly members?: readonly GoalMember[]
+  /** Of `survives` that is missed: the loss after which most pods have no place. */
+  readonly loss?: Loss
+  /** What a missing point counts. Default: 1. */
+  readonly weight?: number
   readonly resource: GoalResource
   readonly stat: 'requests' | 'usage'
   readonly bound: 'max' | 'min'
@@ -149,7 +158,7 @@ export interface OpenWish {
   readonly because: StayCode | 'NotWorthAMove' | 'MovedElsewhere'
 }
 
-/** What stands in the way of the goals. All but the last four are such that without them alone every goal could be met. */
+/** What stands in the way of the goals. All but the last five are such that without them alone every goal could be met. */
 export type Blocker =
   | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace' | 'size' }
   | { readonly kind: 'headroom'; readonly resource: GoalResource; readonly percent: number }
@@ -179,6 +188,14 @@ export type Blocker =
       readonly rooms: readonly { readonly node: string; readonly room: number }[]
       /** Set where one pod is too big for each node by itself. */
       readonly of?: string
+    }
+  | {
+      /** After this loss these pods find no place, as the scheduler was played. */
+      readonly kind: 'loss'
+      readonly goal: string
+      readonly lost: string
+      readonly pods: readonly string[]
+      readonly because: string
     }
   | { readonly kind: 'order'; readonly pods: readonly string[] }
   | { readonly kind: 'landing'; readonly pods: readonly string[] }
@@ -223,6 +240,8 @@ export interface Plan {
   readonly after: readonly NodeShare[]
   readonly goals: readonly GoalOutcome[]
   readonly wishes: readonly OpenWish[]
+  /** Nodes that pools do not count. */
+  readonly leftOut?: readonly LeftOut[]
   /** `infeasible`: no plan can meet the goals; `not-met`: this one does not. Of isolation: nor move all that is to leave. */
   readonly outcome: 'met' | 'not-met' | 'infeasible'
   /** `none`: there was nothing to choose. */

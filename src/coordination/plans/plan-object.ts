@@ -21,6 +21,7 @@ import {
 import type { PlanPurpose } from '../intent.ts'
 import { askingOf } from './names.ts'
 import { planMessage, wholeBound } from './plan-words.ts'
+import { goalFigures, storedGoals } from './stored-goals.ts'
 
 interface PlanObjectOptions {
   readonly name: string
@@ -93,11 +94,7 @@ function proposedStatus(
     phase: 'Proposed',
     message: planMessage(plan),
     objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap },
-    goals: plan.goals.map(goal => ({
-      name: goal.goal,
-      outcome: goal.state === 'met' ? 'met' : 'not-met',
-      message: `${goal.node}: ${goal.resource} ${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % after, ${goal.bound} ${goal.wanted} %`,
-    })),
+    goals: storedGoals(plan.goals, goal => goalFigures(goal, 'now', 'after')),
     before: plan.before.map(storedShare),
     after: plan.after.map(storedShare),
     unmovable: plan.unmovable.slice(0, keptUnmovable).map(one => ({

@@ -5,6 +5,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { GoalRow } from '../model/move-model.ts'
 import type { Amounts, GoalOutcome, NodeShare } from '../plan-record.ts'
+import { fleetOutcomes, fleetProblems, type PlayedLosses } from './fleet-goals.ts'
 import { type Goal, type GoalResource, goalResources, type PlanPolicy } from './policy.ts'
 
 /** What pods and nodes really use, as measured; absent nodes or pods are not known. */
@@ -65,6 +66,7 @@ export function goalRows(state: ClusterState, policy: PlanPolicy, measured: Meas
         used,
         allocatable,
         hard: goal.hard,
+        ...(goal.weight === undefined ? {} : { weight: goal.weight }),
       }
       return [
         ...(goal.max === undefined
@@ -99,11 +101,30 @@ function percentOf(used: number, allocatable: number): number {
   return allocatable > 0 ? (used * 100) / allocatable : 0
 }
 
-/** Each goal on each node, before and after. Judged without the margin, on the exact fraction: `max` strictly below, `min` strictly above. */
+/**
+ * Each goal, before and after: of one node for each node, then those over several. Judged without the margin, on the exact fraction: `max`
+ * strictly below, `min` strictly above. A loss that nobody played (no `losses`) is unknown: sums alone do not say that it is survived.
+ */
 export function goalOutcomes(
   policy: PlanPolicy,
   state: ClusterState,
-  change: { readonly requests: ReadonlyMap<string, Amounts>; readonly usage: ReadonlyMap<string, Amounts> },
+  change: GoalChange,
+  measured: Measurements | undefined,
+  losses?: PlayedLosses,
+): readonly GoalOutcome[] {
+  return [...nodeOutcomes(policy, state, change, measured), ...fleetOutcomes(policy, state, change.requests, losses)]
+}
+
+/** What changes on each node: in requests, and in measured use. */
+interface GoalChange {
+  readonly requests: ReadonlyMap<string, Amounts>
+  readonly usage: ReadonlyMap<string, Amounts>
+}
+
+function nodeOutcomes(
+  policy: PlanPolicy,
+  state: ClusterState,
+  change: GoalChange,
   measured: Measurements | undefined,
 ): readonly GoalOutcome[] {
   return policy.goals.flatMap(goal =>
@@ -126,6 +147,7 @@ export function goalOutcomes(
             bound,
             wanted,
             hard: goal.hard,
+            ...(goal.weight === undefined ? {} : { weight: goal.weight }),
             before: percentOf(used ?? 0, allocatable),
             after: percent,
             state: used === undefined ? 'unknown' : isMet ? 'met' : 'missed',
@@ -142,6 +164,7 @@ export function policyProblems(policy: PlanPolicy, state: ClusterState): readonl
   const where = `RebalancePolicy ${policy.name}`
   return [
     ...policy.goals.flatMap((goal, at) => goalProblems(policy, goal, `${where}: spec.goals[${at}]`, state)),
+    ...fleetProblems(policy, where, state),
     ...duplicateNames(policy, where),
     ...selectorProblems(policy, where),
     ...contradictions(policy, where, state),
@@ -196,27 +219,31 @@ function goalProblems(policy: PlanPolicy, goal: Goal, where: string, state: Clus
   ]
 }
 
-function missingNode(name: string, where: string, state: ClusterState): Problem[] {
+/** A name that no node has. */
+export function missingNode(name: string, where: string, state: ClusterState): Problem[] {
   if (state.nodes.has(name)) return []
   const known = [...state.nodes.keys()]
   const shown = known.length > 8 ? `${known.slice(0, 8).join(', ')} and ${known.length - 8} more` : known.join(', ')
   return [{ code: 'node-missing', where, found: name, expected: `a node of this cluster (${shown})` }]
 }
 
-function outOfRange(percent: number, where: string): Problem[] {
+/** A percentage that is none. */
+export function outOfRange(percent: number, where: string): Problem[] {
   if (percent >= 0 && percent <= 100) return []
   return [{ code: 'percent-range', where, found: String(percent), expected: 'a percentage from 0 to 100' }]
 }
 
-function duplicateNames(policy: PlanPolicy, where: string): Problem[] {
-  return policy.goals.flatMap((goal, at) =>
-    policy.goals.findIndex(other => other.name === goal.name) === at
+function duplicateNames({ goals, fleetGoals }: PlanPolicy, where: string): Problem[] {
+  const names = [...goals, ...fleetGoals].map(({ name }) => name)
+  const places = [...goals.map((_, at) => `spec.goals[${at}].name`), ...fleetGoals.map(({ name }) => `spec.goals (${name})`)]
+  return names.flatMap((name, at) =>
+    names.indexOf(name) === at
       ? []
       : [
           {
             code: 'goal-name-duplicate',
-            where: `${where}: spec.goals[${at}].name`,
-            found: goal.name,
+            where: `${where}: ${places[at] ?? ''}`,
+            found: name,
             expected: 'a name that no other goal has',
           },
         ],

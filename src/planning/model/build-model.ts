@@ -3,6 +3,7 @@
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import type { Candidate } from '../candidates/candidate.ts'
 import { isSurge, pricePerMove } from '../candidates/move-action.ts'
+import { fleetRows } from '../goals/fleet-goals.ts'
 import { goalRows, mostWithin, requestedOn } from '../goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import { preferredNames } from '../goals/preferences.ts'
@@ -13,6 +14,7 @@ import type { Amounts, MoveAction } from '../plan-record.ts'
 import { mostMovesOf } from '../sequence/acceptable-nodes.ts'
 import { domainRules } from './domain-rules.ts'
 import type { ModelNode, MoveClass, MoveModel, WorkloadSpread } from './move-model.ts'
+import { survivalRows } from './survival-rows.ts'
 
 interface PlanClass {
   readonly action: MoveAction
@@ -83,10 +85,16 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
       },
     ]
   })
+  const nodes = modelNodes(state, policy)
   const model: MoveModel = {
-    nodes: modelNodes(state, policy),
+    nodes,
     classes,
-    goals: [...goalRows(state, policy, input.measured), ...isolationRows(state, policy, candidates)],
+    goals: [
+      ...goalRows(state, policy, input.measured),
+      ...fleetRows(state, policy),
+      ...survivalRows(input, shapes, nodes),
+      ...isolationRows(state, policy, candidates),
+    ],
     rules,
     replicated: replicatedWorkloads(state, classes, ordered, nodeIndex),
     limits: limitsOf(policy, state.nodes.size),

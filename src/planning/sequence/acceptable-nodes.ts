@@ -6,7 +6,7 @@ import { preferredNames } from '../goals/preferences.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts } from '../plan-record.ts'
 import type { Intent } from './move-intent.ts'
-import { RoomRules, summed } from './room-rules.ts'
+import { mayLandBeside, RoomRules, summed } from './room-rules.ts'
 
 /** Below this many nodes the scheduler looks at all of them. */
 const fewestOfPartialSearch = 100
@@ -80,6 +80,7 @@ export class AcceptableNodes {
       const node = state.nodes.get(name)
       if (node === undefined || name === to || name === candidate.from || this.#closed.has(name)) return false
       if (isWished && !wished.includes(name)) return false
+      if (!mayLandBeside(policy, to, name)) return false
       const used = summed(standing.used(name), this.#awaitedOn(name), this.#loose, requests)
       return this.#rules.allows(node, used) && standing.fits(name)
     })

@@ -40,6 +40,18 @@ export class RoomRules {
   }
 }
 
+/**
+ * Whether `node` may take a pod in place of `to` without a goal over several nodes noticing: only where both are in the same groups. Between
+ * nodes that are compared, and where losses are to be survived, it depends on everything else; then nowhere else will do.
+ */
+export function mayLandBeside({ fleetGoals }: Pick<PlanPolicy, 'fleetGoals'>, to: string, node: string): boolean {
+  return fleetGoals.every(
+    ({ measure, sets }) =>
+      measure === 'share' &&
+      sets.every(({ members }) => members.every(({ nodes }) => nodes.includes(to) === nodes.includes(node))),
+  )
+}
+
 /** The sum, resource by resource. */
 export function summed(...parts: readonly Amounts[]): Amounts {
   const sum: Record<string, number> = {}
