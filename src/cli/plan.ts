@@ -7,6 +7,7 @@ import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { planKind, type RebalancePolicy } from '#coordination/api.ts'
 import { shownGoals } from '#coordination/plans/goal-policy.ts'
+import { moveHistory, plansAmong } from '#coordination/plans/move-history.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -151,6 +152,7 @@ function inputFor(policy: RebalancePolicy, { cluster, ownerLabel }: Around) {
     settings: schedulerOf(cluster),
     nowMs: systemClock.now(),
     measured: measurementsOf(cluster.objects),
+    history: moveHistory(plansAmong(cluster.objects)),
   }
 }
 

@@ -1,5 +1,6 @@
 // Why one pod moves or stays, and what would change that.
 
+import { churnOf } from './candidates/churn.ts'
 import type { PlanInput } from './plan-input.ts'
 import type { Amounts, GoalOutcome, Move, Plan } from './plan-record.ts'
 import { amountText, goalSentence, reasonText, remedySentence, staySentence } from './sentences.ts'
@@ -11,9 +12,9 @@ export function explainPod(input: PlanInput, plan: Plan, key: string): readonly 
   if (pod.isFinished) return [`${key} has ended (${pod.object.status?.phase ?? ''}); it holds nothing and is not moved`]
   if (pod.nodeName === undefined) return [`${key} runs nowhere yet; a plan moves only what runs`]
   const move = plan.moves.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
-  if (move !== undefined) return movesBecause(plan, move)
+  if (move !== undefined) return movesBecause(input, plan, move)
   const held = plan.unmovable.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
-  if (held === undefined) return staysByChoice(plan, key, pod.nodeName)
+  if (held === undefined) return [...staysByChoice(plan, key, pod.nodeName), ...churnLines(input, key)]
   const remedies = [held, ...held.also].map(({ code, data }) => remedySentence(code, data))
   const isHopeless = remedies.some(remedy => remedy === undefined)
   return [
@@ -23,7 +24,7 @@ export function explainPod(input: PlanInput, plan: Plan, key: string): readonly 
   ]
 }
 
-function movesBecause(plan: Plan, move: Move): readonly string[] {
+function movesBecause(input: PlanInput, plan: Plan, move: Move): readonly string[] {
   const key = `${move.pod.namespace}/${move.pod.name}`
   const goals = plan.goals.filter(goal => speaksOf(goal, move) && goal.before !== goal.after)
   const { requests, freeBefore, freeAfter, landing, budget } = move.certificate
@@ -43,8 +44,20 @@ function movesBecause(plan: Plan, move: Move): readonly string[] {
       : [
           `  PodDisruptionBudget ${budget.name} allows ${budget.allowedBefore} evictions before it, ${budget.allowedAfter} after`,
         ]),
+    ...churnLines(input, key),
     '  what would change that: goals that hold without it, or any of the reasons that keep pods where they are',
   ]
+}
+
+/** Why it is dearer than others, where its workload has a history. */
+function churnLines(input: PlanInput, key: string): readonly string[] {
+  const workload = input.state.pods.get(key)?.workload
+  const churn = workload === undefined ? undefined : churnOf(input, workload)
+  if (workload === undefined || churn === undefined || churn.disturbances.length === 0) return []
+  const told = churn.disturbances.slice(0, 3).map(({ what, atMs }) => `${what} ${new Date(atMs).toISOString().slice(0, 10)}`)
+  const more = churn.disturbances.length - told.length
+  const what = `${told.join(', ')}${more > 0 ? ` and ${more} times more` : ''}`
+  return [`  moving it costs ${churn.factor.toFixed(2)} times as much: ${workload.kind} ${workload.name} was ${what}`]
 }
 
 function speaksOf({ measure, members = [], bound, node }: GoalOutcome, { from, to }: Move): boolean {

@@ -1,7 +1,8 @@
 // From candidates to the model: identical pods become classes, nodes get ceilings, pods get prices.
 
-import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
+import type { ClusterState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Candidate } from '../candidates/candidate.ts'
+import { churnOf } from '../candidates/churn.ts'
 import { isSurge, pricePerMove } from '../candidates/move-action.ts'
 import { fleetRows } from '../goals/fleet-goals.ts'
 import { goalRows, mostWithin, requestedOn } from '../goals/goals.ts'
@@ -41,6 +42,12 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
   const { state, policy } = input
   const nodeNames = [...state.nodes.keys()]
   const nodeIndex = new Map(nodeNames.map((name, index) => [name, index]))
+  const factors = new Map<string, number>()
+  const churn = (workload: WorkloadReference) => {
+    const factor = factors.get(workloadKey(workload)) ?? churnOf(input, workload).factor
+    factors.set(workloadKey(workload), factor)
+    return factor
+  }
   const groups = new Map<string, { candidates: Candidate[]; cost: number; action: MoveAction; destinations: readonly number[] }>()
   for (const candidate of candidates) {
     const allowed =
@@ -50,7 +57,7 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
     const destinations = allowed.flatMap(name => nodeIndex.get(name) ?? [])
     if (destinations.length === 0) continue
     const action = isSurge(state, policy, candidate) ? 'surge' : 'evict'
-    const cost = policy.objective === 'moves' ? 1 : Math.max(1, Math.round(pricePerMove(state, candidate, action) * 1000))
+    const cost = policy.objective === 'moves' ? 1 : Math.max(1, Math.round(pricePerMove(state, candidate, action) * churn(candidate.workload) * 1000))
     const key = groupKey(input, candidate, { action, cost, destinations })
     const group = groups.get(key) ?? { candidates: [], cost, action, destinations }
     group.candidates.push(candidate)

@@ -23,7 +23,7 @@ function shareFindings(goal: GoalOutcome, world: World): Finding[] {
   const shares = sums.filter(({ has }) => has > 0)
   const figure = figureOf(goal.measure, shares)
   const field = `goal ${goal.goal} on ${goal.node}`
-  const isExact = goal.measure === 'share'
+  const isExact = goal.measure !== 'deviation'
   const isMet = isExact ? isWithin(goal, shares) : figure <= goal.wanted + smallest
   const state = isMet ? 'met' : 'missed'
   return [
@@ -68,9 +68,17 @@ function figureOf(measure: GoalOutcome['measure'], sums: readonly Sum[]): number
   return percents.reduce((total, percent) => total + Math.abs(percent - mean), 0) / percents.length
 }
 
-function isWithin({ bound, wanted }: GoalOutcome, sums: readonly Sum[]): boolean {
+function isWithin({ measure, bound, wanted }: GoalOutcome, sums: readonly Sum[]): boolean {
+  const points = BigInt(Math.round(wanted * 1e6))
+  if (measure === 'spread')
+    return sums.every(high =>
+      sums.every(low => {
+        const apart = BigInt(high.used) * BigInt(low.has) - BigInt(low.used) * BigInt(high.has)
+        return apart * 100_000_000n <= points * BigInt(high.has) * BigInt(low.has)
+      }),
+    )
   const used = BigInt(sums.reduce((total, sum) => total + sum.used, 0)) * 100_000_000n
-  const limit = BigInt(Math.round(wanted * 1e6)) * BigInt(sums.reduce((total, sum) => total + sum.has, 0))
+  const limit = points * BigInt(sums.reduce((total, sum) => total + sum.has, 0))
   return bound === 'max' ? used < limit : used > limit
 }
 
