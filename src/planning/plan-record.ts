@@ -4,7 +4,6 @@ import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { EnergyOutcome } from './energy/record.ts'
 import type { FleetGoal, GoalMember, GoalResource, LeftOut } from './goals/policy.ts'
-import type { Loss } from './goals/survival.ts'
 
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
 export type Amounts = Readonly<Record<string, number>>
@@ -125,14 +124,24 @@ export interface NodeShare {
   readonly percent: number
 }
 
+/** The loss after which most pods stay Pending. */
+export interface Loss {
+  /** What is lost; of a loss that is survived the last that was played. */
+  readonly lost: string
+  /** Pods without a place: `namespace/name`. */
+  readonly pending: readonly string[]
+  /** Why the first of them has none, in words of the scheduler or of the headroom. */
+  readonly because: string
+}
+
 export interface GoalOutcome {
   readonly goal: string
   /** The node, or with `measure` what is spoken of: a zone, a pool, how many nodes. */
   readonly node: string
-  /** Of a goal over several nodes: what `wanted`, `before` and `after` are. Percent of all together; points; with `survives` pods. */
+  /** Set for a goal over several nodes: what `wanted`, `before` and `after` are. Percent of all together; points; with `survives` pods. */
   readonly measure?: FleetGoal['measure']
   readonly members?: readonly GoalMember[]
-  /** Of `survives` that is missed: the loss after which most pods have no place. */
+  /** Set where a loss is not survived: the loss after which most pods have no place. */
   readonly loss?: Loss
   /** What a missing point counts. Default: 1. */
   readonly weight?: number

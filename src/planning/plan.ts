@@ -9,11 +9,11 @@ import { withMoves } from './energy/states.ts'
 import { goalOutcomes, nodeShares, policyProblems } from './goals/goals.ts'
 import type { FleetGoal, PlanPolicy } from './goals/policy.ts'
 import { preferredNames } from './goals/preferences.ts'
-import { type Loss, worstLoss } from './goals/survival.ts'
+import { worstLoss } from './goals/survival.ts'
 import { isolationOutcome } from './isolation/rules.ts'
 import { buildModel, type PlanModel } from './model/build-model.ts'
 import type { PlanInput } from './plan-input.ts'
-import type { Amounts, GoalOutcome, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
+import type { Amounts, GoalOutcome, Loss, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
 import type { Intent } from './sequence/move-intent.ts'
 import { type Blocked, type Sequence, sequenceMoves } from './sequence/sequence.ts'
 import { snapshotHash } from './snapshot-hash.ts'
@@ -101,10 +101,23 @@ async function bestAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   const { goals, fleetGoals } = input.policy
   const hasMargins = [...goals, ...fleetGoals].some(goal => goal.margin > 0)
   const isMet = outcomesOf(input, wide.sequence.moves).every(goal => goal.state !== 'missed')
-  if (isMet || !hasMargins) return wide
+  if (isMet) return wide
+  if (!hasMargins) return await withoutVainMoves(input, work, wide)
   const narrow = await repeatedAttempt(withoutMargins(input), work)
   const best = missing(input, work.sorting, narrow) < missing(input, work.sorting, wide) ? narrow : wide
-  return { ...best, isOutOfReach: narrow.isOutOfReach }
+  return await withoutVainMoves(input, work, { ...best, isOutOfReach: narrow.isOutOfReach })
+}
+
+/** Where a loss is not survived the moves for its sums may have brought nothing: then those of the other goals alone will do. */
+async function withoutVainMoves(input: PlanInput, work: Work, best: Attempt): Promise<Attempt> {
+  const { policy } = input
+  const isLost = outcomesOf(input, best.sequence.moves).some(({ measure, state }) => measure === 'survives' && state === 'missed')
+  if (!isLost || best.sequence.moves.length === 0) return best
+  const others = policy.fleetGoals.filter(({ measure }) => measure !== 'survives')
+  const plain = await repeatedAttempt({ ...input, policy: { ...policy, fleetGoals: others } }, work)
+  const isFewer = plain.sequence.moves.length < best.sequence.moves.length
+  const isNoWorse = missing(input, work.sorting, plain) <= missing(input, work.sorting, best)
+  return isFewer && isNoWorse ? { ...plain, isOutOfReach: best.isOutOfReach } : best
 }
 
 /** Chooses and plays until everything chosen can be played; what cannot is forbidden the next time. */

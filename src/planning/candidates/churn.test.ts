@@ -24,15 +24,17 @@ interface Past {
 }
 
 function inputOf({ history = [], annotations = {}, template = {}, objective = 'cost' }: Past): PlanInput {
-  const objects = workload('shop/web', { owner: 'descheduler', budget: { maxUnavailable: 1 }, on: ['a', 'a'] }).map((object): KubeObject => {
-    if (object.kind !== 'Deployment') return object
-    const spec = typeof object['spec'] === 'object' ? object['spec'] : {}
-    return {
-      ...object,
-      metadata: { ...object.metadata, annotations },
-      spec: { ...spec, template: { metadata: { annotations: template } } },
-    }
-  })
+  const objects = workload('shop/web', { owner: 'descheduler', budget: { maxUnavailable: 1 }, on: ['a', 'a'] }).map(
+    (object): KubeObject => {
+      if (object.kind !== 'Deployment') return object
+      const spec = typeof object['spec'] === 'object' ? object['spec'] : {}
+      return {
+        ...object,
+        metadata: { ...object.metadata, annotations },
+        spec: { ...spec, template: { metadata: { annotations: template } } },
+      }
+    },
+  )
   const { state } = buildClusterState([namespace('shop'), node('a'), node('b'), node('c'), ...objects])
   return {
     state,

@@ -30,7 +30,7 @@ interface Churn {
 /**
  * By how much the history of a workload makes its pods dearer: 1 + the sum over its disturbances of 2^(-days / 7), where days are whole and the sum
  * is at most 4. Disturbances are its moves in plans that are kept (those of one plan once), the one that `ballast.dev/last-move` tells of, and the
- * restart that `kubectl.kubernetes.io/restartedAt` of its template does. With `objective: moves` nothing is dearer.
+ * last `kubectl rollout restart`. With `objective: moves` nothing is dearer.
  */
 export function churnOf(
   input: Pick<PlanInput, 'state' | 'nowMs' | 'history'> & { readonly policy: Pick<PlanPolicy, 'objective'> },
@@ -45,7 +45,10 @@ export function churnOf(
   return { factor: 1 + Math.min(mostCounted, sum), disturbances }
 }
 
-function disturbancesOf({ state, history }: Pick<PlanInput, 'state' | 'history'>, workload: WorkloadReference): readonly Disturbance[] {
+function disturbancesOf(
+  { state, history }: Pick<PlanInput, 'state' | 'history'>,
+  workload: WorkloadReference,
+): readonly Disturbance[] {
   const moves = history?.get(workloadKey(workload)) ?? []
   const object = workloadObject(state, workload)
   const [, note] = /@(.+)$/.exec(object?.metadata.annotations?.['ballast.dev/last-move'] ?? '') ?? []
@@ -59,9 +62,12 @@ function disturbancesOf({ state, history }: Pick<PlanInput, 'state' | 'history'>
   ]
 }
 
-/** `spec.template.metadata.annotations['kubectl.kubernetes.io/restartedAt']`, which `kubectl rollout restart` writes. */
+/** When somebody restarted it: the annotation `restartedAt` of its template, whoever's prefix it has. */
 function restartOf(spec: unknown): string | undefined {
-  const field = (of: unknown, name: string): unknown => (typeof of === 'object' && of !== null ? Reflect.get(of, name) : undefined)
-  const found = ['template', 'metadata', 'annotations', 'kubectl.kubernetes.io/restartedAt'].reduce(field, spec)
-  return typeof found === 'string' ? found : undefined
+  const field = (of: unknown, name: string): unknown =>
+    typeof of === 'object' && of !== null ? Reflect.get(of, name) : undefined
+  const annotations = ['template', 'metadata', 'annotations'].reduce(field, spec)
+  const found = typeof annotations === 'object' && annotations !== null ? Object.entries(annotations) : []
+  const text = found.find(([key]) => key.split('/').at(-1) === 'restartedAt')?.[1]
+  return typeof text === 'string' ? text : undefined
 }

@@ -3,11 +3,10 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { GoalPart, GoalRow } from '../model/move-model.ts'
-import type { Amounts, GoalOutcome } from '../plan-record.ts'
-import { leastAbove, missingNode, mostBelow, outOfRange, requestedOn } from './goals.ts'
+import type { Amounts, GoalOutcome, Loss } from '../plan-record.ts'
+import { leastAbove, missingNode, mostBelow, outOfRange, requestedOn } from './bounds.ts'
 import { type Measure, measured } from './measures.ts'
 import type { FleetGoal, GoalMember, PlanPolicy } from './policy.ts'
-import type { Loss } from './survival.ts'
 
 type GoalSet = FleetGoal['sets'][number]
 

@@ -5,6 +5,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { GoalRow } from '../model/move-model.ts'
 import type { Amounts, GoalOutcome, NodeShare } from '../plan-record.ts'
+import { leastAbove, missingNode, mostBelow, mostWithin, outOfRange, requestedOn } from './bounds.ts'
 import { fleetOutcomes, fleetProblems, type PlayedLosses } from './fleet-goals.ts'
 import { type Goal, type GoalResource, goalResources, type PlanPolicy } from './policy.ts'
 
@@ -13,40 +14,6 @@ export interface Measurements {
   readonly nodes: ReadonlyMap<string, Amounts>
   /** By `namespace/name`. */
   readonly pods: ReadonlyMap<string, Amounts>
-}
-
-/** Millionths of a percent: goals may have fractions, sums may not. */
-const percentSteps = 1_000_000n
-
-/** The largest whole amount strictly below `percent` of `total`. */
-export function mostBelow(percent: number, total: number): number {
-  const scaled = BigInt(Math.round(percent * 1e6)) * BigInt(total)
-  const whole = 100n * percentSteps
-  return Number(scaled % whole === 0n ? scaled / whole - 1n : floorDivide(scaled, whole))
-}
-
-/** The smallest whole amount strictly above `percent` of `total`. */
-export function leastAbove(percent: number, total: number): number {
-  return Number(floorDivide(BigInt(Math.round(percent * 1e6)) * BigInt(total), 100n * percentSteps)) + 1
-}
-
-/** The largest whole amount that is at most `percent` of `total`. */
-export function mostWithin(percent: number, total: number): number {
-  return Number(floorDivide(BigInt(Math.round(percent * 1e6)) * BigInt(total), 100n * percentSteps))
-}
-
-function floorDivide(value: bigint, by: bigint): bigint {
-  return value / by - (value % by < 0n ? 1n : 0n)
-}
-
-/** Requested on a node by its pods that are not finished; `pods` is their number. */
-export function requestedOn(state: ClusterState, node: string): Amounts {
-  const sum: Record<string, number> = { cpu: 0, memory: 0, pods: 0 }
-  for (const pod of state.podsOn(node)) {
-    for (const [resource, amount] of Object.entries(pod.requests)) sum[resource] = (sum[resource] ?? 0) + amount
-    sum['pods'] = (sum['pods'] ?? 0) + 1
-  }
-  return sum
 }
 
 /** The rows of all goals on nodes that exist; usage goals of nodes that were not measured are left out. */
@@ -217,20 +184,6 @@ function goalProblems(policy: PlanPolicy, goal: Goal, where: string, state: Clus
       : []),
     ...aboveHeadroom(policy, goal, where, state),
   ]
-}
-
-/** A name that no node has. */
-export function missingNode(name: string, where: string, state: ClusterState): Problem[] {
-  if (state.nodes.has(name)) return []
-  const known = [...state.nodes.keys()]
-  const shown = known.length > 8 ? `${known.slice(0, 8).join(', ')} and ${known.length - 8} more` : known.join(', ')
-  return [{ code: 'node-missing', where, found: name, expected: `a node of this cluster (${shown})` }]
-}
-
-/** A percentage that is none. */
-export function outOfRange(percent: number, where: string): Problem[] {
-  if (percent >= 0 && percent <= 100) return []
-  return [{ code: 'percent-range', where, found: String(percent), expected: 'a percentage from 0 to 100' }]
 }
 
 function duplicateNames({ goals, fleetGoals }: PlanPolicy, where: string): Problem[] {

@@ -39,7 +39,7 @@ export interface GoalMember {
 export interface FleetGoal {
   readonly name: string
   readonly measure: 'share' | 'spread' | 'deviation' | 'survives'
-  /** Of `survives` it says nothing: every resource counts. */
+  /** Without meaning for `survives`, where every resource counts. */
   readonly resource: GoalResource
   readonly sets: readonly { readonly name: string; readonly members: readonly GoalMember[] }[]
   readonly max?: number

@@ -9,7 +9,7 @@ export interface ServableGoal {
   readonly resource?: GoalResource
   readonly max?: number | undefined
   readonly min?: number | undefined
-  /** Of a goal over several nodes. */
+  /** Set for a goal over several nodes. */
   readonly measure?: FleetGoal['measure']
   readonly sets?: FleetGoal['sets']
 }

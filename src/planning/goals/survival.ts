@@ -4,19 +4,10 @@
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import { mostWithin } from './goals.ts'
+import type { Loss } from '../plan-record.ts'
+import { mostWithin } from './bounds.ts'
 import { isLeaving } from './leaving.ts'
 import type { FleetGoal, GoalMember, PlanPolicy } from './policy.ts'
-
-/** The loss after which most pods stay Pending. */
-export interface Loss {
-  /** What is lost; of a loss that is survived the last that was played. */
-  readonly lost: string
-  /** Pods without a place: `namespace/name`. */
-  readonly pending: readonly string[]
-  /** Why the first of them has none, in words of the scheduler or of the headroom. */
-  readonly because: string
-}
 
 /** Pods to be placed times nodes to look at, over all losses of a goal: above it nothing is played, and the goal counts as unknown. */
 const mostLooks = 2_000_000

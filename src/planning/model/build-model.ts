@@ -4,8 +4,9 @@ import type { ClusterState, PodState, WorkloadReference } from '#cluster/cluster
 import type { Candidate } from '../candidates/candidate.ts'
 import { churnOf } from '../candidates/churn.ts'
 import { isSurge, pricePerMove } from '../candidates/move-action.ts'
+import { mostWithin, requestedOn } from '../goals/bounds.ts'
 import { fleetRows } from '../goals/fleet-goals.ts'
-import { goalRows, mostWithin, requestedOn } from '../goals/goals.ts'
+import { goalRows } from '../goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import { preferredNames } from '../goals/preferences.ts'
 import { usageGoals } from '../goals/usage-rules.ts'
@@ -57,7 +58,10 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
     const destinations = allowed.flatMap(name => nodeIndex.get(name) ?? [])
     if (destinations.length === 0) continue
     const action = isSurge(state, policy, candidate) ? 'surge' : 'evict'
-    const cost = policy.objective === 'moves' ? 1 : Math.max(1, Math.round(pricePerMove(state, candidate, action) * churn(candidate.workload) * 1000))
+    const cost =
+      policy.objective === 'moves'
+        ? 1
+        : Math.max(1, Math.round(pricePerMove(state, candidate, action) * churn(candidate.workload) * 1000))
     const key = groupKey(input, candidate, { action, cost, destinations })
     const group = groups.get(key) ?? { candidates: [], cost, action, destinations }
     group.candidates.push(candidate)

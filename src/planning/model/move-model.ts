@@ -50,7 +50,7 @@ export interface GoalPart {
 /** A bound on what one node uses, in integers; with `parts` on the amounts of several. */
 export interface GoalRow {
   readonly goal: string
-  /** Of a row with `parts`: the first of its nodes. */
+  /** The first of its nodes, where it has `parts`. */
   readonly node: number
   readonly parts?: readonly GoalPart[]
   /** How the values of the parts become one: their sum (default), the largest less the smallest, or their mean distance from their mean. */

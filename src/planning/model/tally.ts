@@ -28,7 +28,7 @@ function isOfShares({ measure = 'sum' }: GoalRow): boolean {
 export class Tally {
   readonly model: MoveModel
   readonly #used: Map<string, number>[]
-  /** Of each goal what each of its parts uses. */
+  /** What each part of each goal uses. */
   readonly #partUsed: number[][]
   readonly #counts: Map<number, number>[]
   readonly #goalsOfNode: readonly (readonly GoalEntry[])[]
@@ -115,7 +115,7 @@ export class Tally {
     return this.gainOfLeaving(classIndex) + this.gainOfArriving(classIndex, to)
   }
 
-  /** Of a model that is not coupled. */
+  /** For a model that is not coupled. */
   gainOfLeaving(classIndex: number): number {
     return this.#gainOn(this.model.classes[classIndex]?.from ?? -1, classIndex, -1)
   }

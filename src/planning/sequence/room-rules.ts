@@ -1,7 +1,7 @@
 // Where a policy lets a pod land besides the node that was chosen for it: what the node then uses stays within the headroom and within the goals
 // that bound it from above.
 import type { NodeState } from '#cluster/cluster-state.ts'
-import { mostBelow, mostWithin } from '../goals/goals.ts'
+import { mostBelow, mostWithin } from '../goals/bounds.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import type { Amounts } from '../plan-record.ts'
 

@@ -244,7 +244,7 @@ export function countingBound(model: MoveModel): number {
   for (const node of model.nodes.keys()) {
     let mostLeaving = 0
     let mostEntering = 0
-    // Of a row over several nodes it counts nothing, which is no less true.
+    // A row over several nodes counts nothing here, which makes the bound no less true.
     for (const goal of model.goals.filter(each => each.parts === undefined && each.node === node)) {
       const needed = goal.bound === 'max' ? goal.used - goal.limit : goal.limit - goal.used
       const movable = model.classes.filter(each => (goal.bound === 'max' ? each.from === node : each.destinations.includes(node)))
