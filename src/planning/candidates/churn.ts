@@ -1,6 +1,7 @@
 // What a workload went through lately makes its pods dearer to move, so that not the same ones are moved again and again.
 
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
+import { restartOf } from '#cluster/loose-fields.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import type { PlanInput } from '../plan-input.ts'
 import { workloadObject } from './movable.ts'
@@ -54,20 +55,10 @@ function disturbancesOf(
   const [, note] = /@(.+)$/.exec(object?.metadata.annotations?.['ballast.dev/last-move'] ?? '') ?? []
   const notedMs = Date.parse(note ?? '')
   const isNew = Number.isFinite(notedMs) && !moves.some(atMs => Math.abs(atMs - notedMs) <= sameMoveMs)
-  const restartedMs = Date.parse(restartOf(object?.['spec']) ?? '')
+  const restartedMs = Date.parse(restartOf(object) ?? '')
   return [
     ...moves.map(atMs => ({ what: 'moved' as const, atMs })),
     ...(isNew ? [{ what: 'moved' as const, atMs: notedMs }] : []),
     ...(Number.isFinite(restartedMs) ? [{ what: 'restarted' as const, atMs: restartedMs }] : []),
   ]
-}
-
-/** When somebody restarted it: the annotation `restartedAt` of its template, whoever's prefix it has. */
-function restartOf(spec: unknown): string | undefined {
-  const field = (of: unknown, name: string): unknown =>
-    typeof of === 'object' && of !== null ? Reflect.get(of, name) : undefined
-  const annotations = ['template', 'metadata', 'annotations'].reduce(field, spec)
-  const found = typeof annotations === 'object' && annotations !== null ? Object.entries(annotations) : []
-  const text = found.find(([key]) => key.split('/').at(-1) === 'restartedAt')?.[1]
-  return typeof text === 'string' ? text : undefined
 }
