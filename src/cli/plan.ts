@@ -6,6 +6,8 @@ import { stringify } from 'yaml'
 import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { planKind, type RebalancePolicy } from '#coordination/api.ts'
+import { shownGoals } from '#coordination/plans/goal-policy.ts'
+import { moveHistory, plansAmong } from '#coordination/plans/move-history.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -16,6 +18,7 @@ import { energyLines } from '#planning/energy/sentences.ts'
 import { explainPod } from '#planning/explain.ts'
 import { policyProblems } from '#planning/goals/goals.ts'
 import { measurementsOf } from '#planning/goals/measurements.ts'
+import { servableGoals } from '#planning/goals/served-goals.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import { explanationLines, findingSentence } from '#planning/sentences.ts'
@@ -149,6 +152,7 @@ function inputFor(policy: RebalancePolicy, { cluster, ownerLabel }: Around) {
     settings: schedulerOf(cluster),
     nowMs: systemClock.now(),
     measured: measurementsOf(cluster.objects),
+    history: moveHistory(plansAmong(cluster.objects)),
   }
 }
 
@@ -223,10 +227,11 @@ function printTable(
   }: { readonly cluster: LoadedCluster; readonly policy: RebalancePolicy; readonly ownerLabel: OwnerLabel },
   { terminal }: Surroundings,
 ): void {
-  terminal.write(nodeTable(nodeFigures(cluster.state, policy.spec.goals), terminal.colour))
+  const goals = shownGoals(policy, cluster.state)
+  terminal.write(nodeTable(nodeFigures(cluster.state, goals.goals), terminal.colour))
   terminal.write('')
   if (made.moves.length > 0) {
-    terminal.write(moveTable(made.moves, policy.spec.goals))
+    terminal.write(moveTable(made.moves, servableGoals(goals)))
     terminal.write('')
     terminal.write(shareTable(made.before, made.after))
     terminal.write('')

@@ -1,4 +1,5 @@
 // Reading objects whose shape nobody has checked: what is not of the type that it should be is not there.
+import type { KubeObject } from '#kube/objects/objects.ts'
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -35,4 +36,10 @@ export function textsIn(fields: Fields, name: string): Readonly<Record<string, s
   const entries = Object.entries(value)
   if (entries.every(([, text]) => typeof text === 'string')) return value as Readonly<Record<string, string>>
   return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+}
+
+/** When `kubectl rollout restart` last restarted a workload: the text of `kubectl.kubernetes.io/restartedAt` of its template; `undefined` where it has none. */
+export function restartOf(workload: KubeObject | undefined): string | undefined {
+  const template = fieldsIn(fieldsIn(workload ?? {}, 'spec'), 'template')
+  return textsIn(fieldsIn(template, 'metadata'), 'annotations')['kubectl.kubernetes.io/restartedAt']
 }

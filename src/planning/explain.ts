@@ -1,7 +1,8 @@
 // Why one pod moves or stays, and what would change that.
 
+import { churnOf } from './candidates/churn.ts'
 import type { PlanInput } from './plan-input.ts'
-import type { Amounts, Move, Plan } from './plan-record.ts'
+import type { Amounts, GoalOutcome, Move, Plan } from './plan-record.ts'
 import { amountText, goalSentence, reasonText, remedySentence, staySentence } from './sentences.ts'
 
 /** Lines for people about the pod `namespace/name`, the answer first. A pod that is not in the cluster is said to be so. */
@@ -11,9 +12,9 @@ export function explainPod(input: PlanInput, plan: Plan, key: string): readonly 
   if (pod.isFinished) return [`${key} has ended (${pod.object.status?.phase ?? ''}); it holds nothing and is not moved`]
   if (pod.nodeName === undefined) return [`${key} runs nowhere yet; a plan moves only what runs`]
   const move = plan.moves.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
-  if (move !== undefined) return movesBecause(plan, move)
+  if (move !== undefined) return movesBecause(input, plan, move)
   const held = plan.unmovable.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
-  if (held === undefined) return staysByChoice(plan, key, pod.nodeName)
+  if (held === undefined) return [...staysByChoice(plan, key, pod.nodeName), ...churnLines(input, key)]
   const remedies = [held, ...held.also].map(({ code, data }) => remedySentence(code, data))
   const isHopeless = remedies.some(remedy => remedy === undefined)
   return [
@@ -23,11 +24,9 @@ export function explainPod(input: PlanInput, plan: Plan, key: string): readonly 
   ]
 }
 
-function movesBecause(plan: Plan, move: Move): readonly string[] {
+function movesBecause(input: PlanInput, plan: Plan, move: Move): readonly string[] {
   const key = `${move.pod.namespace}/${move.pod.name}`
-  const goals = plan.goals.filter(
-    goal => (goal.bound === 'max' ? goal.node === move.from : goal.node === move.to) && goal.before !== goal.after,
-  )
+  const goals = plan.goals.filter(goal => speaksOf(goal, move) && goal.before !== goal.after)
   const { requests, freeBefore, freeAfter, landing, budget } = move.certificate
   const how = move.action === 'surge' ? 'its replacement is Ready before it goes' : 'it is evicted by the eviction API'
   const amounts = Object.keys(requests).map(resource => {
@@ -45,6 +44,7 @@ function movesBecause(plan: Plan, move: Move): readonly string[] {
       : [
           `  PodDisruptionBudget ${budget.name} allows ${budget.allowedBefore} evictions before it, ${budget.allowedAfter} after`,
         ]),
+    ...churnLines(input, key),
     '  what would change that: goals that hold without it, or any of the reasons that keep pods where they are',
   ]
 }
@@ -55,11 +55,27 @@ function landingWords({ nodes, many, likely }: Move['certificate']['landing']): 
   return `one of ${many.count} nodes${odds}`
 }
 
+/** Why it is dearer than others, where its workload has a history. */
+function churnLines(input: PlanInput, key: string): readonly string[] {
+  const workload = input.state.pods.get(key)?.workload
+  const churn = workload === undefined ? undefined : churnOf(input, workload)
+  if (workload === undefined || churn === undefined || churn.disturbances.length === 0) return []
+  const told = churn.disturbances.slice(0, 3).map(({ what, atMs }) => `${what} ${new Date(atMs).toISOString().slice(0, 10)}`)
+  const more = churn.disturbances.length - told.length
+  const what = `${told.join(', ')}${more > 0 ? ` and ${more} times more` : ''}`
+  return [`  moving it costs ${churn.factor.toFixed(2)} times as much: ${workload.kind} ${workload.name} was ${what}`]
+}
+
+function speaksOf({ measure, members = [], bound, node }: GoalOutcome, { from, to }: Move): boolean {
+  if (measure === undefined) return bound === 'max' ? node === from : node === to
+  return measure === 'survives' || members.some(({ nodes }) => nodes.includes(from) || nodes.includes(to))
+}
+
 function staysByChoice(plan: Plan, key: string, node: string): readonly string[] {
   const missed = plan.goals.filter(goal => goal.state === 'missed')
   if (plan.problems.length > 0) return [`${key} stays on ${node}: the policy has problems and nothing is moved`]
   if (plan.goals.length === 0) return [`${key} stays on ${node}: the policy has no goals`]
-  const about = plan.goals.filter(goal => goal.node === node)
+  const about = plan.goals.filter(goal => goal.node === node || goal.members?.some(({ nodes }) => nodes.includes(node)) === true)
   const why =
     missed.length === 0
       ? 'it may be moved, but the goals are met without it'

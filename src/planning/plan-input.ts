@@ -24,6 +24,8 @@ export interface PlanInput {
   readonly quarantined?: ReadonlyMap<string, number>
   /** Moves that annotations do not tell yet; a move back is not planned for a day. */
   readonly recentMoves?: readonly RecentMove[]
+  /** When each workload, by `namespace/kind/name`, was moved by plans that are kept: it costs more to move it again. Milliseconds since 1970. */
+  readonly history?: ReadonlyMap<string, readonly number[]>
   /** What was requested at other hours of the last day: nodes that are off have to carry that too. */
   readonly demandBefore?: readonly Amounts[]
   /** Measured use, for goals of stat `usage`. */

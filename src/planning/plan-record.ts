@@ -3,7 +3,7 @@
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { EnergyOutcome } from './energy/record.ts'
-import type { GoalResource } from './goals/policy.ts'
+import type { FleetGoal, GoalMember, GoalResource, LeftOut } from './goals/policy.ts'
 
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
 export type Amounts = Readonly<Record<string, number>>
@@ -137,9 +137,27 @@ export interface NodeShare {
   readonly percent: number
 }
 
+/** The loss after which most pods stay Pending. */
+export interface Loss {
+  /** What is lost; of a loss that is survived the last that was played. */
+  readonly lost: string
+  /** Pods without a place: `namespace/name`. */
+  readonly pending: readonly string[]
+  /** Why the first of them has none, in words of the scheduler or of the headroom. */
+  readonly because: string
+}
+
 export interface GoalOutcome {
   readonly goal: string
+  /** The node, or with `measure` what is spoken of: a zone, a pool, how many nodes. */
   readonly node: string
+  /** Set for a goal over several nodes: what `wanted`, `before` and `after` are. Percent of all together; points; with `survives` pods. */
+  readonly measure?: FleetGoal['measure']
+  readonly members?: readonly GoalMember[]
+  /** Set where a loss is not survived: the loss after which most pods have no place. */
+  readonly loss?: Loss
+  /** What a missing point counts. Default: 1. */
+  readonly weight?: number
   readonly resource: GoalResource
   readonly stat: 'requests' | 'usage'
   readonly bound: 'max' | 'min'
@@ -162,7 +180,7 @@ export interface OpenWish {
   readonly because: StayCode | 'NotWorthAMove' | 'MovedElsewhere'
 }
 
-/** What stands in the way of the goals. All but the last four are such that without them alone every goal could be met. */
+/** What stands in the way of the goals. All but the last five are such that without them alone every goal could be met. */
 export type Blocker =
   | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace' | 'size' }
   | { readonly kind: 'headroom'; readonly resource: GoalResource; readonly percent: number }
@@ -192,6 +210,14 @@ export type Blocker =
       readonly rooms: readonly { readonly node: string; readonly room: number }[]
       /** Set where one pod is too big for each node by itself. */
       readonly of?: string
+    }
+  | {
+      /** After this loss these pods find no place, as the scheduler was played. */
+      readonly kind: 'loss'
+      readonly goal: string
+      readonly lost: string
+      readonly pods: readonly string[]
+      readonly because: string
     }
   | { readonly kind: 'order'; readonly pods: readonly string[] }
   | { readonly kind: 'landing'; readonly pods: readonly string[] }
@@ -238,6 +264,8 @@ export interface Plan {
   readonly after: readonly NodeShare[]
   readonly goals: readonly GoalOutcome[]
   readonly wishes: readonly OpenWish[]
+  /** Nodes that pools do not count. */
+  readonly leftOut?: readonly LeftOut[]
   /** `infeasible`: no plan can meet the goals; `not-met`: this one does not. Of isolation: nor move all that is to leave. */
   readonly outcome: 'met' | 'not-met' | 'infeasible'
   /** `none`: there was nothing to choose. */

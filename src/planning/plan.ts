@@ -6,13 +6,15 @@ import { type Sorting, sortPods } from './candidates/movable.ts'
 import { podsOfGoals } from './candidates/pods-of-goals.ts'
 import { StaticFit } from './candidates/static-fit.ts'
 import { planEnergy } from './energy/plan-energy.ts'
+import { withMoves } from './energy/states.ts'
 import { goalOutcomes, nodeShares, policyProblems } from './goals/goals.ts'
-import type { PlanPolicy } from './goals/policy.ts'
+import type { FleetGoal, PlanPolicy } from './goals/policy.ts'
 import { preferredNames } from './goals/preferences.ts'
+import { worstLoss } from './goals/survival.ts'
 import { isolationOutcome } from './isolation/rules.ts'
 import { buildModel, type PlanModel } from './model/build-model.ts'
 import type { PlanInput } from './plan-input.ts'
-import type { Amounts, GoalOutcome, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
+import type { Amounts, GoalOutcome, Loss, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
 import type { Intent } from './sequence/move-intent.ts'
 import { mostMovesOf } from './sequence/plan-size.ts'
 import { type Blocked, type Sequence, sequenceMoves } from './sequence/sequence.ts'
@@ -76,7 +78,10 @@ async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal)
 }
 
 function withoutMargins(input: PlanInput): PlanInput {
-  return { ...input, policy: { ...input.policy, goals: input.policy.goals.map(goal => ({ ...goal, margin: 0 })) } }
+  const { policy } = input
+  const goals = policy.goals.map(goal => ({ ...goal, margin: 0 }))
+  const fleetGoals = policy.fleetGoals.map(goal => ({ ...goal, margin: 0 }))
+  return { ...input, policy: { ...policy, goals, fleetGoals } }
 }
 
 interface Attempt {
@@ -104,12 +109,26 @@ interface Work {
 /** The best of the attempts with margins; where those miss a goal also without: a goal just met beats one well met and one missed. */
 async function bestAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   const wide = await repeatedAttempt(input, work)
-  const hasMargins = input.policy.goals.some(goal => goal.margin > 0)
+  const { goals, fleetGoals } = input.policy
+  const hasMargins = [...goals, ...fleetGoals].some(goal => goal.margin > 0)
   const isMet = outcomesOf(input, wide.sequence.moves).every(goal => goal.state !== 'missed')
-  if (isMet || !hasMargins) return wide
+  if (isMet) return wide
+  if (!hasMargins) return await withoutVainMoves(input, work, wide)
   const narrow = await repeatedAttempt(withoutMargins(input), work)
   const best = missing(input, work.sorting, narrow) < missing(input, work.sorting, wide) ? narrow : wide
-  return { ...best, isOutOfReach: narrow.isOutOfReach }
+  return await withoutVainMoves(input, work, { ...best, isOutOfReach: narrow.isOutOfReach })
+}
+
+/** Where a loss is not survived the moves for its sums may have brought nothing: then those of the other goals alone will do. */
+async function withoutVainMoves(input: PlanInput, work: Work, best: Attempt): Promise<Attempt> {
+  const { policy } = input
+  const isLost = outcomesOf(input, best.sequence.moves).some(({ measure, state }) => measure === 'survives' && state === 'missed')
+  if (!isLost || best.sequence.moves.length === 0) return best
+  const others = policy.fleetGoals.filter(({ measure }) => measure !== 'survives')
+  const plain = await repeatedAttempt({ ...input, policy: { ...policy, fleetGoals: others } }, work)
+  const isFewer = plain.sequence.moves.length < best.sequence.moves.length
+  const isNoWorse = missing(input, work.sorting, plain) <= missing(input, work.sorting, best)
+  return isFewer && isNoWorse ? { ...plain, isOutOfReach: best.isOutOfReach } : best
 }
 
 /** Chooses and plays until everything chosen can be played; what cannot is forbidden the next time. */
@@ -141,11 +160,16 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
     for (const blocked of sequence.blocked) forbid(forbidden, model, blocked.intent)
   }
   if (best === undefined) throw new Error('a plan takes at least one attempt')
-  // Moves that bring nothing for want of the others are not worth their disruption.
+  // Moves that bring nothing are not worth their disruption: for want of the others, or because a loss is survived no better after them.
   const nothing: Sequence = { moves: [], closedNodes: [], blocked: best.sequence.blocked }
-  const isWorthless =
-    best.sequence.blocked.length > 0 && missing(input, work.sorting, best) >= missing(input, work.sorting, { sequence: nothing })
-  return isWorthless ? { ...best, sequence: nothing } : best
+  const isUnsure = best.sequence.blocked.length > 0 || input.policy.fleetGoals.some(({ measure }) => measure === 'survives')
+  const isWorthless = isUnsure && missing(input, work.sorting, best) >= missing(input, work.sorting, { sequence: nothing })
+  return isWorthless || missesHardLoss(input, best.sequence.moves) ? { ...best, sequence: nothing } : best
+}
+
+/** Whether a loss that has to be survived is not: sums let the moves through, and only the play shows it. */
+function missesHardLoss(input: PlanInput, moves: readonly Move[]): boolean {
+  return outcomesOf(input, moves).some(({ measure, hard, state }) => measure === 'survives' && hard && state === 'missed')
 }
 
 /** The moves of a choice pod by pod: of each class the first candidates go, to its destinations in order. */
@@ -179,18 +203,23 @@ function missing(input: PlanInput, sorting: Sorting, { sequence }: Pick<Attempt,
 
 /** Percentage points; a goal that is missed by nothing but its strictness counts a little too. */
 function missedPoints(outcomes: readonly GoalOutcome[]): number {
-  return outcomes.reduce((sum, outcome) => sum + outcome.shortBy + (outcome.state === 'missed' ? 1e-3 : 0), 0)
+  return outcomes.reduce((sum, { shortBy, state, weight = 1 }) => sum + weight * (shortBy + (state === 'missed' ? 1e-3 : 0)), 0)
 }
 
 /** The same goals, stricter by their margins. */
 function withinMargins(input: PlanInput): PlanInput {
-  const goals = input.policy.goals.map(({ max, min, margin, ...goal }) => ({
+  const { policy } = input
+  return { ...input, policy: { ...policy, goals: policy.goals.map(stricter), fleetGoals: policy.fleetGoals.map(stricter) } }
+}
+
+function stricter<G extends { readonly margin: number; readonly max?: number; readonly min?: number }>(goal: G): G {
+  const { max, min, margin } = goal
+  return {
     ...goal,
     margin: 0,
     ...(max === undefined ? {} : { max: max - margin }),
     ...(min === undefined ? {} : { min: min + margin }),
-  }))
-  return { ...input, policy: { ...input.policy, goals } }
+  }
 }
 
 interface Parts {
@@ -225,6 +254,7 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
     after: nodeShares(state, changeBy(moves)),
     goals,
     wishes: openWishes(input, sorting, moves),
+    ...(policy.leftOut === undefined ? {} : { leftOut: policy.leftOut }),
     outcome: isMet ? 'met' : problems.length > 0 ? 'infeasible' : 'not-met',
     method: attempt?.choice.method ?? 'none',
     stages: attempt?.choice.stages ?? [],
@@ -277,7 +307,22 @@ function outcomesOf(input: PlanInput, moves: readonly Move[]): readonly GoalOutc
       usage.set(node, sum)
     }
   }
-  return goalOutcomes(input.policy, input.state, { requests: changeBy(moves), usage }, input.measured)
+  const losses = { before: lossesAfter(input, []), after: lossesAfter(input, moves) }
+  return goalOutcomes(input.policy, input.state, { requests: changeBy(moves), usage }, input.measured, losses)
+}
+
+/** Losses that were played, by the moves before them or for want of any by the state: plays take long, and are asked for again and again. */
+const played = new WeakMap<object, Map<FleetGoal['sets'], Loss | undefined>>()
+
+/** What becomes of the cluster when nodes are lost after `moves`. */
+function lossesAfter({ state, policy, settings }: PlanInput, moves: readonly Move[]): (goal: FleetGoal) => Loss | undefined {
+  return goal => {
+    const key = moves.length === 0 ? state : moves
+    const known = played.get(key) ?? new Map<FleetGoal['sets'], Loss | undefined>()
+    played.set(key, known)
+    if (!known.has(goal.sets)) known.set(goal.sets, worstLoss(withMoves(state, moves), goal, policy, settings))
+    return known.get(goal.sets)
+  }
 }
 
 /** Pods that were to move until the play showed that they cannot. */

@@ -177,10 +177,46 @@ export function reasonText({ code, data }: Pick<Unmovable, 'code' | 'data'>): st
 }
 
 export function goalSentence(goal: GoalOutcome): string {
-  const wanted = `${goal.node} ${goal.resource} ${goal.stat} ${goal.bound === 'max' ? 'below' : 'above'} ${goal.wanted} %`
-  if (goal.state === 'unknown') return `goal ${goal.goal}: ${wanted}: nothing measured it`
-  const figures = `${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % with the plan`
-  return `goal ${goal.goal}: ${wanted}: ${figures}${goal.state === 'met' ? '' : `, short by ${goal.shortBy.toFixed(1)} points`}`
+  const wanted = goalWish(goal)
+  if (goal.state === 'unknown')
+    return `goal ${goal.goal}: ${wanted}: ${goal.measure === 'survives' ? notPlayed : 'nothing measured it'}`
+  const figures = `${goalFigure(goal, goal.before)} now, ${goalFigure(goal, goal.after)} with the plan`
+  const short = goal.state === 'met' || goal.measure === 'survives' ? '' : `, short by ${goal.shortBy.toFixed(1)} points`
+  return `goal ${goal.goal}: ${wanted}: ${figures}${short}${lossWords(goal)}`
+}
+
+/** Why a loss is neither survived nor not. */
+export const notPlayed = 'too many pods and nodes to play each loss'
+
+type Wish = Pick<GoalOutcome, 'measure' | 'node' | 'resource' | 'stat' | 'bound' | 'wanted'>
+
+/** What a goal asks for: `talos00 cpu requests below 70 %`. */
+export function goalWish({ measure, node, resource, stat, bound, wanted }: Wish): string {
+  const side = bound === 'max' ? 'below' : 'above'
+  if (measure === undefined) return `${node} ${resource} ${stat} ${side} ${wanted} %`
+  switch (measure) {
+    case 'share':
+      return `${node} together ${resource} ${stat} ${side} ${wanted} %`
+    case 'spread':
+      return `${node} ${resource} ${stat} at most ${wanted} points apart`
+    case 'deviation':
+      return `${node} ${resource} ${stat} at most ${wanted} points from their mean on average`
+    case 'survives':
+      return `the loss of ${node}: each of its pods finds a place`
+  }
+}
+
+/** A figure of the goal with its unit. */
+export function goalFigure({ measure }: Pick<GoalOutcome, 'measure'>, value: number): string {
+  if (measure === 'survives') return `${value} Pending`
+  return `${value.toFixed(1)} ${measure === 'spread' || measure === 'deviation' ? 'points' : '%'}`
+}
+
+/** `; after the loss of n2 shop/web-1 stays Pending (1 Insufficient cpu)`; empty where every loss is survived. */
+export function lossWords({ loss }: Pick<GoalOutcome, 'loss'>): string {
+  if (loss === undefined) return ''
+  const stay = loss.pending.length === 1 ? 'stays' : 'stay'
+  return `; after the loss of ${loss.lost} ${named('pod', loss.pending)} ${stay} Pending (${loss.because})`
 }
 
 function blockerSentence(blocker: Blocker): string {
@@ -214,6 +250,8 @@ function blockerSentence(blocker: Blocker): string {
       if (blocker.of !== undefined) return `${needed} for a pod of ${blocker.of} must find room on one node (${rooms})`
       return `${needed} must find room, ${amountText(sum, blocker.resource)} is left (${rooms === '' ? 'no node may receive it' : rooms})`
     }
+    case 'loss':
+      return `goal ${blocker.goal}${lossWords({ loss: { lost: blocker.lost, pending: blocker.pods, because: blocker.because } })}`
     case 'order':
       return `no order of moves leaves room for ${named('pod', blocker.pods)}`
     case 'landing':
@@ -260,6 +298,8 @@ export function explanationLines(plan: Plan): readonly string[] {
     )
   }
   lines.push(...plan.wishes.map(wishSentence))
+  for (const [goal, nodes] of Map.groupBy(plan.leftOut ?? [], each => each.goal))
+    lines.push(`goal ${goal} does not count ${nodes.map(({ node, because }) => `${node} (${because})`).join(', ')}`)
   const { explanation } = plan
   if (explanation === undefined) return lines
   const certainty =

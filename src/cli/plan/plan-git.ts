@@ -13,6 +13,7 @@ import { type ManifestPlan, makeManifestPlan } from '#planning/manifest-patches/
 import { type ManifestFolder, readManifests } from '#planning/manifest-patches/manifests.ts'
 import { type FileChange, unifiedDiff } from '#planning/manifest-patches/unified-diff.ts'
 import type { PlanInput } from '#planning/plan-input.ts'
+import { lossWords } from '#planning/sentences.ts'
 import type { Solve } from '#planning/solving/solve.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import type { Surroundings } from '../command-line.ts'
@@ -66,7 +67,11 @@ export async function printGitPlan(
     for (const { wish, because } of left)
       terminal.say(`not edited: ${wish.live.kind} ${wish.live.metadata.namespace}/${wish.live.metadata.name}: ${because}`)
   for (const goal of plan.goals.filter(({ state }) => state === 'missed'))
-    terminal.say(`goal ${goal.goal}: missed by ${goal.shortBy.toFixed(1)} points on ${goal.node}`)
+    terminal.say(
+      goal.measure === 'survives'
+        ? `goal ${goal.goal}: missed${lossWords(goal)}`
+        : `goal ${goal.goal}: missed by ${goal.shortBy.toFixed(1)} points on ${goal.node}`,
+    )
   return plan.outcome === 'met' && (root === undefined || left.length === 0) ? exitCodes.done : exitCodes.notSo
 }
 

@@ -1,8 +1,8 @@
 // A plan as a person reads it: the nodes, the moves with their reasons, what stays and why, the nodes afterwards.
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
-import type { Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
-import { staySentence } from '#planning/sentences.ts'
+import type { GoalOutcome, Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
+import { goalFigure, goalWish, lossWords, notPlayed, staySentence } from '#planning/sentences.ts'
 import { type Terminal, table } from './terminal.ts'
 
 /** `cp-light, use-talos03`. */
@@ -79,15 +79,35 @@ export function shareTable(before: readonly NodeShare[], after: readonly NodeSha
 
 /** Each goal with where it stands now and where the plan brings it. */
 export function goalLines(plan: Plan, colour: Terminal['colour']): string[] {
-  return plan.goals.map(goal => {
-    const wanted = `${goal.node} ${goal.resource} ${goal.bound === 'max' ? 'below' : 'above'} ${goal.wanted} %`
-    const figures = `${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % after the plan`
-    const state =
-      goal.state === 'met'
-        ? colour.green('met')
-        : colour.red(goal.state === 'missed' ? `missed by ${goal.shortBy.toFixed(1)} points` : 'unknown: nothing measured it')
-    return `goal ${goal.goal}: ${wanted}: ${figures}: ${state}`
+  return [...Map.groupBy(plan.goals, ({ goal }) => goal).values()].flatMap(rows => {
+    const told = rows.length <= mostGoalRows ? rows : worstFirst(rows).slice(0, fewGoalRows)
+    const lines = told.map(goal => goalLine(goal, colour))
+    const met = rows.filter(({ state }) => state === 'met').length
+    return told.length === rows.length ? lines : [...lines, `goal ${rows[0]?.goal ?? ''}: ${met} of ${rows.length} nodes meet it`]
   })
+}
+
+/** A goal of more nodes than this is told by those that are furthest from it. */
+const mostGoalRows = 16
+const fewGoalRows = 4
+
+function worstFirst(rows: readonly GoalOutcome[]): readonly GoalOutcome[] {
+  return rows.toSorted((a, b) => Number(a.state === 'met') - Number(b.state === 'met') || b.shortBy - a.shortBy)
+}
+
+function goalLine(goal: GoalOutcome, colour: Terminal['colour']): string {
+  const { measure } = goal
+  const wanted =
+    measure === undefined
+      ? `${goal.node} ${goal.resource} ${goal.bound === 'max' ? 'below' : 'above'} ${goal.wanted} %`
+      : goalWish(goal)
+  if (goal.state === 'unknown' && measure === 'survives')
+    return `goal ${goal.goal}: ${wanted}: ${colour.red(`unknown: ${notPlayed}`)}`
+  const figures = `${goalFigure(goal, goal.before)} now, ${goalFigure(goal, goal.after)} after the plan`
+  const missed = measure === 'survives' ? 'missed' : `missed by ${goal.shortBy.toFixed(1)} points`
+  const state =
+    goal.state === 'met' ? colour.green('met') : colour.red(goal.state === 'missed' ? missed : 'unknown: nothing measured it')
+  return `goal ${goal.goal}: ${wanted}: ${figures}: ${state}${lossWords(goal)}`
 }
 
 /** One line a reason: how many pods stay for it, and of how many workloads. */

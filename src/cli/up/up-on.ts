@@ -149,7 +149,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
 
 /** What is told of the run, and who approves. */
 function watchOf(loaded: Loaded, { options, terminal, clock, site }: Life, signal: AbortSignal): RunWatch {
-  const goals = loaded.policy?.spec.goals ?? []
+  const { goals } = loaded
   if (options.ask !== true) return tell(terminal, clock, { goals, isLed: true })
   const where = site?.url === undefined ? '' : `, or Run it on ${site.url}`
   const asked: RunWatch['proposed'] = async (plan, elsewhere) => {

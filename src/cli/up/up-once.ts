@@ -19,7 +19,7 @@ export async function runOnce(options: UpOptions, surroundings: Surroundings): P
   const { terminal, signal } = surroundings
   const clock = new VirtualClock(startOf(loaded.objects))
   const seed = seedOf(options, surroundings)
-  const story = options.output === 'table' ? tell(terminal, clock, { goals: loaded.policy?.spec.goals ?? [] }) : silentWatch
+  const story = options.output === 'table' ? tell(terminal, clock, { goals: loaded.goals }) : silentWatch
   const setting = {
     clock,
     seed,

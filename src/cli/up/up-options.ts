@@ -1,9 +1,11 @@
 // What `ballast up` was asked for, and the cluster that it was given.
 import { relative } from 'node:path'
 import { buildClusterState } from '#cluster/cluster-state.ts'
+import { shownGoals } from '#coordination/plans/goal-policy.ts'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, silentLog } from '#kube/log.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
+import { servableGoals } from '#planning/goals/served-goals.ts'
 import { processLog } from '#process/process-log.ts'
 import { CommandRefused } from '#process/surroundings.ts'
 import { type Surroundings, seedOfEnvironment } from '../command-line.ts'
@@ -42,7 +44,7 @@ export async function load(options: UpOptions, { terminal, signal }: Surrounding
   const source = await readSourceOrInput(options.cluster, process.stdin, signal)
   const where = new Map(source.objects.map(entry => [entry.object, entry.where]))
   const given = source.objects.map(({ object }) => object)
-  const { objects, problems } = buildClusterState(given, { where: object => where.get(object) })
+  const { objects, problems, state } = buildClusterState(given, { where: object => where.get(object) })
   const fatal = problems.filter(problem => problem.isFatal)
   if (fatal.length > 0) throw new InputError(fatal)
   for (const problem of [...source.problems, ...problems]) terminal.say(`set aside: ${problemSentence(problem)}`)
@@ -54,12 +56,9 @@ export async function load(options: UpOptions, { terminal, signal }: Surrounding
   if (configuration.from !== undefined) terminal.say(`configured by ${configuration.from}`)
   const configured = { configuration }
   const isNeeded = options.once === true || options.policy !== undefined || objects.some(({ kind }) => kind === 'RebalancePolicy')
-  if (!isNeeded) return { objects: playable.objects, policy: undefined, ...configured }
-  return {
-    objects: playable.objects,
-    ...configured,
-    policy: policyOf({ objects, shown: options.cluster }, options.policy === undefined ? {} : { policy: options.policy }),
-  }
+  if (!isNeeded) return { objects: playable.objects, policy: undefined, goals: [], ...configured }
+  const policy = policyOf({ objects, shown: options.cluster }, options.policy === undefined ? {} : { policy: options.policy })
+  return { objects: playable.objects, ...configured, policy, goals: servableGoals(shownGoals(policy, state)) }
 }
 
 export const seedOf = (options: UpOptions, { environment }: Surroundings): number => {

@@ -2,6 +2,7 @@
 
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import type { RebalancePolicy } from '#coordination/api.ts'
+import { shownGoals } from '#coordination/plans/goal-policy.ts'
 import type { Api } from '#kube/client/api.ts'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
@@ -9,6 +10,7 @@ import type { Log } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { seededRandom } from '#kube/random.ts'
+import type { ServableGoal } from '#planning/goals/served-goals.ts'
 import type { SettingsFeed } from '#process/configuration/controller-settings.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, type Ending } from '#process/surroundings.ts'
@@ -23,6 +25,8 @@ export interface Loaded {
   readonly objects: readonly KubeObject[]
   /** `undefined`: nothing says what to plan for; the cluster runs and can be looked at. */
   readonly policy: RebalancePolicy | undefined
+  /** Its goals, with their nodes. */
+  readonly goals: readonly ServableGoal[]
   /** How the controller is configured. */
   readonly configuration: UpConfiguration
 }
@@ -49,7 +53,8 @@ export async function figuresOf(admin: Api, policy: RebalancePolicy | undefined,
   const objects = lists.flatMap(list =>
     list.items.map(item => ({ ...item, apiVersion: list.apiVersion, kind: list.kind.replace(/List$/, '') })),
   )
-  return nodeFigures(buildClusterState(objects).state, policy?.spec.goals ?? [])
+  const { state } = buildClusterState(objects)
+  return nodeFigures(state, shownGoals(policy, state).goals)
 }
 
 /** Starts the cluster and hands it to `use`, with what runs the policy once; all of it is over when this resolves. */

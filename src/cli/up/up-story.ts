@@ -1,10 +1,11 @@
 // What `ballast up` tells of a run: the plan, its moves as they go, and how it ended.
-import type { PlanStep, RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
+import type { PlanStep, RebalancePlan } from '#coordination/api.ts'
 import { freezeAnnotation } from '#coordination/freeze.ts'
 import { approvedByAnnotation, runUntilAnnotation } from '#coordination/plans/names.ts'
 import { planRecord } from '#coordination/plans/plan-object.ts'
 import type { Clock } from '#kube/clock.ts'
 import { InputError } from '#kube/problem.ts'
+import type { ServableGoal } from '#planning/goals/served-goals.ts'
 import type { ExitCode } from '#process/surroundings.ts'
 import { type NodeFigures, nodeTable } from '../terminal/node-table.ts'
 import { harmless } from '../terminal/paragraph.ts'
@@ -19,7 +20,7 @@ export function sinceStart(clock: Clock): () => string {
 }
 
 interface Telling {
-  readonly goals: RebalancePolicy['spec']['goals']
+  readonly goals: readonly ServableGoal[]
   /** Resolves when somebody approved of the plan, here or elsewhere; without it nobody is asked. */
   readonly asked?: RunWatch['proposed']
   /** Others may lead the run too: what they do is told. */

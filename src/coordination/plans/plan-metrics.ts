@@ -80,8 +80,9 @@ export class PlanMetrics {
 /** Points that are missing before anything is moved, over all nodes of a goal; what was not measured is left out. */
 function shortfalls({ goals }: Plan): ReadonlyMap<string, number> {
   const points = new Map<string, number>()
-  for (const { goal, bound, before, wanted, state } of goals) {
-    if (state === 'unknown') continue
+  for (const { goal, bound, before, wanted, state, measure } of goals) {
+    // A loss is counted in pods.
+    if (state === 'unknown' || measure === 'survives') continue
     const missing = Math.max(0, bound === 'max' ? before - wanted : wanted - before)
     points.set(goal, (points.get(goal) ?? 0) + missing)
   }

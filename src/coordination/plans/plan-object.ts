@@ -6,7 +6,7 @@ import { formatTime } from '#kube/time/time.ts'
 import type { BudgetProposal } from '#planning/candidates/budget-proposals.ts'
 import type { EnergyOutcome } from '#planning/energy/record.ts'
 import { energyStaySentence } from '#planning/energy/sentences.ts'
-import type { GoalOutcome, Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
+import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
 import { staySentence } from '#planning/sentences.ts'
 import {
   ballastApiVersion,
@@ -21,6 +21,7 @@ import {
 import type { PlanPurpose } from '../intent.ts'
 import { askingOf } from './names.ts'
 import { planMessage, wholeBound } from './plan-words.ts'
+import { goalFigures, storedGoals } from './stored-goals.ts'
 
 interface PlanObjectOptions {
   readonly name: string
@@ -40,9 +41,8 @@ interface PlanObjectOptions {
 /** At most so many reasons of pods that stay are kept in the object; the command line prints all. */
 const keptUnmovable = 1_000
 const keptBudgets = 256
-/** Shares of nodes before and after, and goals node by node. */
+/** Shares of nodes before and after. */
 const keptShares = 1_000
-const keptGoals = 64
 
 /** The RebalancePlan of `plan`, with the status it has when proposed. */
 export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePlan {
@@ -98,11 +98,7 @@ function proposedStatus(
     phase: 'Proposed',
     message: planMessage(plan),
     objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap },
-    goals: tellingGoals(plan.goals).map(goal => ({
-      name: goal.goal,
-      outcome: goal.state === 'met' ? 'met' : 'not-met',
-      message: `${goal.node}: ${goal.resource} ${goal.before.toFixed(1)} % now, ${goal.after.toFixed(1)} % after, ${goal.bound} ${goal.wanted} %`,
-    })),
+    goals: storedGoals(plan.goals, goal => goalFigures(goal, 'now', 'after')),
     before: tellingShares(plan, plan.before).map(storedShare),
     after: tellingShares(plan, plan.after).map(storedShare),
     unmovable: plan.unmovable.slice(0, keptUnmovable).map(one => ({
@@ -145,13 +141,6 @@ export function tellingShares(
   ])
   const kept = new Set([...told].slice(0, Math.floor(keptShares / resources)))
   return shares.filter(({ node }) => kept.has(node))
-}
-
-/** As many as an object may have: those that are missed first. */
-export function tellingGoals<Goal extends Pick<GoalOutcome, 'state'>>(goals: readonly Goal[]): readonly Goal[] {
-  if (goals.length <= keptGoals) return goals
-  const order = ['missed', 'unknown', 'met']
-  return goals.toSorted((a, b) => order.indexOf(a.state) - order.indexOf(b.state)).slice(0, keptGoals)
 }
 
 function storedEnergy({ watts, nodes, moves, warnings }: EnergyOutcome): NonNullable<RebalancePlanStatus['energy']> {

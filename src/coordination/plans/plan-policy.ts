@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto'
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
-import type { KubeObject, LabelSelector } from '#kube/objects/objects.ts'
-import { labelSelectorOf, parseLabelSelector } from '#kube/objects/selector.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { parseLabelSelector } from '#kube/objects/selector.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
-import type { Goal, IsolationRules, PlanPolicy } from '#planning/goals/policy.ts'
+import type { IsolationRules, PlanPolicy } from '#planning/goals/policy.ts'
 import { type RebalancePolicy, type RebalancePolicySpec, rebalancePolicySpec } from '../api.ts'
 import { type PlanPurpose, plansFor } from '../intent.ts'
 import { energyRulesOf } from './energy-policy.ts'
+import { goalsOf } from './goal-policy.ts'
 
 /** Reads a RebalancePolicy as the watch (or a file) brings it, with all that is wrong with its shape. */
 export function readPolicy(
@@ -49,21 +50,9 @@ interface PlanPolicyOptions {
 /** The planner's policy for the nodes of `state`. Problems: a selector that does not parse, an isolation that is not switched on. */
 export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, options: PlanPolicyOptions): Parsed<PlanPolicy> {
   const { spec } = policy
-  const goals: Goal[] = []
-  for (const [index, goal] of spec.goals.entries()) {
-    const nodes = nodesOf(goal, state, `RebalancePolicy ${policy.metadata.name}: spec.goals[${index}]`)
-    if (!nodes.ok) return nodes
-    goals.push({
-      name: goal.name,
-      nodes: nodes.value,
-      resource: goal.resource,
-      stat: goal.stat,
-      margin: goal.margin,
-      hard: goal.hard,
-      ...(goal.max === undefined ? {} : { max: goal.max }),
-      ...(goal.min === undefined ? {} : { min: goal.min }),
-    })
-  }
+  const resolved = goalsOf(policy, state)
+  if (!resolved.ok) return resolved
+  const { goals, fleetGoals, leftOut } = resolved.value
   const isolation = isIsolation(options.purpose) ? isolationRulesOf(policy, state) : undefined
   if (isolation?.ok === false) return isolation
   const energy = energyRulesOf(policy)
@@ -74,6 +63,8 @@ export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, optio
       name: policy.metadata.name,
       ...(isolation === undefined ? {} : { isolation: isolation.value }),
       goals,
+      fleetGoals,
+      ...(leftOut.length === 0 ? {} : { leftOut }),
       scope: {
         namespaces: spec.scope.namespaces,
         ...(spec.scope.labelSelector === undefined ? {} : { labelSelector: spec.scope.labelSelector }),
@@ -178,19 +169,4 @@ function limitsOf(spec: RebalancePolicySpec): PlanPolicy['limits'] {
     ...(perNode === undefined ? {} : { perNode }),
     ...(perNamespace === undefined ? {} : { perNamespace }),
   }
-}
-
-/** The goal's nodes by name, then those of its selector, each once. */
-function nodesOf(
-  goal: { readonly nodes: readonly string[]; readonly nodeSelector?: LabelSelector },
-  state: ClusterState,
-  where: string,
-): Parsed<readonly string[]> {
-  if (goal.nodeSelector === undefined) return { ok: true, value: goal.nodes }
-  const selector = labelSelectorOf(goal.nodeSelector, `${where}.nodeSelector`)
-  if (!selector.ok) return selector
-  const selected = Array.from(state.nodes.values())
-    .filter(node => selector.value.matches(node.object.metadata.labels ?? {}))
-    .map(node => node.name)
-  return { ok: true, value: [...new Set([...goal.nodes, ...selected])] }
 }

@@ -8,10 +8,12 @@ import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { formatTime } from '#kube/time/time.ts'
-import { goalOutcomes, type Measurements, nodeShares, requestedOn } from '#planning/goals/goals.ts'
+import { requestedOn } from '#planning/goals/bounds.ts'
+import { goalOutcomes, type Measurements, nodeShares } from '#planning/goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '#planning/goals/policy.ts'
+import { lossesNow } from '#planning/goals/survival.ts'
 import { usageGoals } from '#planning/goals/usage-rules.ts'
-import { RoomRules, summed } from '#planning/sequence/room-rules.ts'
+import { mayLandBeside, RoomRules, summed } from '#planning/sequence/room-rules.ts'
 import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
 import type { Arbiter } from '../arbiter/arbiter.ts'
 import type { WebhookEndpoint } from '../capability.ts'
@@ -27,11 +29,12 @@ import type { MoveContext, MoveEnd } from './move-context.ts'
 import { carryOut, moveKey } from './move-run.ts'
 import { askingOf, eventReasons, isOfOthers, runUntilAnnotation } from './names.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
-import { storedShare, tellingGoals, tellingShares } from './plan-object.ts'
+import { storedShare, tellingShares } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
 import { inPhase, isApproved, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { runsAt } from './schedule.ts'
+import { goalFigures, storedGoals } from './stored-goals.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'
 import { servesUsage, unmeasuredNode } from './usage/usage-moves.ts'
 
@@ -277,7 +280,7 @@ class PlanRun {
     const { view, planPolicy } = this.#context
     const state = view.state()
     const target = state.nodes.get(node)
-    if (target === undefined) return false
+    if (target === undefined || !mayLandBeside(planPolicy, own.to, node)) return false
     const awaited = this.#plan.spec.moves
       .filter(move => move.id !== own.id && move.to === node && !isFinal(stepOf(this.#known, move.id)))
       .map(({ certificate }) => ({ ...certificate.requests, pods: 1 }))
@@ -397,7 +400,7 @@ class PlanRun {
     const nowMs = effects.clock.now()
     const state = view.state()
     const nothing = { requests: new Map(), usage: new Map() }
-    const goals = goalOutcomes(planPolicy, state, nothing, measured)
+    const goals = goalOutcomes(planPolicy, state, nothing, measured, lossesNow(state, planPolicy, this.#context.settings))
     const missed = [...new Set(goals.filter(goal => goal.state === 'missed').map(goal => goal.goal))]
     const unknown = [...new Set(goals.filter(goal => goal.state === 'unknown').map(goal => goal.goal))]
     const steps = this.#known.status?.steps ?? []
@@ -412,11 +415,7 @@ class PlanRun {
       status => ({
         ...inPhase(status, phase, { message, nowMs }),
         after: tellingShares({ goals, moves: this.#plan.spec.moves }, nodeShares(state)).map(storedShare),
-        goals: tellingGoals(goals).map(goal => ({
-          name: goal.goal,
-          outcome: goal.state === 'met' ? 'met' : 'not-met',
-          message: `${goal.node}: ${goal.resource} ${goal.state === 'unknown' ? 'not measured' : `${goal.after.toFixed(1)} %`}, ${goal.bound} ${goal.wanted} %`,
-        })),
+        goals: storedGoals(goals, goal => goalFigures(goal)),
         conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message: result }, nowMs).map(one => ({
           ...one,
         })),

@@ -1,7 +1,7 @@
 // What is said about a plan as a whole, in its status, events and the terminal.
 import { energyLines } from '#planning/energy/sentences.ts'
 import type { IsolationOutcome, Plan } from '#planning/plan-record.ts'
-import { explanationLines } from '#planning/sentences.ts'
+import { explanationLines, notPlayed } from '#planning/sentences.ts'
 
 /** The least that a whole number of moves can be; solvers miss a whole number by a hair. */
 export function wholeBound(lowerBound: number): number {
@@ -18,8 +18,15 @@ export function planSentence(plan: Spoken): string {
   const count = plan.moves.length
   const moves = count === 1 ? '1 move' : `${count} moves`
   const missed = plan.goals.filter(goal => goal.state === 'missed').map(goal => goal.goal)
-  const unknown = [...new Set(plan.goals.filter(goal => goal.state === 'unknown').map(goal => goal.goal))].join(', ')
-  const still = unknown === '' ? '' : `; ${unknown} stands still: what its nodes use was not measured`
+  const open = plan.goals.filter(goal => goal.state === 'unknown')
+  const namesOf = (goals: typeof open) => [...new Set(goals.map(goal => goal.goal))].join(', ')
+  const unknown = namesOf(open)
+  const unmeasured = namesOf(open.filter(({ measure }) => measure !== 'survives'))
+  const unplayed = namesOf(open.filter(({ measure }) => measure === 'survives'))
+  const still = [
+    unmeasured === '' ? '' : `; ${unmeasured} stands still: what its nodes use was not measured`,
+    unplayed === '' ? '' : `; ${unplayed} is not known: ${notPlayed}`,
+  ].join('')
   const bound = wholeBound(plan.objective.lowerBound)
   // A bound of 0 says nothing: whether fewer would do is not known then.
   const optimal =
@@ -35,7 +42,7 @@ export function planSentence(plan: Spoken): string {
   const which = unknown === '' ? 'all goals' : 'the other goals'
   if (count > 0) return `${moves} ${count === 1 ? 'reaches' : 'reach'} ${which}${optimal}${still}`
   if (plan.goals.length === 0) return 'there are no goals'
-  return plan.goals.every(goal => goal.state === 'unknown') && unknown !== ''
+  return plan.goals.every(goal => goal.state === 'unknown') && unmeasured !== ''
     ? `nothing is moved: what the nodes of ${unknown} use was not measured`
     : `${which} are met already${still}`
 }

@@ -17,6 +17,7 @@ import { demandBefore } from './demand-history.ts'
 import { leftOfHour } from './hourly-limit.ts'
 import { isUnheld } from './landing/landing-decision.ts'
 import { isForetold, landingRate } from './landing/landing-rate.ts'
+import { moveHistory } from './move-history.ts'
 import { type Asking, askingOf, eventReasons, frozenByAnnotation, runUntilAnnotation } from './names.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
 import { planObject } from './plan-object.ts'
@@ -180,6 +181,7 @@ async function compute(
     settings: leading.settings,
     nowMs,
     quarantined: quarantines(context.plans.list(), nowMs),
+    history: moveHistory(context.plans.list()),
     demandBefore: demandBefore(policy.status?.demand, nowMs),
     ...(context.usage === undefined ? {} : { measured: context.usage.measurements() }),
   }

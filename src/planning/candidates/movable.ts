@@ -4,6 +4,7 @@ import type { ClusterState, NodeState, PodState, WorkloadReference } from '#clus
 import { evictionMarks, kindKey } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf, type Selector } from '#kube/objects/selector.ts'
+import { isLeaving } from '../goals/leaving.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import { type UsageRules, usageRules } from '../goals/usage-rules.ts'
 import { isIsolated, isolationRules } from '../isolation/rules.ts'
@@ -23,15 +24,6 @@ export interface Sorting {
 
 const reverseMoveMs = 24 * 3600 * 1000
 const criticalPriority = 2_000_000_000
-
-/** Taints of nodes that somebody is taking away: neither source nor destination of a move for balance. */
-const leavingTaints = new Set([
-  'karpenter.sh/disrupted',
-  'ToBeDeletedByClusterAutoscaler',
-  'node.kubernetes.io/unschedulable',
-  'ballast.dev/off',
-  'ballast.dev/agent-not-ready',
-])
 
 /**
  * All pods that run on a node, each a candidate or with the reason why not, in order of namespace and name. Where nodes are isolated
@@ -86,10 +78,6 @@ function nodeScope(policy: PlanPolicy): (node: NodeState) => boolean {
 function selectorOrNothing(given: Parameters<typeof labelSelectorOf>[0]): Pick<Selector, 'matches'> {
   const parsed = labelSelectorOf(given)
   return parsed.ok ? parsed.value : { matches: () => false }
-}
-
-function isLeaving(node: NodeState): boolean {
-  return (node.object.spec?.taints ?? []).some(taint => leavingTaints.has(taint.key))
 }
 
 /** In order of precedence: what the user said first, then what the pod is, then what it would take. */

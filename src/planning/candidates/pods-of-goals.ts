@@ -1,12 +1,13 @@
 // Which pods a plan of a very large cluster asks about: those that can bring a missed goal closer by themselves. Pods that could only make
 // room for others are left alone there, because asking where each of them fits takes too long.
 import type { PodState } from '#cluster/cluster-state.ts'
-import { goalRows, requestedOn } from '../goals/goals.ts'
+import { requestedOn } from '../goals/bounds.ts'
+import { goalRows } from '../goals/goals.ts'
 import type { PlanInput } from '../plan-input.ts'
 
 /** Pods times nodes up to which all pods are asked about. */
 const mostPairs = 4_000_000
-/** Pods of the fullest nodes that are asked about for goals that want more on a node. */
+/** Pods of the fullest nodes that are asked about for goals that want more on a node, and for those over several nodes. */
 const mostGivers = 10_000
 
 /** Whether a pod is asked about; undefined: all are. */
@@ -22,7 +23,8 @@ export function podsOfGoals(input: PlanInput): ((pod: Pick<PodState, 'nodeName'>
     if (row.bound === 'max' && row.used > row.limit) sources.add(name)
     if (row.bound === 'min' && row.used < row.limit) toFill.add(name)
   }
-  if (toFill.size > 0) for (const name of givers(input, toFill)) sources.add(name)
+  // What a goal over several nodes needs is not told by single nodes: the fullest give.
+  if (toFill.size > 0 || policy.fleetGoals.length > 0) for (const name of givers(input, toFill)) sources.add(name)
   return ({ nodeName }) => nodeName !== undefined && sources.has(nodeName)
 }
 

@@ -35,7 +35,14 @@ export function staysOn(node: EnergyNode, subject: Subject): EnergyStay | undefi
   if (seen?.isReady !== true) return because('NotReady')
   if (!seen.isSchedulable) return because('NotReady', { cordoned: 'true' })
   const goal = policy.goals.find(({ nodes, min }) => min !== undefined && nodes.includes(node.name))
-  if (goal !== undefined) return because('GoalNeedsNode', { goal: goal.name })
+  const shared = policy.fleetGoals.find(({ measure, min, sets }) => {
+    // Whether a loss is survived without the node nobody has played: it stays.
+    if (measure === 'survives') return true
+    const isOfIt = sets.some(({ members }) => members.some(({ nodes }) => nodes.includes(node.name)))
+    return isOfIt && (measure !== 'share' || min !== undefined)
+  })
+  const wanting = goal ?? shared
+  if (wanting !== undefined) return because('GoalNeedsNode', { goal: wanting.name })
   if (savedWatts(node) <= 0) return because('SavesNothing', { idle: String(node.idleWatts), standby: String(node.standbyWatts) })
   return podStays(node, subject) ?? offTime(node, subject)
 }

@@ -1,6 +1,7 @@
 // What a node draws: idle, and the rest in proportion to the CPU in use.
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import { type Measurements, requestedOn } from '../goals/goals.ts'
+import { requestedOn } from '../goals/bounds.ts'
+import type { Measurements } from '../goals/goals.ts'
 import type { EnergyNode } from '../goals/policy.ts'
 
 const offTaint = 'ballast.dev/off'

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { node, workload } from '../testdata/objects.ts'
-import { goalOutcomes, goalRows, leastAbove, mostBelow, mostWithin, policyProblems } from './goals.ts'
+import { leastAbove, mostBelow, mostWithin } from './bounds.ts'
+import { goalOutcomes, goalRows, policyProblems } from './goals.ts'
 import { type Goal, policyWithDefaults } from './policy.ts'
 
 // biome-ignore format: a table

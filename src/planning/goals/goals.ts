@@ -5,6 +5,8 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { GoalRow } from '../model/move-model.ts'
 import type { Amounts, GoalOutcome, NodeShare } from '../plan-record.ts'
+import { leastAbove, missingNode, mostBelow, mostWithin, outOfRange, requestedOn } from './bounds.ts'
+import { fleetOutcomes, fleetProblems, type PlayedLosses } from './fleet-goals.ts'
 import { type Goal, type GoalResource, goalResources, type PlanPolicy } from './policy.ts'
 
 /** What pods and nodes really use, as measured; absent nodes or pods are not known. */
@@ -12,40 +14,6 @@ export interface Measurements {
   readonly nodes: ReadonlyMap<string, Amounts>
   /** By `namespace/name`. */
   readonly pods: ReadonlyMap<string, Amounts>
-}
-
-/** Millionths of a percent: goals may have fractions, sums may not. */
-const percentSteps = 1_000_000n
-
-/** The largest whole amount strictly below `percent` of `total`. */
-export function mostBelow(percent: number, total: number): number {
-  const scaled = BigInt(Math.round(percent * 1e6)) * BigInt(total)
-  const whole = 100n * percentSteps
-  return Number(scaled % whole === 0n ? scaled / whole - 1n : floorDivide(scaled, whole))
-}
-
-/** The smallest whole amount strictly above `percent` of `total`. */
-export function leastAbove(percent: number, total: number): number {
-  return Number(floorDivide(BigInt(Math.round(percent * 1e6)) * BigInt(total), 100n * percentSteps)) + 1
-}
-
-/** The largest whole amount that is at most `percent` of `total`. */
-export function mostWithin(percent: number, total: number): number {
-  return Number(floorDivide(BigInt(Math.round(percent * 1e6)) * BigInt(total), 100n * percentSteps))
-}
-
-function floorDivide(value: bigint, by: bigint): bigint {
-  return value / by - (value % by < 0n ? 1n : 0n)
-}
-
-/** Requested on a node by its pods that are not finished; `pods` is their number. */
-export function requestedOn(state: ClusterState, node: string): Amounts {
-  const sum: Record<string, number> = { cpu: 0, memory: 0, pods: 0 }
-  for (const pod of state.podsOn(node)) {
-    for (const [resource, amount] of Object.entries(pod.requests)) sum[resource] = (sum[resource] ?? 0) + amount
-    sum['pods'] = (sum['pods'] ?? 0) + 1
-  }
-  return sum
 }
 
 /** The rows of all goals on nodes that exist; usage goals of nodes that were not measured are left out. */
@@ -65,6 +33,7 @@ export function goalRows(state: ClusterState, policy: PlanPolicy, measured: Meas
         used,
         allocatable,
         hard: goal.hard,
+        ...(goal.weight === undefined ? {} : { weight: goal.weight }),
       }
       return [
         ...(goal.max === undefined
@@ -99,11 +68,30 @@ function percentOf(used: number, allocatable: number): number {
   return allocatable > 0 ? (used * 100) / allocatable : 0
 }
 
-/** Each goal on each node, before and after. Judged without the margin, on the exact fraction: `max` strictly below, `min` strictly above. */
+/**
+ * Each goal, before and after: of one node for each node, then those over several. Judged without the margin, on the exact fraction: `max`
+ * strictly below, `min` strictly above. A loss that nobody played (no `losses`) is unknown: sums alone do not say that it is survived.
+ */
 export function goalOutcomes(
   policy: PlanPolicy,
   state: ClusterState,
-  change: { readonly requests: ReadonlyMap<string, Amounts>; readonly usage: ReadonlyMap<string, Amounts> },
+  change: GoalChange,
+  measured: Measurements | undefined,
+  losses?: PlayedLosses,
+): readonly GoalOutcome[] {
+  return [...nodeOutcomes(policy, state, change, measured), ...fleetOutcomes(policy, state, change.requests, losses)]
+}
+
+/** What changes on each node: in requests, and in measured use. */
+interface GoalChange {
+  readonly requests: ReadonlyMap<string, Amounts>
+  readonly usage: ReadonlyMap<string, Amounts>
+}
+
+function nodeOutcomes(
+  policy: PlanPolicy,
+  state: ClusterState,
+  change: GoalChange,
   measured: Measurements | undefined,
 ): readonly GoalOutcome[] {
   return policy.goals.flatMap(goal =>
@@ -126,6 +114,7 @@ export function goalOutcomes(
             bound,
             wanted,
             hard: goal.hard,
+            ...(goal.weight === undefined ? {} : { weight: goal.weight }),
             before: percentOf(used ?? 0, allocatable),
             after: percent,
             state: used === undefined ? 'unknown' : isMet ? 'met' : 'missed',
@@ -142,6 +131,7 @@ export function policyProblems(policy: PlanPolicy, state: ClusterState): readonl
   const where = `RebalancePolicy ${policy.name}`
   return [
     ...policy.goals.flatMap((goal, at) => goalProblems(policy, goal, `${where}: spec.goals[${at}]`, state)),
+    ...fleetProblems(policy, where, state),
     ...duplicateNames(policy, where),
     ...selectorProblems(policy, where),
     ...contradictions(policy, where, state),
@@ -196,27 +186,17 @@ function goalProblems(policy: PlanPolicy, goal: Goal, where: string, state: Clus
   ]
 }
 
-function missingNode(name: string, where: string, state: ClusterState): Problem[] {
-  if (state.nodes.has(name)) return []
-  const known = [...state.nodes.keys()]
-  const shown = known.length > 8 ? `${known.slice(0, 8).join(', ')} and ${known.length - 8} more` : known.join(', ')
-  return [{ code: 'node-missing', where, found: name, expected: `a node of this cluster (${shown})` }]
-}
-
-function outOfRange(percent: number, where: string): Problem[] {
-  if (percent >= 0 && percent <= 100) return []
-  return [{ code: 'percent-range', where, found: String(percent), expected: 'a percentage from 0 to 100' }]
-}
-
-function duplicateNames(policy: PlanPolicy, where: string): Problem[] {
-  return policy.goals.flatMap((goal, at) =>
-    policy.goals.findIndex(other => other.name === goal.name) === at
+function duplicateNames({ goals, fleetGoals }: PlanPolicy, where: string): Problem[] {
+  const names = [...goals, ...fleetGoals].map(({ name }) => name)
+  const places = [...goals.map((_, at) => `spec.goals[${at}].name`), ...fleetGoals.map(({ name }) => `spec.goals (${name})`)]
+  return names.flatMap((name, at) =>
+    names.indexOf(name) === at
       ? []
       : [
           {
             code: 'goal-name-duplicate',
-            where: `${where}: spec.goals[${at}].name`,
-            found: goal.name,
+            where: `${where}: ${places[at] ?? ''}`,
+            found: name,
             expected: 'a name that no other goal has',
           },
         ],

@@ -20,6 +20,40 @@ export interface Goal {
   readonly margin: number
   /** True: a plan that misses it is no plan. False: it is reached as far as possible. */
   readonly hard: boolean
+  /** How much a point that is missing counts beside those of other soft goals. Default: 1. */
+  readonly weight?: number
+}
+
+/** Nodes that a goal speaks of as one: a single node, or all of a zone or pool. */
+export interface GoalMember {
+  readonly name: string
+  /** Names of nodes. */
+  readonly nodes: readonly string[]
+}
+
+/**
+ * A goal over several nodes. `share`: each set by its sum over its allocatable, strictly within `max` and `min`. `spread`: the fullest
+ * member of each set at most `max` points above the emptiest. `deviation`: the members at most `max` points from their mean, on average
+ * (the mean absolute deviation, not the square). `survives`: whichever member is lost, its pods find a place on what is left.
+ */
+export interface FleetGoal {
+  readonly name: string
+  readonly measure: 'share' | 'spread' | 'deviation' | 'survives'
+  /** Without meaning for `survives`, where every resource counts. */
+  readonly resource: GoalResource
+  readonly sets: readonly { readonly name: string; readonly members: readonly GoalMember[] }[]
+  readonly max?: number
+  readonly min?: number
+  readonly margin: number
+  readonly hard: boolean
+  readonly weight?: number
+}
+
+/** A node that a pool does not count, and why. */
+export interface LeftOut {
+  readonly goal: string
+  readonly node: string
+  readonly because: 'cordoned' | 'not ready'
 }
 
 /** Where pods should land if they move at all. */
@@ -87,6 +121,9 @@ export const defaultCoreNamespaces: readonly string[] = [
 export interface PlanPolicy {
   readonly name: string
   readonly goals: readonly Goal[]
+  /** Goals over several nodes. */
+  readonly fleetGoals: readonly FleetGoal[]
+  readonly leftOut?: readonly LeftOut[]
   readonly scope: {
     /** Empty `include`: all namespaces. What is excluded still counts as load. */
     readonly namespaces: { readonly include: readonly string[]; readonly exclude: readonly string[] }
@@ -131,6 +168,7 @@ export interface PlanPolicy {
 export function policyWithDefaults(given: PartialPolicy): PlanPolicy {
   return {
     goals: [],
+    fleetGoals: [],
     preferences: [],
     landing: 'prefer',
     method: 'auto',

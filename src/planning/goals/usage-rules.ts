@@ -4,7 +4,7 @@ import type { StayReason } from '../plan-record.ts'
 import type { Goal } from './policy.ts'
 
 /** Goals that need measurements; a number of pods is counted, not measured. */
-export function usageGoals<One extends Pick<Goal, 'stat' | 'resource'>>(policy: {
+export function usageGoals<One extends Pick<Goal, 'stat'> & Partial<Pick<Goal, 'resource'>>>(policy: {
   readonly goals: readonly One[]
 }): readonly One[] {
   return policy.goals.filter(goal => goal.stat === 'usage' && goal.resource !== 'pods')

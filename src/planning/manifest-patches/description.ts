@@ -1,6 +1,7 @@
 // What a plan says to who reviews it: figures before and after, each workload with its reason and its file, what is not here, the way back.
 
 import type { GoalOutcome, NodeShare } from '../plan-record.ts'
+import { goalFigure, goalWish } from '../sentences.ts'
 import type { Placed } from './manifest-edits.ts'
 import type { ManifestPlan } from './manifest-plan.ts'
 import type { SteeredMove } from './steering.ts'
@@ -69,9 +70,10 @@ export function planDescription(plan: ManifestPlan, placed: readonly Placed[], b
 }
 
 function goalRow(goal: GoalOutcome): string {
-  const wanted = `${goal.resource} ${goal.bound === 'max' ? 'below' : 'above'} ${goal.wanted} %`
-  const after = `${goal.after.toFixed(1)} %${goal.state === 'missed' ? ' (missed)' : ''}`
-  return `| ${goal.goal} | ${goal.node} | ${wanted} | ${goal.before.toFixed(1)} % | ${after} |`
+  const isOfNode = goal.measure === undefined
+  const wanted = isOfNode ? `${goal.resource} ${goal.bound === 'max' ? 'below' : 'above'} ${goal.wanted} %` : goalWish(goal)
+  const verdict = goal.state === 'missed' ? ' (missed)' : goal.state === 'unknown' && !isOfNode ? ' (not played)' : ''
+  return `| ${goal.goal} | ${goal.node} | ${wanted} | ${goalFigure(goal, goal.before)} | ${goalFigure(goal, goal.after)}${verdict} |`
 }
 
 function nodeRows(before: readonly NodeShare[], after: readonly NodeShare[]): readonly string[] {

@@ -7,6 +7,7 @@ import { seededRandom } from '#kube/random.ts'
 import { goalOutcomes } from '../goals/goals.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import { workloadKey } from '../goals/policy.ts'
+import { lossesNow } from '../goals/survival.ts'
 import type { GoalOutcome } from '../plan-record.ts'
 import { workloadSpec } from '../simulation/pod-making.ts'
 import { rollOut } from '../simulation/rollouts.ts'
@@ -155,7 +156,12 @@ function playOrder({ objects, state, settings, policy }: Cluster, moves: readonl
   const stuck = [...world.state.pods.values()]
     .filter(pod => pod.nodeName === undefined && uids.has(pod.workload?.uid ?? ''))
     .map(({ key }) => key)
-  return { elsewhere, goals: goalOutcomes(policy, world.state, none, undefined), stuck, after: world.state }
+  return {
+    elsewhere,
+    goals: goalOutcomes(policy, world.state, none, undefined, lossesNow(world.state, policy, settings)),
+    stuck,
+    after: world.state,
+  }
 }
 
 function shuffled<Item>(items: readonly Item[], random: () => number): readonly Item[] {

@@ -1,9 +1,12 @@
 // From candidates to the model: identical pods become classes, nodes get ceilings, pods get prices.
 
-import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
+import type { ClusterState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Candidate } from '../candidates/candidate.ts'
+import { churnOf } from '../candidates/churn.ts'
 import { isSurge, pricePerMove } from '../candidates/move-action.ts'
-import { goalRows, mostWithin, requestedOn } from '../goals/goals.ts'
+import { mostWithin, requestedOn } from '../goals/bounds.ts'
+import { fleetRows } from '../goals/fleet-goals.ts'
+import { goalRows } from '../goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import { preferredNames } from '../goals/preferences.ts'
 import { usageGoals } from '../goals/usage-rules.ts'
@@ -13,6 +16,7 @@ import type { Amounts, MoveAction } from '../plan-record.ts'
 import { destinationChoice } from './destination-choice.ts'
 import { domainRules } from './domain-rules.ts'
 import type { ModelNode, MoveClass, MoveModel, WorkloadSpread } from './move-model.ts'
+import { survivalRows } from './survival-rows.ts'
 
 interface PlanClass {
   readonly action: MoveAction
@@ -39,13 +43,22 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
   const { state, policy } = input
   const nodeNames = [...state.nodes.keys()]
   const nodeIndex = new Map(nodeNames.map((name, index) => [name, index]))
+  const factors = new Map<string, number>()
+  const churn = (workload: WorkloadReference) => {
+    const factor = factors.get(workloadKey(workload)) ?? churnOf(input, workload).factor
+    factors.set(workloadKey(workload), factor)
+    return factor
+  }
   const groups = new Map<string, Group>()
   const lists = new Lists(nodeIndex, forbidden)
   for (const candidate of candidates) {
     const list = lists.of(candidate)
     if (list.indexes.every(index => nodeNames[index] === candidate.from)) continue
     const action = isSurge(state, policy, candidate) ? 'surge' : 'evict'
-    const cost = policy.objective === 'moves' ? 1 : Math.max(1, Math.round(pricePerMove(state, candidate, action) * 1000))
+    const cost =
+      policy.objective === 'moves'
+        ? 1
+        : Math.max(1, Math.round(pricePerMove(state, candidate, action) * churn(candidate.workload) * 1000))
     const key = groupKey(input, candidate, { action, cost, destinations: list.number })
     const group = groups.get(key) ?? { candidates: [], cost, action, list: list.indexes }
     group.candidates.push(candidate)
@@ -81,10 +94,16 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
       },
     ]
   })
+  const nodes = modelNodes(state, policy)
   const model: MoveModel = {
-    nodes: modelNodes(state, policy),
+    nodes,
     classes,
-    goals: [...goalRows(state, policy, input.measured), ...isolationRows(state, policy, candidates)],
+    goals: [
+      ...goalRows(state, policy, input.measured),
+      ...fleetRows(state, policy),
+      ...survivalRows(input, shapes, nodes),
+      ...isolationRows(state, policy, candidates),
+    ],
     rules,
     replicated: replicatedWorkloads(state, classes, ordered, nodeIndex),
     limits: limitsOf(policy),

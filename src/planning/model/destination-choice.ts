@@ -1,6 +1,6 @@
 // Of very many pairs of class and destination a part: the solver could not hold them all. Nodes that a goal wants more on come first, then of
 // the roomy ones each class takes its own stretch, so that not all crowd on the same few.
-import { mostWithin, requestedOn } from '../goals/goals.ts'
+import { mostWithin, requestedOn } from '../goals/bounds.ts'
 import type { PlanInput } from '../plan-input.ts'
 
 /** Pairs of class and destination that a model is made with. */

@@ -1,6 +1,7 @@
 // The choice a plan makes, as plain numbers: classes of identical pods, nodes with room, and rules between them.
 // Nothing here knows Kubernetes objects or a solver; both the greedy search and the integer program work on this.
 
+import type { Measure } from '../goals/measures.ts'
 import type { GoalResource } from '../goals/policy.ts'
 import type { Amounts } from '../plan-record.ts'
 
@@ -34,10 +35,28 @@ export interface ModelNode {
   readonly ceiling: Amounts
 }
 
-/** One goal on one node, as a bound in integers. */
+/** One amount of a row: what its nodes use together, of all pods or of some. */
+export interface GoalPart {
+  /** Indexes into `nodes`. */
+  readonly nodes: readonly number[]
+  /** The part's value for each unit of its amount: 1 where amounts are added up, 100 / allocatable where shares are compared. */
+  readonly factor: number
+  /** The amount now. */
+  readonly used: number
+  /** Classes whose pods count; absent: all. */
+  readonly only?: ReadonlySet<number>
+}
+
+/** A bound on what one node uses, in integers; with `parts` on the amounts of several. */
 export interface GoalRow {
   readonly goal: string
+  /** The first of its nodes, where it has `parts`. */
   readonly node: number
+  readonly parts?: readonly GoalPart[]
+  /** How the values of the parts become one: their sum (default), the largest less the smallest, or their mean distance from their mean. */
+  readonly measure?: Measure
+  /** What it is about, for people: `zone eu-a`. Absent: the node. */
+  readonly subject?: string
   readonly resource: GoalResource
   readonly stat: 'requests' | 'usage'
   readonly bound: 'max' | 'min'
@@ -45,8 +64,28 @@ export interface GoalRow {
   readonly limit: number
   /** What the node uses now, by the goal's `stat`. */
   readonly used: number
+  /** What 100 points are. */
   readonly allocatable: number
   readonly hard: boolean
+  /** What a missing point counts. Default: 1. */
+  readonly weight?: number
+}
+
+/** The parts of a row: those it has, or its node as the only one. */
+export function partsOf(row: GoalRow): readonly GoalPart[] {
+  return row.parts ?? [{ nodes: [row.node], factor: 1, used: row.used }]
+}
+
+/** Nodes that a row speaks of. */
+export function nodesOf(row: GoalRow): readonly number[] {
+  return row.parts === undefined ? [row.node] : row.parts.flatMap(({ nodes }) => nodes)
+}
+
+/** Nodes that may have to give pods away for the row (`from`), and those that may have to take them (`to`). */
+export function endsOf(row: GoalRow): { readonly from: readonly number[]; readonly to: readonly number[] } {
+  const nodes = nodesOf(row)
+  if (row.measure === 'range' || row.measure === 'deviation') return { from: nodes, to: nodes }
+  return row.bound === 'max' ? { from: nodes, to: [] } : { from: [], to: nodes }
 }
 
 /** Nodes that share a value of a topology key, and how many unmovable pods there count. */

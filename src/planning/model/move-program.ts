@@ -3,8 +3,16 @@
 
 import type { Amounts } from '../plan-record.ts'
 import { type LinearModel, LinearModelBuilder, type Term } from './linear-model.ts'
-import type { Assignment, DomainRule, Flow, MoveModel } from './move-model.ts'
-import { domainLimits, Tally } from './tally.ts'
+import {
+  type Assignment,
+  type DomainRule,
+  type Flow,
+  type GoalPart,
+  type GoalRow,
+  type MoveModel,
+  partsOf,
+} from './move-model.ts'
+import { domainLimits, goalAmount, Tally } from './tally.ts'
 
 export interface MoveProgram {
   readonly model: LinearModel
@@ -144,32 +152,73 @@ class ProgramBuilder implements ProgramSoFar {
   addGoals(allowShortfall: boolean): void {
     const shortfalls: Term[] = []
     this.#model.goals.forEach((goal, at) => {
-      const unit = goal.stat === 'usage' ? `usage ${goal.resource}` : goal.resource
-      const amount = (value: number) => (goal.resource === 'pods' ? value : this.#scaled(goal.resource, value))
-      const amountOf =
-        goal.stat === 'usage' && goal.resource !== 'pods'
-          ? (index: number) => amount(this.#model.classes[index]?.usage[goal.resource] ?? 0)
-          : this.#requestOf(goal.resource)
-      const terms = this.change(goal.node, amountOf)
-      const bound = amount(goal.limit - goal.used)
-      const isMissed = goal.bound === 'max' ? bound < 0 : bound > 0
-      if (allowShortfall && !goal.hard) {
-        const column = this.linear.column(`short_${at}`)
-        shortfalls.push([column, 1])
-        // One unit of the column is one percentage point of the node.
-        const point = amount(Math.max(goal.allocatable, 1)) / 100
-        terms.push([column, goal.bound === 'max' ? -point : point])
-      } else if (terms.length === 0 && isMissed) {
-        // Nothing can change this node: an empty row cannot say that the goal is out of reach, a fixed column can.
-        terms.push([this.linear.column(`unreachable_${at}`, { upper: 0 }), 1])
-      }
-      this.linear.row(
-        `goal_${at}_${unit.replace(' ', '_')}`,
-        terms,
-        goal.bound === 'max' ? { atMost: bound } : { atLeast: bound },
-      )
+      const unit = goal.stat === 'usage' ? `usage_${goal.resource}` : goal.resource
+      const name = `goal_${at}_${unit}`
+      // One unit of the column is one percentage point, whatever the row is measured in.
+      const short = allowShortfall && !goal.hard ? this.linear.column(`short_${at}`) : undefined
+      if (short !== undefined) shortfalls.push([short, goal.weight ?? 1])
+      if (goal.measure === 'range') this.#addRange(name, goal, short)
+      else if (goal.measure === 'deviation') this.#addDeviation(name, goal, short)
+      else this.#addSum(name, goal, short)
     })
     this.linear.objective('shortfall', shortfalls, false)
+  }
+
+  /** Change of a part's amount, in units of the program times `factor`. */
+  #partChange(goal: GoalRow, part: GoalPart, factor: number): Term[] {
+    const amountOf = (index: number) => this.#goalScaled(goal, goalAmount(this.#model, index, goal, part)) * factor
+    return part.nodes.flatMap(node => this.change(node, amountOf))
+  }
+
+  #goalScaled({ resource }: GoalRow, value: number): number {
+    return resource === 'pods' ? value : this.#scaled(resource, value)
+  }
+
+  #addSum(name: string, goal: GoalRow, short: number | undefined): void {
+    const bound = this.#goalScaled(goal, goal.limit - goal.used)
+    const terms = partsOf(goal).flatMap(part => this.#partChange(goal, part, part.factor))
+    const isMissed = goal.bound === 'max' ? bound < 0 : bound > 0
+    if (short !== undefined) {
+      const point = this.#goalScaled(goal, Math.max(goal.allocatable, 1)) / 100
+      terms.push([short, goal.bound === 'max' ? -point : point])
+    } else if (isMissed && isNothing(terms)) {
+      // Nothing can change this sum: an empty row cannot say that the goal is out of reach, a fixed column can.
+      terms.push([this.linear.column(`unreachable_${name}`, { upper: 0 }), 1])
+    }
+    this.linear.row(name, terms, goal.bound === 'max' ? { atMost: bound } : { atLeast: bound })
+  }
+
+  /** Every value lies between a lowest and what that and the limit are together. */
+  #addRange(name: string, goal: GoalRow, short: number | undefined): void {
+    const lowest = this.linear.column(`${name}_lowest`, { lower: -Infinity })
+    partsOf(goal).forEach((part, index) => {
+      const { terms, constant } = this.#valueOf(goal, part)
+      this.linear.row(`${name}_least_${index}`, [...terms, [lowest, -1]], { atLeast: -constant })
+      const above: Term[] = short === undefined ? [] : [[short, -1]]
+      this.linear.row(`${name}_most_${index}`, [...terms, [lowest, -1], ...above], { atMost: goal.limit - constant })
+    })
+  }
+
+  /** Each value's distance from the mean is at most its column, and the columns' mean is bounded. */
+  #addDeviation(name: string, goal: GoalRow, short: number | undefined): void {
+    const values = partsOf(goal).map(part => this.#valueOf(goal, part))
+    const mean = this.linear.column(`${name}_mean`, { lower: -Infinity })
+    const constant = values.reduce((sum, value) => sum + value.constant, 0) / values.length
+    const all = values.flatMap(({ terms }) => terms.map(([column, factor]): Term => [column, factor / values.length]))
+    this.linear.row(`${name}_mean`, [...all, [mean, -1]], { atLeast: -constant, atMost: -constant })
+    const distances = values.map((value, index): Term => {
+      const distance = this.linear.column(`${name}_distance_${index}`)
+      this.linear.row(`${name}_above_${index}`, [...value.terms, [mean, -1], [distance, -1]], { atMost: -value.constant })
+      this.linear.row(`${name}_below_${index}`, [...value.terms, [mean, -1], [distance, 1]], { atLeast: -value.constant })
+      return [distance, 1 / values.length]
+    })
+    this.linear.row(name, [...distances, ...(short === undefined ? [] : [[short, -1] satisfies Term])], { atMost: goal.limit })
+  }
+
+  /** A part's value in percentage points: what it is now, and the summands by which moves change it. */
+  #valueOf(goal: GoalRow, part: GoalPart): { readonly terms: Term[]; readonly constant: number } {
+    const unit = this.#goalScaled(goal, 1)
+    return { terms: this.#partChange(goal, part, part.factor / unit), constant: part.used * part.factor }
   }
 
   addLimits(): void {
@@ -328,6 +377,13 @@ class ProgramBuilder implements ProgramSoFar {
     }
     this.linear.objective('share', [[share, 1]], false)
   }
+}
+
+/** Whether the summands come to nothing, as those of pods that stay within a sum do. */
+function isNothing(terms: readonly Term[]): boolean {
+  const sum = new Map<number, number>()
+  for (const [column, coefficient] of terms) sum.set(column, (sum.get(column) ?? 0) + coefficient)
+  return [...sum.values()].every(coefficient => coefficient === 0)
 }
 
 /** Powers of two that bring each resource's numbers to a size a solver's tolerances suit; dividing by them is exact. */

@@ -1,27 +1,53 @@
 // Keeps count of what an assignment does to nodes, goals and domains, in integers. Solvers propose; this decides what is true.
 
-import type { Assignment, DomainRule, Flow, GoalRow, MoveModel } from './move-model.ts'
+import { measured } from '../goals/measures.ts'
+import {
+  type Assignment,
+  type DomainRule,
+  type Flow,
+  type GoalPart,
+  type GoalRow,
+  type MoveModel,
+  partsOf,
+} from './move-model.ts'
 
-/** How far each goal is missed, in percentage points of the node's allocatable; 0 where it is met. */
+/** Shares are no whole numbers: what is missed by less is met. */
+const smallestShare = 1e-9
+
+/** How far a goal is missed, in percentage points of the node's allocatable times the goal's weight; 0 where it is met. */
 export function shortfallOf(row: GoalRow, used: number): number {
   const missing = row.bound === 'max' ? used - row.limit : row.limit - used
-  if (missing <= 0) return 0
-  return row.allocatable > 0 ? (missing * 100) / row.allocatable : 100
+  if (missing <= (isOfShares(row) ? smallestShare : 0)) return 0
+  return (row.allocatable > 0 ? (missing * 100) / row.allocatable : 100) * (row.weight ?? 1)
+}
+
+function isOfShares({ measure = 'sum' }: GoalRow): boolean {
+  return measure !== 'sum'
 }
 
 export class Tally {
   readonly model: MoveModel
   readonly #used: Map<string, number>[]
-  readonly #goalUsed: number[]
+  /** What each part of each goal uses. */
+  readonly #partUsed: number[][]
   readonly #counts: Map<number, number>[]
-  readonly #goalsOfNode: readonly (readonly number[])[]
+  readonly #goalsOfNode: readonly (readonly GoalEntry[])[]
+  /** True where a row is about several nodes: then what leaving and arriving gain cannot be added up. */
+  readonly isCoupled: boolean
 
   constructor(model: MoveModel) {
     this.model = model
     this.#used = model.nodes.map(node => new Map(Object.entries(node.used)))
-    this.#goalUsed = model.goals.map(row => row.used)
+    this.#partUsed = model.goals.map(row => partsOf(row).map(({ used }) => used))
     this.#counts = model.classes.map(() => new Map())
-    this.#goalsOfNode = model.nodes.map((_, index) => model.goals.flatMap((row, at) => (row.node === index ? [at] : [])))
+    this.isCoupled = model.goals.some(({ parts }) => parts !== undefined)
+    const goalsOfNode = model.nodes.map((): GoalEntry[] => [])
+    model.goals.forEach((row, at) => {
+      partsOf(row).forEach((part, index) => {
+        for (const node of part.nodes) goalsOfNode[node]?.push({ at, row, part, index })
+      })
+    })
+    this.#goalsOfNode = goalsOfNode
   }
 
   /** How many of `classIndex` this tally has sent to `to`. */
@@ -54,10 +80,9 @@ export class Tally {
       [moving.from, -1],
       [to, 1],
     ] as const) {
-      for (const at of this.#goalsOfNode[node] ?? []) {
-        const row = this.model.goals[at]
-        if (row !== undefined)
-          this.#goalUsed[at] = (this.#goalUsed[at] ?? 0) + sign * count * goalAmount(this.model, classIndex, row)
+      for (const { at, row, part, index } of this.#goalsOfNode[node] ?? []) {
+        const used = this.#partUsed[at]
+        if (used !== undefined) used[index] = (used[index] ?? 0) + sign * count * goalAmount(this.model, classIndex, row, part)
       }
     }
   }
@@ -70,19 +95,27 @@ export class Tally {
   }
 
   goalUsed(goalIndex: number): number {
-    return this.#goalUsed[goalIndex] ?? 0
+    const row = this.model.goals[goalIndex]
+    const used = this.#partUsed[goalIndex] ?? []
+    if (row?.parts === undefined) return used[0] ?? 0
+    return measured(
+      row.measure ?? 'sum',
+      row.parts.map(({ factor }, index) => (used[index] ?? 0) * factor),
+    )
   }
 
-  /** Sum of all goals' shortfalls in percentage points. */
+  /** Sum of all goals' shortfalls in percentage points, each by its weight. */
   shortfall(): number {
     return this.model.goals.reduce((sum, row, at) => sum + shortfallOf(row, this.goalUsed(at)), 0)
   }
 
   /** How much the shortfall would fall if one more pod of the class went to `to`. */
   gain(classIndex: number, to: number): number {
+    if (this.isCoupled) return this.#gainTogether(classIndex, to)
     return this.gainOfLeaving(classIndex) + this.gainOfArriving(classIndex, to)
   }
 
+  /** For a model that is not coupled. */
   gainOfLeaving(classIndex: number): number {
     return this.#gainOn(this.model.classes[classIndex]?.from ?? -1, classIndex, -1)
   }
@@ -91,13 +124,26 @@ export class Tally {
     return this.#gainOn(to, classIndex, 1)
   }
 
+  #gainTogether(classIndex: number, to: number): number {
+    const from = this.model.classes[classIndex]?.from ?? -1
+    const goals = new Set([from, to].flatMap(node => (this.#goalsOfNode[node] ?? []).map(({ at }) => at)))
+    const missing = () =>
+      [...goals].reduce((sum, at) => {
+        const row = this.model.goals[at]
+        return row === undefined ? sum : sum + shortfallOf(row, this.goalUsed(at))
+      }, 0)
+    const before = missing()
+    this.move(classIndex, to, 1)
+    const after = missing()
+    this.move(classIndex, to, -1)
+    return before - after
+  }
+
   #gainOn(node: number, classIndex: number, sign: 1 | -1): number {
     let gain = 0
-    for (const at of this.#goalsOfNode[node] ?? []) {
-      const row = this.model.goals[at]
-      if (row === undefined) continue
+    for (const { at, row, part } of this.#goalsOfNode[node] ?? []) {
       const used = this.goalUsed(at)
-      gain += shortfallOf(row, used) - shortfallOf(row, used + sign * goalAmount(this.model, classIndex, row))
+      gain += shortfallOf(row, used) - shortfallOf(row, used + sign * goalAmount(this.model, classIndex, row, part))
     }
     return gain
   }
@@ -134,7 +180,17 @@ export class Tally {
   }
 }
 
-function goalAmount(model: MoveModel, classIndex: number, row: GoalRow): number {
+interface GoalEntry {
+  /** Indexes of the goal and of the part. */
+  readonly at: number
+  readonly index: number
+  readonly row: GoalRow
+  readonly part: GoalPart
+}
+
+/** What one pod of the class adds to the amount of a part. */
+export function goalAmount(model: MoveModel, classIndex: number, row: GoalRow, part: GoalPart): number {
+  if (part.only?.has(classIndex) === false) return 0
   if (row.resource === 'pods') return 1
   const moving = model.classes[classIndex]
   return (row.stat === 'usage' ? moving?.usage : moving?.requests)?.[row.resource] ?? 0

@@ -7,7 +7,7 @@ import type { PlanInput } from '../plan-input.ts'
 import type { Amounts, Move } from '../plan-record.ts'
 import { acceptance } from './acceptance.ts'
 import type { Intent } from './move-intent.ts'
-import { RoomRules, summed } from './room-rules.ts'
+import { mayLandBeside, RoomRules, summed } from './room-rules.ts'
 
 /** Below this many nodes the scheduler looks at all of them. */
 export const fewestOfPartialSearch = 100
@@ -148,6 +148,7 @@ export class AcceptableNodes {
   #mayTake({ candidate, to }: Intent, name: string, standing: Standing): boolean {
     const node = this.#input.state.nodes.get(name)
     if (node === undefined || name === candidate.from || this.#reserved.has(name) || this.#measured.has(name)) return false
+    if (!mayLandBeside(this.#input.policy, to, name)) return false
     if (name !== to && !this.#destinationsOf(candidate.destinations).has(name)) return false
     // Where it stands, another may be refused that is still to come.
     if (standsApart(candidate.pod) && (this.#awaitedOn(name)['pods'] ?? 0) > 0) return false

@@ -1,7 +1,7 @@
 // Where a policy lets a pod land besides the node that was chosen for it: what the node then uses stays within the headroom and within the goals
 // that bound it from above.
 import type { NodeState } from '#cluster/cluster-state.ts'
-import { mostBelow, mostWithin } from '../goals/goals.ts'
+import { mostBelow, mostWithin } from '../goals/bounds.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import type { Amounts } from '../plan-record.ts'
 
@@ -38,6 +38,18 @@ export class RoomRules {
     this.#limits.set(name, limits)
     return limits
   }
+}
+
+/**
+ * Whether `node` may take a pod in place of `to` without a goal over several nodes noticing: only where both are in the same groups. Between
+ * nodes that are compared, and where losses are to be survived, it depends on everything else; then nowhere else will do.
+ */
+export function mayLandBeside({ fleetGoals }: Pick<PlanPolicy, 'fleetGoals'>, to: string, node: string): boolean {
+  return fleetGoals.every(
+    ({ measure, sets }) =>
+      measure === 'share' &&
+      sets.every(({ members }) => members.every(({ nodes }) => nodes.includes(to) === nodes.includes(node))),
+  )
 }
 
 /** The sum, resource by resource. */

@@ -1,7 +1,7 @@
 // Whether what was expected holds: bounds strictly, on exact fractions, as goals are judged.
 
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import { leastAbove, mostBelow, requestedOn } from '../goals/goals.ts'
+import { leastAbove, mostBelow, requestedOn } from '../goals/bounds.ts'
 import type { DeschedulerSummary, ExpectationOutcome, PlanSummary, SimulationGoal } from './report.ts'
 import type { Expectation, ScenarioGoal } from './scenario.ts'
 

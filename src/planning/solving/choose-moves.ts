@@ -280,8 +280,10 @@ function rounded(value: number): number {
 function trimmed(model: MoveModel, most: number): MoveModel {
   const useful = Map.groupBy(usefulPairs(model), pair => pair.class)
   const each = Math.max(4, Math.floor(most / Math.max(1, useful.size)))
-  const nodesOf = (bound: 'max' | 'min') => new Set(model.goals.flatMap(goal => (goal.bound === bound ? [goal.node] : [])))
-  const [toFill, toEmpty] = [nodesOf('min'), nodesOf('max')]
+  // What a row over several nodes wants filled and what emptied only its answer says.
+  const single = model.goals.filter(({ parts }) => parts === undefined)
+  const ofBound = (bound: 'max' | 'min') => new Set(single.flatMap(goal => (goal.bound === bound ? [goal.node] : [])))
+  const [toFill, toEmpty] = [ofBound('min'), ofBound('max')]
   const rooms = model.nodes.map(roomOf)
   const byRoom = (a: number, b: number) => (rooms[b] ?? 0) - (rooms[a] ?? 0) || a - b
   let turn = 0

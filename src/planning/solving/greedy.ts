@@ -1,7 +1,16 @@
 // A quick choice of moves without a solver: the most useful move per cost, again and again, then what proves superfluous is taken
 // back and pairs of moves are exchanged for single ones. It is the incumbent of the integer program, and the answer where that is too large.
 
-import { type Assignment, costOf, type DomainRule, type Flow, type MoveModel, modelSize } from '../model/move-model.ts'
+import {
+  type Assignment,
+  costOf,
+  type DomainRule,
+  endsOf,
+  type Flow,
+  type MoveModel,
+  modelSize,
+  nodesOf,
+} from '../model/move-model.ts'
 import { brokenStructure, domainLimits, Tally } from '../model/tally.ts'
 
 /** How much a move's share of its destination's room counts against it: none first, then more and more. */
@@ -34,9 +43,8 @@ export function greedyAssignment(model: MoveModel): Assignment {
 /** Pairs of class and destination that touch a goal at all; the others can only make room. */
 export function usefulPairs(model: MoveModel): readonly { readonly class: number; readonly to: number }[] {
   const tally = new Tally(model)
-  const missed = (bound: 'max' | 'min') =>
-    new Set(model.goals.flatMap((goal, at) => (goal.bound === bound && isMissed(tally, at) ? [goal.node] : [])))
-  const [tooFull, tooEmpty] = [missed('max'), missed('min')]
+  const missed = model.goals.flatMap((goal, at) => (isMissed(tally, at) ? [endsOf(goal)] : []))
+  const [tooFull, tooEmpty] = [new Set(missed.flatMap(({ from }) => from)), new Set(missed.flatMap(({ to }) => to))]
   return model.classes.flatMap((moving, index) =>
     moving.destinations.filter(to => tooFull.has(moving.from) || tooEmpty.has(to)).map(to => ({ class: index, to })),
   )
@@ -68,7 +76,7 @@ class Search {
     this.#weight = weight
     this.tally = new Tally(model)
     this.#pairs = usefulPairs(model)
-    const goalNodes = new Set(model.goals.map(goal => goal.node))
+    const goalNodes = new Set(model.goals.flatMap(nodesOf))
     this.#groups = [...Map.groupBy(this.#pairs, pair => pair.class)].map(([index, pairs]) => ({
       class: index,
       toGoals: pairs.flatMap(({ to }) => (goalNodes.has(to) ? [to] : [])),
@@ -86,12 +94,13 @@ class Search {
       let best: { readonly class: number; readonly to: number; readonly score: number } | undefined
       for (const { class: index, toGoals, toOthers } of this.#groups) {
         if (this.tally.staying(index) === 0) continue
-        const leaving = this.tally.gainOfLeaving(index)
+        const { isCoupled } = this.tally
+        const leaving = isCoupled ? 0 : this.tally.gainOfLeaving(index)
         const cost = this.#model.classes[index]?.cost ?? 1
         // On nodes without a goal only leaving counts: when that cannot win they need not be looked at one by one.
-        const canWin = leaving > smallest && (best === undefined || leaving / cost > best.score + smallest)
+        const canWin = isCoupled || (leaving > smallest && (best === undefined || leaving / cost > best.score + smallest))
         for (const to of canWin ? [...toGoals, ...toOthers] : toGoals) {
-          const gain = leaving + this.tally.gainOfArriving(index, to)
+          const gain = isCoupled ? this.tally.gain(index, to) : leaving + this.tally.gainOfArriving(index, to)
           const score = gain / (cost * (1 + (this.#weight === 0 ? 0 : this.#weight * this.#roomShare(index, to))))
           if (gain <= smallest || (best !== undefined && score <= best.score + smallest)) continue
           if (this.#isAllowed(index, to)) best = { class: index, to, score }
@@ -235,7 +244,8 @@ export function countingBound(model: MoveModel): number {
   for (const node of model.nodes.keys()) {
     let mostLeaving = 0
     let mostEntering = 0
-    for (const goal of model.goals.filter(each => each.node === node)) {
+    // A row over several nodes counts nothing here, which makes the bound no less true.
+    for (const goal of model.goals.filter(each => each.parts === undefined && each.node === node)) {
       const needed = goal.bound === 'max' ? goal.used - goal.limit : goal.limit - goal.used
       const movable = model.classes.filter(each => (goal.bound === 'max' ? each.from === node : each.destinations.includes(node)))
       const amounts = movable.map(each => ({ size: each.size, amount: amountOf(each, goal.resource, goal.stat) }))

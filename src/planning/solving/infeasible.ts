@@ -8,8 +8,8 @@ import { StaticFit } from '../candidates/static-fit.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import { shortRooms } from '../isolation/rules.ts'
 import { buildModel } from '../model/build-model.ts'
-import type { GoalRow, MoveModel } from '../model/move-model.ts'
-import { shortfallOf } from '../model/tally.ts'
+import { type GoalRow, type MoveModel, nodesOf, partsOf } from '../model/move-model.ts'
+import { goalAmount, shortfallOf } from '../model/tally.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Blocker, Plan, PlanExplanation, StayCode } from '../plan-record.ts'
 import { mostMovesOf } from '../sequence/plan-size.ts'
@@ -53,7 +53,12 @@ export async function explainShortfall(
     if (refused('order').length > 0) blockers.push({ kind: 'order', pods: refused('order') })
     if (refused('landing').length > 0) blockers.push({ kind: 'landing', pods: refused('landing') })
   }
+  blockers.push(...facts.plan.goals.flatMap(lossBlocker))
   return { certainty: facts.isProven ? 'proven' : 'unproven', blockers }
+}
+
+function lossBlocker({ goal, loss }: Plan['goals'][number]): readonly Blocker[] {
+  return loss === undefined ? [] : [{ kind: 'loss', goal, lost: loss.lost, pods: loss.pending, because: loss.because }]
 }
 
 interface Variant {
@@ -88,11 +93,16 @@ function variantsOf(policy: PlanPolicy, facts: ShortfallFacts, largest: number):
       policy: { ...policy, headroom: { ...headroom, [resource]: 100 } },
     })
   }
-  if (policy.goals.length > (isPaced ? 1 : 0)) {
-    for (const goal of policy.goals) {
+  const { goals, fleetGoals } = policy
+  if (goals.length + fleetGoals.length > (isPaced ? 1 : 0)) {
+    for (const goal of [...goals, ...fleetGoals]) {
       variants.push({
         blocker: { kind: 'goal', goal: goal.name, hard: goal.hard },
-        policy: { ...policy, goals: policy.goals.filter(other => other !== goal) },
+        policy: {
+          ...policy,
+          goals: goals.filter(other => other !== goal),
+          fleetGoals: fleetGoals.filter(other => other !== goal),
+        },
       })
     }
   }
@@ -130,12 +140,31 @@ async function meetsGoals(input: PlanInput, solve: SolveOnce, signal: AbortSigna
 function suppliesOf(model: MoveModel): readonly Blocker[] {
   return model.goals.flatMap((row): Blocker[] => {
     if (shortfallOf(row, row.used) === 0) return []
+    if (row.parts !== undefined) return sumBlockers(model, row)
     const needed = row.bound === 'max' ? row.used - row.limit : row.limit - row.used
     const available = availableFor(model, row)
     if (available >= needed) return []
     const node = model.nodes[row.node]?.name ?? ''
     return [{ kind: 'supply', goal: row.goal, node, bound: row.bound, resource: row.resource, needed, available }]
   })
+}
+
+/** A sum over several nodes that no move changes, or that moves cannot bring far enough even by all that may leave or come. */
+function sumBlockers(model: MoveModel, row: GoalRow): Blocker[] {
+  // What a loss leaves without a place was played, and is named by its pods.
+  if (row.measure !== undefined || partsOf(row).some(({ only }) => only !== undefined)) return []
+  const needed = row.bound === 'max' ? row.used - row.limit : row.limit - row.used
+  const inside = new Set(nodesOf(row))
+  const amountOf = (index: number, node: number) =>
+    partsOf(row).reduce((sum, part) => (part.nodes.includes(node) ? sum + goalAmount(model, index, row, part) : sum), 0)
+  const available = model.classes.reduce((total, { from, destinations, size }, index) => {
+    const now = inside.has(from) ? amountOf(index, from) : 0
+    const changes = destinations.map(to => (row.bound === 'max' ? 1 : -1) * (now - amountOf(index, to)))
+    return total + size * Math.max(0, ...changes)
+  }, 0)
+  if (available >= needed) return []
+  const { goal, subject = '', bound, resource } = row
+  return [{ kind: 'supply', goal, node: subject, bound, resource, needed, available }]
 }
 
 function availableFor(model: MoveModel, row: GoalRow): number {

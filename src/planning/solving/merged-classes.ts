@@ -1,6 +1,6 @@
 // Classes that nothing in a model tells apart become one: fifty Deployments of one shape on a node are one question, not fifty. What is
 // chosen for the one is then shared out among them.
-import type { Assignment, DomainRule, Flow, MoveClass, MoveModel } from '../model/move-model.ts'
+import type { Assignment, DomainRule, Flow, GoalRow, MoveClass, MoveModel } from '../model/move-model.ts'
 
 interface Merged {
   /** Without what only the later objectives need: workloads are not told apart in it. */
@@ -28,17 +28,30 @@ export function mergedClasses(model: MoveModel): Merged {
         : { ...rule, members: inGroups(rule.members) },
   )
   return {
-    model: { ...model, classes, rules, replicated: [] },
+    model: { ...model, classes, rules, goals: model.goals.map(row => withGroups(row, inGroups)), replicated: [] },
     share: assignment => shared(model, groups, assignment),
   }
 }
 
-/** Which rules each class is in, and as what. */
+/** The row with its classes by their groups. */
+function withGroups(row: GoalRow, inGroups: (members: readonly number[]) => readonly number[]): GoalRow {
+  if (row.parts?.some(({ only }) => only !== undefined) !== true) return row
+  return {
+    ...row,
+    parts: row.parts.map(part => (part.only === undefined ? part : { ...part, only: new Set(inGroups([...part.only])) })),
+  }
+}
+
+/** Which rules each class is in, and as what; and which rows count it. */
 function rolesOf(model: MoveModel): readonly (readonly string[])[] {
   const roles = model.classes.map((): string[] => [])
   for (const [at, rule] of model.rules.entries()) {
     for (const member of rule.members) roles[member]?.push(`${at} member`)
     for (const other of rule.kind === 'apart' ? rule.others : []) roles[other]?.push(`${at} other`)
+  }
+  for (const [at, row] of model.goals.entries()) {
+    for (const [index, { only }] of (row.parts ?? []).entries())
+      for (const member of only ?? []) roles[member]?.push(`goal ${at} ${index}`)
   }
   return roles
 }

@@ -3,7 +3,7 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Plan } from '../plan-record.ts'
-import type { PlanPolicy } from '../goals/policy.ts'
+import type { FleetGoal, PlanPolicy } from '../goals/policy.ts'
 import { objections } from '../verifier/fit-checks.ts'
 import { World } from '../verifier/world.ts'
 
@@ -59,6 +59,45 @@ function canStep(objects: readonly KubeObject[], moved: ReadonlyMap<string, stri
   return hasRoom && objections(world, pod, target).length === 0
 }
 
+/** In the plainest way, and with the margin; a loss is survived where its pods fit anywhere at all, in some order. */
+function holds({ measure, sets, resource, max = Infinity, min = -Infinity, margin }: FleetGoal, world: World): boolean {
+  const amounts = (names: readonly string[]) => {
+    const nodes = names.flatMap(name => world.nodes.get(name) ?? [])
+    const used = nodes.reduce((sum, node) => sum + (world.used(node)[resource] ?? 0), 0)
+    return (100 * used) / nodes.reduce((sum, node) => sum + (node.allocatable[resource] ?? 0), 0)
+  }
+  return sets.every(({ members }) => {
+    const shares = members.map(({ nodes }) => amounts(nodes))
+    const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
+    const distance = shares.reduce((sum, share) => sum + Math.abs(share - mean), 0) / shares.length
+    if (measure === 'share') return shares.every(share => share < max - margin && share > min + margin)
+    if (measure === 'spread') return Math.max(...shares) - Math.min(...shares) <= Math.max(0, max - margin) + 1e-9
+    if (measure === 'deviation') return distance <= Math.max(0, max - margin) + 1e-9
+    return members.every(({ nodes }) => isSurvived(world, nodes))
+  })
+}
+
+/** Whether the pods of `lost` that are made again fit on what is left, tried in every way. */
+export function isSurvived(world: World, lost: readonly string[]): boolean {
+  const displaced = lost.flatMap(name => [...(world.nodes.get(name)?.pods.values() ?? [])]).filter(({ object }) => !['DaemonSet', undefined].includes(object.metadata.ownerReferences?.[0]?.kind))
+  const left = [...world.nodes.values()].filter(node => !lost.includes(node.name))
+  const free = new Map(left.map(node => [node.name, Object.fromEntries(Object.entries(node.allocatable).map(([resource, amount]) => [resource, amount - (world.used(node)[resource] ?? 0)]))]))
+  const place = (at: number): boolean => {
+    const pod = displaced[at]
+    if (pod === undefined) return true
+    const needed = Object.entries({ ...pod.requests, pods: 1 })
+    return left.some(node => {
+      const room = free.get(node.name) ?? {}
+      if (needed.some(([resource, amount]) => amount > (room[resource] ?? 0)) || objections(world, pod, node).some(({ rule }) => rule !== 'PodTopologySpread')) return false
+      for (const [resource, amount] of needed) room[resource] = (room[resource] ?? 0) - amount
+      const isPlaced = place(at + 1)
+      for (const [resource, amount] of needed) room[resource] = (room[resource] ?? 0) + amount
+      return isPlaced
+    })
+  }
+  return place(0)
+}
+
 function isGood(objects: readonly KubeObject[], policy: PlanPolicy, moved: ReadonlyMap<string, string>, origin: ReadonlyMap<string, string>): boolean {
   const before = worldAfter(objects, new Map())
   const world = worldAfter(objects, moved)
@@ -70,6 +109,7 @@ function isGood(objects: readonly KubeObject[], policy: PlanPolicy, moved: Reado
       return (goal.max === undefined || percent < goal.max - goal.margin) && (goal.min === undefined || percent > goal.min + goal.margin)
     }),
   )
+  if (!policy.fleetGoals.every(goal => holds(goal, world))) return false
   const receiving = new Set([...moved].filter(([key, to]) => origin.get(key) !== to).map(([, to]) => to))
   return (
     goals &&

@@ -43,6 +43,25 @@ export class LandingReplay {
     return seen
   }
 
+  /** Which of `keys`, the pods of the nodes `lost`, the scheduler finds no node for once these are gone; those of high priority come first. */
+  pendingWithout(lost: readonly string[], keys: readonly string[]): readonly string[] {
+    const placement = this.#placement.fork()
+    const isLost = (key: string) => lost.includes(placement.nodeOf(key) ?? '')
+    const pods = keys.flatMap(key => this.state.pods.get(key) ?? [])
+    for (const key of lost.flatMap(node => this.state.podsOn(node).map(pod => pod.key))) if (isLost(key)) placement.remove(key)
+    for (const pod of pods) for (const { key } of [pod, placement.asPending(pod)]) if (isLost(key)) placement.remove(key)
+    const among = [...this.state.nodes.values()].filter(node => node.isReady && !lost.includes(node.name)).map(({ name }) => name)
+    return pods
+      .toSorted((a, b) => b.priority - a.priority || (a.key < b.key ? -1 : 1))
+      .filter(pod => {
+        const pending = placement.asPending(pod)
+        const [to] = placement.evaluate(pending, { among }).landing
+        if (to !== undefined) placement.bind(pending, to)
+        return to === undefined
+      })
+      .map(({ key }) => key)
+  }
+
   #look({ certificate, to }: Move, pending: PodState, mayTake: (node: string) => boolean): Seen {
     const { mode } = certificate.landing
     const outside = this.#placement.nodes.filter(node => !mayTake(node))

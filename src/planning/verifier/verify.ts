@@ -9,6 +9,7 @@ import { snapshotHash } from '../snapshot-hash.ts'
 import { budgetsFor, controller } from './budget-count.ts'
 import type { Finding } from './finding.ts'
 import { objections } from './fit-checks.ts'
+import { fleetFindings } from './fleet-findings.ts'
 import { LandingReplay } from './landing-replay.ts'
 import { add, type StandingNode, type StandingPod, type Sums, World } from './world.ts'
 
@@ -24,7 +25,12 @@ export function verifyPlan(plan: PlanRecord, objects: Iterable<KubeObject>, sett
   findings.push(...shareFindings('before', plan.before, world))
   const replay = new Replay(plan, world, landing)
   for (const move of plan.moves) findings.push(...replay.play(move))
-  findings.push(...shareFindings('after', plan.after, world), ...objectiveFindings(plan), ...goalFindings(plan, world))
+  findings.push(
+    ...shareFindings('after', plan.after, world),
+    ...objectiveFindings(plan),
+    ...goalFindings(plan, world),
+    ...fleetFindings(plan.goals ?? [], world, landing),
+  )
   return findings
 }
 
@@ -373,7 +379,7 @@ function objectiveFindings({ objective, moves }: PlanRecord): Finding[] {
 function goalFindings({ goals }: PlanRecord, world: World): Finding[] {
   return (goals ?? []).flatMap((goal): Finding[] => {
     const node = world.nodes.get(goal.node)
-    if (node === undefined || (goal.stat === 'usage' && goal.resource !== 'pods')) return []
+    if (goal.measure !== undefined || node === undefined || (goal.stat === 'usage' && goal.resource !== 'pods')) return []
     const used = BigInt(world.used(node)[goal.resource] ?? 0) * 100_000_000n
     const wanted = BigInt(Math.round(goal.wanted * 1e6)) * BigInt(node.allocatable[goal.resource] ?? 0)
     const state = (goal.bound === 'max' ? used < wanted : used > wanted) ? 'met' : 'missed'

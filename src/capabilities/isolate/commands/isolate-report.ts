@@ -4,6 +4,8 @@ import { nodeFigures, nodeTable } from '#cli/terminal/node-table.ts'
 import { goalLines, moveTable, shareTable } from '#cli/terminal/plan-report.ts'
 import { type Terminal, table } from '#cli/terminal/terminal.ts'
 import type { ClusterState } from '#cluster/cluster-state.ts'
+import { shownGoals } from '#coordination/plans/goal-policy.ts'
+import { servableGoals } from '#planning/goals/served-goals.ts'
 import type { StageRow } from '#planning/isolation/rows.ts'
 import { explanationLines } from '#planning/sentences.ts'
 import type { ExitCode } from '#process/surroundings.ts'
@@ -12,12 +14,12 @@ import type { PaperIsolation } from './isolate-preflight.ts'
 /** The nodes, the stages, what blocks, the moves, before and after, what to know beforehand, and the way back. */
 export function isolationLines(paper: PaperIsolation, state: ClusterState, { colour }: Terminal): readonly string[] {
   const { policy, plan, stages, warnings, undo, survey } = paper
-  const { goals } = policy.spec
+  const goals = shownGoals(policy, state)
   const leaving = { name: 'isolation', nodes: survey.rules.nodes, max: 0 }
   const blocked = stages.flatMap(({ stage, blocked }) => (stage === 'Verify' ? [] : blocked))
   const colours = { ready: colour.green, blocked: colour.red, waits: colour.yellow, 'to do': colour.yellow }
   return [
-    nodeTable(nodeFigures(state, goals), colour),
+    nodeTable(nodeFigures(state, goals.goals), colour),
     '',
     table(
       [{ title: 'STAGE' }, { title: 'STATE' }, { title: 'WHAT' }],
@@ -25,7 +27,9 @@ export function isolationLines(paper: PaperIsolation, state: ClusterState, { col
     ),
     '',
     ...rowLines('what stands in the way', blocked),
-    ...(plan.moves.length === 0 ? [] : [moveTable(plan.moves, [leaving, ...goals]), '', shareTable(plan.before, plan.after), '']),
+    ...(plan.moves.length === 0
+      ? []
+      : [moveTable(plan.moves, [leaving, ...servableGoals(goals)]), '', shareTable(plan.before, plan.after), '']),
     ...rowLines('to know beforehand', warnings),
     ...goalLines(plan, colour),
     ...explanationLines(plan),

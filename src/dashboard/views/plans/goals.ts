@@ -1,6 +1,6 @@
 // Each goal of each policy: how far its nodes are from it now, and after the plan at hand. Met and unmet are told by exact values.
 import type { RebalancePlan } from '#coordination/api.ts'
-import { leastAbove, mostBelow } from '#planning/goals/goals.ts'
+import { leastAbove, mostBelow } from '#planning/goals/bounds.ts'
 import type { Goal, NodeRow } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import {

@@ -3,8 +3,7 @@ import type { ClusterEvent } from '#coordination/account/cluster-events.ts'
 import type { PlanMove, PlanStep, RebalancePlan } from '#coordination/api.ts'
 import { plansFor } from '#coordination/intent.ts'
 import { moveKey } from '#coordination/plans/move-run.ts'
-import type { Goal } from '#planning/goals/policy.ts'
-import { servedGoals } from '#planning/goals/served-goals.ts'
+import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
 import type { Move, MovePage, MoveState, Sentence } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import * as words from '../../words/en-plan.ts'
@@ -46,7 +45,7 @@ export function stepTally({ status }: RebalancePlan): { readonly done: number; r
 interface MoveContext {
   readonly picture: Picture
   readonly plan: RebalancePlan
-  readonly goals: readonly Goal[]
+  readonly goals: readonly ServableGoal[]
   readonly steps: ReadonlyMap<string, PlanStep>
   /** What waits, by the key of its wish. */
   readonly waits: ReadonlyMap<string, ClusterEvent>

@@ -3,8 +3,8 @@
 import type { KeptPermit } from '#coordination/account/book.ts'
 import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
 import { isActive } from '#coordination/permits/permit-record.ts'
-import { planPolicyOf } from '#coordination/plans/plan-policy.ts'
-import type { Goal } from '#planning/goals/policy.ts'
+import { shownGoals } from '#coordination/plans/goal-policy.ts'
+import { type ServableGoal, servableGoals } from '#planning/goals/served-goals.ts'
 import type { PlanPhase } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 
@@ -32,11 +32,8 @@ export function policyOf({ book }: Picture, plan: RebalancePlan): RebalancePolic
 }
 
 /** The goals of the plan's policy with their nodes of now; none where the policy is gone or its selectors do not parse. */
-export function goalsOfPlan(picture: Picture, plan: RebalancePlan): readonly Goal[] {
-  const policy = policyOf(picture, plan)
-  if (policy === undefined) return []
-  const read = planPolicyOf(policy, picture.state, { ownerLabel: picture.ownerLabel, landing: 'prefer' })
-  return read.ok ? read.value.goals : []
+export function goalsOfPlan(picture: Picture, plan: RebalancePlan): readonly ServableGoal[] {
+  return servableGoals(shownGoals(policyOf(picture, plan), picture.state))
 }
 
 /** Goals by name: how many there are, and how many the plan reaches, or has reached where it is over. */

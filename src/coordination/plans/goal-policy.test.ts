@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest'
+import { buildClusterState } from '#cluster/cluster-state.ts'
+import { node } from '#planning/testdata/objects.ts'
+import { goalsOf } from './goal-policy.ts'
+import { readPolicy } from './plan-policy.ts'
+
+const zone = 'topology.kubernetes.io/zone'
+const zoned = (name: string, value: string, unschedulable = false) =>
+  node(name, { labels: { [zone]: value }, ...(unschedulable ? { unschedulable } : {}) })
+const { state } = buildClusterState([zoned('a1', 'a'), zoned('a2', 'a'), zoned('b1', 'b'), zoned('b2', 'b', true), node('none')])
+
+function read(goal: object) {
+  return readPolicy({
+    apiVersion: 'ballast.dev/v1alpha1',
+    kind: 'RebalancePolicy',
+    metadata: { name: 'p' },
+    spec: { trigger: 'manual', goals: [{ name: 'g', resource: 'cpu', ...goal }] },
+  })
+}
+
+function resolved(goal: object) {
+  const policy = read(goal)
+  if (!policy.ok) throw new Error(policy.problems.map(({ where }) => where).join())
+  return goalsOf(policy.policy, state)
+}
+
+const pool = { label: zone }
+
+describe('the nodes of a goal', () => {
+  // biome-ignore format: a table
+  test.each<[string, object, readonly string[]]>([
+    ['names, as before, cordoned or not',   { nodes: ['a1', 'b2'], max: 70 },                        ['each a1,b2']],
+    ['each node of a pool',                 { pool, max: 70 },                                       ['each a1,a2,b1', 'without b2']],
+    ['a pool of one value',                 { pool: { ...pool, values: ['a'] }, max: 70 },           ['each a1,a2']],
+    ['a pool together',                     { pool, per: 'together', max: 70 },                      ['share a: a1+a2', 'share b: b1', 'without b2']],
+    ['named nodes together',                { nodes: ['a1', 'b1'], per: 'together', max: 70 },       ['share a1, b1: a1+b1']],
+    ['a spread over all nodes',             { spread: { max: 20 } },                                 ['spread all nodes: a1 a2 b1 none', 'without b2']],
+    ['a spread within each zone',           { pool, spread: { max: 20 } },                           ['spread a: a1 a2', 'spread b: b1', 'without b2']],
+    ['a spread between zones',              { pool, per: 'together', spread: { max: 20 } },          [`spread ${zone}: a1+a2 b1`, 'without b2']],
+    ['a deviation by a selector',           { nodeSelector: { matchLabels: { [zone]: 'a' } }, deviation: { max: 5 } }, ['deviation a1, a2: a1 a2']],
+    ['the loss of a node',                  { survives: 'node' },                                    ['survives any one node: a1 a2 b1 b2 none']],
+    ['the loss of a zone',                  { survives: 'zone' },                                    ['survives any one zone: a1+a2 b1+b2']],
+    ['the loss of what a label tells apart', { survives: 'kubernetes.io/os' },                       ['survives any one kubernetes.io/os: a1+a2+b1+b2+none']],
+  ])('%s', (_, goal, expected) => {
+    const found = resolved(goal)
+    if (!found.ok) throw new Error(found.problem.where)
+    const { goals, fleetGoals, leftOut } = found.value
+    expect([
+      ...goals.map(({ nodes }) => `each ${nodes.join()}`),
+      ...fleetGoals.flatMap(({ measure, sets }) =>
+        sets.map(set => `${measure} ${set.name.replace(`${zone}=`, '')}: ${set.members.map(({ nodes }) => nodes.join('+')).join(' ')}`),
+      ),
+      ...leftOut.map(({ node: name }) => `without ${name}`),
+    ]).toEqual(expected)
+  })
+})
+
+describe('what a goal cannot ask for is said', () => {
+  // biome-ignore format: a table
+  test.each<[string, object, string]>([
+    ['two kinds at once',               { max: 70, spread: { max: 20 } },                          'spec.goals.0'],
+    ['no resource',                     { resource: undefined, max: 70, nodes: ['a1'] },           'spec.goals.0.resource'],
+    ['a pool and nodes',                { pool, nodes: ['a1'], max: 70 },                          'spec.goals.0.pool'],
+    ['a weight of nothing',             { max: 70, nodes: ['a1'], weight: 0 },                     'spec.goals.0.weight'],
+    ['measured use of several nodes',   { pool, per: 'together', max: 70, stat: 'usage' },         'goal-stat'],
+    ['groups to compare without pool',  { per: 'together', spread: { max: 20 } },                  'goal-without-pool'],
+    ['together, without a bound',       { pool, per: 'together' },                                 'goal-without-bound'],
+  ])('%s', (_, goal, expected) => {
+    const policy = read(goal)
+    const said = policy.ok ? goalsOf(policy.policy, state) : undefined
+    const problems = policy.ok ? [] : policy.problems.map(({ where }) => where.replace('RebalancePolicy p: ', ''))
+    expect([...problems, ...(said?.ok === false ? [said.problem.code] : [])]).toEqual([expected])
+  })
+})
