@@ -74,7 +74,8 @@ function headSentences(picture: Picture, plan: RebalancePlan, verification: Veri
 
 function endOf(plan: RebalancePlan): 'open' | 'done' | 'given-up' {
   if (!isEnded(plan)) return 'open'
-  return phaseOf(plan) === 'Succeeded' ? 'done' : 'given-up'
+  const phase = phaseOf(plan)
+  return phase === 'Succeeded' || phase === 'Incomplete' ? 'done' : 'given-up'
 }
 
 function proofSentence(moves: number, findings: readonly { readonly move?: string }[]): Sentence {
@@ -117,6 +118,7 @@ function standingOf(picture: Picture, plan: RebalancePlan): readonly Sentence[] 
       ]
     }
     case 'Succeeded':
+    case 'Incomplete':
     case 'Failed':
     case 'Expired':
       return moves === 0 ? [] : [words.planEnded({ phase: phaseOf(plan), done, moves, message })]
