@@ -7,8 +7,9 @@ import type { StayReason } from '#planning/plan-record.ts'
 import type { ArbiterSurroundings } from '../../arbiter/surroundings.ts'
 import { factsFor } from '../../facts/facts.ts'
 import type { Intent } from '../../intent.ts'
-import { judge } from '../../policy/judge.ts'
+import { judge, rules } from '../../policy/judge.ts'
 import type { Verdict } from '../../policy/question.ts'
+import { disruptionBudget } from '../../policy/safety/disruption-budget.ts'
 import { moveLimits, readyLimitBy } from '../move-context.ts'
 import { type AskedMove, type MoveRequirements, moveIntent, requirementsOf } from '../move-intent.ts'
 import type { Asking } from '../names.ts'
@@ -60,12 +61,18 @@ export interface Timetable {
   readonly isWhole: boolean
 }
 
+/**
+ * Budgets are counted by the order of the moves, pod by pod; their status, which this rule reads, says nothing of a time to come and is
+ * missing in a dump of manifests.
+ */
+const playedRules = rules.filter(rule => rule !== disruptionBudget)
+
 /** Questions that are played: far above what a plan of the most moves asks, and an end where rules would defer for ever. */
 const mostAsks = 20_000
 
 /**
  * When each move of a plan would go that is begun now. It assumes that nobody else asks for anything meanwhile, that permits of others end
- * as moves do or by their time, that gates are green, and that every pod lands as meant.
+ * as moves do or by their time, that gates are green and budgets as the plan counts them, and that every pod lands as meant.
  */
 export function timetableOf(input: TimetableInput): Timetable {
   const beginMs = input.opensMs(input.nowMs)
@@ -260,7 +267,7 @@ class Play {
     const { observed, policy } = this.#around
     const ledger = this.#ledger.view
     const facts = factsFor(intent, { ...this.#around, state, ledger: ledger.active(), asksGates: false, nowMs })
-    return judge({ intent, facts, ledger, observed, pending: [], firstAskedMs, policy, nowMs })
+    return judge({ intent, facts, ledger, observed, pending: [], firstAskedMs, policy, nowMs }, playedRules)
   }
 
   #intentOf(move: TimedMove, deadlineMs: number): Intent {
