@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import type { RebalancePlan } from '../api.ts'
 import { resultOf } from './plan-result.ts'
 
 type Outcome = 'met' | 'not-met'
@@ -7,15 +6,20 @@ type State = 'met' | 'missed' | 'unknown'
 
 const ids = ['m01', 'm02', 'm03', 'm04', 'm05']
 
-function plan(states: string, foretold: Outcome | undefined): Pick<RebalancePlan, 'spec' | 'status'> {
-  const words = { l: ['Landed'], s: ['Skipped', 'CoolDown'], c: ['Skipped', 'OverCap'], f: ['Failed', 'ReplacementPending'] } as const
+function plan(states: string, foretold: Outcome | undefined): Parameters<typeof resultOf>[0] {
+  const words = {
+    l: ['Landed'],
+    s: ['Skipped', 'CoolDown'],
+    c: ['Skipped', 'OverCap'],
+    f: ['Failed', 'ReplacementPending'],
+  } as const
   const moves = ids.slice(0, states.length).map(id => ({ id }))
   const steps = moves.flatMap(({ id }, at) => {
     const [state, reason] = words[states[at] as keyof typeof words] ?? []
     return state === undefined ? [] : [{ id, state, ...(reason === undefined ? {} : { reason }) }]
   })
   const goals = foretold === undefined ? [] : [{ name: 'light', outcome: foretold, message: '' }]
-  return { spec: { moves }, status: { steps, goals } } as Pick<RebalancePlan, 'spec' | 'status'>
+  return { spec: { moves }, status: { steps, goals } }
 }
 
 // biome-ignore format: a table

@@ -1,7 +1,13 @@
 // What a plan came to, from its steps and its goals: the phase says what happened, and the message counts. Pure.
 import type { GoalOutcome } from '#planning/plan-record.ts'
-import type { RebalancePlan } from '../api.ts'
+import type { RebalancePlanStatus } from '../api.ts'
 import type { Phase } from './plan-progress.ts'
+
+/** What is read of a plan. */
+interface EndedPlan {
+  readonly spec: { readonly moves: readonly { readonly id: string }[] }
+  readonly status?: Pick<RebalancePlanStatus, 'steps' | 'goals'>
+}
 
 interface Result {
   readonly phase: Phase
@@ -20,7 +26,7 @@ const mostNamed = 3
  * is incomplete.
  */
 export function resultOf(
-  { spec, status }: Pick<RebalancePlan, 'spec' | 'status'>,
+  { spec, status }: EndedPlan,
   goals: readonly Pick<GoalOutcome, 'goal' | 'state'>[],
   failure: string | undefined,
 ): Result {
@@ -51,7 +57,7 @@ function namesOf(goals: readonly Pick<GoalOutcome, 'goal' | 'state'>[], state: G
 }
 
 /** The plan said that it would meet the goal, on each of its nodes. */
-function wasForetold(status: RebalancePlan['status'], goal: string): boolean {
+function wasForetold(status: EndedPlan['status'], goal: string): boolean {
   const rows = (status?.goals ?? []).filter(({ name }) => name === goal)
   return rows.length > 0 && rows.every(({ outcome }) => outcome === 'met')
 }

@@ -56,7 +56,7 @@ function restSentence({ moves, reachesAll, fromMs }: Rest, count: number): strin
 }
 
 /** `40 s`, `5 min`, `2 h 5 min`. */
-function lengthText(ms: number): string {
+export function lengthText(ms: number): string {
   const seconds = Math.round(ms / 1000)
   if (seconds < 90) return `${seconds} s`
   const minutes = Math.round(seconds / 60)

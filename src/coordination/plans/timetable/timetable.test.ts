@@ -28,16 +28,28 @@ const roomy = { concurrent: 9, perHour: 30, perNamespace: 9, perSourceNode: 9, p
 function movesOf(text: string): readonly TimedMove[] {
   const taken = new Map<string, number>()
   return text.split('|').flatMap((wave, at) =>
-    wave.trim().split(/\s+/).map((name, index): TimedMove => {
-      const number = taken.get(name) ?? 0
-      taken.set(name, number + 1)
-      const pods = [...state.pods.values()].filter(one => one.workload?.name === name)
-      const pod = pods[number]
-      if (pod?.workload === undefined) throw new Error(`no pod of ${name}`)
-      const identity = { namespace: pod.namespace, name: pod.name, uid: pod.uid }
-      const id = `m${at + 1}${index + 1}`
-      return { id, wave: at + 1, pod: identity, workload: pod.workload, from: 'n1', to: index % 2 === 0 ? 'n2' : 'n3', acceptable: ['n2'], action: 'evict' }
-    }),
+    wave
+      .trim()
+      .split(/\s+/)
+      .map((name, index): TimedMove => {
+        const number = taken.get(name) ?? 0
+        taken.set(name, number + 1)
+        const pods = [...state.pods.values()].filter(one => one.workload?.name === name)
+        const pod = pods[number]
+        if (pod?.workload === undefined) throw new Error(`no pod of ${name}`)
+        const identity = { namespace: pod.namespace, name: pod.name, uid: pod.uid }
+        const id = `m${at + 1}${index + 1}`
+        return {
+          id,
+          wave: at + 1,
+          pod: identity,
+          workload: pod.workload,
+          from: 'n1',
+          to: index % 2 === 0 ? 'n2' : 'n3',
+          acceptable: ['n2'],
+          action: 'evict',
+        }
+      }),
   )
 }
 
@@ -67,14 +79,22 @@ function inputOf(text: string, { concurrent = 1, caps = {}, ledger = [], opensMs
 function short({ entries, beginMs }: Timetable): string {
   const seconds = (ms: number) => (ms - beginMs) / 1000
   return entries
-    .map(entry => (entry.kind === 'goes' ? `${entry.id} ${seconds(entry.beginMs)}-${seconds(entry.endMs)}` : `${entry.id} ${entry.reason.code}`))
+    .map(entry =>
+      entry.kind === 'goes'
+        ? `${entry.id} ${seconds(entry.beginMs)}-${seconds(entry.endMs)}`
+        : `${entry.id} ${entry.reason.code}`,
+    )
     .join(' ')
 }
 
 /** A move of `name` by another plan that was over so long ago. */
 function moved(name: string, agoMs: number, change: Partial<PermitRecord> = {}): PermitRecord {
   const workload = `shop/Deployment/${name}`
-  return { ...permit({ name: `past-${name}`, workload, idempotencyKey: `past/${name}`, batch: 'past' }), ...doneFor(agoMs), ...change }
+  return {
+    ...permit({ name: `past-${name}`, workload, idempotencyKey: `past/${name}`, batch: 'past' }),
+    ...doneFor(agoMs),
+    ...change,
+  }
 }
 
 describe('a plan played against the rules', () => {
@@ -127,7 +147,8 @@ test('200 random plans: nothing is on its way beside more than the caps let, in 
     const { held } = restraintsFor({ ...input, beginMs: nowMs })
     for (const entry of table.entries) {
       const pod = moves.get(entry.id)?.pod
-      if (held.has(`${pod?.namespace}/${pod?.name}`) && goes.length === 0) expect(entry.kind, `seed ${seed} ${entry.id}`).toBe('refused')
+      if (held.has(`${pod?.namespace}/${pod?.name}`) && goes.length === 0)
+        expect(entry.kind, `seed ${seed} ${entry.id}`).toBe('refused')
       if (entry.kind === 'refused') refused++
     }
   }
