@@ -7,11 +7,16 @@ import type { PlanMove, PlanStep, RebalancePlan } from '../api.ts'
 import type { Arbiter } from '../arbiter/arbiter.ts'
 import type { EffectContext } from '../effects/effect-context.ts'
 import type { ClusterView } from '../facts/cluster-view.ts'
+import type { Intent } from '../intent.ts'
 import type { PermitEnd } from '../permits/ledger.ts'
 import type { Permit } from '../permits/permit.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
-import type { MoveRequirements } from './move-intent.ts'
 import { askingOf, eventReasons } from './names.ts'
+
+/** What the policy behind a plan says of whose pods it may move. */
+export type MoveRequirements = Required<
+  Pick<Intent, 'requireBudget' | 'unlabelled' | 'ignoreScalers' | 'evictScaled' | 'spareUnmanaged'>
+>
 
 export interface MoveContext {
   readonly arbiter: Arbiter

@@ -2,12 +2,8 @@
 import type { PlanPolicy } from '#planning/goals/policy.ts'
 import type { Move } from '#planning/plan-record.ts'
 import { type FitProof, type Intent, mostDestinations } from '../intent.ts'
-import { moveLimits } from './move-context.ts'
+import { type MoveRequirements, moveLimits } from './move-context.ts'
 import type { Asking } from './names.ts'
-
-export type MoveRequirements = Required<
-  Pick<Intent, 'requireBudget' | 'unlabelled' | 'ignoreScalers' | 'evictScaled' | 'spareUnmanaged'>
->
 
 /** What the policy behind a plan says of whose pods it may move. */
 export function requirementsOf({ isolation, coordination }: Pick<PlanPolicy, 'isolation' | 'coordination'>): MoveRequirements {

@@ -21,13 +21,14 @@ import type { Rule } from '../../policy/question.ts'
 import { freeze } from '../../policy/safety/freeze.ts'
 import { leastReplicas } from '../../policy/safety/least-replicas.ts'
 import { protection } from '../../policy/safety/protection.ts'
-import { type MoveRequirements, moveIntent, requirementsOf } from '../move-intent.ts'
+import type { MoveRequirements } from '../move-context.ts'
+import { moveIntent, requirementsOf } from '../move-intent.ts'
 import type { Asking } from '../names.ts'
 import { staleMs } from '../patience.ts'
 import { stayReasonOf } from './stay-reason.ts'
 import { closedWindow } from './workload-window.ts'
 
-export interface RestraintsInput {
+interface RestraintsInput {
   readonly state: ClusterState
   readonly around: ArbiterSurroundings
   readonly asking: Asking

@@ -10,8 +10,8 @@ import type { Intent } from '../../intent.ts'
 import { judge, rules } from '../../policy/judge.ts'
 import type { Verdict } from '../../policy/question.ts'
 import { disruptionBudget } from '../../policy/safety/disruption-budget.ts'
-import { moveLimits, readyLimitBy } from '../move-context.ts'
-import { type AskedMove, type MoveRequirements, moveIntent, requirementsOf } from '../move-intent.ts'
+import { type MoveRequirements, moveLimits, readyLimitBy } from '../move-context.ts'
+import { type AskedMove, moveIntent, requirementsOf } from '../move-intent.ts'
 import type { Asking } from '../names.ts'
 import { askedAgain, isPatientWith, staleMs } from '../patience.ts'
 import { servesUsage } from '../usage/usage-moves.ts'
@@ -41,7 +41,7 @@ export interface TimetableInput {
   readonly nowMs: number
 }
 
-export type Entry =
+type Entry =
   | { readonly kind: 'goes'; readonly id: string; readonly beginMs: number; readonly endMs: number }
   | {
       readonly kind: 'refused'
