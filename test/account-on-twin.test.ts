@@ -47,12 +47,16 @@ test('a move that is denied because its workload got another owner meanwhile', a
   cluster.startController()
   await cluster.ask('small')
   await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Proposed')
-  await cluster.change(
-    builtIn.deployments,
-    { name: 'solo', namespace: 'shop' },
-    { metadata: { labels: { [defaultOwnerLabel.key]: 'keda' } } },
-  )
+  // Once it is begun: before that it would be made anew.
+  let isChanged = false
+  cluster.meanwhile = async write => {
+    if (isChanged || !/nodes\//.test(write)) return
+    isChanged = true
+    const labels = { [defaultOwnerLabel.key]: 'keda' }
+    await cluster.change(builtIn.deployments, { name: 'solo', namespace: 'shop' }, { metadata: { labels } })
+  }
   await cluster.followPlans()
+  expect(isChanged).toBe(true)
   const account = accountIn(cluster, 'deploy/solo')
   const denied = account.entries.filter(({ decision }) => decision === 'Denied')
   expect(denied).toEqual([

@@ -5,6 +5,7 @@ import { deschedule } from '#capabilities/deschedule'
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import {
   type DisruptionPermit,
+  overPhases,
   type RebalancePlan,
   type RebalancePolicy,
   rebalancePlans,
@@ -473,5 +474,5 @@ function forbidden(): TransportStream {
 }
 
 function isOver(plan: RebalancePlan): boolean {
-  return ['Succeeded', 'Failed', 'Expired'].includes(plan.status?.phase ?? '')
+  return overPhases.some(phase => phase === plan.status?.phase)
 }

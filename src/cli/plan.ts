@@ -5,11 +5,17 @@ import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { readDocuments } from '#cluster/documents.ts'
 import type { OwnerLabel } from '#cluster/ownership.ts'
-import { planKind, type RebalancePolicy } from '#coordination/api.ts'
+import { planKind, type RebalancePlan, type RebalancePolicy } from '#coordination/api.ts'
+import type { ArbiterSurroundings } from '#coordination/arbiter/surroundings.ts'
+import { nothingObserved } from '#coordination/observed/observation.ts'
+import { viewOf } from '#coordination/permits/ledger-view.ts'
 import { shownGoals } from '#coordination/plans/goal-policy.ts'
 import { moveHistory, plansAmong } from '#coordination/plans/move-history.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
+import { expectedLines } from '#coordination/plans/timetable/expected.ts'
+import { type Foretold, foretell } from '#coordination/plans/timetable/foretell.ts'
+import { foretellContext } from '#coordination/plans/timetable/foretell-context.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
@@ -24,12 +30,14 @@ import type { Plan } from '#planning/plan-record.ts'
 import { explanationLines, findingSentence } from '#planning/sentences.ts'
 import { childSolver } from '#planning/solving/solve.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
+import { ballastNamespace } from '#process/own-names.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { about } from './about.ts'
+import { loadAccounts } from './account/account-source.ts'
 import { assertUsed, type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
-import { type ConfigurationOptions, installedSettings, withConfiguration } from './source/installed-settings.ts'
+import { type ConfigurationOptions, withConfiguration } from './source/installed-settings.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
 import { nodeFigures, nodeTable } from './terminal/node-table.ts'
 import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './terminal/plan-report.ts'
@@ -82,14 +90,10 @@ function addExplain(plan: Command, surroundings: Surroundings): void {
     .addHelpText('after', '\nExample: ballast plan explain registry/nexus-0 --cluster examples/talos-homelab')
     .action(async (pod: string, _options: SourceOptions, command: Command) => {
       const options = command.optsWithGlobals<PlanOptions>()
-      const cluster = await loadCluster(options, surroundings)
-      if (!cluster.state.pods.has(pod)) throw new CommandRefused(noSuchPod(pod, cluster))
-      const { input, made } = await planFor(
-        policyOf(cluster, options),
-        { cluster, ownerLabel: await ownerLabelFor(options, cluster, surroundings) },
-        surroundings,
-      )
-      for (const line of explainPod(input, made, pod)) surroundings.terminal.write(line)
+      const around = await loadAround(options, surroundings)
+      if (!around.cluster.state.pods.has(pod)) throw new CommandRefused(noSuchPod(pod, around.cluster))
+      const { input, foretold } = await planFor(policyOf(around.cluster, options), around, surroundings)
+      for (const line of explainPod(input, foretold.plan, pod)) surroundings.terminal.write(line)
     })
 }
 
@@ -133,31 +137,43 @@ function within(file: string, problem: Problem): Problem {
   return { ...problem, where: `${file}: ${problem.where}` }
 }
 
-async function ownerLabelFor(options: PlanOptions, cluster: LoadedCluster, surroundings: Surroundings): Promise<OwnerLabel> {
-  const { settings } = await installedSettings(options, cluster, surroundings)
-  return settings.ownerLabel
-}
-
 interface Around {
   readonly cluster: LoadedCluster
   readonly ownerLabel: OwnerLabel
+  /** What the arbiter of the cluster would judge by. */
+  readonly arbiter: ArbiterSurroundings
+  readonly plans: readonly RebalancePlan[]
+  /** The cluster's present. */
+  readonly nowMs: number
 }
 
-function inputFor(policy: RebalancePolicy, { cluster, ownerLabel }: Around) {
+/** The cluster with its permits and plans. A dump says too little of what others did; of a live cluster it is read back. */
+async function loadAround(options: PlanOptions, surroundings: Surroundings): Promise<Around> {
+  const { cluster, book, observed, settings, nowMs } = await loadAccounts(options, surroundings)
+  const { ownerLabel, arbiter: policy } = settings
+  const records = book.permits.flatMap(({ record }) => (record.grant === undefined ? [] : [record]))
+  const arbiter = {
+    ...{ ledger: viewOf(records), policy, ownerLabel, ownNamespace: ballastNamespace },
+    observed: cluster.isLive ? observed : nothingObserved,
+  }
+  return { cluster, ownerLabel, arbiter, plans: book.plans, nowMs }
+}
+
+function inputFor(policy: RebalancePolicy, { cluster, ownerLabel, nowMs }: Pick<Around, 'cluster' | 'ownerLabel' | 'nowMs'>) {
   const resolved = planPolicyOf(policy, cluster.state, { ownerLabel, landing: 'prefer' })
   if (!resolved.ok) throw new InputError([within(cluster.shown, resolved.problem)])
   return {
     state: cluster.state,
     policy: resolved.value,
     settings: schedulerOf(cluster),
-    nowMs: systemClock.now(),
+    nowMs,
     measured: measurementsOf(cluster.objects),
     history: moveHistory(plansAmong(cluster.objects)),
   }
 }
 
 /** What manifests are planned from: with the isolation, where it is enabled, for the tolerations that it needs. */
-function gitInput(policy: RebalancePolicy, around: Around) {
+function gitInput(policy: RebalancePolicy, around: Pick<Around, 'cluster' | 'ownerLabel' | 'nowMs'>) {
   const input = inputFor(policy, around)
   const problems = policyProblems(input.policy, input.state)
   if (problems.length > 0) throw new InputError(problems)
@@ -170,9 +186,19 @@ function gitInput(policy: RebalancePolicy, around: Around) {
 
 async function planFor(policy: RebalancePolicy, around: Around, { signal }: Surroundings) {
   const input = inputFor(policy, around)
-  const made = await makePlan(input, childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds }), signal)
-  if (made.problems.length > 0) throw new InputError(made.problems.map(problem => within(around.cluster.shown, problem)))
-  return { input, made }
+  const solve = childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds })
+  const { arbiter, plans } = around
+  const known = foretellContext({ arbiter: { surroundings: () => arbiter }, plans, policy, purpose: 'move' })
+  const name = paperName(policy)
+  const foretold = await foretell(input, { ...known, plan: name, batch: name }, one => makePlan(one, solve, signal))
+  const { problems } = foretold.plan
+  if (problems.length > 0) throw new InputError(problems.map(problem => within(around.cluster.shown, problem)))
+  return { input, foretold }
+}
+
+/** Name of a plan that is on paper only. */
+function paperName({ metadata }: RebalancePolicy): string {
+  return `${metadata.name}-paper`
 }
 
 const codeOfOutcome: Readonly<Record<Plan['outcome'], ExitCode>> = {
@@ -185,11 +211,12 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
   const { terminal } = surroundings
   const { repo, overlay, out, write, firm, output } = options
   assertUsed({ '--repo': repo, '--overlay': overlay, '--out': out, '--write': write, '--firm': firm }, output === 'git', '-o git')
-  const cluster = await loadCluster(options, surroundings)
+  const around = await loadAround(options, surroundings)
+  const { cluster, ownerLabel } = around
   const policy = policyOf(cluster, options)
-  const ownerLabel = await ownerLabelFor(options, cluster, surroundings)
-  if (options.output === 'git') return await printGitPlan(gitInput(policy, { cluster, ownerLabel }), options, surroundings)
-  const { made } = await planFor(policy, { cluster, ownerLabel }, surroundings)
+  if (options.output === 'git') return await printGitPlan(gitInput(policy, around), options, surroundings)
+  const { foretold } = await planFor(policy, around, surroundings)
+  const { plan: made } = foretold
   if (options.emitPdbs === true) {
     terminal.write(
       budgetProposals(cluster.state, made)
@@ -200,7 +227,7 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
     return codeOfOutcome[made.outcome]
   }
   const object = () =>
-    planObject(made, { name: `${policy.metadata.name}-paper`, policyUid: policy.metadata.uid, nowMs: systemClock.now() })
+    planObject(made, { name: paperName(policy), policyUid: policy.metadata.uid, foretold, nowMs: systemClock.now() })
   switch (options.output) {
     case 'json':
       terminal.write(JSON.stringify(object(), undefined, 2))
@@ -212,14 +239,14 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
       terminal.write(made.lp.trimEnd())
       break
     case 'table':
-      printTable(made, { cluster, policy, ownerLabel }, surroundings)
+      printTable(foretold, { cluster, policy, ownerLabel }, surroundings)
       break
   }
   return codeOfOutcome[made.outcome]
 }
 
 function printTable(
-  made: Plan,
+  foretold: Foretold,
   {
     cluster,
     policy,
@@ -227,6 +254,7 @@ function printTable(
   }: { readonly cluster: LoadedCluster; readonly policy: RebalancePolicy; readonly ownerLabel: OwnerLabel },
   { terminal }: Surroundings,
 ): void {
+  const { plan: made } = foretold
   const goals = shownGoals(policy, cluster.state)
   terminal.write(nodeTable(nodeFigures(cluster.state, goals.goals), terminal.colour))
   terminal.write('')
@@ -241,7 +269,7 @@ function printTable(
     terminal.write('')
   }
   for (const line of goalLines(made, terminal.colour)) terminal.write(line)
-  for (const line of explanationLines(made)) terminal.write(line)
+  for (const line of [...expectedLines(foretold), ...explanationLines(made)]) terminal.write(line)
   for (const line of made.energy === undefined ? [] : energyLines(made.energy)) terminal.write(line)
   for (const line of adviceLines(made, ownerLabel)) terminal.write(line)
 }

@@ -352,6 +352,9 @@ export const rebalancePlanSpec = z.object({
     .describe('the snapshotHash that was approved; another one than ours is no approval'),
 })
 
+/** Phases after which nothing of a plan happens any more. */
+export const overPhases = ['Succeeded', 'Incomplete', 'Failed', 'Expired'] as const
+
 export const stepStates = ['Waiting', 'Acting', 'Landing', 'Landed', 'Mismatch', 'Skipped', 'Failed'] as const
 
 const step = z.object({
@@ -374,7 +377,12 @@ const nodePercent = z.object({
 
 export const rebalancePlanStatus = z.object({
   observedGeneration: z.int().min(0).exactOptional(),
-  phase: z.enum(['Proposed', 'Approved', 'Running', 'Paused', 'Succeeded', 'Failed', 'Expired']).exactOptional(),
+  phase: z
+    .enum(['Proposed', 'Approved', 'Running', 'Paused', ...overPhases])
+    .exactOptional()
+    .describe(
+      'Succeeded: every move landed; Incomplete: it is over, and moves were left out or goals that it foretold are missed',
+    ),
   message: z.string().max(4096).exactOptional(),
   objective: z
     .object({
@@ -382,6 +390,28 @@ export const rebalancePlanStatus = z.object({
       lowerBound: z.number().describe('what a choice of parts of pods would need'),
       atLeast: z.int().exactOptional().describe('no plan that reaches as much needs fewer: the lower bound, rounded up'),
       gap: z.number(),
+    })
+    .exactOptional(),
+  expected: z
+    .object({
+      seconds: z
+        .int()
+        .min(0)
+        .describe('from the first move to the end of the last, as past moves took and as the arbiter lets them go'),
+      beginsAt: timestamp().describe('when it would begin if it were approved when it was made'),
+      endsAt: timestamp(),
+      moves: z
+        .array(z.object({ id: z.string().max(63), after: z.int().min(0), seconds: z.int().min(0) }))
+        .max(1_000)
+        .describe('seconds after the beginning at which each begins, and that it takes'),
+      rest: z
+        .object({
+          moves: z.int().min(0).describe('moves of a plan that would reach more if none had to wait'),
+          reaches: z.enum(['all', 'more']),
+          from: timestamp().exactOptional().describe('when the last of them could go'),
+        })
+        .exactOptional()
+        .describe('what has to wait: the plan reaches less than could be reached later'),
     })
     .exactOptional(),
   goals: z

@@ -131,7 +131,7 @@ export type Source = Shape<typeof source>
 const planHead = z.strictObject({
   name: name(),
   policy: name(),
-  phase: z.enum(['Pending', 'Proposed', 'Approved', 'Running', 'Paused', 'Succeeded', 'Failed', 'Expired']),
+  phase: z.enum(['Pending', 'Proposed', 'Approved', 'Running', 'Paused', 'Succeeded', 'Incomplete', 'Failed', 'Expired']),
   createdAt: z.string(),
   expiresAt: time().nullable(),
   moves: whole(),

@@ -4,7 +4,7 @@ import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Measurements } from './goals/goals.ts'
 import type { PlanPolicy } from './goals/policy.ts'
-import type { Amounts } from './plan-record.ts'
+import type { Amounts, StayReason } from './plan-record.ts'
 
 interface RecentMove {
   /** `namespace/kind/name`. */
@@ -12,6 +12,16 @@ interface RecentMove {
   readonly from: string
   readonly to: string
   readonly atMs: number
+}
+
+/** What whoever lets moves through says of them beforehand. */
+export interface Restraints {
+  /** Pods that stay for this plan, by `namespace/name`. */
+  readonly held: ReadonlyMap<string, StayReason>
+  /** Nodes that the pods of a workload may not go to, and until when, by `namespace/kind/name` and `>` and the node they are on. */
+  readonly barred: ReadonlyMap<string, ReadonlyMap<string, number>>
+  /** How many times as dear a move of a workload is that has to wait for its turn, by `namespace/kind/name`. */
+  readonly dearer: ReadonlyMap<string, number>
 }
 
 export interface PlanInput {
@@ -26,6 +36,8 @@ export interface PlanInput {
   readonly recentMoves?: readonly RecentMove[]
   /** When each workload, by `namespace/kind/name`, was moved by plans that are kept: it costs more to move it again. Milliseconds since 1970. */
   readonly history?: ReadonlyMap<string, readonly number[]>
+  /** Left out: nobody was asked. */
+  readonly restraints?: Restraints
   /** What was requested at other hours of the last day: nodes that are off have to carry that too. */
   readonly demandBefore?: readonly Amounts[]
   /** Measured use, for goals of stat `usage`. */

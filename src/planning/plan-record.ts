@@ -104,6 +104,13 @@ export const stayCodes = [
   'PDBExhausted',
   'SingleReplica',
   'Quarantined',
+  'CoolingDown',
+  'JustScaled',
+  'UnderWay',
+  'Waking',
+  'WindowClosed',
+  'CapReached',
+  'ArbiterDenies',
   'VolumePinned',
   'NodeAffinityPinned',
   'RecentlyMoved',
@@ -116,7 +123,7 @@ export type StayCode = (typeof stayCodes)[number]
 
 export interface StayReason {
   readonly code: StayCode
-  /** Facts of the reason: `pv` of VolumePinned, `budget` of PDBNeverAllows, `until` of Quarantined … */
+  /** Facts of the reason: `pv` of VolumePinned, `budget` of PDBNeverAllows, `until` of what time alone changes … */
   readonly data: Readonly<Record<string, string>>
 }
 

@@ -264,6 +264,34 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
   }
 }
 
+/**
+ * `plan` with its first moves only: what they bring by themselves, in numbers. A certificate says nothing of moves that come after it, so
+ * that those of a prefix hold.
+ */
+export function prefixOf(input: PlanInput, plan: Plan, count: number): Plan {
+  const moves = plan.moves.slice(0, count)
+  const goals = outcomesOf(input, moves)
+  const { energy: _, ...rest } = plan
+  const gone = plan.moves.slice(count).map(({ pod }) => `${pod.namespace}/${pod.name}`)
+  const isolation = plan.isolation && { ...plan.isolation, left: [...plan.isolation.left, ...gone].sort() }
+  const isMet = goals.every(goal => isHeld(goal, input.policy)) && (isolation?.left ?? []).length === 0
+  return {
+    ...rest,
+    moves,
+    goals,
+    objective: { moves: moves.length, cost: 0, lowerBound: 0, gap: gapOf(moves.length, 0) },
+    after: nodeShares(input.state, changeBy(moves)),
+    wishes: plan.wishes.filter(({ because }) => because !== 'MovedElsewhere'),
+    outcome: isMet ? 'met' : 'not-met',
+    ...(isolation === undefined ? {} : { isolation }),
+  }
+}
+
+/** How far `plan` stays behind its goals: pods that were to leave isolated nodes before everything, then percentage points. */
+export function shortOf({ goals, isolation }: Pick<Plan, 'goals' | 'isolation'>): number {
+  return (isolation?.left.length ?? 0) * 1e6 + missedPoints(goals)
+}
+
 /** Nodes are emptied whether anybody measures them or not; for balance a goal that nobody measures is not met. */
 function isHeld({ state }: GoalOutcome, policy: PlanPolicy): boolean {
   return state === 'met' || (state === 'unknown' && policy.isolation !== undefined)

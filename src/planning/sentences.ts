@@ -75,12 +75,26 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
       return 'it is the only replica, and the policy skips those'
     case 'Quarantined':
       return `its workload landed elsewhere the last time and is left alone until ${data['until'] ?? ''}`
+    case 'CoolingDown':
+      return `a pod of its workload was replaced ${byWords(data)}, and it is left alone until ${data['until'] ?? ''}`
+    case 'JustScaled':
+      return `its workload was scaled ${byWords(data)}, and is left alone until ${data['until'] ?? ''}`
+    case 'UnderWay':
+      return `something is under way on its workload ${byWords(data)}, after which it is left alone for a while`
+    case 'Waking':
+      return 'its workload comes up from 0 and is not ready yet'
+    case 'WindowClosed':
+      return `its workload may be moved in its own window only: ${data['message'] ?? ''}${data['until'] === undefined ? '' : `, it opens ${data['until']}`}`
+    case 'CapReached':
+      return `no room is left for its move below the arbiter's caps (${data['message'] ?? ''})${data['until'] === undefined ? '' : ` before ${data['until']}`}`
+    case 'ArbiterDenies':
+      return `the arbiter would not let it go: ${data['message'] ?? ''} [${data['reason'] ?? ''}]${data['until'] === undefined ? '' : `, before ${data['until']}`}`
     case 'VolumePinned':
       return `its volume ${data['pv'] ?? ''} cannot leave ${at}`
     case 'NodeAffinityPinned':
       return 'its node selector or node affinity lets it run nowhere else'
     case 'RecentlyMoved':
-      return `its workload was moved away from ${data['from'] ?? ''} within the last day, the only place to go back to`
+      return `its workload was moved away from ${data['from'] ?? ''} within the last day, the only place to go back to${data['until'] === undefined ? '' : ` (until ${data['until']})`}`
     case 'UsageUnknown':
       return data['node'] === undefined
         ? 'what it uses was not measured, and the nodes that could take it have goals of use'
@@ -140,6 +154,15 @@ export function remedySentence(code: StayCode, data: Facts): string | undefined 
       return 'run it by a Deployment or StatefulSet'
     case 'Quarantined':
       return `wait until ${data['until'] ?? 'the quarantine ends'}`
+    case 'CoolingDown':
+    case 'JustScaled':
+    case 'WindowClosed':
+    case 'CapReached':
+    case 'ArbiterDenies':
+      return data['until'] === undefined ? (data['wayOut'] ?? 'what the arbiter names') : `wait until ${data['until']}`
+    case 'UnderWay':
+    case 'Waking':
+      return 'wait until it is over, and for what the arbiter then leaves between two disruptions'
     case 'UsageUnknown':
       return 'wait until metrics.k8s.io has figures of it that are less than two minutes old'
     case 'RecentlyMoved':
@@ -159,6 +182,10 @@ export function remedySentence(code: StayCode, data: Facts): string | undefined 
     case 'SourceLeaving':
       return undefined
   }
+}
+
+function byWords(data: Facts): string {
+  return `by ${data['by'] ?? 'somebody'}`
 }
 
 /** `scaling.talos.io/managed-by=descheduler`, as it is configured. */

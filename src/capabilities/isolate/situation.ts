@@ -122,18 +122,22 @@ function wavesStage({ survey, plans, nowMs }: SituationFacts, open: readonly Reb
   if (survey.leaving.length === 0) return undefined
   const failed = retryOf(plans, nowMs)
   if (failed === undefined) return waves('Running', `${survey.leaving.length} pods are to leave`)
-  const message = `plan ${failed.plan.metadata.name} failed: ${failed.plan.status?.message ?? ''}; tried again at ${new Date(failed.atMs).toISOString()}`
+  const how = failed.plan.status?.phase === 'Incomplete' ? 'is incomplete' : 'failed'
+  const message = `plan ${failed.plan.metadata.name} ${how}: ${failed.plan.status?.message ?? ''}; tried again at ${new Date(failed.atMs).toISOString()}`
   return waves('Paused', message)
 }
 
-/** The newest plan where it failed, and when the next may be made; `undefined`: now. */
+/** The newest plan where it failed or left pods behind, and when the next may be made; `undefined`: now. */
 export function retryOf(
   plans: readonly RebalancePlan[],
   nowMs: number,
 ): { readonly plan: RebalancePlan; readonly atMs: number } | undefined {
   const newest = newestOver(plans)
   const atMs = Date.parse(newest?.status?.finishedAt ?? '') + retryFailedMs
-  return newest?.status?.phase === 'Failed' && atMs > nowMs ? { plan: newest, atMs } : undefined
+  const { phase } = newest?.status ?? {}
+  return (phase === 'Failed' || phase === 'Incomplete') && newest !== undefined && atMs > nowMs
+    ? { plan: newest, atMs }
+    : undefined
 }
 
 /** The plan that was over last. */

@@ -11,6 +11,7 @@ import {
 } from '#coordination/api.ts'
 import { freezeAnnotation } from '#coordination/freeze.ts'
 import { planNowAnnotation, runUntilAnnotation } from '#coordination/plans/names.ts'
+import { isOver } from '#coordination/plans/plan-progress.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import type { Informers } from '#kube/informers/informer.ts'
@@ -46,7 +47,6 @@ export interface RunEnd {
 /** What people say to a plan that runs: stop, or go on so far. */
 const steeringAnnotations = [freezeAnnotation, runUntilAnnotation]
 
-const isOver = (plan: RebalancePlan) => ['Succeeded', 'Failed', 'Expired'].includes(plan.status?.phase ?? '')
 /** A plan that has nothing to do is over as soon as it is proposed. */
 const isEmpty = (plan: RebalancePlan) => plan.spec.moves.length === 0 && plan.status?.phase === 'Proposed'
 

@@ -11,6 +11,7 @@ import { viewOf } from '../permits/ledger-view.ts'
 import { isActive } from '../permits/permit-record.ts'
 import { moveKey } from '../plans/move-run.ts'
 import { askingOf } from '../plans/names.ts'
+import { isOver } from '../plans/plan-progress.ts'
 import type { ArbiterPolicy } from '../policy/arbiter-policy.ts'
 import { factLines } from './about.ts'
 import { type AnswerContext, answerTo, type PresentAnswer } from './answers.ts'
@@ -146,7 +147,7 @@ function wordsOf(planners: readonly Planner[], { disrupts }: Intent) {
 /** The moves of a plan that have not begun, asked for as the plan would: in its name, class and batch. */
 function waitingMoves(name: string, { book }: AccountInput, context: QuestionContext) {
   const plan = book.plans.find(one => one.metadata.name === name)
-  if (plan === undefined || ['Succeeded', 'Failed', 'Expired'].includes(plan.status?.phase ?? '')) return []
+  if (plan === undefined || isOver(plan)) return []
   const begun = new Set(book.permits.map(({ record }) => record.idempotencyKey))
   const over = new Set((plan.status?.steps ?? []).filter(step => step.state !== 'Waiting').map(step => step.id))
   return plan.spec.moves

@@ -8,6 +8,7 @@ import { ballastApiVersion, type DisruptionPermit } from '../api.ts'
 import { hasBegun, lookIn } from '../effects/begun.ts'
 import { isFinished } from '../effects/finished.ts'
 import type { Intent } from '../intent.ts'
+import { nothingObserved } from '../observed/observation.ts'
 import type { PermitTrouble } from '../permits/known-permits.ts'
 import type { PermitEnd } from '../permits/ledger.ts'
 import { objectKey, recordKey } from '../permits/ledger-index.ts'
@@ -19,6 +20,7 @@ import type { Pending } from '../policy/question.ts'
 import { Bell } from './bell.ts'
 import { type Asked, type Decision, Hearing, type HearingOptions, type Reply } from './hearing.ts'
 import { PendingBook } from './pending-book.ts'
+import type { ArbiterSurroundings } from './surroundings.ts'
 
 /** Questions of one batch; the rest is the next one. */
 const mostInBatch = 500
@@ -113,6 +115,19 @@ export class Arbiter {
   /** When `requester` may do by its windows what takes nothing from anybody: now, later, or never (infinity). In milliseconds since 1970. */
   windowOpensMs(requester: string): number {
     return windowOpensMs(this.#options.policy(), requester, this.#options.clock.now())
+  }
+
+  /** What the rules are asked with beside the cluster and the wish: for who looks ahead. */
+  surroundings(): ArbiterSurroundings {
+    const { ledger, observed, policy, ownerLabel, ownNamespace, watches } = this.#options
+    return {
+      ledger: ledger.view,
+      observed: observed?.() ?? nothingObserved,
+      policy: policy(),
+      ownerLabel,
+      ownNamespace,
+      ...(watches === undefined ? {} : { watches }),
+    }
   }
 
   /** Wishes that were deferred and are still wanted, in order of their coming. */

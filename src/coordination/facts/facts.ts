@@ -33,12 +33,14 @@ interface FactsContext {
   readonly provesFit?: boolean
   /** Whether the state knows a kind: what is of another counts as present, its effect pins what is meant. Default: those of `clusterNeeds`. */
   readonly watches?: (of: Pick<Target, 'apiVersion' | 'kind'>) => boolean
+  /** Whether the gates are asked: who looks ahead does not know how they will stand. Default: they are. */
+  readonly asksGates?: boolean
   readonly nowMs: number
 }
 
 /** Everything the rules ask of the cluster about `intent`, at one moment. Costs what the intent speaks of, not what the cluster holds. */
 export function factsFor(intent: Intent, context: FactsContext): TargetFacts {
-  const { state, ledger, observed = nothingObserved, signals = noSignals, nowMs } = context
+  const { state, ledger, observed = nothingObserved, signals = noSignals, asksGates = true, nowMs } = context
   const pods = intent.disrupts.flatMap(target => podOf(state, target) ?? [])
   const workload = intent.workload === undefined ? undefined : workloadObject(state, intent.workload)
   const nodes = losingNodes(intent, pods)
@@ -55,7 +57,7 @@ export function factsFor(intent: Intent, context: FactsContext): TargetFacts {
     nodes,
     zones: zonesFor(intent, nodes, context),
     nodeCount: state.nodes.size,
-    gates: redGatesFor(intent, { state, permits: ledger, observed, signals, nowMs }),
+    gates: asksGates ? redGatesFor(intent, { state, permits: ledger, observed, signals, nowMs }) : [],
     waking:
       intent.workload && wakingOf(workloadKey(intent.workload), { observed, pods: state.podsOf(intent.workload.uid), nowMs }),
     underWay:

@@ -1,6 +1,5 @@
 // What one move works with, how it can end, and how it is left out.
 import type { PodState } from '#cluster/cluster-state.ts'
-import type { UnlabelledOwner } from '#cluster/ownership.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Log } from '#kube/log.ts'
@@ -8,10 +7,16 @@ import type { PlanMove, PlanStep, RebalancePlan } from '../api.ts'
 import type { Arbiter } from '../arbiter/arbiter.ts'
 import type { EffectContext } from '../effects/effect-context.ts'
 import type { ClusterView } from '../facts/cluster-view.ts'
+import type { Intent } from '../intent.ts'
 import type { PermitEnd } from '../permits/ledger.ts'
 import type { Permit } from '../permits/permit.ts'
 import type { PermitRecord } from '../permits/permit-record.ts'
 import { askingOf, eventReasons } from './names.ts'
+
+/** What the policy behind a plan says of whose pods it may move. */
+export type MoveRequirements = Required<
+  Pick<Intent, 'requireBudget' | 'unlabelled' | 'ignoreScalers' | 'evictScaled' | 'spareUnmanaged'>
+>
 
 export interface MoveContext {
   readonly arbiter: Arbiter
@@ -33,13 +38,7 @@ export interface MoveContext {
   /** Under `hold`, before a pod goes: why its replacement would not be gated; `undefined`: it would. Waits for a while. */
   readonly gateSilence: () => Promise<string | undefined>
   /** What the policy behind the plan says of whose pods it may move. */
-  readonly requirements: {
-    readonly requireBudget: boolean
-    readonly unlabelled: UnlabelledOwner
-    readonly ignoreScalers: boolean
-    readonly evictScaled: boolean
-    readonly spareUnmanaged: boolean
-  }
+  readonly requirements: MoveRequirements
   /** The move serves a goal of measured use: the gate `usage-stale` is about it. */
   readonly isForUsage: boolean
   readonly deadlineMs: () => number
@@ -96,7 +95,11 @@ export function workloadSpec(
 
 /** How long a replacement may take to be Ready, in milliseconds. */
 export function readyLimitMs(context: MoveContext, move: PlanMove): number {
-  const { progressDeadlineSeconds } = workloadSpec(context, move)
+  return readyLimitBy(workloadSpec(context, move))
+}
+
+/** The same, by the spec of its workload. */
+export function readyLimitBy({ progressDeadlineSeconds }: { readonly progressDeadlineSeconds?: unknown }): number {
   return typeof progressDeadlineSeconds === 'number' ? progressDeadlineSeconds * 1000 : moveLimits.readyMs
 }
 

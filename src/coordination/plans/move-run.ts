@@ -1,15 +1,13 @@
 // One move, from its permit to its record. Every step can be the last before a crash: whoever comes next reads permit, cluster and
 // recorded steps, and goes on from there.
 
-import { isWithin, parseWindow } from '#kube/time/window.ts'
 import type { PlanMove, PlanStep, RebalancePlan } from '../api.ts'
 import { type Reply, refusalWords } from '../arbiter/hearing.ts'
 import { hasBegun, lookIn } from '../effects/begun.ts'
 import { evict } from '../effects/evict.ts'
 import { restart } from '../effects/restart.ts'
-import { type Intent, mostDestinations, wishKey } from '../intent.ts'
+import { type Intent, wishKey } from '../intent.ts'
 import { isActive, type PermitRecord } from '../permits/permit-record.ts'
-import type { Objection } from '../policy/question.ts'
 import { type FreshCheck, freshCheck } from './fresh-check.ts'
 import { followLanding } from './landing/follow-landing.ts'
 import {
@@ -22,8 +20,11 @@ import {
   readyLimitMs,
   skip,
 } from './move-context.ts'
-import { askingOf, windowAnnotation } from './names.ts'
+import { moveIntent } from './move-intent.ts'
+import { askingOf } from './names.ts'
+import { askedAgain, isPatientWith, retryMs } from './patience.ts'
 import { isFinal, stepOf } from './plan-progress.ts'
+import { closedWindow } from './timetable/workload-window.ts'
 
 /** Carries out `move`, or what is left of it. Can be called again after a crash at any point. @throws on abort, a lost Lease, a broken connection. */
 export async function carryOut(context: MoveContext, move: PlanMove, signal: AbortSignal): Promise<MoveEnd> {
@@ -80,7 +81,7 @@ function wishOf(context: MoveContext, move: PlanMove): Pick<Intent, 'requester' 
 }
 
 /** The same move of the same plan, whoever leads. */
-export function moveKey(plan: RebalancePlan, move: PlanMove): string {
+export function moveKey(plan: Pick<RebalancePlan, 'metadata'>, move: Pick<PlanMove, 'id'>): string {
   return `${plan.metadata.uid ?? plan.metadata.name}/${move.id}`
 }
 
@@ -109,8 +110,14 @@ async function begin(context: MoveContext, move: PlanMove, signal: AbortSignal):
   for (let refusals = 0; ; ) {
     const paused = context.paused()
     if (paused !== undefined) return ended({ kind: 'frozen', message: paused })
-    const closed = closedWindow(context, move)
-    if (closed !== undefined) return ended(await skip(context, move, { reason: 'OutsideWindow', message: closed }))
+    const closed = closedWindow(context.view.object(move.workload), effects.clock.now())
+    if (closed !== undefined) {
+      const leftMs = closed.opensMs - effects.clock.now()
+      if (closed.opensMs > context.deadlineMs())
+        return ended(await skip(context, move, { reason: 'OutsideWindow', message: closed.message }))
+      await effects.clock.after(Math.min(moveLimits.longestRetryMs, leftMs), signal)
+      continue
+    }
     const silence = await context.gateSilence()
     if (silence !== undefined) return ended({ kind: 'unsteered', message: silence })
     const check = freshCheck(view.state(), move, {
@@ -131,16 +138,12 @@ async function begin(context: MoveContext, move: PlanMove, signal: AbortSignal):
     }
     const { verdict } = reply
     if (verdict.kind === 'coalesced') return asPassenger(context, move, verdict.into)
-    const isWaiting = verdict.kind === 'absorbed' || (verdict.kind === 'defer' && waits.has(verdict.objection.rule))
+    const isWaiting = verdict.kind === 'absorbed' || (verdict.kind === 'defer' && isPatientWith(verdict.objection.rule))
     if (!isWaiting) refusals++
     const end = await refused(context, { move, reply, isLast: refusals >= moveLimits.tries })
     if (end !== undefined) return ended(end)
     const untilMs = verdict.kind === 'defer' ? verdict.untilMs - effects.clock.now() : moveLimits.longestRetryMs
-    const retriedMs = isWaiting ? moveLimits.firstRetryMs : retryMs(refusals, undefined)
-    await arbiter.untilChange(
-      { limitMs: Math.min(moveLimits.longestRetryMs, Math.max(retriedMs, untilMs)), leastMs: isWaiting ? 0 : retriedMs },
-      signal,
-    )
+    await arbiter.untilChange(askedAgain({ isWaiting, refusals, untilMs }), signal)
   }
 }
 
@@ -149,22 +152,6 @@ function brokenEnd(context: MoveContext, check: FreshCheck & { readonly kind: 'b
   const isForWantOfGate = check.code === 'lands-elsewhere' && context.plan().spec.landing === 'hold' && context.landing !== 'hold'
   return { kind: isForWantOfGate ? 'unsteered' : 'broken', message: check.message }
 }
-
-/** What is only a matter of time or of others: waiting for it is no failed try. The plan's own deadline ends it. */
-const waits: ReadonlySet<Objection['rule']> = new Set([
-  'cap',
-  'lock',
-  'gate',
-  'node-lock',
-  'zone-drain',
-  'plan-lock',
-  'waking',
-  'overtaken',
-  'company',
-  'early',
-  'window',
-  'scale-cool-down',
-])
 
 /** What a refusal means for the move; `undefined`: ask again later. */
 async function refused(
@@ -178,42 +165,24 @@ async function refused(
   const { rule } = verdict.objection
   if (rule === 'freeze') return { kind: 'frozen', message: reply.sentence }
   if (rule === 'stale' || rule === 'fit-proof') return { kind: 'broken', message: reply.sentence }
-  const isWorthWaiting = verdict.kind === 'defer' && rule !== 'cool-down' && !isLast
+  const isWorthWaiting = verdict.kind === 'defer' && !isLast
   return isWorthWaiting ? undefined : skip(context, move, words)
 }
 
 function intentOf(context: MoveContext, move: PlanMove, proof: NonNullable<Intent['proof']>): Intent {
   const plan = context.plan()
-  const pod = { apiVersion: 'v1', kind: 'Pod', namespace: move.pod.namespace, name: move.pod.name, uid: move.pod.uid }
-  const { apiVersion, kind, namespace, name, uid } = move.workload
-  const isSurge = move.action === 'surge'
-  return {
-    ...askingOf(plan),
-    verb: isSurge ? 'restart' : 'evict',
-    targets: [isSurge ? { apiVersion, kind, namespace, name, uid } : pod],
-    workload: move.workload,
-    disrupts: [pod],
-    reasons: [
-      {
-        code: 'rebalance',
-        message: `plan ${plan.metadata.name} of policy ${plan.spec.policyRef.name} moves it from ${move.from} to ${move.to}`,
-        data: {
-          ...{ plan: plan.metadata.name, move: move.id, from: move.from, to: move.to },
-          ...(context.isForUsage ? { stat: 'usage' } : {}),
-        },
-      },
-    ],
-    idempotencyKey: moveKey(plan, move),
+  return moveIntent(move, {
+    asking: askingOf(plan),
+    plan: plan.metadata.name,
+    policy: plan.spec.policyRef.name,
+    key: moveKey(plan, move),
     batch: plan.spec.batch ?? plan.metadata.name,
+    isForUsage: context.isForUsage,
     deadlineMs: context.deadlineMs(),
-    timeToLiveMs: isSurge ? readyLimitMs(context, move) + 300_000 : moveLimits.permitMs,
+    readyMs: readyLimitMs(context, move),
+    requirements: context.requirements,
     proof,
-    relocation: {
-      from: move.from,
-      to: [move.to, ...move.acceptable.filter(node => node !== move.to)].slice(0, mostDestinations),
-    },
-    ...context.requirements,
-  }
+  })
 }
 
 /** Does what the permit allows, unless it is done. `undefined`: done, follow it up. */
@@ -268,18 +237,4 @@ async function act(context: MoveContext, run: MoveRun, signal: AbortSignal): Pro
         outcome satisfies never
     }
   }
-}
-
-/** `Retry-After`, else 5 s doubling to 60 s. */
-function retryMs(attempt: number, retryAfterMs: number | undefined): number {
-  return retryAfterMs ?? Math.min(moveLimits.longestRetryMs, moveLimits.firstRetryMs * 2 ** (attempt - 1))
-}
-
-/** Why the workload's own window keeps it where it is now. A window that does not parse holds nothing. */
-function closedWindow(context: MoveContext, { workload }: PlanMove): string | undefined {
-  const object = context.view.object(workload)
-  const text = object?.metadata.annotations?.[windowAnnotation]
-  if (text === undefined) return undefined
-  const window = parseWindow(text)
-  return !window.ok || isWithin([window.value], context.effects.clock.now()) ? undefined : `${windowAnnotation} ${text} is closed`
 }

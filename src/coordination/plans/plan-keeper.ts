@@ -13,11 +13,13 @@ import { type Asking, askingOf, isOfOthers } from './names.ts'
 import { type PlanMetrics, planMetrics } from './plan-metrics.ts'
 import { planPolicyOf, policyHash } from './plan-policy.ts'
 import { inPhase, isApproved, isOver, isUnderWay } from './plan-progress.ts'
-import { policyChanged, type ReplanEnd, type RunContext, runPlan, whyPaused } from './plan-run.ts'
+import { policyChanged, type ReplanEnd, type RunContext, runPlan } from './plan-run.ts'
 import type { Plans, Policies } from './plan-store.ts'
 import { type PlannerContext, planAgain, planIfChanged, problemLines, replaceBy } from './planner.ts'
 import type { PolicyReview } from './policy-review.ts'
 import { waitsFor } from './precedence.ts'
+import { whyClosed, whyPaused } from './run-pauses.ts'
+import { opensMs } from './timetable/openings.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'
 
 const intervals = {
@@ -110,13 +112,13 @@ export class PlanKeeper {
     const nowMs = clock.now()
     const pausedMs = (this.#pausedUntil.get(plan.metadata.name) ?? 0) - clock.elapsed()
     if (pausedMs > 0) return pausedMs
-    const paused = whyPaused(plan, policy, nowMs)
+    const paused = whyPaused(plan, policy, nowMs) ?? whyClosed(plan, this.#options.leading.arbiter, nowMs)
     const held = paused ?? this.#options.leading.view.staleness() ?? this.#holdsBack(plan)
     if (held !== undefined) {
       if (plan.spec.landing === 'hold' && isUnderWay(plan))
         await releaseHold(this.#options.leading.effects, this.#requester, signal)
       await this.hold(plan, held, signal)
-      return paused === undefined ? intervals.retryBusyMs : this.#tryLater(plan)
+      return paused === undefined ? intervals.retryBusyMs : this.#tryLater(plan, this.#untilOpenMs(policy, plan))
     }
     const runContext = this.#runContext(policy)
     if (runContext === undefined) return intervals.retryPausedMs
@@ -125,7 +127,9 @@ export class PlanKeeper {
       case 'over':
         return undefined
       case 'paused':
-        return this.#holdsBack(plan) === undefined ? this.#tryLater(plan, end.retryMs) : intervals.retryBusyMs
+        return this.#holdsBack(plan) === undefined
+          ? this.#tryLater(plan, end.retryMs ?? this.#untilOpenMs(policy, plan))
+          : intervals.retryBusyMs
       case 'replan':
         await this.#again(policy, plan, end, signal)
         return 0
@@ -145,7 +149,8 @@ export class PlanKeeper {
         waitMs = Math.min(waitMs, leftMs)
         continue
       }
-      const isSame = isOfPolicy && snapshotHash(leading.view.state()) === plan.spec.snapshotHash
+      const restMs = Date.parse(plan.status?.expected?.rest?.from ?? '')
+      const isSame = isOfPolicy && !(restMs <= nowMs) && snapshotHash(leading.view.state()) === plan.spec.snapshotHash
       const changed = isSame ? undefined : await planIfChanged(this.plannerContext, policy, plan, signal)
       if (changed !== undefined)
         await replaceBy(
@@ -251,6 +256,14 @@ export class PlanKeeper {
     const { effects, view, arbiter } = this.#options.leading
     await dropStrandedGates({ effects, view }, { which: 'old', requester: this.#requester }, signal)
     await arbiter.settle(signal)
+  }
+
+  /** How long a plan waits that stands still: not past the moment at which the windows open. */
+  #untilOpenMs(policy: RebalancePolicy, plan: RebalancePlan): number {
+    const arbiter = this.#options.leading.arbiter.surroundings().policy
+    const nowMs = this.#options.context.clock.now()
+    const leftMs = opensMs({ policy, arbiter, asking: askingOf(plan) }, nowMs) - nowMs
+    return leftMs > 0 ? Math.min(intervals.retryPausedMs, leftMs) : intervals.retryPausedMs
   }
 
   #holdsBack(plan: RebalancePlan): string | undefined {

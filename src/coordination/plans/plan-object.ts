@@ -22,6 +22,8 @@ import type { PlanPurpose } from '../intent.ts'
 import { askingOf } from './names.ts'
 import { planMessage, wholeBound } from './plan-words.ts'
 import { goalFigures, storedGoals } from './stored-goals.ts'
+import { expectedOf } from './timetable/expected.ts'
+import type { Foretold } from './timetable/foretell.ts'
 
 interface PlanObjectOptions {
   readonly name: string
@@ -31,6 +33,8 @@ interface PlanObjectOptions {
   /** Hash of the policy that it is made from. */
   readonly policyHash?: string
   readonly nowMs: number
+  /** When its moves are expected to go. */
+  readonly foretold?: Pick<Foretold, 'timetable' | 'rest'>
   readonly approved?: boolean
   /** Default: `move`. */
   readonly purpose?: PlanPurpose
@@ -90,14 +94,16 @@ function storedMove(move: Move): PlanMove {
 
 function proposedStatus(
   plan: Plan,
-  { nowMs, policyHash, budgets = [] }: Pick<PlanObjectOptions, 'nowMs' | 'policyHash' | 'budgets'>,
+  { nowMs, policyHash, foretold, budgets = [] }: Pick<PlanObjectOptions, 'nowMs' | 'policyHash' | 'budgets' | 'foretold'>,
 ): RebalancePlanStatus {
   const { moves, lowerBound, gap } = plan.objective
   const at = formatTime(nowMs)
+  const message = planMessage(plan, foretold)
   return {
     phase: 'Proposed',
-    message: planMessage(plan),
+    message,
     objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap },
+    ...(foretold === undefined ? {} : { expected: expectedOf(foretold) }),
     goals: storedGoals(plan.goals, goal => goalFigures(goal, 'now', 'after')),
     before: tellingShares(plan, plan.before).map(storedShare),
     after: tellingShares(plan, plan.after).map(storedShare),
@@ -119,7 +125,7 @@ function proposedStatus(
         type: 'Proven',
         status: plan.outcome === 'met' ? 'True' : 'False',
         reason: plan.outcome === 'met' ? 'CertificatesMade' : 'GoalsNotReached',
-        message: planMessage(plan),
+        message,
         lastTransitionTime: at,
       },
       { type: 'GoalsMet', status: 'Unknown', reason: 'NotRun', message: 'the plan has not run', lastTransitionTime: at },

@@ -2,15 +2,18 @@
 
 import type { Condition } from '#kube/objects/objects.ts'
 import { formatTime } from '#kube/time/time.ts'
-import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus } from '../api.ts'
+import { overPhases, type PlanMove, type PlanStep, type RebalancePlan, type RebalancePlanStatus } from '../api.ts'
 import { runUntilAnnotation } from './names.ts'
 
 export type Phase = NonNullable<RebalancePlanStatus['phase']>
 
-/** Phases after which nothing happens any more. */
-export function isOver(plan: RebalancePlan): boolean {
-  const phase = plan.status?.phase
-  return phase === 'Succeeded' || phase === 'Failed' || phase === 'Expired'
+/** Nothing of it happens any more. */
+export function isOver({ status }: Pick<RebalancePlan, 'status'>): boolean {
+  return isEnd(status?.phase)
+}
+
+function isEnd(phase: Phase | undefined): boolean {
+  return overPhases.some(over => over === phase)
 }
 
 /** A plan that was begun: by this leader or an earlier one. */
@@ -68,13 +71,12 @@ export function inPhase(
   change: { readonly message: string; readonly nowMs: number },
 ): RebalancePlanStatus {
   const at = formatTime(change.nowMs)
-  const isEnd = phase === 'Succeeded' || phase === 'Failed' || phase === 'Expired'
   return {
     ...status,
     phase,
     message: change.message,
     ...(phase === 'Running' ? { startedAt: status.startedAt ?? at, progressAt: status.progressAt ?? at } : {}),
-    ...(isEnd ? { finishedAt: at } : {}),
+    ...(isEnd(phase) ? { finishedAt: at } : {}),
   }
 }
 

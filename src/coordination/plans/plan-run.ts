@@ -13,28 +13,36 @@ import { goalOutcomes, type Measurements, nodeShares } from '#planning/goals/goa
 import { type PlanPolicy, workloadKey } from '#planning/goals/policy.ts'
 import { lossesNow } from '#planning/goals/survival.ts'
 import { usageGoals } from '#planning/goals/usage-rules.ts'
+import type { StayReason } from '#planning/plan-record.ts'
+import { staySentence } from '#planning/sentences.ts'
 import { mayLandBeside, RoomRules, summed } from '#planning/sequence/room-rules.ts'
 import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
 import type { Arbiter } from '../arbiter/arbiter.ts'
+import { objectionReasons } from '../arbiter/sentences.ts'
 import type { WebhookEndpoint } from '../capability.ts'
 import type { EffectContext } from '../effects/effect-context.ts'
 import type { ClusterView } from '../facts/cluster-view.ts'
-import { freezeOf } from '../freeze.ts'
 import { isUnheld } from './landing/landing-decision.ts'
 import { releaseHold } from './landing/landing-gate.ts'
 import { landingResult } from './landing/landing-rate.ts'
 import { endSteering, nodesToTaint, steerWave } from './landing/landing-taint.ts'
 import { WaveGate } from './landing/wave-gate.ts'
 import type { MoveContext, MoveEnd } from './move-context.ts'
+import { requirementsOf } from './move-intent.ts'
 import { carryOut, moveKey } from './move-run.ts'
-import { askingOf, eventReasons, isOfOthers, runUntilAnnotation } from './names.ts'
+import { askingOf, eventReasons, isOfOthers } from './names.ts'
+import { staleMs } from './patience.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
 import { storedShare, tellingShares } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
-import { inPhase, isApproved, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
+import { inPhase, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
+import { resultOf } from './plan-result.ts'
 import type { Plans } from './plan-store.ts'
-import { runsAt } from './schedule.ts'
+import { whyClosed, whyPaused } from './run-pauses.ts'
 import { goalFigures, storedGoals } from './stored-goals.ts'
+import { tableInput } from './timetable/foretell.ts'
+import { foretellContext } from './timetable/foretell-context.ts'
+import { timetableOf } from './timetable/timetable.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'
 import { servesUsage, unmeasuredNode } from './usage/usage-moves.ts'
 
@@ -71,13 +79,11 @@ export interface ReplanEnd {
   readonly message: string
   /**
    * `broken`: a certificate; `elsewhere`: the model foretold another landing; `unheld`: a replacement was made without its gate; `policy`:
-   * what the policy asks for was changed.
+   * what the policy asks for was changed; `refused`: the arbiter would not let all of it go.
    */
-  readonly cause: 'broken' | 'elsewhere' | 'unheld' | 'policy'
+  readonly cause: 'broken' | 'elsewhere' | 'unheld' | 'policy' | 'refused'
 }
 
-/** Without progress for this long a running plan expires. */
-const staleMs = 15 * 60_000
 export const policyChanged = 'its policy was changed'
 const noWebhook = 'this controller serves no landing webhook'
 /** A plan that waits for the landing webhook asks it again after so long. */
@@ -91,19 +97,9 @@ export async function runPlan(context: RunContext, plan: RebalancePlan, signal: 
   return run.go(signal)
 }
 
-/** Why a plan may not run just now; `undefined`: it may. */
-export function whyPaused(plan: RebalancePlan, policy: RebalancePolicy | undefined, nowMs: number): string | undefined {
-  if (policy === undefined) return 'its policy is gone'
-  if (policy.spec.mode === 'Report') return 'its policy only reports'
-  if (!isApproved(plan)) return 'its approval was withdrawn'
-  const freeze = freezeOf(plan, nowMs) ?? freezeOf(policy, nowMs)
-  if (freeze !== undefined) return `frozen by ${freeze.where}: ${freeze.reason}`
-  const until = plan.metadata.annotations?.[runUntilAnnotation]
-  if (until !== undefined && isFinal(stepOf(plan, until))) return `StepDone: ${runUntilAnnotation} is ${until}`
-  const window = runsAt(policy, nowMs)
-  return window.isOpen
-    ? undefined
-    : `outside of the policy's windows${window.nextMs === undefined ? '' : `, the next opens ${new Date(window.nextMs).toISOString()}`}`
+/** What the certificates are about: the move's own check says it better. */
+function isOfCluster({ data }: StayReason): boolean {
+  return data['reason'] === objectionReasons.stale
 }
 
 function goalsCondition(
@@ -140,8 +136,13 @@ class PlanRun {
     const steps = this.#known.status?.steps ?? []
     const failed = steps.find(step => step.state === 'Failed')
     // An earlier leader recorded it and had no time to draw the conclusion.
-    if (failed !== undefined) return this.#finish('Failed', failed.message, signal)
+    if (failed !== undefined) return this.#finish(failed.message ?? 'a move failed', signal)
     if (steps.some(step => step.state === 'Mismatch')) return this.#misled(signal)
+    const refusal = steps.length === 0 ? this.#foretoldRefusal() : undefined
+    if (refusal !== undefined) {
+      await this.#endSteering(refusal, signal)
+      return { kind: 'replan', cause: 'refused', message: refusal }
+    }
     await this.#write(
       status =>
         status.phase === 'Running'
@@ -156,11 +157,27 @@ class PlanRun {
       const end = await this.#wave(number, signal)
       if (end !== undefined) return end
     }
-    return this.#finish('Succeeded', undefined, signal)
+    return this.#finish(undefined, signal)
   }
 
   get #known(): RebalancePlan {
     return this.#context.plans.get(this.#plan.metadata.name) ?? this.#plan
+  }
+
+  /** Which move of a plan that was not begun the arbiter would refuse by now, and why; `undefined`: the whole of it can be carried out. */
+  #foretoldRefusal(): string | undefined {
+    const { arbiter, view, planPolicy, plans, effects } = this.#context
+    const policy = this.#context.policy()
+    if (policy === undefined || this.#plan.spec.moves.some(move => this.#hasPermit(move))) return undefined
+    const { metadata, spec } = this.#plan
+    const known = foretellContext({ arbiter, plans: plans.list(), policy, purpose: spec.purpose })
+    const context = { ...known, plan: metadata.name, batch: spec.batch ?? metadata.name }
+    const input = { state: view.state(), policy: planPolicy, nowMs: effects.clock.now() }
+    const refused = timetableOf(tableInput(input, context, spec)).entries.find(
+      entry => entry.kind === 'refused' && !isOfCluster(entry.reason),
+    )
+    if (refused?.kind !== 'refused') return undefined
+    return `not begun, since not all of it can be carried out: ${refused.id}: ${staySentence(refused.reason)}`
   }
 
   /** One wave; `undefined`: go on with the next. */
@@ -181,7 +198,7 @@ class PlanRun {
     if (stop?.kind === 'unsteered' && steering === 'hold') return this.#wave(number, signal)
     switch (stop?.kind) {
       case 'failed':
-        return this.#finish('Failed', stop.message, signal)
+        return this.#finish(stop.message, signal)
       case 'mismatch':
         return this.#misled(signal)
       case 'broken':
@@ -262,15 +279,7 @@ class PlanRun {
       gateSilence: async () => (this.#steering === 'hold' ? this.#gate?.silence(signal) : undefined),
       paused: () => this.#pause() ?? unmeasuredNode(move, planPolicy, usage?.measurements()),
       isForUsage: servesUsage(move, planPolicy),
-      requirements: {
-        // What is to be emptied is emptied also of what has no budget; those that exist hold.
-        requireBudget:
-          planPolicy.isolation === undefined && planPolicy.coordination.requirePDB && planPolicy.coordination.enforce,
-        unlabelled: planPolicy.coordination.unlabelled,
-        ignoreScalers: planPolicy.coordination.kedaPresence === 'ignore',
-        evictScaled: planPolicy.isolation?.keda === 'evict',
-        spareUnmanaged: planPolicy.isolation?.includeUnmanaged === false,
-      },
+      requirements: requirementsOf(planPolicy),
       deadlineMs: () => Date.parse(this.#known.status?.progressAt ?? '') + staleMs,
     }
   }
@@ -309,7 +318,12 @@ class PlanRun {
     if (this.#context.isStopping()) return 'the controller stops'
     if (this.#isDeleted || this.#context.plans.get(this.#plan.metadata.name) === undefined) return 'it was deleted'
     const paused = whyPaused(this.#known, this.#context.policy(), this.#context.effects.clock.now())
-    return paused ?? this.#context.view.staleness() ?? this.#context.holdsBack(this.#known)
+    return (
+      paused ??
+      whyClosed(this.#known, this.#context.arbiter, this.#context.effects.clock.now()) ??
+      this.#context.view.staleness() ??
+      this.#context.holdsBack(this.#known)
+    )
   }
 
   /** Sees to it that replacements of `moves` land where they are meant to. @returns why that cannot be now */
@@ -393,7 +407,7 @@ class PlanRun {
   }
 
   /** Takes the steering away, then says how it ended: after, goals, phase, in one write. */
-  async #finish(phase: 'Succeeded' | 'Failed', failure: string | undefined, signal: AbortSignal): Promise<RunEnd> {
+  async #finish(failure: string | undefined, signal: AbortSignal): Promise<RunEnd> {
     await this.#endSteering('the plan is over', signal)
     const { view, planPolicy, effects } = this.#context
     const measured = await this.#measuredAfter(signal)
@@ -401,24 +415,14 @@ class PlanRun {
     const state = view.state()
     const nothing = { requests: new Map(), usage: new Map() }
     const goals = goalOutcomes(planPolicy, state, nothing, measured, lossesNow(state, planPolicy, this.#context.settings))
-    const missed = [...new Set(goals.filter(goal => goal.state === 'missed').map(goal => goal.goal))]
-    const unknown = [...new Set(goals.filter(goal => goal.state === 'unknown').map(goal => goal.goal))]
-    const steps = this.#known.status?.steps ?? []
-    const landed = steps.filter(step => step.state === 'Landed').length
-    const reached =
-      missed.length > 0 ? `not met: ${missed.join(', ')}` : unknown.length > 0 ? 'no goal is missed' : 'all goals are met'
-    const still = unknown.length === 0 ? '' : `; not measured: ${unknown.join(', ')}`
-    const result = `${landed} of ${this.#plan.spec.moves.length} moves landed; ${reached}${still}`
+    const { phase, message, landed, missed, unknown } = resultOf(this.#known, goals, failure)
     const judged = goalsCondition(missed, unknown)
-    const message = failure === undefined ? result : `${failure}; ${result}`
     await this.#write(
       status => ({
         ...inPhase(status, phase, { message, nowMs }),
         after: tellingShares({ goals, moves: this.#plan.spec.moves }, nodeShares(state)).map(storedShare),
         goals: storedGoals(goals, goal => goalFigures(goal)),
-        conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message: result }, nowMs).map(one => ({
-          ...one,
-        })),
+        conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message }, nowMs).map(one => ({ ...one })),
       }),
       signal,
     )

@@ -2,6 +2,8 @@
 import { energyLines } from '#planning/energy/sentences.ts'
 import type { IsolationOutcome, Plan } from '#planning/plan-record.ts'
 import { explanationLines, notPlayed } from '#planning/sentences.ts'
+import { expectedLines } from './timetable/expected.ts'
+import type { Foretold } from './timetable/foretell.ts'
 
 /** The least that a whole number of moves can be; solvers miss a whole number by a hair. */
 export function wholeBound(lowerBound: number): number {
@@ -71,9 +73,10 @@ function landingLines({ moves, closedNodes = [] }: Pick<Plan, 'moves' | 'closedN
   return [`replacements land on any node but ${nodes} that must not take them: ${odds}`]
 }
 
-/** The same, and where goals are out of reach what stands in the way and what would help; a line each, at most 4,096 characters. */
-export function planMessage(plan: Plan): string {
+/** The same, how long it is expected to take, and where goals are out of reach what stands in the way and what would help; a line each, at most 4,096 characters. */
+export function planMessage(plan: Plan, foretold?: Pick<Foretold, 'timetable' | 'rest'>): string {
   const because = plan.outcome === 'met' ? [] : explanationLines(plan)
   const energy = plan.energy === undefined ? [] : energyLines(plan.energy).slice(0, 1)
-  return [planSentence(plan), ...landingLines(plan), ...because, ...energy].join('\n').slice(0, 4096)
+  const expected = foretold === undefined ? [] : expectedLines({ ...foretold, plan })
+  return [planSentence(plan), ...expected, ...landingLines(plan), ...because, ...energy].join('\n').slice(0, 4096)
 }

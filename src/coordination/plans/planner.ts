@@ -26,6 +26,8 @@ import { inPhase, isOver, withCondition } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { planMessage, planSentence } from './plan-words.ts'
 import { quarantines } from './quarantine.ts'
+import { type Foretold, foretell } from './timetable/foretell.ts'
+import { foretellContext } from './timetable/foretell-context.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'
 
 export interface PlannerContext {
@@ -57,11 +59,12 @@ export async function planFor(
   const name = planName(policy, reason)
   const existing = await wholePlan(context, name, signal)
   if (existing !== undefined) return { kind: 'planned', plan: existing }
-  const made = await compute(context, policy, signal)
+  const made = await compute(context, policy, { batch: name }, signal)
   if (made.kind === 'refused') return made
+  const { foretold } = made
   return {
     kind: 'planned',
-    plan: await propose(context, { policy, name, plan: made.plan, approved: policy.spec.mode === 'Auto' }, signal),
+    plan: await propose(context, { policy, name, foretold, approved: goesByItself(policy, foretold) }, signal),
   }
 }
 
@@ -80,15 +83,18 @@ export async function planAgain(
   const name = planName(policy, `${old.metadata.name} again ${attempt}`)
   const existing = await wholePlan(context, name, signal)
   if (existing !== undefined) return { kind: 'planned', plan: existing }
-  const made = await compute(context, policy, signal, landing)
+  const batch = old.spec.batch ?? old.metadata.name
+  const made = await compute(context, policy, { landing, batch }, signal)
   if (made.kind === 'refused') return made
-  const replaces = { name: old.metadata.name, batch: old.spec.batch ?? old.metadata.name, attempt }
+  const { foretold } = made
+  const replaces = { name: old.metadata.name, batch, attempt }
   const isStepped = old.metadata.annotations?.[runUntilAnnotation] !== undefined
-  const approved = !isStepped && (policy.spec.mode === 'Auto' || (old.spec.approved && isCovered(made.plan, old)))
+  const isApproved = old.spec.approved && foretold.rest === undefined && isCovered(foretold.plan, old)
+  const approved = !isStepped && (goesByItself(policy, foretold) || isApproved)
   const annotations = stillFrozen(old)
   return {
     kind: 'planned',
-    plan: await propose(context, { policy, name, plan: made.plan, approved, replaces, annotations }, signal),
+    plan: await propose(context, { policy, name, foretold, approved, replaces, annotations }, signal),
   }
 }
 
@@ -99,12 +105,15 @@ export async function planIfChanged(
   old: RebalancePlan,
   signal: AbortSignal,
 ): Promise<RebalancePlan | undefined> {
-  const made = await compute(context, policy, signal)
-  if (made.kind === 'refused' || isSamePlan(made.plan, old)) return undefined
-  const name = planName(policy, `${old.metadata.name} ${made.plan.snapshotHash}`)
-  const replaces = { name: old.metadata.name, batch: old.spec.batch ?? old.metadata.name, attempt: old.spec.attempt }
-  const approved = policy.spec.mode === 'Auto'
-  const proposal = { policy, name, plan: made.plan, approved, replaces, annotations: stillFrozen(old) }
+  const batch = old.spec.batch ?? old.metadata.name
+  const made = await compute(context, policy, { batch }, signal)
+  if (made.kind === 'refused' || isSamePlan(made.foretold.plan, old)) return undefined
+  const { foretold } = made
+  // The same cluster makes another plan once something that held it is over.
+  const rest = old.status?.expected?.rest?.from ?? ''
+  const name = planName(policy, `${old.metadata.name} ${foretold.plan.snapshotHash} ${rest}`)
+  const replaces = { name: old.metadata.name, batch, attempt: old.spec.attempt }
+  const proposal = { policy, name, foretold, approved: goesByItself(policy, foretold), replaces, annotations: stillFrozen(old) }
   return (await wholePlan(context, name, signal)) ?? propose(context, proposal, signal)
 }
 
@@ -154,12 +163,17 @@ async function wholePlan(context: PlannerContext, name: string, signal: AbortSig
   return undefined
 }
 
+/** What reaches less than could be reached later is somebody's to approve, unless it brings the goals nearer and the policy goes by itself. */
+function goesByItself({ spec }: RebalancePolicy, { rest, isWorthIt }: Foretold): boolean {
+  return spec.mode === 'Auto' && (rest === undefined || isWorthIt)
+}
+
 async function compute(
   context: PlannerContext,
   policy: RebalancePolicy,
+  { batch, landing }: { readonly batch: string; readonly landing?: PlanPolicy['landing'] | undefined },
   signal: AbortSignal,
-  landing?: PlanPolicy['landing'],
-): Promise<{ kind: 'made'; plan: Plan; policy: PlanPolicy } | { kind: 'refused'; problems: readonly Problem[] }> {
+): Promise<{ kind: 'made'; foretold: Foretold } | { kind: 'refused'; problems: readonly Problem[] }> {
   const { leading, clock } = context
   await context.usage?.first(signal)
   const state = await leading.view.snapshot(signal)
@@ -188,11 +202,18 @@ async function compute(
   // The solver works in another process, which a virtual clock cannot see.
   using _ = clock.hold()
   const beganMs = clock.elapsed()
-  const plan = await makePlan(input, leading.solve, signal)
-  if (plan.problems.length === 0) context.metrics?.planned(plan, (clock.elapsed() - beganMs) / 1000)
-  return plan.problems.length > 0
-    ? { kind: 'refused', problems: plan.problems }
-    : { kind: 'made', plan, policy: planPolicy.value }
+  const foretold = await foretell(
+    input,
+    {
+      ...foretellContext({ arbiter: leading.arbiter, plans: context.plans.list(), policy, purpose: context.purpose }),
+      ...{ plan: batch, batch },
+    },
+    one => makePlan(one, leading.solve, signal),
+  )
+  const { plan } = foretold
+  if (plan.problems.length > 0) return { kind: 'refused', problems: plan.problems }
+  context.metrics?.planned(plan, (clock.elapsed() - beganMs) / 1000)
+  return { kind: 'made', foretold }
 }
 
 /** Where the scheduler often does otherwise than foretold nothing is left to it alone. */
@@ -203,7 +224,7 @@ function trustedLanding({ plans }: PlannerContext, landing: PlanPolicy['landing'
 interface Proposal {
   readonly policy: RebalancePolicy
   readonly name: string
-  readonly plan: Plan
+  readonly foretold: Foretold
   readonly approved: boolean
   readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
   readonly annotations?: Readonly<Record<string, string>>
@@ -219,13 +240,15 @@ function stillFrozen({ metadata: { annotations = {} } }: RebalancePlan): Readonl
 }
 
 async function propose(context: PlannerContext, proposal: Proposal, signal: AbortSignal): Promise<RebalancePlan> {
-  const { policy, name, plan, approved, annotations = {} } = proposal
+  const { policy, name, foretold, approved, annotations = {} } = proposal
+  const { plan } = foretold
   const nowMs = context.clock.now()
   const made = planObject(plan, {
     name,
     policyUid: policy.metadata.uid,
     policyHash: policyHash(policy, context.purpose),
     nowMs,
+    foretold,
     approved,
     purpose: context.purpose,
     budgets: budgetProposals(context.leading.view.state(), plan),
@@ -234,7 +257,7 @@ async function propose(context: PlannerContext, proposal: Proposal, signal: Abor
   const { status = {}, ...unfrozen } = made
   const object =
     Object.keys(annotations).length === 0 ? unfrozen : { ...unfrozen, metadata: { ...unfrozen.metadata, annotations } }
-  const whole = plan.moves.length > 0 ? status : withNothingToDo(status, plan, nowMs)
+  const whole = plan.moves.length > 0 ? status : withNothingToDo(status, foretold, nowMs)
   const stored = await context.plans.create(object, whole, signal)
   context.log.info({ plan: name, moves: plan.moves.length, outcome: plan.outcome, method: plan.method }, 'plan proposed')
   announce(context, policy, { plan, name })
@@ -245,17 +268,20 @@ async function propose(context: PlannerContext, proposal: Proposal, signal: Abor
 /** Nothing to approve: the plan is over as soon as it is made. */
 function withNothingToDo(
   status: NonNullable<RebalancePlan['status']>,
-  plan: Plan,
+  foretold: Foretold,
   nowMs: number,
 ): NonNullable<RebalancePlan['status']> {
+  const { plan, rest } = foretold
+  const message = planMessage(plan, foretold)
   const isMet = plan.outcome === 'met'
   const isUnknown = plan.problems.length === 0 && plan.goals.every(({ state }) => state !== 'missed') && !isMet
-  const ended = inPhase(status, isMet ? 'Succeeded' : 'Failed', { message: planMessage(plan), nowMs })
+  const phase = isMet ? 'Succeeded' : rest === undefined ? 'Failed' : 'Incomplete'
+  const ended = inPhase(status, phase, { message, nowMs })
   const condition = {
     type: 'GoalsMet',
     status: isMet ? ('True' as const) : isUnknown ? ('Unknown' as const) : ('False' as const),
-    reason: isMet ? 'Measured' : isUnknown ? 'NotMeasured' : 'OutOfReach',
-    message: planMessage(plan),
+    reason: isMet ? 'Measured' : isUnknown ? 'NotMeasured' : rest === undefined ? 'OutOfReach' : 'NotNow',
+    message,
   }
   return { ...ended, conditions: withCondition(ended.conditions, condition, nowMs) }
 }

@@ -107,6 +107,8 @@ function planText(plan: PlanHead, isOffered: (action: string) => boolean): strin
       return `paused, ${done}${isOffered('resume') ? ' (space resumes)' : ''}`
     case 'Succeeded':
       return `over, ${done}`
+    case 'Incomplete':
+      return `over, incomplete !, ${done}`
     case 'Failed':
       return `failed !, ${done}`
     case 'Expired':

@@ -64,6 +64,7 @@ export function planButtons(picture: Picture, plan: RebalancePlan | undefined, v
     case 'Paused':
       return [resume(parts), oneMove(parts), make('withdraw', { label: labels.withdrawRest, body })]
     case 'Succeeded':
+    case 'Incomplete':
     case 'Failed':
     case 'Expired':
       return isNewest(picture, plan) ? [replan] : []

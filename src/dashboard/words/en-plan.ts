@@ -36,6 +36,12 @@ export function approvedOther({ plan }: { readonly plan: string }): Sentence {
   return say('plan-approved-other', 'Another content than this was approved: it waits for a new approval.', { plan })
 }
 
+/** How long a plan takes that was not begun, and what of it is left for later. */
+export function planExpected(facts: { readonly length: string; readonly rest: number }): Sentence {
+  const later = facts.rest === 0 ? '' : ` A plan of ${counted(facts.rest, 'move')} would reach more later.`
+  return say('plan-expected', `It is expected to take ${facts.length}.${later}`, facts)
+}
+
 /** How a plan ended, in the executor's words. */
 export function planEnded(facts: {
   readonly phase: string

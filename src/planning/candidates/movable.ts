@@ -46,11 +46,13 @@ export function sortPods(
     const node = pod.nodeName
     if (node === undefined || pod.isFinished) continue
     if (input.policy.isolation !== undefined && !isIsolated(input.policy, node)) continue
-    const reasons = rules.flatMap(rule => rule(pod) ?? [])
+    const reasons = firstOfEach(rules.flatMap(rule => rule(pod) ?? []))
     const { workload } = pod
     if (reasons.length === 0 && workload !== undefined && isAsked(pod)) {
       const places = placesFor(input, { pod, workload, from: node }, destinationNodes, { fit: tools.fit, usage, destinations })
-      if ('destinations' in places) candidates.push({ pod, workload, from: node, destinations: places.destinations })
+      const dearer = input.restraints?.dearer.get(workloadKey(workload))
+      if ('destinations' in places)
+        candidates.push({ pod, workload, from: node, ...places, ...(dearer === undefined ? {} : { dearer }) })
       else reasons.push(places)
     }
     const [first, ...others] = reasons
@@ -59,6 +61,11 @@ export function sortPods(
     unmovable.push({ pod: identity, node, workload, code: first.code, data: first.data, also: others })
   }
   return { candidates, unmovable }
+}
+
+/** One reason of each code: two may know of the same thing. */
+function firstOfEach(reasons: readonly StayReason[]): StayReason[] {
+  return reasons.filter(({ code }, at) => reasons.findIndex(one => one.code === code) === at)
 }
 
 /** Nodes that may receive pods of this plan. */
@@ -117,6 +124,7 @@ function rulesOf(input: PlanInput, budgets: Budgets): readonly Rule[] {
       const until = pod.workload === undefined ? undefined : input.quarantined?.get(workloadKey(pod.workload))
       return until !== undefined && until > nowMs ? data('Quarantined', { until: new Date(until).toISOString() }) : undefined
     },
+    pod => input.restraints?.held.get(pod.key),
   ]
 }
 
@@ -232,13 +240,16 @@ function placesFor(
   const refused = fit.refusals(subject.pod)
   const hasOthers = (names: readonly string[]) => names.length > 1 || (names.length === 1 && names[0] !== subject.from)
   const fitting = destinations.of(refused)
-  const back = input.policy.isolation === undefined ? movedFrom(input, subject) : new Set<string>()
+  const back = input.policy.isolation === undefined ? movedFrom(input, subject) : new Map<string, number>()
   const measured = without(fitting, name => usage.isClosed(subject.pod, name))
   if (hasOthers(fitting) && !hasOthers(measured)) return { code: 'UsageUnknown', data: {} }
   const left = back.size === 0 ? measured : without(measured, name => back.has(name))
   if (hasOthers(left)) return { destinations: left }
   const others = nodes.filter(node => node.name !== subject.from)
-  if (hasOthers(fitting)) return { code: 'RecentlyMoved', data: { from: [...back].sort().join(', ') } }
+  if (hasOthers(fitting)) {
+    const until = new Date(Math.min(...back.values())).toISOString()
+    return { code: 'RecentlyMoved', data: { from: [...back.keys()].sort().join(', '), until } }
+  }
   const refusals = others.flatMap(node => refused.get(node.name) ?? [])
   const pinning = refusals.find(refusal => refusal.filter.startsWith('Volume'))
   if (pinning !== undefined) return { code: 'VolumePinned', data: { pv: pinnedVolume(input.state, subject.pod) } }
@@ -255,16 +266,17 @@ function without(names: readonly string[], isOut: (name: string) => boolean): re
   return names.some(isOut) ? names.filter(name => !isOut(name)) : names
 }
 
-/** Nodes that the workload was moved away from within a day: a move back would undo it. */
-function movedFrom(input: PlanInput, { workload, from }: Omit<Candidate, 'destinations'>): ReadonlySet<string> {
-  const nodes = new Set<string>()
+/** Nodes that the workload was moved away from within a day, and until when: a move back would undo it. */
+function movedFrom(input: PlanInput, { workload, from }: Omit<Candidate, 'destinations'>): ReadonlyMap<string, number> {
   const key = workloadKey(workload)
-  for (const move of input.recentMoves ?? []) {
-    if (move.workload === key && move.to === from && input.nowMs - move.atMs < reverseMoveMs) nodes.add(move.from)
+  const nodes = new Map(input.restraints?.barred.get(`${key}>${from}`))
+  const add = (node: string, atMs: number) => {
+    if (input.nowMs - atMs < reverseMoveMs) nodes.set(node, Math.max(nodes.get(node) ?? 0, atMs + reverseMoveMs))
   }
+  for (const move of input.recentMoves ?? []) if (move.workload === key && move.to === from) add(move.from, move.atMs)
   const note = workloadObject(input.state, workload)?.metadata.annotations?.['ballast.dev/last-move']
   const [, source, target, at] = /^(.+)→(.+)@(.+)$/.exec(note ?? '') ?? []
-  if (source !== undefined && target === from && input.nowMs - Date.parse(at ?? '') < reverseMoveMs) nodes.add(source)
+  if (source !== undefined && target === from) add(source, Date.parse(at ?? ''))
   return nodes
 }
 

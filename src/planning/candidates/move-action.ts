@@ -37,7 +37,7 @@ interface Strategy {
 /** Price of moving the pod (rebalancing 3.15); 1 is a stateless replica of ordinary priority. */
 export function pricePerMove(
   state: ClusterState,
-  { pod, workload }: Pick<Candidate, 'pod' | 'workload'>,
+  { pod, workload, dearer = 1 }: Pick<Candidate, 'pod' | 'workload' | 'dearer'>,
   action: MoveAction,
 ): number {
   const wish = pod.object.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? ''
@@ -45,7 +45,7 @@ export function pricePerMove(
   const base = Math.min(10, Math.max(-10, 1 + deletionCost / 2 ** 27 + pod.priority / 2 ** 25))
   const isAlone = replicasOf(state, workload) === 1 && action === 'evict'
   const factor = isAlone ? 3 : workload.kind === 'StatefulSet' ? 2 : 1
-  return Math.max(0.1, base) * (factor + (holdsExclusiveVolume(state, pod) ? 1 : 0))
+  return dearer * Math.max(0.1, base) * (factor + (holdsExclusiveVolume(state, pod) ? 1 : 0))
 }
 
 /** True where a claim of the pod is one that a single node (or pod) mounts. */

@@ -4,6 +4,7 @@ import type { KeptPermit } from '#coordination/account/book.ts'
 import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
 import { isActive } from '#coordination/permits/permit-record.ts'
 import { shownGoals } from '#coordination/plans/goal-policy.ts'
+import { isOver } from '#coordination/plans/plan-progress.ts'
 import { type ServableGoal, servableGoals } from '#planning/goals/served-goals.ts'
 import type { PlanPhase } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
@@ -14,7 +15,7 @@ export function phaseOf(plan: RebalancePlan): PlanPhase | 'Pending' {
 
 /** Nothing of it happens any more. */
 export function isEnded(plan: RebalancePlan): boolean {
-  return ['Succeeded', 'Failed', 'Expired'].includes(phaseOf(plan))
+  return isOver(plan)
 }
 
 /** When it was made, in milliseconds since 1970; 0 where nothing says so. */

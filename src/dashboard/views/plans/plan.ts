@@ -3,6 +3,7 @@ import type { NodePercent, RebalancePlan } from '#coordination/api.ts'
 import { freezeOf } from '#coordination/freeze.ts'
 import { isApproved } from '#coordination/plans/plan-progress.ts'
 import { runsAt } from '#coordination/plans/schedule.ts'
+import { lengthText } from '#coordination/plans/timetable/expected.ts'
 import type { NodeShareRow, PlanHead, PlanView, Sentence } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import * as general from '../../words/en.ts'
@@ -68,13 +69,21 @@ function headSentences(picture: Picture, plan: RebalancePlan, verification: Veri
     general.planSize({ moves, lowerBound: plan.status?.objective?.lowerBound ?? 0, optimal: isOptimal(plan) }),
     ...(tally.goals === 0 ? [] : [words.planGoals({ ...tally, end: endOf(plan) })]),
     ...(moves === 0 || verification.kind === 'not-replayed' ? [] : [proofSentence(moves, verification.findings)]),
+    ...expectedOf(plan),
     ...standingOf(picture, plan),
   ]
 }
 
+function expectedOf(plan: RebalancePlan): readonly Sentence[] {
+  const { expected } = plan.status ?? {}
+  if (expected === undefined || isEnded(plan) || plan.spec.moves.length === 0) return []
+  return [words.planExpected({ length: lengthText(expected.seconds * 1000), rest: expected.rest?.moves ?? 0 })]
+}
+
 function endOf(plan: RebalancePlan): 'open' | 'done' | 'given-up' {
   if (!isEnded(plan)) return 'open'
-  return phaseOf(plan) === 'Succeeded' ? 'done' : 'given-up'
+  const phase = phaseOf(plan)
+  return phase === 'Succeeded' || phase === 'Incomplete' ? 'done' : 'given-up'
 }
 
 function proofSentence(moves: number, findings: readonly { readonly move?: string }[]): Sentence {
@@ -117,6 +126,7 @@ function standingOf(picture: Picture, plan: RebalancePlan): readonly Sentence[] 
       ]
     }
     case 'Succeeded':
+    case 'Incomplete':
     case 'Failed':
     case 'Expired':
       return moves === 0 ? [] : [words.planEnded({ phase: phaseOf(plan), done, moves, message })]

@@ -35,6 +35,7 @@ const phaseWords: Readonly<Record<PlanHead['phase'], string>> = {
   Running: 'running',
   Paused: 'paused',
   Succeeded: 'succeeded',
+  Incomplete: 'over, incomplete',
   Failed: 'failed',
   Expired: 'expired',
 }

@@ -30,7 +30,7 @@ export function PlansPage() {
 
 /** Goals of a plan: a finished plan says what holds, another one what it would bring. */
 function goalsOf({ phase, goalsMet }: PlanHead): string {
-  if (phase === 'Succeeded') return goalsMet ? '✓ all are met' : '✕ not all are met'
+  if (phase === 'Succeeded' || phase === 'Incomplete') return goalsMet ? '✓ all are met' : '✕ not all are met'
   const isOver = phase === 'Failed' || phase === 'Expired'
   return `${goalsMet ? 'all' : 'not all'} ${isOver ? 'would have been' : 'would be'} met`
 }
