@@ -14,6 +14,7 @@ import { isolationRows } from '../isolation/rules.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts, MoveAction } from '../plan-record.ts'
 import { destinationChoice } from './destination-choice.ts'
+import { DestinationLists } from './destination-lists.ts'
 import { domainRules } from './domain-rules.ts'
 import type { ModelNode, MoveClass, MoveModel, WorkloadSpread } from './move-model.ts'
 import { survivalRows } from './survival-rows.ts'
@@ -50,7 +51,7 @@ export function buildModel(input: PlanInput, candidates: readonly Candidate[], f
     return factor
   }
   const groups = new Map<string, Group>()
-  const lists = new Lists(nodeIndex, forbidden)
+  const lists = new DestinationLists(nodeIndex, forbidden)
   for (const candidate of candidates) {
     const list = lists.of(candidate)
     if (list.indexes.every(index => nodeNames[index] === candidate.from)) continue
@@ -125,40 +126,6 @@ interface Group {
   readonly action: MoveAction
   /** Indexes of nodes it may go to; its own may be among them. */
   readonly list: readonly number[]
-}
-
-/** Lists of destinations as indexes of nodes, each list of names read once, with a number that tells it from others. */
-class Lists {
-  readonly #nodeIndex: ReadonlyMap<string, number>
-  readonly #forbidden: ReadonlyMap<string, ReadonlySet<string>>
-  readonly #known = new Map<readonly string[], { readonly indexes: readonly number[]; readonly number: number }>()
-  readonly #filtered = new Map<string, readonly string[]>()
-
-  constructor(nodeIndex: ReadonlyMap<string, number>, forbidden: ReadonlySet<string>) {
-    this.#nodeIndex = nodeIndex
-    const byPod = Map.groupBy(forbidden, pair => pair.slice(0, pair.indexOf('>')))
-    this.#forbidden = new Map([...byPod].map(([pod, pairs]) => [pod, new Set(pairs.map(pair => pair.slice(pod.length + 1)))]))
-  }
-
-  of({ pod, destinations }: Candidate): { readonly indexes: readonly number[]; readonly number: number } {
-    const forbidden = this.#forbidden.get(pod.key)
-    const names = forbidden === undefined ? destinations : this.#without(destinations, forbidden)
-    const known = this.#known.get(names) ?? {
-      indexes: names.flatMap(name => this.#nodeIndex.get(name) ?? []),
-      number: this.#known.size,
-    }
-    this.#known.set(names, known)
-    return known
-  }
-
-  /** One list for the same nodes that are left. */
-  #without(names: readonly string[], forbidden: ReadonlySet<string>): readonly string[] {
-    const left = names.filter(name => !forbidden.has(name))
-    const text = left.join(' ')
-    const known = this.#filtered.get(text) ?? left
-    this.#filtered.set(text, known)
-    return known
-  }
 }
 
 /** Everything that tells two pods apart for a plan. */

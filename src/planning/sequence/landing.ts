@@ -10,8 +10,10 @@ import type { Amounts } from '../plan-record.ts'
 /** The taint that steers, worth 300 points on each node outside the acceptable ones. */
 const steeringTaint: Taint = { key: 'ballast.dev/rebalance', value: 'plan', effect: 'PreferNoSchedule' }
 
+/** Of so many landings one may be elsewhere. */
+const landingsPerMiss = 1_000
 /** A move whose replacement lands where it may with less probability is not planned. */
-export const leastLikely = 0.999
+export const leastLikely = 1 - 1 / landingsPerMiss
 
 interface Landing {
   /** Nodes that share the top total, and with them all that could win a partial search. */

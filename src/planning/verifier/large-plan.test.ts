@@ -37,7 +37,7 @@ async function planOf(objects: readonly KubeObject[]): Promise<Plan> {
 
 describe.each([
   ['where the scheduler surely finds an open node', 20],
-  ['where it does so with a probability', 100],
+  ['where it does so with a probability', 140],
 ])('%s', (_what, full) => {
   const objects = cluster(full)
   let plan: Plan

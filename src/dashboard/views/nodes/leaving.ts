@@ -28,7 +28,12 @@ export function leavingWords(picture: Picture, node: string): (pod: PodState) =>
     if (!read.ok) continue
     const input = { state: here, settings, policy: read.value, nowMs, quarantined: quarantines(book.plans, nowMs) }
     const { candidates, unmovable } = sortPods(input, tools)
-    for (const { pod, destinations } of candidates) if (!may.has(pod.key)) may.set(pod.key, destinations)
+    for (const { pod, from, destinations } of candidates)
+      if (!may.has(pod.key))
+        may.set(
+          pod.key,
+          destinations.filter(name => name !== from),
+        )
     for (const one of unmovable) {
       const key = `${one.pod.namespace}/${one.pod.name}`
       if (!stays.has(key)) stays.set(key, podStays({ reason: reasonText(one), sentence: staySentence(one) }))
