@@ -56,7 +56,7 @@ export interface Certificate {
     /** How probable it is that it lands where it may; absent: nothing else can be. */
     readonly likely?: number
     /**
-     * Of many nodes, in place of `nodes` and `totals`, which are empty then: how many it may choose, on how many it could run, and the
+     * Stands for many nodes in place of `nodes` and `totals`, which are empty then: how many it may choose, on how many it could run, and the
      * SHA-256 of a line `<node> <total>` for each of the latter, in order, and one with the former, in order, between spaces.
      */
     readonly many?: { readonly count: number; readonly feasible: number; readonly digest: string }

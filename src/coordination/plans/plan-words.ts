@@ -64,7 +64,7 @@ function isolationSentence(
     : `${moves} ${plan.moves.length === 1 ? 'takes' : 'take'} all that can leave off ${where}${goals}`
 }
 
-/** Of a large cluster, where the scheduler may choose among many nodes: on which none lands, and how probable that is for all moves together. */
+/** Where the scheduler may choose among many nodes: on which none lands, and how probable that is for all moves together. */
 function landingLines({ moves, closedNodes = [] }: Pick<Plan, 'moves' | 'closedNodes'>): readonly string[] {
   if (moves.every(({ closed }) => closed === undefined)) return []
   const likely = moves.reduce((product, { certificate }) => product * (certificate.landing.likely ?? 1), 1)

@@ -1,4 +1,4 @@
-// Of very many pairs of class and destination a part: the solver could not hold them all. Nodes that a goal wants more on come first, then of
+// A part of very many pairs of class and destination: the solver could not hold them all. Nodes that a goal wants more on come first, then of
 // the roomy ones each class takes its own stretch, so that not all crowd on the same few.
 import { mostWithin, requestedOn } from '../goals/bounds.ts'
 import type { PlanInput } from '../plan-input.ts'

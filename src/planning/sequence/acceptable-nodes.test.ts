@@ -79,7 +79,7 @@ describe('a pod of a node that is too full', () => {
   test('moves by chance where so many nodes are full that the scheduler may find no other, but hardly does', () => {
     const { moves } = played(cluster({ count: 200, full: 120, pods: web }), { web: 'n150' })
     const likely = moves.map(({ certificate }) => certificate.landing.likely ?? 1)
-    // Of 200 nodes 100 are found; 79 are open. None of them is found in C(121, 100) of the C(200, 100) draws.
+    // The scheduler finds 100 of 200 nodes; 79 are open. None of them is found in C(121, 100) of the C(200, 100) draws.
     expect(likely).toHaveLength(2)
     for (const one of likely) expect(one).toBeGreaterThan(0.999_999)
   })

@@ -126,7 +126,7 @@ export class AcceptableNodes {
     return preferredNames(this.#input.policy, candidate.pod)?.includes(to) === true || boundKeys(candidate.pod).length > 0
   }
 
-  /** Of the nodes that will do, those that may take it besides its own. */
+  /** The nodes that will do and may take it, besides its own. */
   #among(intent: Intent, standing: Standing): readonly string[] {
     const { state, policy } = this.#input
     const { candidate, to } = intent

@@ -10,7 +10,7 @@ import type { Amounts } from '../plan-record.ts'
 /** The taint that steers, worth 300 points on each node outside the acceptable ones. */
 const steeringTaint: Taint = { key: 'ballast.dev/rebalance', value: 'plan', effect: 'PreferNoSchedule' }
 
-/** Of so many landings one may be elsewhere. */
+/** One of so many landings may be elsewhere. */
 const landingsPerMiss = 1_000
 /** A move whose replacement lands where it may with less probability is not planned. */
 export const leastLikely = 1 - 1 / landingsPerMiss

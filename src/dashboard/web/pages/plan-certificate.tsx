@@ -1,7 +1,8 @@
 // The proof of one move, readable: what the pod asks for, what is free, what each filter said, where it may land, and who checked it.
 import type { Move, MoveCertificate } from '../../contract.ts'
+import { counted } from '../../words/grammar.ts'
 import { apiPath } from '../../words/links.ts'
-import { count, counted, cpuExact, memoryExact } from '../../words/quantity.ts'
+import { count, cpuExact, memoryExact } from '../../words/quantity.ts'
 import { useAnswer } from '../widgets/answered.ts'
 import { CopyButton } from '../widgets/copy-button.tsx'
 import { SentenceText } from '../widgets/sentence-text.tsx'
