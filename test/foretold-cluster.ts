@@ -28,7 +28,7 @@ function chanceOf(seed: number): Chance {
 export async function foretoldCluster(seed: number): Promise<ControlledCluster> {
   const chance = chanceOf(seed)
   const { objects, goals } = randomCluster(seed, { nodes: [3, 6], mostPods: 24 })
-  const aged = objects.map(object => agedObject(steerable(object), chance))
+  const aged = objects.map(object => agedObject(object, chance))
   const nodes = objects.flatMap(({ kind, metadata }) => (kind === 'Node' ? [metadata.name] : []))
   const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
   const past = workloads.flatMap((workload, at) => (chance.is(0.45) ? [pastPermit(workload, at, { nodes, chance })] : []))
@@ -86,12 +86,6 @@ function agedObject(object: KubeObject, chance: Chance): KubeObject {
     ...object,
     metadata: { ...metadata, annotations: { ...metadata.annotations, 'ballast.dev/rebalance-window': window } },
   }
-}
-
-/** Without tolerations of everything: no taint leads such a pod, and where it lands is another question than when. */
-function steerable(object: KubeObject): KubeObject {
-  const text = JSON.stringify(object).replaceAll('"tolerations":[{"operator":"Exists"}]', '"tolerations":[]')
-  return JSON.parse(text) as KubeObject
 }
 
 /** With room for every pod that the cluster begins with: a kubelet turns away what is above. */

@@ -295,6 +295,47 @@ describe('spread and affinity between pods', () => {
   })
 })
 
+describe('what a roll-out makes in place of a pod', () => {
+  const labels = { app: 'cart', 'pod-template-hash': 'abc' }
+  const replicas = object('apps/v1', 'ReplicaSet', 'shop/cart-abc', {
+    spec: { replicas: 1, selector: { matchLabels: labels }, template: { metadata: { labels } } },
+  })
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'cart-abc' }
+  const key = {
+    topologySpreadConstraints: [
+      {
+        ...{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule' },
+        labelSelector: { matchLabels: { app: 'cart' } },
+        matchLabelKeys: ['pod-template-hash'],
+      },
+    ],
+  }
+  const standing = (options: PodOptions) => {
+    const state = stateOf(node('n0'), node('n1'), replicas, pod('shop/cart', { node: 'n0', labels, owner, ...options }))
+    const found = state.pods.get('shop/cart')
+    if (found === undefined) throw new Error('no pod')
+    return { placement: new Placement(state, defaultSettings('1.34')), found }
+  }
+
+  test('does not count the pods of before in the spread of the scheduler', () => {
+    const { placement, found } = standing({})
+    const spread = (asked: PodState) => scoresOn(placement.evaluate(asked), 'n0')['PodTopologySpread']
+    expect(spread(placement.asPending(found))).toBe(132)
+    expect(spread(placement.asRolledOut(found))).toBe(200)
+  })
+
+  test('nor in a hard one by the hash of its template', () => {
+    const { placement, found } = standing(key)
+    expect(placement.evaluate(placement.asPending(found)).feasible).toEqual(['n1'])
+    expect(placement.evaluate(placement.asRolledOut(found)).feasible).toEqual(['n0', 'n1'])
+  })
+
+  test('is the pod that an eviction makes where no template has a hash', () => {
+    const { placement, found } = standing({ labels: { app: 'cart' } })
+    expect(placement.asRolledOut(found)).toBe(placement.asPending(found))
+  })
+})
+
 describe('forks and undoing', () => {
   const apps = ['a', 'b', 'c']
   const step = fc.record({

@@ -43,6 +43,8 @@ interface Fixed {
   readonly spread: SpreadReader
   /** What `asPending` has made. */
   readonly pending: WeakMap<PodState, PodState>
+  /** What `asRolledOut` has made. */
+  readonly rolledOut: WeakMap<PodState, PodState>
 }
 
 function fixedParts(state: ClusterState, settings: SchedulerSettings): Fixed {
@@ -56,6 +58,7 @@ function fixedParts(state: ClusterState, settings: SchedulerSettings): Fixed {
     namespaces: new NamespaceLabels(state),
     spread: new SpreadReader(state, settings),
     pending: new WeakMap(),
+    rolledOut: new WeakMap(),
   }
 }
 
@@ -104,6 +107,7 @@ export class Placement {
       namespaces: new NamespaceLabels(state),
       spread: new SpreadReader(state, settings),
       pending: new WeakMap(),
+      rolledOut: new WeakMap(),
     }
     this.#volumes = new VolumeObjects(state)
   }
@@ -219,6 +223,23 @@ export class Placement {
     return pending
   }
 
+  /**
+   * The pod that a roll-out makes in place of `pod`: as `asPending`, with another hash of the template, so that what selects by it (the
+   * scheduler's own spread, `matchLabelKeys`) does not count the pods of before.
+   */
+  asRolledOut(pod: PodState): PodState {
+    const { labels = {} } = pod.object.metadata
+    const hash = labels[templateHash]
+    if (hash === undefined) return this.asPending(pod)
+    const known = this.#fixed.rolledOut.get(pod)
+    if (known !== undefined) return known
+    const next = replacementOf(pod)
+    const object = { ...next, metadata: { ...next.metadata, labels: { ...labels, [templateHash]: nextHashOf(hash) } } }
+    const pending = { ...podState(this.#fixed.state, object), workload: pod.workload }
+    this.#fixed.rolledOut.set(pod, pending)
+    return pending
+  }
+
   #nodesToFind({ rules, settings, table }: FilterView): number {
     const looked = rules.named === undefined ? table.size : table.names.filter(name => rules.named?.has(name)).length
     return nodesToFind(looked, settings.percentageOfNodesToScore)
@@ -264,6 +285,11 @@ export class Placement {
     this.#isShared = false
   }
 }
+
+const templateHash = 'pod-template-hash'
+
+/** Stands for the hash of a template that is not known yet: none that a controller makes has a dash. */
+const nextHashOf = (hash: string): string => `${hash.slice(0, 50)}-next`
 
 function replacementOf(pod: PodState): Pod {
   const { deletionTimestamp, deletionGracePeriodSeconds, ...metadata } = pod.object.metadata

@@ -27,6 +27,8 @@ export interface SpreadRules {
 /** The one key whose domains are counted by node. */
 export const hostname = 'kubernetes.io/hostname'
 
+const templateHash = 'pod-template-hash'
+
 const systemDefaults: readonly TopologySpreadConstraint[] = [
   { topologyKey: hostname, whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 3 },
   { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 5 },
@@ -100,7 +102,15 @@ export class SpreadReader {
     const own = exactSelector(Object.fromEntries(merged))
     if (found === undefined || isController) return own
     const owned = readSelector((found as ReplicaSet).spec?.selector)
-    return owned.isNothing ? own : selectorOf([...own.requirements, ...owned.requirements])
+    if (owned.isNothing) return own
+    // A pod that a roll-out will make is owned by a ReplicaSet that is not there yet: alike but for the hash of its template.
+    const hash = pod.object.metadata.labels?.[templateHash]
+    const requirements = owned.requirements.map(requirement =>
+      requirement.key === templateHash && requirement.operator === '=' && hash !== undefined
+        ? { ...requirement, values: [hash] }
+        : requirement,
+    )
+    return selectorOf([...own.requirements, ...requirements])
   }
 
   #servicesOf(namespace: string): readonly SelectingService[] {

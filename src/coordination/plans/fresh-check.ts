@@ -38,7 +38,7 @@ export function freshCheck(state: ClusterState, move: PlanMove, options: FreshCh
   if (!target.isReady || !target.isSchedulable)
     return broken('node-closed', `node ${move.to} is ${target.isReady ? 'cordoned' : 'not ready'}`)
   const placement = new Placement(state, options.settings)
-  const replacement = placement.asPending(pod)
+  const replacement = move.action === 'surge' ? placement.asRolledOut(pod) : placement.asPending(pod)
   // A surge starts the new pod beside the old one; an evicted one is out of its own way.
   if (move.action === 'evict') placement.remove(key)
   // The taints of `prefer` are on the nodes already: the prediction reads them there.

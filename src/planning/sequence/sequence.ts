@@ -146,7 +146,7 @@ class Play {
     const freeBefore = this.#freeOf(to)
     const short = shortResource(pod.requests, freeBefore)
     if (short !== undefined) return blocked('order', `${short} on ${to}`)
-    const pending = this.#placement.asPending(pod)
+    const pending = action === 'surge' ? this.#placement.asRolledOut(pod) : this.#placement.asPending(pod)
     if (action === 'evict') this.#placement.remove(pod.key)
     const { landing, undo, ...open } = this.#land(intent, pending, wave.first)
     if (landing.refusal !== undefined || landing.likely < leastLikely) {

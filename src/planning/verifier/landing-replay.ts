@@ -35,7 +35,7 @@ export class LandingReplay {
     const pod = this.state.pods.get(key)
     if (pod === undefined || this.#placement.nodeOf(key) === undefined) return { missing: key }
     if (!this.state.nodes.has(move.to)) return { missing: move.to }
-    const pending = this.#placement.asPending(pod)
+    const pending = move.action === 'surge' ? this.#placement.asRolledOut(pod) : this.#placement.asPending(pod)
     if (move.action === 'evict') this.#placement.remove(key)
     const seen = this.#look(move, pending, meant.mayTake)
     this.#placement.bind(pending, meant.settled)
