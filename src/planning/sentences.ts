@@ -216,7 +216,9 @@ function blockerSentence(blocker: Blocker): string {
       return `${needed} must find room, ${amountText(sum, blocker.resource)} is left (${rooms === '' ? 'no node may receive it' : rooms})`
     }
     case 'order':
-      return `no order of moves leaves room for ${named('pod', blocker.pods)}`
+      return blocker.isProven
+        ? `no order of moves leaves room for ${named('pod', blocker.pods)}, stops on other nodes included: every order was tried`
+        : `no order of moves was found that leaves room for ${named('pod', blocker.pods)}`
     case 'landing':
       return `the scheduler would not put ${named('pod', blocker.pods)} where the plan wants them`
   }
