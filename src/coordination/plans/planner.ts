@@ -20,7 +20,7 @@ import { type Asking, askingOf, eventReasons, frozenByAnnotation, runUntilAnnota
 import type { PlanMetrics } from './plan-metrics.ts'
 import { planObject } from './plan-object.ts'
 import { planPolicyOf, policyHash } from './plan-policy.ts'
-import { inPhase, isOver, withCondition } from './plan-progress.ts'
+import { inPhase, isOver, standingMoves, withCondition } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { planMessage, planSentence } from './plan-words.ts'
 import { quarantines } from './quarantine.ts'
@@ -316,7 +316,7 @@ function isSamePlan(plan: Plan, old: RebalancePlan): boolean {
 function isCovered(plan: Plan, old: RebalancePlan): boolean {
   const strays = new Map((old.status?.steps ?? []).filter(isUnheld).map(({ id, replacement }) => [id, replacement?.uid]))
   return plan.moves.every(move =>
-    old.spec.moves.some(
+    standingMoves(old).some(
       ({ id, pod, acceptable }) => (pod.uid === move.pod.uid || strays.get(id) === move.pod.uid) && acceptable.includes(move.to),
     ),
   )
