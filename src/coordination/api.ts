@@ -307,6 +307,11 @@ export const planMove = z.object({
   id: z.string().min(1).max(63),
   wave: z.int().min(0).max(10_000),
   pod: podName,
+  follows: z
+    .string()
+    .max(63)
+    .exactOptional()
+    .describe('id of the move that brought the pod to a stop on its way: then its replacement is what goes'),
   workload: workloadName,
   from: name(),
   to: name(),

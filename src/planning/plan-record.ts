@@ -21,7 +21,10 @@ export interface Move {
   readonly id: string
   /** From 1. Moves of one wave do not wait for each other. */
   readonly wave: number
+  /** The pod that the cluster has when the plan is made. */
   readonly pod: PodIdentity
+  /** The earlier move that brought the pod to `from`, where this one takes it on: then it is that move's replacement that goes. */
+  readonly follows?: string
   readonly workload: WorkloadReference
   readonly from: string
   readonly to: string
@@ -226,7 +229,8 @@ export type Blocker =
       readonly pods: readonly string[]
       readonly because: string
     }
-  | { readonly kind: 'order'; readonly pods: readonly string[] }
+  /** `isProven`: no order has room for them, other moves and stops on the way included; otherwise none was found. */
+  | { readonly kind: 'order'; readonly pods: readonly string[]; readonly isProven: boolean }
   | { readonly kind: 'landing'; readonly pods: readonly string[] }
 
 export interface PlanExplanation {

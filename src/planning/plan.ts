@@ -2,6 +2,7 @@
 // forbidden and chosen anew, so that every move of a plan has been seen to work.
 
 import { Budgets } from './candidates/budgets.ts'
+import type { Candidate } from './candidates/candidate.ts'
 import { type Sorting, sortPods } from './candidates/movable.ts'
 import { podsOfGoals } from './candidates/pods-of-goals.ts'
 import { StaticFit } from './candidates/static-fit.ts'
@@ -13,11 +14,13 @@ import { preferredNames } from './goals/preferences.ts'
 import { worstLoss } from './goals/survival.ts'
 import { isolationOutcome } from './isolation/rules.ts'
 import { buildModel, type PlanModel } from './model/build-model.ts'
+import { costOf } from './model/move-model.ts'
 import type { PlanInput } from './plan-input.ts'
 import type { Amounts, GoalOutcome, Loss, Move, OpenWish, Plan, Unmovable } from './plan-record.ts'
 import type { Intent } from './sequence/move-intent.ts'
+import { bestOrder, orderOf, type Step } from './sequence/order-search.ts'
 import { mostMovesOf } from './sequence/plan-size.ts'
-import { type Blocked, type Sequence, sequenceMoves } from './sequence/sequence.ts'
+import { type Blocked, playInOrder, type Sequence, sequenceMoves } from './sequence/sequence.ts'
 import { snapshotHash } from './snapshot-hash.ts'
 import { type Choice, chooseMoves, gapOf } from './solving/choose-moves.ts'
 import { explainShortfall } from './solving/infeasible.ts'
@@ -27,6 +30,7 @@ export type { PlanInput } from './plan-input.ts'
 
 /** So often moves that turn out impossible are forbidden and the rest is chosen anew. */
 const mostAttempts = 6
+const smallest = 1e-6
 
 /**
  * The plan for `given`. The same input gives the same plan. It rejects with the signal's reason only: what is wrong with the policy,
@@ -71,6 +75,7 @@ async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal)
     isProven: attempt.isOutOfReach,
     meetsGoalsOnPaper: attempt.meetsGoalsOnPaper,
     refused: attempt.refused,
+    isOrderProven: attempt.isBestOrder === true,
   }
   const explanation = await explainShortfall(withoutMargins(input), facts, solve, signal)
   const isLimited = explanation.blockers.some(blocker => blocker.kind === 'limit')
@@ -96,6 +101,8 @@ interface Attempt {
   readonly meetsGoalsOnPaper: boolean
   /** Moves that any plan with this one's result needs at least. */
   readonly lowerBound: number
+  /** Where moves of the choice wait for each other: no order of any moves does better than this attempt. */
+  readonly isBestOrder?: boolean
 }
 
 interface Work {
@@ -144,7 +151,7 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
     const isOutOfReach = best?.isOutOfReach ?? (choice.certainty === 'proven' && (choice.shortfall > 0 || !choice.isFeasible))
     // What is forbidden now might work in another order: only the first bound holds for every plan, and only for as good a result.
     first ??= choice
-    const lowerBound = choice.shortfall <= first.shortfall + 1e-6 ? first.lowerBound : 0
+    const lowerBound = choice.shortfall <= first.shortfall + smallest ? first.lowerBound : 0
     const attempt = {
       model,
       choice,
@@ -154,8 +161,12 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
       lowerBound,
       meetsGoalsOnPaper: first.isFeasible && first.shortfall === 0,
     }
-    if (best === undefined || missing(input, work.sorting, attempt) < missing(input, work.sorting, best)) best = attempt
+    if (best === undefined || isBetter(input, work, attempt, best)) best = attempt
     if (sequence.blocked.length === 0) break
+    const ordered = count === 0 ? orderedAttempt(input, attempt, work) : undefined
+    if (ordered !== undefined && (ordered.isBestOrder === true || isBetter(input, work, ordered, best)))
+      best = { ...ordered, refused: sequence.blocked }
+    if (ordered?.isBestOrder === true) break
     refused.push(...sequence.blocked)
     for (const blocked of sequence.blocked) forbid(forbidden, model, blocked.intent)
   }
@@ -164,12 +175,59 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   const nothing: Sequence = { moves: [], closedNodes: [], blocked: best.sequence.blocked }
   const isUnsure = best.sequence.blocked.length > 0 || input.policy.fleetGoals.some(({ measure }) => measure === 'survives')
   const isWorthless = isUnsure && missing(input, work.sorting, best) >= missing(input, work.sorting, { sequence: nothing })
-  return isWorthless || missesHardLoss(input, best.sequence.moves) ? { ...best, sequence: nothing } : best
+  return isWorthless || missesHardGoal(input, best.sequence) ? { ...best, sequence: nothing } : best
 }
 
-/** Whether a loss that has to be survived is not: sums let the moves through, and only the play shows it. */
-function missesHardLoss(input: PlanInput, moves: readonly Move[]): boolean {
-  return outcomesOf(input, moves).some(({ measure, hard, state }) => measure === 'survives' && hard && state === 'missed')
+/** Part of a choice may miss what the whole met, and whether a loss is survived only the play shows: with a hard goal missed it is no plan. */
+function missesHardGoal(input: PlanInput, { moves, blocked }: Sequence): boolean {
+  const isPart = blocked.length > 0
+  return outcomesOf(input, moves).some(
+    ({ hard, state, measure }) => hard && state === 'missed' && (isPart || measure === 'survives'),
+  )
+}
+
+/** Comes closer to the goals, or as close for less. */
+function isBetter(input: PlanInput, { sorting }: Work, one: Attempt, other: Attempt): boolean {
+  const [left, right] = [missing(input, sorting, one), missing(input, sorting, other)]
+  return left < right || (left === right && costOfMoves(one, input.policy) < costOfMoves(other, input.policy))
+}
+
+/**
+ * Where moves of a choice wait for each other: its cheapest order with stops on the way, or where that is dearer the best that any moves reach
+ * one after the other. `undefined`: neither was found, or the play refuses it. What is emptied is emptied in an order of its own.
+ */
+function orderedAttempt(input: PlanInput, attempt: Attempt, work: Work): Attempt | undefined {
+  const { model, choice, sequence } = attempt
+  if (input.policy.isolation !== undefined || sequence.blocked.every(({ why }) => why === 'landing')) return undefined
+  const own = orderOf(model.model, choice.assignment)
+  const isCheapest = own?.cost === costOf(model.model, choice.assignment)
+  const any = isCheapest ? undefined : bestOrder(model.model, choice.shortfall)
+  const orders = [own, any].filter(each => each !== undefined)
+  const [order] = orders.toSorted((a, b) =>
+    Math.abs(a.shortfall - b.shortfall) > smallest ? a.shortfall - b.shortfall : a.cost - b.cost,
+  )
+  if (order === undefined) return undefined
+  const played = playInOrder(input, intentsOfSteps(model, order.steps), { budgets: work.budgets, snapshotHash: work.hash })
+  if (played.blocked.length > 0) return undefined
+  const isAsGood = order.shortfall <= choice.shortfall + smallest
+  const isBestOrder = isCheapest || any?.isProven === true
+  const costsOne = model.model.classes.every(({ cost }) => cost === 1)
+  const lowerBound = isBestOrder && costsOne ? played.moves.length : isAsGood ? attempt.lowerBound : 0
+  return { ...attempt, sequence: played, lowerBound, isBestOrder }
+}
+
+/** The steps of an order pod by pod: of each class the first candidates go; who stopped first goes on first. */
+function intentsOfSteps(model: PlanModel, steps: readonly Step[]): readonly Intent[] {
+  const waiting = model.classes.map(({ candidates }) => [...candidates])
+  const stopped = new Map<string, Candidate[]>()
+  return steps.flatMap(({ class: index, from, to, isSecond }) => {
+    const candidate = isSecond ? stopped.get(`${index}@${from}`)?.shift() : waiting[index]?.shift()
+    const [source, name] = [model.nodeNames[from], model.nodeNames[to]]
+    if (candidate === undefined || source === undefined || name === undefined)
+      throw new RangeError(`no pod of class ${index} on node ${from}`)
+    stopped.set(`${index}@${to}`, [...(stopped.get(`${index}@${to}`) ?? []), ...(isSecond ? [] : [candidate])])
+    return { candidate: { ...candidate, from: source }, to: name, action: model.classes[index]?.action ?? 'evict' }
+  })
 }
 
 /** The moves of a choice pod by pod: of each class the first candidates go, to its destinations in order. */
@@ -246,7 +304,7 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
     unmovable: [...sorting.unmovable, ...refusedPods(attempt)].sort(byPod),
     objective: {
       moves: moves.length,
-      cost: attempt === undefined ? 0 : costOfMoves(attempt, policy, moves),
+      cost: attempt === undefined ? 0 : costOfMoves(attempt, policy),
       lowerBound: bound,
       gap: gapOf(moves.length, bound),
     },
@@ -297,7 +355,7 @@ function isHeld({ state }: GoalOutcome, policy: PlanPolicy): boolean {
   return state === 'met' || (state === 'unknown' && policy.isolation !== undefined)
 }
 
-function costOfMoves({ model }: Attempt, policy: PlanPolicy, moves: readonly Move[]): number {
+function costOfMoves({ model, sequence: { moves } }: Attempt, policy: PlanPolicy): number {
   const costs = new Map(
     model.classes.flatMap((group, index) =>
       group.candidates.map(candidate => [candidate.pod.key, model.model.classes[index]?.cost ?? 0] as const),

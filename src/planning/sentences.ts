@@ -280,7 +280,9 @@ function blockerSentence(blocker: Blocker): string {
     case 'loss':
       return `goal ${blocker.goal}${lossWords({ loss: { lost: blocker.lost, pending: blocker.pods, because: blocker.because } })}`
     case 'order':
-      return `no order of moves leaves room for ${named('pod', blocker.pods)}`
+      return blocker.isProven
+        ? `no order of moves leaves room for ${named('pod', blocker.pods)}, stops on other nodes included: every order was tried`
+        : `no order of moves was found that leaves room for ${named('pod', blocker.pods)}`
     case 'landing':
       return `the scheduler would not put ${named('pod', blocker.pods)} where the plan wants them`
   }

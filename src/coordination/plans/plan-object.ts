@@ -82,6 +82,7 @@ function storedMove(move: Move): PlanMove {
     id: move.id,
     wave: move.wave,
     pod: { ...move.pod },
+    ...(move.follows === undefined ? {} : { follows: move.follows }),
     workload: { apiVersion, kind, namespace, name, uid },
     from: move.from,
     to: move.to,

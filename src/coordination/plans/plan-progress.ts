@@ -39,6 +39,14 @@ export function stepOf(plan: RebalancePlan, id: string): PlanStep | undefined {
   return plan.status?.steps?.find(step => step.id === id)
 }
 
+/** The plan's moves as they stand: where one takes a pod on from a stop, its pod is the replacement that landed there. */
+export function standingMoves(plan: RebalancePlan): readonly PlanMove[] {
+  return plan.spec.moves.map(move => {
+    const { replacement } = (move.follows === undefined ? undefined : stepOf(plan, move.follows)) ?? {}
+    return replacement === undefined ? move : { ...move, pod: { ...move.pod, ...replacement } }
+  })
+}
+
 /** Its moves in the order in which they begin. */
 function movesInOrder({ spec }: RebalancePlan): readonly PlanMove[] {
   return spec.moves.toSorted((a, b) => a.wave - b.wave)

@@ -35,7 +35,7 @@ import { staleMs } from './patience.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
 import { storedShare, tellingShares } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
-import { inPhase, isBeyondStop, isFinal, type Phase, stepOf, withCondition, withStep } from './plan-progress.ts'
+import { inPhase, isBeyondStop, isFinal, type Phase, standingMoves, stepOf, withCondition, withStep } from './plan-progress.ts'
 import { resultOf } from './plan-result.ts'
 import type { Plans } from './plan-store.ts'
 import { whyClosed, whyPaused } from './run-pauses.ts'
@@ -182,7 +182,7 @@ class PlanRun {
 
   /** One wave; `undefined`: go on with the next. */
   async #wave(number: number, signal: AbortSignal): Promise<RunEnd | undefined> {
-    const moves = this.#plan.spec.moves.filter(move => move.wave === number)
+    const moves = standingMoves(this.#known).filter(move => move.wave === number)
     const open = moves.filter(move => !isFinal(stepOf(this.#known, move.id)) || this.#hasPermit(move))
     if (open.length === 0) return undefined
     const paused = this.#pause()

@@ -22,7 +22,7 @@ import { type Asking, askingOf, eventReasons, frozenByAnnotation, runUntilAnnota
 import type { PlanMetrics } from './plan-metrics.ts'
 import { planObject } from './plan-object.ts'
 import { planPolicyOf, policyHash } from './plan-policy.ts'
-import { inPhase, isOver, withCondition } from './plan-progress.ts'
+import { inPhase, isOver, standingMoves, withCondition } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { planMessage, planSentence } from './plan-words.ts'
 import { quarantines } from './quarantine.ts'
@@ -345,7 +345,7 @@ function isSamePlan(plan: Plan, old: RebalancePlan): boolean {
 function isCovered(plan: Plan, old: RebalancePlan): boolean {
   const strays = new Map((old.status?.steps ?? []).filter(isUnheld).map(({ id, replacement }) => [id, replacement?.uid]))
   return plan.moves.every(move =>
-    old.spec.moves.some(
+    standingMoves(old).some(
       approved =>
         (approved.pod.uid === move.pod.uid || strays.get(approved.id) === move.pod.uid) &&
         acceptance(old.spec, approved)(move.to),

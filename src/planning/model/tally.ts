@@ -273,7 +273,8 @@ export function domainLimits(model: MoveModel, rule: DomainRule & { kind: 'at-mo
   return counts.map(count => Math.max(rule.limit, count - least))
 }
 
-function brokenDomains(rule: DomainRule, assignment: Assignment, tally: Tally): string[] {
+/** Domains of `rule` that receive a pod and then hold more than they may. */
+export function brokenDomains(rule: DomainRule, assignment: Assignment, tally: Tally): string[] {
   const receives = (index: number, members: readonly number[]) =>
     assignment.some(flow => members.includes(flow.class) && rule.domains[index]?.nodes.includes(flow.to))
   if (rule.kind === 'apart') {

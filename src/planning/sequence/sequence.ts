@@ -28,11 +28,12 @@ export interface Sequence {
   readonly blocked: readonly Blocked[]
 }
 
-export function sequenceMoves(
-  input: PlanInput,
-  intents: readonly Intent[],
-  tools: { readonly budgets: Budgets; readonly snapshotHash: string },
-): Sequence {
+interface Tools {
+  readonly budgets: Budgets
+  readonly snapshotHash: string
+}
+
+export function sequenceMoves(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
   const play = new Play(input, tools, new AcceptableNodes(input, intents))
   const moves: Omit<Move, 'id'>[] = []
   let left: readonly Intent[] = intents.toSorted(firstFirst)
@@ -53,12 +54,38 @@ export function sequenceMoves(
     const gone = new Set(played.map(({ pod }) => `${pod.namespace}/${pod.name}`))
     left = left.filter(intent => !gone.has(intent.candidate.pod.key))
   }
-  const width = Math.max(2, String(moves.length).length)
-  return {
-    moves: moves.map((move, at) => ({ ...move, id: `m${String(at + 1).padStart(width, '0')}` })),
-    closedNodes: play.closedNodes,
-    blocked: left.length === 0 ? [] : blocked,
+  return { moves: withIds(moves), closedNodes: play.closedNodes, blocked: left.length === 0 ? [] : blocked }
+}
+
+/**
+ * Plays `intents` in the order in which they are given, as many in a wave as go together. A pod that comes twice goes on from where it
+ * stopped: its second intent has that node as `from`. After the first that cannot be played nothing is.
+ */
+export function playInOrder(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
+  const play = new Play(input, tools, new AcceptableNodes(input, intents))
+  const moves: Omit<Move, 'id'>[] = []
+  let left = intents
+  for (let wave = 1; left.length > 0; wave++) {
+    const { moves: played, blocked } = play.wave(left, { number: wave, most: left.length, isInOrder: true })
+    moves.push(...played)
+    left = left.slice(played.length)
+    if (played.length === 0) return { moves: withIds(moves), closedNodes: play.closedNodes, blocked }
   }
+  return { moves: withIds(moves), closedNodes: play.closedNodes, blocked: [] }
+}
+
+/** Numbers the moves; one that takes a pod on from where another brought it names that one. */
+function withIds(moves: readonly Omit<Move, 'id'>[]): readonly Move[] {
+  const width = Math.max(2, String(moves.length).length)
+  const last = new Map<string, string>()
+  return moves.map((move, at) => {
+    const id = `m${String(at + 1).padStart(width, '0')}`
+    // By name: pods of a dump may have no UID.
+    const key = `${move.pod.namespace}/${move.pod.name}`
+    const follows = last.get(key)
+    last.set(key, id)
+    return { ...move, id, ...(follows === undefined ? {} : { follows }) }
+  })
 }
 
 /** Stateless before stateful, large before small. */
@@ -84,14 +111,12 @@ class Play {
   readonly #budgets: Budgets
   readonly #snapshotHash: string
   readonly #acceptable: AcceptableNodes
+  /** Pods that have been moved, as they stand now; by the key of the pod that the cluster has. */
+  readonly #standing = new Map<string, PodState>()
   /** What has left each node in this wave and may still be there when others of it arrive. */
   #leaving = new Map<string, Record<string, number>>()
 
-  constructor(
-    input: PlanInput,
-    { budgets, snapshotHash }: { readonly budgets: Budgets; readonly snapshotHash: string },
-    acceptable: AcceptableNodes,
-  ) {
+  constructor(input: PlanInput, { budgets, snapshotHash }: Tools, acceptable: AcceptableNodes) {
     this.#input = input
     this.#placement = new Placement(input.state, input.settings)
     this.#budgets = budgets.fork()
@@ -103,7 +128,11 @@ class Play {
     return this.#acceptable.closedNodes.slice()
   }
 
-  wave(intents: readonly Intent[], wave: { readonly number: number; readonly most: number }): PlayedWave {
+  /** `isInOrder`: the wave ends with the first that cannot be played. */
+  wave(
+    intents: readonly Intent[],
+    wave: { readonly number: number; readonly most: number; readonly isInOrder?: boolean },
+  ): PlayedWave {
     this.#leaving = new Map()
     this.#acceptable.beginWave()
     const busy = new Set<string>()
@@ -114,7 +143,11 @@ class Play {
       const workload = workloadKey(intent.candidate.workload)
       // One soft taint steers to one set of nodes: a wave under `prefer` has one.
       const isElsewhere = this.#input.policy.landing === 'prefer' && first !== undefined && !this.#accepts(first)(intent.to)
-      if (busy.has(workload) || isElsewhere || moves.length >= wave.most) continue
+      if (blocked.length > 0 && wave.isInOrder === true) break
+      if (busy.has(workload) || isElsewhere || moves.length >= wave.most) {
+        if (wave.isInOrder === true) break
+        continue
+      }
       const step = this.#stepEitherWay(intent, { number: wave.number, first })
       if ('why' in step) {
         blocked.push(step)
@@ -146,18 +179,20 @@ class Play {
     const freeBefore = this.#freeOf(to)
     const short = shortResource(pod.requests, freeBefore)
     if (short !== undefined) return blocked('order', `${short} on ${to}`)
-    const pending = action === 'surge' ? this.#placement.asRolledOut(pod) : this.#placement.asPending(pod)
-    if (action === 'evict') this.#placement.remove(pod.key)
+    const standing = this.#standing.get(pod.key) ?? pod
+    const pending = action === 'surge' ? this.#placement.asRolledOut(standing) : this.#placement.asPending(standing)
+    if (action === 'evict') this.#placement.remove(standing.key)
     const { landing, undo, ...open } = this.#land(intent, pending, wave.first)
     if (landing.refusal !== undefined || landing.likely < leastLikely) {
       undo?.()
-      if (action === 'evict') this.#placement.bind(pod, from)
+      if (action === 'evict') this.#placement.bind(standing, from)
       if (landing.refusal === undefined) return blocked('landing', namedNodes(landing.nodes))
       return blocked(landing.refusal.filter === 'NodeResourcesFit' ? 'order' : 'refused', landing.refusal.reason)
     }
     this.#placement.bind(pending, to)
-    if (action === 'surge') this.#placement.remove(pod.key)
-    else this.#budgets.evict(pod)
+    if (action === 'surge') this.#placement.remove(standing.key)
+    this.#standing.set(pod.key, pending)
+    if (action === 'evict') this.#budgets.evict(pod)
     this.#leave(from, pod.requests)
     this.#acceptable.played(intent, open)
     const certificate = certificateOf({

@@ -26,6 +26,8 @@ interface ShortfallFacts {
   /** A choice met them; what stands in the way is only order or landing. */
   readonly meetsGoalsOnPaper: boolean
   readonly refused: readonly Blocked[]
+  /** No order of moves comes closer, by proof. */
+  readonly isOrderProven: boolean
 }
 
 const smallest = 1e-6
@@ -50,7 +52,7 @@ export async function explainShortfall(
   const refused = (why: Blocked['why']) =>
     [...new Set(facts.refused.filter(each => each.why === why).map(each => each.intent.candidate.pod.key))].sort()
   if (facts.model.goals.length > 0 && !facts.isProven) {
-    if (refused('order').length > 0) blockers.push({ kind: 'order', pods: refused('order') })
+    if (refused('order').length > 0) blockers.push({ kind: 'order', pods: refused('order'), isProven: facts.isOrderProven })
     if (refused('landing').length > 0) blockers.push({ kind: 'landing', pods: refused('landing') })
   }
   blockers.push(...facts.plan.goals.flatMap(lossBlocker))

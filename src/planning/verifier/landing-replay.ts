@@ -20,6 +20,8 @@ const softTaint: Taint = { key: 'ballast.dev/rebalance', value: 'verified', effe
 export class LandingReplay {
   readonly state: ClusterState
   readonly #placement: Placement
+  /** Pods that have moved, as they stand now; by the key of the pod in the objects. */
+  readonly #moved = new Map<string, PodState>()
 
   constructor(objects: Iterable<KubeObject>, settings: SchedulerSettings) {
     this.state = buildClusterState(objects).state
@@ -32,14 +34,15 @@ export class LandingReplay {
     key: string,
     meant: { readonly settled: string; readonly mayTake: (node: string) => boolean },
   ): Seen | { readonly missing: string } {
-    const pod = this.state.pods.get(key)
-    if (pod === undefined || this.#placement.nodeOf(key) === undefined) return { missing: key }
+    const pod = this.#moved.get(key) ?? this.state.pods.get(key)
+    if (pod === undefined || this.#placement.nodeOf(pod.key) === undefined) return { missing: key }
     if (!this.state.nodes.has(move.to)) return { missing: move.to }
     const pending = move.action === 'surge' ? this.#placement.asRolledOut(pod) : this.#placement.asPending(pod)
-    if (move.action === 'evict') this.#placement.remove(key)
+    if (move.action === 'evict') this.#placement.remove(pod.key)
     const seen = this.#look(move, pending, meant.mayTake)
     this.#placement.bind(pending, meant.settled)
-    if (move.action === 'surge') this.#placement.remove(key)
+    if (move.action === 'surge') this.#placement.remove(pod.key)
+    this.#moved.set(key, pending)
     return seen
   }
 

@@ -39,7 +39,10 @@ class Replay {
   readonly #world: World
   readonly #landing: LandingReplay
   readonly #ids = new Set<string>()
-  readonly #moved = new Set<string>()
+  /** The last move of each pod, where each stood before its first, and which have gone on from a stop. */
+  readonly #moved = new Map<string, string>()
+  readonly #origins = new Map<string, string>()
+  readonly #stops = new Set<string>()
   #wave = 0
   /** State of the running wave: pods that are evicted, workloads in flight, and what has left each node but may still hold its room. */
   #away = new Set<string>()
@@ -108,8 +111,19 @@ class Replay {
 
   #checkIdentity(move: Move, pod: StandingPod, standing: StandingNode, say: Say): void {
     const { certificate } = move
-    if (this.#moved.has(pod.key)) say('pod-twice', 'pod', pod.key, 'one move for each pod')
-    this.#moved.add(pod.key)
+    const before = this.#moved.get(pod.key)
+    if (before !== move.follows)
+      say(
+        'pod-twice',
+        'follows',
+        move.follows,
+        before === undefined ? 'none: it is the first move of the pod' : `${before}, which moved pod ${pod.key} before`,
+      )
+    if (before !== undefined && (this.#stops.has(pod.key) || move.to === this.#origins.get(pod.key)))
+      say('pod-twice', 'pod', pod.key, 'one stop at most, and not a way back')
+    if (before !== undefined) this.#stops.add(pod.key)
+    else this.#origins.set(pod.key, standing.name)
+    this.#moved.set(pod.key, move.id)
     if (move.pod.uid !== pod.uid) say('pod-uid', 'pod.uid', move.pod.uid, pod.uid)
     if (certificate.podUid !== pod.uid) say('pod-uid', 'certificate.podUid', certificate.podUid, pod.uid)
     if (certificate.snapshotHash !== this.#plan.snapshotHash)
