@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { leastAbove, mostBelow } from '../goals/goals.ts'
+import { leastAbove, mostBelow } from '../goals/bounds.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import type { Plan } from '../plan-record.ts'
 import { dumpOf, type Family, type OptimumCluster } from './optimum-clusters.ts'

@@ -37,7 +37,9 @@ export interface OptimumCluster {
 
 /** All there is to know about a cluster, as the independent model reads it. */
 export function dumpOf({ objects, policy, nowMs, quarantined }: OptimumCluster): string {
-  return JSON.stringify({ nowMs, policy, quarantined: Object.fromEntries(quarantined), objects })
+  // No cluster of these has a goal over several nodes, and the model knows none.
+  const { fleetGoals: _, ...asked } = policy
+  return JSON.stringify({ nowMs, policy: asked, quarantined: Object.fromEntries(quarantined), objects })
 }
 
 const nowMs = Date.parse('2026-03-02T12:00:00Z')
