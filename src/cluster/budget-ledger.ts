@@ -13,6 +13,7 @@ import {
   firstGeneration,
   replicasIn,
 } from './disruption-budget.ts'
+import { pushTo, SelectorIndex, tellingLabel } from './selector-index.ts'
 import { SortedMap } from './sorted-map.ts'
 
 interface Holding {
@@ -32,14 +33,14 @@ export class BudgetLedger {
   /** By `namespace/name` of the budget. Replaced, never changed: forks share the values. */
   readonly #holdings: Map<string, Holding>
   /** Budgets neither come nor go: forks share it. */
-  readonly #index: BudgetIndex
+  readonly #index: SelectorIndex<string>
 
   /** Begins with the budgets and pods of `state`, or where `from` is now. `nowMs` is for evictions that the budgets' statuses remember. */
   constructor(state: ClusterState, options: { readonly nowMs: number }, from?: BudgetLedger) {
     this.#state = state
     this.#rules = { replicasOf: replicasIn(state), nowMs: options.nowMs }
     this.#holdings = from === undefined ? holdingsOf(state) : new Map(from.#holdings)
-    this.#index = from === undefined ? new BudgetIndex(this.#holdings) : from.#index
+    this.#index = from === undefined ? indexOf(this.#holdings) : from.#index
   }
 
   /** The budgets (`namespace/name`) that select a pod. */
@@ -113,52 +114,17 @@ export class BudgetLedger {
   }
 
   #selecting(pod: PodState): readonly (readonly [string, Holding])[] {
-    const { labels } = pod.object.metadata
-    return this.#index.maySelect(pod).flatMap(key => {
+    return this.#index.selecting(pod.namespace, pod.object.metadata.labels).flatMap(key => {
       const holding = this.#holdings.get(key)
-      return holding?.selector.matches(labels) === true ? [[key, holding] as const] : []
+      return holding === undefined ? [] : [[key, holding] as const]
     })
   }
 }
 
-/** A label that every pod of a selector has: its key and the values that it may have. Undefined: there is none. */
-function telling({ requirements }: Selector): { readonly key: string; readonly values: readonly string[] } | undefined {
-  return requirements.find(({ operator }) => operator === '=' || operator === '==' || operator === 'in')
-}
-
-/** Which budgets may select a pod, found by its labels: a namespace may have thousands of both. */
-class BudgetIndex {
-  readonly #byLabel = new Map<string, { readonly key: string; readonly number: number }[]>()
-  /** By namespace: budgets whose selector tells no label. */
-  readonly #others = new Map<string, { readonly key: string; readonly number: number }[]>()
-
-  constructor(holdings: ReadonlyMap<string, Holding>) {
-    let number = 0
-    for (const [key, { budget, selector }] of holdings) {
-      const { namespace = '' } = budget.metadata
-      const entry = { key, number: number++ }
-      const label = telling(selector)
-      if (label === undefined) pushTo(this.#others, namespace, entry)
-      else for (const value of new Set(label.values)) pushTo(this.#byLabel, labelText(namespace, label.key, value), entry)
-    }
-  }
-
-  /** In the order of the budgets. */
-  maySelect({ namespace, object }: PodState): readonly string[] {
-    const found = [...(this.#others.get(namespace) ?? [])]
-    for (const [key, value] of Object.entries(object.metadata.labels ?? {}))
-      found.push(...(this.#byLabel.get(labelText(namespace, key, value)) ?? []))
-    return found.length < 2 ? found.map(({ key }) => key) : found.sort((a, b) => a.number - b.number).map(({ key }) => key)
-  }
-}
-
-/** Neither a namespace nor a label's key has a space. */
-const labelText = (namespace: string, key: string, value: string): string => `${namespace} ${key} ${value}`
-
-function pushTo<Item>(map: Map<string, Item[]>, key: string, item: Item): void {
-  const items = map.get(key)
-  if (items === undefined) map.set(key, [item])
-  else items.push(item)
+function indexOf(holdings: ReadonlyMap<string, Holding>): SelectorIndex<string> {
+  const index = new SelectorIndex<string>()
+  for (const [key, { budget, selector }] of holdings) index.add(budget.metadata.namespace ?? '', selector, key)
+  return index
 }
 
 function holdingsOf(state: ClusterState): Map<string, Holding> {
@@ -191,7 +157,7 @@ class FirstHolding implements Holding {
 
   #selected(): ReadonlyMap<string, PodState> {
     const pods = new Map<string, PodState>()
-    for (const pod of this.#podsIn.of(this.budget.metadata.namespace ?? '', telling(this.selector)))
+    for (const pod of this.#podsIn.of(this.budget.metadata.namespace ?? '', tellingLabel(this.selector)))
       if (this.selector.matches(pod.object.metadata.labels)) pods.set(pod.key, pod)
     return pods
   }
@@ -206,7 +172,7 @@ class PodsByLabel {
     this.#in = podsByNamespace(state)
   }
 
-  of(namespace: string, label: ReturnType<typeof telling>): Iterable<PodState> {
+  of(namespace: string, label: ReturnType<typeof tellingLabel>): Iterable<PodState> {
     if (label === undefined) return this.#in(namespace)
     const place = `${namespace} ${label.key}`
     const known = this.#known.get(place) ?? this.#grouped(namespace, label.key)

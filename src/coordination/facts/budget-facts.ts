@@ -1,7 +1,8 @@
 // What disruption budgets say about a pod now, from what the disruption controller wrote, less what we granted and have not seen happen.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
+import { SelectorIndex } from '#cluster/selector-index.ts'
 import type { KubeObject, PodDisruptionBudget } from '#kube/objects/objects.ts'
-import { labelSelectorOf } from '#kube/objects/selector.ts'
+import { labelSelectorOf, type Selector } from '#kube/objects/selector.ts'
 import { targetKey } from '../intent.ts'
 import { isActive, type PermitRecord } from '../permits/permit-record.ts'
 import type { BudgetAnswer } from '../policy/question.ts'
@@ -30,10 +31,23 @@ export function budgetAnswer(state: ClusterState, pod: PodState, ledger: readonl
 
 /** The budgets of the pod's namespace whose selector matches it, in order of name. */
 function budgetsOf(state: ClusterState, pod: PodState): readonly PodDisruptionBudget[] {
-  return state
-    .objectsIn('PodDisruptionBudget', pod.namespace)
-    .filter(isBudget)
-    .filter(budget => selects(budget, pod.object.metadata.labels ?? {}))
+  const known = indexes.get(state) ?? new Map<string, SelectorIndex<PodDisruptionBudget>>()
+  indexes.set(state, known)
+  const index = known.get(pod.namespace) ?? indexOf(state, pod.namespace)
+  known.set(pod.namespace, index)
+  return index.selecting(pod.namespace, pod.object.metadata.labels)
+}
+
+/** By state, which does not change, and namespace. */
+const indexes = new WeakMap<ClusterState, Map<string, SelectorIndex<PodDisruptionBudget>>>()
+
+function indexOf(state: ClusterState, namespace: string): SelectorIndex<PodDisruptionBudget> {
+  const index = new SelectorIndex<PodDisruptionBudget>()
+  for (const budget of state.objectsIn('PodDisruptionBudget', namespace).filter(isBudget)) {
+    const selector = selectorOf(budget)
+    if (selector !== undefined) index.add(namespace, selector, budget)
+  }
+  return index
 }
 
 /** The cluster model sets budgets aside whose spec is no object. */
@@ -42,8 +56,13 @@ function isBudget(object: KubeObject): object is PodDisruptionBudget {
 }
 
 function selects(budget: PodDisruptionBudget, labels: Readonly<Record<string, string>>): boolean {
+  return selectorOf(budget)?.matches(labels) === true
+}
+
+/** Undefined: it does not parse, and selects nothing. */
+function selectorOf(budget: PodDisruptionBudget): Selector | undefined {
   const selector = labelSelectorOf(budget.spec.selector)
-  return selector.ok && selector.value.matches(labels)
+  return selector.ok && !selector.value.isNothing ? selector.value : undefined
 }
 
 /** A pod that is not Ready takes nothing from a budget that is met (`IfHealthyBudget`) or asks for nothing of it (`AlwaysAllow`). */
