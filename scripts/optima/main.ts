@@ -13,7 +13,8 @@ const [python = 'python3'] = process.argv.slice(2)
 const model = join(import.meta.dirname, 'model.py')
 const fixture = join(import.meta.dirname, '../../src/planning/testdata/optima.json')
 const directory = mkdtempSync(join(tmpdir(), 'optima-'))
-const run = (...args: readonly string[]) => execFileSync(python, [model, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim()
+const run = (...args: readonly string[]) =>
+  execFileSync(python, [model, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim()
 try {
   const lines: string[] = []
   for (const family of Object.keys(families) as Family[]) {

@@ -170,7 +170,9 @@ function orderedAttempt(input: PlanInput, attempt: Attempt, work: Work): Attempt
   const isCheapest = own?.cost === costOf(model.model, choice.assignment)
   const any = isCheapest ? undefined : bestOrder(model.model, choice.shortfall)
   const orders = [own, any].filter(each => each !== undefined)
-  const [order] = orders.toSorted((a, b) => (Math.abs(a.shortfall - b.shortfall) > smallest ? a.shortfall - b.shortfall : a.cost - b.cost))
+  const [order] = orders.toSorted((a, b) =>
+    Math.abs(a.shortfall - b.shortfall) > smallest ? a.shortfall - b.shortfall : a.cost - b.cost,
+  )
   if (order === undefined) return undefined
   const played = playInOrder(input, intentsOfSteps(model, order.steps), { budgets: work.budgets, snapshotHash: work.hash })
   if (played.blocked.length > 0) return undefined
@@ -188,7 +190,8 @@ function intentsOfSteps(model: PlanModel, steps: readonly Step[]): readonly Inte
   return steps.flatMap(({ class: index, from, to, isSecond }) => {
     const candidate = isSecond ? stopped.get(`${index}@${from}`)?.shift() : waiting[index]?.shift()
     const [source, name] = [model.nodeNames[from], model.nodeNames[to]]
-    if (candidate === undefined || source === undefined || name === undefined) throw new RangeError(`no pod of class ${index} on node ${from}`)
+    if (candidate === undefined || source === undefined || name === undefined)
+      throw new RangeError(`no pod of class ${index} on node ${from}`)
     stopped.set(`${index}@${to}`, [...(stopped.get(`${index}@${to}`) ?? []), ...(isSecond ? [] : [candidate])])
     return { candidate: { ...candidate, from: source }, to: name, action: model.classes[index]?.action ?? 'evict' }
   })
@@ -273,9 +276,24 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
     outcome: isMet ? 'met' : problems.length > 0 ? 'infeasible' : 'not-met',
     method: attempt?.choice.method ?? 'none',
     stages: attempt?.choice.stages ?? [],
+    ...searched(attempt, goals),
     lp: attempt?.choice.lp ?? '',
     problems,
     ...(isolation === undefined ? {} : { isolation }),
+  }
+}
+
+/** How far the search came, where it met a bound; and what is left of goals that are missed, where their choice was carried out whole. */
+function searched(attempt: Attempt | undefined, goals: readonly GoalOutcome[]): Pick<Plan, 'limits' | 'shortfall'> {
+  if (attempt === undefined) return {}
+  const { choice, sequence, refused, isBestOrder } = attempt
+  const isOpen = isBestOrder !== true && refused.some(({ why }) => why === 'order')
+  const limits = [...choice.limits, ...(isOpen ? [{ limit: 'orders' } as const] : [])]
+  const isWhole = sequence.blocked.length === 0 && refused.length === 0 && choice.isFeasible
+  const isMissed = isWhole && choice.shortfall > smallest && goals.some(({ state }) => state === 'missed')
+  return {
+    ...(limits.length === 0 ? {} : { limits }),
+    ...(isMissed ? { shortfall: { left: choice.shortfall, atLeast: choice.leastShortfall } } : {}),
   }
 }
 

@@ -29,7 +29,17 @@ import { askingOf, eventReasons, isOfOthers, runUntilAnnotation } from './names.
 import type { PlanMetrics } from './plan-metrics.ts'
 import { storedShare } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
-import { inPhase, isApproved, isBeyondStop, isFinal, type Phase, standingMoves, stepOf, withCondition, withStep } from './plan-progress.ts'
+import {
+  inPhase,
+  isApproved,
+  isBeyondStop,
+  isFinal,
+  type Phase,
+  standingMoves,
+  stepOf,
+  withCondition,
+  withStep,
+} from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { runsAt } from './schedule.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'

@@ -30,11 +30,7 @@ interface Tools {
   readonly snapshotHash: string
 }
 
-export function sequenceMoves(
-  input: PlanInput,
-  intents: readonly Intent[],
-  tools: Tools,
-): Sequence {
+export function sequenceMoves(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
   const play = new Play(input, tools, new AcceptableNodes(input, intents))
   const moves: Omit<Move, 'id'>[] = []
   let left: readonly Intent[] = intents.toSorted(firstFirst)
@@ -117,11 +113,7 @@ class Play {
   /** What has left each node in this wave and may still be there when others of it arrive. */
   #leaving = new Map<string, Record<string, number>>()
 
-  constructor(
-    input: PlanInput,
-    { budgets, snapshotHash }: Tools,
-    acceptable: AcceptableNodes,
-  ) {
+  constructor(input: PlanInput, { budgets, snapshotHash }: Tools, acceptable: AcceptableNodes) {
     this.#input = input
     this.#placement = new Placement(input.state, input.settings)
     this.#budgets = budgets.fork()

@@ -106,7 +106,12 @@ class Replay {
     const { certificate } = move
     const before = this.#moved.get(pod.key)
     if (before !== move.follows)
-      say('pod-twice', 'follows', move.follows, before === undefined ? 'none: it is the first move of the pod' : `${before}, which moved pod ${pod.key} before`)
+      say(
+        'pod-twice',
+        'follows',
+        move.follows,
+        before === undefined ? 'none: it is the first move of the pod' : `${before}, which moved pod ${pod.key} before`,
+      )
     if (before !== undefined && (this.#stops.has(pod.key) || move.to === this.#origins.get(pod.key)))
       say('pod-twice', 'pod', pod.key, 'one stop at most, and not a way back')
     if (before !== undefined) this.#stops.add(pod.key)
