@@ -192,7 +192,12 @@ export interface OpenWish {
 
 /** What stands in the way of the goals. All but the last five are such that without them alone every goal could be met. */
 export type Blocker =
-  | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace' | 'size' }
+  /** `moves`: so many meet all goals without the limit. */
+  | {
+      readonly kind: 'limit'
+      readonly limit: 'perPlan' | 'perNode' | 'perNamespace' | 'size'
+      readonly moves?: number
+    }
   | { readonly kind: 'headroom'; readonly resource: GoalResource; readonly percent: number }
   | { readonly kind: 'goal'; readonly goal: string; readonly hard: boolean }
   | {
@@ -239,6 +244,17 @@ export interface PlanExplanation {
   readonly blockers: readonly Blocker[]
 }
 
+/** A bound that the search met. What is not proven could be better then. */
+export type LimitMet =
+  /** Of the integer program, at most so many branches are looked at. */
+  | { readonly limit: 'branches'; readonly most: number }
+  /** Only a part of the pairs of pods and nodes was looked at, and the others may be in a better plan. */
+  | { readonly limit: 'pairs' }
+  /** Orders of moves: the search ended before it had seen all. */
+  | { readonly limit: 'orders' }
+  /** The solver's process ended without its answer: its safety time, its memory, a fault. */
+  | { readonly limit: 'solver'; readonly detail: string }
+
 export interface Stage {
   readonly name: string
   readonly value: number
@@ -283,6 +299,10 @@ export interface Plan {
   readonly method: 'milp' | 'greedy' | 'none'
   /** The objectives in their order, with what was reached and whether better is proven impossible. */
   readonly stages: readonly Stage[]
+  /** Bounds of the search that were met, in the order in which they are met; absent where none was. */
+  readonly limits?: readonly LimitMet[]
+  /** Of goals that the plan does not meet, in percentage points over all of them: what it leaves, and what every plan under these limits leaves at least. */
+  readonly shortfall?: { readonly left: number; readonly atLeast: number }
   /** The model in CPLEX LP format, empty where none was made. */
   readonly lp: string
   /** What is wrong with the policy on this cluster; with any of them nothing is moved. */

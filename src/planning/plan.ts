@@ -316,6 +316,7 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
     outcome: isMet ? 'met' : problems.length > 0 ? 'infeasible' : 'not-met',
     method: attempt?.choice.method ?? 'none',
     stages: attempt?.choice.stages ?? [],
+    ...searched(attempt, goals),
     lp: attempt?.choice.lp ?? '',
     problems,
     ...(isolation === undefined ? {} : { isolation }),
@@ -348,6 +349,20 @@ export function prefixOf(input: PlanInput, plan: Plan, count: number): Plan {
 /** How far `plan` stays behind its goals: pods that were to leave isolated nodes before everything, then percentage points. */
 export function shortOf({ goals, isolation }: Pick<Plan, 'goals' | 'isolation'>): number {
   return (isolation?.left.length ?? 0) * 1e6 + missedPoints(goals)
+}
+
+/** How far the search came, where it met a bound; and what is left of goals that are missed, where their choice was carried out whole. */
+function searched(attempt: Attempt | undefined, goals: readonly GoalOutcome[]): Pick<Plan, 'limits' | 'shortfall'> {
+  if (attempt === undefined) return {}
+  const { choice, sequence, refused, isBestOrder } = attempt
+  const isOpen = isBestOrder !== true && refused.some(({ why }) => why === 'order')
+  const limits = [...choice.limits, ...(isOpen ? [{ limit: 'orders' } as const] : [])]
+  const isWhole = sequence.blocked.length === 0 && refused.length === 0 && choice.isFeasible
+  const isMissed = isWhole && choice.shortfall > smallest && goals.some(({ state }) => state === 'missed')
+  return {
+    ...(limits.length === 0 ? {} : { limits }),
+    ...(isMissed ? { shortfall: { left: choice.shortfall, atLeast: choice.leastShortfall } } : {}),
+  }
 }
 
 /** Nodes are emptied whether anybody measures them or not; for balance a goal that nobody measures is not met. */

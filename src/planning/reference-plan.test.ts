@@ -269,7 +269,14 @@ describe('what is said before anything moves', () => {
   test('a limit that is too low is no proof that the goals cannot be met', async () => {
     const plan = await planOf(referenceCluster(), { goals: goals(1), limits: { perPlan: 10 } })
     expect([plan.outcome, plan.moves.length]).toEqual(['not-met', 10])
-    expect(plan.explanation?.blockers).toContainEqual({ kind: 'limit', limit: 'perPlan' })
+    expect(plan.explanation?.blockers).toContainEqual({ kind: 'limit', limit: 'perPlan', moves: 14 })
+    // The goals without their margins take one less than the 15 of the whole plan. What ten moves leave is the least that ten moves can.
+    const { left = 0, atLeast = 0 } = plan.shortfall ?? {}
+    expect(left).toBeGreaterThan(0)
+    expect(atLeast).toBeCloseTo(left)
+    const lines = explanationLines(plan)
+    expect(lines).toContainEqual(expect.stringContaining('no plan within these limits comes closer (proven)'))
+    expect(lines).toContainEqual(expect.stringContaining('by 14 moves'))
   })
 
   test('problems of the policy stop everything and come all at once', async () => {

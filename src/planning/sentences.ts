@@ -1,6 +1,6 @@
 // Reasons of planning as sentences for people. One function for each kind of reason; nothing is decided here.
 
-import type { Blocker, GoalOutcome, OpenWish, Plan, StayCode, Unmovable } from './plan-record.ts'
+import type { Blocker, GoalOutcome, LimitMet, OpenWish, Plan, StayCode, Unmovable } from './plan-record.ts'
 import type { Finding } from './verifier/finding.ts'
 
 type Facts = Readonly<Record<string, string>>
@@ -249,8 +249,9 @@ export function lossWords({ loss }: Pick<GoalOutcome, 'loss'>): string {
 function blockerSentence(blocker: Blocker): string {
   switch (blocker.kind) {
     case 'limit':
-      if (blocker.limit === 'size') return 'one plan has no room for more moves of a cluster of this size; the next plans go on'
-      return `without the limit spec.limits.${blocker.limit} all goals could be met at once; the next plans go on`
+      if (blocker.limit === 'size')
+        return `one plan has no room for more moves of a cluster of this size${withMoves(blocker.moves)}; the next plans go on`
+      return `without the limit spec.limits.${blocker.limit} all goals could be met at once${withMoves(blocker.moves)}; the next plans go on`
     case 'headroom':
       return `with more than ${blocker.percent} % of ${blocker.resource} allowed on destinations (spec.headroom.${blocker.resource}) all goals could be met`
     case 'goal':
@@ -286,6 +287,31 @@ function blockerSentence(blocker: Blocker): string {
     case 'landing':
       return `the scheduler would not put ${named('pod', blocker.pods)} where the plan wants them`
   }
+}
+
+function withMoves(moves: number | undefined): string {
+  return moves === undefined ? '' : ` by ${moves} moves`
+}
+
+function limitSentence(met: LimitMet): string {
+  switch (met.limit) {
+    case 'branches':
+      return `the search ended after ${met.most} branches of the integer program: what is not proven may be better`
+    case 'pairs':
+      return 'only the most promising pairs of pods and nodes were looked at: others may be in a better plan'
+    case 'orders':
+      return 'the search for an order of moves ended before it had seen all: there may be a better one'
+    case 'solver':
+      return `the solver ended without its answer (${met.detail}): the plan is what was known until then`
+  }
+}
+
+/** What is missed at least, beside what the plan misses. */
+function shortfallSentence({ left, atLeast }: NonNullable<Plan['shortfall']>): string {
+  const points = `all goals together are missed by ${shortNumber(left)} points`
+  return left - atLeast < 1e-6
+    ? `${points}; no plan within these limits comes closer (proven)`
+    : `${points}; no plan within these limits comes closer than ${shortNumber(atLeast)}`
 }
 
 const mostNamed = 5
@@ -326,6 +352,8 @@ export function explanationLines(plan: Plan): readonly string[] {
         : `${moves} moves; at least ${least} are needed (${word}: ${shortNumber(lowerBound)})`,
     )
   }
+  if (plan.shortfall !== undefined) lines.push(shortfallSentence(plan.shortfall))
+  lines.push(...(plan.limits ?? []).map(limitSentence))
   lines.push(...plan.wishes.map(wishSentence))
   for (const [goal, nodes] of Map.groupBy(plan.leftOut ?? [], each => each.goal))
     lines.push(`goal ${goal} does not count ${nodes.map(({ node, because }) => `${node} (${because})`).join(', ')}`)

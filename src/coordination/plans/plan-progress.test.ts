@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { inPhase, isApproved, withCondition, withStep } from './plan-progress.ts'
+import { inPhase, isApproved, standingMoves, withCondition, withStep } from './plan-progress.ts'
 import { nowMs, plan } from './testdata/objects.ts'
 
 test('a step takes the place of the one of its id, and counts as progress', () => {
@@ -38,4 +38,16 @@ test('a condition keeps its time of transition while its status stays', () => {
   const turned = withCondition(same, { type: 'GoalsMet', status: 'True', message: 'c' }, nowMs + 2_000)
   expect(same[0]).toMatchObject({ message: 'b', lastTransitionTime: '2026-03-02T04:00:00Z' })
   expect(turned[0]?.lastTransitionTime).toBe('2026-03-02T04:00:02Z')
+})
+
+test('a move that takes a pod on from a stop is about the replacement that landed there, once it is known', () => {
+  const made = plan()
+  const [first] = made.spec.moves
+  if (first === undefined) throw new Error('the plan has a move')
+  const second = { ...first, id: 'm02', wave: 2, from: first.to, to: first.from, follows: first.id }
+  const given = { ...made, spec: { ...made.spec, moves: [first, second] } }
+  const replacement = { name: 'another', uid: 'uid-another' }
+  const landed = { ...given, status: { steps: [{ id: first.id, state: 'Landed' as const, replacement }] } }
+  expect(standingMoves(given).map(({ pod }) => pod.uid)).toEqual([first.pod.uid, first.pod.uid])
+  expect(standingMoves(landed).map(({ pod }) => pod)).toEqual([first.pod, { ...first.pod, ...replacement }])
 })

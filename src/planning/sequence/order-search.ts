@@ -22,8 +22,12 @@ export interface Order {
   readonly isProven: boolean
 }
 
-/** Work of one search, a step looked at or an entry of a count being one: some seconds of a processor. */
-const mostWork = 6_000_000
+/** Work of one search, a step looked at being one: some seconds of a processor. */
+const mostWork = 300_000_000
+/** States that one search keeps: some 200 MiB. */
+const mostStates = 100_000
+/** What counting costs of each node and class. */
+const workOfCount = 8
 const smallest = 1e-6
 
 /** The cheapest order that brings each pod of `assignment` where it is to go, with stops where that takes some; `undefined`: none was found. */
@@ -55,7 +59,11 @@ export function orderOf(model: MoveModel, assignment: Assignment): Order | undef
 /** The best that any order of moves reaches, `leastShortfall` at best: the least shortfall, then the least cost. */
 export function bestOrder(model: MoveModel, leastShortfall: number): Order | undefined {
   const cheapest = Math.min(...model.classes.map(({ cost }) => cost))
-  const leastLeft = (state: State) => (search.shortfallOf(state) <= leastShortfall + smallest ? 0 : cheapest)
+  // Room that was made is used by one more move for each node; one that helps a goal may be among them.
+  const leastLeft = (state: State) => {
+    const isShort = search.shortfallOf(state) > leastShortfall + smallest
+    return cheapest * Math.max(state.unused.size, isShort ? 1 : 0)
+  }
   let best: { readonly state: State; readonly shortfall: number } | undefined
   const search: Search = new Search(model, new Set(model.classes.keys()), {
     isDone: state => {
@@ -86,6 +94,8 @@ interface State {
   readonly moves: number
   readonly parent: State | undefined
   readonly step: Step | undefined
+  /** Nodes that a move did nothing but make room on, which nothing has taken yet. Without what follows that move would be none of a best order. */
+  readonly unused: ReadonlySet<number>
   leftBehind(index: number): number
 }
 
@@ -109,12 +119,21 @@ class Search {
   readonly #rulesOf: readonly (readonly DomainRule[])[]
   readonly #seen = new Set<string>()
   readonly #classes: ReadonlySet<number>
+  readonly #goalNodes: ReadonlySet<number>
+  readonly #resources: readonly string[]
+  /** What a pod of each class requests of each of the resources. */
+  readonly #needs: readonly (readonly number[])[]
   #work = 0
 
   /** `classes`: those of which pods may move. */
   constructor(model: MoveModel, classes: ReadonlySet<number>, question: Question) {
     this.#model = model
     this.#classes = classes
+    this.#resources = ['pods', ...new Set(model.classes.flatMap(({ requests }) => Object.keys(requests)))]
+    this.#needs = model.classes.map(({ requests }) =>
+      this.#resources.map(resource => (resource === 'pods' ? 1 : (requests[resource] ?? 0))),
+    )
+    this.#goalNodes = new Set(model.goals.map(({ node }) => node))
     this.#question = question
     this.#rulesOf = model.classes.map((_, index) =>
       model.rules.filter(rule => rule.members.includes(index) || (rule.kind === 'apart' && rule.others.includes(index))),
@@ -123,13 +142,21 @@ class Search {
 
   run(): { readonly done: State | undefined; readonly isExhausted: boolean } {
     const queue = new Queue()
-    const first: State = { standing: new Map(), cost: 0, moves: 0, parent: undefined, step: undefined, leftBehind: () => 0 }
+    const first: State = {
+      standing: new Map(),
+      cost: 0,
+      moves: 0,
+      parent: undefined,
+      step: undefined,
+      unused: new Set(),
+      leftBehind: () => 0,
+    }
     queue.add(first, this.#question.leastLeft(first))
-    this.#seen.add('')
+    this.#seen.add(keyOf(first))
     for (let state = queue.take(); state !== undefined; state = queue.take()) {
       if (this.#question.isDone(state)) return { done: state, isExhausted: false }
       for (const next of this.#after(state)) queue.add(next, next.cost + this.#question.leastLeft(next))
-      if (this.#work > mostWork) return { done: undefined, isExhausted: false }
+      if (this.#work > mostWork || this.#seen.size > mostStates) return { done: undefined, isExhausted: false }
     }
     return { done: undefined, isExhausted: true }
   }
@@ -138,8 +165,7 @@ class Search {
     if (state.moves >= this.#model.limits.perPlan) return
     const tally = this.#tallyOf(state)
     for (const step of this.#stepsFrom(state, tally)) {
-      this.#work++
-      if (!this.#question.mayMove(state, step) || !this.#hasRoom(tally, step) || !this.#isWithinLimits(state, step)) continue
+      if (!this.#question.mayMove(state, step) || !this.#isWithinLimits(state, step)) continue
       const next = this.#afterStep(state, step)
       const key = keyOf(next)
       if (this.#seen.has(key) || !this.#keepsRules(next, step)) continue
@@ -149,25 +175,38 @@ class Search {
   }
 
   *#stepsFrom(state: State, tally: Tally): Generator<Step> {
+    const rooms = this.#roomsOf(tally)
     for (const index of this.#classes) {
       const { from = 0, destinations = [] } = this.#model.classes[index] ?? {}
-      if (tally.staying(index) > 0) for (const to of destinations) yield { class: index, from, to, isSecond: false }
+      if (tally.staying(index) === 0) continue
+      this.#work += destinations.length
+      for (const to of destinations) if (this.#fits(index, rooms[to])) yield { class: index, from, to, isSecond: false }
     }
     for (const [key, [once]] of state.standing) {
       if (once === 0) continue
       const [index = 0, from = 0] = key.split('>').map(Number)
-      for (const to of this.#model.classes[index]?.destinations ?? [])
-        if (to !== from) yield { class: index, from, to, isSecond: true }
+      const { destinations = [] } = this.#model.classes[index] ?? {}
+      this.#work += destinations.length
+      for (const to of destinations)
+        if (to !== from && this.#fits(index, rooms[to])) yield { class: index, from, to, isSecond: true }
     }
   }
 
-  /** While the moves are made a node may be filled to its last; only in the end the headroom counts. */
-  #hasRoom(tally: Tally, { class: index, to }: Step): boolean {
-    const { requests = {} } = this.#model.classes[index] ?? {}
-    const { allocatable = {} } = this.#model.nodes[to] ?? {}
-    return Object.entries({ ...requests, pods: 1 }).every(
-      ([resource, amount]) => amount === 0 || tally.used(to, resource) + amount <= (allocatable[resource] ?? 0),
+  /** What each node has free of each resource that is requested: while the moves are made it may be filled to its last, in the end the headroom counts. */
+  #roomsOf(tally: Tally): readonly (readonly number[])[] {
+    return this.#model.nodes.map(({ allocatable }, node) =>
+      this.#resources.map(resource => (allocatable[resource] ?? 0) - tally.used(node, resource)),
     )
+  }
+
+  #fits(index: number, room: readonly number[] | undefined): boolean {
+    const needs = this.#needs[index]
+    if (needs === undefined || room === undefined) return false
+    for (let at = 0; at < needs.length; at++) {
+      const needed = needs[at] ?? 0
+      if (needed > 0 && needed > (room[at] ?? 0)) return false
+    }
+    return true
   }
 
   #isWithinLimits(state: State, step: Step): boolean {
@@ -193,7 +232,22 @@ class Search {
     const cost = state.cost + (this.#model.classes[step.class]?.cost ?? 0)
     const leftBehind = (index: number) =>
       sum([...standing].flatMap(([key, counts]) => (key.startsWith(`${index}>`) ? counts : [])))
-    return { standing, cost, moves: state.moves + 1, parent: state, step, leftBehind }
+    return { standing, cost, moves: state.moves + 1, parent: state, step, unused: this.#unusedAfter(state, step), leftBehind }
+  }
+
+  /**
+   * A move from a pod's own node that no goal and no rule asks for, and that brings the node back under no ceiling, is there for its room alone:
+   * an order in which nothing comes to the node after it has a cheaper one without it.
+   */
+  #unusedAfter(state: State, { class: index, from, to, isSecond }: Step): ReadonlySet<number> {
+    const hasReceived = [...state.standing.keys()].some(key => key.endsWith(`>${from}`))
+    const isForRoom =
+      !isSecond && !hasReceived && !this.#goalNodes.has(from) && !this.#goalNodes.has(to) && this.#rulesOf[index]?.length === 0
+    if (!isForRoom && !state.unused.has(to)) return state.unused
+    const unused = new Set(state.unused)
+    unused.delete(to)
+    if (isForRoom) unused.add(from)
+    return unused
   }
 
   #keepsRules(state: State, step: Step): boolean {
@@ -205,7 +259,7 @@ class Search {
   }
 
   #tallyOf(state: State): Tally {
-    this.#work += this.#model.nodes.length + this.#model.classes.length
+    this.#work += (this.#model.nodes.length + this.#model.classes.length) * workOfCount
     return tallyOf(this.#model, assignmentOf(state))
   }
 
@@ -236,11 +290,9 @@ function assignmentOf(state: State): Assignment {
   })
 }
 
-function keyOf({ standing }: State): string {
-  return [...standing]
-    .map(([key, [once, twice]]) => `${key}:${once},${twice}`)
-    .sort()
-    .join(' ')
+function keyOf({ standing, unused }: State): string {
+  const places = [...standing].map(([key, [once, twice]]) => `${key}:${once},${twice}`)
+  return `${places.sort().join(' ')} ${[...unused].sort((a, b) => a - b).join()}`
 }
 
 function stepsTo(state: State): readonly Step[] {

@@ -5,11 +5,11 @@ import { lpText } from '../model/lp-text.ts'
 import { type Assignment, costOf, type MoveModel, modelSize, movedPods } from '../model/move-model.ts'
 import { assignmentOf, type MoveProgram, moveProgram, startOf } from '../model/move-program.ts'
 import { brokenRules, brokenStructure, tallyOf } from '../model/tally.ts'
-import type { Stage } from '../plan-record.ts'
+import type { LimitMet, Stage } from '../plan-record.ts'
 import { countingBound, greedyAssignment, usefulPairs } from './greedy.ts'
 import { mergedClasses } from './merged-classes.ts'
 import { type Relaxed, relaxed } from './promising-pairs.ts'
-import type { SolveOnce, StageAnswer, StagePlan } from './solve.ts'
+import type { Solution, SolveOnce, StageAnswer, StagePlan } from './solve.ts'
 
 export interface Choice {
   readonly assignment: Assignment
@@ -21,6 +21,10 @@ export interface Choice {
   readonly isFeasible: boolean
   readonly method: 'milp' | 'greedy' | 'none'
   readonly lowerBound: number
+  /** Percentage points that any assignment misses the goals by at least. */
+  readonly leastShortfall: number
+  /** Bounds of the search that were met: what is not proven may be better. */
+  readonly limits: readonly LimitMet[]
   readonly stages: readonly Stage[]
   readonly lp: string
   /** Why the solver's answer is missing, for a log. */
@@ -104,7 +108,14 @@ const bestOf = ({ assignment, shortfall, isFeasible }: Choice, model: MoveModel)
     ? { assignment, shortfall, cost: costOf(model, assignment) }
     : { assignment: [], shortfall: Number.POSITIVE_INFINITY, cost: Number.POSITIVE_INFINITY }
 
-const settled = { certainty: 'proven', isFeasible: true, method: 'none', lowerBound: 0 } as const
+const settled = {
+  certainty: 'proven',
+  isFeasible: true,
+  method: 'none',
+  lowerBound: 0,
+  leastShortfall: 0,
+  limits: [],
+} as const
 
 function greedyChoice(model: MoveModel, assignment: Assignment, whole: MoveModel): Choice {
   const shortfall = tallyOf(model, assignment).shortfall()
@@ -116,6 +127,8 @@ function greedyChoice(model: MoveModel, assignment: Assignment, whole: MoveModel
     isFeasible,
     method: 'greedy',
     lowerBound: shortfall === 0 ? countingBound(whole) : 0,
+    leastShortfall: 0,
+    limits: [],
     stages: [
       { name: 'shortfall', value: shortfall, proven: shortfall === 0 },
       { name: 'cost', value: costOf(model, assignment), proven: false },
@@ -157,7 +170,11 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
   }
   const best = bestAnswer(model, program, solution.stages, known)
   if (best === undefined || best.stages.length === 0)
-    return { ...known.greedy, ...(solution.failure === undefined ? {} : { failure: solution.failure }) }
+    return {
+      ...known.greedy,
+      limits: limitsMet(solution, true),
+      ...(solution.failure === undefined ? {} : { failure: solution.failure }),
+    }
   const shortfall = tallyOf(model, best.assignment).shortfall()
   const shortfallStage = solution.stages.find(stage => stage.name === 'shortfall')
   const { bounds } = known
@@ -171,6 +188,8 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
     isFeasible: true,
     method: 'milp',
     lowerBound: lowerBound(solution.stages, known, best.assignment),
+    leastShortfall: Math.min(shortfall, isProven ? shortfall : leastShortfall(shortfallStage, bounds)),
+    limits: limitsMet(solution, isNearest),
     stages: [
       ...(reachesGoals ? [{ name: 'shortfall', value: 0, proven: true }] : []),
       ...best.stages.map(stage => ({
@@ -182,6 +201,24 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
     lp: lpOf(model, shortfall),
     ...(solution.failure === undefined ? {} : { failure: solution.failure }),
   }
+}
+
+/** The dual bound of what is missed at least: that of the whole model, where only a part was solved. */
+function leastShortfall(stage: StageAnswer | undefined, bounds: Bounds | undefined): number {
+  if (bounds !== undefined) return rounded(bounds.shortfall)
+  const bound = stage?.status === 'limit' || stage?.status === 'optimal' ? stage.bound : 0
+  return Number.isFinite(bound) ? Math.max(0, rounded(bound)) : 0
+}
+
+function limitsMet({ stages, failure }: Solution, coversAll: boolean): readonly LimitMet[] {
+  const isBranched = stages.some(
+    ({ name, kind, status }) => kind === 'integer' && status === 'limit' && (name === 'shortfall' || name === 'cost'),
+  )
+  return [
+    ...(isBranched ? [{ limit: 'branches', most: nodesOfMain } as const] : []),
+    ...(coversAll ? [] : [{ limit: 'pairs' } as const]),
+    ...(failure === undefined ? [] : [{ limit: 'solver', detail: failure } as const]),
+  ]
 }
 
 /** A part of the model proves it only where no better answer has any other pair; where each move costs the same the count of the whole model can too. */

@@ -8,7 +8,7 @@ import { StaticFit } from '../candidates/static-fit.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import { shortRooms } from '../isolation/rules.ts'
 import { buildModel } from '../model/build-model.ts'
-import { type GoalRow, type MoveModel, nodesOf, partsOf } from '../model/move-model.ts'
+import { type GoalRow, type MoveModel, movedPods, nodesOf, partsOf } from '../model/move-model.ts'
 import { goalAmount, shortfallOf } from '../model/tally.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Blocker, Plan, PlanExplanation, StayCode } from '../plan-record.ts'
@@ -40,10 +40,10 @@ export async function explainShortfall(
   signal: AbortSignal,
 ): Promise<PlanExplanation> {
   const blockers: Blocker[] = []
-  for (const variant of facts.meetsGoalsOnPaper
-    ? []
-    : variantsOf(input.policy, facts, mostMovesOf([...input.state.nodes.keys()]))) {
-    if (await meetsGoals({ ...input, policy: variant.policy }, solve, signal)) blockers.push(variant.blocker)
+  const largest = mostMovesOf([...input.state.nodes.keys()])
+  for (const variant of facts.meetsGoalsOnPaper ? [] : variantsOf(input.policy, facts, largest)) {
+    const moves = await movesToGoals({ ...input, policy: variant.policy }, solve, signal)
+    if (moves !== undefined) blockers.push(variant.blocker.kind === 'limit' ? { ...variant.blocker, moves } : variant.blocker)
   }
   if (!facts.meetsGoalsOnPaper) {
     blockers.push(...suppliesOf(facts.model))
@@ -127,7 +127,8 @@ function exclusionOf(sorting: Sorting, code: StayCode): Blocker | undefined {
   return { kind: 'excluded', code, namespaces, workloads }
 }
 
-async function meetsGoals(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<boolean> {
+/** How many moves of some choice meet all goals; `undefined`: none was found. */
+async function movesToGoals(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<number | undefined> {
   const tools = {
     budgets: Budgets.of(input.state, input.nowMs),
     fit: new StaticFit(input.state, input.settings),
@@ -135,7 +136,7 @@ async function meetsGoals(input: PlanInput, solve: SolveOnce, signal: AbortSigna
   const sorting = sortPods(input, tools, input.state.pods.values(), podsOfGoals(input))
   const { model } = buildModel(input, sorting.candidates, new Set())
   const choice = await chooseMoves(model, { method: input.policy.method, isProbe: true }, solve, signal)
-  return choice.isFeasible && choice.shortfall <= smallest
+  return choice.isFeasible && choice.shortfall <= smallest ? movedPods(choice.assignment) : undefined
 }
 
 /** Goals for which there is not enough that could leave, or not enough that could come and fit. */
