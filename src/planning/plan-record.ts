@@ -246,7 +246,7 @@ export interface PlanExplanation {
 
 /** A bound that the search met. What is not proven could be better then. */
 export type LimitMet =
-  /** Of the integer program, at most so many branches are looked at. */
+  /** The integer program looks at so many branches at most. */
   | { readonly limit: 'branches'; readonly most: number }
   /** Only a part of the pairs of pods and nodes was looked at, and the others may be in a better plan. */
   | { readonly limit: 'pairs' }
@@ -301,7 +301,7 @@ export interface Plan {
   readonly stages: readonly Stage[]
   /** Bounds of the search that were met, in the order in which they are met; absent where none was. */
   readonly limits?: readonly LimitMet[]
-  /** Of goals that the plan does not meet, in percentage points over all of them: what it leaves, and what every plan under these limits leaves at least. */
+  /** Percentage points over all goals where some are missed: what the plan leaves, and what every plan under these limits leaves at least. */
   readonly shortfall?: { readonly left: number; readonly atLeast: number }
   /** The model in CPLEX LP format, empty where none was made. */
   readonly lp: string

@@ -14,7 +14,7 @@ export interface Step {
   readonly isSecond: boolean
 }
 
-export interface Order {
+interface Order {
   readonly steps: readonly Step[]
   readonly shortfall: number
   readonly cost: number

@@ -46,9 +46,9 @@ export function dumpHash(cluster: OptimumCluster): string {
 
 const smallest = 1e-6
 /** Where the search for an order ends at its bound: seven moves among forty pods on fourteen full nodes. */
-export const ordersNotFound: ReadonlySet<string> = new Set(['full 21'])
+const ordersNotFound: ReadonlySet<string> = new Set(['full 21'])
 
-/** What of `plan` is not as it was proven to be at best; empty where all is. */
+/** Each thing in which `plan` is not as it was proven to be at best; empty for the best one. */
 export function disagreements(plan: Plan, policy: PlanPolicy, known: KnownOptimum): readonly string[] {
   const { assignment, sequence } = known
   if (known.status === 'infeasible' || sequence === 'none')

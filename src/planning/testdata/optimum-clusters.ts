@@ -7,7 +7,7 @@ import type { Goal, PlanPolicy } from '../goals/policy.ts'
 import { policyWithDefaults } from '../goals/policy.ts'
 import { boundVolume, claimVolume, namespace, node, workload, type WorkloadOptions } from './objects.ts'
 
-/** Of each family the seeds from 1 on, and how many of them are held to their optimum. */
+/** How many clusters of each family are held to their optimum: those of the seeds from 1 on. */
 export const families = {
   /** Room has to be made node after node, as far as the last one. */
   chain: 40,
