@@ -189,7 +189,7 @@ export interface OpenWish {
 
 /** What stands in the way of the goals. All but the last five are such that without them alone every goal could be met. */
 export type Blocker =
-  | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perNode' | 'perNamespace' | 'size' }
+  | { readonly kind: 'limit'; readonly limit: 'perPlan' | 'perHour' | 'perDay' | 'perNode' | 'perNamespace' | 'size' }
   | { readonly kind: 'headroom'; readonly resource: GoalResource; readonly percent: number }
   | { readonly kind: 'goal'; readonly goal: string; readonly hard: boolean }
   | {

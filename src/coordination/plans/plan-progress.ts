@@ -40,7 +40,7 @@ export function stepOf(plan: RebalancePlan, id: string): PlanStep | undefined {
 }
 
 /** Its moves in the order in which they begin. */
-function movesInOrder({ spec }: RebalancePlan): readonly PlanMove[] {
+export function movesInOrder({ spec }: RebalancePlan): readonly PlanMove[] {
   return spec.moves.toSorted((a, b) => a.wave - b.wave)
 }
 
