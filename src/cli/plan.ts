@@ -10,6 +10,7 @@ import type { ArbiterSurroundings } from '#coordination/arbiter/surroundings.ts'
 import { nothingObserved } from '#coordination/observed/observation.ts'
 import { viewOf } from '#coordination/permits/ledger-view.ts'
 import { shownGoals } from '#coordination/plans/goal-policy.ts'
+import { leftOfLimits } from '#coordination/plans/left-of-limits.ts'
 import { moveHistory, plansAmong } from '#coordination/plans/move-history.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
@@ -162,13 +163,15 @@ async function loadAround(options: PlanOptions, surroundings: Surroundings): Pro
 function inputFor(policy: RebalancePolicy, { cluster, ownerLabel, nowMs }: Pick<Around, 'cluster' | 'ownerLabel' | 'nowMs'>) {
   const resolved = planPolicyOf(policy, cluster.state, { ownerLabel, landing: 'prefer' })
   if (!resolved.ok) throw new InputError([within(cluster.shown, resolved.problem)])
+  const plans = plansAmong(cluster.objects)
+  const limits = { ...resolved.value.limits, ...leftOfLimits(policy, plans, nowMs) }
   return {
     state: cluster.state,
-    policy: resolved.value,
+    policy: { ...resolved.value, limits },
     settings: schedulerOf(cluster),
     nowMs,
     measured: measurementsOf(cluster.objects),
-    history: moveHistory(plansAmong(cluster.objects)),
+    history: moveHistory(plans),
   }
 }
 

@@ -4,6 +4,7 @@
 import * as z from 'zod'
 import { unlabelledOwners } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { autoFieldsOf, trialFields } from './auto-fields.ts'
 import { planPurposes, plansFor } from './intent.ts'
 import { isolationFields, isolationStatusOf } from './isolation-fields.ts'
 import type { disruptionPermitSpec, disruptionPermitStatus } from './permits/permit-schema.ts'
@@ -158,6 +159,7 @@ const rebalancePolicyFields = z.object({
     .object({
       perPlan: z.int().min(0).max(10_000).default(30),
       perHour: z.int().min(0).max(10_000).default(30),
+      perDay: z.int().min(0).max(10_000).exactOptional().describe('within 24 hours; none: only what the other limits say'),
       perNode: z.int().min(0).max(10_000).exactOptional(),
       perNamespace: z.int().min(0).max(10_000).exactOptional(),
       concurrent: z.int().min(1).max(100).default(1),
@@ -191,6 +193,7 @@ const rebalancePolicyFields = z.object({
   objective: z.enum(['cost', 'moves']).default('cost'),
   solveSeconds: z.int().min(1).max(600).default(20),
   singleReplica: z.enum(['surge', 'evict', 'skip']).default('surge'),
+  auto: autoFieldsOf(labelSelector).exactOptional().describe('so that plans can be left alone, in mode Auto and in mode Approve'),
   isolation: isolationFields.exactOptional(),
   energy: z
     .object({
@@ -470,6 +473,7 @@ export const rebalancePlanStatus = z.object({
   finishedAt: timestamp().exactOptional(),
   checkedAt: timestamp().exactOptional().describe('when the certificates of a waiting proposal were last replayed'),
   mismatches: z.int().min(0).exactOptional(),
+  trial: trialFields.exactOptional().describe('how its canary and its signals stand'),
   policyHash: z.string().max(128).exactOptional().describe('of what its policy said when it was last held against it'),
   conditions: z.array(condition).max(16).exactOptional(),
 })

@@ -195,7 +195,7 @@ export type Blocker =
   /** `moves`: so many meet all goals without the limit. */
   | {
       readonly kind: 'limit'
-      readonly limit: 'perPlan' | 'perNode' | 'perNamespace' | 'size'
+      readonly limit: 'perPlan' | 'perHour' | 'perDay' | 'perNode' | 'perNamespace' | 'size'
       readonly moves?: number
     }
   | { readonly kind: 'headroom'; readonly resource: GoalResource; readonly percent: number }

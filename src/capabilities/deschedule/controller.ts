@@ -10,6 +10,7 @@ import { openPlans, type Plans, type Policies } from '#coordination/plans/plan-s
 import { planFor, problemLines, supersede } from '#coordination/plans/planner.ts'
 import { PolicyReview } from '#coordination/plans/policy-review.ts'
 import { nextFiringMs, type Trigger, whenToPlan } from '#coordination/plans/schedule.ts'
+import { SignalReader } from '#coordination/plans/trial/signal-reader.ts'
 import { usageFreshMs } from '#coordination/plans/usage/fresh-usage.ts'
 import { UsageMeter } from '#coordination/plans/usage/usage-meter.ts'
 import type { Condition } from '#kube/objects/objects.ts'
@@ -42,6 +43,7 @@ export async function startDeschedule<Config>(context: ControllerContext, signal
       telling[Symbol.dispose]()
       ending.abort(new DOMException('deschedule is stopped', 'AbortError'))
       await metering
+      await work.signals[Symbol.asyncDispose]()
     },
   }
 }
@@ -54,6 +56,7 @@ class Descheduling {
   readonly loop: PlanLoop
   readonly keeper: PlanKeeper
   readonly usage: UsageMeter
+  readonly signals: SignalReader
   readonly #context: ControllerContext
   readonly #leading: Leading
   readonly #policies: Policies
@@ -71,7 +74,9 @@ class Descheduling {
     const review = new PolicyReview({ policies, leading, clock, events, landing, requester: capabilityName })
     const isStopping = () => loop.isStopping
     this.usage = new UsageMeter(context)
-    this.keeper = new PlanKeeper({ context, leading, purpose: 'move', plans, policies, review, isStopping, usage: this.usage })
+    this.signals = new SignalReader(context)
+    const { usage, signals } = this
+    this.keeper = new PlanKeeper({ context, leading, purpose: 'move', plans, policies, review, isStopping, usage, signals })
     this.loop = loop
     this.#plans = plans
     this.#policies = policies

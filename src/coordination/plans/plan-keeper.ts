@@ -4,7 +4,7 @@ import type { Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { snapshotHash } from '#planning/snapshot-hash.ts'
-import type { RebalancePlan, RebalancePolicy } from '../api.ts'
+import type { RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
 import type { ControllerContext, Leading } from '../capability.ts'
 import { holdLimits, unheldLandings } from './landing/landing-decision.ts'
 import { dropStrandedGates, releaseHold } from './landing/landing-gate.ts'
@@ -20,6 +20,7 @@ import type { PolicyReview } from './policy-review.ts'
 import { waitsFor } from './precedence.ts'
 import { whyClosed, whyPaused } from './run-pauses.ts'
 import { opensMs } from './timetable/openings.ts'
+import type { SignalReader } from './trial/signal-reader.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'
 
 const intervals = {
@@ -53,6 +54,8 @@ interface PlanKeeperOptions {
   readonly isStopping: () => boolean
   /** Absent: goals of usage stand still. */
   readonly usage?: UsageMeter
+  /** Absent: signals of policies are unknown, so that what has them stands still. */
+  readonly signals?: SignalReader
 }
 
 export class PlanKeeper {
@@ -304,11 +307,7 @@ export class PlanKeeper {
       await fail(problemLines(planned.problems).slice(0, 4096))
       return
     }
-    await plans.setStatus(
-      planned.plan,
-      status => ((status.mismatches ?? 0) >= mismatches ? status : { ...status, mismatches }),
-      signal,
-    )
+    await plans.setStatus(planned.plan, status => inherited(status, { mismatches, ready: plan.status?.trial?.ready }), signal)
     await replaceBy(this.plannerContext, plan, { by: planned.plan, message: end.message }, signal)
   }
 
@@ -318,7 +317,7 @@ export class PlanKeeper {
   }
 
   #runContext(policy: RebalancePolicy): RunContext | undefined {
-    const { leading, context, plans, review, purpose, isStopping, usage } = this.#options
+    const { leading, context, plans, review, purpose, isStopping, usage, signals } = this.#options
     const { ownerLabel, settings } = leading
     const planPolicy = planPolicyOf(policy, leading.view.state(), { ownerLabel, landing: this.landing, purpose })
     if (!planPolicy.ok) return undefined
@@ -332,6 +331,7 @@ export class PlanKeeper {
       webhooks,
       usage,
       metrics: this.#metrics,
+      signals,
       policy: () => review.readable(policy.metadata.name),
       planPolicy: planPolicy.value,
       holdsBack: plan => this.#holdsBack(plan),
@@ -342,4 +342,19 @@ export class PlanKeeper {
 
 function byAttempt(a: RebalancePlan, b: RebalancePlan): number {
   return a.spec.attempt - b.spec.attempt || (a.metadata.name < b.metadata.name ? -1 : 1)
+}
+
+/** What a plan takes over from the one whose place it takes: how often that was misled, and what readiness was before the first of them. */
+function inherited(
+  status: RebalancePlanStatus,
+  old: { readonly mismatches: number; readonly ready: NonNullable<RebalancePlanStatus['trial']>['ready'] },
+): RebalancePlanStatus {
+  const isCounted = (status.mismatches ?? 0) >= old.mismatches
+  const isReady = old.ready === undefined || status.trial?.ready !== undefined
+  if (isCounted && isReady) return status
+  return {
+    ...status,
+    ...(isCounted ? {} : { mismatches: old.mismatches }),
+    ...(isReady ? {} : { trial: { ...status.trial, ready: old.ready } }),
+  }
 }

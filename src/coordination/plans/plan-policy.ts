@@ -10,6 +10,7 @@ import { type RebalancePolicy, type RebalancePolicySpec, rebalancePolicySpec } f
 import { type PlanPurpose, plansFor } from '../intent.ts'
 import { energyRulesOf } from './energy-policy.ts'
 import { goalsOf } from './goal-policy.ts'
+import { leftOfLimits } from './left-of-limits.ts'
 
 /** Reads a RebalancePolicy as the watch (or a file) brings it, with all that is wrong with its shape. */
 export function readPolicy(
@@ -160,11 +161,11 @@ export function isolationProblems({ metadata, spec }: RebalancePolicy): readonly
   ]
 }
 
-/** The pods that may leave per hour bound a plan too: a plan runs within the hour. */
+/** The pods that may leave per hour and per day bound a plan too: a plan runs within both. */
 function limitsOf(spec: RebalancePolicySpec): PlanPolicy['limits'] {
-  const { perPlan, perHour, perNode, perNamespace, concurrent } = spec.limits
+  const { perNode, perNamespace, concurrent } = spec.limits
   return {
-    perPlan: Math.min(perPlan, perHour),
+    ...leftOfLimits({ spec, metadata: { name: '' } }, [], 0),
     concurrent,
     ...(perNode === undefined ? {} : { perNode }),
     ...(perNamespace === undefined ? {} : { perNamespace }),

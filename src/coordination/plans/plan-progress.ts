@@ -48,7 +48,7 @@ export function standingMoves(plan: RebalancePlan): readonly PlanMove[] {
 }
 
 /** Its moves in the order in which they begin. */
-function movesInOrder({ spec }: RebalancePlan): readonly PlanMove[] {
+export function movesInOrder({ spec }: RebalancePlan): readonly PlanMove[] {
   return spec.moves.toSorted((a, b) => a.wave - b.wave)
 }
 

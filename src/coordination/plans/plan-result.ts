@@ -66,3 +66,12 @@ function named(ids: readonly string[]): string {
   const rest = ids.length - mostNamed
   return rest <= 0 ? ids.join(', ') : `${ids.slice(0, mostNamed).join(', ')} and ${rest} more`
 }
+
+/** The condition `GoalsMet` of a plan that is over. */
+export function goalsCondition(
+  missed: readonly string[],
+  unknown: readonly string[],
+): { readonly status: 'True' | 'False' | 'Unknown'; readonly reason: string } {
+  if (missed.length > 0) return { status: 'False', reason: 'GoalsMissed' }
+  return unknown.length > 0 ? { status: 'Unknown', reason: 'NotMeasured' } : { status: 'True', reason: 'Measured' }
+}

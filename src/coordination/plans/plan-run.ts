@@ -1,6 +1,5 @@
 // An approved plan, carried out: wave by wave, move by move, until it is done, has to wait, or has to be made anew.
 // Nothing is remembered here: plan status, permits and the cluster say where it stands, so that any leader can go on.
-import type { PodState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
@@ -8,25 +7,22 @@ import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { formatTime } from '#kube/time/time.ts'
-import { requestedOn } from '#planning/goals/bounds.ts'
 import { goalOutcomes, type Measurements, nodeShares } from '#planning/goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '#planning/goals/policy.ts'
 import { lossesNow } from '#planning/goals/survival.ts'
 import { usageGoals } from '#planning/goals/usage-rules.ts'
-import type { StayReason } from '#planning/plan-record.ts'
-import { staySentence } from '#planning/sentences.ts'
-import { mayLandBeside, RoomRules, summed } from '#planning/sequence/room-rules.ts'
 import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
 import type { Arbiter } from '../arbiter/arbiter.ts'
-import { objectionReasons } from '../arbiter/sentences.ts'
 import type { WebhookEndpoint } from '../capability.ts'
 import type { EffectContext } from '../effects/effect-context.ts'
 import type { ClusterView } from '../facts/cluster-view.ts'
 import { isUnheld } from './landing/landing-decision.ts'
 import { releaseHold } from './landing/landing-gate.ts'
 import { landingResult } from './landing/landing-rate.ts'
+import { hasRoom } from './landing/landing-room.ts'
 import { endSteering, nodesToTaint, steerWave } from './landing/landing-taint.ts'
 import { WaveGate } from './landing/wave-gate.ts'
+import { whyUsedUp } from './left-of-limits.ts'
 import type { MoveContext, MoveEnd } from './move-context.ts'
 import { requirementsOf } from './move-intent.ts'
 import { carryOut, moveKey } from './move-run.ts'
@@ -35,14 +31,24 @@ import { staleMs } from './patience.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
 import { storedShare, tellingShares } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
-import { inPhase, isBeyondStop, isFinal, type Phase, standingMoves, stepOf, withCondition, withStep } from './plan-progress.ts'
-import { resultOf } from './plan-result.ts'
+import {
+  inPhase,
+  isBeyondStop,
+  isFinal,
+  isUnderWay,
+  type Phase,
+  standingMoves,
+  stepOf,
+  withCondition,
+  withStep,
+} from './plan-progress.ts'
+import { goalsCondition, resultOf } from './plan-result.ts'
 import type { Plans } from './plan-store.ts'
 import { whyClosed, whyPaused } from './run-pauses.ts'
 import { goalFigures, storedGoals } from './stored-goals.ts'
-import { tableInput } from './timetable/foretell.ts'
-import { foretellContext } from './timetable/foretell-context.ts'
-import { timetableOf } from './timetable/timetable.ts'
+import { foretoldRefusal } from './timetable/foretold-refusal.ts'
+import type { SignalReader } from './trial/signal-reader.ts'
+import { Trial } from './trial/trial.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'
 import { servesUsage, unmeasuredNode } from './usage/usage-moves.ts'
 
@@ -62,6 +68,8 @@ export interface RunContext {
   /** Measures what goals of usage are about; `undefined`: they stand still. */
   readonly usage: UsageMeter | undefined
   readonly metrics: PlanMetrics | undefined
+  /** Asks for signals; `undefined`: all of them are unknown. */
+  readonly signals: SignalReader | undefined
   /** Why no step may begin just now beside what the plan and its policy say; `undefined`: it may. */
   readonly holdsBack: (plan: RebalancePlan) => string | undefined
   /** The controller is to stop: what is under way is followed up, nothing new begins. */
@@ -97,17 +105,9 @@ export async function runPlan(context: RunContext, plan: RebalancePlan, signal: 
   return run.go(signal)
 }
 
-/** What the certificates are about: the move's own check says it better. */
-function isOfCluster({ data }: StayReason): boolean {
-  return data['reason'] === objectionReasons.stale
-}
-
-function goalsCondition(
-  missed: readonly string[],
-  unknown: readonly string[],
-): { readonly status: 'True' | 'False' | 'Unknown'; readonly reason: string } {
-  if (missed.length > 0) return { status: 'False', reason: 'GoalsMissed' }
-  return unknown.length > 0 ? { status: 'Unknown', reason: 'NotMeasured' } : { status: 'True', reason: 'Measured' }
+interface Wave {
+  readonly number: number
+  readonly moves: readonly PlanMove[]
 }
 
 class PlanRun {
@@ -118,6 +118,7 @@ class PlanRun {
   readonly #waitingMoves = new Set<string>()
   /** Under `hold`, where this process serves webhooks at all. */
   readonly #gate: WaveGate | undefined
+  readonly #trial: Trial
   /** How the running wave is steered. */
   #steering: RebalancePlan['spec']['landing']
   #isSilenceTold = false
@@ -129,6 +130,14 @@ class PlanRun {
     this.#plan = plan
     this.#steering = plan.spec.landing
     if (plan.spec.landing === 'hold' && webhooks !== undefined) this.#gate = new WaveGate({ view, effects, webhooks }, plan)
+    this.#trial = new Trial({
+      reader: context.signals,
+      view,
+      policy: context.policy,
+      plan: () => this.#known,
+      write: (change, signal) => this.#write(change, signal),
+      now: () => effects.clock.now(),
+    })
   }
 
   async go(signal: AbortSignal): Promise<RunEnd> {
@@ -138,6 +147,8 @@ class PlanRun {
     // An earlier leader recorded it and had no time to draw the conclusion.
     if (failed !== undefined) return this.#finish(failed.message ?? 'a move failed', signal)
     if (steps.some(step => step.state === 'Mismatch')) return this.#misled(signal)
+    const held = this.#pause() === undefined ? await this.#held(signal) : undefined
+    if (held !== undefined) return held
     const refusal = steps.length === 0 ? this.#foretoldRefusal() : undefined
     if (refusal !== undefined) {
       await this.#endSteering(refusal, signal)
@@ -153,11 +164,12 @@ class PlanRun {
             },
       signal,
     )
-    for (const number of [...new Set(this.#plan.spec.moves.map(move => move.wave))].sort((a, b) => a - b)) {
-      const end = await this.#wave(number, signal)
+    for (;;) {
+      const wave = this.#nextWave()
+      if (wave === undefined) return this.#finish(undefined, signal)
+      const end = (await this.#wave(wave, signal)) ?? (await this.#held(signal))
       if (end !== undefined) return end
     }
-    return this.#finish(undefined, signal)
   }
 
   get #known(): RebalancePlan {
@@ -168,34 +180,58 @@ class PlanRun {
   #foretoldRefusal(): string | undefined {
     const { arbiter, view, planPolicy, plans, effects } = this.#context
     const policy = this.#context.policy()
-    if (policy === undefined || this.#plan.spec.moves.some(move => this.#hasPermit(move))) return undefined
-    const { metadata, spec } = this.#plan
-    const known = foretellContext({ arbiter, plans: plans.list(), policy, purpose: spec.purpose })
-    const context = { ...known, plan: metadata.name, batch: spec.batch ?? metadata.name }
-    const input = { state: view.state(), policy: planPolicy, nowMs: effects.clock.now() }
-    const refused = timetableOf(tableInput(input, context, spec)).entries.find(
-      entry => entry.kind === 'refused' && !isOfCluster(entry.reason),
+    if (policy === undefined || this.#isUnderWay()) return undefined
+    const nowMs = effects.clock.now()
+    return foretoldRefusal(this.#plan, { arbiter, plans: plans.list(), policy, planPolicy, state: view.state(), nowMs })
+  }
+
+  /** What holds the next moves back, beside what `#pause` says: a limit that is used up, a canary, a signal. `undefined`: nothing. */
+  async #held(signal: AbortSignal): Promise<RunEnd | undefined> {
+    const isDone = this.#plan.spec.moves.every(({ id }) => isFinal(stepOf(this.#known, id)))
+    // What is under way is followed up first.
+    if (isDone || this.#isUnderWay()) return undefined
+    const used = this.#usedUp()
+    if (used !== undefined) return this.#pauseRun(used, signal)
+    const gate = await this.#trial.gate(signal)
+    if (gate === undefined) return undefined
+    return gate.kind === 'stop' ? this.#finish(gate.message, signal) : this.#pauseRun(gate.message, signal, gate.retryMs)
+  }
+
+  #isUnderWay(): boolean {
+    return this.#plan.spec.moves.some(move => this.#hasPermit(move))
+  }
+
+  /** Whether another plan of the policy has taken what its limits leave within this hour, or this day. */
+  #usedUp(): string | undefined {
+    const policy = this.#context.policy()
+    if (policy === undefined || this.#plan.spec.purpose !== 'move') return undefined
+    return whyUsedUp(policy, this.#context.plans.list(), this.#context.effects.clock.now())
+  }
+
+  /** The first wave with moves that may go now, and these; where a canary ends within a wave it goes in parts. `undefined`: all are over. */
+  #nextWave(): Wave | undefined {
+    const first = this.#trial.first()
+    const open = standingMoves(this.#known).filter(move =>
+      this.#hasPermit(move) ? true : !isFinal(stepOf(this.#known, move.id)) && first?.has(move.id) !== false,
     )
-    if (refused?.kind !== 'refused') return undefined
-    return `not begun, since not all of it can be carried out: ${refused.id}: ${staySentence(refused.reason)}`
+    const number = open.reduce((least, { wave }) => Math.min(least, wave), Number.POSITIVE_INFINITY)
+    return open.length === 0 ? undefined : { number, moves: open.filter(({ wave }) => wave === number) }
   }
 
   /** One wave; `undefined`: go on with the next. */
-  async #wave(number: number, signal: AbortSignal): Promise<RunEnd | undefined> {
-    const moves = standingMoves(this.#known).filter(move => move.wave === number)
-    const open = moves.filter(move => !isFinal(stepOf(this.#known, move.id)) || this.#hasPermit(move))
-    if (open.length === 0) return undefined
+  async #wave(wave: Wave, signal: AbortSignal): Promise<RunEnd | undefined> {
+    const { number, moves } = wave
     const paused = this.#pause()
     if (paused !== undefined) return this.#pauseRun(paused, signal)
     if (this.#isOutdated()) return this.#outdated(signal)
-    const unsteered = await this.#steer(number, open, signal)
+    const unsteered = await this.#steer(number, moves, signal)
     if (unsteered !== undefined) return this.#pauseRun(unsteered, signal)
     const steering = this.#steering
-    const ends = await this.#carryOutAll(open, signal)
+    const ends = await this.#carryOutAll(moves, signal)
     const kinds = ['failed', 'mismatch', 'broken', 'frozen', 'unsteered'] as const
     const [stop] = kinds.flatMap(kind => ends.filter(end => end.kind === kind))
     // The webhook went silent while the wave ran: the rest of it once more, by what is left to steer with.
-    if (stop?.kind === 'unsteered' && steering === 'hold') return this.#wave(number, signal)
+    if (stop?.kind === 'unsteered' && steering === 'hold') return this.#wave(wave, signal)
     switch (stop?.kind) {
       case 'failed':
         return this.#finish(stop.message, signal)
@@ -210,9 +246,9 @@ class PlanRun {
         return this.#pauseRun(stop.message, signal)
       default: {
         if (moves.every(move => isFinal(stepOf(this.#known, move.id)))) return undefined
-        const why = this.#pause()
+        const why = this.#pause() ?? this.#usedUp()
         if (why !== undefined) return this.#pauseRun(why, signal)
-        return this.#isOutdated() ? this.#outdated(signal) : undefined
+        return this.#isOutdated() ? this.#outdated(signal) : { kind: 'paused' }
       }
     }
   }
@@ -236,7 +272,11 @@ class PlanRun {
       for (let move = queue.shift(); move !== undefined; move = queue.shift()) {
         if (
           !this.#hasPermit(move) &&
-          (isStopped() || this.#pause() !== undefined || this.#isOutdated() || isBeyondStop(this.#known, move))
+          (isStopped() ||
+            this.#pause() !== undefined ||
+            this.#usedUp() !== undefined ||
+            this.#isOutdated() ||
+            isBeyondStop(this.#known, move))
         )
           return
         ends.push(await this.#move(move, signal))
@@ -275,26 +315,16 @@ class PlanRun {
       record: step => this.#record(step, signal),
       waiting: (isWaiting, message) => this.#wait({ id: move.id, isWaiting, message }, signal),
       landing: this.#steering,
-      allows: (own, node, pod) => this.#allows(own, node, pod),
+      allows: (own, node, pod) => {
+        const awaited = this.#plan.spec.moves.filter(({ id }) => id !== own.id && !isFinal(stepOf(this.#known, id)))
+        return hasRoom({ state: view.state(), planPolicy, awaited }, own, node, pod)
+      },
       gateSilence: async () => (this.#steering === 'hold' ? this.#gate?.silence(signal) : undefined),
       paused: () => this.#pause() ?? unmeasuredNode(move, planPolicy, usage?.measurements()),
       isForUsage: servesUsage(move, planPolicy),
       requirements: requirementsOf(planPolicy),
       deadlineMs: () => Date.parse(this.#known.status?.progressAt ?? '') + staleMs,
     }
-  }
-
-  /** By the policy without its margins: what drifted a little since the plan was made is no reason to make it anew. */
-  #allows(own: PlanMove, node: string, pod: PodState): boolean {
-    const { view, planPolicy } = this.#context
-    const state = view.state()
-    const target = state.nodes.get(node)
-    if (target === undefined || !mayLandBeside(planPolicy, own.to, node)) return false
-    const awaited = this.#plan.spec.moves
-      .filter(move => move.id !== own.id && move.to === node && !isFinal(stepOf(this.#known, move.id)))
-      .map(({ certificate }) => ({ ...certificate.requests, pods: 1 }))
-    const used = summed(requestedOn(state, node), { ...pod.requests, pods: 1 }, ...awaited)
-    return new RoomRules(planPolicy, { keepsMargins: false }).allows(target, used)
   }
 
   #hasPermit(move: PlanMove): boolean {
@@ -363,7 +393,7 @@ class PlanRun {
 
   async #pauseRun(why: string, signal: AbortSignal, retryMs?: number): Promise<RunEnd> {
     await this.#endSteering('the plan pauses', signal)
-    await this.#setPhase('Paused', why, signal)
+    await this.#setPhase(isUnderWay(this.#known) ? 'Paused' : 'Approved', why, signal)
     return { kind: 'paused', ...(retryMs === undefined ? {} : { retryMs }) }
   }
 
@@ -383,7 +413,7 @@ class PlanRun {
     const before = this.#known.status
     if (before?.phase === phase && before.message === message) return
     await this.#write(status => inPhase(status, phase, { message, nowMs }), signal)
-    if (phase === 'Paused') this.#emit('Warning', eventReasons.paused, message)
+    if (phase !== 'Running') this.#emit('Warning', eventReasons.paused, message)
   }
 
   async #record(step: PlanStep, signal: AbortSignal): Promise<void> {

@@ -14,9 +14,9 @@ import type { RebalancePlan, RebalancePolicy } from '../api.ts'
 import type { Leading } from '../capability.ts'
 import { freezeAnnotation } from '../freeze.ts'
 import { demandBefore } from './demand-history.ts'
-import { leftOfHour } from './hourly-limit.ts'
 import { isUnheld } from './landing/landing-decision.ts'
 import { isForetold, landingRate } from './landing/landing-rate.ts'
+import { leftOfLimits } from './left-of-limits.ts'
 import { moveHistory } from './move-history.ts'
 import { type Asking, askingOf, eventReasons, frozenByAnnotation, runUntilAnnotation } from './names.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
@@ -184,12 +184,12 @@ async function compute(
   })
   if (!planPolicy.ok) return { kind: 'refused', problems: [planPolicy.problem] }
   const nowMs = clock.now()
-  const perPlan = leftOfHour(policy, context.plans.list(), nowMs)
+  const left = leftOfLimits(policy, context.plans.list(), nowMs)
   const input = {
     state,
     policy: {
       ...planPolicy.value,
-      limits: { ...planPolicy.value.limits, perPlan },
+      limits: { ...planPolicy.value.limits, ...left },
       landing: landing ?? trustedLanding(context, planPolicy.value.landing),
     },
     settings: leading.settings,

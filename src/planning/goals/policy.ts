@@ -136,6 +136,8 @@ export interface PlanPolicy {
   /** Counts of pods that leave. */
   readonly limits: {
     readonly perPlan: number
+    /** Which limit of the policy `perPlan` is what is left of; absent: of its own. */
+    readonly perPlanBy?: 'perHour' | 'perDay'
     readonly perNode?: number
     readonly perNamespace?: number
     readonly concurrent: number

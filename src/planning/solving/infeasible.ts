@@ -75,7 +75,7 @@ function variantsOf(policy: PlanPolicy, facts: ShortfallFacts, largest: number):
   const { perNode, perNamespace, ...plain } = limits
   const isPaced = policy.isolation === undefined
   if (isPaced && facts.plan.moves.length >= limits.perPlan) {
-    const limit = limits.perPlan >= largest ? 'size' : 'perPlan'
+    const limit = limits.perPlan >= largest ? 'size' : (limits.perPlanBy ?? 'perPlan')
     variants.push({ blocker: { kind: 'limit', limit }, policy: { ...policy, limits: { ...limits, perPlan: 1e9 } } })
   }
   if (isPaced && perNode !== undefined)

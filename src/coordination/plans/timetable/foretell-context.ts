@@ -22,5 +22,6 @@ export function foretellContext({ arbiter, plans, policy, purpose }: Known): Omi
     asking,
     opensMs: ms => opensMs({ policy, arbiter: around.policy, asking }, ms),
     seconds: expectedSeconds(plans, policy.metadata.name),
+    canary: purpose === 'move' ? policy.spec.auto?.canary : undefined,
   }
 }

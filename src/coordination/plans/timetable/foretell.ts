@@ -3,6 +3,7 @@
 import { prefixOf, shortOf } from '#planning/plan.ts'
 import type { PlanInput, Restraints } from '#planning/plan-input.ts'
 import type { Plan, StayReason, Unmovable } from '#planning/plan-record.ts'
+import { canarySize } from '../trial/canary.ts'
 import { restraintsFor } from './restraints.ts'
 import { freeFromMs } from './stay-reason.ts'
 import { type Timetable, type TimetableInput, timetableOf } from './timetable.ts'
@@ -25,7 +26,10 @@ export interface Rest {
   readonly fromMs: number | undefined
 }
 
-export type ForetellContext = Pick<TimetableInput, 'around' | 'asking' | 'plan' | 'batch' | 'opensMs' | 'seconds'>
+export type ForetellContext = Pick<TimetableInput, 'around' | 'asking' | 'plan' | 'batch' | 'opensMs' | 'seconds'> & {
+  /** What its policy lets go first. */
+  readonly canary?: { readonly share: number; readonly waitSeconds: number } | undefined
+}
 
 /** So often a plan is made anew without what its timetable refuses; then it is cut. */
 const mostRounds = 4
@@ -58,7 +62,9 @@ export function tableInput(
   context: ForetellContext,
   { moves }: Pick<TimetableInput, 'moves'>,
 ): TimetableInput {
-  return { ...context, state, policy, nowMs, moves }
+  const { canary: asked, ...known } = context
+  const canary = asked && { moves: canarySize(moves.length, asked.share), waitMs: asked.waitSeconds * 1000 }
+  return { ...known, state, policy, nowMs, moves, canary }
 }
 
 /** When it would begin; now where no window of its policy opens any more. */

@@ -58,12 +58,13 @@ interface Given {
   readonly caps?: Partial<ArbiterPolicy['caps']>
   readonly ledger?: readonly PermitRecord[]
   readonly opensMs?: TimetableInput['opensMs']
+  readonly canary?: TimetableInput['canary']
 }
 
-function inputOf(text: string, { concurrent = 1, caps = {}, ledger = [], opensMs = ms => ms }: Given): TimetableInput {
+function inputOf(text: string, { concurrent = 1, caps = {}, ledger = [], opensMs = ms => ms, canary }: Given): TimetableInput {
   const policy = policyWithDefaults({ name: 'p', goals: [], limits: { perPlan: 30, concurrent } })
   return {
-    ...{ moves: movesOf(text), state, policy, plan: 'p-1', batch: 'p-1', opensMs, nowMs, seconds: () => 60 },
+    ...{ moves: movesOf(text), state, policy, plan: 'p-1', batch: 'p-1', opensMs, canary, nowMs, seconds: () => 60 },
     asking: askingOf({ spec: { purpose: 'move' } }),
     around: {
       ledger: viewOf(ledger),
@@ -102,6 +103,9 @@ describe('a plan played against the rules', () => {
   test.each<[string, string, Given, string]>([
     ['one after the other',                          'a b c', {},                                        'm11 0-60 m12 60-120 m13 120-180'],
     ['as many at once as the policy allows',         'a b c', { concurrent: 2 },                         'm11 0-60 m12 0-60 m13 60-120'],
+    ['the rest waits for its canary',                'a b | c', { concurrent: 2, canary: { moves: 1, waitMs: 300_000 } }, 'm11 0-60 m12 360-420 m21 420-480'],
+    ['a canary of a wave and a part',                'a | b c', { canary: { moves: 2, waitMs: 300_000 } }, 'm11 0-60 m21 60-120 m22 420-480'],
+    ['a canary that is all of it waits for nobody',  'a b',   { canary: { moves: 2, waitMs: 300_000 } }, 'm11 0-60 m12 60-120'],
     ['... and as the cluster does',                  'a b c', { concurrent: 3, caps: { concurrent: 2 } }, 'm11 0-60 m12 0-60 m13 60-120'],
     ['... and as a destination does',                'a b c', { concurrent: 3, caps: { perDestination: 1 } }, 'm11 0-60 m12 0-60 m13 60-120'],
     ['... and as a source does',                     'a b',   { concurrent: 3, caps: { perSourceNode: 1 } }, 'm11 0-60 m12 60-120'],

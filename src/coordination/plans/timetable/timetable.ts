@@ -38,6 +38,8 @@ export interface TimetableInput {
   readonly opensMs: (ms: number) => number
   /** How long a move takes, in seconds. */
   readonly seconds: (move: AskedMove) => number
+  /** So many moves go first, and the rest waits so long after them. */
+  readonly canary?: { readonly moves: number; readonly waitMs: number } | undefined
   readonly nowMs: number
 }
 
@@ -134,11 +136,26 @@ class Play {
   play(): readonly Entry[] {
     const { moves } = this.#input
     let nowMs = this.#progressMs
-    for (const number of [...new Set(moves.map(({ wave }) => wave))].sort((a, b) => a - b))
-      nowMs = this.#wave(
-        moves.filter(({ wave }) => wave === number),
-        nowMs,
-      )
+    const { canary } = this.#input
+    const inOrder = moves.toSorted((a, b) => a.wave - b.wave)
+    const first = canary === undefined || canary.moves >= moves.length ? inOrder : inOrder.slice(0, canary.moves)
+    nowMs = this.#waves(first, nowMs)
+    if (canary === undefined || first.length === moves.length) return this.#told()
+    nowMs += canary.waitMs
+    this.#ledger.endUntil(nowMs)
+    this.#progressMs = nowMs
+    this.#waves(inOrder.slice(first.length), nowMs)
+    return this.#told()
+  }
+
+  #waves(moves: readonly TimedMove[], beginMs: number): number {
+    let nowMs = beginMs
+    for (const wave of Map.groupBy(moves, ({ wave }) => wave).values()) nowMs = this.#wave(wave, nowMs)
+    return nowMs
+  }
+
+  #told(): readonly Entry[] {
+    const { moves } = this.#input
     return moves.map(({ id }) => this.#entries.get(id) ?? unforeseen(id))
   }
 

@@ -1,0 +1,96 @@
+// Plans with a canary and signals on the twin: what goes first, what waits, what stops, and who goes on after a kill.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { controlledCluster } from './controlled-cluster.ts'
+import { smallCluster, smallPolicy } from './small-cluster.ts'
+
+/** A Prometheus whose only series has the value of `value`; `undefined`: it has no series. */
+async function prometheus(value: () => string | undefined) {
+  const server = createServer((_request, response) => {
+    const now = value()
+    const result = now === undefined ? [] : [{ metric: {}, value: [1, now] }]
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }))
+  })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.listen(0, '127.0.0.1', resolve)
+  await promise
+  const { port } = server.address() as AddressInfo
+  return {
+    address: `http://127.0.0.1:${port}`,
+    [Symbol.dispose]: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+const canary = { share: 10, waitSeconds: 300 }
+const signalsOf = (serverAddress: string) => [
+  { name: 'errors', kind: 'prometheus', serverAddress, query: 'errors', max: 1 },
+  { name: 'web', kind: 'ready', workloads: ['shop/Deployment/web'] },
+]
+const auto = (address: string) => smallPolicy({ mode: 'Auto', auto: { canary, signals: signalsOf(address) } })
+
+test('one move goes first, the rest waits; a leader that is killed meanwhile changes nothing of it', async () => {
+  using server = await prometheus(() => '0')
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), auto(server.address)] })
+  cluster.startController()
+  await cluster.ask('small')
+  const [landed, plan] = [() => steps().filter(({ state }) => state === 'Landed').length, () => cluster.plans()[0]]
+  const steps = () => plan()?.status?.steps ?? []
+  await cluster.until(() => plan()?.status?.trial?.canaryDoneAt !== undefined)
+  const doneMs = Date.parse(plan()?.status?.trial?.canaryDoneAt ?? '')
+  expect(landed()).toBe(1)
+  cluster.killController()
+  await cluster.pass(200_000)
+  expect([landed(), steps().length, plan()?.status?.phase]).toEqual([1, 1, 'Paused'])
+  await cluster.followPlans()
+  expect(plan()?.status?.phase).toBe('Succeeded')
+  expect(Date.parse(plan()?.status?.trial?.canaryPassedAt ?? '') - doneMs).toBeGreaterThanOrEqual(300_000)
+  expect(plan()?.status?.expected?.seconds).toBeGreaterThan(300)
+  expect(cluster.errors).toEqual([])
+})
+
+test('red after the canary ends the plan, and the rest stays where it is', async () => {
+  let value: string | undefined = '0'
+  using server = await prometheus(() => value)
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), auto(server.address)] })
+  cluster.startController()
+  await cluster.ask('small')
+  await cluster.until(() => cluster.plans()[0]?.status?.trial?.canaryDoneAt !== undefined)
+  value = '2.5'
+  await cluster.followPlans()
+  const [plan] = cluster.plans()
+  expect(plan?.status?.phase).toBe('Failed')
+  expect(plan?.status?.message).toMatch(/^stopped after the canary: signal errors is red: 2.5 is above 1; 1 of 3 moves landed/)
+  expect(plan?.status?.trial?.signals?.map(({ name, state }) => `${name} ${state}`)).toEqual(['errors red', 'web green'])
+})
+
+test('red or unknown before the first move holds the plan back until it is green', async () => {
+  let value: string | undefined
+  using server = await prometheus(() => value)
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), auto(server.address)] })
+  cluster.startController()
+  await cluster.ask('small')
+  const words = () => `${cluster.plans()[0]?.status?.phase}: ${cluster.plans()[0]?.status?.message}`
+  await cluster.until(() => words() === 'Approved: held back before the first move: signal errors is unknown')
+  value = '7'
+  await cluster.until(() => words() === 'Approved: held back before the first move: signal errors is red')
+  expect(cluster.witness.disruptions ?? []).toEqual([])
+  value = '0'
+  await cluster.followPlans()
+  expect(cluster.plans()[0]?.status?.phase).toBe('Succeeded')
+})
+
+test('what the day has used up bounds the next plan', async () => {
+  const limits = { perPlan: 30, perHour: 30, perDay: 2, concurrent: 1 }
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto', limits })] })
+  cluster.startController()
+  await cluster.rebalance('small')
+  await cluster.ask('small', 'again')
+  await cluster.until(() => cluster.plans().length > 1 && cluster.plans()[1]?.status?.phase === 'Failed')
+  expect(cluster.plans().map(({ spec }) => spec.moves.length)).toEqual([2, 0])
+  expect(cluster.plans()[1]?.status?.message).toContain('spec.limits.perDay')
+})
