@@ -78,7 +78,7 @@ test('red or unknown before the first move holds the plan back until it is green
   await cluster.until(() => words() === 'Approved: held back before the first move: signal errors is unknown')
   value = '7'
   await cluster.until(() => words() === 'Approved: held back before the first move: signal errors is red')
-  expect(cluster.witness.disruptions ?? []).toEqual([])
+  expect(cluster.witness.disruptions).toEqual([])
   value = '0'
   await cluster.followPlans()
   expect(cluster.plans()[0]?.status?.phase).toBe('Succeeded')

@@ -11,7 +11,7 @@ import { NodeLoads } from './scheduling/node-loads.ts'
 import { NodeRulesReader } from './scheduling/node-rules.ts'
 import { NodeTable } from './scheduling/node-table.ts'
 import { type Evaluation, type NodeVerdict, Outcome } from './scheduling/outcome.ts'
-import { nodesToFind } from './scheduling/partial-search.ts'
+import { nodesToFind, searchOrder } from './scheduling/partial-search.ts'
 import { NamespaceLabels } from './scheduling/pod-affinity.ts'
 import { PodClasses } from './scheduling/pod-classes.ts'
 import { PodReader } from './scheduling/pod-info.ts'
@@ -72,6 +72,7 @@ export class Placement {
   #volumes: VolumeObjects
   /** Whether loads and volumes belong to another placement too, so that they must be copied before they change. */
   #isShared = false
+  #order: readonly string[] | undefined
 
   /** Begins with the pods of `state` that stand on nodes and are not finished, or as `begin` says. */
   constructor(state: ClusterState, settings: SchedulerSettings, begin?: Beginning) {
@@ -115,6 +116,12 @@ export class Placement {
   /** The nodes' names, ascending. */
   get nodes(): readonly string[] {
     return this.#fixed.table.names
+  }
+
+  /** The nodes' names in the order in which the scheduler goes through them where it looks at some only. */
+  get searchOrder(): readonly string[] {
+    this.#order ??= searchOrder(this.#fixed.table.nodes)
+    return this.#order
   }
 
   /**

@@ -103,7 +103,7 @@ export const autoFieldsOf = <Selector extends z.ZodType>(labelSelector: Selector
   })
 }
 
-export const signalStates = ['green', 'red', 'unknown'] as const
+const signalStates = ['green', 'red', 'unknown'] as const
 
 /** `status.trial` of a plan. */
 export const trialFields = z.object({

@@ -11,8 +11,9 @@ export function explainPod(input: PlanInput, plan: Plan, key: string): readonly 
   if (pod === undefined) return [`${key}: there is no such pod in this cluster`]
   if (pod.isFinished) return [`${key} has ended (${pod.object.status?.phase ?? ''}); it holds nothing and is not moved`]
   if (pod.nodeName === undefined) return [`${key} runs nowhere yet; a plan moves only what runs`]
-  const move = plan.moves.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
-  if (move !== undefined) return movesBecause(input, plan, move)
+  // With a stop on its way a pod moves twice.
+  const moves = plan.moves.filter(each => `${each.pod.namespace}/${each.pod.name}` === key)
+  if (moves.length > 0) return moves.flatMap(move => movesBecause(input, plan, move))
   const held = plan.unmovable.find(each => `${each.pod.namespace}/${each.pod.name}` === key)
   if (held === undefined) return [...staysByChoice(plan, key, pod.nodeName), ...churnLines(input, key)]
   const remedies = [held, ...held.also].map(({ code, data }) => remedySentence(code, data))

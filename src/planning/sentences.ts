@@ -339,6 +339,21 @@ function wishSentence(wish: OpenWish): string {
   return `wish: ${pod} on ${wish.wished.join(' or ')}: stays open, it is on ${wish.node} (${why})`
 }
 
+/** A line for each goal that does not count some nodes, with the first of them. */
+export function leftOutLines({ leftOut = [] }: Pick<Plan, 'leftOut'>): readonly string[] {
+  return Array.from(
+    Map.groupBy(leftOut, each => each.goal),
+    ([goal, nodes]) => {
+      const told = nodes.slice(0, mostLeftOut).map(({ node, because }) => `${node} (${because})`)
+      const more = nodes.length > mostLeftOut ? ` and ${nodes.length - mostLeftOut} more` : ''
+      return `goal ${goal} does not count ${told.join(', ')}${more}`
+    },
+  )
+}
+
+/** Nodes that a goal does not count, in one line. */
+const mostLeftOut = 8
+
 /** What a report says below the tables: how good the plan is, wishes left open, and what keeps goals from being met. */
 export function explanationLines(plan: Plan): readonly string[] {
   const lines: string[] = []
@@ -355,8 +370,7 @@ export function explanationLines(plan: Plan): readonly string[] {
   if (plan.shortfall !== undefined) lines.push(shortfallSentence(plan.shortfall))
   lines.push(...(plan.limits ?? []).map(limitSentence))
   lines.push(...plan.wishes.map(wishSentence))
-  for (const [goal, nodes] of Map.groupBy(plan.leftOut ?? [], each => each.goal))
-    lines.push(`goal ${goal} does not count ${nodes.map(({ node, because }) => `${node} (${because})`).join(', ')}`)
+  lines.push(...leftOutLines(plan))
   const { explanation } = plan
   if (explanation === undefined) return lines
   const certainty =

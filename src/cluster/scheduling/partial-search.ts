@@ -6,6 +6,7 @@
 // node may win when few enough of them are better: those may all be the ones that were not found. A node is named when it may win in
 // some case; one more than can win may be named, never one less.
 
+import type { Node } from '#kube/objects/objects.ts'
 import { scaledQuotient } from './exact.ts'
 import { affinityScore } from './pod-affinity.ts'
 import type { Normalisation } from './scores.ts'
@@ -20,6 +21,19 @@ export function nodesToFind(nodes: number, percentage: number): number {
   if (nodes < fewestNodes) return nodes
   const share = percentage === 0 ? Math.max(leastPercentage, 50 - Math.floor(nodes / 125)) : percentage
   return Math.max(fewestNodes, Math.floor((nodes * share) / 100))
+}
+
+const zoneLabels = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone'] as const
+
+/**
+ * The order in which the scheduler goes through `nodes` (in order of name, as it lists them when it starts): one of each zone in turn. It
+ * begins each search where the last one ended. Nodes that came later are at the end of their zone; nobody can see that from outside.
+ */
+export function searchOrder(nodes: readonly Node[]): readonly string[] {
+  const zones = Map.groupBy(nodes, ({ metadata: { labels = {} } }) => zoneLabels.map(label => labels[label] ?? '').join('/'))
+  const lists = [...zones.values()]
+  const longest = Math.max(0, ...lists.map(({ length }) => length))
+  return Array.from({ length: longest }, (_, at) => lists.flatMap(list => list[at]?.metadata.name ?? [])).flat()
 }
 
 interface WeightedRaw {

@@ -39,7 +39,11 @@ describe('the nodes of a goal', () => {
     ['a spread between zones',              { pool, per: 'together', spread: { max: 20 } },          [`spread ${zone}: a1+a2 b1`, 'without b2']],
     ['a deviation by a selector',           { nodeSelector: { matchLabels: { [zone]: 'a' } }, deviation: { max: 5 } }, ['deviation a1, a2: a1 a2']],
     ['the loss of a node',                  { survives: 'node' },                                    ['survives any one node: a1 a2 b1 b2 none']],
-    ['the loss of a zone',                  { survives: 'zone' },                                    ['survives any one zone: a1+a2 b1+b2']],
+    ['the loss of a zone',                  { survives: 'zone' },                                    ['survives any one zone: a1+a2 b1+b2', 'without none']],
+    ['the loss of a zone, with a node in none', { survives: 'zone', nodes: ['a1', 'b1', 'none'] },    ['survives any one zone: a1 b1', 'without none']],
+    ['a value that no node has',            { pool: { label: zone, values: ['a', 'z'] }, max: 70 },  ['each a1,a2', `without ${zone}=z`]],
+    ['a pool without nodes',                { pool: { label: zone, values: ['z'] }, max: 70 },       [`without ${zone}=z`]],
+    ['a label that no node has',            { pool: { label: 'zonne' }, per: 'together', max: 70 },  ['without zonne']],
     ['the loss of what a label tells apart', { survives: 'kubernetes.io/os' },                       ['survives any one kubernetes.io/os: a1+a2+b1+b2+none']],
   ])('%s', (_, goal, expected) => {
     const found = resolved(goal)

@@ -24,6 +24,9 @@ export function goalsOf({ metadata, spec }: RebalancePolicy, state: ClusterState
     const where = `RebalancePolicy ${metadata.name}: spec.goals[${index}]`
     const named = groupsOf(goal, state, where)
     if (!named.ok) return named
+    leftOut.push(...missingOf(goal, state))
+    // A pool that an autoscaler took to no node has nothing to judge; the other goals stay.
+    if (named.value.length === 0 || (isSelected(goal) && named.value.every(({ nodes }) => nodes.length === 0))) continue
     const isFleet = measureOf(goal) !== undefined
     const refused = isFleet ? refusalOf(goal, where) : undefined
     if (refused !== undefined) return { ok: false, problem: refused }
@@ -34,7 +37,7 @@ export function goalsOf({ metadata, spec }: RebalancePolicy, state: ClusterState
       continue
     }
     const counted = countedOf(goal, named.value, state)
-    leftOut.push(...counted.leftOut)
+    leftOut.push(...counted.leftOut, ...unlabelledOf(goal, counted.groups, state))
     fleetGoals.push(fleetGoalOf(goal, counted.groups, state))
   }
   return { ok: true, value: { goals, fleetGoals, leftOut } }
@@ -105,6 +108,41 @@ function groupsOf(goal: PolicyGoal, state: ClusterState, where: string): Parsed<
   const nodes = [...new Set([...goal.nodes, ...selected])]
   return { ok: true, value: [{ name: nodes.length <= 3 ? nodes.join(', ') : `${nodes.length} nodes`, nodes }] }
 }
+
+const isSelected = (goal: PolicyGoal): boolean =>
+  goal.pool !== undefined || (goal.nodeSelector !== undefined && goal.nodes.length === 0)
+
+/** Values of its pool that no node has. */
+function missingOf(goal: PolicyGoal, state: ClusterState): readonly LeftOut[] {
+  const { name, pool } = goal
+  const all = [...state.nodes.values()]
+  const missing: LeftOut[] = []
+  if (pool !== undefined) {
+    const known = [...new Set(all.flatMap(node => labelOf(node, pool.label) ?? []))].sort()
+    const because =
+      known.length === 0 ? 'no node has that label' : `no node has it; there are ${known.slice(0, mostValues).join(', ')}`
+    if (pool.values === undefined && known.length === 0) missing.push({ goal: name, node: pool.label, because })
+    for (const value of pool.values ?? [])
+      if (!known.includes(value)) missing.push({ goal: name, node: `${pool.label}=${value}`, because })
+  }
+  return missing
+}
+
+/** Nodes of a goal that nothing tells with which others they are lost. */
+function unlabelledOf({ name, survives }: PolicyGoal, groups: readonly GoalMember[], state: ClusterState): readonly LeftOut[] {
+  const label = survives === 'zone' ? zoneLabel : survives
+  if (label === undefined || label === 'node') return []
+  return groups.flatMap(({ nodes }) =>
+    nodes.flatMap(node => {
+      const known = state.nodes.get(node)
+      const isTold = known === undefined || labelOf(known, label) !== undefined
+      return isTold ? [] : [{ goal: name, node, because: `without the label ${label}` }]
+    }),
+  )
+}
+
+/** Values of a label that are told where another was asked for. */
+const mostValues = 8
 
 const labelOf = ({ object }: NodeState, label: string): string | undefined => object.metadata.labels?.[label]
 

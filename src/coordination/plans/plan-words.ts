@@ -1,7 +1,7 @@
 // What is said about a plan as a whole, in its status, events and the terminal.
 import { energyLines } from '#planning/energy/sentences.ts'
 import type { IsolationOutcome, Plan } from '#planning/plan-record.ts'
-import { explanationLines, notPlayed } from '#planning/sentences.ts'
+import { explanationLines, leftOutLines, notPlayed } from '#planning/sentences.ts'
 import { expectedLines } from './timetable/expected.ts'
 import type { Foretold } from './timetable/foretell.ts'
 
@@ -75,7 +75,7 @@ function landingLines({ moves, closedNodes = [] }: Pick<Plan, 'moves' | 'closedN
 
 /** The same, how long it is expected to take, and where goals are out of reach what stands in the way and what would help; a line each, at most 4,096 characters. */
 export function planMessage(plan: Plan, foretold?: Pick<Foretold, 'timetable' | 'rest'>): string {
-  const because = plan.outcome === 'met' ? [] : explanationLines(plan)
+  const because = plan.outcome === 'met' ? leftOutLines(plan) : explanationLines(plan)
   const energy = plan.energy === undefined ? [] : energyLines(plan.energy).slice(0, 1)
   const expected = foretold === undefined ? [] : expectedLines({ ...foretold, plan })
   return [planSentence(plan), ...expected, ...landingLines(plan), ...because, ...energy].join('\n').slice(0, 4096)

@@ -53,7 +53,8 @@ export interface FleetGoal {
 export interface LeftOut {
   readonly goal: string
   readonly node: string
-  readonly because: 'cordoned' | 'not ready'
+  /** `cordoned`, `not ready`, or what is missing. */
+  readonly because: string
 }
 
 /** Where pods should land if they move at all. */

@@ -88,7 +88,9 @@ export class AcceptableNodes {
       this.#closed.length = before
     }
     const others = new Set(this.#input.state.nodes.keys()).difference(new Set([...this.#closed, intent.to]))
-    const isHarmful = (node: string) => standing.fits(node) && !this.#mayTake(intent, node, standing)
+    // Its own node is closed also where it would not fit there now: to other moves of the wave that may be open.
+    const { from } = intent.candidate
+    const isHarmful = (node: string) => node === from || (standing.fits(node) && !this.#mayTake(intent, node, standing))
     this.#closed.push(...[...others].filter(isHarmful))
     if (this.#closed.length > mostClosed) {
       reopen()

@@ -52,7 +52,11 @@ export function predictLanding(
   const totals: Record<string, number> = {}
   for (const [node, verdict] of evaluation.verdicts) if (verdict.kind === 'feasible') totals[node] = verdict.total
   const verdict = evaluation.verdicts.get(to)
-  const landing = { nodes: evaluation.landing, totals, likely: likelihood(evaluation, totals, accepts) }
+  const landing = {
+    nodes: evaluation.landing,
+    totals,
+    likely: likelihood(evaluation, { totals, order: () => placement.searchOrder, accepts }),
+  }
   if (verdict?.kind !== 'refused') return landing
   return { ...landing, refusal: { filter: verdict.filter, reason: verdict.reasons[0] ?? '' } }
 }
@@ -60,23 +64,57 @@ export function predictLanding(
 /**
  * How probable it is that a pod lands on a node that `accepts` says. Where another node could win, the pod misses only where the scheduler
  * finds none of the `sure` ones: those that are accepted and have more points than the best of the others. It finds `found` of the feasible
- * nodes, from a start that nobody knows: as drawn without putting back, the product of (feasible - sure - i) / (feasible - i) for i below
- * `found` is the part of the draws that have none.
+ * nodes in a row, from a start that nobody knows. The less favourable counts of two reckonings: the part of all starts in its own order of
+ * nodes, and nodes drawn in no order, since nodes that came later may lie elsewhere.
  */
 function likelihood(
   { landing, found }: Pick<Evaluation, 'landing' | 'found'>,
-  totals: Amounts,
-  accepts: (node: string) => boolean,
+  {
+    totals,
+    order,
+    accepts,
+  }: { readonly totals: Amounts; readonly order: () => readonly string[]; readonly accepts: (node: string) => boolean },
 ): number {
   if (landing.length === 0) return 0
   const others = landing.filter(node => !accepts(node))
   if (others.length === 0) return 1
   const best = others.reduce((most, node) => Math.max(most, totals[node] ?? 0), Number.NEGATIVE_INFINITY)
   const feasible = Object.entries(totals)
-  const sure = feasible.filter(([node, total]) => total > best && accepts(node)).length
+  const sure = new Set(feasible.flatMap(([node, total]) => (total > best && accepts(node) ? [node] : [])))
+  return 1 - Math.max(missedByDraws(feasible.length, sure.size, found), missedByStarts(order(), totals, sure, found))
+}
+
+/** The product of (feasible - sure - i) / (feasible - i) for i below `found`: draws without putting back that have none. */
+function missedByDraws(feasible: number, sure: number, found: number): number {
   let missed = 1
-  for (let at = 0; at < found && missed > 0; at++) missed *= Math.max(0, feasible.length - sure - at) / (feasible.length - at)
-  return 1 - missed
+  for (let at = 0; at < found && missed > 0; at++) missed *= Math.max(0, feasible - sure - at) / (feasible - at)
+  return missed
+}
+
+/** The part of all nodes from which on the next `found` feasible ones have none. */
+function missedByStarts(order: readonly string[], totals: Amounts, sure: ReadonlySet<string>, found: number): number {
+  const isFeasible = (name: string) => Object.hasOwn(totals, name)
+  const row = order.filter(isFeasible)
+  // How many starts come to each feasible node first: itself, and those right before it that are not feasible.
+  const starts: number[] = []
+  let before = 0
+  for (const name of order) {
+    if (!isFeasible(name)) before++
+    else {
+      starts.push(before + 1)
+      before = 0
+    }
+  }
+  starts[0] = (starts[0] ?? 0) + before
+  const isSure = (at: number) => Number(sure.has(row[at % row.length] ?? ''))
+  let inside = 0
+  for (let at = 0; at < found; at++) inside += isSure(at)
+  let missed = 0
+  for (let at = 0; at < row.length; at++) {
+    if (inside === 0) missed += starts[at] ?? 0
+    inside += isSure(at + found) - isSure(at)
+  }
+  return missed / Math.max(1, order.length)
 }
 
 function taintedBut(nodes: readonly string[], accepts: (node: string) => boolean): ReadonlyMap<string, readonly Taint[]> {

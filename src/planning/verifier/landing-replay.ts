@@ -13,6 +13,8 @@ interface Seen {
   readonly nodes: readonly string[]
   readonly totals: Readonly<Sums>
   readonly found: number
+  /** Names of all nodes, as the scheduler goes through them. */
+  readonly order: readonly string[]
 }
 
 const softTaint: Taint = { key: 'ballast.dev/rebalance', value: 'verified', effect: 'PreferNoSchedule' }
@@ -77,7 +79,7 @@ export class LandingReplay {
           )
     const totals: Sums = {}
     for (const [node, verdict] of evaluation.verdicts) if (verdict.kind === 'feasible') totals[node] = verdict.total
-    return { nodes: evaluation.landing, totals, found: evaluation.found }
+    return { nodes: evaluation.landing, totals, found: evaluation.found, order: this.#placement.searchOrder }
   }
 }
 

@@ -2,7 +2,7 @@
 // It shares no code with what makes plans; of the cluster's model it uses the scores alone, which recorded placements hold to reality.
 
 import { createHash } from 'node:crypto'
-import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
+import { filterPlugins, type SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Certificate, Move, NodeShare, PlanRecord } from '../plan-record.ts'
 import { snapshotHash } from '../snapshot-hash.ts'
@@ -23,7 +23,7 @@ export function verifyPlan(plan: PlanRecord, objects: Iterable<KubeObject>, sett
   if (plan.snapshotHash !== hash)
     findings.push({ code: 'snapshot-hash', field: 'snapshotHash', found: plan.snapshotHash, expected: hash })
   findings.push(...shareFindings('before', plan.before, world))
-  const replay = new Replay(plan, world, landing)
+  const replay = new Replay(plan, world, landing, settings)
   for (const move of plan.moves) findings.push(...replay.play(move))
   findings.push(
     ...shareFindings('after', plan.after, world),
@@ -38,6 +38,8 @@ class Replay {
   readonly #plan: PlanRecord
   readonly #world: World
   readonly #landing: LandingReplay
+  /** Those that the scheduler asks. */
+  readonly #filters: ReadonlySet<string>
   readonly #ids = new Set<string>()
   /** The last move of each pod, where each stood before its first, and which have gone on from a stop. */
   readonly #moved = new Map<string, string>()
@@ -49,7 +51,8 @@ class Replay {
   #busy = new Set<string>()
   #leaving = new Map<string, Sums>()
 
-  constructor(plan: PlanRecord, world: World, landing: LandingReplay) {
+  constructor(plan: PlanRecord, world: World, landing: LandingReplay, settings: SchedulerSettings) {
+    this.#filters = new Set<string>(filterPlugins).difference(new Set<string>(settings.disabledFilters))
     this.#plan = plan
     this.#world = world
     this.#landing = landing
@@ -135,19 +138,16 @@ class Replay {
     if (!move.acceptable.includes(move.to)) say('destination', 'acceptable', move.acceptable.join(', '), `a list with ${move.to}`)
     compare('requests', certificate.requests, pod.requests, say)
     const owner = this.#topController(pod)
-    if (owner?.kind !== move.workload.kind || owner.name !== move.workload.name) {
-      say(
-        'workload',
-        'workload',
-        `${move.workload.kind} ${move.workload.name}`,
-        owner === undefined ? 'none' : `${owner.kind} ${owner.name}`,
-      )
-    }
+    const { apiVersion, kind, namespace, name, uid } = move.workload
+    const said = [apiVersion, kind, `${namespace}/${name}`, uid].join(' ')
+    const owned =
+      owner === undefined ? 'none' : [owner.apiVersion, owner.kind, `${pod.namespace}/${owner.name}`, owner.uid].join(' ')
+    if (said !== owned) say('workload', 'workload', said, owned)
     if (move.action === 'surge' && move.workload.kind !== 'Deployment')
       say('action', 'action', 'surge', `evict for a ${move.workload.kind}`)
   }
 
-  #topController(pod: StandingPod): { readonly kind: string; readonly name: string } | undefined {
+  #topController(pod: StandingPod): ReturnType<typeof controller> {
     let owner = controller(pod.object)
     for (let level = 0; owner !== undefined && level < 10; level++) {
       const found = this.#world.object(owner.kind, pod.namespace, owner.name)
@@ -259,8 +259,11 @@ class Replay {
   #checkLanding(move: Move, key: string, settled: string, say: Say): void {
     const { landing, filters } = move.certificate
     const mayTake = this.#mayTake(move, say)
-    for (const [filter, verdict] of Object.entries(filters))
-      if (verdict !== 'passed') say('filter', `certificate.filters.${filter}`, verdict, 'passed')
+    for (const filter of new Set([...Object.keys(filters), ...this.#filters])) {
+      const verdict = Object.hasOwn(filters, filter) ? filters[filter] : undefined
+      const expected = this.#filters.has(filter) ? 'passed' : undefined
+      if (verdict !== expected) say('filter', `certificate.filters.${filter}`, verdict, expected)
+    }
     if (landing.mode !== this.#plan.landing) say('landing', 'certificate.landing.mode', landing.mode, this.#plan.landing)
     const seen = this.#landing.play(move, key, { settled, mayTake })
     if ('missing' in seen) {
@@ -319,18 +322,33 @@ function* manyFindings(
 /** As probable as this a landing has to be. */
 const leastLikely = 0.999
 
-/** The chance that the scheduler finds a node that may take the pod and beats all strays, where it sees `found` of those it could run on. */
+/**
+ * The chance that the scheduler finds a node that may take the pod and beats all strays, where it sees `found` of those it could run on: by
+ * chance, or one after the other from any node on, whichever is worse.
+ */
 function likelihood(
-  seen: { readonly totals: Readonly<Sums>; readonly found: number },
+  seen: { readonly totals: Readonly<Sums>; readonly found: number; readonly order: readonly string[] },
   stray: readonly string[],
   mayTake: (node: string) => boolean,
 ): number {
   const best = Math.max(...stray.map(node => seen.totals[node] ?? 0))
   const names = Object.keys(seen.totals)
-  const beaten = names.filter(node => !mayTake(node) || (seen.totals[node] ?? 0) <= best).length
+  const isBeaten = (node: string) => !mayTake(node) || (seen.totals[node] ?? 0) <= best
+  const beaten = names.filter(isBeaten).length
   let none = 1
   for (let drawn = 0; drawn < seen.found; drawn++) none = (none * Math.max(0, beaten - drawn)) / (names.length - drawn)
-  return 1 - none
+  let bad = 0
+  for (const start of seen.order.keys()) {
+    let left = seen.found
+    for (let step = 0; step < seen.order.length && left > 0; step++) {
+      const node = seen.order[(start + step) % seen.order.length] ?? ''
+      if (seen.totals[node] === undefined) continue
+      if (!isBeaten(node)) break
+      left--
+    }
+    if (left === 0) bad++
+  }
+  return 1 - Math.max(none, bad / seen.order.length)
 }
 
 type Say = (code: string, field: string, found: unknown, expected: unknown) => void

@@ -45,7 +45,7 @@ export function expectedLines({
 
 function restSentence({ moves, reachesAll, fromMs }: Rest, count: number): string {
   const what = `${moves} would reach ${reachesAll ? 'all goals' : 'more'}`
-  const from = fromMs === undefined ? 'when what is under way is over' : `from ${formatTime(fromMs)}`
+  const from = fromMs === undefined ? 'at a time that is not known: when what holds it is over' : `from ${formatTime(fromMs)}`
   const now =
     count === 0
       ? 'no move can be carried out now'

@@ -9,7 +9,7 @@ import { queriedReading, type Reading, type ReadyCount, readyNow, readyReading, 
 const answerMs = 10_000
 const largestAnswerBytes = 1024 * 1024
 
-export interface Readings {
+interface Readings {
   readonly readings: readonly Reading[]
   /** What readiness is held against from now on: what was given, with what is watched for the first time. */
   readonly ready: readonly ReadyCount[]
