@@ -2,6 +2,7 @@
 
 import type { PodDisruptionBudget } from '#kube/objects/objects.ts'
 import type { Selector } from '#kube/objects/selector.ts'
+import { pushTo, SelectorIndex, tellingLabel } from '#kube/objects/selector-index.ts'
 import type { ClusterState, PodState } from './cluster-state.ts'
 import {
   type BudgetRules,
@@ -13,7 +14,6 @@ import {
   firstGeneration,
   replicasIn,
 } from './disruption-budget.ts'
-import { pushTo, SelectorIndex, tellingLabel } from './selector-index.ts'
 import { SortedMap } from './sorted-map.ts'
 
 interface Holding {

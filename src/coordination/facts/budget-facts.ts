@@ -1,8 +1,8 @@
 // What disruption budgets say about a pod now, from what the disruption controller wrote, less what we granted and have not seen happen.
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
-import { SelectorIndex } from '#cluster/selector-index.ts'
 import type { KubeObject, PodDisruptionBudget } from '#kube/objects/objects.ts'
 import { labelSelectorOf, type Selector } from '#kube/objects/selector.ts'
+import { SelectorIndex } from '#kube/objects/selector-index.ts'
 import { targetKey } from '../intent.ts'
 import { isActive, type PermitRecord } from '../permits/permit-record.ts'
 import type { BudgetAnswer } from '../policy/question.ts'

@@ -1,6 +1,6 @@
 // Finds what may select a pod by the pod's labels: a namespace may have thousands of pods and of what selects them, and looking at each with each
 // takes minutes.
-import type { Labels, Selector } from '#kube/objects/selector.ts'
+import type { Labels, Selector } from './selector.ts'
 
 /** A label that everything has that a selector selects, with the values that it may have; undefined: its requirements tell none. */
 export function tellingLabel({
