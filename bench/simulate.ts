@@ -71,5 +71,5 @@ async function measure(name: string, constraints: (index: number) => object, tar
   )
 }
 
-await measure('default plugins', () => ({}), 1_000)
+await measure('default plugins', () => ({}), 2_000)
 await measure('spread and anti-affinity', constrained, 200)
