@@ -68,7 +68,7 @@ export async function followLanding(
     seconds,
     ...(isMeant
       ? {}
-      : { reason, message: `landed on ${landedOn}, meant was ${acceptableText(context.plan().spec, move)}${why}` }),
+      : { reason, message: `landed on ${landedOn}, meant were ${acceptableText(context.plan().spec, move)}${why}` }),
   })
   await endPermit(context, run, { ending: 'done', reason: `landed on ${landedOn}`, landing }, signal)
   if (isMeant) return { kind: 'landed' }
