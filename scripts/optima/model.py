@@ -20,7 +20,7 @@ from ortools.sat.python import cp_model
 
 MIB = 2**20
 DAY_MS = 24 * 3600 * 1000
-MOST_PLACES = 5_000  # places of pods times steps, of a question that asks for every order
+MOST_PLACES = 20_000  # places of pods times steps, of a question that asks for every order
 MOST_PLACES_OF_SHORT = 40_000  # of one that asks for short orders only
 SECONDS = 240
 

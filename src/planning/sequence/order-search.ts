@@ -24,8 +24,8 @@ interface Order {
 
 /** Work of one search, a step looked at being one: some seconds of a processor. */
 const mostWork = 300_000_000
-/** States that one search keeps: some 200 MiB. */
-const mostStates = 100_000
+/** States that one search keeps: some 250 MiB. */
+const mostStates = 200_000
 /** What counting costs of each node and class. */
 const workOfCount = 8
 const smallest = 1e-6

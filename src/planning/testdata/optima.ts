@@ -62,10 +62,10 @@ export function disagreements(plan: Plan, policy: PlanPolicy, known: KnownOptimu
   const isBest = Math.abs(found.shortfall - best.shortfall) < smallest && (hasFreeCost || found.cost === best.cost)
   const saysNoOrder = plan.unmovable.some(({ code }) => code === 'NoSafeOrder')
   // An order that was not found where there is one is told as that: not found, and not proven to be none.
-  const isOpen = plan.explanation?.blockers.some(blocker => blocker.kind === 'order' && !blocker.isProven) === true
+  const isOpen = plan.limits?.some(({ limit }) => limit === 'orders') === true
   const isKnownGap = ordersNotFound.has(`${known.family} ${known.seed}`) && isOpen
   const isAllowed =
-    isBest || isKnownGap || (sequence === null && saysNoOrder && isOpen && found.shortfall >= assignment.shortfall - smallest)
+    isBest || isKnownGap || (sequence === null && saysNoOrder && found.shortfall >= assignment.shortfall - smallest)
   return [
     ...(isAllowed ? [] : [`${words(found)}, where ${words(best)} is the best`]),
     ...(plan.objective.lowerBound > plan.moves.length + smallest ? [`a bound of ${plan.objective.lowerBound} above its ${plan.moves.length} moves`] : []),
