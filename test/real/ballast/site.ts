@@ -50,6 +50,7 @@ export interface PlanObject extends ApiObject {
     readonly phase?: string
     readonly message?: string
     readonly conditions?: readonly { readonly type: string; readonly status: string }[]
+    readonly unmovable?: readonly { readonly workload: string; readonly reason: string; readonly message?: string }[]
     readonly steps?: readonly {
       readonly id: string
       readonly state: string
