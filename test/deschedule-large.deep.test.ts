@@ -16,7 +16,9 @@ test('a node that is too full is put right, one move after the other', { timeout
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } },
       ...names.map(node),
       ...full.flatMap(name => smallWorkload({ name: `full-${name}`, cpu: '3300m', on: [name], owner: 'none' })),
-      ...['a', 'b', 'c', 'd', 'e', 'f'].flatMap(name => smallWorkload({ name, cpu: '600m', on: ['n1', 'n40'], owner: 'descheduler' })),
+      ...['a', 'b', 'c', 'd', 'e', 'f'].flatMap(name =>
+        smallWorkload({ name, cpu: '600m', on: ['n1', 'n40'], owner: 'descheduler' }),
+      ),
       smallPolicy({ goals: [{ name: 'light', nodes: ['n1'], resource: 'cpu', max: 50 }] }),
     ],
   })
