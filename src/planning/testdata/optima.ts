@@ -49,7 +49,11 @@ const smallest = 1e-6
 const ordersNotFound: ReadonlySet<string> = new Set(['full 21'])
 
 /** Each thing in which `plan` is not as it was proven to be at best; empty for the best one. */
-export function disagreements(plan: Plan, policy: PlanPolicy, known: KnownOptimum): readonly string[] {
+export function disagreements(
+  plan: Plan,
+  policy: PlanPolicy,
+  known: KnownOptimum & { readonly hasPast: boolean },
+): readonly string[] {
   const { assignment, sequence } = known
   if (known.status === 'infeasible' || sequence === 'none')
     return plan.moves.length === 0 && plan.outcome !== 'met' ? [] : [`${plan.outcome} with ${plan.moves.length} moves, though the hard goals cannot be met`]
@@ -57,7 +61,7 @@ export function disagreements(plan: Plan, policy: PlanPolicy, known: KnownOptimu
   const found = { shortfall: shortfallOf(plan, policy, known.goals !== 'bare'), cost: costOf(plan, policy) }
   const words = (value: Value) => `short by ${value.shortfall} for ${value.cost}`
   // Without margins within reach the planner looks at both: its cost is then that of the better one.
-  const hasFreeCost = known.goals === 'bare' && policy.goals.some(({ margin }) => margin > 0)
+  const hasFreeCost = known.hasPast || (known.goals === 'bare' && policy.goals.some(({ margin }) => margin > 0))
   const best = sequence ?? assignment
   const isBest = Math.abs(found.shortfall - best.shortfall) < smallest && (hasFreeCost || found.cost === best.cost)
   const saysNoOrder = plan.unmovable.some(({ code }) => code === 'NoSafeOrder')
