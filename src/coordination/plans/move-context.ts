@@ -34,7 +34,7 @@ export interface MoveContext {
   /** How landings are steered now: a plan of `hold` goes on by `prefer` while the landing webhook is away. */
   readonly landing: 'observe' | 'prefer' | 'hold'
   /** Whether a node other than the one that was chosen may take the pod of `move` as well, with what the plan still brings there. */
-  readonly allows: (move: PlanMove, node: string, pod: PodState) => boolean
+  readonly roomFor: (move: PlanMove) => (node: string, pod: PodState) => boolean
   /** Under `hold`, before a pod goes: why its replacement would not be gated; `undefined`: it would. Waits for a while. */
   readonly gateSilence: () => Promise<string | undefined>
   /** What the policy behind the plan says of whose pods it may move. */

@@ -125,7 +125,7 @@ async function begin(context: MoveContext, move: PlanMove, signal: AbortSignal):
       landing: context.landing,
       snapshotHash: context.plan().spec.snapshotHash,
       closedNodes: context.plan().spec.closedNodes,
-      allows: (node, pod) => context.allows(move, node, pod),
+      allows: context.roomFor(move),
     })
     // What waited for a rollout may have gone along with it meanwhile.
     const along = underWay(context, move)

@@ -19,7 +19,7 @@ import type { ClusterView } from '../facts/cluster-view.ts'
 import { isUnheld } from './landing/landing-decision.ts'
 import { releaseHold } from './landing/landing-gate.ts'
 import { landingResult } from './landing/landing-rate.ts'
-import { hasRoom } from './landing/landing-room.ts'
+import { roomFor } from './landing/landing-room.ts'
 import { endSteering, nodesToTaint, steerWave } from './landing/landing-taint.ts'
 import { WaveGate } from './landing/wave-gate.ts'
 import { whyUsedUp } from './left-of-limits.ts'
@@ -315,9 +315,10 @@ class PlanRun {
       record: step => this.#record(step, signal),
       waiting: (isWaiting, message) => this.#wait({ id: move.id, isWaiting, message }, signal),
       landing: this.#steering,
-      allows: (own, node, pod) => {
-        const awaited = this.#plan.spec.moves.filter(({ id }) => id !== own.id && !isFinal(stepOf(this.#known, id)))
-        return hasRoom({ state: view.state(), planPolicy, awaited }, own, node, pod)
+      roomFor: own => {
+        const over = new Set((this.#known.status?.steps ?? []).filter(isFinal).map(({ id }) => id))
+        const awaited = this.#plan.spec.moves.filter(({ id }) => id !== own.id && !over.has(id))
+        return roomFor({ state: view.state(), planPolicy, awaited }, own)
       },
       gateSilence: async () => (this.#steering === 'hold' ? this.#gate?.silence(signal) : undefined),
       paused: () => this.#pause() ?? unmeasuredNode(move, planPolicy, usage?.measurements()),

@@ -12,11 +12,17 @@ interface Around {
   readonly awaited: readonly PlanMove[]
 }
 
-/** By the policy without its margins: what drifted a little since the plan was made is no reason to make it anew. */
-export function hasRoom({ state, planPolicy, awaited }: Around, own: PlanMove, node: string, pod: PodState): boolean {
-  const target = state.nodes.get(node)
-  if (target === undefined || !mayLandBeside(planPolicy, own.to, node)) return false
-  const coming = awaited.filter(({ to }) => to === node).map(({ certificate }) => ({ ...certificate.requests, pods: 1 }))
-  const used = summed(requestedOn(state, node), { ...pod.requests, pods: 1 }, ...coming)
-  return new RoomRules(planPolicy, { keepsMargins: false }).allows(target, used)
+/**
+ * Whether a node may take a pod, for one look at `own`: of thousands of nodes each is asked about. By the policy without its margins: what
+ * drifted a little since the plan was made is no reason to make it anew.
+ */
+export function roomFor({ state, planPolicy, awaited }: Around, own: PlanMove): (node: string, pod: PodState) => boolean {
+  const rules = new RoomRules(planPolicy, { keepsMargins: false })
+  const coming = Map.groupBy(awaited, ({ to }) => to)
+  return (node, pod) => {
+    const target = state.nodes.get(node)
+    if (target === undefined || !mayLandBeside(planPolicy, own.to, node)) return false
+    const others = (coming.get(node) ?? []).map(({ certificate }) => ({ ...certificate.requests, pods: 1 }))
+    return rules.allows(target, summed(requestedOn(state, node), { ...pod.requests, pods: 1 }, ...others))
+  }
 }
