@@ -35,7 +35,7 @@ describe('case 27: reload, resize and move of one workload', () => {
       { wish: 'reload restart', joined: ['deschedule evict move', 'rightsize resize resize'], ending: 'done' },
     ])
     expect(permitsOn(cluster, 'solo')).toEqual([{ wish: 'reload restart', joined: ['deschedule restart move'], ending: 'done' }])
-    // Long before the window of the moves, and before the minute that another size would have waited for company.
+    // Long before the upgrade is over that the moves wait for, and before the minute that another size would have waited for company.
     expect(cluster.clock.now() - startMs).toBeLessThan(90_000)
     expect(oneRollout.faults?.(cluster)).toEqual([])
     const steps = cluster.plans().flatMap(plan => (plan.status?.steps ?? []).map(step => `${step.state} ${step.landedOn}`))

@@ -1,8 +1,8 @@
 // Case 27 of the arbiter as a scenario: a move that waits, another size, and a Secret that is rotated, all of one workload.
 import { deschedule } from '#capabilities/deschedule'
 import { reload } from '#capabilities/reload'
-import type { KubeObject } from '#kube/objects/objects.ts'
-import { parseWindow } from '#kube/time/window.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster, ControlledOptions } from './controlled-cluster.ts'
 import type { Scenario } from './crash-harness.ts'
 import { auto, remembered } from './reload-cluster.ts'
@@ -21,23 +21,35 @@ export function readers(web: Partial<SmallWorkload> = {}): readonly KubeObject[]
   ]
 }
 
-const window = (text: string) => {
-  const parsed = parseWindow(text)
-  if (!parsed.ok) throw new Error(text)
-  return parsed.value
+const { signal } = new AbortController()
+const versions = { before: 'v1.35.0', during: 'v1.36.0' }
+const statusOf = (kubeletVersion: string) => ({ nodeInfo: { kubeletVersion } })
+
+function versioned(object: KubeObject): KubeObject {
+  if (object.kind !== 'Node') return object
+  return { ...object, status: { ...(object as Node).status, ...statusOf(versions.before) } }
 }
 
-/** The moves of a plan wait for the window at 04:10, ten minutes after the start; reload and resize may always. */
+function setVersion(cluster: ControlledCluster, version: string): Promise<unknown> {
+  const body = { status: statusOf(version) }
+  return cluster.admin.resource(builtIn.nodes).patch('n3', { type: 'merge', body }, { signal, subresource: 'status' })
+}
+
+/**
+ * The moves of a plan wait for ten minutes, until the upgrade of a kubelet is over that began before them; reload and resize may always. A
+ * window would not do: a plan is not begun before its window opens.
+ */
 export const waitingMoves: ControlledOptions = {
-  objects: [...readers(), smallPolicy({ mode: 'Auto', limits: { concurrent: 3 } })],
+  objects: [...readers().map(versioned), smallPolicy({ mode: 'Auto', limits: { concurrent: 3 } })],
   capabilities: [deschedule, reload, resizeRequester()],
   configurations: { reload: { arbitration: 'coordinate' }, rightsize: { arbitration: 'coordinate' } },
-  arbiter: { windows: { deschedule: [window('10 4 * * *;2h')] } },
 }
 
 /** The move is wanted first, ten seconds later another size, ten seconds later the Secret is rotated. */
 async function askForAll(cluster: ControlledCluster, container: string): Promise<void> {
   await remembered(cluster, 2)
+  await setVersion(cluster, versions.during)
+  cluster.clock.schedule(600_000, () => void setVersion(cluster, versions.before))
   await cluster.ask('small')
   await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Running')
   await cluster.pass(10_000)

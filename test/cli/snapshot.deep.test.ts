@@ -144,7 +144,12 @@ describe('from the file', () => {
       runBallast(['plan', '--cluster', at('whole.yaml')]),
       runBallast(['plan', '--kubeconfig', at('admin')]),
     ])
-    expect(of).toEqual(live)
+    // The one has the time of the dump, the other the time of now.
+    const timeless = ({ output, ...rest }: typeof of) => ({
+      ...rest,
+      output: output.replace(/begun at \S+ it is over at \S+/, 'begun at A it is over at B'),
+    })
+    expect(timeless(of)).toEqual(timeless(live))
     expect([of.code, of.words]).toEqual([0, ''])
     expect(of.output).toContain('15 moves; no plan has fewer')
   })

@@ -79,7 +79,7 @@ export function isQuiet(cluster: ControlledCluster): boolean {
 /** Each plan has ended, and there is one. */
 export const plansAreOver = (cluster: ControlledCluster) =>
   cluster.plans().length > 0 &&
-  cluster.plans().every(plan => ['Succeeded', 'Failed', 'Expired'].includes(plan.status?.phase ?? ''))
+  cluster.plans().every(plan => ['Succeeded', 'Incomplete', 'Failed', 'Expired'].includes(plan.status?.phase ?? ''))
 
 /** The permits on a Deployment: who asked, who went along, how it ended. */
 export const permitsOn = (cluster: ControlledCluster, name: string, namespace = 'shop') =>

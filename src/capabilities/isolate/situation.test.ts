@@ -6,7 +6,7 @@ import type { TemplatedWorkload } from '#planning/isolation/core-workloads.ts'
 import type { IsolationSurvey } from '#planning/isolation/survey.ts'
 import type { Unmovable } from '#planning/plan-record.ts'
 import { node, workload } from '#planning/testdata/objects.ts'
-import { type SituationFacts, situationOf } from './situation.ts'
+import { retryOf, type SituationFacts, situationOf } from './situation.ts'
 
 const nowMs = Date.UTC(2026, 0, 1)
 const at = (ms: number) => new Date(nowMs + ms).toISOString()
@@ -170,4 +170,26 @@ test('what is said names who is meant', () => {
   expect(situationOf(facts({ survey: { leaving }, plans: [plan('Proposed', { approved: false })] })).message).toContain(
     'kubectl patch rebalanceplan p-1',
   )
+})
+
+describe('when the next plan may be made', () => {
+  const landed = { steps: [{ id: 'm01', state: 'Landed' }] } as const
+  const over = (phase: 'Succeeded' | 'Incomplete' | 'Failed', minutesAgo: number, more = {}): RebalancePlan => {
+    const made = plan(phase, { finishedAt: at(-60_000 * minutesAgo) })
+    return { ...made, status: { ...made.status, ...more } }
+  }
+  // biome-ignore format: a table
+  test.each<[string, readonly RebalancePlan[], number | undefined]>([
+    ['at once where nothing was left',     [over('Succeeded', 0)],                                                      undefined],
+    ['soon where pods were left',          [over('Incomplete', 0)],                                                     30],
+    ['then twice as long',                 [over('Incomplete', 1), over('Incomplete', 0)],                              60],
+    ['and so on, newest last or first',    [over('Incomplete', 0), over('Incomplete', 1), over('Incomplete', 3)],       120],
+    ['anew where it moved something',      [over('Incomplete', 2), over('Incomplete', 1), over('Incomplete', 0, landed)], 30],
+    ['anew after one that did',            [over('Incomplete', 2, landed), over('Incomplete', 1), over('Incomplete', 0)], 60],
+    ['never longer than after a failure',  Array.from({ length: 12 }, (_, at) => over('Incomplete', at)),               900],
+    ['late after a failure',               [over('Incomplete', 1), over('Failed', 0)],                                  900],
+  ])('%s', (_name, plans, seconds) => {
+    const retry = retryOf(plans, nowMs)
+    expect(retry === undefined ? undefined : (retry.atMs - nowMs) / 1000).toBe(seconds)
+  })
 })

@@ -9,6 +9,8 @@ import type { Plan } from '#planning/plan-record.ts'
 const taintStaysMs = 120_000
 /** After a plan that failed, how long until the next. */
 const retryFailedMs = 15 * 60_000
+/** After a plan that left pods behind; twice as long after each further one that moved nothing, up to `retryFailedMs`. */
+const retryIncompleteMs = 30_000
 
 export interface Situation {
   readonly stage: IsolationStatus['stage']
@@ -132,18 +134,28 @@ export function retryOf(
   plans: readonly RebalancePlan[],
   nowMs: number,
 ): { readonly plan: RebalancePlan; readonly atMs: number } | undefined {
-  const newest = newestOver(plans)
-  const atMs = Date.parse(newest?.status?.finishedAt ?? '') + retryFailedMs
-  const { phase } = newest?.status ?? {}
-  return (phase === 'Failed' || phase === 'Incomplete') && newest !== undefined && atMs > nowMs
-    ? { plan: newest, atMs }
-    : undefined
+  const over = newestFirst(plans)
+  const [newest] = over
+  const waitMs = newest?.status?.phase === 'Failed' ? retryFailedMs : retryAfterIncompleteMs(over)
+  const atMs = Date.parse(newest?.status?.finishedAt ?? '') + waitMs
+  return newest !== undefined && atMs > nowMs ? { plan: newest, atMs } : undefined
+}
+
+function retryAfterIncompleteMs(over: readonly RebalancePlan[]): number {
+  const isIncomplete = ({ status }: RebalancePlan) => status?.phase === 'Incomplete'
+  if (over[0] === undefined || !isIncomplete(over[0])) return 0
+  const other = over.findIndex(plan => !isIncomplete(plan) || plan.status?.steps?.some(({ state }) => state === 'Landed'))
+  return Math.min(retryFailedMs, retryIncompleteMs * 2 ** Math.max(0, (other === -1 ? over.length : other) - 1))
 }
 
 /** The plan that was over last. */
 export function newestOver(plans: readonly RebalancePlan[]): RebalancePlan | undefined {
+  return newestFirst(plans)[0]
+}
+
+function newestFirst(plans: readonly RebalancePlan[]): readonly RebalancePlan[] {
   const endOf = ({ status }: RebalancePlan) => Date.parse(status?.finishedAt ?? '') || 0
-  return plans.filter(isOver).toSorted((a, b) => endOf(b) - endOf(a))[0]
+  return plans.filter(isOver).toSorted((a, b) => endOf(b) - endOf(a))
 }
 
 function verifyStage(survey: IsolationSurvey, core: readonly StageRow[]): Stage {

@@ -41,7 +41,8 @@ export function resultOf(
     missed.length > 0 ? `not met: ${missed.join(', ')}` : unknown.length > 0 ? 'no goal is missed' : 'all goals are met'
   const still = unknown.length === 0 ? '' : `; not measured: ${unknown.join(', ')}`
   const out = left.length === 0 ? '' : `, ${left.length} left out (${leftOut.join('; ')})`
-  const result = `${landed} of ${spec.moves.length} moves landed${out}; ${reached}${still}`
+  const ended = goals.length === 0 ? '' : `; ${reached}${still}`
+  const result = `${landed} of ${spec.moves.length} moves landed${out}${ended}`
   const isWhole = landed === spec.moves.length && !missed.some(goal => wasForetold(status, goal))
   return {
     phase: failure !== undefined ? 'Failed' : isWhole ? 'Succeeded' : 'Incomplete',
