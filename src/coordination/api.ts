@@ -412,6 +412,11 @@ export const rebalancePlanStatus = z.object({
         .array(z.object({ id: z.string().max(63), after: z.int().min(0), seconds: z.int().min(0) }))
         .max(1_000)
         .describe('seconds after the beginning at which each begins, and that it takes'),
+      held: z
+        .string()
+        .max(1024)
+        .exactOptional()
+        .describe('the red gate that held its first moves when it was made: its times count from when that is over'),
       rest: z
         .object({
           moves: z.int().min(0).describe('moves of a plan that would reach more if none had to wait'),

@@ -37,9 +37,10 @@ export function approvedOther({ plan }: { readonly plan: string }): Sentence {
 }
 
 /** How long a plan takes that was not begun, and what of it is left for later. */
-export function planExpected(facts: { readonly length: string; readonly rest: number }): Sentence {
+export function planExpected(facts: { readonly length: string; readonly rest: number; readonly held: string }): Sentence {
+  const held = facts.held === '' ? '' : ` When it was made its moves were held: ${facts.held}.`
   const later = facts.rest === 0 ? '' : ` A plan of ${counted(facts.rest, 'move')} would reach more later.`
-  return say('plan-expected', `It is expected to take ${facts.length}.${later}`, facts)
+  return say('plan-expected', `It is expected to take ${facts.length}.${held}${later}`, facts)
 }
 
 /** How a plan ended, in the executor's words. */

@@ -3,11 +3,14 @@ import { formatTime } from '#kube/time/time.ts'
 import type { RebalancePlanStatus } from '../../api.ts'
 import type { Foretold, Rest } from './foretell.ts'
 
+/** Characters, as the definition of a plan's status allows. */
+const longestHeld = 1024
+
 type Expected = NonNullable<RebalancePlanStatus['expected']>
 
 /** The timetable as a plan's status has it. */
 export function expectedOf({ timetable, rest }: Pick<Foretold, 'timetable' | 'rest'>): Expected {
-  const { beginMs, endMs, entries } = timetable
+  const { beginMs, endMs, entries, held } = timetable
   const seconds = (ms: number) => Math.max(0, Math.round(ms / 1000))
   return {
     seconds: seconds(endMs - beginMs),
@@ -18,6 +21,7 @@ export function expectedOf({ timetable, rest }: Pick<Foretold, 'timetable' | 're
         ? [{ id: entry.id, after: seconds(entry.beginMs - beginMs), seconds: seconds(entry.endMs - entry.beginMs) }]
         : [],
     ),
+    ...(held === undefined ? {} : { held: held.slice(0, longestHeld) }),
     ...(rest === undefined ? {} : { rest: storedRest(rest) }),
   }
 }
@@ -39,6 +43,8 @@ export function expectedLines({
     lines.push(
       `it is expected to take ${lengthText(endMs - beginMs)}: begun at ${formatTime(beginMs)} it is over at ${formatTime(endMs)}`,
     )
+  if (count > 0 && timetable.held !== undefined)
+    lines.push(`its moves are held now: ${timetable.held}; the times count from when that is over`)
   if (rest !== undefined) lines.push(restSentence(rest, count))
   return lines
 }

@@ -7,7 +7,7 @@ import { namespace, node, workload } from '#planning/testdata/objects.ts'
 import { nothingObserved } from '../../observed/observation.ts'
 import { viewOf } from '../../permits/ledger-view.ts'
 import type { PermitRecord } from '../../permits/permit-record.ts'
-import { type ArbiterPolicy, defaultPolicy } from '../../policy/arbiter-policy.ts'
+import { type ArbiterPolicy, defaultPolicy, type GateName } from '../../policy/arbiter-policy.ts'
 import { doneFor, minute, nowMs, permit } from '../../policy/testdata/question.ts'
 import { askingOf } from '../names.ts'
 import { restraintsFor } from './restraints.ts'
@@ -158,4 +158,26 @@ test('200 random plans: nothing is on its way beside more than the caps let, in 
   }
   expect(waited).toBeGreaterThan(200)
   expect(refused).toBeGreaterThan(50)
+})
+
+describe('a red gate when it is made', () => {
+  const lost = { ...node('n9'), status: { conditions: [{ type: 'Ready', status: 'False' }] } }
+  const broken = buildClusterState([...objects, lost]).state
+  const input = inputOf('a | b', {})
+  const around = (gates: readonly GateName[]) => ({
+    ...input.around,
+    policy: { ...input.around.policy, gates: new Set(gates) },
+  })
+
+  // biome-ignore format: a table
+  test.each<[string, Partial<TimetableInput>, string | undefined]>([
+    ['holds its first moves, and its times count from its end', { state: broken },                                             'node n9 is not Ready'],
+    ['that is switched off holds nothing',                      { state: broken, around: around(['foreign-drain']) },          undefined],
+    ['may be green when its window opens',                      { state: broken, opensMs: ms => Math.max(ms, nowMs + minute) }, undefined],
+    ['is none where all is well',                               {},                                                            undefined],
+  ])('%s', (_name, change, expected) => {
+    const table = timetableOf({ ...input, ...change })
+    expect(table.held).toBe(expected)
+    expect(short(table)).toBe('m11 0-60 m21 60-120')
+  })
 })

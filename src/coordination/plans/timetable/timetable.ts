@@ -8,8 +8,9 @@ import type { ArbiterSurroundings } from '../../arbiter/surroundings.ts'
 import { factsFor } from '../../facts/facts.ts'
 import type { Intent } from '../../intent.ts'
 import { judge, rules } from '../../policy/judge.ts'
-import type { Verdict } from '../../policy/question.ts'
+import type { Rule, Verdict } from '../../policy/question.ts'
 import { disruptionBudget } from '../../policy/safety/disruption-budget.ts'
+import { gate } from '../../policy/safety/gate.ts'
 import { type MoveRequirements, moveLimits, readyLimitBy } from '../move-context.ts'
 import { type AskedMove, moveIntent, requirementsOf } from '../move-intent.ts'
 import type { Asking } from '../names.ts'
@@ -61,6 +62,8 @@ export interface Timetable {
   readonly entries: readonly Entry[]
   /** Every move goes. */
   readonly isWhole: boolean
+  /** The red gate that holds its first moves now, in words. How long it stays red nobody knows: the times count from its end. */
+  readonly held?: string
 }
 
 /**
@@ -74,7 +77,8 @@ const mostAsks = 20_000
 
 /**
  * When each move of a plan would go that is begun now. It assumes that nobody else asks for anything meanwhile, that permits of others end
- * as moves do or by their time, that gates are green and budgets as the plan counts them, and that every pod lands as meant.
+ * as moves do or by their time, that gates are green once they let it begin, that budgets are as the plan counts them, and that every pod
+ * lands as meant.
  */
 export function timetableOf(input: TimetableInput): Timetable {
   const beginMs = input.opensMs(input.nowMs)
@@ -83,13 +87,16 @@ export function timetableOf(input: TimetableInput): Timetable {
     const entries = input.moves.map(({ id }): Entry => ({ kind: 'refused', id, reason, isForAll: true }))
     return { beginMs: input.nowMs, endMs: input.nowMs, entries, isWhole: entries.length === 0 }
   }
-  const entries = new Play(input, beginMs).play()
+  const play = new Play(input, beginMs)
+  const held = beginMs > input.nowMs ? undefined : play.held()
+  const entries = play.play()
   const ends = entries.flatMap(entry => (entry.kind === 'goes' ? [entry.endMs] : []))
   return {
     beginMs,
     endMs: ends.reduce((latest, ms) => Math.max(latest, ms), beginMs),
     entries,
     isWhole: entries.every(({ kind }) => kind === 'goes'),
+    ...(held === undefined ? {} : { held }),
   }
 }
 
@@ -131,6 +138,18 @@ class Play {
     this.#requirements = requirementsOf(input.policy)
     this.#ledger = new PlayedLedger(input, beginMs)
     this.#progressMs = beginMs
+  }
+
+  /** What gate is red for one of the moves that would go first. */
+  held(): string | undefined {
+    const { moves } = this.#input
+    const nowMs = this.#progressMs
+    const first = Math.min(...moves.map(({ wave }) => wave))
+    for (const move of moves.filter(({ wave }) => wave === first)) {
+      const verdict = this.#judge(this.#intentOf(move, nowMs + staleMs), nowMs, { nowMs, asked: [gate], asksGates: true })
+      if (verdict.kind === 'defer' && verdict.objection.rule === 'gate') return verdict.objection.message
+    }
+    return undefined
   }
 
   play(): readonly Entry[] {
@@ -222,7 +241,7 @@ class Play {
       return this.#refuse(move, { code: 'WindowClosed', data: { message: closed.message, ...until } }, { nowMs, isForAll: false })
     }
     const intent = this.#intentOf(move, deadlineMs)
-    const verdict = this.#judge(intent, asks.firstAskedMs, nowMs)
+    const verdict = this.#judge(intent, asks.firstAskedMs, { nowMs, asked: playedRules, asksGates: false })
     if (verdict.kind === 'grant') {
       const release = this.#ledger.grant(intent, nowMs)
       return { kind: 'runs', runs: { move, beginMs: nowMs, endMs: nowMs + this.#tookMs(move), release } }
@@ -279,12 +298,16 @@ class Play {
     return Math.max(1, Math.round(this.#input.seconds(move) * 1000))
   }
 
-  #judge(intent: Intent, firstAskedMs: number, nowMs: number): Verdict {
+  #judge(
+    intent: Intent,
+    firstAskedMs: number,
+    { nowMs, asked, asksGates }: { readonly nowMs: number; readonly asked: readonly Rule[]; readonly asksGates: boolean },
+  ): Verdict {
     const { state } = this.#input
     const { observed, policy } = this.#around
     const ledger = this.#ledger.view
-    const facts = factsFor(intent, { ...this.#around, state, ledger: ledger.active(), asksGates: false, nowMs })
-    return judge({ intent, facts, ledger, observed, pending: [], firstAskedMs, policy, nowMs }, playedRules)
+    const facts = factsFor(intent, { ...this.#around, state, ledger: ledger.active(), asksGates, nowMs })
+    return judge({ intent, facts, ledger, observed, pending: [], firstAskedMs, policy, nowMs }, asked)
   }
 
   #intentOf(move: TimedMove, deadlineMs: number): Intent {

@@ -77,7 +77,8 @@ function headSentences(picture: Picture, plan: RebalancePlan, verification: Veri
 function expectedOf(plan: RebalancePlan): readonly Sentence[] {
   const { expected } = plan.status ?? {}
   if (expected === undefined || isEnded(plan) || plan.spec.moves.length === 0) return []
-  return [words.planExpected({ length: lengthText(expected.seconds * 1000), rest: expected.rest?.moves ?? 0 })]
+  const { seconds, rest, held = '' } = expected
+  return [words.planExpected({ length: lengthText(seconds * 1000), rest: rest?.moves ?? 0, held })]
 }
 
 function endOf(plan: RebalancePlan): 'open' | 'done' | 'given-up' {
