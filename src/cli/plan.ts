@@ -27,9 +27,11 @@ import { policyProblems } from '#planning/goals/goals.ts'
 import { measurementsOf } from '#planning/goals/measurements.ts'
 import { servableGoals } from '#planning/goals/served-goals.ts'
 import { makePlan } from '#planning/plan.ts'
+import type { Proposal } from '#planning/proposals/proposals.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import { explanationLines, findingSentence } from '#planning/sentences.ts'
 import { childSolver } from '#planning/solving/solve.ts'
+import { waiversOf } from '#planning/solving/waivers.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
@@ -37,17 +39,19 @@ import { about } from './about.ts'
 import { loadAccounts } from './account/account-source.ts'
 import { assertUsed, type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
+import { proposedPolicy } from './plan/proposed-policy.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
 import { type ConfigurationOptions, withConfiguration } from './source/installed-settings.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
 import { nodeFigures, nodeTable } from './terminal/node-table.ts'
-import { adviceLines, goalLines, moveTable, shareTable, stayTable } from './terminal/plan-report.ts'
+import { adviceLines, goalLines, moveTable, riskTable, shareTable, stayTable, waiverLines } from './terminal/plan-report.ts'
 
-const planFormats = [...outputFormats, 'git'] as const
+const planFormats = [...outputFormats, 'policy', 'git'] as const
 
 interface PlanOptions extends SourceOptions, ConfigurationOptions, GitOptions {
   readonly policy?: string
   readonly policyFile?: string
+  readonly goal: readonly string[]
   readonly output: (typeof planFormats)[number]
 }
 
@@ -56,6 +60,12 @@ export const definePlan: DefineCommand = (program, surroundings) => {
     .description(about.plan)
     .option('--policy <name>', 'the RebalancePolicy to plan for, where the cluster has several')
     .option('--policy-file <file>', 'a RebalancePolicy from a file instead of the cluster')
+    .option(
+      '--goal <goal>',
+      'a goal in words, in place of a policy; may be repeated: [requested|used] RESOURCE at most|at least N% [on all|NODE|SELECTOR] [each|together]',
+      (goal: string, others: readonly string[]) => [...others, goal],
+      [],
+    )
     .option('-o, --output <format>', `one of ${planFormats.join(', ')}`, oneOf(...planFormats), 'table')
     .option('--emit-pdbs', 'print a PodDisruptionBudget for every workload that lacks one to be moved; with git: as files')
     .option('--repo <dir>', 'git: the manifests of this cluster, from which the description and a diff for git apply are made')
@@ -65,7 +75,7 @@ export const definePlan: DefineCommand = (program, surroundings) => {
     .option('--firm', 'git: demand each node, also where a preference would do')
     .addHelpText(
       'after',
-      '\nExit codes: 0 the goals are reached, 3 they are not, 4 they cannot be.\nExample: ballast plan --cluster examples/talos-homelab -o yaml\nExample: ballast plan -o git --repo ~/homelab | git -C ~/homelab apply',
+      '\nWithout a policy it proposes goals from what stands out.\nExit codes: 0 the goals are reached, 3 they are not, 4 they cannot be.\nExample: ballast plan --cluster examples/talos-homelab -o yaml\nExample: ballast plan --cluster dump.yaml --goal "cpu at most 70% on node-role.kubernetes.io/control-plane"\nExample: ballast plan -o git --repo ~/homelab | git -C ~/homelab apply',
     )
     .action(async (options: PlanOptions) => surroundings.end(await printPlan(options, surroundings)))
   addVerify(plan, surroundings)
@@ -93,7 +103,9 @@ function addExplain(plan: Command, surroundings: Surroundings): void {
       const options = command.optsWithGlobals<PlanOptions>()
       const around = await loadAround(options, surroundings)
       if (!around.cluster.state.pods.has(pod)) throw new CommandRefused(noSuchPod(pod, around.cluster))
-      const { input, foretold } = await planFor(policyOf(around.cluster, options), around, surroundings)
+      const { policy } = chosenPolicy(around.cluster, options)
+      if (policy === undefined) throw new CommandRefused(nothingToDo(around.cluster))
+      const { input, foretold } = await planFor(policy, around, surroundings)
       for (const line of explainPod(input, foretold.plan, pod)) surroundings.terminal.write(line)
     })
 }
@@ -103,6 +115,33 @@ function noSuchPod(pod: string, cluster: LoadedCluster): string {
   const near = [...cluster.state.pods.keys()].filter(key => key.startsWith(pod)).slice(0, 3)
   const hint = near.length === 0 ? 'name it as NAMESPACE/POD' : `did you mean ${near.join(' or ')}?`
   return `no pod ${JSON.stringify(pod)} in ${cluster.shown}; ${hint}`
+}
+
+interface Chosen {
+  readonly policy?: RebalancePolicy | undefined
+  /** As a file has it. */
+  readonly object?: KubeObject
+  /** What stands out in a cluster without a policy. */
+  readonly findings: readonly Proposal[]
+}
+
+/**
+ * The policy that is asked for; in its place the goals of `--goal`, or of a cluster without any policy what stands out in it.
+ * @throws CommandRefused, InputError
+ */
+function chosenPolicy(cluster: LoadedCluster, options: PlanOptions): Chosen {
+  const { policy, policyFile, goal } = options
+  if (goal.length > 0 && (policy ?? policyFile) !== undefined)
+    throw new CommandRefused('--goal is in place of a policy: leave out --policy and --policy-file')
+  const isNamed = policy !== undefined || policyFile !== undefined
+  const hasPolicy = cluster.objects.some(({ kind }) => kind === 'RebalancePolicy')
+  if (goal.length > 0 || !(isNamed || hasPolicy)) return proposedPolicy(cluster, goal)
+  const chosen = policyOf(cluster, options)
+  return { policy: chosen, object: chosen, findings: [] }
+}
+
+function nothingToDo({ shown }: LoadedCluster): string {
+  return `nothing stands out in ${shown} that moving pods would mend; say what you want with --goal, such as --goal 'cpu at most 70% on all'`
 }
 
 /** The policy that is asked for. @throws CommandRefused when there is none, or several and none is named */
@@ -183,13 +222,13 @@ function gitInput(policy: RebalancePolicy, around: Pick<Around, 'cluster' | 'own
   const isolation = policy.spec.isolation?.enabled === true ? isolationRulesOf(policy, around.cluster.state) : undefined
   if (isolation?.ok === false) throw new InputError([within(around.cluster.shown, isolation.problem)])
   const wished = isolation === undefined ? input.policy : { ...input.policy, isolation: isolation.value }
-  const solve = childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds })
+  const solve = solverFor(policy)
   return { input: { ...input, policy: wished }, objects: around.cluster.objects, solve }
 }
 
 async function planFor(policy: RebalancePolicy, around: Around, { signal }: Surroundings) {
   const input = inputFor(policy, around)
-  const solve = childSolver({ clock: systemClock, safetySeconds: policy.spec.solveSeconds })
+  const solve = solverFor(policy)
   const { arbiter, plans } = around
   const known = foretellContext({ arbiter: { surroundings: () => arbiter }, plans, policy, purpose: 'move' })
   const name = paperName(policy)
@@ -197,6 +236,10 @@ async function planFor(policy: RebalancePolicy, around: Around, { signal }: Surr
   const { problems } = foretold.plan
   if (problems.length > 0) throw new InputError(problems.map(problem => within(around.cluster.shown, problem)))
   return { input, foretold }
+}
+
+function solverFor({ spec }: RebalancePolicy) {
+  return childSolver({ clock: systemClock, safetySeconds: spec.solveSeconds })
 }
 
 /** Name of a plan that is on paper only. */
@@ -216,9 +259,20 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
   assertUsed({ '--repo': repo, '--overlay': overlay, '--out': out, '--write': write, '--firm': firm }, output === 'git', '-o git')
   const around = await loadAround(options, surroundings)
   const { cluster, ownerLabel } = around
-  const policy = policyOf(cluster, options)
+  const { policy, object: policyObject, findings } = chosenPolicy(cluster, options)
+  const isTable = output === 'table' && options.emitPdbs !== true
+  if (isTable && findings.length > 0) printFindings(findings, surroundings)
+  if (policy === undefined) {
+    if (isTable) terminal.write(nodeTable(nodeFigures(cluster.state, []), terminal.colour))
+    terminal.say(nothingToDo(cluster))
+    return exitCodes.done
+  }
+  if (output === 'policy') {
+    terminal.write(stringify(policyObject).trimEnd())
+    return exitCodes.done
+  }
   if (options.output === 'git') return await printGitPlan(gitInput(policy, around), options, surroundings)
-  const { foretold } = await planFor(policy, around, surroundings)
+  const { input, foretold } = await planFor(policy, around, surroundings)
   const { plan: made } = foretold
   if (options.emitPdbs === true) {
     terminal.write(
@@ -243,9 +297,18 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
       break
     case 'table':
       printTable(foretold, { cluster, policy, ownerLabel }, surroundings)
+      for (const line of waiverLines(await waiversOf(input, made, solverFor(policy), surroundings.signal))) terminal.write(line)
+      if (findings.length > 0 || options.goal.length > 0)
+        terminal.write('to keep these goals: the same command with -o policy prints them as a RebalancePolicy')
       break
   }
   return codeOfOutcome[made.outcome]
+}
+
+function printFindings(findings: readonly Proposal[], { terminal }: Surroundings): void {
+  terminal.write('what stands out')
+  for (const { sentence, goal } of findings) terminal.write(`  ${sentence}${goal === undefined ? '' : ` [goal ${goal.name}]`}`)
+  terminal.write('')
 }
 
 function printTable(
@@ -266,6 +329,10 @@ function printTable(
     terminal.write('')
     terminal.write(shareTable(made.before, made.after))
     terminal.write('')
+    if (made.risks !== undefined) {
+      terminal.write(riskTable(made.risks, terminal.colour))
+      terminal.write('')
+    }
   }
   if (made.unmovable.length > 0) {
     terminal.write(stayTable(made.unmovable))

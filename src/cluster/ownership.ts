@@ -67,14 +67,28 @@ export const evictionMarks = 'descheduler.alpha.kubernetes.io/'
 
 /** The label that says who may move or scale: its key, and the value that stands for each owner. */
 export interface OwnerLabel {
+  /** What Ballast tells people to write. */
   readonly key: string
+  /** Further keys that say the same, in order: the first that is there counts. */
+  readonly others?: readonly string[]
   /** No two alike. */
   readonly values: Readonly<Record<Owner, string>>
 }
 
-export const defaultOwnerLabel: OwnerLabel = {
-  key: 'scaling.talos.io/managed-by',
+export const defaultOwnerLabel = {
+  key: 'ballast.dev/managed-by',
+  others: ['scaling.talos.io/managed-by'],
   values: { keda: 'keda', descheduler: mover, none: 'none' },
+} as const satisfies OwnerLabel
+
+/** All keys, in the order in which they count. */
+export function ownerKeys({ key, others = [] }: Pick<OwnerLabel, 'key' | 'others'>): readonly string[] {
+  return [key, ...others]
+}
+
+/** For sentences about labels that are not there: `a/b or c/d`. */
+export function ownerKeysText(label: Pick<OwnerLabel, 'key' | 'others'>): string {
+  return ownerKeys(label).join(' or ')
 }
 
 interface EffectiveOwner {
@@ -84,6 +98,8 @@ interface EffectiveOwner {
   readonly source: 'scaler' | 'pod' | 'workload' | 'namespace' | 'nowhere'
   /** The label's value where a scaler says otherwise, or where it stands for no owner. */
   readonly contradicting?: string
+  /** The key of the label that was found. */
+  readonly key?: string
 }
 
 /** `ignore`: what a ScaledObject or ScaledJob targets belongs to whom its label says. */
@@ -134,20 +150,28 @@ function orScaler(
   if (!isScaled(state, workload)) return labelled
   const { owner } = labelled
   const said = owner === undefined ? labelled.contradicting : owner === 'keda' ? undefined : label.values[owner]
-  return { owner: 'keda', source: 'scaler', ...(said === undefined ? {} : { contradicting: said }) }
+  const { key } = labelled
+  return {
+    owner: 'keda',
+    source: 'scaler',
+    ...(said === undefined ? {} : { contradicting: said }),
+    ...(key === undefined ? {} : { key }),
+  }
 }
 
 /** The first of `holders` that carries the label. */
 function labelledOwner(
-  { key, values }: OwnerLabel,
+  label: OwnerLabel,
   holders: readonly { readonly source: EffectiveOwner['source']; readonly metadata: ObjectMeta | undefined }[],
 ): EffectiveOwner {
   for (const { source, metadata } of holders) {
     const labels = metadata?.labels
-    if (labels === undefined || !Object.hasOwn(labels, key)) continue
+    if (labels === undefined) continue
+    const key = ownerKeys(label).find(one => Object.hasOwn(labels, one))
+    if (key === undefined) continue
     const value = labels[key] ?? ''
-    const owner = owners.find(known => values[known] === value)
-    return owner === undefined ? { owner, source, contradicting: value } : { owner, source }
+    const owner = owners.find(known => label.values[known] === value)
+    return owner === undefined ? { owner, source, key, contradicting: value } : { owner, source, key }
   }
   return { owner: undefined, source: 'nowhere' }
 }

@@ -2,8 +2,10 @@
 // the check of what the watch brings, and the CustomResourceDefinition come from it.
 
 import * as z from 'zod'
-import { unlabelledOwners } from '#cluster/ownership.ts'
+import { mover, unlabelledOwners } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { localStorageRules, singleReplicaRules } from '#planning/goals/policy.ts'
+import { riskCodes, riskGrades } from '#planning/risks.ts'
 import { autoFieldsOf, trialFields } from './auto-fields.ts'
 import { planPurposes, plansFor } from './intent.ts'
 import { isolationFields, isolationStatusOf } from './isolation-fields.ts'
@@ -180,11 +182,18 @@ const rebalancePolicyFields = z.object({
   coordination: z
     .object({
       enforce: z.boolean().default(true),
-      unlabelled: z.enum(unlabelledOwners).default('none'),
-      requirePDB: z.boolean().default(true),
+      unlabelled: z
+        .enum(unlabelledOwners)
+        .default(mover)
+        .describe('whose pods without any owner label are: descheduler (default) lets them be moved, none demands a label'),
+      requirePDB: z.boolean().exactOptional().describe('a budget is demanded of what is moved; default: in mode Auto'),
+      localStorage: z
+        .enum(localStorageRules)
+        .exactOptional()
+        .describe('what has an emptyDir or an ephemeral volume, whose content a move loses; default: refuse in mode Auto, else allow'),
       kedaPresence: z.enum(['exclude', 'ignore']).default('exclude'),
     })
-    .default({ enforce: true, unlabelled: 'none', requirePDB: true, kedaPresence: 'exclude' }),
+    .default({ enforce: true, unlabelled: mover, kedaPresence: 'exclude' }),
   landing: z
     .enum(['observe', 'prefer', 'hold'])
     .exactOptional()
@@ -192,7 +201,12 @@ const rebalancePolicyFields = z.object({
   method: z.enum(['auto', 'milp', 'greedy']).default('auto'),
   objective: z.enum(['cost', 'moves']).default('cost'),
   solveSeconds: z.int().min(1).max(600).default(20),
-  singleReplica: z.enum(['surge', 'evict', 'skip']).default('surge'),
+  singleReplica: z
+    .enum(singleReplicaRules)
+    .exactOptional()
+    .describe(
+      'surge: by a surge where that can be, else by an eviction, a short outage; surgeOnly: not where that would be one; default: surgeOnly in mode Auto, else surge',
+    ),
   auto: autoFieldsOf(labelSelector).exactOptional().describe('so that plans can be left alone, in mode Auto and in mode Approve'),
   isolation: isolationFields.exactOptional(),
   energy: z
@@ -431,6 +445,19 @@ export const rebalancePlanStatus = z.object({
     .array(z.object({ name: name(), outcome: z.enum(['met', 'not-met']), message: z.string().max(1024) }))
     .max(64)
     .exactOptional(),
+  risks: z
+    .array(
+      z.object({
+        risk: z.enum(riskCodes),
+        grade: z.enum(riskGrades),
+        moves: z.int().min(0),
+        workloads: z.array(z.string().max(512)).max(64).describe('the first of them'),
+        message: z.string().max(256),
+      }),
+    )
+    .max(16)
+    .exactOptional()
+    .describe('what may go wrong for the users of what is moved, the gravest first'),
   before: z.array(nodePercent).max(1_000).exactOptional(),
   after: z.array(nodePercent).max(1_000).exactOptional(),
   steps: z.array(step).max(1_000).exactOptional(),

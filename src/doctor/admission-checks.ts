@@ -1,6 +1,6 @@
 // What keeps pods of ours, or of workloads that are to be moved, from being made or evicted: budgets, quotas, pod security, priorities.
 
-import { defaultOwnerLabel } from '#cluster/ownership.ts'
+import { defaultOwnerLabel, ownerKeys } from '#cluster/ownership.ts'
 import { at, listAt, numberAt, shown, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type ClusterFacts, ofKind } from './facts.ts'
@@ -15,11 +15,11 @@ export function checkAdmission(facts: ClusterFacts): readonly Finding[] {
   ]
 }
 
-const { key: movedBy, values: movers } = defaultOwnerLabel
+const { values: movers } = defaultOwnerLabel
 
 function isOfInterest({ metadata }: KubeObject): boolean {
   const { labels = {} } = metadata
-  return labels['app.kubernetes.io/part-of'] === 'ballast' || labels[movedBy] === movers.descheduler
+  return labels['app.kubernetes.io/part-of'] === 'ballast' || ownerKeys(defaultOwnerLabel).some(key => labels[key] === movers.descheduler)
 }
 
 const refusals = [
@@ -63,9 +63,10 @@ function priorities(facts: ClusterFacts, workload: KubeObject): readonly Finding
   const name = textAt(templateOf(workload), 'spec', 'priorityClassName') ?? ''
   if (name === '' || facts.unread.some(({ kind }) => kind === 'priorityclasses.scheduling.k8s.io')) return []
   const found = ofKind(facts, 'PriorityClass').find(({ metadata }) => metadata.name === name)
-  const isMoved = workload.metadata.labels?.[movedBy] === movers.descheduler
+  const { labels } = workload.metadata
+  const movedBy = ownerKeys(defaultOwnerLabel).find(key => labels?.[key] === movers.descheduler)
   const isCritical = standardClasses.includes(name) || (numberAt(found, 'value') ?? 0) >= criticalPriority
-  if (isMoved && isCritical)
+  if (movedBy !== undefined && isCritical)
     return [
       finding('priority-blocks', {
         object: shown(workload),

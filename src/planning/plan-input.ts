@@ -4,7 +4,7 @@ import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { Measurements } from './goals/goals.ts'
 import type { PlanPolicy } from './goals/policy.ts'
-import type { Amounts, StayReason } from './plan-record.ts'
+import type { Amounts, StayCode, StayReason } from './plan-record.ts'
 
 interface RecentMove {
   /** `namespace/kind/name`. */
@@ -36,6 +36,8 @@ export interface PlanInput {
   readonly recentMoves?: readonly RecentMove[]
   /** When each workload, by `namespace/kind/name`, was moved by plans that are kept: it costs more to move it again. Milliseconds since 1970. */
   readonly history?: ReadonlyMap<string, readonly number[]>
+  /** Reasons to stay that do not count, to see what a cluster without them would allow. */
+  readonly waived?: ReadonlySet<StayCode>
   /** Left out: nobody was asked. */
   readonly restraints?: Restraints
   /** What was requested at other hours of the last day: nodes that are off have to carry that too. */

@@ -3,6 +3,7 @@
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { EnergyOutcome } from './energy/record.ts'
+import type { Risk } from './risks.ts'
 import type { FleetGoal, GoalMember, GoalResource, LeftOut } from './goals/policy.ts'
 
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
@@ -310,6 +311,8 @@ export interface Plan {
   readonly explanation?: PlanExplanation
   /** Outcome of a plan that empties nodes. */
   readonly isolation?: IsolationOutcome
+  /** What may go wrong for the users of what is moved, the gravest first; absent where nothing may. */
+  readonly risks?: readonly Risk[]
   /** Nodes that could be off after the plan, where its policy asks for that. */
   readonly energy?: EnergyOutcome
 }

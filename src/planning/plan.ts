@@ -21,6 +21,7 @@ import type { Intent } from './sequence/move-intent.ts'
 import { bestOrder, orderOf, type Step } from './sequence/order-search.ts'
 import { mostMovesOf } from './sequence/plan-size.ts'
 import { type Blocked, playInOrder, type Sequence, sequenceMoves } from './sequence/sequence.ts'
+import { risksOf } from './risks.ts'
 import { snapshotHash } from './snapshot-hash.ts'
 import { type Choice, chooseMoves, gapOf } from './solving/choose-moves.ts'
 import { explainShortfall } from './solving/infeasible.ts'
@@ -320,7 +321,13 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
     lp: attempt?.choice.lp ?? '',
     problems,
     ...(isolation === undefined ? {} : { isolation }),
+    ...risked(input, moves),
   }
+}
+
+function risked({ state, nowMs }: PlanInput, moves: readonly Move[]): Pick<Plan, 'risks'> {
+  const risks = risksOf(state, moves, nowMs)
+  return risks.length === 0 ? {} : { risks }
 }
 
 /**
@@ -330,7 +337,7 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
 export function prefixOf(input: PlanInput, plan: Plan, count: number): Plan {
   const moves = plan.moves.slice(0, count)
   const goals = outcomesOf(input, moves)
-  const { energy: _, ...rest } = plan
+  const { energy: _, risks: __, ...rest } = plan
   const gone = plan.moves.slice(count).map(({ pod }) => `${pod.namespace}/${pod.name}`)
   const isolation = plan.isolation && { ...plan.isolation, left: [...plan.isolation.left, ...gone].sort() }
   const isMet = goals.every(goal => isHeld(goal, input.policy)) && (isolation?.left ?? []).length === 0
@@ -343,6 +350,7 @@ export function prefixOf(input: PlanInput, plan: Plan, count: number): Plan {
     wishes: plan.wishes.filter(({ because }) => because !== 'MovedElsewhere'),
     outcome: isMet ? 'met' : 'not-met',
     ...(isolation === undefined ? {} : { isolation }),
+    ...risked(input, moves),
   }
 }
 

@@ -50,7 +50,9 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
     case 'NoOwner':
       return 'no controller would make a replacement'
     case 'LocalStorage':
-      return `its ${data['kind'] ?? ''} volume ${data['volume'] ?? ''} would be lost`
+      return data['kind'] === 'hostPath'
+        ? `what its hostPath volume ${data['volume'] ?? ''} holds stays on ${at}`
+        : `its ${data['kind'] ?? ''} volume ${data['volume'] ?? ''} would be lost`
     case 'ResourceClaims':
       return 'it holds devices by resource claims'
     case 'DoNotDisrupt':
@@ -72,7 +74,9 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
     case 'PDBExhausted':
       return `PodDisruptionBudget ${data['budget'] ?? ''} allows no eviction now: ${data['healthy'] ?? ''} healthy, ${data['desired'] ?? ''} wanted`
     case 'SingleReplica':
-      return 'it is the only replica, and the policy skips those'
+      return data['why'] === 'outage'
+        ? 'it is the only replica and cannot surge: a move would be a short outage'
+        : 'it is the only replica, and the policy skips those'
     case 'Quarantined':
       return `its workload landed elsewhere the last time and is left alone until ${data['until'] ?? ''}`
     case 'CoolingDown':
@@ -139,9 +143,13 @@ export function remedySentence(code: StayCode, data: Facts): string | undefined 
     case 'PDBExhausted':
       return 'wait until the pods of its budget are Ready'
     case 'SingleReplica':
-      return 'set spec.singleReplica to surge or evict, or run two replicas'
+      return data['why'] === 'outage'
+        ? 'run two replicas, or set spec.singleReplica: surge if a short outage will do'
+        : 'set spec.singleReplica to surge or evict, or run two replicas'
     case 'LocalStorage':
-      return 'annotate it with descheduler.alpha.kubernetes.io/evict if what the volume holds may be lost'
+      return data['kind'] === 'hostPath'
+        ? 'annotate it with descheduler.alpha.kubernetes.io/evict if what the folder holds may stay behind'
+        : 'set spec.coordination.localStorage: allow, or annotate it with descheduler.alpha.kubernetes.io/evict, if what the volume holds may be lost'
     case 'DoNotDisrupt':
     case 'NotSafeToEvict':
     case 'Frozen':
@@ -190,7 +198,7 @@ function byWords(data: Facts): string {
 
 /** `scaling.talos.io/managed-by=descheduler`, as it is configured. */
 function labelToMove(data: Facts): string {
-  return `${data['label'] ?? ''}=${data['movable'] ?? ''}`
+  return `${data['write'] ?? data['label'] ?? ''}=${data['movable'] ?? ''}`
 }
 
 function sourceWords(data: Facts): string {

@@ -2,6 +2,8 @@
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
 import type { GoalOutcome, Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
+import { type Risk, riskWords } from '#planning/risks.ts'
+import type { Waiver } from '#planning/solving/waivers.ts'
 import { goalFigure, goalWish, lossWords, notPlayed, staySentence } from '#planning/sentences.ts'
 import { type Terminal, table } from './terminal.ts'
 
@@ -41,6 +43,24 @@ export function moveTable(moves: readonly Move[], goals: readonly ServableGoal[]
   return surges ? `${sheet}\n\nsurge: the new pod is ready before the old one goes` : sheet
 }
 
+/** What may go wrong for the users of what is moved, one line a kind and grade. */
+export function riskTable(risks: readonly Risk[], colour: Terminal['colour']): string {
+  const colours = { high: colour.red, medium: colour.yellow, low: (text: string) => text } as const
+  return table(
+    [{ title: 'RISK' }, { title: 'MOVES', align: 'right' }, { title: 'WHAT' }, { title: 'OF' }],
+    risks.map(risk => [colours[risk.grade](risk.grade), String(risk.moves), riskWords(risk), firstNames(risk.workloads)]),
+  )
+}
+
+const mostNamed = 2
+
+/** `media/Deployment/plex, media/Deployment/sonarr and 3 more`. */
+function firstNames(names: readonly string[]): string {
+  const rest = names.length - mostNamed
+  const shown = names.slice(0, mostNamed).map(name => name.replace(/\/[^/]*\//, '/'))
+  return `${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
+}
+
 /** Why pods stay, one line a reason and node: how many, which workloads, and the sentence of the first. */
 export function stayTable(unmovable: readonly Unmovable[]): string {
   const groups = new Map<string, Unmovable[]>()
@@ -52,12 +72,17 @@ export function stayTable(unmovable: readonly Unmovable[]): string {
     const [first] = group
     if (first === undefined) return []
     const workload = first.workload === undefined ? `Pod ${first.pod.name}` : `${first.workload.kind} ${first.workload.name}`
-    return [first.code, String(group.length), first.pod.namespace, workload, staySentence(first)]
+    return [first.code, String(group.length), first.pod.namespace, workload, `${staySentence(first)}${alsoWords(first)}`]
   })
   return table(
     [{ title: 'STAYS' }, { title: 'PODS', align: 'right' }, { title: 'NAMESPACE' }, { title: 'WORKLOAD' }, { title: 'BECAUSE' }],
     rows,
   )
+}
+
+/** What else would hold it: nobody is to find the second wall when the first has fallen. */
+function alsoWords({ also }: Unmovable): string {
+  return also.length === 0 ? '' : ` [also ${also.map(({ code }) => code).join(', ')}]`
 }
 
 /** Requests before and after for each node that changes or carries a goal, in percent with one decimal. */
@@ -117,6 +142,37 @@ export function staySummary(unmovable: readonly { readonly workload: string; rea
   return unmovable.length === 0
     ? 'every pod may be moved'
     : `${unmovable.length} pods stay: ${parts.join(', ')} (ballast plan gives the reason for each)`
+}
+
+/** What people could take away, and what that would win. */
+export function waiverLines(waivers: readonly Waiver[]): readonly string[] {
+  return waivers.map(({ codes, workloads, pods, missing, moves }) => {
+    const what = codes.length === 1 ? waiverWords(codes[0]) : `all of these at once (${codes.join(', ')})`
+    const won = missing < 1e-6 ? 'all goals could be met' : `the goals would be missed by ${missing.toFixed(1)} points`
+    const of = `${workloads.length} ${workloads.length === 1 ? 'workload' : 'workloads'}, ${pods} ${pods === 1 ? 'pod' : 'pods'}`
+    return `${what} (${of}): ${won}, by ${moves} ${moves === 1 ? 'move' : 'moves'}`
+  })
+}
+
+function waiverWords(code: Waiver['codes'][number] | undefined): string {
+  switch (code) {
+    case 'Unlabelled':
+      return 'if what has no owner label could be moved'
+    case 'OwnerNone':
+      return 'if what is labelled as nobody\'s to move could be'
+    case 'NamespaceExcluded':
+      return 'if the policy left no namespace out'
+    case 'NoPDB':
+      return 'with a budget of one line for each (--emit-pdbs)'
+    case 'PDBNeverAllows':
+      return 'if budgets that never allow an eviction had maxUnavailable: 1'
+    case 'LocalStorage':
+      return 'if what local volumes hold might be lost'
+    case 'SingleReplica':
+      return 'if single replicas might have a short outage, or had a second one'
+    default:
+      return `if the annotations that hold pods were gone (${code ?? ''})`
+  }
 }
 
 /** What the user could add so that more may be moved, where the goals ask for more. */

@@ -1,6 +1,6 @@
 // What the subject of an account is, in a few lines: the facts that the rules look at.
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import { effectiveOwner, kindKey, type OwnerLabel, workloadOwner } from '#cluster/ownership.ts'
+import { effectiveOwner, kindKey, type OwnerLabel, ownerKeysText, workloadOwner } from '#cluster/ownership.ts'
 import { budgetAnswer } from '../facts/budget-facts.ts'
 import { freezeOf } from '../freeze.ts'
 import { isActive } from '../permits/permit-record.ts'
@@ -55,10 +55,12 @@ function ofWorkload({ workload }: Subject & { kind: 'workload' }, { state, book,
   ]
 }
 
-function ownerWords({ owner, source, contradicting }: ReturnType<typeof effectiveOwner>, { key, values }: OwnerLabel): string {
+function ownerWords(found: ReturnType<typeof effectiveOwner>, label: OwnerLabel): string {
+  const { owner, source, contradicting, key = label.key } = found
+  const { values } = label
   if (owner === undefined)
     return contradicting === undefined
-      ? `belongs to nobody: no label ${key}`
+      ? `belongs to nobody: no label ${ownerKeysText(label)}`
       : `belongs to nobody: the label ${key}=${contradicting} means nothing`
   if (source !== 'scaler') return `belongs to ${owner} (label ${key}=${values[owner]} of the ${source})`
   const against = contradicting === undefined ? '' : `, against its label ${key}=${contradicting}`

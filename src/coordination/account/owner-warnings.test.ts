@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { defaultOwnerLabel } from '#cluster/ownership.ts'
+import { defaultOwnerLabel, type OwnerLabel } from '#cluster/ownership.ts'
 import type { EmittedEvent } from '#kube/events/event-object.ts'
 import type { OwnerContradiction } from '../policy/question.ts'
 import { deployment, pod } from '../policy/testdata/question.ts'
 import { OwnerWarnings } from './owner-warnings.ts'
 
-const cart: OwnerContradiction = { subject: deployment('cart'), said: 'descheduler', isScaled: true }
+const cart: OwnerContradiction = { subject: deployment('cart'), said: 'descheduler', key: defaultOwnerLabel.key, isScaled: true }
 const arbiter = { reason: 'OwnerContradiction', action: 'Arbitrate', controller: 'ballast.dev/reload' } as const
 const planner = { reason: 'RebalanceSkipped', action: 'Plan', controller: 'ballast.dev/deschedule', code: 'KedaManaged' } as const
 
-function told(label = defaultOwnerLabel) {
+function told(label: OwnerLabel = defaultOwnerLabel) {
   const events: EmittedEvent[] = []
   return { events, warnings: new OwnerWarnings({ emit: event => events.push(event) }, label) }
 }
@@ -42,7 +42,7 @@ describe('a label that says other than what holds', () => {
         action: 'Plan',
         controller: 'ballast.dev/deschedule',
         regarding: deployment('cart'),
-        note: `its label scaling.talos.io/managed-by says "descheduler", but a ScaledObject or ScaledJob targets it: it is KEDA's [KedaManaged]`,
+        note: `its label ballast.dev/managed-by says "descheduler", but a ScaledObject or ScaledJob targets it: it is KEDA's [KedaManaged]`,
       },
     ])
   })
@@ -52,7 +52,7 @@ describe('a label that says other than what holds', () => {
       key: 'example.com/owner',
       values: { keda: 'scaled', descheduler: 'free', none: 'hands-off' },
     })
-    warnings.tell({ ...cart, said: 'x'.repeat(100_000), isScaled: false }, arbiter)
+    warnings.tell({ ...cart, said: 'x'.repeat(100_000), key: 'example.com/owner', isScaled: false }, arbiter)
     expect(events[0]?.note).toBe(
       `its label example.com/owner says "${'x'.repeat(63)}", which is none of free, scaled, hands-off: it counts as no label`,
     )

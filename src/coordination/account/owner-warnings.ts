@@ -35,7 +35,7 @@ export class OwnerWarnings {
   }
 }
 
-function contradictionWords({ said, isScaled }: OwnerContradiction, { key, values }: OwnerLabel): string {
+function contradictionWords({ said, key, isScaled }: OwnerContradiction, { values }: OwnerLabel): string {
   const label = `its label ${key} says ${JSON.stringify(said.slice(0, longestQuote))}`
   return isScaled
     ? `${label}, but a ScaledObject or ScaledJob targets it: it is KEDA's`

@@ -1,7 +1,7 @@
 // The section `arbiter` of the configuration file: what the installer says about disruption, and the policy that it makes.
 
 import { z } from 'zod'
-import { defaultOwnerLabel, type OwnerLabel, owners } from '#cluster/ownership.ts'
+import { defaultOwnerLabel, type OwnerLabel, ownerKeys, owners } from '#cluster/ownership.ts'
 import { durationBetween } from '#kube/schema/crd-fields.ts'
 import { durationMs, formatDurationMs } from '#kube/time/duration.ts'
 import { parseWindow, type Window, type WindowSpan } from '#kube/time/window.ts'
@@ -43,6 +43,10 @@ function refuseTwins(values: OwnerLabel['values'], context: z.RefinementCtx): vo
   }
 }
 
+/** Keys of the owner label that count beside each other. */
+const mostOwnerKeys = 8
+const ownerKey = () => z.string().regex(labelKey, `not the key of a label such as "${defaultOwnerLabel.key}"`)
+
 /** The schema of the section; `capabilities` are the names that may have windows. Accepts `{}`: the figures of the design. */
 export function arbiterConfiguration(capabilities: readonly string[]) {
   const { keda, descheduler, none } = defaultOwnerLabel.values
@@ -51,9 +55,8 @@ export function arbiterConfiguration(capabilities: readonly string[]) {
     freeze: z.union([z.boolean(), z.string().max(longestReason)]).default(false),
     mergeWindow: span(defaultPolicy.mergeWindowMs),
     ownerLabel: z
-      .string()
-      .regex(labelKey, `not the key of a label such as "${defaultOwnerLabel.key}"`)
-      .default(defaultOwnerLabel.key),
+      .union([ownerKey(), z.array(ownerKey()).min(1).max(mostOwnerKeys)])
+      .default(() => [...ownerKeys(defaultOwnerLabel)]),
     ownerValues: z
       .strictObject({ keda: ownerValue(keda), descheduler: ownerValue(descheduler), none: ownerValue(none) })
       .superRefine(refuseTwins)
@@ -122,7 +125,7 @@ export function arbiterPolicyOf(
     windows: Object.fromEntries(Object.entries(section.windows).map(([name, texts]) => [name, (texts ?? []).map(readWindow)])),
     modes,
   }
-  return { policy, ownerLabel: { key: section.ownerLabel, values: section.ownerValues } }
+  return { policy, ownerLabel: ownerLabelOf(section) }
 }
 
 /** The section that makes `policy` and `ownerLabel`: what a running process says that it goes by. */
@@ -135,7 +138,7 @@ export function arbiterSectionOf(
   return {
     freeze: policy.freeze,
     mergeWindow: formatDurationMs(policy.mergeWindowMs),
-    ownerLabel: ownerLabel.key,
+    ownerLabel: ownerLabel.others === undefined ? ownerLabel.key : [...ownerKeys(ownerLabel)],
     ownerValues: ownerLabel.values,
     caps: concurrent === undefined ? limits : { ...limits, concurrent },
     cooldowns: {
@@ -153,6 +156,12 @@ export function arbiterSectionOf(
     gates: Object.fromEntries(gateNames.map(name => [gateKeys[name], policy.gates.has(name)])),
     windows: Object.fromEntries(Object.entries(policy.windows).map(([name, all]) => [name, all.map(({ text }) => text)])),
   }
+}
+
+/** One key, or several of which the first that is there counts. */
+function ownerLabelOf({ ownerLabel, ownerValues: values }: ArbiterConfiguration): OwnerLabel {
+  const [key = defaultOwnerLabel.key, ...others] = [ownerLabel].flat()
+  return others.length === 0 ? { key, values } : { key, others, values }
 }
 
 function readWindow(text: string): Window {

@@ -1,4 +1,5 @@
 // The arbiter's reasons in words, with the way out. `why`, events, conditions, logs and the dashboard print these.
+import { ownerKeysText } from '#cluster/ownership.ts'
 import { describeTarget, type Intent, purposeRows } from '../intent.ts'
 import { gateKeys } from '../policy/arbiter-policy.ts'
 import type { CapName, Cause, Objection, Verdict } from '../policy/question.ts'
@@ -149,7 +150,7 @@ function ownerSentence({
   const said = contradicting === undefined ? undefined : `"${contradicting.slice(0, 63)}"`
   if (owner === undefined) {
     return said === undefined
-      ? `${workload} carries no label ${label.key} and the policy leaves such workloads alone`
+      ? `${workload} carries no label ${ownerKeysText(label)} and the policy leaves such workloads alone`
       : `${workload} carries the label ${label.key} with the value ${said}, which says nothing, and the policy leaves such workloads alone`
   }
   const found =

@@ -166,8 +166,8 @@ function ownerFacts(
   const [strictest] = found.toSorted((a, b) => strictness.indexOf(a.owner.value) - strictness.indexOf(b.owner.value))
   const contradictions = new Map(
     found.flatMap(({ owner, subject }) => {
-      const said = owner.contradicting
-      return said === undefined ? [] : [[owner.workload, { subject, said, isScaled: owner.source === 'scaler' }] as const]
+      const { contradicting: said, key = context.ownerLabel.key } = owner
+      return said === undefined ? [] : [[owner.workload, { subject, said, key, isScaled: owner.source === 'scaler' }] as const]
     }),
   )
   return {

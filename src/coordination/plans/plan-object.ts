@@ -7,6 +7,7 @@ import type { BudgetProposal } from '#planning/candidates/budget-proposals.ts'
 import type { EnergyOutcome } from '#planning/energy/record.ts'
 import { energyStaySentence } from '#planning/energy/sentences.ts'
 import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
+import { type Risk, riskWords } from '#planning/risks.ts'
 import { staySentence } from '#planning/sentences.ts'
 import {
   ballastApiVersion,
@@ -45,6 +46,8 @@ interface PlanObjectOptions {
 /** At most so many reasons of pods that stay are kept in the object; the command line prints all. */
 const keptUnmovable = 1_000
 const keptBudgets = 256
+/** Workloads that a risk names. */
+const keptWorkloads = 64
 /** Shares of nodes before and after. */
 const keptShares = 1_000
 
@@ -117,6 +120,7 @@ function proposedStatus(
       reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
       message: staySentence(one),
     })),
+    ...(plan.risks === undefined ? {} : { risks: plan.risks.map(storedRisk) }),
     ...(plan.energy === undefined ? {} : { energy: storedEnergy(plan.energy) }),
     ...(budgets.length === 0 ? {} : { budgets: budgets.slice(0, keptBudgets).flatMap(storedBudget) }),
     checkedAt: at,
@@ -132,6 +136,11 @@ function proposedStatus(
       { type: 'GoalsMet', status: 'Unknown', reason: 'NotRun', message: 'the plan has not run', lastTransitionTime: at },
     ],
   }
+}
+
+function storedRisk(risk: Risk): NonNullable<RebalancePlanStatus['risks']>[number] {
+  const { code, grade, moves, workloads } = risk
+  return { risk: code, grade, moves, workloads: workloads.slice(0, keptWorkloads), message: riskWords(risk) }
 }
 
 /** As many as an object may have; those of nodes that goals name, then of those that moves touch, then the others. */

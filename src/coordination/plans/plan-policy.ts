@@ -78,11 +78,11 @@ export function planPolicyOf(policy: RebalancePolicy, state: ClusterState, optio
         nodes: preference.nodes,
         ...(preference.labelSelector === undefined ? {} : { labelSelector: preference.labelSelector }),
       })),
-      coordination: { ...spec.coordination, ownerLabel: options.ownerLabel },
+      coordination: { ...spec.coordination, ...demandsOf(spec), ownerLabel: options.ownerLabel },
       landing: spec.landing ?? options.landing,
       method: spec.method,
       objective: spec.objective,
-      singleReplica: spec.singleReplica,
+      singleReplica: singleReplicaOf(spec),
       ...(energy.value === undefined ? {} : { energy: energy.value }),
     },
   }
@@ -101,10 +101,26 @@ const decisiveFields = [
   'singleReplica',
 ] as const
 
+/**
+ * What is demanded of a pod that is moved. Who looks at a plan before it runs sees its risks; nobody looks at one of mode `Auto`, where the
+ * same are hard stops unless the policy says otherwise.
+ */
+function demandsOf({ mode, coordination }: RebalancePolicySpec): Pick<PlanPolicy['coordination'], 'requirePDB' | 'localStorage'> {
+  const isAuto = mode === 'Auto'
+  const { requirePDB = isAuto, localStorage = isAuto ? 'refuse' : 'allow' } = coordination
+  return { requirePDB, localStorage }
+}
+
+function singleReplicaOf({ mode, singleReplica }: RebalancePolicySpec): PlanPolicy['singleReplica'] {
+  return singleReplica ?? (mode === 'Auto' ? 'surgeOnly' : 'surge')
+}
+
 /** A hash of what a plan of this policy rests on: while it stays, the plan means what its policy says. */
 export function policyHash({ spec }: Pick<RebalancePolicy, 'spec'>, purpose: PlanPurpose): string {
   const { concurrent: _, ...limits } = spec.limits
-  const decisive = decisiveFields.map(field => (field === 'limits' ? limits : (spec[field] ?? null)))
+  const coordination = { ...spec.coordination, ...demandsOf(spec) }
+  const read = { ...spec, limits, coordination, singleReplica: singleReplicaOf(spec) }
+  const decisive = decisiveFields.map(field => read[field] ?? null)
   const text = JSON.stringify([...decisive, isIsolation(purpose) ? (spec.isolation ?? null) : null])
   return `sha256:${createHash('sha256').update(text).digest('hex')}`
 }

@@ -327,7 +327,7 @@ function warnOfContradictions(context: PlannerContext, plan: Plan): void {
     if (said === undefined) continue
     const subject = workload ?? { apiVersion: 'v1', kind: 'Pod', ...pod }
     const by = { reason: eventReasons.skipped, action: 'Plan', controller: controllerOf(context) }
-    ownerWarnings.tell({ subject, said, isScaled: data['source'] === 'scaler' }, { ...by, code })
+    ownerWarnings.tell({ subject, said, key: data['label'] ?? '', isScaled: data['source'] === 'scaler' }, { ...by, code })
   }
 }
 

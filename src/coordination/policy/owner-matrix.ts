@@ -26,12 +26,13 @@ function ask(question: Question): Answer {
   const { purpose } = intent
   const workload = facts.owner.workload ?? workloadOf(intent)
   if (workload === undefined || purpose === 'steer' || purpose === 'provide' || isOwnersScale(question)) return pass
-  const { value, source, contradicting } = facts.owner
+  const { value, source, contradicting, key } = facts.owner
   const cell = matrix[value ?? 'unlabelled'][purpose]
   if (cell === 'while-stable') return untilSettled(question)
   if (isAllowed(cell, question)) return pass
   const said = contradicting === undefined ? {} : { contradicting }
-  return deny({ rule: 'owner', owner: value, source, ...said, label: facts.ownerLabel, purpose, workload })
+  const label = key === undefined ? facts.ownerLabel : { key, values: facts.ownerLabel.values }
+  return deny({ rule: 'owner', owner: value, source, ...said, label, purpose, workload })
 }
 
 function isAllowed(cell: Exclude<Cell, 'while-stable'>, { intent }: Question): boolean {

@@ -17,6 +17,8 @@ export interface OwnerContradiction {
   readonly subject: Target
   /** The label's value. */
   readonly said: string
+  /** The label's key. */
+  readonly key: string
   readonly isScaled: boolean
 }
 
@@ -53,6 +55,8 @@ export interface TargetFacts {
     readonly source: string
     /** What the label says where a ScaledObject says otherwise, or a value that means nothing. */
     readonly contradicting?: string
+    /** The key of the label that was found. */
+    readonly key?: string
     /** `namespace/Kind/name` of whose owner this is: of several that lose pods the most restrictive one's. */
     readonly workload?: string
   }

@@ -1,4 +1,5 @@
 // The effective configuration as a list, read only: what was given, and what follows for the page. No secret leaves here.
+import { ownerKeys } from '#cluster/ownership.ts'
 import type { SettingRow } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 
@@ -26,7 +27,7 @@ function derived({ cluster, mode, ownNamespace, capabilities, ownerLabel, arbite
     row('mode', mode),
     row('namespace', ownNamespace),
     row('arbiter.freeze', String(arbiter.freeze)),
-    row('arbiter.ownerLabel', ownerLabel.key),
+    row('arbiter.ownerLabel', ownerKeys(ownerLabel).join(', ')),
     row('arbiter.gates', [...arbiter.gates].toSorted().join(', ')),
     ...capabilities.map(name => row(`capabilities.${name}.enabled`, 'true')),
     ...(twin === undefined ? [] : [row('twin.source', twin.source), row('twin.seed', String(twin.seed))]),

@@ -13,6 +13,8 @@ import type { StayCode, StayReason, Unmovable } from '../plan-record.ts'
 import type { Budgets } from './budgets.ts'
 import type { Candidate } from './candidate.ts'
 import { Destinations } from './destinations.ts'
+import { isOwnHostPath, localVolumes } from './local-storage.ts'
+import { isSurge } from './move-action.ts'
 import { policyOwner } from './owner.ts'
 import type { Rule } from './rule.ts'
 import type { StaticFit } from './static-fit.ts'
@@ -46,7 +48,7 @@ export function sortPods(
     const node = pod.nodeName
     if (node === undefined || pod.isFinished) continue
     if (input.policy.isolation !== undefined && !isIsolated(input.policy, node)) continue
-    const reasons = firstOfEach(rules.flatMap(rule => rule(pod) ?? []))
+    const reasons = firstOfEach(rules.flatMap(rule => rule(pod) ?? [])).filter(({ code }) => input.waived?.has(code) !== true)
     const { workload } = pod
     if (reasons.length === 0 && workload !== undefined && isAsked(pod)) {
       const places = placesFor(input, { pod, workload, from: node }, destinationNodes, { fit: tools.fit, usage, destinations })
@@ -103,7 +105,7 @@ function rulesOf(input: PlanInput, budgets: Budgets): readonly Rule[] {
     pod => (pod.isTerminating ? data('Terminating') : undefined),
     pod => (pod.workload === undefined ? data('NoOwner') : undefined),
     pod => (isOwnedBy(pod, 'Job') || pod.workload?.kind === 'CronJob' ? data('JobOwned') : undefined),
-    pod => (forced(pod) ? undefined : localStorage(pod)),
+    pod => (forced(pod) ? undefined : localStorage(policy, pod)),
     pod => ((pod.object.spec.resourceClaims ?? []).length > 0 ? data('ResourceClaims') : undefined),
     pod => doNotDisrupt(pod, nowMs),
     pod => (annotation(pod, 'cluster-autoscaler.kubernetes.io/safe-to-evict') === 'false' ? data('NotSafeToEvict') : undefined),
@@ -117,8 +119,11 @@ function rulesOf(input: PlanInput, budgets: Budgets): readonly Rule[] {
     },
     pod => budgetReason(policy, budgets, pod),
     pod => {
-      if (policy.singleReplica !== 'skip' || pod.workload === undefined) return undefined
-      return replicasOf(state, pod.workload) === 1 ? data('SingleReplica') : undefined
+      const { workload } = pod
+      const asks = policy.singleReplica === 'skip' || (policy.singleReplica === 'surgeOnly' && policy.isolation === undefined)
+      if (!asks || workload === undefined || replicasOf(state, workload) !== 1) return undefined
+      if (policy.singleReplica === 'skip') return data('SingleReplica')
+      return isSurge(state, policy, { pod, workload }) ? undefined : data('SingleReplica', { why: 'outage' })
     },
     pod => {
       const until = pod.workload === undefined ? undefined : input.quarantined?.get(workloadKey(pod.workload))
@@ -157,13 +162,11 @@ function ownerReason(state: ClusterState, policy: PlanPolicy, pod: PodState): St
   return owner === undefined && unlabelled === 'none' ? { code: 'Unlabelled', data: facts } : undefined
 }
 
-function localStorage(pod: PodState): StayReason | undefined {
-  const volume = (pod.object.spec.volumes ?? []).find(
-    each => each.hostPath !== undefined || each.emptyDir !== undefined || each.ephemeral !== undefined,
-  )
-  if (volume === undefined) return undefined
-  const kind = volume.hostPath !== undefined ? 'hostPath' : volume.emptyDir !== undefined ? 'emptyDir' : 'ephemeral'
-  return { code: 'LocalStorage', data: { volume: volume.name, kind } }
+/** What a move would lose; where the policy allows that only what stays on the node: files of a hostPath that are the pod's own. */
+function localStorage({ coordination }: PlanPolicy, pod: PodState): StayReason | undefined {
+  const volumes = localVolumes(pod)
+  const held = coordination.localStorage === 'refuse' ? volumes[0] : volumes.find(isOwnHostPath)
+  return held === undefined ? undefined : { code: 'LocalStorage', data: { volume: held.name, kind: held.kind } }
 }
 
 /** `true`, or a Go duration since the pod's start: what does not parse protects for good. */

@@ -16,7 +16,7 @@ export function isSurge(
   policy: PlanPolicy,
   { pod, workload }: Pick<Candidate, 'pod' | 'workload'>,
 ): boolean {
-  if (policy.singleReplica !== 'surge' || workload.kind !== 'Deployment' || replicasOf(state, workload) !== 1) return false
+  if (!policy.singleReplica.startsWith('surge') || workload.kind !== 'Deployment' || replicasOf(state, workload) !== 1) return false
   if (holdsExclusiveVolume(state, pod)) return false
   const spec = workloadObject(state, workload)?.['spec']
   if (typeof spec !== 'object' || spec === null || ('paused' in spec && spec.paused === true)) return false
@@ -49,7 +49,7 @@ export function pricePerMove(
 }
 
 /** True where a claim of the pod is one that a single node (or pod) mounts. */
-function holdsExclusiveVolume(state: ClusterState, pod: PodState): boolean {
+export function holdsExclusiveVolume(state: ClusterState, pod: PodState): boolean {
   return (pod.object.spec.volumes ?? []).some(volume => {
     const name = volume.persistentVolumeClaim?.claimName
     if (name === undefined) return false

@@ -1,7 +1,7 @@
 // Who a pod belongs to as a policy sees it: the effective owner, with the policy's word on scalers and on pods without a label.
 
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
-import { effectiveOwner, type OwnerLabel } from '#cluster/ownership.ts'
+import { effectiveOwner, type OwnerLabel, ownerKeysText } from '#cluster/ownership.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 
 interface PolicyOwner {
@@ -15,11 +15,21 @@ interface PolicyOwner {
 export function policyOwner(state: ClusterState, policy: PlanPolicy, pod: PodState): PolicyOwner {
   const { kedaPresence, ownerLabel } = policy.coordination
   const scalers = kedaPresence === 'ignore' ? 'ignore' : 'count'
-  const { owner, source, contradicting } = effectiveOwner(state, pod, ownerLabel, scalers)
-  return { owner, facts: { ...labelFacts(ownerLabel), source, ...(contradicting === undefined ? {} : { contradicting }) } }
+  const { owner, source, contradicting, key } = effectiveOwner(state, pod, ownerLabel, scalers)
+  return { owner, facts: { ...labelFacts(ownerLabel, key), source, ...(contradicting === undefined ? {} : { contradicting }) } }
 }
 
-/** What sentences say of the label: its key, the value that lets a pod be moved, the one that forbids it. */
-export function labelFacts({ key, values }: OwnerLabel): Readonly<Record<'label' | 'movable' | 'held' | 'scaled', string>> {
-  return { label: key, movable: values.descheduler, held: values.none, scaled: values.keda }
+/** What sentences say of the label: the key that was found (else all that would do), the one to write, what each value stands for. */
+export function labelFacts(
+  label: OwnerLabel,
+  found?: string,
+): Readonly<Record<'label' | 'write' | 'movable' | 'held' | 'scaled', string>> {
+  const { key, values } = label
+  return {
+    label: found ?? ownerKeysText(label),
+    write: found ?? key,
+    movable: values.descheduler,
+    held: values.none,
+    scaled: values.keda,
+  }
 }

@@ -4,6 +4,13 @@ import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import { defaultOwnerLabel, type OwnerLabel, type UnlabelledOwner } from '#cluster/ownership.ts'
 import type { LabelSelector } from '#kube/objects/objects.ts'
 
+export const localStorageRules = ['refuse', 'allow'] as const
+/**
+ * Workloads of one replica. `surge`: by a surge where that can be, else by an eviction; `surgeOnly`: what cannot surge stays; `evict`: by an
+ * eviction; `skip`: they stay.
+ */
+export const singleReplicaRules = ['surge', 'surgeOnly', 'evict', 'skip'] as const
+
 export const goalResources = ['cpu', 'memory', 'pods'] as const
 export type GoalResource = (typeof goalResources)[number]
 
@@ -149,6 +156,8 @@ export interface PlanPolicy {
     /** What a pod without any owner label counts as. */
     readonly unlabelled: UnlabelledOwner
     readonly requirePDB: boolean
+    /** What has an emptyDir or an ephemeral volume: a move loses its content. */
+    readonly localStorage: (typeof localStorageRules)[number]
     /** `exclude`: what a ScaledObject or ScaledJob targets belongs to KEDA whatever its label says. */
     readonly kedaPresence: 'exclude' | 'ignore'
     readonly ownerLabel: OwnerLabel
@@ -157,7 +166,7 @@ export interface PlanPolicy {
   readonly method: 'auto' | 'milp' | 'greedy'
   /** `moves`: each pod costs 1. */
   readonly objective: 'cost' | 'moves'
-  readonly singleReplica: 'surge' | 'evict' | 'skip'
+  readonly singleReplica: (typeof singleReplicaRules)[number]
   /**
    * Makes the plan one that empties nodes: only their pods move, all that may leave at once, none comes to them, and no budget is
    * demanded (those that exist hold). Scope and limits speak of balance and do not count; goals are still aimed for.
@@ -167,7 +176,10 @@ export interface PlanPolicy {
   readonly energy?: EnergyRules
 }
 
-/** A policy with the defaults of RebalancePolicy for what `given` leaves out; nested groups are merged field by field. */
+/**
+ * A policy with the defaults of RebalancePolicy for what `given` leaves out, of who may be moved the strictest; nested groups are merged
+ * field by field.
+ */
 export function policyWithDefaults(given: PartialPolicy): PlanPolicy {
   return {
     goals: [],
@@ -185,6 +197,7 @@ export function policyWithDefaults(given: PartialPolicy): PlanPolicy {
       enforce: true,
       unlabelled: 'none',
       requirePDB: true,
+      localStorage: 'refuse',
       kedaPresence: 'exclude',
       ownerLabel: defaultOwnerLabel,
       ...given.coordination,

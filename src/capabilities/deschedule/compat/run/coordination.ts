@@ -1,7 +1,7 @@
 // Coordination with who else moves and scales (the owner label): what it keeps from being evicted, and that it never runs all the time.
 import { BudgetLedger } from '#cluster/budget-ledger.ts'
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
-import { effectiveOwner, type OwnerLabel } from '#cluster/ownership.ts'
+import { effectiveOwner, type OwnerLabel, ownerKeysText } from '#cluster/ownership.ts'
 import type { OwnerContradiction } from '#coordination/policy/question.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { Evictor, Refusals } from '../contract.ts'
@@ -54,16 +54,16 @@ export function coordinationEvictor(context: CoordinationContext): Evictor {
 function ownerRefusal({ state, coordination, ownerLabel, contradicted }: CoordinationContext, pod: PodState): string | undefined {
   const { unlabelled, kedaPresence } = coordination
   const scalers = kedaPresence === 'ignore' ? 'ignore' : 'count'
-  const { owner, source, contradicting } = effectiveOwner(state, pod, ownerLabel, scalers)
+  const { owner, source, contradicting, key = ownerLabel.key } = effectiveOwner(state, pod, ownerLabel, scalers)
   if (contradicting !== undefined) {
     const { namespace, name, uid } = pod
     const subject = pod.workload ?? { apiVersion: 'v1', kind: 'Pod', namespace, name, uid }
-    contradicted({ subject, said: contradicting, isScaled: source === 'scaler' })
+    contradicted({ subject, said: contradicting, key, isScaled: source === 'scaler' })
   }
   if (owner === 'keda') return `workload is managed by KEDA, as its ${source} says [KedaManaged]`
-  if (owner === 'none') return `nobody may move the workload, as the label ${ownerLabel.key} of its ${source} says [OwnerNone]`
+  if (owner === 'none') return `nobody may move the workload, as the label ${key} of its ${source} says [OwnerNone]`
   if (owner === undefined && unlabelled === 'none')
-    return `no label ${ownerLabel.key} says who may move the workload [Unlabelled]`
+    return `no label ${ownerKeysText(ownerLabel)} says who may move the workload [Unlabelled]`
   return undefined
 }
 
