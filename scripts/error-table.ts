@@ -48,6 +48,7 @@ const explanations: Explanations = {
     'flag-value': 'a value that the flag takes',
     'goal-above-headroom': 'a `min` that `spec.headroom` leaves room for on that node',
     'goal-name-duplicate': 'a name that no other goal of the policy has',
+    'goal-text': '`cpu at most 70% on all`: the message has the form',
     'goal-stat': '`requests`: measured use is for `max` and `min` of each node alone',
     'goal-without-bound': '`max`, `min` or both in a goal',
     'goal-without-pool': 'a `pool`, whose groups are compared, or `per: each`',

@@ -56,7 +56,9 @@ describe('the effective owner', () => {
     ['the pods of a ScaledJob', { owner: { apiVersion: 'batch/v1', kind: 'Job', name: 'j' } }, [object('batch/v1', 'Job', 'shop/j', { metadata: { name: 'j', namespace: 'shop', uid: 'j', ...owned('ScaledJob', 's', 'keda.sh/v1alpha1') } })], { owner: 'keda', source: 'scaler' }],
   ])('%s', (_, options, objects, expected) => {
     const read = readPod(options, ...objects)
-    expect(effectiveOwner(read.state, read.pod, defaultOwnerLabel)).toEqual(expected)
+    const { key, ...found } = effectiveOwner(read.state, read.pod, defaultOwnerLabel)
+    expect(found).toEqual(expected)
+    expect(key === undefined).toBe(found.source === 'nowhere' || (found.source === 'scaler' && found.contradicting === undefined))
   })
 })
 
@@ -75,8 +77,28 @@ describe('another key and other values', () => {
     ['and no label',                                 {},                            [scaler({ name: 'cart' })],  'ignore', { owner: undefined, source: 'nowhere' }],
   ])('%s', (_, metadata, others, scalers, expected) => {
     const { state, pod: found } = readPod({ owner }, ...chain, deployment(metadata), ...others)
-    expect(effectiveOwner(state, found, label, scalers)).toEqual(expected)
+    const { key, ...whose } = effectiveOwner(state, found, label, scalers)
+    expect(whose).toEqual(expected)
+    expect([undefined, label.key]).toContain(key)
     const workload = found.workload ?? expect.fail('no workload')
-    expect(workloadOwner(state, workload, label, scalers)).toEqual(expected)
+    const { key: sameKey, ...ofWorkload } = workloadOwner(state, workload, label, scalers)
+    expect(ofWorkload).toEqual(expected)
+    expect(sameKey).toBe(key)
+  })
+})
+
+describe('two keys', () => {
+  const first = { 'ballast.dev/managed-by': 'none' }
+  const second = { 'scaling.talos.io/managed-by': 'descheduler' }
+  const chain = [replicas(owned('Deployment', 'cart'))]
+  // biome-ignore format: a table
+  test.each<[string, Readonly<Record<string, string>>, Readonly<Record<string, string>>, object]>([
+    ['the first where only it is there',       first,                    {},    { owner: 'none', source: 'workload', key: 'ballast.dev/managed-by' }],
+    ['the second where only it is there',      second,                   {},    { owner: 'descheduler', source: 'workload', key: 'scaling.talos.io/managed-by' }],
+    ['the first of both on one object',        { ...second, ...first },  {},    { owner: 'none', source: 'workload', key: 'ballast.dev/managed-by' }],
+    ['the nearer object, whichever key it is', first,                    second, { owner: 'descheduler', source: 'pod', key: 'scaling.talos.io/managed-by' }],
+  ])('%s', (_name, onWorkload, onPod, expected) => {
+    const { state, pod: found } = readPod({ owner, labels: onPod }, ...chain, deployment({ labels: onWorkload }))
+    expect(effectiveOwner(state, found, defaultOwnerLabel)).toEqual(expected)
   })
 })

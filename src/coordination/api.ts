@@ -190,7 +190,9 @@ const rebalancePolicyFields = z.object({
       localStorage: z
         .enum(localStorageRules)
         .exactOptional()
-        .describe('what has an emptyDir or an ephemeral volume, whose content a move loses; default: refuse in mode Auto, else allow'),
+        .describe(
+          'what has an emptyDir or an ephemeral volume, whose content a move loses; default: refuse in mode Auto, else allow',
+        ),
       kedaPresence: z.enum(['exclude', 'ignore']).default('exclude'),
     })
     .default({ enforce: true, unlabelled: mover, kedaPresence: 'exclude' }),

@@ -19,7 +19,10 @@ const { values: movers } = defaultOwnerLabel
 
 function isOfInterest({ metadata }: KubeObject): boolean {
   const { labels = {} } = metadata
-  return labels['app.kubernetes.io/part-of'] === 'ballast' || ownerKeys(defaultOwnerLabel).some(key => labels[key] === movers.descheduler)
+  return (
+    labels['app.kubernetes.io/part-of'] === 'ballast' ||
+    ownerKeys(defaultOwnerLabel).some(key => labels[key] === movers.descheduler)
+  )
 }
 
 const refusals = [

@@ -62,7 +62,7 @@ test.each([
 test('what stays for two reasons is said with the one that nothing changes', () => {
   const cilium = plan.unmovable.find(each => each.pod.name.startsWith('cilium-xxxx'))
   expect(cilium && staySentence(cilium)).toBe(
-    'neither it nor its workload or namespace has the label scaling.talos.io/managed-by, and its DaemonSet runs one on each node',
+    'neither it nor its workload or namespace has the label ballast.dev/managed-by or scaling.talos.io/managed-by, and its DaemonSet runs one on each node',
   )
 })
 

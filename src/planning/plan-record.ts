@@ -3,8 +3,8 @@
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { EnergyOutcome } from './energy/record.ts'
-import type { Risk } from './risks.ts'
 import type { FleetGoal, GoalMember, GoalResource, LeftOut } from './goals/policy.ts'
+import type { Risk } from './risks.ts'
 
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
 export type Amounts = Readonly<Record<string, number>>

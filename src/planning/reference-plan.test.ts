@@ -190,7 +190,7 @@ describe('H2: nothing is labelled', () => {
       plan,
       `monitoring/${querier?.pod.name}`,
     )
-    expect(lines.join('\n')).toContain('label its workload scaling.talos.io/managed-by=descheduler')
+    expect(lines.join('\n')).toContain('label its workload ballast.dev/managed-by=descheduler')
     expect(lines.join('\n')).toContain('--emit-pdbs')
   })
 })

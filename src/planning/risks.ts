@@ -41,7 +41,11 @@ interface MoveRisk extends Pick<Risk, 'code' | 'grade'> {
   readonly workload: string
 }
 
-function ofMove(state: ClusterState, budgets: Budgets, { pod: identity, workload: reference, action }: Move): readonly MoveRisk[] {
+function ofMove(
+  state: ClusterState,
+  budgets: Budgets,
+  { pod: identity, workload: reference, action }: Move,
+): readonly MoveRisk[] {
   const pod = state.pods.get(`${identity.namespace}/${identity.name}`)
   if (pod === undefined) return []
   const workload = workloadKey(reference)
@@ -70,6 +74,7 @@ const words: Readonly<Record<Risk['code'], string>> = {
 /** What the risk is, without whom it is of. */
 export function riskWords({ code, grade }: Pick<Risk, 'code' | 'grade'>): string {
   if (code === 'LocalStorage' && grade === 'low') return 'what their scratch volumes hold is lost'
-  if (code === 'ShortOutage' && grade === 'high') return 'the only replica is evicted, and its volume has to follow: its users wait'
+  if (code === 'ShortOutage' && grade === 'high')
+    return 'the only replica is evicted, and its volume has to follow: its users wait'
   return words[code]
 }

@@ -1,7 +1,8 @@
 // The policy of a cluster that has none: the goals that were asked for on the command line, else those that stand out in it.
-import { readPolicy } from '#coordination/plans/plan-policy.ts'
-import { readGoal } from '#coordination/plans/goal-text.ts'
+
 import { ballastApiVersion, type RebalancePolicy } from '#coordination/api.ts'
+import { readGoal } from '#coordination/plans/goal-text.ts'
+import { readPolicy } from '#coordination/plans/plan-policy.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { measurementsOf } from '#planning/goals/measurements.ts'

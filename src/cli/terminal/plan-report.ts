@@ -3,8 +3,8 @@ import type { OwnerLabel } from '#cluster/ownership.ts'
 import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
 import type { GoalOutcome, Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
 import { type Risk, riskWords } from '#planning/risks.ts'
-import type { Waiver } from '#planning/solving/waivers.ts'
 import { goalFigure, goalWish, lossWords, notPlayed, staySentence } from '#planning/sentences.ts'
+import type { Waiver } from '#planning/solving/waivers.ts'
 import { type Terminal, table } from './terminal.ts'
 
 /** `cp-light, use-talos03`. */
@@ -159,7 +159,7 @@ function waiverWords(code: Waiver['codes'][number] | undefined): string {
     case 'Unlabelled':
       return 'if what has no owner label could be moved'
     case 'OwnerNone':
-      return 'if what is labelled as nobody\'s to move could be'
+      return "if what is labelled as nobody's to move could be"
     case 'NamespaceExcluded':
       return 'if the policy left no namespace out'
     case 'NoPDB':

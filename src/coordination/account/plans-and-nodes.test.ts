@@ -116,7 +116,7 @@ describe('a workload in plans', () => {
   })
 
   test('hears once what planner and arbiter say alike', () => {
-    const objects = cluster(...deployment({ owner: 'keda', budget: false }), policy())
+    const objects = cluster(...deployment({ owner: 'keda', budget: false }), policy({ coordination: { requirePDB: true } }))
     const [move] = accountIn(objects, 'deploy/cart').now
     expect(move?.objections.map(({ rule }) => rule)).toEqual(['owner', 'budget-required'])
     expect(move?.planner).toEqual([])

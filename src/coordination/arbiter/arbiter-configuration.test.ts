@@ -99,14 +99,14 @@ describe('bad input is named with its path and what would be right', () => {
     ['{windows: {desschedule: []}}',                ['config.yaml: arbiter: windows: found "desschedule", expected a known key; did you mean "deschedule"? [unknown-key]']],
     ['{windows: {deschedule: ["0 4 * * *"]}}',      ['config.yaml: arbiter: windows.deschedule[0]: found "0 4 * * *", expected CRON;DURATION;ZONE, such as "0 4 * * *;2h;Europe/Berlin" [wrong-value]']],
     ['{windows: {deschedule: ["0 4 * * *;2h;Mars/Base"]}}', ['config.yaml: arbiter: windows.deschedule[0]: found "0 4 * * *;2h;Mars/Base", expected a time zone such as "Europe/Berlin" [wrong-value]']],
-    ['{ownerLabel: "not a key"}',                   ['config.yaml: arbiter: ownerLabel: found "not a key", expected the key of a label such as "scaling.talos.io/managed-by" [wrong-value]']],
+    ['{ownerLabel: "not a key"}',                   ['config.yaml: arbiter: ownerLabel: found "not a key", expected the key of a label such as "ballast.dev/managed-by" [wrong-value]']],
     ['{ownerValues: {kedda: x}}',                   ['config.yaml: arbiter: ownerValues: found "kedda", expected a known key; did you mean "keda"? [unknown-key]']],
     ['{ownerValues: {keda: none}}',                 ['config.yaml: arbiter: ownerValues: found "{\\"keda\\":\\"none\\"}", expected a value of its own for each: keda and none have both "none" [wrong-value]']],
     ['{ownerValues: {keda: x, descheduler: x, none: x}}', [
       'config.yaml: arbiter: ownerValues: found "{\\"keda\\":\\"x\\",\\"descheduler\\":\\"x\\",\\"none\\":\\"x\\"}", expected a value of its own for each: keda and descheduler have both "x" [wrong-value]',
       'config.yaml: arbiter: ownerValues: found "{\\"keda\\":\\"x\\",\\"descheduler\\":\\"x\\",\\"none\\":\\"x\\"}", expected a value of its own for each: keda and none have both "x" [wrong-value]']],
     ['{ownerLabel: /, ownerValues: {keda: "", descheduler: "two words", none: 3}}', [
-      'config.yaml: arbiter: ownerLabel: found "/", expected the key of a label such as "scaling.talos.io/managed-by" [wrong-value]',
+      'config.yaml: arbiter: ownerLabel: found "/", expected the key of a label such as "ballast.dev/managed-by" [wrong-value]',
       'config.yaml: arbiter: ownerValues.keda: found "", expected the value of a label such as "keda" [wrong-value]',
       'config.yaml: arbiter: ownerValues.descheduler: found "two words", expected the value of a label such as "descheduler" [wrong-value]',
       'config.yaml: arbiter: ownerValues.none: found "3", expected a string [wrong-type]']],

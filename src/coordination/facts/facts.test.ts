@@ -127,23 +127,27 @@ describe('who owns it', () => {
   const cart = 'shop/Deployment/cart'
 
   test('the label of the pod, then of the workload, then of the namespace', () => {
-    expect(of(workload('cart', labelled('none')), pod('cart-a', 'cart', labelled('descheduler')))).toEqual({
+    expect(of(workload('cart', labelled('none')), pod('cart-a', 'cart', labelled('descheduler')))).toMatchObject({
       value: 'descheduler',
       source: 'pod',
       workload: cart,
     })
-    expect(of(workload('cart', labelled('none')), pod('cart-a'))).toEqual({ value: 'none', source: 'workload', workload: cart })
-    expect(of(workload('cart'), pod('cart-a'))).toEqual({ value: undefined, source: 'nowhere', workload: cart })
+    expect(of(workload('cart', labelled('none')), pod('cart-a'))).toMatchObject({
+      value: 'none',
+      source: 'workload',
+      workload: cart,
+    })
+    expect(of(workload('cart'), pod('cart-a'))).toMatchObject({ value: undefined, source: 'nowhere', workload: cart })
   })
 
   test('a ScaledObject says more than a label, and the contradiction is told', () => {
-    expect(of(scaler('cart'), workload('cart', labelled('descheduler')), pod('cart-a'))).toEqual({
+    expect(of(scaler('cart'), workload('cart', labelled('descheduler')), pod('cart-a'))).toMatchObject({
       value: 'keda',
       source: 'scaler',
       contradicting: 'descheduler',
       workload: cart,
     })
-    expect(of(scaler('cart'), workload('cart', labelled('keda')), pod('cart-a'))).toEqual({
+    expect(of(scaler('cart'), workload('cart', labelled('keda')), pod('cart-a'))).toMatchObject({
       value: 'keda',
       source: 'scaler',
       workload: cart,
@@ -152,7 +156,7 @@ describe('who owns it', () => {
   })
 
   test('a value that means nothing is told', () => {
-    expect(of(workload('cart', labelled('mine')), pod('cart-a'))).toEqual({
+    expect(of(workload('cart', labelled('mine')), pod('cart-a'))).toMatchObject({
       value: undefined,
       source: 'workload',
       contradicting: 'mine',
@@ -189,8 +193,18 @@ describe('who owns it', () => {
     )
     const disrupts = ['cart-a', 'cart-b', 'blog-a', 'shop-a'].map(podTarget)
     expect(factsOf(state, { ...drain, disrupts }).contradictions).toEqual([
-      { subject: expect.objectContaining({ kind: 'Deployment', name: 'cart' }), said: 'descheduler', isScaled: true },
-      { subject: expect.objectContaining({ kind: 'Deployment', name: 'blog' }), said: 'mine', isScaled: false },
+      {
+        subject: expect.objectContaining({ kind: 'Deployment', name: 'cart' }),
+        said: 'descheduler',
+        key: ownerLabel.key,
+        isScaled: true,
+      },
+      {
+        subject: expect.objectContaining({ kind: 'Deployment', name: 'blog' }),
+        said: 'mine',
+        key: ownerLabel.key,
+        isScaled: false,
+      },
     ])
   })
 
@@ -220,7 +234,7 @@ describe('who owns it', () => {
       value: 'none',
       source: 'pod',
     })
-    expect(factsOf(cluster(workload('cart', labelled('none'))), named).owner).toEqual({
+    expect(factsOf(cluster(workload('cart', labelled('none'))), named).owner).toMatchObject({
       value: 'none',
       source: 'workload',
       workload: cart,

@@ -21,7 +21,13 @@ export function localVolumes({ object }: PodState): readonly LocalVolume[] {
   return (object.spec.volumes ?? []).flatMap(volume => {
     const { name, hostPath, emptyDir, ephemeral } = volume
     const kind =
-      hostPath !== undefined ? 'hostPath' : emptyDir !== undefined ? 'emptyDir' : ephemeral !== undefined ? 'ephemeral' : undefined
+      hostPath !== undefined
+        ? 'hostPath'
+        : emptyDir !== undefined
+          ? 'emptyDir'
+          : ephemeral !== undefined
+            ? 'ephemeral'
+            : undefined
     if (kind === undefined) return []
     const mounts = [...object.spec.containers, ...(object.spec.initContainers ?? [])].flatMap(({ volumeMounts }) =>
       listIn({ volumeMounts }, 'volumeMounts').flatMap(mount =>

@@ -16,7 +16,8 @@ export function isSurge(
   policy: PlanPolicy,
   { pod, workload }: Pick<Candidate, 'pod' | 'workload'>,
 ): boolean {
-  if (!policy.singleReplica.startsWith('surge') || workload.kind !== 'Deployment' || replicasOf(state, workload) !== 1) return false
+  if (!policy.singleReplica.startsWith('surge') || workload.kind !== 'Deployment' || replicasOf(state, workload) !== 1)
+    return false
   if (holdsExclusiveVolume(state, pod)) return false
   const spec = workloadObject(state, workload)?.['spec']
   if (typeof spec !== 'object' || spec === null || ('paused' in spec && spec.paused === true)) return false

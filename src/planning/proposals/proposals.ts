@@ -1,8 +1,8 @@
 // What stands out in a cluster that nobody described: nodes that are too full, idle or uneven, a control plane that carries what others
 // have room for, memory that runs out. Each finding comes with the goal that would mend it. Pure: the same cluster, the same proposals.
 import type { ClusterState, NodeState } from '#cluster/cluster-state.ts'
-import { isLeaving } from '../goals/leaving.ts'
 import { type Measurements, nodeShares } from '../goals/goals.ts'
+import { isLeaving } from '../goals/leaving.ts'
 import type { GoalResource } from '../goals/policy.ts'
 
 /** A goal as a RebalancePolicy has it. */
@@ -127,7 +127,9 @@ function controlPlaneLoad(nodes: readonly NodeState[], shares: Shares): readonly
     const sentence = `control plane ${figures} of ${resource} requested, the other nodes ${percent(average)} on average`
     const key = controlPlaneLabels.find(label => loaded.every(({ object }) => object.metadata.labels?.[label] !== undefined))
     const where =
-      key === undefined ? { nodes: namesOf(loaded) } : { nodeSelector: { matchExpressions: [{ key, operator: 'Exists' as const }] } }
+      key === undefined
+        ? { nodes: namesOf(loaded) }
+        : { nodeSelector: { matchExpressions: [{ key, operator: 'Exists' as const }] } }
     return [
       {
         finding: 'control-plane',
@@ -140,7 +142,7 @@ function controlPlaneLoad(nodes: readonly NodeState[], shares: Shares): readonly
 
 function unevenNodes(resource: GoalResource, { nodes, shares }: Looked): readonly Proposal[] {
   const workers = nodes.filter(node => !isControlPlane(node))
-  const compared = workers.length > 1 ? workers : nodes
+  const compared = workers.length > 0 ? workers : nodes
   const sorted = compared.toSorted((a, b) => share(shares, b.name, resource) - share(shares, a.name, resource))
   const [first, last] = [sorted[0], sorted.at(-1)]
   if (first === undefined || last === undefined || first === last) return []

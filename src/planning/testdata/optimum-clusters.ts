@@ -39,7 +39,10 @@ export interface OptimumCluster {
 export function dumpOf({ objects, policy, nowMs, quarantined }: OptimumCluster): string {
   // No cluster of these has a goal over several nodes, and the model knows none.
   const { fleetGoals: _, ...asked } = policy
-  return JSON.stringify({ nowMs, policy: asked, quarantined: Object.fromEntries(quarantined), objects })
+  // Whose a pod without a label is and what a local volume means the model is told by the pods that it may move.
+  const { localStorage: __, ownerLabel, ...coordination } = policy.coordination
+  const known = { ...coordination, ownerLabel: { key: 'scaling.talos.io/managed-by', values: ownerLabel.values } }
+  return JSON.stringify({ nowMs, policy: { ...asked, coordination: known }, quarantined: Object.fromEntries(quarantined), objects })
 }
 
 const nowMs = Date.parse('2026-03-02T12:00:00Z')

@@ -121,7 +121,7 @@ describe('D14: what KEDA owns', () => {
   })
 
   test('without a scaler its label says so', () => {
-    expect(one([...homelab(), sonarr()]).because.text).toBe('KedaManaged: owned by KEDA (label scaling.talos.io/managed-by=keda)')
+    expect(one([...homelab(), sonarr()]).because.text).toBe('KedaManaged: owned by KEDA (label ballast.dev/managed-by=keda)')
   })
 })
 

@@ -39,6 +39,7 @@ export function policyObject(change: Readonly<Record<string, unknown>> = {}): Ku
       timeZone: 'Europe/Berlin',
       mode: 'Approve',
       objective: 'moves',
+      coordination: { unlabelled: 'none', requirePDB: true, localStorage: 'refuse' },
       goals: [
         { name: 'cp-light', nodes: ['talos00'], resource: 'cpu', stat: 'requests', max: 70 },
         { name: 'use-talos03', nodes: ['talos03'], resource: 'cpu', stat: 'requests', min: 30 },

@@ -114,7 +114,12 @@ describe('what coordination keeps', () => {
   test('a label that a ScaledObject contradicts is told, with whose workload it is', () => {
     const { contradictions } = asked({ setLabels: ours, isScaled: true, budget: one })
     expect(contradictions).toEqual([
-      { subject: expect.objectContaining({ kind: 'ReplicaSet', name: 'web' }), said: 'descheduler', isScaled: true },
+      {
+        subject: expect.objectContaining({ kind: 'ReplicaSet', name: 'web' }),
+        said: 'descheduler',
+        key: defaultOwnerLabel.key,
+        isScaled: true,
+      },
     ])
   })
 })
