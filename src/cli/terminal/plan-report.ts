@@ -4,14 +4,19 @@ import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
 import type { GoalOutcome, Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
 import { type Risk, riskWords } from '#planning/risks.ts'
 import { goalFigure, goalWish, lossWords, notPlayed, staySentence } from '#planning/sentences.ts'
-import type { Waiver } from '#planning/solving/waivers.ts'
+import { isWaivable, type Waiver } from '#planning/solving/waivers.ts'
 import { type Terminal, table } from './terminal.ts'
 
 /** `cp-light, use-talos03`. */
 function served(move: Move, goals: readonly ServableGoal[]): string {
   const names = new Set(servedGoals(move, goals).map(({ goal }) => goal))
-  return names.size === 0 ? 'makes room' : [...names].join(', ')
+  const shown = [...names].slice(0, mostGoals)
+  const rest = names.size - shown.length
+  return names.size === 0 ? 'makes room' : `${shown.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }
+
+/** Goals that the row of a move names. */
+const mostGoals = 2
 
 /** The moves, one a row, in the order in which they are carried out, each with the goals it serves. */
 export function moveTable(moves: readonly Move[], goals: readonly ServableGoal[]): string {
@@ -81,8 +86,9 @@ export function stayTable(unmovable: readonly Unmovable[]): string {
 }
 
 /** What else would hold it: nobody is to find the second wall when the first has fallen. */
-function alsoWords({ also }: Unmovable): string {
-  return also.length === 0 ? '' : ` [also ${also.map(({ code }) => code).join(', ')}]`
+function alsoWords({ code, also }: Unmovable): string {
+  const walls = isWaivable(code) ? also.filter(reason => isWaivable(reason.code)) : []
+  return walls.length === 0 ? '' : ` [also ${walls.map(reason => reason.code).join(', ')}]`
 }
 
 /** Requests before and after for each node that changes or carries a goal, in percent with one decimal. */

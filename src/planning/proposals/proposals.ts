@@ -43,10 +43,16 @@ export function proposeGoals(state: ClusterState, measured?: Measurements): read
   const nodes = [...state.nodes.values()].filter(node => node.isReady && !isLeaving(node))
   const open = nodes.filter(node => node.isSchedulable && !isReserved(node))
   const shares = sharesOf(state)
+  const planes = controlPlaneLoad(open, shares)
+  const isEased = (resource: GoalResource) => planes.some(({ goal }) => goal?.resource === resource)
   const proposals = [
     ...memoryRisks(nodes, measured),
-    ...resources.flatMap(resource => overfullNodes(resource, { nodes: open, shares })),
-    ...controlPlaneLoad(open, shares),
+    // A control plane that is to end below 60 % will not be overfull.
+    ...resources.flatMap(resource => {
+      const looked = isEased(resource) ? open.filter(node => !isControlPlane(node)) : open
+      return overfullNodes(resource, { nodes: looked, shares })
+    }),
+    ...planes,
     ...resources.slice(0, 2).flatMap(resource => unevenNodes(resource, { nodes: open, shares })),
     ...idleNodes(open, shares),
   ]

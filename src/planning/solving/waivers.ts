@@ -13,7 +13,7 @@ import { chooseMoves } from './choose-moves.ts'
 import type { SolveOnce } from './solve.ts'
 
 /** Obstacles that a line of somebody's takes away; the others are what a pod is, or what only time ends. */
-export const waivableCodes = [
+const waivableCodes = [
   'Unlabelled',
   'OwnerNone',
   'NamespaceExcluded',
@@ -25,6 +25,12 @@ export const waivableCodes = [
   'NotSafeToEvict',
   'Frozen',
 ] as const satisfies readonly StayCode[]
+
+/** Whether people can take it away by a line of theirs. */
+export function isWaivable(code: StayCode): boolean {
+  const codes: readonly StayCode[] = waivableCodes
+  return codes.includes(code)
+}
 
 export interface Waiver {
   /** What is taken away: one kind, or all of them at once. */
