@@ -13,7 +13,12 @@ import {
 } from './testdata/upstream-tables.ts'
 
 /** Rows where ours differs on purpose or by what the row is. */
-const otherwise: ReadonlyMap<string, string> = new Map([])
+const otherwise: ReadonlyMap<string, string> = new Map([
+  ['nodeutilization 23', 'its arguments are those that upstream and ours refuse at the start: they were never checked'],
+  ['nodeutilization 24', 'its arguments are those that upstream and ours refuse at the start: they were never checked'],
+  ['podlifetime 53', 'its pods have no creationTimestamp, which no server leaves out: they are infinitely old to upstream'],
+  ['removeduplicates 17', 'its pods have two owners each, and upstream counts and evicts a pod once for each of them'],
+])
 
 const { tables } = recordedTables()
 
@@ -52,6 +57,9 @@ function checkRefusal({ checked, args, isRefused }: CheckedRow): void {
 
 /** Arguments before and after upstream sets its defaults say the same to ours. */
 function checkDefaults({ defaulted, args, with: completed }: DefaultedRow): void {
-  const [before, after] = [args, completed].map(one => policyOf({ plugin: pluginOf(defaulted), args: one }))
-  expect(before).toEqual(after)
+  const [before, after] = [args, completed].map(one => said(policyOf({ plugin: pluginOf(defaulted), args: one })))
+  expect(before).toBe(after)
 }
+
+const said = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) => (inner instanceof Map || inner instanceof Set ? [...inner] : inner))

@@ -15,7 +15,7 @@ import { instrumentedCopy } from './instrumented.ts'
 import { rowsOf } from './rows.ts'
 
 /** Upstream leaves some choices to chance: what it does is looked at so often. */
-const runs = 20
+const runs = 60
 const words = ['test', '-vet=off', '-p=1', `-count=${runs}`, './pkg/framework/plugins/...']
 
 async function recordedTables(): Promise<RecordedTables> {

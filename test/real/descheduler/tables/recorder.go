@@ -107,6 +107,16 @@ func Averages[Usage any](averages map[string]Usage, client metricsclient.Interfa
 	now.metricses = client
 }
 
+// shown is the pod as JSON can say it: a deletion at no time would be none.
+func shown(pod *v1.Pod) *v1.Pod {
+	if pod.DeletionTimestamp == nil || !pod.DeletionTimestamp.IsZero() {
+		return pod
+	}
+	said := pod.DeepCopy()
+	said.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+	return said
+}
+
 func objectsOf(client kubernetes.Interface) map[string]any {
 	ctx := context.Background()
 	all := metav1.ListOptions{}
@@ -117,6 +127,9 @@ func objectsOf(client kubernetes.Interface) map[string]any {
 		}
 	}
 	if list, err := client.CoreV1().Pods("").List(ctx, all); err == nil {
+		for i := range list.Items {
+			list.Items[i] = *shown(&list.Items[i])
+		}
 		keep("Pod", list.Items, err)
 	}
 	if list, err := client.CoreV1().Nodes().List(ctx, all); err == nil {

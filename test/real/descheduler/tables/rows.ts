@@ -50,7 +50,7 @@ function plainRow(row: Fields): Fields {
     if (typeof value !== 'object') return value
     const kept: Record<string, Json> = {}
     for (const [key, inner] of Object.entries(value)) {
-      if (key === 'managedFields') continue
+      if (neverKept.has(key)) continue
       const made = plain(inner)
       if (made === undefined || (droppedWhereEmpty.has(key) && isEmpty(made))) continue
       kept[key] = made
@@ -68,9 +68,10 @@ function plainRow(row: Fields): Fields {
   }
 }
 
+/** Nobody decides by these. */
+const neverKept: ReadonlySet<string> = new Set(['managedFields', 'selfLink', 'imageID', 'nodeInfo', 'daemonEndpoints'])
 const droppedWhereEmpty: ReadonlySet<string> = new Set([
-  ...['resources', 'status', 'strategy', 'loadBalancer', 'state', 'lastState', 'nodeInfo', 'daemonEndpoints'],
-  ...['limits', 'evictor', 'failed', 'objects'],
+  ...['resources', 'status', 'spec', 'state', 'lastState', 'limits', 'evictor', 'failed', 'objects', 'podProtections', 'image'],
 ])
 
 const isEmpty = (value: Json): boolean =>

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildClusterState, type ClusterState, type PodState } from '#cluster/cluster-state.ts'
-import type { KubeObject } from '#kube/objects/objects.ts'
+import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { runPlugins } from '../cycle.ts'
 import { CyclePods } from '../cycle-pods.ts'
 import { defaultEvictor } from '../evictor/default-evictor.ts'
@@ -126,11 +126,15 @@ function acceptedPolicy(given: Parameters<typeof policyOf>[0]): DeschedulerPolic
   return read.policy
 }
 
+/** Upstream's tests mostly set no defaults: what is not said is as Go has it. */
+const withoutDefaults: Readonly<Partial<Record<RanRow['plugin'], Fields>>> = { RemoveFailedPods: { minPodLifetimeSeconds: 0 } }
+
 /** What ours evicts, by key, sorted. */
 export function evictedByOurs(row: RanRow): { readonly evicted: readonly string[]; readonly hasFailed: boolean } {
   const state = stateOf(row.objects)
-  const policy = acceptedPolicy(row)
-  const nodes = Array.from(state.nodes.values()).filter(({ name }) => row.nodes?.includes(name) ?? true)
+  const policy = acceptedPolicy({ ...row, args: { ...withoutDefaults[row.plugin], ...row.args } })
+  const worked = row.nodes ?? namesOf(row.objects, 'Node')
+  const nodes = Array.from(state.nodes.values()).filter(({ name }) => worked.includes(name))
   const cycle = runPlugins(
     {
       policy,
@@ -181,9 +185,22 @@ function podOf(state: ClusterState, key: string): PodState {
   return pod
 }
 
+const versions: Readonly<Record<string, string>> = { PodDisruptionBudget: 'policy/v1', PriorityClass: 'scheduling.k8s.io/v1' }
+
+/** With the nodes that only pods name: not ready, so that nothing is done with them. */
 function stateOf(objects: readonly KubeObject[]): ClusterState {
-  const versions: Readonly<Record<string, string>> = { PodDisruptionBudget: 'policy/v1', PriorityClass: 'scheduling.k8s.io/v1' }
-  return buildClusterState(objects.map(object => ({ ...object, apiVersion: versions[object.kind] ?? 'v1' }))).state
+  const known = new Set(namesOf(objects, 'Node'))
+  const named = new Set(objects.flatMap(object => (object.kind === 'Pod' ? ((object as Pod).spec?.nodeName ?? []) : [])))
+  const absent = [...named].filter(name => !known.has(name)).map(unreadyNode)
+  return buildClusterState([...objects, ...absent].map(object => ({ ...object, apiVersion: versions[object.kind] ?? 'v1' }))).state
+}
+
+const namesOf = (objects: readonly KubeObject[], kind: string): readonly string[] =>
+  objects.flatMap(object => (object.kind === kind ? [object.metadata.name] : []))
+
+function unreadyNode(name: string): KubeObject {
+  const status = { allocatable: {}, conditions: [{ type: 'Ready', status: 'False' }] }
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name, uid: `absent-${name}` }, spec: {}, status }
 }
 
 function measuredBy({ shares, averages, podMetrics = [] }: RanRow): MeasuredFigures {
