@@ -41,8 +41,10 @@ const pluginEdits: readonly Edit[] = [
   },
 ]
 
+const podsOn = 'func(name string) ([]*v1.Pod, error) { return nodeIndexer(name, nil) }'
+
 /** In one file each. */
-const otherEdits: ReadonlyMap<string, Edit> = new Map([
+const otherEdits: readonly (readonly [file: string, edit: Edit])[] = [
   [
     `${pluginsDirectory}/defaultevictor/defaultevictor.go`,
     {
@@ -83,7 +85,39 @@ const otherEdits: ReadonlyMap<string, Edit> = new Map([
       call: 'evictionOptions.Recorded()',
     },
   ],
-])
+  [
+    'pkg/descheduler/policyconfig.go',
+    {
+      signature: /^func decode\((.+)\) \((.+), error\) \{/gm,
+      named: 'func decode($1) (_ $2, recorded error) {',
+      call: 'recorder.Decoded(policy, &recorded)',
+    },
+  ],
+  [
+    'pkg/descheduler/node/node.go',
+    {
+      signature: /^func NodeFit\((.+)\) error \{/gm,
+      named: 'func NodeFit($1) (recorded error) {',
+      call: `recorder.Fitted("NodeFit", ${podsOn}, pod, node)(func() bool { return recorded == nil })`,
+    },
+  ],
+  [
+    'pkg/descheduler/node/node.go',
+    {
+      signature: /^func (PodFitsAnyOtherNode|PodFitsAnyNode)\((.+)\) bool \{/gm,
+      named: 'func $1($2) (recorded bool) {',
+      call: `recorder.Fitted("$1", ${podsOn}, pod, nodes...)(func() bool { return recorded })`,
+    },
+  ],
+  [
+    'pkg/descheduler/node/node.go',
+    {
+      signature: /^func PodFitsCurrentNode\((.+)\) bool \{/gm,
+      named: 'func PodFitsCurrentNode($1) (recorded bool) {',
+      call: `recorder.Fitted("PodFitsCurrentNode", ${podsOn}, pod, node)(func() bool { return recorded })`,
+    },
+  ],
+]
 
 /** Upstream keeps the limits of its options to itself. */
 const limitsFile = `package evictions

@@ -5,10 +5,12 @@ package recorder
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -16,12 +18,19 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned"
+	"sigs.k8s.io/yaml"
 )
 
 // directory is where each test binary writes a file of its own; nothing is written without it.
 var directory = os.Getenv("RECORDED_TABLES")
 
+// policies is the package whose tests read whole policies.
+const policies = "descheduler"
+
 var mutex sync.Mutex
+
+// asking counts the questions of fit that are under way: those that another one asks are no rows.
+var asking atomic.Int32
 
 // What was said since a plugin began to run.
 var now struct {
@@ -62,8 +71,9 @@ func copied(value any) any {
 	return json.RawMessage(text)
 }
 
-func isEvictorsOwnTest() bool {
-	return strings.HasPrefix(filepath.Base(os.Args[0]), "defaultevictor")
+// isTestOf tells which package's tests run: what another package asks on the way is no row.
+func isTestOf(name string) bool {
+	return strings.TrimSuffix(filepath.Base(os.Args[0]), ".test") == name
 }
 
 // Evictor notes the arguments of the evictor that is made.
@@ -114,6 +124,21 @@ func shown(pod *v1.Pod) *v1.Pod {
 	}
 	said := pod.DeepCopy()
 	said.DeletionTimestamp = &metav1.Time{Time: time.Now()}
+	return said
+}
+
+// named is the pod with a name, a namespace and a container, which a server demands and some tests leave out.
+func named(pod *v1.Pod, number int) *v1.Pod {
+	said := shown(pod).DeepCopy()
+	if said.Name == "" {
+		said.Name = fmt.Sprintf("unnamed-%d", number)
+	}
+	if said.Namespace == "" {
+		said.Namespace = "default"
+	}
+	if len(said.Spec.Containers) == 0 {
+		said.Spec.Containers = []v1.Container{{Name: "main"}}
+	}
 	return said
 }
 
@@ -181,7 +206,7 @@ func Ran(plugin string, args any, client kubernetes.Interface, nodes []*v1.Node)
 
 // Asked notes the evictor's answer about one pod, where a test of the evictor itself asked.
 func Asked(question string, args any, client kubernetes.Interface, pod *v1.Pod, answer *bool) {
-	if !isEvictorsOwnTest() {
+	if !isTestOf("defaultevictor") {
 		return
 	}
 	mutex.Lock()
@@ -194,6 +219,9 @@ func Asked(question string, args any, client kubernetes.Interface, pod *v1.Pod, 
 
 // Checked notes what a validation said.
 func Checked(name string, args any, refusal *error) {
+	if isTestOf(policies) {
+		return
+	}
 	mutex.Lock()
 	defer mutex.Unlock()
 	row := map[string]any{"checked": name, "args": copied(args)}
@@ -205,10 +233,57 @@ func Checked(name string, args any, refusal *error) {
 
 // Defaulted is called before defaults are set; what it yields is called after it.
 func Defaulted(name string, args any) func() {
+	if isTestOf(policies) {
+		return func() {}
+	}
 	before := copied(args)
 	return func() {
 		mutex.Lock()
 		defer mutex.Unlock()
 		write(map[string]any{"defaulted": name, "args": before, "with": copied(args)})
+	}
+}
+
+// Decoded notes whether a whole policy was accepted.
+func Decoded(policy []byte, refusal *error) {
+	text, err := yaml.YAMLToJSON(policy)
+	if err != nil {
+		panic(err)
+	}
+	row := map[string]any{"policy": json.RawMessage(text)}
+	if *refusal != nil {
+		row["refusal"] = (*refusal).Error()
+	}
+	mutex.Lock()
+	defer mutex.Unlock()
+	write(row)
+}
+
+// Fitted is called as the question begins whether a pod fits one of the nodes; what it yields is called with the answer.
+func Fitted(question string, podsOn func(node string) ([]*v1.Pod, error), pod *v1.Pod, nodes ...*v1.Node) func(answer func() bool) {
+	isOutermost := asking.Add(1) == 1
+	return func(answer func() bool) {
+		asking.Add(-1)
+		if !isOutermost || !isTestOf("node") {
+			return
+		}
+		pods := []*v1.Pod{named(pod, 0)}
+		for _, node := range nodes {
+			there, err := podsOn(node.Name)
+			if err != nil {
+				panic(err)
+			}
+			for _, one := range there {
+				if one.Name != pod.Name || one.Namespace != pod.Namespace {
+					pods = append(pods, named(one, len(pods)))
+				}
+			}
+		}
+		mutex.Lock()
+		defer mutex.Unlock()
+		write(map[string]any{
+			"fit": question, "nowMs": time.Now().UnixMilli(), "pod": copied(pods[0]), "nodes": copied(nodes),
+			"objects": map[string]any{"Pod": copied(pods)}, "answer": answer(),
+		})
 	}
 }

@@ -1,13 +1,13 @@
 // What the recorder wrote, run by run, made into rows of the fixture: constant time and UIDs, nothing empty, and of what upstream leaves to
 // chance all that was seen.
 import { isDeepStrictEqual } from 'node:util'
-import { type RecordedRow, recordedNowMs } from '../../../../src/capabilities/deschedule/compat/testdata/upstream-tables.ts'
+import { recordedNowMs } from '../../../../src/capabilities/deschedule/compat/testdata/upstream-tables.ts'
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
-type Fields = { readonly [key: string]: Json }
+export type Fields = { readonly [key: string]: Json }
 
 /** `runs` are the files of one package, as many lines in each: of the same test after test. @throws Error where runs tell different things */
-export function rowsOf(what: string, lines: readonly string[], runs: number): readonly RecordedRow[] {
+export function rowsOf(what: string, lines: readonly string[], runs: number): readonly Fields[] {
   const all = lines.map(line => plainRow(JSON.parse(line)))
   const each = all.length / runs
   if (!Number.isInteger(each)) throw new Error(`${what}: found ${all.length} rows in ${runs} runs, expected as many in each`)
@@ -18,15 +18,15 @@ export function rowsOf(what: string, lines: readonly string[], runs: number): re
     ),
   )
   // Defaults are set for the rows of one test again and again.
-  return rows.filter((row, at) => rows.findIndex(other => isDeepStrictEqual(other, row)) === at)
+  return rows.filter((row, at) => !('defaulted' in row) || rows.findIndex(other => isDeepStrictEqual(other, row)) === at)
 }
 
-function mergedRow(what: string, seen: readonly Fields[]): RecordedRow {
+function mergedRow(what: string, seen: readonly Fields[]): Fields {
   const [first = {}] = seen
-  if ('answer' in first || 'checked' in first || 'defaulted' in first) {
+  if ('answer' in first || 'isRefused' in first || 'defaulted' in first) {
     if (!seen.every(row => isDeepStrictEqual(row['answer'], first['answer']) && row['isRefused'] === first['isRefused']))
       throw new Error(`${what}: found other answers in other runs`)
-    return first as RecordedRow
+    return first
   }
   const evicted = seen.map(row => textsOf(row['evicted']).toSorted())
   const ever = [...new Set(evicted.flat())].toSorted()
@@ -34,7 +34,7 @@ function mergedRow(what: string, seen: readonly Fields[]): RecordedRow {
   const always = ever.filter(pod => evicted.every(list => list.includes(pod)))
   const sometimes = ever.filter(pod => !always.includes(pod))
   const { evicted: _evicted, ...given } = first
-  return { ...given, counts, always, ...(sometimes.length > 0 && { sometimes }) } as RecordedRow
+  return { ...given, counts, always, ...(sometimes.length > 0 && { sometimes }) }
 }
 
 const textsOf = (value: Json | undefined): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
@@ -63,7 +63,7 @@ function plainRow(row: Fields): Fields {
   return {
     ...withObjects(made),
     // Upstream's words stay with upstream: that it refuses is the fact.
-    ...('checked' in row ? { isRefused: refusal !== undefined } : {}),
+    ...('checked' in row || 'policy' in row ? { isRefused: refusal !== undefined } : {}),
     ...(failure === undefined ? {} : { hasFailed: true }),
   }
 }
@@ -84,7 +84,10 @@ function withObjects(row: Fields): Fields {
   const names = namesOf(nodes)
   const known = byKind.flatMap(([kind, list]) => (kind === 'Node' ? namesOf(list) : []))
   const stray = ((nodes ?? []) as readonly Fields[]).filter(node => !known.includes(nameOf(node)))
-  const list = [...byKind.flatMap(([kind, all]) => all.map(one => ({ kind, ...one }))), ...stray.map(node => ({ kind: 'Node', ...node }))]
+  const list = [
+    ...byKind.flatMap(([kind, all]) => all.map(one => ({ kind, ...one }))),
+    ...stray.map(node => ({ kind: 'Node', ...node })),
+  ]
   return {
     ...rest,
     ...(pod === undefined ? {} : { pod: keyOf(pod as Fields) }),
@@ -94,7 +97,8 @@ function withObjects(row: Fields): Fields {
 }
 
 const namesOf = (list: Json | undefined): readonly string[] => (Array.isArray(list) ? list.map(nameOf) : [])
-const metadataOf = (object: Json) => (object as { readonly metadata: { readonly name: string; readonly namespace?: string } }).metadata
+const metadataOf = (object: Json) =>
+  (object as { readonly metadata: { readonly name: string; readonly namespace?: string } }).metadata
 const nameOf = (object: Json): string => metadataOf(object).name
 const keyOf = (object: Json): string => `${metadataOf(object).namespace}/${nameOf(object)}`
 
@@ -108,6 +112,7 @@ function plainText(text: string, { offsetMs, uids }: { readonly offsetMs: number
     return uid
   }
   // To the second, as objects have it: what was created "now" was so before now.
-  if (timePattern.test(text)) return new Date(Math.floor((Date.parse(text) + offsetMs) / 1000) * 1000).toISOString().replace('.000Z', 'Z')
+  if (timePattern.test(text))
+    return new Date(Math.floor((Date.parse(text) + offsetMs) / 1000) * 1000).toISOString().replace('.000Z', 'Z')
   return text
 }

@@ -68,11 +68,28 @@ export interface DefaultedRow {
   readonly with: Fields
 }
 
-export type RecordedRow = RanRow | AskedRow | CheckedRow | DefaultedRow
+/** A whole policy was read. */
+export interface PolicyRow {
+  readonly policy: Fields
+  readonly isRefused: boolean
+}
+
+/** It was asked whether a pod fits one of some nodes. */
+export interface FitRow {
+  readonly fit: 'NodeFit' | 'PodFitsCurrentNode' | 'PodFitsAnyNode' | 'PodFitsAnyOtherNode'
+  readonly objects: readonly KubeObject[]
+  /** Their names. */
+  readonly nodes: readonly string[]
+  /** Its key. */
+  readonly pod: string
+  readonly answer: boolean
+}
+
+export type RecordedRow = RanRow | AskedRow | CheckedRow | DefaultedRow | PolicyRow | FitRow
 
 export interface RecordedTables {
   readonly version: string
-  readonly command: string
+  readonly commands: readonly string[]
   /** By package. */
   readonly tables: Readonly<Record<string, readonly RecordedRow[]>>
 }
@@ -172,6 +189,15 @@ export function answeredByOurs({ question, evictor: args = {}, objects, pod: key
   const evictor = defaultEvictor(evictorOf(profile), { pods, fit, nowMs: recordedNowMs })
   const refusals = question === 'Filter' ? evictor.filter(pod) : evictor.preEvictionFilter(pod)
   return refusals.length === 0
+}
+
+/** Whether the pod fits by ours. */
+export function fitsByOurs({ fit, objects, nodes, pod: key }: FitRow): boolean {
+  const state = stateOf(objects)
+  const pod = podOf(state, key)
+  const nodeFit = new CompatNodeFit(new CyclePods(state))
+  const asked = Array.from(state.nodes.values()).filter(({ name }) => nodes.includes(name))
+  return fit === 'PodFitsAnyOtherNode' ? nodeFit.fitsAnyOther(pod, asked) : nodeFit.fitsAny(pod, asked)
 }
 
 function evictorOf(profile: PolicyProfile | undefined): PolicyProfile['evictor'] {
