@@ -80,7 +80,6 @@ test.each(kinds)('%s: the goal is met as foretold', { timeout: 240_000 }, async 
   for (const hold of [false, true]) {
     await using cluster = await clusterOf({ nodes: zoned, workloads, spec: { goals: [{ name: 'goal', ...goal }] }, hold })
     const { comparison, proposed, ended } = await carriedOut(cluster, policyName)
-    if (comparison.differences.length) console.log(JSON.stringify([proposed.status?.goals, ended.status?.goals, ended.spec.moves.map(m=>[m.from,m.to]), cluster.list('pods').map(p=>[p.metadata.name,(p as any).spec.nodeName,(p as any).status.phase,p.metadata.deletionTimestamp]), cluster.list('nodes').map(n=>(n as any).spec)],null,1))
     expect([hold, comparison.differences]).toEqual([hold, []])
     expect(proposed.spec.moves.length).toBeGreaterThanOrEqual(least)
     expect(ended.status?.phase).toBe('Succeeded')
