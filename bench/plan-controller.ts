@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { rebalancePolicies } from '#coordination/api.ts'
 import { systemClock } from '#kube/clock.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { freePort } from '../test/real/control-plane/free-ports.ts'
 import { crowdedCluster } from './crowded-cluster.ts'
 import { startInstalledTwin } from './installed-twin.ts'
@@ -35,13 +36,20 @@ async function isReady(port: number): Promise<boolean> {
   }
 }
 
+/** With what a cluster that stands still has written to it: nothing is left for controllers to do. */
+function settled(object: KubeObject): KubeObject {
+  if (object.kind !== 'PodDisruptionBudget') return object
+  const status = { disruptionsAllowed: 1, currentHealthy: 2, desiredHealthy: 1, expectedPods: 2, observedGeneration: 1 }
+  return { ...object, metadata: { ...object.metadata, generation: 1 }, status }
+}
+
 const directory = mkdtempSync(join(tmpdir(), 'ballast-plan-controller-'))
 await using resources = new AsyncDisposableStack()
 resources.defer(() => rmSync(directory, { recursive: true, force: true }))
 const { objects, goals } = crowdedCluster({ nodes, pods, hot, seed: 7 })
 const dump = join(directory, 'cluster.json')
-writeFileSync(dump, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
-const off = ['--controllers', 'disruption', '--scheduler', 'off', '--kubelet', 'off', '--events', 'off', '--heartbeat', 'off']
+writeFileSync(dump, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects.map(settled) }))
+const off = ['--controllers', '-*', '--scheduler', 'off', '--kubelet', 'off', '--events', 'off', '--heartbeat', 'off']
 const twin = resources.use(
   await startInstalledTwin({ flags: ['--cluster', dump, ...off], policy: policyName, startMs, heapMegabytes: 8_192 }),
 )
