@@ -44,7 +44,7 @@ interface PodMetrics {
 }
 
 /** The evictor was asked about a pod. */
-export interface AskedRow {
+interface AskedRow {
   readonly question: 'Filter' | 'PreEvictionFilter'
   readonly evictor?: Fields
   readonly objects: readonly KubeObject[]
@@ -75,7 +75,7 @@ export interface PolicyRow {
 }
 
 /** It was asked whether a pod fits one of some nodes. */
-export interface FitRow {
+interface FitRow {
   readonly fit: 'NodeFit' | 'PodFitsCurrentNode' | 'PodFitsAnyNode' | 'PodFitsAnyOtherNode'
   readonly objects: readonly KubeObject[]
   /** Their names. */
@@ -87,7 +87,7 @@ export interface FitRow {
 
 export type RecordedRow = RanRow | AskedRow | CheckedRow | DefaultedRow | PolicyRow | FitRow
 
-export interface RecordedTables {
+interface RecordedTables {
   readonly version: string
   readonly commands: readonly string[]
   /** By package. */
