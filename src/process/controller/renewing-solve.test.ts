@@ -5,7 +5,7 @@ import { renewingSolve } from './renewing-solve.ts'
 
 const solution: Solution = { stages: [], peakKilobytes: 7 }
 const [model, options]: [Parameters<SolveOnce>[0], Parameters<SolveOnce>[1]] = [
-  { variables: [], constraints: [] },
+  { columns: [], rows: [], objectives: new Map() },
   { stages: [] },
 ]
 const { signal } = new AbortController()
