@@ -208,8 +208,13 @@ async function compute(
       ...foretellContext({ arbiter: leading.arbiter, plans: context.plans.list(), policy, purpose: context.purpose }),
       ...{ plan: batch, batch },
     },
-    one => makePlan(one, leading.solve, signal),
+    async one => {
+      await leading.refresh(signal)
+      return await makePlan(one, leading.solve, signal)
+    },
   )
+  // Whatever comes of it is written next.
+  await leading.refresh(signal)
   const { plan } = foretold
   if (plan.problems.length > 0) return { kind: 'refused', problems: plan.problems }
   context.metrics?.planned(plan, (clock.elapsed() - beganMs) / 1000)
