@@ -208,8 +208,24 @@ export function goalSentence(goal: GoalOutcome): string {
   if (goal.state === 'unknown')
     return `goal ${goal.goal}: ${wanted}: ${goal.measure === 'survives' ? notPlayed : 'nothing measured it'}`
   const figures = `${goalFigure(goal, goal.before)} now, ${goalFigure(goal, goal.after)} with the plan`
-  const short = goal.state === 'met' || goal.measure === 'survives' ? '' : `, short by ${goal.shortBy.toFixed(1)} points`
-  return `goal ${goal.goal}: ${wanted}: ${figures}${short}${lossWords(goal)}`
+  const missing = missingWords(goal)
+  const short = missing === undefined ? '' : isOfUse(goal) ? `, ${missing} too much` : `, short by ${missing}`
+  return `goal ${goal.goal}: ${wanted}: ${figures}${short}${lossWords(goal)}${unusedWords(goal)}`
+}
+
+/** By how much a goal is missed: `2.1 points`, `0.4 an hour`; `undefined` where it is met, and for a loss, which names its pods. */
+export function missingWords(goal: GoalOutcome): string | undefined {
+  if (goal.state === 'met' || goal.measure === 'survives') return undefined
+  return isOfUse(goal) ? goalFigure(goal, goal.after - goal.wanted) : `${goal.shortBy.toFixed(1)} points`
+}
+
+const isOfUse = ({ measure }: Pick<GoalOutcome, 'measure'>): boolean => measure === 'watts' || measure === 'cost'
+
+/** `; not in use: n2, n3 (…)`; empty where all nodes of a goal of watts or cost are in use. */
+export function unusedWords({ measure, unused = [] }: Pick<GoalOutcome, 'measure' | 'unused'>): string {
+  if (unused.length === 0) return ''
+  const what = measure === 'watts' ? 'could be off, counted with standby' : 'can be given back, counted as 0'
+  return `; not in use: ${named('node', unused)} (${what}; that is left to you)`
 }
 
 /** Why a loss is neither survived nor not. */
@@ -230,12 +246,18 @@ export function goalWish({ measure, node, resource, stat, bound, wanted }: Wish)
       return `${node} ${resource} ${stat} at most ${wanted} points from their mean on average`
     case 'survives':
       return `the loss of ${node}: each of its pods finds a place`
+    case 'watts':
+      return `${node} draw at most ${shortNumber(wanted)} W together`
+    case 'cost':
+      return `${node} cost at most ${shortNumber(wanted)} an hour together`
   }
 }
 
 /** A figure of the goal with its unit. */
 export function goalFigure({ measure }: Pick<GoalOutcome, 'measure'>, value: number): string {
   if (measure === 'survives') return `${value} Pending`
+  if (measure === 'watts') return `${value.toFixed(1)} W`
+  if (measure === 'cost') return `${shortNumber(value)} an hour`
   return `${value.toFixed(1)} ${measure === 'spread' || measure === 'deviation' ? 'points' : '%'}`
 }
 
@@ -245,6 +267,13 @@ export function lossWords({ loss }: Pick<GoalOutcome, 'loss'>): string {
   const stay = loss.pending.length === 1 ? 'stays' : 'stay'
   return `; after the loss of ${loss.lost} ${named('pod', loss.pending)} ${stay} Pending (${loss.because})`
 }
+
+const bestWords = {
+  spread: (points: string) => `${points} points apart`,
+  deviation: (points: string) => `${points} points from their mean on average`,
+  watts: (watts: string) => `${watts} W`,
+  cost: (price: string) => `${price} an hour`,
+} as const
 
 function blockerSentence(blocker: Blocker): string {
   switch (blocker.kind) {
@@ -280,6 +309,11 @@ function blockerSentence(blocker: Blocker): string {
     }
     case 'loss':
       return `goal ${blocker.goal}${lossWords({ loss: { lost: blocker.lost, pending: blocker.pods, because: blocker.because } })}`
+    case 'best': {
+      const { goal, measure, subject, atBest, wanted, isProven } = blocker
+      const certainty = isProven ? 'at best (proven)' : 'as near as the search came'
+      return `goal ${goal}: with what may be moved ${subject} come to ${bestWords[measure](shortNumber(atBest))} ${certainty}, at most ${shortNumber(wanted)} are asked for`
+    }
     case 'order':
       return blocker.isProven
         ? `no order of moves leaves room for ${named('pod', blocker.pods)}, stops on other nodes included: every order was tried`
@@ -357,14 +391,14 @@ const mostLeftOut = 8
 /** What a report says below the tables: how good the plan is, wishes left open, and what keeps goals from being met. */
 export function explanationLines(plan: Plan): readonly string[] {
   const lines: string[] = []
-  const { moves, lowerBound } = plan.objective
+  const { moves, lowerBound, withMargins = false } = plan.objective
   if (moves > 0 && lowerBound > 0) {
     const least = Math.ceil(lowerBound - 1e-6)
     const word = plan.method !== 'milp' ? 'count' : Number.isInteger(lowerBound) ? 'proven' : 'relaxation'
     lines.push(
       least === moves
-        ? `${moves} moves; ${plan.outcome === 'met' ? 'no plan' : 'no plan that comes as close'} has fewer (${word}: ${shortNumber(lowerBound)})`
-        : `${moves} moves; at least ${least} are needed (${word}: ${shortNumber(lowerBound)})`,
+        ? `${moves} moves; ${comparedPlans(plan.outcome === 'met', withMargins)} has fewer (${word}: ${shortNumber(lowerBound)})`
+        : `${moves} moves; at least ${least} are needed${withMargins ? ' with the margins' : ''} (${word}: ${shortNumber(lowerBound)})`,
     )
   }
   if (plan.shortfall !== undefined) lines.push(shortfallSentence(plan.shortfall))
@@ -378,6 +412,12 @@ export function explanationLines(plan: Plan): readonly string[] {
   lines.push(explanation.blockers.length === 0 ? certainty : `${certainty}:`)
   lines.push(...explanation.blockers.map(blocker => `  ${blockerSentence(blocker)}`))
   return lines
+}
+
+/** Of which plans the bound is: those with the margins, where the choice was made with them. */
+function comparedPlans(isMet: boolean, withMargins: boolean): string {
+  if (isMet) return withMargins ? 'no plan that keeps the margins' : 'no plan'
+  return withMargins ? 'no plan that comes as close, margins counted,' : 'no plan that comes as close'
 }
 
 function shortNumber(value: number): string {

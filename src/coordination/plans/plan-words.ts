@@ -12,7 +12,7 @@ export function wholeBound(lowerBound: number): number {
 
 /** What a plan's sentence reads of it. */
 type Spoken = Pick<Plan, 'goals' | 'isolation' | 'method' | 'moves' | 'outcome' | 'problems'> & {
-  readonly objective: Pick<Plan['objective'], 'lowerBound'>
+  readonly objective: Pick<Plan['objective'], 'lowerBound' | 'withMargins'>
 }
 
 /** `15 moves reach both goals; no plan needs fewer than 15 (milp)`. */
@@ -36,7 +36,7 @@ export function planSentence(plan: Spoken): string {
       ? ''
       : bound <= 0
         ? `; whether fewer would do is not known (${plan.method})`
-        : `; no plan that reaches as much needs fewer than ${bound} (${plan.method})`
+        : `; no plan that reaches as much${plan.objective.withMargins === true ? ', margins included,' : ''} needs fewer than ${bound} (${plan.method})`
   if (plan.problems.length > 0) return `nothing is moved: the policy has ${plan.problems.length} problems`
   if (plan.isolation !== undefined) return isolationSentence(plan, plan.isolation, { moves, missed })
   if (plan.outcome === 'infeasible') return 'no choice of moves reaches the goals'

@@ -99,13 +99,17 @@ const resourceWords = { cpu: 'CPU', memory: 'memory', pods: 'places' } as const
 export interface ServedFacts {
   readonly goal: string
   readonly resource: keyof typeof resourceWords | undefined
-  readonly how: 'relieves' | 'fills' | 'evens'
+  readonly how: 'relieves' | 'fills' | 'evens' | 'empties'
 }
 
 /** `frees CPU for cp-light, fills use-talos03`; `makes room` where no goal is served by it. */
 export function moveServes(served: readonly ServedFacts[]): Sentence {
   const parts = served.map(({ goal, resource, how }) =>
-    how !== 'relieves' ? `${how} ${goal}` : `frees ${resource === undefined ? 'room' : resourceWords[resource]} for ${goal}`,
+    how === 'empties'
+      ? `empties its node for ${goal}`
+      : how !== 'relieves'
+        ? `${how} ${goal}`
+        : `frees ${resource === undefined ? 'room' : resourceWords[resource]} for ${goal}`,
   )
   const goals = [...new Set(served.map(({ goal }) => goal))].join(',')
   return parts.length === 0 ? say('move-makes-room', 'makes room') : say('move-serves', parts.join(', '), { goals })

@@ -9,11 +9,14 @@ import type { StandingNode, World } from './world.ts'
 
 /** Figures are printed with a decimal; they are held to more. */
 const smallest = 1e-6
+/** Of watts and prices; only about so far beyond a bound floating point may call it either. */
+const smallestUse = 1e-9
 
 /** Each figure after the plan that is another, and each verdict that its figure does not bear out. */
 export function fleetFindings(goals: readonly GoalOutcome[], world: World, landing: LandingReplay): Finding[] {
   return goals.flatMap(goal => {
     if (goal.measure === undefined) return []
+    if (goal.measure === 'watts' || goal.measure === 'cost') return useFindings(goal, world)
     return goal.measure === 'survives' ? lossFindings(goal, world, landing) : shareFindings(goal, world)
   })
 }
@@ -35,6 +38,36 @@ function shareFindings(goal: GoalOutcome, world: World): Finding[] {
       ? []
       : [{ code: 'goal', field, found: goal.state, expected: state }]),
   ]
+}
+
+/** What the nodes take by their rates: those that hold something that would have to go elsewhere, and by their CPU. */
+function useFindings(goal: GoalOutcome, world: World): Finding[] {
+  const field = `goal ${goal.goal} on ${goal.node}`
+  const wrong = (what: string, found: unknown, expected: unknown): Finding => ({
+    ...{ code: 'goal', field: `${field}${what}` },
+    ...{ found: String(found), expected: String(expected) },
+  })
+  let figure = 0
+  const unused: string[] = []
+  const findings: Finding[] = []
+  for (const rate of goal.rates ?? []) {
+    const node = world.nodes.get(rate.node)
+    if (node === undefined) {
+      findings.push(wrong(': rates', rate.node, 'a node of this cluster'))
+      continue
+    }
+    const isUsed = displacedFrom([node], { alone: true }).length > 0
+    const cpu = sumOf([node], 'cpu')
+    figure += isUsed ? rate.idle + (cpu.has > 0 ? ((rate.full - rate.idle) * cpu.used) / cpu.has : 0) : rate.unused
+    if (!isUsed) unused.push(rate.node)
+  }
+  const state = figure <= goal.wanted + smallestUse ? 'met' : 'missed'
+  if (Math.abs(goal.after - figure) > smallest) findings.push(wrong(': after', goal.after, figure))
+  const isOnEdge = Math.abs(figure - goal.wanted - smallestUse) < smallestUse / 2
+  if (goal.state !== state && !isOnEdge) findings.push(wrong('', goal.state, state))
+  if ((goal.unused ?? []).join() !== unused.join())
+    findings.push(wrong(': unused', (goal.unused ?? []).join(', ') || 'none', unused.join(', ') || 'none'))
+  return findings
 }
 
 interface Sum {
@@ -100,13 +133,13 @@ function lossFindings(goal: GoalOutcome, world: World, landing: LandingReplay): 
   })
 }
 
-/** Pods that something other than their node makes again. */
-function displacedFrom(nodes: readonly StandingNode[]): readonly string[] {
+/** Pods that something other than their node makes again; with `alone` also those that nothing makes. */
+function displacedFrom(nodes: readonly StandingNode[], { alone = false } = {}): readonly string[] {
   return nodes
     .flatMap(node => [...node.pods.values()])
     .filter(({ object, isTerminating }) => {
       const maker = controller(object)?.kind
-      return !isTerminating && maker !== undefined && maker !== 'DaemonSet' && maker !== 'Node'
+      return !isTerminating && (alone || maker !== undefined) && maker !== 'DaemonSet' && maker !== 'Node'
     })
     .map(({ key }) => key)
 }
