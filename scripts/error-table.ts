@@ -187,6 +187,7 @@ const explanations: Explanations = {
     share: 'the use and percentage of each node that the cluster gives before and after',
     'snapshot-hash': 'the hash of the cluster that the plan was made for',
     source: 'the node that the pod runs on at that step',
+    status: 'a status that says what the moves, the goals of the policy and its own figures say',
     'wave-order': 'waves that count up by one',
     workload: 'the topmost controller of the pod',
     'workload-twice': 'at most one move of a workload in a wave',

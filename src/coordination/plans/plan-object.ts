@@ -21,7 +21,7 @@ import {
 import type { PlanPurpose } from '../intent.ts'
 import { askingOf } from './names.ts'
 import { planMessage, wholeBound } from './plan-words.ts'
-import { goalFigures, storedGoals } from './stored-goals.ts'
+import { goalFigures, storedGoals } from './stored/stored-goals.ts'
 import { expectedOf } from './timetable/expected.ts'
 import type { Foretold } from './timetable/foretell.ts'
 

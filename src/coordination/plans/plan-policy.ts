@@ -112,7 +112,8 @@ export function policyHash({ spec }: Pick<RebalancePolicy, 'spec'>, purpose: Pla
   return `sha256:${createHash('sha256').update(text).digest('hex')}`
 }
 
-function isIsolation(purpose: PlanPurpose | undefined): boolean {
+/** Whether plans of the purpose empty nodes. */
+export function isIsolation(purpose: PlanPurpose | undefined): boolean {
   return purpose !== undefined && plansFor(purpose).emptiesNodes
 }
 

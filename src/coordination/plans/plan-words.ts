@@ -11,7 +11,9 @@ export function wholeBound(lowerBound: number): number {
 }
 
 /** What a plan's sentence reads of it. */
-type Spoken = Pick<Plan, 'goals' | 'isolation' | 'method' | 'moves' | 'outcome' | 'problems'> & {
+type Spoken = Pick<Plan, 'goals' | 'isolation' | 'moves' | 'outcome' | 'problems'> & {
+  /** Of `Plan`. */
+  readonly method: string
   readonly objective: Pick<Plan['objective'], 'lowerBound' | 'withMargins'>
 }
 
@@ -65,7 +67,7 @@ function isolationSentence(
 }
 
 /** Where the scheduler may choose among many nodes: on which none lands, and how probable that is for all moves together. */
-function landingLines({ moves, closedNodes = [] }: Pick<Plan, 'moves' | 'closedNodes'>): readonly string[] {
+export function landingLines({ moves, closedNodes = [] }: Pick<Plan, 'moves' | 'closedNodes'>): readonly string[] {
   if (moves.every(({ closed }) => closed === undefined)) return []
   const likely = moves.reduce((product, { certificate }) => product * (certificate.landing.likely ?? 1), 1)
   const odds = likely === 1 ? 'the scheduler cannot choose one of these' : `with a probability of ${(likely * 100).toFixed(2)} %`

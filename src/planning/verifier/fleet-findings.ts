@@ -4,6 +4,7 @@
 import type { GoalOutcome } from '../plan-record.ts'
 import { controller } from './budget-count.ts'
 import type { Finding } from './finding.ts'
+import { takenBy } from './goal-recount.ts'
 import type { LandingReplay } from './landing-replay.ts'
 import type { StandingNode, World } from './world.ts'
 
@@ -47,20 +48,8 @@ function useFindings(goal: GoalOutcome, world: World): Finding[] {
     ...{ code: 'goal', field: `${field}${what}` },
     ...{ found: String(found), expected: String(expected) },
   })
-  let figure = 0
-  const unused: string[] = []
-  const findings: Finding[] = []
-  for (const rate of goal.rates ?? []) {
-    const node = world.nodes.get(rate.node)
-    if (node === undefined) {
-      findings.push(wrong(': rates', rate.node, 'a node of this cluster'))
-      continue
-    }
-    const isUsed = displacedFrom([node], { alone: true }).length > 0
-    const cpu = sumOf([node], 'cpu')
-    figure += isUsed ? rate.idle + (cpu.has > 0 ? ((rate.full - rate.idle) * cpu.used) / cpu.has : 0) : rate.unused
-    if (!isUsed) unused.push(rate.node)
-  }
+  const { figure, unused, missing } = takenBy(goal.rates, world)
+  const findings = missing.map(name => wrong(': rates', name, 'a node of this cluster'))
   const state = figure <= goal.wanted + smallestUse ? 'met' : 'missed'
   if (Math.abs(goal.after - figure) > smallest) findings.push(wrong(': after', goal.after, figure))
   const isOnEdge = Math.abs(figure - goal.wanted - smallestUse) < smallestUse / 2
@@ -133,13 +122,13 @@ function lossFindings(goal: GoalOutcome, world: World, landing: LandingReplay): 
   })
 }
 
-/** Pods that something other than their node makes again; with `alone` also those that nothing makes. */
-function displacedFrom(nodes: readonly StandingNode[], { alone = false } = {}): readonly string[] {
+/** Pods that something other than their node makes again. */
+function displacedFrom(nodes: readonly StandingNode[]): readonly string[] {
   return nodes
     .flatMap(node => [...node.pods.values()])
     .filter(({ object, isTerminating }) => {
       const maker = controller(object)?.kind
-      return !isTerminating && (alone || maker !== undefined) && maker !== 'DaemonSet' && maker !== 'Node'
+      return !isTerminating && maker !== undefined && maker !== 'DaemonSet' && maker !== 'Node'
     })
     .map(({ key }) => key)
 }

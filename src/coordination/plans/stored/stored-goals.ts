@@ -2,7 +2,7 @@
 
 import type { GoalOutcome } from '#planning/plan-record.ts'
 import { goalFigure, goalWish, lossWords, notPlayed, unusedWords } from '#planning/sentences.ts'
-import type { RebalancePlanStatus } from '../api.ts'
+import type { RebalancePlanStatus } from '../../api.ts'
 
 type StoredGoal = NonNullable<RebalancePlanStatus['goals']>[number]
 
