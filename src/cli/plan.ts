@@ -29,7 +29,7 @@ import { measurementsOf } from '#planning/goals/measurements.ts'
 import { servableGoals } from '#planning/goals/served-goals.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
-import { explanationLines, findingSentence } from '#planning/sentences.ts'
+import { explanationLines, findingSentence, searchLines } from '#planning/sentences.ts'
 import { childSolver } from '#planning/solving/solve.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
 import { ballastNamespace } from '#process/own-names.ts'
@@ -99,7 +99,8 @@ function addExplain(plan: Command, surroundings: Surroundings): void {
       const around = await loadAround(options, surroundings)
       if (!around.cluster.state.pods.has(pod)) throw new CommandRefused(noSuchPod(pod, around.cluster))
       const { input, foretold } = await planFor(policyOf(around.cluster, options), around, surroundings)
-      for (const line of explainPod(input, foretold.plan, pod)) surroundings.terminal.write(line)
+      const { plan: made } = foretold
+      for (const line of [...explainPod(input, made, pod), ...searchLines(made)]) surroundings.terminal.write(line)
     })
 }
 

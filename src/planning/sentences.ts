@@ -388,6 +388,11 @@ export function leftOutLines({ leftOut = [] }: Pick<Plan, 'leftOut'>): readonly 
 /** Nodes that a goal does not count, in one line. */
 const mostLeftOut = 8
 
+/** How far the goals are missed at least, and at which limits the search ended; no line where neither is known. */
+export function searchLines({ shortfall, limits = [] }: Pick<Plan, 'shortfall' | 'limits'>): readonly string[] {
+  return [...(shortfall === undefined ? [] : [shortfallSentence(shortfall)]), ...limits.map(limitSentence)]
+}
+
 /** What a report says below the tables: how good the plan is, wishes left open, and what keeps goals from being met. */
 export function explanationLines(plan: Plan): readonly string[] {
   const lines: string[] = []
@@ -401,8 +406,7 @@ export function explanationLines(plan: Plan): readonly string[] {
         : `${moves} moves; at least ${least} are needed${withMargins ? ' with the margins' : ''} (${word}: ${shortNumber(lowerBound)})`,
     )
   }
-  if (plan.shortfall !== undefined) lines.push(shortfallSentence(plan.shortfall))
-  lines.push(...(plan.limits ?? []).map(limitSentence))
+  lines.push(...searchLines(plan))
   lines.push(...plan.wishes.map(wishSentence))
   lines.push(...leftOutLines(plan))
   const { explanation } = plan
@@ -414,7 +418,7 @@ export function explanationLines(plan: Plan): readonly string[] {
   return lines
 }
 
-/** Of which plans the bound is: those with the margins, where the choice was made with them. */
+/** The plans that the bound is of: those with the margins, where the choice was made with them. */
 function comparedPlans(isMet: boolean, withMargins: boolean): string {
   if (isMet) return withMargins ? 'no plan that keeps the margins' : 'no plan'
   return withMargins ? 'no plan that comes as close, margins counted,' : 'no plan that comes as close'

@@ -12,7 +12,7 @@ export function wholeBound(lowerBound: number): number {
 
 /** What a plan's sentence reads of it. */
 type Spoken = Pick<Plan, 'goals' | 'isolation' | 'moves' | 'outcome' | 'problems'> & {
-  /** Of `Plan`. */
+  /** As `Plan` has it. */
   readonly method: string
   readonly objective: Pick<Plan['objective'], 'lowerBound' | 'withMargins'>
 }

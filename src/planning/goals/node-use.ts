@@ -10,7 +10,7 @@ import type { FleetGoal, NodeRate } from './policy.ts'
 const smallest = 1e-9
 
 /** A node of a goal as it stands. */
-export interface NodeUse {
+interface NodeUse {
   readonly rate: NodeRate
   /** Pods that would have to go elsewhere if the node went. */
   readonly holders: number
@@ -51,7 +51,7 @@ export function figureOfUses(uses: readonly NodeUse[]): number {
   return uses.reduce((sum, use) => sum + (use.holders > 0 ? use.rate.idle + slopeOf(use) * use.cpu : use.rate.unused), 0)
 }
 
-/** Of a bound on watts or prices. */
+/** Whether a bound on watts or prices holds. */
 export function isWithinUse(figure: number, atMost: number): boolean {
   return figure <= atMost + smallest
 }

@@ -57,7 +57,7 @@ export interface FleetGoal {
   /** Without meaning where nodes count whole. */
   readonly resource: GoalResource
   readonly sets: readonly { readonly name: string; readonly members: readonly GoalMember[] }[]
-  /** Of `watts` and `cost`: one for each node of the set. */
+  /** One for each node of the set, with `watts` and `cost`. */
   readonly rates?: readonly NodeRate[]
   readonly max?: number
   readonly min?: number

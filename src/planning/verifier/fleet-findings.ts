@@ -10,7 +10,7 @@ import type { StandingNode, World } from './world.ts'
 
 /** Figures are printed with a decimal; they are held to more. */
 const smallest = 1e-6
-/** Of watts and prices; only about so far beyond a bound floating point may call it either. */
+/** Watts and prices are held to this; only about so far beyond a bound floating point may call it either. */
 const smallestUse = 1e-9
 
 /** Each figure after the plan that is another, and each verdict that its figure does not bear out. */

@@ -6,7 +6,7 @@ import { controller } from './budget-count.ts'
 import type { StandingNode, World } from './world.ts'
 
 /** The cluster before a plan and after it. */
-export interface BeforeAndAfter {
+interface BeforeAndAfter {
   readonly before: World
   readonly after: World
 }
