@@ -227,6 +227,31 @@ describe('losses', () => {
     expect(verifyPlan(plan, pinned, settings)).toEqual([])
   })
 
+  test.each([
+    [
+      'in pieces',
+      [...two, node('c', { cpu: 1000 }), ...workload('shop/web', { cpu: 600, on: ['a', 'b', 'c'] })],
+      'shop/web-0 needs 600m of cpu, b has the most room for it: 400m, so 200m are missing; together there are 800m, in pieces',
+    ],
+    [
+      'too little',
+      [...two, ...workload('shop/web', { cpu: 600, on: ['a', 'b'] })],
+      'shop/web-0 needs 600m of cpu, b has the most room for it: 400m, so 200m are missing; together there are 400m',
+    ],
+    [
+      'free, but kept by the headroom',
+      [...two, ...workload('shop/web', { cpu: 450, on: ['a', 'b'] })],
+      'shop/web-0 needs 450m of cpu, b has the most room for it: 400m, so 50m are missing; together there are 400m',
+    ],
+  ] as const)('room that is %s is told with what is missing', async (_, objects, expected) => {
+    const given = [namespace('shop'), ...objects]
+    const names = given.filter(({ kind }) => kind === 'Node').map(({ metadata }) => metadata.name)
+    const plan = await planOf(given, { fleetGoals: [survives(...names)] })
+    const line = explanationLines(plan).find(text => text.includes('after the loss'))
+    expect(line?.replaceAll(/shop\/web-[\w-]+ needs/g, 'shop/web-0 needs')).toContain(expected)
+    expect(line?.endsWith(expected.slice(-12))).toBe(true)
+  })
+
   test('a hard one that stays out of reach moves nothing, and names the loss and the pod', async () => {
     const goal = { ...survives('a', 'b', 'c'), hard: true }
     const objects = [...pinned, ...workload('shop/big', { cpu: 300, on: ['c', 'c', 'c'], owner: 'none' })]

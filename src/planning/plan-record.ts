@@ -155,6 +155,18 @@ export interface Loss {
   readonly pending: readonly string[]
   /** Why the first of them has none, in words of the scheduler or of the headroom. */
   readonly because: string
+  /** Set where the first of them wants for room alone. */
+  readonly lack?: RoomLack
+}
+
+/** What is missing for a pod on the node that comes nearest to it, when all that go before it are placed. */
+export interface RoomLack {
+  readonly node: string
+  readonly resource: string
+  /** What the pod requests, what may still be filled on that node, and on all nodes together that could run the pod. */
+  readonly needed: number
+  readonly room: number
+  readonly together: number
 }
 
 export interface GoalOutcome {
@@ -236,6 +248,7 @@ export type Blocker =
       readonly lost: string
       readonly pods: readonly string[]
       readonly because: string
+      readonly lack?: RoomLack
     }
   /** A goal that compares nodes or adds up what they take: by itself, other goals aside, it comes no closer than `atBest`. `isProven`: nothing comes closer. */
   | {

@@ -1,6 +1,6 @@
 // Reasons of planning as sentences for people. One function for each kind of reason; nothing is decided here.
 
-import type { Blocker, GoalOutcome, LimitMet, OpenWish, Plan, StayCode, Unmovable } from './plan-record.ts'
+import type { Blocker, GoalOutcome, LimitMet, Loss, OpenWish, Plan, StayCode, Unmovable } from './plan-record.ts'
 import type { Finding } from './verifier/finding.ts'
 
 type Facts = Readonly<Record<string, string>>
@@ -265,7 +265,17 @@ export function goalFigure({ measure }: Pick<GoalOutcome, 'measure'>, value: num
 export function lossWords({ loss }: Pick<GoalOutcome, 'loss'>): string {
   if (loss === undefined) return ''
   const stay = loss.pending.length === 1 ? 'stays' : 'stay'
-  return `; after the loss of ${loss.lost} ${named('pod', loss.pending)} ${stay} Pending (${loss.because})`
+  return `; after the loss of ${loss.lost} ${named('pod', loss.pending)} ${stay} Pending (${loss.because})${lackWords(loss)}`
+}
+
+/** `; shop/web-1 needs 600m of cpu, c has the most room for it: 400m, so 200m are missing; together there are 900m, in pieces`. */
+function lackWords({ lack, pending: [pod = ''] }: Loss): string {
+  if (lack === undefined) return ''
+  const { node, resource, needed, room, together } = lack
+  const amount = (value: number) => amountText(value, resource)
+  const pieces =
+    together >= needed ? `together there are ${amount(together)}, in pieces` : `together there are ${amount(together)}`
+  return `; ${pod} needs ${amount(needed)} of ${resource}, ${node} has the most room for it: ${amount(room)}, so ${amount(needed - room)} are missing; ${pieces}`
 }
 
 const bestWords = {
@@ -308,7 +318,7 @@ function blockerSentence(blocker: Blocker): string {
       return `${needed} must find room, ${amountText(sum, blocker.resource)} is left (${rooms === '' ? 'no node may receive it' : rooms})`
     }
     case 'loss':
-      return `goal ${blocker.goal}${lossWords({ loss: { lost: blocker.lost, pending: blocker.pods, because: blocker.because } })}`
+      return `goal ${blocker.goal}${lossWords({ loss: { ...blocker, pending: blocker.pods } })}`
     case 'best': {
       const { goal, measure, subject, atBest, wanted, isProven } = blocker
       const certainty = isProven ? 'at best (proven)' : 'as near as the search came'

@@ -60,7 +60,9 @@ export async function explainShortfall(
 }
 
 function lossBlocker({ goal, loss }: Plan['goals'][number]): readonly Blocker[] {
-  return loss === undefined ? [] : [{ kind: 'loss', goal, lost: loss.lost, pods: loss.pending, because: loss.because }]
+  if (loss === undefined) return []
+  const { lost, pending: pods, because, lack } = loss
+  return [{ kind: 'loss', goal, lost, pods, because, ...(lack === undefined ? {} : { lack }) }]
 }
 
 /** So many missed goals that compare nodes, or add up what they take, are looked at by themselves. */
