@@ -47,10 +47,14 @@ const explanations: Explanations = {
     'flag-missing': 'a flag that the command cannot do without',
     'flag-value': 'a value that the flag takes',
     'goal-above-headroom': 'a `min` that `spec.headroom` leaves room for on that node',
+    'goal-margin':
+      'a margin that leaves something of its goal: less than `max`, than what is above `min`, at most the points of `spread` and `deviation`',
     'goal-name-duplicate': 'a name that no other goal of the policy has',
     'goal-stat': '`requests`: measured use is for `max` and `min` of each node alone',
     'goal-without-bound': '`max`, `min` or both in a goal',
     'goal-without-pool': 'a `pool`, whose groups are compared, or `per: each`',
+    'goal-without-rates':
+      'the watts (`spec.energy.nodes`) or the price (`spec.prices`) of at least one node of a goal of watts or cost',
     'goal-without-node': 'at least one node in a goal',
     'goals-contradict': 'a `min` and a `max` for one node and resource that can hold together, margins counted',
     'http-url': 'an absolute http or https address, as of a webhook or proxy',
@@ -183,6 +187,7 @@ const explanations: Explanations = {
     share: 'the use and percentage of each node that the cluster gives before and after',
     'snapshot-hash': 'the hash of the cluster that the plan was made for',
     source: 'the node that the pod runs on at that step',
+    status: 'a status that says what the moves, the goals of the policy and its own figures say',
     'wave-order': 'waves that count up by one',
     workload: 'the topmost controller of the pod',
     'workload-twice': 'at most one move of a workload in a wave',

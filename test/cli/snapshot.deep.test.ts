@@ -152,7 +152,7 @@ describe('from the file', () => {
     })
     expect(timeless(of)).toEqual(timeless(live))
     expect([of.code, of.words]).toEqual([0, ''])
-    expect(of.output).toContain('15 moves; no plan has fewer')
+    expect(of.output).toContain('15 moves; no plan that keeps the margins has fewer')
   })
 
   test('a twin has the same pods on the same nodes, settles at once, and gives the same file', async () => {

@@ -6,7 +6,7 @@ import { formatTime } from '#kube/time/time.ts'
 import type { BudgetProposal } from '#planning/candidates/budget-proposals.ts'
 import type { EnergyOutcome } from '#planning/energy/record.ts'
 import { energyStaySentence } from '#planning/energy/sentences.ts'
-import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
+import type { LimitMet, Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
 import { staySentence } from '#planning/sentences.ts'
 import {
   ballastApiVersion,
@@ -21,7 +21,7 @@ import {
 import type { PlanPurpose } from '../intent.ts'
 import { askingOf } from './names.ts'
 import { planMessage, wholeBound } from './plan-words.ts'
-import { goalFigures, storedGoals } from './stored-goals.ts'
+import { goalFigures, storedGoals } from './stored/stored-goals.ts'
 import { expectedOf } from './timetable/expected.ts'
 import type { Foretold } from './timetable/foretell.ts'
 
@@ -97,13 +97,15 @@ function proposedStatus(
   plan: Plan,
   { nowMs, policyHash, foretold, budgets = [] }: Pick<PlanObjectOptions, 'nowMs' | 'policyHash' | 'budgets' | 'foretold'>,
 ): RebalancePlanStatus {
-  const { moves, lowerBound, gap } = plan.objective
+  const { moves, lowerBound, gap, withMargins } = plan.objective
   const at = formatTime(nowMs)
   const message = planMessage(plan, foretold)
   return {
     phase: 'Proposed',
     message,
-    objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap },
+    objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap, ...(withMargins === true ? { withMargins } : {}) },
+    ...(plan.limits === undefined ? {} : { limits: plan.limits.map(storedLimit) }),
+    ...(plan.shortfall === undefined ? {} : { shortfall: plan.shortfall }),
     ...(foretold === undefined ? {} : { expected: expectedOf(foretold) }),
     goals: storedGoals(plan.goals, goal => goalFigures(goal, 'now', 'after')),
     before: tellingShares(plan, plan.before).map(storedShare),
@@ -132,6 +134,10 @@ function proposedStatus(
       { type: 'GoalsMet', status: 'Unknown', reason: 'NotRun', message: 'the plan has not run', lastTransitionTime: at },
     ],
   }
+}
+
+function storedLimit(met: LimitMet): NonNullable<RebalancePlanStatus['limits']>[number] {
+  return met.limit === 'solver' ? { ...met, detail: met.detail.slice(0, 1024) } : { ...met }
 }
 
 /** As many as an object may have; those of nodes that goals name, then of those that moves touch, then the others. */

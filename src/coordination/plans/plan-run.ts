@@ -45,7 +45,7 @@ import {
 import { goalsCondition, resultOf } from './plan-result.ts'
 import type { Plans } from './plan-store.ts'
 import { whyClosed, whyPaused } from './run-pauses.ts'
-import { goalFigures, storedGoals } from './stored-goals.ts'
+import { goalFigures, storedGoals } from './stored/stored-goals.ts'
 import { foretoldRefusal } from './timetable/foretold-refusal.ts'
 import type { SignalReader } from './trial/signal-reader.ts'
 import { Trial } from './trial/trial.ts'
