@@ -91,6 +91,7 @@ const explanations: Explanations = {
     'peer-address': 'an IP address, an IP address with a port, or a multiaddress such as `/ip4/10.0.0.1/tcp/5001`',
     'percent-range': 'a percentage from 0 to 100',
     'permit-shape': 'a DisruptionPermit as its schema says',
+    'plan-gone': 'a RebalancePlan that is still there: what it moved is known from its steps',
     'plan-shape': 'a RebalancePlan as its schema says',
     'pod-node-missing': 'in `spec.nodeName` a node of the cluster that is not set aside; the pod is left out',
     'policy-field-type': 'a value of the type that the field of a DeschedulerPolicy has; the message is the one of Go',

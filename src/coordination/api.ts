@@ -338,6 +338,7 @@ export const rebalancePlanSpec = z.object({
     .exactOptional()
     .describe('id under which cool-downs count its steps once; a plan that replaces another keeps it'),
   replaces: name().exactOptional(),
+  rollsBack: name().exactOptional().describe('the plan whose moves it undoes: one that a signal stopped'),
   attempt: z.int().min(0).max(100).default(0).describe('how often its batch was planned anew after a landing elsewhere'),
   outcome: z.enum(['met', 'not-met', 'infeasible']),
   method: z.string().max(32),

@@ -100,6 +100,7 @@ class Descheduling {
     const policy = await this.#noteDemand(known, signal)
     // Without goals and energy it is a policy of isolation alone.
     if (policy.spec.goals.length === 0 && policy.spec.energy === undefined) return longestWaitMs
+    if (this.#leading.view.staleness() === undefined) await this.keeper.rollBack(policy, signal)
     const active = this.keeper.activePlansOf(policy)
     const due = whenToPlan(policy, clock.now())
     // Who asks for a plan while another stands still wants that one gone; a replacement under way is waited for.

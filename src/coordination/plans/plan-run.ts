@@ -135,6 +135,7 @@ class PlanRun {
       view,
       policy: context.policy,
       plan: () => this.#known,
+      plans: () => context.plans.list(),
       write: (change, signal) => this.#write(change, signal),
       now: () => effects.clock.now(),
     })
@@ -194,7 +195,9 @@ class PlanRun {
     if (used !== undefined) return this.#pauseRun(used, signal)
     const gate = await this.#trial.gate(signal)
     if (gate === undefined) return undefined
-    return gate.kind === 'stop' ? this.#finish(gate.message, signal) : this.#pauseRun(gate.message, signal, gate.retryMs)
+    return gate.kind === 'stop'
+      ? this.#finish(gate.message, signal, { stopped: gate.stopped })
+      : this.#pauseRun(gate.message, signal, gate.retryMs)
   }
 
   #isUnderWay(): boolean {
@@ -204,7 +207,8 @@ class PlanRun {
   /** Whether another plan of the policy has taken what its limits leave within this hour, or this day. */
   #usedUp(): string | undefined {
     const policy = this.#context.policy()
-    if (policy === undefined || this.#plan.spec.purpose !== 'move') return undefined
+    // A plan that undoes moves needs as many again, whatever the limits have left.
+    if (policy === undefined || this.#plan.spec.purpose !== 'move' || this.#plan.spec.rollsBack !== undefined) return undefined
     return whyUsedUp(policy, this.#context.plans.list(), this.#context.effects.clock.now())
   }
 
@@ -335,6 +339,8 @@ class PlanRun {
 
   /** What the plan rests on is not what its policy says now. A plan of before that was noted is taken as it is. */
   #isOutdated(): boolean {
+    // What is undone does not follow from what the policy says.
+    if (this.#plan.spec.rollsBack !== undefined) return false
     const policy = this.#context.policy()
     const made = this.#known.status?.policyHash
     return policy !== undefined && made !== undefined && policyHash(policy, this.#plan.spec.purpose) !== made
@@ -438,7 +444,7 @@ class PlanRun {
   }
 
   /** Takes the steering away, then says how it ended: after, goals, phase, in one write. */
-  async #finish(failure: string | undefined, signal: AbortSignal): Promise<RunEnd> {
+  async #finish(failure: string | undefined, signal: AbortSignal, trial: RebalancePlanStatus['trial'] = {}): Promise<RunEnd> {
     await this.#endSteering('the plan is over', signal)
     const { view, planPolicy, effects } = this.#context
     const measured = await this.#measuredAfter(signal)
@@ -451,6 +457,7 @@ class PlanRun {
     await this.#write(
       status => ({
         ...inPhase(status, phase, { message, nowMs }),
+        ...(Object.keys(trial).length === 0 ? {} : { trial: { ...status.trial, ...trial } }),
         after: tellingShares({ goals, moves: this.#plan.spec.moves }, nodeShares(state)).map(storedShare),
         goals: storedGoals(goals, goal => goalFigures(goal)),
         conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message }, nowMs).map(one => ({ ...one })),

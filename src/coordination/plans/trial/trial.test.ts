@@ -15,8 +15,8 @@ test.each([[1, 10, 1], [9, 10, 1], [10, 10, 1], [11, 10, 2], [3, 100, 3], [200, 
 })
 
 const signal: Signal = { name: 'errors', kind: 'prometheus', serverAddress: 'http://p', query: 'up', max: 1 }
-const auto: Auto = { canary: { share: 50, waitSeconds: 300 }, signals: [signal], onSignal: 'stop' }
-const onlySignals: Auto = { signals: [signal], onSignal: 'stop' }
+const auto: Auto = { canary: { share: 50, waitSeconds: 300 }, signals: [signal], onSignal: 'stop', rollBack: false }
+const onlySignals: Auto = { signals: [signal], onSignal: 'stop', rollBack: false }
 const at = (seconds: number) => new Date(nowMs + seconds * 1000).toISOString()
 
 function planOf(states: readonly (PlanStep['state'] | undefined)[], trial: Trial): RebalancePlan {

@@ -5,6 +5,7 @@ import type { ClusterView } from '../../facts/cluster-view.ts'
 import { canaryOf, type Stage, stageOf } from './canary.ts'
 import type { SignalReader } from './signal-reader.ts'
 import { type Reading, readingWords, worstOf } from './signals.ts'
+import { hasMoved } from './ways-back.ts'
 
 /** A plan that is held back by signals asks them again after so long. */
 const askAgainMs = 60_000
@@ -16,13 +17,20 @@ interface TrialContext {
   readonly view: Pick<ClusterView, 'state'>
   readonly policy: () => RebalancePolicy | undefined
   readonly plan: () => RebalancePlan
+  /** Plans that are kept. */
+  readonly plans: () => readonly RebalancePlan[]
   readonly write: Write
   readonly now: () => number
 }
 
 type TrialEnd =
   | { readonly kind: 'waits'; readonly message: string; readonly retryMs: number }
-  | { readonly kind: 'stop'; readonly message: string }
+  | {
+      readonly kind: 'stop'
+      readonly message: string
+      /** To be written with the end of the plan. */
+      readonly stopped: NonNullable<NonNullable<RebalancePlanStatus['trial']>['stopped']>
+    }
 
 const moments = { begin: 'before the first move', canary: 'after the canary', wave: 'between waves' } as const
 
@@ -35,7 +43,8 @@ export class Trial {
 
   get #auto() {
     const plan = this.#context.plan()
-    return plan.spec.purpose === 'move' ? this.#context.policy()?.spec.auto : undefined
+    // What undoes a plan that a signal stopped waits for no signal.
+    return plan.spec.purpose === 'move' && plan.spec.rollsBack === undefined ? this.#context.policy()?.spec.auto : undefined
   }
 
   /** The moves that may go before the rest; `undefined`: all may. */
@@ -81,8 +90,10 @@ export class Trial {
       await this.#note({ signals: told, ...(ready.length === 0 ? {} : { ready }), ...(isGreen ? passed : {}) }, signal)
     if (isGreen) return undefined
     const words = readingWords(readings)
-    if (moment !== 'begin' && worstOf(readings) === 'red')
-      return { kind: 'stop', message: `stopped ${moments[moment]}: ${words}` }
+    if (moment !== 'begin' && worstOf(readings) === 'red') {
+      const rollsBack = this.#auto?.rollBack === true && hasMoved(plan(), this.#context.plans())
+      return { kind: 'stop', message: `stopped ${moments[moment]}: ${words}`, stopped: { at, rollsBack } }
+    }
     return { kind: 'waits', message: `held back ${moments[moment]}: ${stateWords(readings)}`, retryMs: askAgainMs }
   }
 
