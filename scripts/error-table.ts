@@ -128,6 +128,7 @@ const explanations: Explanations = {
     'scheduler-shape-missing': 'at least one point in the shape of RequestedToCapacityRatio',
     'scheduler-strategy-unknown': '`LeastAllocated`, `MostAllocated` or `RequestedToCapacityRatio`',
     'selector-syntax': 'a label selector as Kubernetes writes it',
+    'signal-name-duplicate': 'a name that no other signal of the policy has',
     'server-address': 'an address such as `https://10.0.0.1:6443`',
     'serving-certificate':
       'in `--tls-cert-file` and `--tls-private-key-file` (or below `--cert-dir`) a certificate and its key in PEM form',

@@ -108,6 +108,32 @@ test('with rollBack what has landed goes back, by a plan of its own that is not 
   expect(cluster.errors).toEqual([])
 })
 
+// biome-ignore format: a table
+test.each<[string, readonly (string | undefined)[], string, RegExp]>([
+  ['red',            ['9'],            'Failed',     /^stopped after the last move: signal errors is red: 9 is above 1; 3 of 3/],
+  ['unknown',        [undefined],      'Incomplete', /^signal errors is unknown: the query has no series after the last move; 3 of 3/],
+  ['unknown, then green', [undefined, '0'], 'Succeeded', /^3 of 3 moves landed/],
+])('after the last move signals are asked once more: %s', async (_name, values, phase, message) => {
+  // What it answers after the last move, one after the other; the last one stays.
+  let isOver = false
+  let asked = 0
+  using server = await prometheus(() => (isOver ? values[Math.min(values.length - 1, asked++)] : '0'))
+  const signals = signalsOf(server.address).slice(0, 1)
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto', auto: { signals } })] })
+  cluster.startController()
+  await cluster.ask('small')
+  const steps = () => cluster.plans()[0]?.status?.steps ?? []
+  await cluster.until(() => steps().length === 3 && steps().every(({ state }) => state === 'Landed'))
+  isOver = true
+  const lastMs = cluster.clock.now()
+  await cluster.followPlans()
+  const [plan] = cluster.plans()
+  expect(`${plan?.status?.phase} ${plan?.status?.message}`).toMatch(new RegExp(`^${phase} ${message.source.slice(1)}`))
+  // The time of the last move is noted in whole seconds.
+  expect(cluster.clock.now() - lastMs).toBeGreaterThanOrEqual(59_000)
+  expect(cluster.clock.now() - lastMs).toBeLessThan(420_000)
+})
+
 test('red or unknown before the first move holds the plan back until it is green', async () => {
   let value: string | undefined
   using server = await prometheus(() => value)

@@ -251,6 +251,14 @@ export const rebalancePolicyStatus = z.object({
       expected: z.int().min(0).describe('those that were where the model of the scheduler said'),
     })
     .exactOptional(),
+  nearness: z
+    .object({
+      looks: z.int().min(0).describe('plans in a row that found goals missed and no nearer than before'),
+      missing: z.number().min(0).describe('percentage points by which goals were missed at the last look, over all nodes'),
+      nearest: z.number().min(0).describe('the least of them since the goals were met'),
+    })
+    .exactOptional()
+    .describe('of a policy in mode Auto'),
   isolation: isolationStatusOf(condition).exactOptional(),
   conditions: z.array(condition).max(16).exactOptional(),
 })

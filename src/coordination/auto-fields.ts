@@ -114,6 +114,7 @@ export const trialFields = z.object({
   begunAt: timestamp().exactOptional().describe('when every signal was green before the first move'),
   canaryDoneAt: timestamp().exactOptional().describe('when the last move of the canary was over'),
   canaryPassedAt: timestamp().exactOptional().describe('when every signal was green after it'),
+  endedAt: timestamp().exactOptional().describe('when every signal was green after the last move'),
   stopped: z
     .object({ at: timestamp(), rollsBack: z.boolean().describe('its policy wanted its moves undone then, and there were some') })
     .exactOptional()

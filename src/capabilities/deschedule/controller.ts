@@ -3,12 +3,16 @@ import type { RebalancePlan, RebalancePolicy, RebalancePolicyStatus } from '#coo
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import { withDemand } from '#coordination/plans/demand-history.ts'
 import { isForetold, landingRate } from '#coordination/plans/landing/landing-rate.ts'
+import { eventReasons } from '#coordination/plans/names.ts'
 import { PlanKeeper } from '#coordination/plans/plan-keeper.ts'
 import { PlanLoop } from '#coordination/plans/plan-loop.ts'
+import { planMetrics } from '#coordination/plans/plan-metrics.ts'
 import { withCondition } from '#coordination/plans/plan-progress.ts'
 import { openPlans, type Plans, type Policies } from '#coordination/plans/plan-store.ts'
 import { planFor, problemLines, supersede } from '#coordination/plans/planner.ts'
 import { PolicyReview } from '#coordination/plans/policy-review.ts'
+import { policyFigures } from '#coordination/plans/progress/figures.ts'
+import { isStuck, nearnessAfter, progressing } from '#coordination/plans/progress/nearness.ts'
 import { nextFiringMs, type Trigger, whenToPlan } from '#coordination/plans/schedule.ts'
 import { SignalReader } from '#coordination/plans/trial/signal-reader.ts'
 import { usageFreshMs } from '#coordination/plans/usage/fresh-usage.ts'
@@ -92,7 +96,19 @@ class Descheduling {
         await this.keeper.holdAll(object, 'its policy is not valid: see the condition Valid of it', signal)
       waitMs = Math.min(waitMs, policy === undefined ? reviewMs : await this.#serve(policy, signal))
     }
+    this.#measure()
     return waitMs
+  }
+
+  #measure(): void {
+    const { metrics, clock } = this.#context
+    if (metrics === undefined) return
+    const plans = this.#plans.list()
+    const policies = this.#policies.list().flatMap(({ metadata, status }) => {
+      const policy = this.#review.readable(metadata.name)
+      return policy === undefined ? [] : [{ ...policy, ...(status === undefined ? {} : { status }) }]
+    })
+    planMetrics(metrics).kept(policies.map(policy => policyFigures(policy, plans, clock.now())))
   }
 
   async #serve(known: RebalancePolicy, signal: AbortSignal): Promise<number> {
@@ -177,16 +193,21 @@ class Descheduling {
     if (planned.kind === 'refused') this.#review.tell(policy, planned.problems)
     const nowMs = this.#context.clock.now()
     const nextMs = nextFiringMs(policy, nowMs)
+    const missing = planned.kind === 'planned' ? planned.missing : undefined
+    const before = this.#policies.get(policy.metadata.name)?.status ?? policy.status
+    const nearness =
+      missing === undefined ? before?.nearness : nearnessAfter(before?.nearness, { mode: policy.spec.mode, missing })
     await this.#policies.setStatus(
       policy,
-      ({ nextPlanTime: _, ...status }) => ({
+      ({ nextPlanTime: _, nearness: __, ...status }) => ({
         ...status,
+        ...(nearness === undefined ? {} : { nearness }),
         ...(nextMs === undefined ? {} : { nextPlanTime: formatTime(nextMs) }),
         ...(trigger.kind === 'asked' ? { lastPlanNow: trigger.value } : { lastScheduleTime: formatTime(trigger.atMs) }),
         ...(planned.kind === 'planned' ? { lastPlan: planned.plan.metadata.name } : {}),
         landing: landingRate(this.#plans.list()),
         conditions: withCondition(
-          this.#conditions(policy, status.conditions, nowMs),
+          this.#conditions(policy, withNearness(status.conditions, nearness, nowMs), nowMs),
           planned.kind === 'planned'
             ? { type: 'Planned', status: 'True', reason: 'PlanMade', message: planned.plan.status?.message ?? '' }
             : {
@@ -200,5 +221,23 @@ class Descheduling {
       }),
       signal,
     )
+    const wasStuck = before?.nearness !== undefined && isStuck(before.nearness)
+    if (nearness !== undefined && isStuck(nearness) && !wasStuck) this.#tellStuck(policy, progressing(nearness).message)
   }
+
+  #tellStuck({ apiVersion, kind, metadata: { name, uid } }: RebalancePolicy, note: string): void {
+    const regarding = { apiVersion, kind, name, ...(uid === undefined ? {} : { uid }) }
+    const told = { reason: eventReasons.stuck, action: 'Plan', regarding, note, controller: `ballast.dev/${capabilityName}` }
+    this.#context.events.emit({ type: 'Warning', ...told })
+  }
+}
+
+/** The condition `Progressing`; none of a policy that does not go by itself. */
+function withNearness(
+  conditions: readonly Condition[] | undefined,
+  nearness: RebalancePolicyStatus['nearness'],
+  nowMs: number,
+): readonly Condition[] | undefined {
+  if (nearness === undefined) return conditions?.filter(({ type }) => type !== 'Progressing')
+  return withCondition(conditions, progressing(nearness), nowMs)
 }

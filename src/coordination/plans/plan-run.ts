@@ -105,6 +105,13 @@ export async function runPlan(context: RunContext, plan: RebalancePlan, signal: 
   return run.go(signal)
 }
 
+/** What signals have to say of the end. */
+interface Ending {
+  readonly stopped?: NonNullable<RebalancePlanStatus['trial']>['stopped']
+  /** They stayed unknown after the last move. */
+  readonly doubt?: string
+}
+
 interface Wave {
   readonly number: number
   readonly moves: readonly PlanMove[]
@@ -148,7 +155,7 @@ class PlanRun {
     // An earlier leader recorded it and had no time to draw the conclusion.
     if (failed !== undefined) return this.#finish(failed.message ?? 'a move failed', signal)
     if (steps.some(step => step.state === 'Mismatch')) return this.#misled(signal)
-    const held = this.#pause() === undefined ? await this.#held(signal) : undefined
+    const held = this.#isDone() || this.#pause() === undefined ? await this.#held(signal) : undefined
     if (held !== undefined) return held
     const refusal = steps.length === 0 ? this.#foretoldRefusal() : undefined
     if (refusal !== undefined) {
@@ -188,16 +195,19 @@ class PlanRun {
 
   /** What holds the next moves back, beside what `#pause` says: a limit that is used up, a canary, a signal. `undefined`: nothing. */
   async #held(signal: AbortSignal): Promise<RunEnd | undefined> {
-    const isDone = this.#plan.spec.moves.every(({ id }) => isFinal(stepOf(this.#known, id)))
     // What is under way is followed up first.
-    if (isDone || this.#isUnderWay()) return undefined
-    const used = this.#usedUp()
+    if (this.#isUnderWay()) return undefined
+    const used = this.#isDone() ? undefined : this.#usedUp()
     if (used !== undefined) return this.#pauseRun(used, signal)
     const gate = await this.#trial.gate(signal)
     if (gate === undefined) return undefined
-    return gate.kind === 'stop'
-      ? this.#finish(gate.message, signal, { stopped: gate.stopped })
-      : this.#pauseRun(gate.message, signal, gate.retryMs)
+    if (gate.kind === 'stop') return this.#finish(gate.message, signal, { stopped: gate.stopped })
+    if (gate.kind === 'unsure') return this.#finish(undefined, signal, { doubt: gate.message })
+    return this.#pauseRun(gate.message, signal, gate.retryMs)
+  }
+
+  #isDone(): boolean {
+    return this.#plan.spec.moves.every(({ id }) => isFinal(stepOf(this.#known, id)))
   }
 
   #isUnderWay(): boolean {
@@ -425,7 +435,9 @@ class PlanRun {
 
   async #record(step: PlanStep, signal: AbortSignal): Promise<void> {
     const nowMs = this.#context.effects.clock.now()
+    const isNews = isFinal(step) && !isFinal(stepOf(this.#known, step.id))
     await this.#write(status => withStep(status, step, nowMs), signal)
+    if (isNews) this.#context.metrics?.moved(this.#plan.spec.policyRef.name, step.state)
     const result = landingResult(
       step,
       this.#plan.spec.moves.find(({ id }) => id === step.id),
@@ -444,7 +456,7 @@ class PlanRun {
   }
 
   /** Takes the steering away, then says how it ended: after, goals, phase, in one write. */
-  async #finish(failure: string | undefined, signal: AbortSignal, trial: RebalancePlanStatus['trial'] = {}): Promise<RunEnd> {
+  async #finish(failure: string | undefined, signal: AbortSignal, { stopped, doubt }: Ending = {}): Promise<RunEnd> {
     await this.#endSteering('the plan is over', signal)
     const { view, planPolicy, effects } = this.#context
     const measured = await this.#measuredAfter(signal)
@@ -452,12 +464,12 @@ class PlanRun {
     const state = view.state()
     const nothing = { requests: new Map(), usage: new Map() }
     const goals = goalOutcomes(planPolicy, state, nothing, measured, lossesNow(state, planPolicy, this.#context.settings))
-    const { phase, message, landed, missed, unknown } = resultOf(this.#known, goals, failure)
+    const { phase, message, landed, missed, unknown } = resultOf(this.#known, goals, { failure, doubt })
     const judged = goalsCondition(missed, unknown)
     await this.#write(
       status => ({
         ...inPhase(status, phase, { message, nowMs }),
-        ...(Object.keys(trial).length === 0 ? {} : { trial: { ...status.trial, ...trial } }),
+        ...(stopped === undefined ? {} : { trial: { ...status.trial, stopped } }),
         after: tellingShares({ goals, moves: this.#plan.spec.moves }, nodeShares(state)).map(storedShare),
         goals: storedGoals(goals, goal => goalFigures(goal)),
         conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message }, nowMs).map(one => ({ ...one })),

@@ -25,6 +25,7 @@ import { planPolicyOf, policyHash } from './plan-policy.ts'
 import { inPhase, isOver, standingMoves, withCondition } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { planMessage, planSentence } from './plan-words.ts'
+import { missingNow } from './progress/nearness.ts'
 import { quarantines } from './quarantine.ts'
 import { type Foretold, foretell } from './timetable/foretell.ts'
 import { foretellContext } from './timetable/foretell-context.ts'
@@ -47,7 +48,12 @@ export interface PlannerContext {
 }
 
 type Planned =
-  | { readonly kind: 'planned'; readonly plan: RebalancePlan }
+  | {
+      readonly kind: 'planned'
+      readonly plan: RebalancePlan
+      /** Points by which goals are missed now; absent where an earlier leader made the plan. */
+      readonly missing?: number
+    }
   | { readonly kind: 'refused'; readonly problems: readonly Problem[] }
 
 /** The plan for a reason; the one that is there already where an earlier leader made it. */
@@ -63,7 +69,8 @@ export async function planFor(
   const made = await compute(context, policy, { batch: name }, signal)
   if (made.kind === 'refused') return made
   const approved = goesByItself(policy, made.foretold)
-  return { kind: 'planned', plan: await propose(context, { policy, name, ...made, approved }, signal) }
+  const plan = await propose(context, { policy, name, ...made, approved }, signal)
+  return { kind: 'planned', plan, missing: missingNow(made.foretold.plan) }
 }
 
 /**

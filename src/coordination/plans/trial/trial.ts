@@ -24,6 +24,8 @@ interface TrialContext {
 }
 
 type TrialEnd =
+  /** Its moves are over, and signals stayed unknown. */
+  | { readonly kind: 'unsure'; readonly message: string }
   | { readonly kind: 'waits'; readonly message: string; readonly retryMs: number }
   | {
       readonly kind: 'stop'
@@ -32,7 +34,12 @@ type TrialEnd =
       readonly stopped: NonNullable<NonNullable<RebalancePlanStatus['trial']>['stopped']>
     }
 
-const moments = { begin: 'before the first move', canary: 'after the canary', wave: 'between waves' } as const
+const moments = {
+  begin: 'before the first move',
+  canary: 'after the canary',
+  wave: 'between waves',
+  end: 'after the last move',
+} as const
 
 export class Trial {
   readonly #context: TrialContext
@@ -68,13 +75,18 @@ export class Trial {
           const message = `${which} over: the rest waits until ${formatTime(stage.untilMs)}, then the signals are asked`
           return { kind: 'waits', message, retryMs: stage.untilMs - nowMs }
         }
+        case 'settles': {
+          const message = `all moves are over: the signals are asked once more at ${formatTime(stage.untilMs)}`
+          return { kind: 'waits', message, retryMs: stage.untilMs - nowMs }
+        }
         case 'judge':
           return this.#judge(stage, signal)
       }
     }
   }
 
-  async #judge({ moment }: Stage & { readonly kind: 'judge' }, signal: AbortSignal): Promise<TrialEnd | undefined> {
+  async #judge(stage: Stage & { readonly kind: 'judge' }, signal: AbortSignal): Promise<TrialEnd | undefined> {
+    const { moment } = stage
     const { reader, view, plan, now } = this.#context
     const signals = this.#auto?.signals ?? []
     const before = plan().status?.trial
@@ -83,7 +95,7 @@ export class Trial {
       reader === undefined ? { readings: signals.map(unread), ready: known.ready } : await reader.read(signals, known, signal)
     const at = formatTime(now())
     const isGreen = worstOf(readings) === 'green'
-    const passed = moment === 'begin' ? { begunAt: at } : moment === 'canary' ? { canaryPassedAt: at } : {}
+    const passed = { begin: { begunAt: at }, canary: { canaryPassedAt: at }, wave: {}, end: { endedAt: at } }[moment]
     const told = toldSignals(before?.signals ?? [], readings, at)
     const isNews = told !== before?.signals || ready !== known.ready || (isGreen && moment !== 'wave')
     if (isNews && (readings.length > 0 || isGreen))
@@ -94,6 +106,7 @@ export class Trial {
       const rollsBack = this.#auto?.rollBack === true && hasMoved(plan(), this.#context.plans())
       return { kind: 'stop', message: `stopped ${moments[moment]}: ${words}`, stopped: { at, rollsBack } }
     }
+    if (stage.moment === 'end' && stage.isFinal) return { kind: 'unsure', message: `${words} ${moments.end}` }
     return { kind: 'waits', message: `held back ${moments[moment]}: ${stateWords(readings)}`, retryMs: askAgainMs }
   }
 
