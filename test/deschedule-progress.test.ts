@@ -1,6 +1,7 @@
 // A policy in mode Auto that comes no nearer to its goals, on the twin: who is told, and how often.
 import { expect, test } from 'vitest'
 import type { RebalancePolicy } from '#coordination/api.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
@@ -42,4 +43,39 @@ test('a policy whose goals stay missed says so once, by condition, Event and met
   const moves = await cluster.metrics.getSingleMetricAsString('ballast_rebalance_moves_total')
   expect(moves).toContain('ballast_rebalance_moves_total{policy="small",result="landed"} 3')
   expect(cluster.errors).toEqual([])
+})
+
+test('a policy that only reports keeps what its plans foretold of pods that others moved, day by day', async () => {
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Report' })] })
+  cluster.startController()
+  await cluster.ask('small', 'a')
+  await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Proposed')
+  const [plan] = cluster.plans()
+  const [move] = plan?.spec.moves.filter(({ workload }) => workload.name === 'web') ?? []
+  const { namespace = '', name = '' } = move?.pod ?? {}
+  // Somebody keeps pods off the other nodes, and takes this one away.
+  for (const other of ['n1', 'n2', 'n3'].filter(node => node !== move?.to))
+    await cluster.change(builtIn.nodes, { name: other }, { spec: { unschedulable: true } })
+  await cluster.admin.resource(builtIn.pods).delete(name, { namespace, signal: new AbortController().signal })
+  await cluster.pass(60_000)
+  await cluster.ask('small', 'b')
+  const days = () => cluster.list<RebalancePolicy>('rebalancepolicies.ballast.dev')[0]?.status?.days ?? []
+  await cluster.until(() => days().some(({ proposed }) => proposed > 0))
+  const [row] = days()
+  expect(row?.day).toBe('2026-03-02')
+  expect([row?.begun, row?.moves, row?.proposed, row?.asForetold, row?.otherwise]).toEqual([0, 0, 3, 1, 0])
+  expect(cluster.errors).toEqual([])
+})
+
+test('the days of a policy that moved pods are those of its plans', async () => {
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto' })] })
+  cluster.startController()
+  await cluster.rebalance('small')
+  const days = () => cluster.list<RebalancePolicy>('rebalancepolicies.ballast.dev')[0]?.status?.days ?? []
+  await cluster.until(() => days().length > 0)
+  const [row] = days()
+  const [plan] = cluster.plans()
+  const seconds = (Date.parse(plan?.status?.finishedAt ?? '') - Date.parse(plan?.status?.startedAt ?? '')) / 1000
+  expect(row).toMatchObject({ plans: 1, begun: 1, goalsMet: 1, moves: 3, landed: 3, elsewhere: 0, left: 0, realSeconds: seconds })
+  expect(row?.expectedSeconds).toBe(plan?.status?.expected?.seconds)
 })

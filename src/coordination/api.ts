@@ -259,6 +259,27 @@ export const rebalancePolicyStatus = z.object({
     })
     .exactOptional()
     .describe('of a policy in mode Auto'),
+  days: z
+    .array(
+      z.object({
+        day: z.string().max(10).describe('by UTC, YYYY-MM-DD'),
+        plans: z.int().min(0).describe('that ended on it'),
+        goalsMet: z.int().min(0).describe('of them, after which all goals were met'),
+        begun: z.int().min(0).describe('of them, that moved pods or tried to'),
+        moves: z.int().min(0).describe('of plans that were begun'),
+        landed: z.int().min(0).describe('where the plan said'),
+        elsewhere: z.int().min(0),
+        left: z.int().min(0).describe('moves that did not come to an end'),
+        expectedSeconds: z.int().min(0).describe('of plans that were begun, as foretold'),
+        realSeconds: z.int().min(0).describe('from their beginning to their end, pauses included'),
+        proposed: z.int().min(0).describe('moves of plans that were never begun'),
+        asForetold: z.int().min(0).describe('of them, whose pod somebody else moved to where the plan would have'),
+        otherwise: z.int().min(0).describe('of them, whose pod somebody else moved to another node'),
+      }),
+    )
+    .max(31)
+    .exactOptional()
+    .describe('what plans foretold and what came of it, newest last: `ballast plan report` prints it'),
   isolation: isolationStatusOf(condition).exactOptional(),
   conditions: z.array(condition).max(16).exactOptional(),
 })
@@ -482,6 +503,10 @@ export const rebalancePlanStatus = z.object({
   finishedAt: timestamp().exactOptional(),
   checkedAt: timestamp().exactOptional().describe('when the certificates of a waiting proposal were last replayed'),
   mismatches: z.int().min(0).exactOptional(),
+  shadow: z
+    .object({ moves: z.int().min(0), asForetold: z.int().min(0), elsewhere: z.int().min(0) })
+    .exactOptional()
+    .describe('of a plan that was never begun: its moves, and where pods are by now that somebody else moved meanwhile'),
   trial: trialFields.exactOptional().describe('how its canary and its signals stand'),
   policyHash: z.string().max(128).exactOptional().describe('of what its policy said when it was last held against it'),
   conditions: z.array(condition).max(16).exactOptional(),

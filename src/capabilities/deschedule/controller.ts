@@ -11,8 +11,10 @@ import { withCondition } from '#coordination/plans/plan-progress.ts'
 import { openPlans, type Plans, type Policies } from '#coordination/plans/plan-store.ts'
 import { planFor, problemLines, supersede } from '#coordination/plans/planner.ts'
 import { PolicyReview } from '#coordination/plans/policy-review.ts'
+import { rowsAfter } from '#coordination/plans/progress/day-rows.ts'
 import { policyFigures } from '#coordination/plans/progress/figures.ts'
 import { isStuck, nearnessAfter, progressing } from '#coordination/plans/progress/nearness.ts'
+import { isUnjudged, shadowOf } from '#coordination/plans/progress/shadow.ts'
 import { nextFiringMs, type Trigger, whenToPlan } from '#coordination/plans/schedule.ts'
 import { SignalReader } from '#coordination/plans/trial/signal-reader.ts'
 import { usageFreshMs } from '#coordination/plans/usage/fresh-usage.ts'
@@ -113,7 +115,7 @@ class Descheduling {
 
   async #serve(known: RebalancePolicy, signal: AbortSignal): Promise<number> {
     const { clock } = this.#context
-    const policy = await this.#noteDemand(known, signal)
+    const policy = await this.#noteDays(await this.#noteDemand(known, signal), signal)
     // Without goals and energy it is a policy of isolation alone.
     if (policy.spec.goals.length === 0 && policy.spec.energy === undefined) return longestWaitMs
     if (this.#leading.view.staleness() === undefined) await this.keeper.rollBack(policy, signal)
@@ -152,6 +154,24 @@ class Descheduling {
     const change = (status: RebalancePolicyStatus): RebalancePolicyStatus => {
       const demand = withDemand(status.demand, now, nowMs)
       return demand === status.demand ? status : { ...status, demand }
+    }
+    const { status } = await this.#policies.setStatus(policy, change, signal)
+    return status === undefined ? policy : { ...policy, status }
+  }
+
+  /** Notes what became of proposals that are over, then the days that this belongs to. */
+  async #noteDays(policy: RebalancePolicy, signal: AbortSignal): Promise<RebalancePolicy> {
+    if (this.#leading.view.staleness() !== undefined) return policy
+    const isOwn = ({ spec }: RebalancePlan) => spec.purpose === 'move' && spec.policyRef.name === policy.metadata.name
+    const unjudged = this.#plans.list().filter(plan => isOwn(plan) && isUnjudged(plan))
+    const state = this.#leading.view.state()
+    for (const plan of unjudged)
+      await this.#plans.setStatus(plan, status => ({ ...status, shadow: status.shadow ?? shadowOf(plan, state) }), signal)
+    const nowMs = this.#context.clock.now()
+    const own = this.#plans.list().filter(isOwn)
+    const change = (status: RebalancePolicyStatus): RebalancePolicyStatus => {
+      const days = rowsAfter(status.days, own, nowMs)
+      return days === status.days || (days.length === 0 && status.days === undefined) ? status : { ...status, days }
     }
     const { status } = await this.#policies.setStatus(policy, change, signal)
     return status === undefined ? policy : { ...policy, status }
