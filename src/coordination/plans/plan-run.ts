@@ -7,10 +7,7 @@ import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { formatTime } from '#kube/time/time.ts'
-import { goalOutcomes, type Measurements, nodeShares } from '#planning/goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '#planning/goals/policy.ts'
-import { lossesNow } from '#planning/goals/survival.ts'
-import { usageGoals } from '#planning/goals/usage-rules.ts'
 import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
 import type { Arbiter } from '../arbiter/arbiter.ts'
 import type { WebhookEndpoint } from '../capability.ts'
@@ -29,23 +26,11 @@ import { carryOut, moveKey } from './move-run.ts'
 import { askingOf, eventReasons, isOfOthers } from './names.ts'
 import { staleMs } from './patience.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
-import { storedShare, tellingShares } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
-import {
-  inPhase,
-  isBeyondStop,
-  isFinal,
-  isUnderWay,
-  type Phase,
-  standingMoves,
-  stepOf,
-  withCondition,
-  withStep,
-} from './plan-progress.ts'
-import { goalsCondition, resultOf } from './plan-result.ts'
+import { inPhase, isBeyondStop, isFinal, isUnderWay, type Phase, standingMoves, stepOf, withStep } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
+import { type Ending, planEnd } from './progress/plan-end.ts'
 import { whyClosed, whyPaused } from './run-pauses.ts'
-import { goalFigures, storedGoals } from './stored-goals.ts'
 import { foretoldRefusal } from './timetable/foretold-refusal.ts'
 import type { SignalReader } from './trial/signal-reader.ts'
 import { Trial } from './trial/trial.ts'
@@ -96,20 +81,11 @@ export const policyChanged = 'its policy was changed'
 const noWebhook = 'this controller serves no landing webhook'
 /** A plan that waits for the landing webhook asks it again after so long. */
 const retryGateMs = 60_000
-/** So long a plan that is done waits for figures of after its last move. */
-const renewedMs = 90_000
 
 /** Carries out `plan` as far as it goes. @throws on abort, a lost Lease, a broken connection: then the next call goes on. */
 export async function runPlan(context: RunContext, plan: RebalancePlan, signal: AbortSignal): Promise<RunEnd> {
   const run = new PlanRun(context, plan)
   return run.go(signal)
-}
-
-/** What signals have to say of the end. */
-interface Ending {
-  readonly stopped?: NonNullable<RebalancePlanStatus['trial']>['stopped']
-  /** They stayed unknown after the last move. */
-  readonly doubt?: string
 }
 
 interface Wave {
@@ -456,38 +432,12 @@ class PlanRun {
   }
 
   /** Takes the steering away, then says how it ended: after, goals, phase, in one write. */
-  async #finish(failure: string | undefined, signal: AbortSignal, { stopped, doubt }: Ending = {}): Promise<RunEnd> {
+  async #finish(failure: string | undefined, signal: AbortSignal, ending: Ending = {}): Promise<RunEnd> {
     await this.#endSteering('the plan is over', signal)
-    const { view, planPolicy, effects } = this.#context
-    const measured = await this.#measuredAfter(signal)
-    const nowMs = effects.clock.now()
-    const state = view.state()
-    const nothing = { requests: new Map(), usage: new Map() }
-    const goals = goalOutcomes(planPolicy, state, nothing, measured, lossesNow(state, planPolicy, this.#context.settings))
-    const { phase, message, landed, missed, unknown } = resultOf(this.#known, goals, { failure, doubt })
-    const judged = goalsCondition(missed, unknown)
-    await this.#write(
-      status => ({
-        ...inPhase(status, phase, { message, nowMs }),
-        ...(stopped === undefined ? {} : { trial: { ...status.trial, stopped } }),
-        after: tellingShares({ goals, moves: this.#plan.spec.moves }, nodeShares(state)).map(storedShare),
-        goals: storedGoals(goals, goal => goalFigures(goal)),
-        conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message }, nowMs).map(one => ({ ...one })),
-      }),
-      signal,
-    )
-    this.#context.log.info({ plan: this.#plan.metadata.name, phase, landed }, 'plan is over')
+    const { change, result } = await planEnd(this.#context, this.#known, { ...ending, failure }, signal)
+    await this.#write(change, signal)
+    this.#context.log.info({ plan: this.#plan.metadata.name, ...result }, 'plan is over')
     return { kind: 'over' }
-  }
-
-  /** What is used now, in figures that are newer than the last move where that can be had. */
-  async #measuredAfter(signal: AbortSignal): Promise<Measurements | undefined> {
-    const { usage, planPolicy } = this.#context
-    const goals = usageGoals(planPolicy)
-    if (usage === undefined || goals.length === 0) return undefined
-    if (this.#known.status?.steps?.some(step => step.state === 'Landed') === true)
-      await usage.renewed([...new Set(goals.flatMap(goal => goal.nodes))], { limitMs: renewedMs, signal })
-    return usage.measurements()
   }
 
   #emit(type: 'Normal' | 'Warning', reason: string, note: string): void {
