@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
@@ -105,6 +106,30 @@ test('with rollBack what has landed goes back, by a plan of its own that is not 
   await cluster.pass(7_200_000)
   expect([cluster.plans().length, cluster.started]).toEqual([2, 2])
   expect(stopped?.status?.conditions?.find(({ type }) => type === 'RolledBack')?.message).toBe(`by ${back?.metadata.name}`)
+  expect(cluster.errors).toEqual([])
+})
+
+test('in mode Approve the way back is proposed, and a pod whose old node was cordoned meanwhile stays', async () => {
+  let value = '0'
+  using server = await prometheus(() => value)
+  const rolling = { canary: { share: 40, waitSeconds: 60 }, signals: signalsOf(server.address).slice(0, 1), rollBack: true }
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Approve', auto: rolling })] })
+  cluster.startController()
+  await cluster.ask('small')
+  const phase = (at: number) => cluster.plans()[at]?.status?.phase
+  await cluster.until(() => phase(0) === 'Proposed')
+  const [first] = cluster.plans()
+  if (first !== undefined) await cluster.approve(first)
+  await cluster.until(() => cluster.plans()[0]?.status?.trial?.canaryDoneAt !== undefined)
+  await cluster.change(builtIn.nodes, { name: 'n1' }, { spec: { unschedulable: true } })
+  value = '2.5'
+  await cluster.until(() => cluster.plans().length === 2 && phase(1) !== undefined)
+  const back = cluster.plans()[1]
+  expect([back?.spec.approved, back?.status?.phase, back?.spec.moves.length]).toEqual([false, 'Incomplete', 0])
+  expect(back?.status?.message).toMatch(/^no moves undo small-.*; 2 pods stay: .*\(NodeCordoned\), .*\(NodeCordoned\)$/)
+  expect(back?.status?.unmovable?.map(({ reason, message }) => `${reason}: ${message}`)).toEqual(
+    Array(2).fill('NodeCordoned: node n1 is cordoned'),
+  )
   expect(cluster.errors).toEqual([])
 })
 
