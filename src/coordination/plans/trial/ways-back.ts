@@ -119,8 +119,9 @@ function leftReason(
   const node = state.nodes.get(from)
   if (node === undefined) return { reason: 'NodeGone', message: `node ${from} is gone` }
   if (!node.isReady) return { reason: 'NodeNotReady', message: `node ${from} is not ready` }
-  if (isLeaving(node)) return { reason: 'NodeLeaving', message: `node ${from} is being taken away by somebody` }
-  return node.isSchedulable ? undefined : { reason: 'NodeCordoned', message: `node ${from} is cordoned` }
+  // A cordon has a taint too, which counts as leaving.
+  if (!node.isSchedulable) return { reason: 'NodeCordoned', message: `node ${from} is cordoned` }
+  return isLeaving(node) ? { reason: 'NodeLeaving', message: `node ${from} is being taken away by somebody` } : undefined
 }
 
 /** The revision of a Deployment, a StatefulSet or a DaemonSet; pods of others are all of one. */
