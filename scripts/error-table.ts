@@ -95,6 +95,7 @@ const explanations: Explanations = {
     'peer-address': 'an IP address, an IP address with a port, or a multiaddress such as `/ip4/10.0.0.1/tcp/5001`',
     'percent-range': 'a percentage from 0 to 100',
     'permit-shape': 'a DisruptionPermit as its schema says',
+    'plan-gone': 'a RebalancePlan that is still there: what it moved is known from its steps',
     'plan-shape': 'a RebalancePlan as its schema says',
     'pod-node-missing': 'in `spec.nodeName` a node of the cluster that is not set aside; the pod is left out',
     'policy-field-type': 'a value of the type that the field of a DeschedulerPolicy has; the message is the one of Go',
@@ -131,6 +132,7 @@ const explanations: Explanations = {
     'scheduler-shape-missing': 'at least one point in the shape of RequestedToCapacityRatio',
     'scheduler-strategy-unknown': '`LeastAllocated`, `MostAllocated` or `RequestedToCapacityRatio`',
     'selector-syntax': 'a label selector as Kubernetes writes it',
+    'signal-name-duplicate': 'a name that no other signal of the policy has',
     'server-address': 'an address such as `https://10.0.0.1:6443`',
     'serving-certificate':
       'in `--tls-cert-file` and `--tls-private-key-file` (or below `--cert-dir`) a certificate and its key in PEM form',

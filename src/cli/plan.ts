@@ -38,6 +38,7 @@ import { about } from './about.ts'
 import { loadAccounts } from './account/account-source.ts'
 import { assertUsed, type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
+import { addReport } from './plan/plan-report.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
 import { type ConfigurationOptions, withConfiguration } from './source/installed-settings.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
@@ -71,6 +72,7 @@ export const definePlan: DefineCommand = (program, surroundings) => {
     .action(async (options: PlanOptions) => surroundings.end(await printPlan(options, surroundings)))
   addVerify(plan, surroundings)
   addExplain(plan, surroundings)
+  addReport(plan, surroundings)
 }
 
 function addVerify(plan: Command, surroundings: Surroundings): void {

@@ -172,6 +172,35 @@ export const rebalancePolicyStatus = z.object({
       expected: z.int().min(0).describe('those that were where the model of the scheduler said'),
     })
     .exactOptional(),
+  nearness: z
+    .object({
+      looks: z.int().min(0).describe('plans in a row that found goals missed and no nearer than before'),
+      missing: z.number().min(0).describe('percentage points by which goals were missed at the last look, over all nodes'),
+      nearest: z.number().min(0).describe('the least of them since the goals were met'),
+    })
+    .exactOptional()
+    .describe('of a policy in mode Auto'),
+  days: z
+    .array(
+      z.object({
+        day: z.string().max(10).describe('by UTC, YYYY-MM-DD'),
+        plans: z.int().min(0).describe('that ended on it'),
+        goalsMet: z.int().min(0).describe('of them, after which all goals were met'),
+        begun: z.int().min(0).describe('of them, that moved pods or tried to'),
+        moves: z.int().min(0).describe('of plans that were begun'),
+        landed: z.int().min(0).describe('where the plan said'),
+        elsewhere: z.int().min(0),
+        left: z.int().min(0).describe('moves that did not come to an end'),
+        expectedSeconds: z.int().min(0).describe('of plans that were begun, as foretold'),
+        realSeconds: z.int().min(0).describe('from their beginning to their end, pauses included'),
+        proposed: z.int().min(0).describe('moves of plans that were never begun'),
+        asForetold: z.int().min(0).describe('of them, whose pod somebody else moved to where the plan would have'),
+        otherwise: z.int().min(0).describe('of them, whose pod somebody else moved to another node'),
+      }),
+    )
+    .max(31)
+    .exactOptional()
+    .describe('what plans foretold and what came of it, newest last: `ballast plan report` prints it'),
   isolation: isolationStatusOf(condition).exactOptional(),
   conditions: z.array(condition).max(16).exactOptional(),
 })
@@ -259,6 +288,7 @@ export const rebalancePlanSpec = z.object({
     .exactOptional()
     .describe('id under which cool-downs count its steps once; a plan that replaces another keeps it'),
   replaces: name().exactOptional(),
+  rollsBack: name().exactOptional().describe('the plan whose moves it undoes: one that a signal stopped'),
   attempt: z.int().min(0).max(100).default(0).describe('how often its batch was planned anew after a landing elsewhere'),
   outcome: z.enum(['met', 'not-met', 'infeasible']),
   method: z.string().max(32),
@@ -421,6 +451,10 @@ export const rebalancePlanStatus = z.object({
   finishedAt: timestamp().exactOptional(),
   checkedAt: timestamp().exactOptional().describe('when the certificates of a waiting proposal were last replayed'),
   mismatches: z.int().min(0).exactOptional(),
+  shadow: z
+    .object({ moves: z.int().min(0), asForetold: z.int().min(0), elsewhere: z.int().min(0) })
+    .exactOptional()
+    .describe('of a plan that was never begun: its moves, and where pods are by now that somebody else moved meanwhile'),
   trial: trialFields.exactOptional().describe('how its canary and its signals stand'),
   policyHash: z.string().max(128).exactOptional().describe('of what its policy said when it was last held against it'),
   conditions: z.array(condition).max(16).exactOptional(),

@@ -100,6 +100,7 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
         ? 'what it uses was not measured, and the nodes that could take it have goals of use'
         : `what it or ${data['node']} uses was not measured, and ${data['node']} has a goal of use`
     case 'NoFeasibleNode':
+      if (data['back'] !== undefined) return `it cannot go back to ${data['back']}: ${data['reasons'] ?? ''}`
       return data['nodes'] === '0'
         ? 'no other node takes pods: the rest is cordoned, not ready, leaving, or out of scope'
         : `no other node can run it: ${data['reasons'] ?? ''}`

@@ -20,10 +20,11 @@ import {
 } from '../api.ts'
 import type { PlanPurpose } from '../intent.ts'
 import { askingOf } from './names.ts'
-import { planMessage, wholeBound } from './plan-words.ts'
+import { planMessage, undoingMessage, wholeBound } from './plan-words.ts'
 import { goalFigures, storedGoals } from './stored/stored-goals.ts'
 import { expectedOf } from './timetable/expected.ts'
 import type { Foretold } from './timetable/foretell.ts'
+import type { Undoing } from './trial/undone.ts'
 
 interface PlanObjectOptions {
   readonly name: string
@@ -38,6 +39,10 @@ interface PlanObjectOptions {
   readonly approved?: boolean
   /** Default: `move`. */
   readonly purpose?: PlanPurpose
+  /** What it undoes, of a plan that rolls another back. */
+  readonly undoing?: Undoing
+  /** Default: that of what it replaces, else its name. */
+  readonly batch?: string
   /** The plan whose place this one takes: its name, batch and attempt. */
   readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
 }
@@ -61,8 +66,9 @@ export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePla
     spec: {
       policyRef: { name: plan.policyName, ...(options.policyUid === undefined ? {} : { uid: options.policyUid }) },
       snapshotHash: plan.snapshotHash,
-      batch: replaces?.batch ?? name,
+      batch: options.batch ?? replaces?.batch ?? name,
       ...(replaces === undefined ? {} : { replaces: replaces.name }),
+      ...(options.undoing === undefined ? {} : { rollsBack: options.undoing.plan }),
       attempt: replaces?.attempt ?? 0,
       outcome: plan.outcome,
       method: plan.method,
@@ -95,11 +101,12 @@ function storedMove(move: Move): PlanMove {
 
 function proposedStatus(
   plan: Plan,
-  { nowMs, policyHash, foretold, budgets = [] }: Pick<PlanObjectOptions, 'nowMs' | 'policyHash' | 'budgets' | 'foretold'>,
+  options: Pick<PlanObjectOptions, 'nowMs' | 'policyHash' | 'budgets' | 'foretold' | 'undoing'>,
 ): RebalancePlanStatus {
+  const { nowMs, policyHash, foretold, undoing, budgets = [] } = options
   const { moves, lowerBound, gap, withMargins } = plan.objective
   const at = formatTime(nowMs)
-  const message = planMessage(plan, foretold)
+  const message = undoing === undefined ? planMessage(plan, foretold) : undoingMessage(plan, undoing, foretold)
   return {
     phase: 'Proposed',
     message,
@@ -110,15 +117,7 @@ function proposedStatus(
     goals: storedGoals(plan.goals, goal => goalFigures(goal, 'now', 'after')),
     before: tellingShares(plan, plan.before).map(storedShare),
     after: tellingShares(plan, plan.after).map(storedShare),
-    unmovable: plan.unmovable.slice(0, keptUnmovable).map(one => ({
-      workload:
-        one.workload === undefined
-          ? `Pod ${one.pod.namespace}/${one.pod.name}`
-          : `${one.workload.kind} ${one.workload.namespace}/${one.workload.name}`,
-      pod: `${one.pod.namespace}/${one.pod.name}`,
-      reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
-      message: staySentence(one),
-    })),
+    unmovable: [...(undoing?.left ?? []).map(storedLeft), ...plan.unmovable.map(storedStay)].slice(0, keptUnmovable),
     ...(plan.energy === undefined ? {} : { energy: storedEnergy(plan.energy) }),
     ...(budgets.length === 0 ? {} : { budgets: budgets.slice(0, keptBudgets).flatMap(storedBudget) }),
     checkedAt: at,
@@ -138,6 +137,24 @@ function proposedStatus(
 
 function storedLimit(met: LimitMet): NonNullable<RebalancePlanStatus['limits']>[number] {
   return met.limit === 'solver' ? { ...met, detail: met.detail.slice(0, 1024) } : { ...met }
+}
+
+type StoredStay = NonNullable<RebalancePlanStatus['unmovable']>[number]
+
+function storedStay(one: Plan['unmovable'][number]): StoredStay {
+  return {
+    workload:
+      one.workload === undefined
+        ? `Pod ${one.pod.namespace}/${one.pod.name}`
+        : `${one.workload.kind} ${one.workload.namespace}/${one.workload.name}`,
+    pod: `${one.pod.namespace}/${one.pod.name}`,
+    reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
+    message: staySentence(one),
+  }
+}
+
+function storedLeft({ workload, pod, reason, message }: Undoing['left'][number]): StoredStay {
+  return { workload: `${workload.kind} ${workload.namespace}/${workload.name}`, pod, reason, message }
 }
 
 /** As many as an object may have; those of nodes that goals name, then of those that moves touch, then the others. */

@@ -4,6 +4,7 @@ import type { IsolationOutcome, Plan } from '#planning/plan-record.ts'
 import { explanationLines, leftOutLines, notPlayed } from '#planning/sentences.ts'
 import { expectedLines } from './timetable/expected.ts'
 import type { Foretold } from './timetable/foretell.ts'
+import { type Undoing, undoingSentence } from './trial/undone.ts'
 
 /** The least that a whole number of moves can be; solvers miss a whole number by a hair. */
 export function wholeBound(lowerBound: number): number {
@@ -81,4 +82,10 @@ export function planMessage(plan: Plan, foretold?: Pick<Foretold, 'timetable' | 
   const energy = plan.energy === undefined ? [] : energyLines(plan.energy).slice(0, 1)
   const expected = foretold === undefined ? [] : expectedLines({ ...foretold, plan })
   return [planSentence(plan), ...expected, ...landingLines(plan), ...because, ...energy].join('\n').slice(0, 4096)
+}
+
+/** What a plan undoes, and how long that is expected to take. */
+export function undoingMessage(plan: Plan, undoing: Undoing, foretold?: Pick<Foretold, 'timetable' | 'rest'>): string {
+  const expected = foretold === undefined ? [] : expectedLines({ ...foretold, plan })
+  return [undoingSentence(plan, undoing), ...expected].join('\n').slice(0, 4096)
 }
