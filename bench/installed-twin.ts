@@ -1,4 +1,4 @@
-// A listening twin of the example in a process of its own, with Ballast's kinds and roles in it and a kubeconfig for its controller.
+// A listening twin, of the example unless told otherwise, in a process of its own, with Ballast's kinds and roles in it and a kubeconfig for its controller.
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -14,25 +14,35 @@ import { controllerToken, installBallast } from '../src/deployment/install-balla
 import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { ballastNamespace } from '../src/process/own-names.ts'
 import { tokenKubeconfig } from '../test/controller-process.ts'
-import { startTwinProcess } from './twin-process.ts'
+import { startTwinProcess, type TwinProcessOptions } from './twin-process.ts'
 
 export interface InstalledTwin extends AsyncDisposable {
   readonly admin: Api
   /** Path of a kubeconfig that holds the ServiceAccount's token and nothing more. */
   readonly kubeconfig: string
-  /** Asks the example's policy for a plan. */
+  /** Asks the policy for a plan. */
   ask(): Promise<void>
   /** The plans so far. */
   plans(): Promise<readonly RebalancePlan[]>
 }
 
-const policy = 'talos'
+interface InstalledOptions extends TwinProcessOptions {
+  /** Flags of `ballast twin`. */
+  readonly flags: readonly string[]
+  /** The policy that is asked for plans. */
+  readonly policy: string
+}
+
+const example: InstalledOptions = {
+  flags: ['--cluster', join(import.meta.dirname, '..', 'examples', 'talos-homelab')],
+  policy: 'talos',
+}
 const tokenSeconds = 86_400
 
 /** @throws Error where the twin does not answer */
-export async function startInstalledTwin(): Promise<InstalledTwin> {
+export async function startInstalledTwin({ flags, policy, ...process }: InstalledOptions = example): Promise<InstalledTwin> {
   await using resources = new AsyncDisposableStack()
-  const twin = await startTwinProcess(['--cluster', join(import.meta.dirname, '..', 'examples', 'talos-homelab')])
+  const twin = await startTwinProcess(flags, process)
   resources.defer(() => twin.stop())
   const config = await loadConfig({ environment: {}, homeDirectory: homedir(), kubeconfig: twin.kubeconfig, context: undefined })
   const around = { clock: systemClock, random: systemRandom, log: silentLog }

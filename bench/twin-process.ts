@@ -108,6 +108,9 @@ export async function startTwinProcess(flags: readonly string[], options: TwinPr
   }
 }
 
+/** The most of a process that was resident so far, bytes. */
+export const peakRssOf = (pid: number): number => memoryOf(pid, 'VmHWM')
+
 function memoryOf(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   const found = new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return Number(found?.[1] ?? 0) * 1024

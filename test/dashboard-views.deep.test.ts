@@ -149,7 +149,7 @@ describe('with the plan of 15 moves', () => {
       unmet,
       'A plan of 15 moves reaches both goals. It is waiting for you; nothing has been moved.',
     ])
-    expect(overview.plan?.sentences[0]?.text).toBe('15 moves, the fewest possible (bound 14.63).')
+    expect(overview.plan?.sentences[0]?.text).toBe('15 moves, the fewest that keep the margins (bound 14.63).')
     expect(overview.goals.map(({ name, after }) => [name, percentText(after, 100)])).toEqual([
       ['cp-light', expect.stringMatching(/^6[0-8]%$|^[1-5]\d%$/)],
       ['use-talos03', '31%'],

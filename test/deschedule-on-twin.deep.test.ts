@@ -67,7 +67,7 @@ describe('three moves on the twin', () => {
     await cluster.until(() => cluster.plans()[0]?.status?.phase === 'Proposed')
     const [plan] = cluster.plans()
     const [sentence, ...lines] = (plan?.status?.message ?? '').split('\n')
-    expect(sentence).toBe('3 moves reach all goals; no plan that reaches as much needs fewer than 3 (milp)')
+    expect(sentence).toBe('3 moves reach all goals; no plan that reaches as much, margins included, needs fewer than 3 (milp)')
     expect(lines.join()).toMatch(/^it is expected to take \d+ /)
     await cluster.clock.advance(60_000)
     expect(cluster.twin.requests.entries.filter(({ path }) => path.endsWith('/eviction'))).toEqual([])

@@ -2,6 +2,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { controlledCluster } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
@@ -66,6 +68,95 @@ test('red after the canary ends the plan, and the rest stays where it is', async
   expect(plan?.status?.phase).toBe('Failed')
   expect(plan?.status?.message).toMatch(/^stopped after the canary: signal errors is red: 2.5 is above 1; 1 of 3 moves landed/)
   expect(plan?.status?.trial?.signals?.map(({ name, state }) => `${name} ${state}`)).toEqual(['errors red', 'web green'])
+})
+
+const podsOn = (cluster: Awaited<ReturnType<typeof controlledCluster>>, app: string) =>
+  cluster
+    .list<KubeObject & { readonly spec: { readonly nodeName?: string } }>('pods')
+    .filter(({ metadata }) => metadata.labels?.['app'] === app && metadata.deletionTimestamp === undefined)
+    .map(({ spec }) => spec.nodeName ?? 'nowhere')
+    .toSorted()
+
+test('with rollBack what has landed goes back, by a plan of its own that is not undone again', async () => {
+  let value = '0'
+  using server = await prometheus(() => value)
+  const rolling = { canary: { share: 40, waitSeconds: 60 }, signals: signalsOf(server.address), rollBack: true }
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto', auto: rolling })] })
+  cluster.startController()
+  await cluster.ask('small')
+  await cluster.until(() => cluster.plans()[0]?.status?.trial?.canaryDoneAt !== undefined)
+  value = '2.5'
+  cluster.meanwhile = write => {
+    // Its leader dies between the end of the plan and the plan that undoes it.
+    if (write.startsWith('POST') && write.endsWith('/rebalanceplans') && cluster.started === 1) cluster.killController()
+  }
+  await cluster.until(() => cluster.plans().length === 2)
+  await cluster.followPlans()
+  const [stopped, back] = cluster.plans()
+  expect([stopped?.status?.phase, stopped?.status?.trial?.stopped?.rollsBack]).toEqual(['Failed', true])
+  expect(back?.spec.rollsBack).toBe(stopped?.metadata.name)
+  const landed = (stopped?.status?.steps ?? []).filter(({ state }) => state === 'Landed').map(({ id }) => id)
+  const moves = stopped?.spec.moves.filter(({ id }) => landed.includes(id)) ?? []
+  expect(landed.length).toBe(2)
+  expect(back?.spec.moves.map(({ from, to }) => `${from}>${to}`)).toEqual(
+    moves.toReversed().map(({ from, to }) => `${to}>${from}`),
+  )
+  expect([back?.status?.phase, back?.status?.message]).toEqual(['Succeeded', '2 of 2 moves landed; not met: n1-light'])
+  expect([podsOn(cluster, 'web'), podsOn(cluster, 'solo')]).toEqual([['n1', 'n1'], ['n1']])
+  await cluster.pass(7_200_000)
+  expect([cluster.plans().length, cluster.started]).toEqual([2, 2])
+  expect(stopped?.status?.conditions?.find(({ type }) => type === 'RolledBack')?.message).toBe(`by ${back?.metadata.name}`)
+  expect(cluster.errors).toEqual([])
+})
+
+test('in mode Approve the way back is proposed, and a pod whose old node was cordoned meanwhile stays', async () => {
+  let value = '0'
+  using server = await prometheus(() => value)
+  const rolling = { canary: { share: 40, waitSeconds: 60 }, signals: signalsOf(server.address).slice(0, 1), rollBack: true }
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Approve', auto: rolling })] })
+  cluster.startController()
+  await cluster.ask('small')
+  const phase = (at: number) => cluster.plans()[at]?.status?.phase
+  await cluster.until(() => phase(0) === 'Proposed')
+  const [first] = cluster.plans()
+  if (first !== undefined) await cluster.approve(first)
+  await cluster.until(() => cluster.plans()[0]?.status?.trial?.canaryDoneAt !== undefined)
+  await cluster.change(builtIn.nodes, { name: 'n1' }, { spec: { unschedulable: true } })
+  value = '2.5'
+  await cluster.until(() => cluster.plans().length === 2 && phase(1) !== undefined)
+  const back = cluster.plans()[1]
+  expect([back?.spec.approved, back?.status?.phase, back?.spec.moves.length]).toEqual([false, 'Incomplete', 0])
+  expect(back?.status?.message).toMatch(/^no moves undo small-.*; 2 pods stay: .*\(NodeCordoned\), .*\(NodeCordoned\)$/)
+  expect(back?.status?.unmovable?.map(({ reason, message }) => `${reason}: ${message}`)).toEqual(
+    Array(2).fill('NodeCordoned: node n1 is cordoned'),
+  )
+  expect(cluster.errors).toEqual([])
+})
+
+// biome-ignore format: a table
+test.each<[string, readonly (string | undefined)[], string, RegExp]>([
+  ['red',            ['9'],            'Failed',     /^stopped after the last move: signal errors is red: 9 is above 1; 3 of 3/],
+  ['unknown',        [undefined],      'Incomplete', /^signal errors is unknown: the query has no series after the last move; 3 of 3/],
+  ['unknown, then green', [undefined, '0'], 'Succeeded', /^3 of 3 moves landed/],
+])('after the last move signals are asked once more: %s', async (_name, values, phase, message) => {
+  // What it answers after the last move, one after the other; the last one stays.
+  let isOver = false
+  let asked = 0
+  using server = await prometheus(() => (isOver ? values[Math.min(values.length - 1, asked++)] : '0'))
+  const signals = signalsOf(server.address).slice(0, 1)
+  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto', auto: { signals } })] })
+  cluster.startController()
+  await cluster.ask('small')
+  const steps = () => cluster.plans()[0]?.status?.steps ?? []
+  await cluster.until(() => steps().length === 3 && steps().every(({ state }) => state === 'Landed'))
+  isOver = true
+  const lastMs = cluster.clock.now()
+  await cluster.followPlans()
+  const [plan] = cluster.plans()
+  expect(`${plan?.status?.phase} ${plan?.status?.message}`).toMatch(new RegExp(`^${phase} ${message.source.slice(1)}`))
+  // The time of the last move is noted in whole seconds.
+  expect(cluster.clock.now() - lastMs).toBeGreaterThanOrEqual(59_000)
+  expect(cluster.clock.now() - lastMs).toBeLessThan(420_000)
 })
 
 test('red or unknown before the first move holds the plan back until it is green', async () => {

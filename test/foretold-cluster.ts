@@ -10,7 +10,7 @@ import { type ControlledCluster, controlledCluster, startMs } from './controlled
 
 const minuteMs = 60_000
 const policyName = 'random'
-const pastPlanName = 'random-past'
+const pastPlanName = (policy: string): string => `${policy}-past`
 
 interface Chance {
   readonly whole: (least: number, most: number) => number
@@ -46,7 +46,7 @@ export async function foretoldCluster(seed: number): Promise<ControlledCluster> 
     },
   }
   return controlledCluster({
-    objects: [...aged, ...past, policy, pastPlan()],
+    objects: [...aged, ...past, policy, pastPlan(policyName)],
     seed,
     arbiter: {
       ...arbiterOf(perHour, chance),
@@ -154,7 +154,7 @@ function pastPermit(
 }
 
 /** A plan of the policy that is over: how long moves take there is known. */
-function pastPlan(): KubeObject {
+export function pastPlan(policy: string): KubeObject {
   const workload = { apiVersion: 'apps/v1', kind: 'Deployment', namespace: 'shop', name: 'gone', uid: 'gone' }
   const ids = ['m01', 'm02', 'm03', 'm04', 'm05', 'm06']
   const moves = ids.map((id, at) => ({
@@ -169,10 +169,10 @@ function pastPlan(): KubeObject {
   return {
     apiVersion: 'ballast.dev/v1alpha1',
     kind: 'RebalancePlan',
-    metadata: { name: pastPlanName, creationTimestamp: at },
+    metadata: { name: pastPlanName(policy), creationTimestamp: at },
     spec: {
       ...{
-        policyRef: { name: policyName },
+        policyRef: { name: policy },
         snapshotHash: 'x',
         outcome: 'met',
         method: 'milp',
@@ -208,10 +208,22 @@ const toleratedSeconds = (foretold: number): number => 30 + foretold / 2
 /** Lets the plan of the cluster run, and holds its end against what was said when it was made. */
 export async function comparison(seed: number): Promise<Comparison> {
   await using cluster = await foretoldCluster(seed)
+  return (await carriedOut(cluster, policyName, seed)).comparison
+}
+
+interface CarriedOut {
+  readonly comparison: Comparison
+  /** As it was shown. */
+  readonly proposed: RebalancePlan
+  readonly ended: RebalancePlan
+}
+
+/** The plan of `policy`, asked for and carried out by a controller that is started for it. @throws Error where there is none */
+export async function carriedOut(cluster: ControlledCluster, policy: string, seed = 0): Promise<CarriedOut> {
   cluster.startController()
-  await cluster.ask(policyName)
+  await cluster.ask(policy)
   let proposed: RebalancePlan | undefined
-  const made = () => cluster.plans().filter(({ metadata }) => metadata.name !== pastPlanName)
+  const made = () => cluster.plans().filter(({ metadata }) => metadata.name !== pastPlanName(policy))
   const isOver = () => {
     const all = made()
     const [plan] = all
@@ -225,7 +237,7 @@ export async function comparison(seed: number): Promise<Comparison> {
   const plans = made()
   const [ended] = plans
   if (proposed === undefined || ended === undefined) throw new Error(`seed ${seed}: no plan`)
-  return compared(seed, { proposed, ended, plans: plans.length })
+  return { comparison: compared(seed, { proposed, ended, plans: plans.length }), proposed, ended }
 }
 
 function compared(
@@ -245,9 +257,12 @@ function compared(
   }
   const foretoldPhase = proposed.spec.moves.length > 0 ? 'Succeeded' : phase
   if (!isWaiting && phase !== foretoldPhase) differences.push(`phase ${phase}: ${ended.status?.message ?? ''}`)
-  const then = new Map((ended.status?.goals ?? []).map(goal => [goal.name, goal.outcome]))
-  for (const { name, outcome } of goals)
-    if (then.get(name) !== outcome) differences.push(`goal ${name}: ${outcome}, then ${then.get(name)}`)
+  // A goal for each node of a pool has an outcome for each.
+  const then = Map.groupBy(ended.status?.goals ?? [], ({ name }) => name)
+  for (const [name, foretold] of Map.groupBy(goals, goal => goal.name)) {
+    const [was, is] = [foretold, then.get(name) ?? []].map(list => list.map(({ outcome }) => outcome).join())
+    if (was !== is) differences.push(`goal ${name}: ${was}, then ${is}`)
+  }
   const foretoldSeconds = (Date.parse(expected?.endsAt ?? '') - Date.parse(proposed.metadata.creationTimestamp ?? '')) / 1000
   const tookSeconds = (Date.parse(ended.status?.finishedAt ?? '') - Date.parse(proposed.metadata.creationTimestamp ?? '')) / 1000
   const isLate = Math.abs(foretoldSeconds - tookSeconds) > toleratedSeconds(expected?.seconds ?? 0)

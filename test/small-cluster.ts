@@ -26,6 +26,7 @@ export interface SmallWorkload {
   readonly hasBudget?: boolean
   readonly annotations?: Readonly<Record<string, string>>
   readonly podAnnotations?: Readonly<Record<string, string>>
+  readonly nodeSelector?: Readonly<Record<string, string>>
   /** Secrets that its container reads into its environment. */
   readonly secrets?: readonly string[]
 }
@@ -37,7 +38,7 @@ function rolledOut(type: string, reason: string) {
 
 /** Deployment, ReplicaSet, Running pods and a budget, all of the namespace shop. */
 export function smallWorkload(of: SmallWorkload): readonly KubeObject[] {
-  const { name, cpu, on, owner, hasBudget = true, annotations = {}, podAnnotations, secrets = [] } = of
+  const { name, cpu, on, owner, hasBudget = true, annotations = {}, podAnnotations, nodeSelector, secrets = [] } = of
   const labels = { app: name }
   const hashed = { ...labels, 'pod-template-hash': podHash }
   const container = {
@@ -46,7 +47,7 @@ export function smallWorkload(of: SmallWorkload): readonly KubeObject[] {
     resources: { requests: { cpu, memory: '256Mi' } },
     ...(secrets.length === 0 ? {} : { envFrom: secrets.map(secret => ({ secretRef: { name: secret } })) }),
   }
-  const spec = { terminationGracePeriodSeconds: 5, containers: [container] }
+  const spec = { terminationGracePeriodSeconds: 5, containers: [container], ...(nodeSelector && { nodeSelector }) }
   const ofPods = podAnnotations === undefined ? {} : { annotations: podAnnotations }
   const template = { metadata: { labels, ...ofPods }, spec }
   const set = `${name}-${podHash}`

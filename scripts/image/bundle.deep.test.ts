@@ -46,7 +46,7 @@ describe('the bundle', () => {
     const cluster = join(root, 'examples', 'talos-homelab')
     const { status, stdout } = run('plan', '--cluster', cluster)
     expect(status).toBe(0)
-    expect(stdout).toMatch(/^15 moves; no plan has fewer \(relaxation: 14\.\d+\)$/m)
+    expect(stdout).toMatch(/^15 moves; no plan that keeps the margins has fewer \(relaxation: 14\.\d+\)$/m)
   })
 
   test('brings the example and the descriptions of fields', () => {

@@ -14,6 +14,7 @@ import { leftOfLimits } from '#coordination/plans/left-of-limits.ts'
 import { moveHistory, plansAmong } from '#coordination/plans/move-history.ts'
 import { planObject, planRecord } from '#coordination/plans/plan-object.ts'
 import { isolationRulesOf, planPolicyOf, readPolicy } from '#coordination/plans/plan-policy.ts'
+import { statusFindings } from '#coordination/plans/stored/status-check.ts'
 import { expectedLines } from '#coordination/plans/timetable/expected.ts'
 import { type Foretold, foretell } from '#coordination/plans/timetable/foretell.ts'
 import { foretellContext } from '#coordination/plans/timetable/foretell-context.ts'
@@ -29,7 +30,7 @@ import { servableGoals } from '#planning/goals/served-goals.ts'
 import { makePlan } from '#planning/plan.ts'
 import type { Plan } from '#planning/plan-record.ts'
 import type { Proposal } from '#planning/proposals/proposals.ts'
-import { explanationLines, findingSentence } from '#planning/sentences.ts'
+import { explanationLines, findingSentence, searchLines } from '#planning/sentences.ts'
 import { childSolver } from '#planning/solving/solve.ts'
 import { waiversOf } from '#planning/solving/waivers.ts'
 import { verifyPlan } from '#planning/verifier/verify.ts'
@@ -40,6 +41,7 @@ import { loadAccounts } from './account/account-source.ts'
 import { assertUsed, type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
 import { proposedPolicy } from './plan/proposed-policy.ts'
+import { addReport } from './plan/plan-report.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
 import { type ConfigurationOptions, withConfiguration } from './source/installed-settings.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
@@ -80,16 +82,21 @@ export const definePlan: DefineCommand = (program, surroundings) => {
     .action(async (options: PlanOptions) => surroundings.end(await printPlan(options, surroundings)))
   addVerify(plan, surroundings)
   addExplain(plan, surroundings)
+  addReport(plan, surroundings)
 }
 
 function addVerify(plan: Command, surroundings: Surroundings): void {
   withSource(plan.command('verify <file>'))
-    .description('replays every certificate of a RebalancePlan with code that shares nothing with the solver')
+    .description(
+      'replays every certificate of a RebalancePlan with code that shares nothing with the solver, and holds its status to that',
+    )
+    .option('--policy-file <file>', 'the RebalancePolicy of the plan from a file instead of the cluster')
     .addHelpText('after', '\nExample: ballast plan verify plan.yaml --cluster examples/talos-homelab')
     .action(async (file: string, _options: SourceOptions, command: Command) => {
       // The parent command has the same options, and takes them first.
-      const cluster = await loadCluster(command.optsWithGlobals<SourceOptions>(), surroundings)
-      surroundings.end(verifyFile(file, cluster, surroundings))
+      const options = command.optsWithGlobals<PlanOptions>()
+      const cluster = await loadCluster(options, surroundings)
+      surroundings.end(verifyFile(file, cluster, { ...options, terminal: surroundings.terminal }))
     })
 }
 
@@ -106,7 +113,8 @@ function addExplain(plan: Command, surroundings: Surroundings): void {
       const { policy } = chosenPolicy(around.cluster, options)
       if (policy === undefined) throw new CommandRefused(nothingToDo(around.cluster))
       const { input, foretold } = await planFor(policy, around, surroundings)
-      for (const line of explainPod(input, foretold.plan, pod)) surroundings.terminal.write(line)
+      const { plan: made } = foretold
+      for (const line of [...explainPod(input, made, pod), ...searchLines(made)]) surroundings.terminal.write(line)
     })
 }
 
@@ -344,7 +352,23 @@ function printTable(
   for (const line of adviceLines(made, ownerLabel)) terminal.write(line)
 }
 
-function verifyFile(file: string, cluster: LoadedCluster, { terminal }: Surroundings): ExitCode {
+/** The policy that a plan names, where it is there; one that has lost its shape is refused. */
+function policyOfPlan(
+  { spec }: RebalancePlan,
+  cluster: LoadedCluster,
+  policyFile: string | undefined,
+): { readonly policy?: RebalancePolicy } {
+  const { name } = spec.policyRef
+  const isThere = cluster.objects.some(({ kind, metadata }) => kind === 'RebalancePolicy' && metadata.name === name)
+  if (policyFile === undefined && !isThere) return {}
+  return { policy: policyOf(cluster, { policy: name, ...(policyFile === undefined ? {} : { policyFile }) }) }
+}
+
+function verifyFile(
+  file: string,
+  cluster: LoadedCluster,
+  { terminal, policyFile }: Pick<Surroundings, 'terminal'> & Pick<PlanOptions, 'policyFile'>,
+): ExitCode {
   const { objects, problems } = readDocuments(file, readFileSync(file, 'utf8'))
   if (problems.length > 0) throw new InputError(problems)
   const plans = objects.filter(({ object }) => object.kind === planKind)
@@ -353,10 +377,18 @@ function verifyFile(file: string, cluster: LoadedCluster, { terminal }: Surround
   for (const { object } of plans) {
     const read = planRecord(object)
     if (!read.ok) throw new InputError(read.problems)
-    const found = verifyPlan(read.record, cluster.objects, schedulerOf(cluster))
+    const status = statusFindings(object as RebalancePlan, {
+      ...{ objects: cluster.objects, state: cluster.state },
+      ...policyOfPlan(object as RebalancePlan, cluster, policyFile),
+    })
+    const found = [
+      ...verifyPlan({ ...read.record, goals: status.claimed }, cluster.objects, schedulerOf(cluster)),
+      ...status.findings,
+    ]
     findings += found.length
     for (const finding of found) terminal.say(`${object.metadata.name}: ${findingSentence(finding)}`)
     if (found.length === 0) terminal.write(`${object.metadata.name}: ${read.record.moves.length} certificates hold`)
+    for (const open of status.open) terminal.say(`${object.metadata.name}: not judged: ${open}`)
   }
   return findings === 0 ? exitCodes.done : exitCodes.notSo
 }

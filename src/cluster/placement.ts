@@ -4,9 +4,11 @@
 
 import type { KubeObject, Pod, Taint } from '#kube/objects/objects.ts'
 import { type ClusterState, type PodState, podState } from './cluster-state.ts'
+import { kindKey } from './ownership.ts'
 import { type Requests, requestsOf } from './requests.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
 import { type FilterView, prepareFilters } from './scheduling/filters.ts'
+import { withoutBond } from './scheduling/landing-bond.ts'
 import { NodeLoads } from './scheduling/node-loads.ts'
 import { NodeRulesReader } from './scheduling/node-rules.ts'
 import { NodeTable } from './scheduling/node-table.ts'
@@ -225,7 +227,7 @@ export class Placement {
   asPending(pod: PodState): PodState {
     const known = this.#fixed.pending.get(pod)
     if (known !== undefined) return known
-    const pending = { ...podState(this.#fixed.state, replacementOf(pod)), workload: pod.workload }
+    const pending = { ...podState(this.#fixed.state, this.#replacementOf(pod)), workload: pod.workload }
     this.#fixed.pending.set(pod, pending)
     return pending
   }
@@ -240,11 +242,18 @@ export class Placement {
     if (hash === undefined) return this.asPending(pod)
     const known = this.#fixed.rolledOut.get(pod)
     if (known !== undefined) return known
-    const next = replacementOf(pod)
+    const next = this.#replacementOf(pod)
     const object = { ...next, metadata: { ...next.metadata, labels: { ...labels, [templateHash]: nextHashOf(hash) } } }
     const pending = { ...podState(this.#fixed.state, object), workload: pod.workload }
     this.#fixed.rolledOut.set(pod, pending)
     return pending
+  }
+
+  #replacementOf(pod: PodState): Pod {
+    const { workload } = pod
+    const owner =
+      workload && this.#fixed.state.object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)
+    return replacementOf(pod, withoutBond(pod.object, owner).spec)
   }
 
   #nodesToFind({ rules, settings, table }: FilterView): number {
@@ -298,9 +307,8 @@ const templateHash = 'pod-template-hash'
 /** Stands for the hash of a template that is not known yet: none that a controller makes has a dash. */
 const nextHashOf = (hash: string): string => `${hash.slice(0, 50)}-next`
 
-function replacementOf(pod: PodState): Pod {
+function replacementOf(pod: PodState, { nodeName, ...spec }: Pod['spec']): Pod {
   const { deletionTimestamp, deletionGracePeriodSeconds, ...metadata } = pod.object.metadata
-  const { nodeName, ...spec } = pod.object.spec
   const { status, ...object } = pod.object
   const isNamed = pod.object.metadata.ownerReferences?.some(owner => owner.controller === true && owner.kind === 'StatefulSet')
   const name = isNamed ? pod.name : `${pod.name}-replacement`

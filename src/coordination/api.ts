@@ -7,6 +7,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { localStorageRules, singleReplicaRules } from '#planning/goals/policy.ts'
 import { riskCodes, riskGrades } from '#planning/risks.ts'
 import { autoFieldsOf, trialFields } from './auto-fields.ts'
+import { goalFieldsOf, pricesOf } from './goal-fields.ts'
 import { planPurposes, plansFor } from './intent.ts'
 import { isolationFields, isolationStatusOf } from './isolation-fields.ts'
 import type { disruptionPermitSpec, disruptionPermitStatus } from './permits/permit-schema.ts'
@@ -49,87 +50,6 @@ export const labelSelector = z.object({
     .exactOptional(),
 })
 
-const points = () => z.object({ max: percentage().describe('percentage points of allocatable') })
-
-const oneKind = 'one of max and min, spread, deviation or survives'
-
-const goal = z
-  .object({
-    name: name().describe('shown wherever the goal is spoken of'),
-    nodes: z.array(name()).max(256).default([]).describe('names of nodes'),
-    nodeSelector: labelSelector.exactOptional().describe('its nodes are added to `nodes`'),
-    pool: z
-      .object({
-        label: z
-          .string()
-          .min(1)
-          .max(317)
-          .describe('topology.kubernetes.io/zone, karpenter.sh/nodepool or any other label of nodes'),
-        values: z.array(z.string().max(63)).max(64).exactOptional().describe('only nodes with one of these values'),
-      })
-      .exactOptional()
-      .describe(
-        'in place of nodes: all nodes with the label, each value a group; new nodes are part at once, cordoned ones and those that are not ready do not count',
-      ),
-    per: z
-      .enum(['each', 'together'])
-      .exactOptional()
-      .describe(
-        'each (default): max and min for each node, spread and deviation between the nodes of a group; together: max and min for the sum of a group, spread and deviation between groups',
-      ),
-    resource: z.enum(['cpu', 'memory', 'pods']).exactOptional().describe('required but for survives, which looks at all of them'),
-    stat: z.enum(['requests', 'usage']).default('requests').describe('usage: of max and min for each node alone'),
-    max: percentage().exactOptional().describe('percent of allocatable; the node must end strictly below'),
-    min: percentage().exactOptional().describe('percent of allocatable; the node must end strictly above'),
-    spread: points().exactOptional().describe('the fullest is at most so many points above the emptiest'),
-    deviation: points()
-      .exactOptional()
-      .describe('mean absolute deviation: the distances from the mean are at most so many points on average'),
-    survives: z
-      .string()
-      .min(1)
-      .max(317)
-      .exactOptional()
-      .describe(
-        'node, zone or a label of nodes: whichever one of them is lost, its pods find a place on what is left, within the headroom',
-      ),
-    margin: z.int().min(0).max(50).default(1).describe('percentage points by which the goal is to be exceeded'),
-    hard: z.boolean().default(false).describe('a plan that misses it is no plan'),
-    weight: z
-      .number()
-      .min(0.01)
-      .max(1_000)
-      .exactOptional()
-      .describe('what a point that is missing counts beside those of other goals that are not hard; default 1'),
-  })
-  .refine(goal => kindsOfGoal(goal) <= 1, { message: `${oneKind}: a goal of its own for each` })
-  .refine(goal => goal.resource !== undefined || goal.survives !== undefined, {
-    path: ['resource'],
-    message: 'cpu, memory or pods',
-  })
-  .refine(goal => goal.pool === undefined || (goal.nodes.length === 0 && goal.nodeSelector === undefined), {
-    path: ['pool'],
-    message: 'either pool, or nodes and nodeSelector',
-  })
-  .meta({
-    cel: [
-      {
-        rule: '(has(self.max) || has(self.min) ? 1 : 0) + (has(self.spread) ? 1 : 0) + (has(self.deviation) ? 1 : 0) + (has(self.survives) ? 1 : 0) <= 1',
-        message: `${oneKind}: a goal of its own for each`,
-      },
-      { rule: 'has(self.resource) || has(self.survives)', message: 'resource: cpu, memory or pods' },
-      {
-        rule: '!has(self.pool) || ((!has(self.nodes) || size(self.nodes) == 0) && !has(self.nodeSelector))',
-        message: 'either pool, or nodes and nodeSelector',
-      },
-    ],
-  })
-
-function kindsOfGoal(goal: Readonly<Partial<Record<'max' | 'min' | 'spread' | 'deviation' | 'survives', unknown>>>): number {
-  const isShare = goal.max !== undefined || goal.min !== undefined
-  return [isShare, goal.spread !== undefined, goal.deviation !== undefined, goal.survives !== undefined].filter(Boolean).length
-}
-
 const namespaceChoice = z.object({
   include: z.array(name()).max(256).default([]),
   exclude: z.array(name()).max(256).default([]),
@@ -145,7 +65,7 @@ const rebalancePolicyFields = z.object({
     .default([])
     .describe('an approved plan runs only inside one of these; none: at any time'),
   mode: z.enum(['Report', 'Approve', 'Auto']).default('Report'),
-  goals: z.array(goal).max(64).default([]).describe('none only beside an isolation or energy'),
+  goals: z.array(goalFieldsOf(labelSelector)).max(64).default([]).describe('none only beside an isolation or energy'),
   scope: z
     .object({
       namespaces: namespaceChoice.default({ include: [], exclude: [] }),
@@ -211,6 +131,7 @@ const rebalancePolicyFields = z.object({
     ),
   auto: autoFieldsOf(labelSelector).exactOptional().describe('so that plans can be left alone, in mode Auto and in mode Approve'),
   isolation: isolationFields.exactOptional(),
+  prices: pricesOf(labelSelector),
   energy: z
     .object({
       nodes: z
@@ -267,6 +188,35 @@ export const rebalancePolicyStatus = z.object({
       expected: z.int().min(0).describe('those that were where the model of the scheduler said'),
     })
     .exactOptional(),
+  nearness: z
+    .object({
+      looks: z.int().min(0).describe('plans in a row that found goals missed and no nearer than before'),
+      missing: z.number().min(0).describe('percentage points by which goals were missed at the last look, over all nodes'),
+      nearest: z.number().min(0).describe('the least of them since the goals were met'),
+    })
+    .exactOptional()
+    .describe('of a policy in mode Auto'),
+  days: z
+    .array(
+      z.object({
+        day: z.string().max(10).describe('by UTC, YYYY-MM-DD'),
+        plans: z.int().min(0).describe('that ended on it'),
+        goalsMet: z.int().min(0).describe('of them, after which all goals were met'),
+        begun: z.int().min(0).describe('of them, that moved pods or tried to'),
+        moves: z.int().min(0).describe('of plans that were begun'),
+        landed: z.int().min(0).describe('where the plan said'),
+        elsewhere: z.int().min(0),
+        left: z.int().min(0).describe('moves that did not come to an end'),
+        expectedSeconds: z.int().min(0).describe('of plans that were begun, as foretold'),
+        realSeconds: z.int().min(0).describe('from their beginning to their end, pauses included'),
+        proposed: z.int().min(0).describe('moves of plans that were never begun'),
+        asForetold: z.int().min(0).describe('of them, whose pod somebody else moved to where the plan would have'),
+        otherwise: z.int().min(0).describe('of them, whose pod somebody else moved to another node'),
+      }),
+    )
+    .max(31)
+    .exactOptional()
+    .describe('what plans foretold and what came of it, newest last: `ballast plan report` prints it'),
   isolation: isolationStatusOf(condition).exactOptional(),
   conditions: z.array(condition).max(16).exactOptional(),
 })
@@ -354,6 +304,7 @@ export const rebalancePlanSpec = z.object({
     .exactOptional()
     .describe('id under which cool-downs count its steps once; a plan that replaces another keeps it'),
   replaces: name().exactOptional(),
+  rollsBack: name().exactOptional().describe('the plan whose moves it undoes: one that a signal stopped'),
   attempt: z.int().min(0).max(100).default(0).describe('how often its batch was planned anew after a landing elsewhere'),
   outcome: z.enum(['met', 'not-met', 'infeasible']),
   method: z.string().max(32),
@@ -414,8 +365,30 @@ export const rebalancePlanStatus = z.object({
       lowerBound: z.number().describe('what a choice of parts of pods would need'),
       atLeast: z.int().exactOptional().describe('no plan that reaches as much needs fewer: the lower bound, rounded up'),
       gap: z.number(),
+      withMargins: z
+        .boolean()
+        .exactOptional()
+        .describe('true: the bounds are of plans that exceed the goals by their margins; fewer moves may do without these'),
     })
     .exactOptional(),
+  limits: z
+    .array(
+      z.object({
+        limit: z.enum(['branches', 'pairs', 'orders', 'solver']),
+        most: z.int().min(0).exactOptional(),
+        detail: z.string().max(1024).exactOptional(),
+      }),
+    )
+    .max(8)
+    .exactOptional()
+    .describe('bounds of the search that were met: what is not proven may be better'),
+  shortfall: z
+    .object({
+      left: z.number().min(0).describe('percentage points over all goals that the plan leaves'),
+      atLeast: z.number().min(0).describe('what every plan within the limits leaves at least'),
+    })
+    .exactOptional()
+    .describe('of goals that are missed'),
   expected: z
     .object({
       seconds: z
@@ -507,6 +480,10 @@ export const rebalancePlanStatus = z.object({
   finishedAt: timestamp().exactOptional(),
   checkedAt: timestamp().exactOptional().describe('when the certificates of a waiting proposal were last replayed'),
   mismatches: z.int().min(0).exactOptional(),
+  shadow: z
+    .object({ moves: z.int().min(0), asForetold: z.int().min(0), elsewhere: z.int().min(0) })
+    .exactOptional()
+    .describe('of a plan that was never begun: its moves, and where pods are by now that somebody else moved meanwhile'),
   trial: trialFields.exactOptional().describe('how its canary and its signals stand'),
   policyHash: z.string().max(128).exactOptional().describe('of what its policy said when it was last held against it'),
   conditions: z.array(condition).max(16).exactOptional(),

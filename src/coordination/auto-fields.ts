@@ -97,9 +97,13 @@ export const autoFieldsOf = <Selector extends z.ZodType>(labelSelector: Selector
         'asked before the first move, after the canary and between waves; what is unknown holds back as red does at the beginning',
       ),
     onSignal: z
-      .enum(['stop'], 'stop; moves are not rolled back yet')
+      .enum(['stop'], 'stop; to have moves undone set rollBack: true')
       .default('stop')
       .describe('what a red signal does to a plan that was begun: stop ends it as Failed'),
+    rollBack: z
+      .boolean()
+      .default(false)
+      .describe('moves of a plan that a signal stopped are undone by a plan of its own; false: they stay'),
   })
 }
 
@@ -110,6 +114,11 @@ export const trialFields = z.object({
   begunAt: timestamp().exactOptional().describe('when every signal was green before the first move'),
   canaryDoneAt: timestamp().exactOptional().describe('when the last move of the canary was over'),
   canaryPassedAt: timestamp().exactOptional().describe('when every signal was green after it'),
+  endedAt: timestamp().exactOptional().describe('when every signal was green after the last move'),
+  stopped: z
+    .object({ at: timestamp(), rollsBack: z.boolean().describe('its policy wanted its moves undone then, and there were some') })
+    .exactOptional()
+    .describe('by a signal'),
   signals: z
     .array(
       z.object({

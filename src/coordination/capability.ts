@@ -213,8 +213,10 @@ export interface Leading {
   readonly effects: EffectContext
   /** The cluster as the scheduler model reads it. */
   readonly view: ClusterView
-  /** Heavy work, in a child process. */
+  /** Heavy work, in a child process. Renews the Lease before and after it where that is due. */
   readonly solve: Solve
+  /** Renews the Lease where that is due: after long work of our own. @throws when it is not ours any more */
+  readonly refresh: (signal: AbortSignal) => Promise<void>
   /** How the cluster's scheduler decides. */
   readonly settings: SchedulerSettings
   /** The label that says who may move a workload. */

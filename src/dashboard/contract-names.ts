@@ -28,7 +28,7 @@ export const topicKinds: readonly TopicKind[] = ['overview', 'permits', 'twin', 
 
 /** Which arrays of a topic's value are tables, and the field that names a row: their rows are sent one by one. */
 export const topicTables: { readonly [Kind in TopicKind]: Readonly<Record<string, string>> } = {
-  overview: { nodes: 'name', goals: 'name', doing: 'permit', sources: 'name' },
+  overview: { nodes: 'name', goals: 'name', wideGoals: 'name', doing: 'permit', sources: 'name' },
   permits: { permits: 'id' },
   twin: { faults: 'name' },
   images: { registries: 'name', mirrors: 'node', images: 'name' },

@@ -118,6 +118,18 @@ const goal = z.strictObject({
 })
 export type Goal = Shape<typeof goal>
 
+/** A goal over several nodes: in words, since its figures are points, watts, prices or pods. */
+const wideGoal = z.strictObject({
+  name: name(),
+  state: z.enum(['met', 'unmet', 'unknown']),
+  hard: z.boolean(),
+  /** What the open plan says that it brings; null: nothing. */
+  after: z.enum(['met', 'unmet']).nullable(),
+  /** `3 nodes cpu requests at most 20 points apart: 80.0 points`. */
+  because: sentence,
+})
+export type WideGoal = Shape<typeof wideGoal>
+
 const source = z.strictObject({
   /** api, metrics, power, ledger or another. */
   name: name(),
@@ -146,7 +158,7 @@ const planHead = z.strictObject({
   snapshotHash: z.string(),
   /** Name of the plan that took its place. */
   replacedBy: name().nullable(),
-  /** `15 moves, the fewest possible (bound 14.63).` and what follows from the phase. */
+  /** `15 moves, the fewest that keep the margins (bound 14.63).` and what follows from the phase. */
   sentences: z.array(sentence),
 })
 export type PlanHead = Shape<typeof planHead>
@@ -238,6 +250,7 @@ export const overview = z.strictObject({
   verdict,
   totals,
   goals: z.array(goal),
+  wideGoals: z.array(wideGoal),
   /** Said where there are no goals. */
   goalsEmpty: sentence.nullable(),
   sources: z.array(source),
@@ -370,6 +383,7 @@ export const planView = z.strictObject({
   unmovable: z.array(unmovable),
   stays: z.strictObject({ pods: whole(), of: whole() }),
   goals: z.array(goal),
+  wideGoals: z.array(wideGoal),
   buttons: z.array(button),
   /** The clauses that are true of this plan. */
   safety: z.array(sentence),

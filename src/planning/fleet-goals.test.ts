@@ -110,6 +110,40 @@ describe('what each kind asks for on three nodes of 80, 20 and 0 %', () => {
     expect(explanationLines(plan)).toContain('  goal all: 401m of cpu must leave all, only 0m can')
   })
 
+  test.each([
+    [
+      'deviation',
+      2,
+      /goal even: with what may be moved 3 nodes come to 8\.89 points from their mean on average at best \(proven\), at most 2 are asked for/,
+    ],
+    [
+      'spread',
+      5,
+      /goal even: with what may be moved 3 nodes come to 20 points apart at best \(proven\), at most 5 are asked for/,
+    ],
+  ] as const)('a hard %s that cannot be had says how near the nodes come', async (measure, max, expected) => {
+    // Pods of 200m: 1,000m over three nodes of 1,000m come to 40, 40 and 20 % at best.
+    const objects = [
+      namespace('shop'),
+      ...[zoned('a', 'z1'), zoned('b', 'z1'), zoned('c', 'z2')],
+      ...workload('shop/web', { ...movable, cpu: 200, on: [...times(4, 'a'), 'b'] }),
+    ]
+    const goal: FleetGoal = { ...common, name: 'even', measure, sets: each('a', 'b', 'c'), max, hard: true }
+    const plan = await planOf(objects, { fleetGoals: [goal] })
+    expect([plan.moves.length, plan.outcome]).toEqual([0, 'infeasible'])
+    expect(explanationLines(plan).join('\n')).toMatch(expected)
+  })
+
+  test('with a margin the bound is said to be of plans that keep it', async () => {
+    const goal = { ...common, name: 'light', measure: 'share', sets: zone(0), max: 35 } as const
+    const said = async (margin: number) => {
+      const plan = await planOf(three, { fleetGoals: [{ ...goal, margin }] })
+      return [plan.moves.length, plan.objective.withMargins ?? false, explanationLines(plan)[0]]
+    }
+    expect(await said(0)).toEqual([4, false, '4 moves; no plan has fewer (relaxation: 3.01)'])
+    expect(await said(10)).toEqual([6, true, '6 moves; no plan that keeps the margins has fewer (relaxation: 5.01)'])
+  })
+
   test('a pod that moves and one that stays are told for which goal', async () => {
     const input = inputOf(three, {
       fleetGoals: [{ ...common, name: 'even', measure: 'spread', sets: each('a', 'b', 'c'), max: 20 }],
@@ -191,6 +225,31 @@ describe('losses', () => {
     expect([plan.outcome, ...lossOf(plan).flat()]).toEqual(['met', 'met', undefined, 0])
     expect(plan.goals[0]?.before).toBe(1)
     expect(verifyPlan(plan, pinned, settings)).toEqual([])
+  })
+
+  test.each([
+    [
+      'in pieces',
+      [...two, node('c', { cpu: 1000 }), ...workload('shop/web', { cpu: 600, on: ['a', 'b', 'c'] })],
+      'shop/web-0 needs 600m of cpu, b has the most room for it: 400m, so 200m are missing; together there are 800m, in pieces',
+    ],
+    [
+      'too little',
+      [...two, ...workload('shop/web', { cpu: 600, on: ['a', 'b'] })],
+      'shop/web-0 needs 600m of cpu, b has the most room for it: 400m, so 200m are missing; together there are 400m',
+    ],
+    [
+      'free, but kept by the headroom',
+      [...two, ...workload('shop/web', { cpu: 450, on: ['a', 'b'] })],
+      'shop/web-0 needs 450m of cpu, b has the most room for it: 400m, so 50m are missing; together there are 400m',
+    ],
+  ] as const)('room that is %s is told with what is missing', async (_, objects, expected) => {
+    const given = [namespace('shop'), ...objects]
+    const names = given.filter(({ kind }) => kind === 'Node').map(({ metadata }) => metadata.name)
+    const plan = await planOf(given, { fleetGoals: [survives(...names)] })
+    const line = explanationLines(plan).find(text => text.includes('after the loss'))
+    expect(line?.replaceAll(/shop\/web-[\w-]+ needs/g, 'shop/web-0 needs')).toContain(expected)
+    expect(line?.endsWith(expected.slice(-12))).toBe(true)
   })
 
   test('a hard one that stays out of reach moves nothing, and names the loss and the pod', async () => {

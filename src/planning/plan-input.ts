@@ -34,6 +34,8 @@ export interface PlanInput {
   readonly quarantined?: ReadonlyMap<string, number>
   /** Moves that annotations do not tell yet; a move back is not planned for a day. */
   readonly recentMoves?: readonly RecentMove[]
+  /** Nodes that pods may go back to although they left them within the day, by `namespace/name` of the pod: of a plan that undoes moves. */
+  readonly waysBack?: ReadonlyMap<string, string>
   /** When each workload, by `namespace/kind/name`, was moved by plans that are kept: it costs more to move it again. Milliseconds since 1970. */
   readonly history?: ReadonlyMap<string, readonly number[]>
   /** Reasons to stay that do not count, to see what a cluster without them would allow. */

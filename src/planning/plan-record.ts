@@ -3,7 +3,7 @@
 import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { EnergyOutcome } from './energy/record.ts'
-import type { FleetGoal, GoalMember, GoalResource, LeftOut } from './goals/policy.ts'
+import type { FleetGoal, GoalMember, GoalResource, LeftOut, NodeRate, UseMeasure } from './goals/policy.ts'
 import type { Risk } from './risks.ts'
 
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
@@ -156,17 +156,32 @@ export interface Loss {
   readonly pending: readonly string[]
   /** Why the first of them has none, in words of the scheduler or of the headroom. */
   readonly because: string
+  /** Set where the first of them wants for room alone. */
+  readonly lack?: RoomLack
+}
+
+/** What is missing for a pod on the node that comes nearest to it, when all that go before it are placed. */
+export interface RoomLack {
+  readonly node: string
+  readonly resource: string
+  /** What the pod requests, what may still be filled on that node, and on all nodes together that could run the pod. */
+  readonly needed: number
+  readonly room: number
+  readonly together: number
 }
 
 export interface GoalOutcome {
   readonly goal: string
   /** The node, or with `measure` what is spoken of: a zone, a pool, how many nodes. */
   readonly node: string
-  /** Set for a goal over several nodes: what `wanted`, `before` and `after` are. Percent of all together; points; with `survives` pods. */
+  /** Set for a goal over several nodes: what `wanted`, `before` and `after` are. Percent of all together; points; with `survives` pods; watts; a price an hour. */
   readonly measure?: FleetGoal['measure']
   readonly members?: readonly GoalMember[]
   /** Set where a loss is not survived: the loss after which most pods have no place. */
   readonly loss?: Loss
+  /** With `watts` and `cost`: by what the nodes count, and those on which nothing is left that would have to go elsewhere. */
+  readonly rates?: readonly NodeRate[]
+  readonly unused?: readonly string[]
   /** What a missing point counts. Default: 1. */
   readonly weight?: number
   readonly resource: GoalResource
@@ -234,6 +249,17 @@ export type Blocker =
       readonly lost: string
       readonly pods: readonly string[]
       readonly because: string
+      readonly lack?: RoomLack
+    }
+  /** A goal that compares nodes or adds up what they take: by itself, other goals aside, it comes no closer than `atBest`. `isProven`: nothing comes closer. */
+  | {
+      readonly kind: 'best'
+      readonly goal: string
+      readonly subject: string
+      readonly measure: 'spread' | 'deviation' | UseMeasure
+      readonly wanted: number
+      readonly atBest: number
+      readonly isProven: boolean
     }
   /** `isProven`: no order has room for them, other moves and stops on the way included; otherwise none was found. */
   | { readonly kind: 'order'; readonly pods: readonly string[]; readonly isProven: boolean }
@@ -285,6 +311,8 @@ export interface Plan {
     readonly cost: number
     /** No plan that reaches what this one reaches has fewer moves than this (relaxation, not rounded). */
     readonly lowerBound: number
+    /** The bound is of plans that exceed the goals by their margins; fewer moves may do without these. */
+    readonly withMargins?: true
     /** (moves - ceil(lowerBound)) / moves; 0 without moves. */
     readonly gap: number
   }

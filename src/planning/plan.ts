@@ -90,6 +90,10 @@ function withoutMargins(input: PlanInput): PlanInput {
   return { ...input, policy: { ...policy, goals, fleetGoals } }
 }
 
+function hasMargins({ goals, fleetGoals }: PlanPolicy): boolean {
+  return [...goals, ...fleetGoals].some(goal => goal.margin > 0)
+}
+
 interface Attempt {
   readonly model: PlanModel
   readonly choice: Choice
@@ -102,6 +106,8 @@ interface Attempt {
   readonly meetsGoalsOnPaper: boolean
   /** Moves that any plan with this one's result needs at least. */
   readonly lowerBound: number
+  /** Goals were to be exceeded by their margins: the bound is of such plans. */
+  readonly hasMargins: boolean
   /** Where moves of the choice wait for each other: no order of any moves does better than this attempt. */
   readonly isBestOrder?: boolean
 }
@@ -117,11 +123,9 @@ interface Work {
 /** The best of the attempts with margins; where those miss a goal also without: a goal just met beats one well met and one missed. */
 async function bestAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   const wide = await repeatedAttempt(input, work)
-  const { goals, fleetGoals } = input.policy
-  const hasMargins = [...goals, ...fleetGoals].some(goal => goal.margin > 0)
   const isMet = outcomesOf(input, wide.sequence.moves).every(goal => goal.state !== 'missed')
   if (isMet) return wide
-  if (!hasMargins) return await withoutVainMoves(input, work, wide)
+  if (!wide.hasMargins) return await withoutVainMoves(input, work, wide)
   const narrow = await repeatedAttempt(withoutMargins(input), work)
   const best = missing(input, work.sorting, narrow) < missing(input, work.sorting, wide) ? narrow : wide
   return await withoutVainMoves(input, work, { ...best, isOutOfReach: narrow.isOutOfReach })
@@ -160,6 +164,7 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
       refused,
       isOutOfReach,
       lowerBound,
+      hasMargins: hasMargins(input.policy),
       meetsGoalsOnPaper: first.isFeasible && first.shortfall === 0,
     }
     if (best === undefined || isBetter(input, work, attempt, best)) best = attempt
@@ -307,6 +312,7 @@ function finished(input: PlanInput, { hash, problems, sorting, attempt }: Parts)
       moves: moves.length,
       cost: attempt === undefined ? 0 : costOfMoves(attempt, policy),
       lowerBound: bound,
+      ...(bound > 0 && attempt?.hasMargins === true ? { withMargins: true } : {}),
       gap: gapOf(moves.length, bound),
     },
     before: nodeShares(state),

@@ -1,6 +1,6 @@
 // Reasons of planning as sentences for people. One function for each kind of reason; nothing is decided here.
 
-import type { Blocker, GoalOutcome, LimitMet, OpenWish, Plan, StayCode, Unmovable } from './plan-record.ts'
+import type { Blocker, GoalOutcome, LimitMet, Loss, OpenWish, Plan, StayCode, Unmovable } from './plan-record.ts'
 import type { Finding } from './verifier/finding.ts'
 
 type Facts = Readonly<Record<string, string>>
@@ -104,6 +104,7 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
         ? 'what it uses was not measured, and the nodes that could take it have goals of use'
         : `what it or ${data['node']} uses was not measured, and ${data['node']} has a goal of use`
     case 'NoFeasibleNode':
+      if (data['back'] !== undefined) return `it cannot go back to ${data['back']}: ${data['reasons'] ?? ''}`
       return data['nodes'] === '0'
         ? 'no other node takes pods: the rest is cordoned, not ready, leaving, or out of scope'
         : `no other node can run it: ${data['reasons'] ?? ''}`
@@ -216,8 +217,24 @@ export function goalSentence(goal: GoalOutcome): string {
   if (goal.state === 'unknown')
     return `goal ${goal.goal}: ${wanted}: ${goal.measure === 'survives' ? notPlayed : 'nothing measured it'}`
   const figures = `${goalFigure(goal, goal.before)} now, ${goalFigure(goal, goal.after)} with the plan`
-  const short = goal.state === 'met' || goal.measure === 'survives' ? '' : `, short by ${goal.shortBy.toFixed(1)} points`
-  return `goal ${goal.goal}: ${wanted}: ${figures}${short}${lossWords(goal)}`
+  const missing = missingWords(goal)
+  const short = missing === undefined ? '' : isOfUse(goal) ? `, ${missing} too much` : `, short by ${missing}`
+  return `goal ${goal.goal}: ${wanted}: ${figures}${short}${lossWords(goal)}${unusedWords(goal)}`
+}
+
+/** By how much a goal is missed: `2.1 points`, `0.4 an hour`; `undefined` where it is met, and for a loss, which names its pods. */
+export function missingWords(goal: GoalOutcome): string | undefined {
+  if (goal.state === 'met' || goal.measure === 'survives') return undefined
+  return isOfUse(goal) ? goalFigure(goal, goal.after - goal.wanted) : `${goal.shortBy.toFixed(1)} points`
+}
+
+const isOfUse = ({ measure }: Pick<GoalOutcome, 'measure'>): boolean => measure === 'watts' || measure === 'cost'
+
+/** `; not in use: n2, n3 (…)`; empty where all nodes of a goal of watts or cost are in use. */
+export function unusedWords({ measure, unused = [] }: Pick<GoalOutcome, 'measure' | 'unused'>): string {
+  if (unused.length === 0) return ''
+  const what = measure === 'watts' ? 'could be off, counted with standby' : 'can be given back, counted as 0'
+  return `; not in use: ${named('node', unused)} (${what}; that is left to you)`
 }
 
 /** Why a loss is neither survived nor not. */
@@ -238,12 +255,18 @@ export function goalWish({ measure, node, resource, stat, bound, wanted }: Wish)
       return `${node} ${resource} ${stat} at most ${wanted} points from their mean on average`
     case 'survives':
       return `the loss of ${node}: each of its pods finds a place`
+    case 'watts':
+      return `${node} draw at most ${shortNumber(wanted)} W together`
+    case 'cost':
+      return `${node} cost at most ${shortNumber(wanted)} an hour together`
   }
 }
 
 /** A figure of the goal with its unit. */
 export function goalFigure({ measure }: Pick<GoalOutcome, 'measure'>, value: number): string {
   if (measure === 'survives') return `${value} Pending`
+  if (measure === 'watts') return `${value.toFixed(1)} W`
+  if (measure === 'cost') return `${shortNumber(value)} an hour`
   return `${value.toFixed(1)} ${measure === 'spread' || measure === 'deviation' ? 'points' : '%'}`
 }
 
@@ -251,8 +274,25 @@ export function goalFigure({ measure }: Pick<GoalOutcome, 'measure'>, value: num
 export function lossWords({ loss }: Pick<GoalOutcome, 'loss'>): string {
   if (loss === undefined) return ''
   const stay = loss.pending.length === 1 ? 'stays' : 'stay'
-  return `; after the loss of ${loss.lost} ${named('pod', loss.pending)} ${stay} Pending (${loss.because})`
+  return `; after the loss of ${loss.lost} ${named('pod', loss.pending)} ${stay} Pending (${loss.because})${lackWords(loss)}`
 }
+
+/** `; shop/web-1 needs 600m of cpu, c has the most room for it: 400m, so 200m are missing; together there are 900m, in pieces`. */
+function lackWords({ lack, pending: [pod = ''] }: Loss): string {
+  if (lack === undefined) return ''
+  const { node, resource, needed, room, together } = lack
+  const amount = (value: number) => amountText(value, resource)
+  const pieces =
+    together >= needed ? `together there are ${amount(together)}, in pieces` : `together there are ${amount(together)}`
+  return `; ${pod} needs ${amount(needed)} of ${resource}, ${node} has the most room for it: ${amount(room)}, so ${amount(needed - room)} are missing; ${pieces}`
+}
+
+const bestWords = {
+  spread: (points: string) => `${points} points apart`,
+  deviation: (points: string) => `${points} points from their mean on average`,
+  watts: (watts: string) => `${watts} W`,
+  cost: (price: string) => `${price} an hour`,
+} as const
 
 function blockerSentence(blocker: Blocker): string {
   switch (blocker.kind) {
@@ -287,7 +327,12 @@ function blockerSentence(blocker: Blocker): string {
       return `${needed} must find room, ${amountText(sum, blocker.resource)} is left (${rooms === '' ? 'no node may receive it' : rooms})`
     }
     case 'loss':
-      return `goal ${blocker.goal}${lossWords({ loss: { lost: blocker.lost, pending: blocker.pods, because: blocker.because } })}`
+      return `goal ${blocker.goal}${lossWords({ loss: { ...blocker, pending: blocker.pods } })}`
+    case 'best': {
+      const { goal, measure, subject, atBest, wanted, isProven } = blocker
+      const certainty = isProven ? 'at best (proven)' : 'as near as the search came'
+      return `goal ${goal}: with what may be moved ${subject} come to ${bestWords[measure](shortNumber(atBest))} ${certainty}, at most ${shortNumber(wanted)} are asked for`
+    }
     case 'order':
       return blocker.isProven
         ? `no order of moves leaves room for ${named('pod', blocker.pods)}, stops on other nodes included: every order was tried`
@@ -362,21 +407,25 @@ export function leftOutLines({ leftOut = [] }: Pick<Plan, 'leftOut'>): readonly 
 /** Nodes that a goal does not count, in one line. */
 const mostLeftOut = 8
 
+/** How far the goals are missed at least, and at which limits the search ended; no line where neither is known. */
+export function searchLines({ shortfall, limits = [] }: Pick<Plan, 'shortfall' | 'limits'>): readonly string[] {
+  return [...(shortfall === undefined ? [] : [shortfallSentence(shortfall)]), ...limits.map(limitSentence)]
+}
+
 /** What a report says below the tables: how good the plan is, wishes left open, and what keeps goals from being met. */
 export function explanationLines(plan: Plan): readonly string[] {
   const lines: string[] = []
-  const { moves, lowerBound } = plan.objective
+  const { moves, lowerBound, withMargins = false } = plan.objective
   if (moves > 0 && lowerBound > 0) {
     const least = Math.ceil(lowerBound - 1e-6)
     const word = plan.method !== 'milp' ? 'count' : Number.isInteger(lowerBound) ? 'proven' : 'relaxation'
     lines.push(
       least === moves
-        ? `${moves} moves; ${plan.outcome === 'met' ? 'no plan' : 'no plan that comes as close'} has fewer (${word}: ${shortNumber(lowerBound)})`
-        : `${moves} moves; at least ${least} are needed (${word}: ${shortNumber(lowerBound)})`,
+        ? `${moves} moves; ${comparedPlans(plan.outcome === 'met', withMargins)} has fewer (${word}: ${shortNumber(lowerBound)})`
+        : `${moves} moves; at least ${least} are needed${withMargins ? ' with the margins' : ''} (${word}: ${shortNumber(lowerBound)})`,
     )
   }
-  if (plan.shortfall !== undefined) lines.push(shortfallSentence(plan.shortfall))
-  lines.push(...(plan.limits ?? []).map(limitSentence))
+  lines.push(...searchLines(plan))
   lines.push(...plan.wishes.map(wishSentence))
   lines.push(...leftOutLines(plan))
   const { explanation } = plan
@@ -386,6 +435,12 @@ export function explanationLines(plan: Plan): readonly string[] {
   lines.push(explanation.blockers.length === 0 ? certainty : `${certainty}:`)
   lines.push(...explanation.blockers.map(blocker => `  ${blockerSentence(blocker)}`))
   return lines
+}
+
+/** The plans that the bound is of: those with the margins, where the choice was made with them. */
+function comparedPlans(isMet: boolean, withMargins: boolean): string {
+  if (isMet) return withMargins ? 'no plan that keeps the margins' : 'no plan'
+  return withMargins ? 'no plan that comes as close, margins counted,' : 'no plan that comes as close'
 }
 
 function shortNumber(value: number): string {

@@ -7,6 +7,7 @@ import { landingPart, planLeftovers, planNeeds, planPermissions } from '#coordin
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
 import type { Clock } from '#kube/clock.ts'
 import { coordinationSchema } from './compat/run/coordination-settings.ts'
+import { rebalanceAlerts, rebalancePanels } from './monitoring.ts'
 import { moveQuestions } from './questions.ts'
 
 /** Reading files takes the host's time, not the cluster's. The drop-in carries nothing of planned mode. */
@@ -48,6 +49,8 @@ export const deschedule = capability({
   leaves: planLeftovers,
   questions: moveQuestions,
   metrics: registry => void planMetrics(registry),
+  alerts: rebalanceAlerts,
+  panels: rebalancePanels,
   commands: [
     {
       name: 'descheduler',

@@ -3,12 +3,18 @@ import type { RebalancePlan, RebalancePolicy, RebalancePolicyStatus } from '#coo
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import { withDemand } from '#coordination/plans/demand-history.ts'
 import { isForetold, landingRate } from '#coordination/plans/landing/landing-rate.ts'
+import { eventReasons } from '#coordination/plans/names.ts'
 import { PlanKeeper } from '#coordination/plans/plan-keeper.ts'
 import { PlanLoop } from '#coordination/plans/plan-loop.ts'
+import { planMetrics } from '#coordination/plans/plan-metrics.ts'
 import { withCondition } from '#coordination/plans/plan-progress.ts'
 import { openPlans, type Plans, type Policies } from '#coordination/plans/plan-store.ts'
 import { planFor, problemLines, supersede } from '#coordination/plans/planner.ts'
 import { PolicyReview } from '#coordination/plans/policy-review.ts'
+import { rowsAfter } from '#coordination/plans/progress/day-rows.ts'
+import { policyFigures } from '#coordination/plans/progress/figures.ts'
+import { isStuck, nearnessAfter, progressing } from '#coordination/plans/progress/nearness.ts'
+import { isUnjudged, shadowOf } from '#coordination/plans/progress/shadow.ts'
 import { nextFiringMs, type Trigger, whenToPlan } from '#coordination/plans/schedule.ts'
 import { SignalReader } from '#coordination/plans/trial/signal-reader.ts'
 import { usageFreshMs } from '#coordination/plans/usage/fresh-usage.ts'
@@ -92,14 +98,27 @@ class Descheduling {
         await this.keeper.holdAll(object, 'its policy is not valid: see the condition Valid of it', signal)
       waitMs = Math.min(waitMs, policy === undefined ? reviewMs : await this.#serve(policy, signal))
     }
+    this.#measure()
     return waitMs
+  }
+
+  #measure(): void {
+    const { metrics, clock } = this.#context
+    if (metrics === undefined) return
+    const plans = this.#plans.list()
+    const policies = this.#policies.list().flatMap(({ metadata, status }) => {
+      const policy = this.#review.readable(metadata.name)
+      return policy === undefined ? [] : [{ ...policy, ...(status === undefined ? {} : { status }) }]
+    })
+    planMetrics(metrics).kept(policies.map(policy => policyFigures(policy, plans, clock.now())))
   }
 
   async #serve(known: RebalancePolicy, signal: AbortSignal): Promise<number> {
     const { clock } = this.#context
-    const policy = await this.#noteDemand(known, signal)
+    const policy = await this.#noteDays(await this.#noteDemand(known, signal), signal)
     // Without goals and energy it is a policy of isolation alone.
     if (policy.spec.goals.length === 0 && policy.spec.energy === undefined) return longestWaitMs
+    if (this.#leading.view.staleness() === undefined) await this.keeper.rollBack(policy, signal)
     const active = this.keeper.activePlansOf(policy)
     const due = whenToPlan(policy, clock.now())
     // Who asks for a plan while another stands still wants that one gone; a replacement under way is waited for.
@@ -135,6 +154,24 @@ class Descheduling {
     const change = (status: RebalancePolicyStatus): RebalancePolicyStatus => {
       const demand = withDemand(status.demand, now, nowMs)
       return demand === status.demand ? status : { ...status, demand }
+    }
+    const { status } = await this.#policies.setStatus(policy, change, signal)
+    return status === undefined ? policy : { ...policy, status }
+  }
+
+  /** Notes what became of proposals that are over, then the days that this belongs to. */
+  async #noteDays(policy: RebalancePolicy, signal: AbortSignal): Promise<RebalancePolicy> {
+    if (this.#leading.view.staleness() !== undefined) return policy
+    const isOwn = ({ spec }: RebalancePlan) => spec.purpose === 'move' && spec.policyRef.name === policy.metadata.name
+    const unjudged = this.#plans.list().filter(plan => isOwn(plan) && isUnjudged(plan))
+    const state = this.#leading.view.state()
+    for (const plan of unjudged)
+      await this.#plans.setStatus(plan, status => ({ ...status, shadow: status.shadow ?? shadowOf(plan, state) }), signal)
+    const nowMs = this.#context.clock.now()
+    const own = this.#plans.list().filter(isOwn)
+    const change = (status: RebalancePolicyStatus): RebalancePolicyStatus => {
+      const days = rowsAfter(status.days, own, nowMs)
+      return days === status.days || (days.length === 0 && status.days === undefined) ? status : { ...status, days }
     }
     const { status } = await this.#policies.setStatus(policy, change, signal)
     return status === undefined ? policy : { ...policy, status }
@@ -176,16 +213,21 @@ class Descheduling {
     if (planned.kind === 'refused') this.#review.tell(policy, planned.problems)
     const nowMs = this.#context.clock.now()
     const nextMs = nextFiringMs(policy, nowMs)
+    const missing = planned.kind === 'planned' ? planned.missing : undefined
+    const before = this.#policies.get(policy.metadata.name)?.status ?? policy.status
+    const nearness =
+      missing === undefined ? before?.nearness : nearnessAfter(before?.nearness, { mode: policy.spec.mode, missing })
     await this.#policies.setStatus(
       policy,
-      ({ nextPlanTime: _, ...status }) => ({
+      ({ nextPlanTime: _, nearness: __, ...status }) => ({
         ...status,
+        ...(nearness === undefined ? {} : { nearness }),
         ...(nextMs === undefined ? {} : { nextPlanTime: formatTime(nextMs) }),
         ...(trigger.kind === 'asked' ? { lastPlanNow: trigger.value } : { lastScheduleTime: formatTime(trigger.atMs) }),
         ...(planned.kind === 'planned' ? { lastPlan: planned.plan.metadata.name } : {}),
         landing: landingRate(this.#plans.list()),
         conditions: withCondition(
-          this.#conditions(policy, status.conditions, nowMs),
+          this.#conditions(policy, withNearness(status.conditions, nearness, nowMs), nowMs),
           planned.kind === 'planned'
             ? { type: 'Planned', status: 'True', reason: 'PlanMade', message: planned.plan.status?.message ?? '' }
             : {
@@ -199,5 +241,23 @@ class Descheduling {
       }),
       signal,
     )
+    const wasStuck = before?.nearness !== undefined && isStuck(before.nearness)
+    if (nearness !== undefined && isStuck(nearness) && !wasStuck) this.#tellStuck(policy, progressing(nearness).message)
   }
+
+  #tellStuck({ apiVersion, kind, metadata: { name, uid } }: RebalancePolicy, note: string): void {
+    const regarding = { apiVersion, kind, name, ...(uid === undefined ? {} : { uid }) }
+    const told = { reason: eventReasons.stuck, action: 'Plan', regarding, note, controller: `ballast.dev/${capabilityName}` }
+    this.#context.events.emit({ type: 'Warning', ...told })
+  }
+}
+
+/** The condition `Progressing`; none of a policy that does not go by itself. */
+function withNearness(
+  conditions: readonly Condition[] | undefined,
+  nearness: RebalancePolicyStatus['nearness'],
+  nowMs: number,
+): readonly Condition[] | undefined {
+  if (nearness === undefined) return conditions?.filter(({ type }) => type !== 'Progressing')
+  return withCondition(conditions, progressing(nearness), nowMs)
 }

@@ -206,6 +206,7 @@ class Isolating {
     // The solver works in another process, which a virtual clock cannot see.
     using _ = this.#context.clock.hold()
     const plan = await makePlan({ ...input, state }, this.#leading.solve, signal)
+    await this.#leading.refresh(signal)
     this.#papers.set(policy.metadata.name, { key, plan })
     return plan
   }

@@ -13,7 +13,7 @@ import { type ManifestPlan, makeManifestPlan } from '#planning/manifest-patches/
 import { type ManifestFolder, readManifests } from '#planning/manifest-patches/manifests.ts'
 import { type FileChange, unifiedDiff } from '#planning/manifest-patches/unified-diff.ts'
 import type { PlanInput } from '#planning/plan-input.ts'
-import { lossWords } from '#planning/sentences.ts'
+import { lossWords, missingWords } from '#planning/sentences.ts'
 import type { Solve } from '#planning/solving/solve.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import type { Surroundings } from '../command-line.ts'
@@ -70,7 +70,7 @@ export async function printGitPlan(
     terminal.say(
       goal.measure === 'survives'
         ? `goal ${goal.goal}: missed${lossWords(goal)}`
-        : `goal ${goal.goal}: missed by ${goal.shortBy.toFixed(1)} points on ${goal.node}`,
+        : `goal ${goal.goal}: missed by ${missingWords(goal) ?? ''} on ${goal.node}`,
     )
   return plan.outcome === 'met' && (root === undefined || left.length === 0) ? exitCodes.done : exitCodes.notSo
 }

@@ -3,7 +3,7 @@ import type { OwnerLabel } from '#cluster/ownership.ts'
 import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
 import type { GoalOutcome, Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
 import { type Risk, riskWords } from '#planning/risks.ts'
-import { goalFigure, goalWish, lossWords, notPlayed, staySentence } from '#planning/sentences.ts'
+import { goalFigure, goalWish, lossWords, missingWords, notPlayed, staySentence, unusedWords } from '#planning/sentences.ts'
 import { isWaivable, type Waiver } from '#planning/solving/waivers.ts'
 import { type Terminal, table } from './terminal.ts'
 
@@ -135,10 +135,11 @@ function goalLine(goal: GoalOutcome, colour: Terminal['colour']): string {
   if (goal.state === 'unknown' && measure === 'survives')
     return `goal ${goal.goal}: ${wanted}: ${colour.red(`unknown: ${notPlayed}`)}`
   const figures = `${goalFigure(goal, goal.before)} now, ${goalFigure(goal, goal.after)} after the plan`
-  const missed = measure === 'survives' ? 'missed' : `missed by ${goal.shortBy.toFixed(1)} points`
+  const missing = missingWords(goal)
+  const missed = missing === undefined ? 'missed' : `missed by ${missing}`
   const state =
     goal.state === 'met' ? colour.green('met') : colour.red(goal.state === 'missed' ? missed : 'unknown: nothing measured it')
-  return `goal ${goal.goal}: ${wanted}: ${figures}: ${state}${lossWords(goal)}`
+  return `goal ${goal.goal}: ${wanted}: ${figures}: ${state}${lossWords(goal)}${unusedWords(goal)}`
 }
 
 /** One line a reason: how many pods stay for it, and of how many workloads. */

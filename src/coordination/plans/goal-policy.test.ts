@@ -14,7 +14,7 @@ function read(goal: object) {
     apiVersion: 'ballast.dev/v1alpha1',
     kind: 'RebalancePolicy',
     metadata: { name: 'p' },
-    spec: { trigger: 'manual', goals: [{ name: 'g', resource: 'cpu', ...goal }] },
+    spec: { trigger: 'manual', goals: [{ name: 'g', ...('survives' in goal ? {} : { resource: 'cpu' }), ...goal }] },
   })
 }
 
@@ -59,6 +59,43 @@ describe('the nodes of a goal', () => {
   })
 })
 
+describe('goals of what nodes take', () => {
+  const spec = {
+    trigger: 'manual',
+    prices: [
+      { selector: { matchLabels: { [zone]: 'a' } }, perHour: 0.5 },
+      { selector: { matchLabels: { [zone]: 'b' } }, perHour: 2 },
+    ],
+    energy: { nodes: [{ name: 'a1', idleWatts: 20, maxWatts: 60, standbyWatts: 2 }] },
+  }
+  const taken = (goal: object, others: object = {}) => {
+    const read = readPolicy({
+      apiVersion: 'ballast.dev/v1alpha1',
+      kind: 'RebalancePolicy',
+      metadata: { name: 'p' },
+      spec: { ...spec, ...others, goals: [{ name: 'g', ...goal }] },
+    })
+    if (!read.ok) return read.problems.map(({ where, expected }) => `${where.replace('RebalancePolicy p: ', '')}: ${expected}`)
+    const found = goalsOf(read.policy, state)
+    if (!found.ok) return [found.problem.code]
+    const rates = found.value.fleetGoals.flatMap(({ measure, max, rates = [] }) =>
+      rates.map(({ node: name, unused, idle, full }) => `${measure} ${max} ${name} ${unused} ${idle} ${full}`),
+    )
+    return [...rates, ...found.value.leftOut.map(({ node: name, because }) => `without ${name}: ${because}`)]
+  }
+  // biome-ignore format: a table
+  test.each<[string, readonly string[], readonly string[]]>([
+    ['prices by label, cordoned nodes too',  taken({ cost: { atMost: 3 } }),                        ['cost 3 a1 0 0.5 0.5', 'cost 3 a2 0 0.5 0.5', 'cost 3 b1 0 2 2', 'cost 3 b2 0 2 2', 'without none: not in spec.prices']],
+    ['the first entry that picks a node',    taken({ cost: { atMost: 3 }, nodes: ['a1', 'none'] }, { prices: [spec.prices[0], { perHour: 9 }] }), ['cost 3 a1 0 0.5 0.5', 'cost 3 none 0 9 9']],
+    ['watts by name, of a pool',             taken({ watts: { atMost: 50 }, pool: { label: zone, values: ['a'] } }), ['watts 50 a1 2 20 60', 'without a2: not in spec.energy.nodes']],
+    ['no price at all',                      taken({ cost: { atMost: 3 } }, { prices: [] }),        ['goal-without-rates']],
+    ['watts of nobody',                      taken({ watts: { atMost: 3 }, nodes: ['b1'] }),        ['goal-without-rates']],
+    ['a margin',                             taken({ cost: { atMost: 3 }, margin: 2 }),             ['spec.goals.0.margin: nothing: cost has no margin']],
+    ['groups',                               taken({ watts: { atMost: 3 }, per: 'together' }),      ['spec.goals.0.per: nothing: watts has no groups that are judged apart']],
+    ['two kinds',                            taken({ cost: { atMost: 3 }, watts: { atMost: 3 } }),  ['spec.goals.0: one of max and min, spread, deviation, survives, watts or cost: a goal of its own for each']],
+  ])('%s', (_, found, expected) => expect(found).toEqual(expected))
+})
+
 describe('what a goal cannot ask for is said', () => {
   // biome-ignore format: a table
   test.each<[string, object, string]>([
@@ -68,6 +105,10 @@ describe('what a goal cannot ask for is said', () => {
     ['a weight of nothing',             { max: 70, nodes: ['a1'], weight: 0 },                     'spec.goals.0.weight'],
     ['measured use of several nodes',   { pool, per: 'together', max: 70, stat: 'usage' },         'goal-stat'],
     ['groups to compare without pool',  { per: 'together', spread: { max: 20 } },                  'goal-without-pool'],
+    ['a resource of a loss',            { survives: 'node', resource: 'cpu' },                     'spec.goals.0.resource'],
+    ['groups of a loss',                { survives: 'node', per: 'each' },                         'spec.goals.0.per'],
+    ['a margin of a loss',              { survives: 'node', margin: 5 },                           'spec.goals.0.margin'],
+    ['measured use of a loss',          { survives: 'node', stat: 'usage' },                       'spec.goals.0.stat'],
     ['together, without a bound',       { pool, per: 'together' },                                 'goal-without-bound'],
   ])('%s', (_, goal, expected) => {
     const policy = read(goal)

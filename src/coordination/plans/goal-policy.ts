@@ -6,6 +6,7 @@ import type { Parsed, Problem } from '#kube/problem.ts'
 import { isLeaving } from '#planning/goals/leaving.ts'
 import type { FleetGoal, Goal, GoalMember, LeftOut } from '#planning/goals/policy.ts'
 import type { PolicyGoal, RebalancePolicy } from '../api.ts'
+import { ratesOf } from './node-rates.ts'
 
 interface ResolvedGoals {
   readonly goals: readonly Goal[]
@@ -28,6 +29,13 @@ export function goalsOf({ metadata, spec }: RebalancePolicy, state: ClusterState
     // A pool that an autoscaler took to no node has nothing to judge; the other goals stay.
     if (named.value.length === 0 || (isSelected(goal) && named.value.every(({ nodes }) => nodes.length === 0))) continue
     const isFleet = measureOf(goal) !== undefined
+    if (goal.watts !== undefined || goal.cost !== undefined) {
+      const used = useGoalOf(goal, named.value, { metadata, spec, state, where })
+      if (!used.ok) return used
+      leftOut.push(...used.value.leftOut)
+      fleetGoals.push(used.value.goal)
+      continue
+    }
     const refused = isFleet ? refusalOf(goal, where) : undefined
     if (refused !== undefined) return { ok: false, problem: refused }
     if (!isFleet) {
@@ -53,7 +61,9 @@ export function shownGoals(
 }
 
 /** What a goal over several nodes measures; `undefined`: it is one for each node. */
-function measureOf({ spread, deviation, survives, per }: PolicyGoal): FleetGoal['measure'] | undefined {
+function measureOf({ spread, deviation, survives, watts, cost, per }: PolicyGoal): FleetGoal['measure'] | undefined {
+  if (watts !== undefined) return 'watts'
+  if (cost !== undefined) return 'cost'
   if (survives !== undefined) return 'survives'
   if (spread !== undefined) return 'spread'
   if (deviation !== undefined) return 'deviation'
@@ -89,6 +99,45 @@ function refusalOf(goal: PolicyGoal, where: string): Problem | undefined {
   if (measureOf(goal) === 'share' && goal.max === undefined && goal.min === undefined)
     return { code: 'goal-without-bound', where, found: goal.name, expected: 'max, min or both' }
   return undefined
+}
+
+interface UseFacts extends Pick<RebalancePolicy, 'metadata' | 'spec'> {
+  readonly state: ClusterState
+  readonly where: string
+}
+
+/** A goal of watts or cost: all of its nodes together, also those that are cordoned. Nodes of unknown watts or price are left out and told. */
+function useGoalOf(
+  goal: PolicyGoal,
+  groups: readonly GoalMember[],
+  { metadata, spec, state, where }: UseFacts,
+): Parsed<{ readonly goal: FleetGoal; readonly leftOut: readonly LeftOut[] }> {
+  const measure = goal.watts === undefined ? 'cost' : 'watts'
+  const nodes = groups.flatMap(group => group.nodes)
+  const known = nodes.flatMap(name => state.nodes.get(name) ?? [])
+  const rates = ratesOf(measure, spec, known, `RebalancePolicy ${metadata.name}`)
+  if (!rates.ok) return rates
+  const field = measure === 'cost' ? 'spec.prices' : 'spec.energy.nodes'
+  if (rates.value.length === 0) {
+    const expected = `an entry of ${field} for at least one node of the goal`
+    return { ok: false, problem: { code: 'goal-without-rates', where: `${where}.${measure}`, found: 'none', expected } }
+  }
+  const counted = new Set(rates.value.map(({ node }) => node))
+  const leftOut = nodes.flatMap(node => (counted.has(node) ? [] : [{ goal: goal.name, node, because: `not in ${field}` }]))
+  const { name, hard, weight } = goal
+  const single = groups.length === 1 ? groups[0]?.name : goal.pool?.label
+  const members = [...counted].map(node => ({ name: node, nodes: [node] }))
+  return {
+    ok: true,
+    value: {
+      leftOut,
+      goal: {
+        ...{ name, measure, hard, margin: 0, resource: 'cpu', rates: rates.value, max: (goal.watts ?? goal.cost)?.atMost ?? 0 },
+        sets: [{ name: single ?? 'all nodes', members }],
+        ...(weight === undefined ? {} : { weight }),
+      },
+    },
+  }
 }
 
 /** The groups of nodes that a goal names: one for each value of its pool's label, else one. */

@@ -55,3 +55,17 @@ export function whyUsedUp(policy: Limited, plans: readonly KeptPlan[], nowMs: nu
     ? undefined
     : `spec.limits.perHour is used up: ${leftSince(own, nowMs - hourMs)} pods left within the hour`
 }
+
+/** What is used of the limits that a policy has, in pods that left: within the hour, and within 24 hours. */
+export function usedOfLimits(
+  policy: Limited,
+  plans: readonly KeptPlan[],
+  nowMs: number,
+): readonly { readonly limit: 'perHour' | 'perDay'; readonly used: number; readonly most: number }[] {
+  const { perHour, perDay } = policy.spec.limits
+  const own = ofPolicy(policy, plans)
+  return [
+    { limit: 'perHour', used: leftSince(own, nowMs - hourMs), most: perHour },
+    ...(perDay === undefined ? [] : [{ limit: 'perDay' as const, used: leftSince(own, nowMs - dayMs), most: perDay }]),
+  ]
+}

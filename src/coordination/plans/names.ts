@@ -46,4 +46,5 @@ export const eventReasons = {
   unheld: 'LandingNotHeld',
   invalid: 'InvalidSpec',
   paused: 'PlanPaused',
+  stuck: 'NoProgress',
 } as const

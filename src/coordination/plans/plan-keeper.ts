@@ -1,6 +1,6 @@
 // What every capability that carries out plans does with them between their steps: lets them go on, makes them anew, holds proposals
 // against the cluster, and takes away what is left of steering. Each sees to the plans of its own purpose only.
-import type { Node } from '#kube/objects/objects.ts'
+import type { Condition, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { snapshotHash } from '#planning/snapshot-hash.ts'
@@ -12,15 +12,16 @@ import { endSteering } from './landing/landing-taint.ts'
 import { type Asking, askingOf, isOfOthers } from './names.ts'
 import { type PlanMetrics, planMetrics } from './plan-metrics.ts'
 import { planPolicyOf, policyHash } from './plan-policy.ts'
-import { inPhase, isApproved, isOver, isUnderWay } from './plan-progress.ts'
+import { inPhase, isApproved, isOver, isUnderWay, withCondition } from './plan-progress.ts'
 import { policyChanged, type ReplanEnd, type RunContext, runPlan } from './plan-run.ts'
 import type { Plans, Policies } from './plan-store.ts'
-import { type PlannerContext, planAgain, planIfChanged, problemLines, replaceBy } from './planner.ts'
+import { type PlannerContext, planAgain, planIfChanged, planRollBackOf, problemLines, replaceBy } from './planner.ts'
 import type { PolicyReview } from './policy-review.ts'
 import { waitsFor } from './precedence.ts'
 import { whyClosed, whyPaused } from './run-pauses.ts'
 import { opensMs } from './timetable/openings.ts'
 import type { SignalReader } from './trial/signal-reader.ts'
+import { isToBeUndone, isTooLate } from './trial/ways-back.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'
 
 const intervals = {
@@ -136,6 +137,17 @@ export class PlanKeeper {
       case 'replan':
         await this.#again(policy, plan, end, signal)
         return 0
+    }
+  }
+
+  /** Makes the plans that undo what signals have stopped, each once; an earlier leader may have had no time for it. */
+  async rollBack(policy: RebalancePolicy, signal: AbortSignal): Promise<void> {
+    const { plans, purpose, context } = this.#options
+    for (const plan of plans.list()) {
+      if (plan.spec.purpose !== purpose || plan.spec.policyRef.name !== policy.metadata.name || !isToBeUndone(plan)) continue
+      const nowMs = context.clock.now()
+      const told = isTooLate(plan, nowMs) ? tooLate : undoneBy(await planRollBackOf(this.plannerContext, policy, plan, signal))
+      await plans.setStatus(plan, status => ({ ...status, conditions: withCondition(status.conditions, told, nowMs) }), signal)
     }
   }
 
@@ -338,6 +350,19 @@ export class PlanKeeper {
       isStopping,
     }
   }
+}
+
+const tooLate = {
+  type: 'RolledBack',
+  status: 'False',
+  reason: 'TooLate',
+  message: 'it was stopped more than an hour ago',
+} as const
+
+function undoneBy(planned: Awaited<ReturnType<typeof planRollBackOf>>): Condition {
+  if (planned.kind === 'planned')
+    return { type: 'RolledBack', status: 'True', reason: 'PlanMade', message: `by ${planned.plan.metadata.name}` }
+  return { type: 'RolledBack', status: 'False', reason: 'Refused', message: problemLines(planned.problems).slice(0, 4096) }
 }
 
 function byAttempt(a: RebalancePlan, b: RebalancePlan): number {

@@ -1,7 +1,9 @@
 // What is counted of plans and their landings.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Plan } from '#planning/plan-record.ts'
+import type { PlanStep } from '../api.ts'
 import type { LandingResult } from './landing/landing-rate.ts'
+import type { PolicyFigures } from './progress/figures.ts'
 
 const solveBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60]
 const landings: readonly LandingResult[] = ['expected', 'other', 'back', 'pending']
@@ -25,6 +27,12 @@ export class PlanMetrics {
   readonly #watts: Gauge<'policy' | 'when'>
   readonly #solve: Histogram<'method'>
   readonly #landings: Counter<'result'>
+  readonly #kept: Gauge<'policy' | 'phase'>
+  readonly #results: Counter<'policy' | 'result'>
+  readonly #seconds: Gauge<'policy' | 'when'>
+  readonly #used: Gauge<'policy' | 'limit'>
+  readonly #limits: Gauge<'policy' | 'limit'>
+  readonly #stuck: Gauge<'policy'>
   /** Labels that are out for a policy, so that what is no longer said goes. */
   readonly #said = new Map<string, { readonly goals: ReadonlySet<string>; readonly reasons: ReadonlySet<string> }>()
 
@@ -51,6 +59,20 @@ export class PlanMetrics {
       registers,
     })
     for (const result of landings) this.#landings.inc({ result }, 0)
+    this.#kept = gauge('plans', 'Plans that are kept, by phase', ['policy', 'phase'])
+    this.#results = new Counter({
+      name: 'ballast_rebalance_moves_total',
+      help: 'Moves that are over, by the state of their step',
+      labelNames: ['policy', 'result'],
+      registers,
+    })
+    this.#seconds = gauge('plan_seconds', 'Length of the plan that ended last: as foretold, and real', ['policy', 'when'])
+    this.#used = gauge('limit_used', 'Pods that left within the hour, and within the day, where a limit bounds them', [
+      'policy',
+      'limit',
+    ])
+    this.#limits = gauge('limit', 'The limits of the policy for these', ['policy', 'limit'])
+    this.#stuck = gauge('stuck', '1 where plans of a policy in mode Auto bring its missed goals no nearer', ['policy'])
   }
 
   planned(plan: Plan, seconds: number): void {
@@ -70,6 +92,28 @@ export class PlanMetrics {
     if (energy === undefined) return
     this.#watts.set({ policy, when: 'now' }, energy.watts.before)
     this.#watts.set({ policy, when: 'then' }, energy.watts.after)
+  }
+
+  /** A move is over. */
+  moved(policy: string, state: PlanStep['state']): void {
+    this.#results.inc({ policy, result: state.toLowerCase() })
+  }
+
+  /** What is kept of all policies: what is gone is said no more. */
+  kept(figures: readonly PolicyFigures[]): void {
+    for (const gauge of [this.#kept, this.#seconds, this.#used, this.#limits, this.#stuck]) gauge.reset()
+    for (const { policy, phases, last, limits, isStuck } of figures) {
+      for (const [phase, plans] of phases) this.#kept.set({ policy, phase }, plans)
+      if (last !== undefined) {
+        this.#seconds.set({ policy, when: 'foretold' }, last.foretold)
+        this.#seconds.set({ policy, when: 'real' }, last.real)
+      }
+      for (const { limit, used, most } of limits) {
+        this.#used.set({ policy, limit }, used)
+        this.#limits.set({ policy, limit }, most)
+      }
+      if (isStuck !== undefined) this.#stuck.set({ policy }, isStuck ? 1 : 0)
+    }
   }
 
   landed(result: LandingResult): void {

@@ -6,7 +6,7 @@ import { formatTime } from '#kube/time/time.ts'
 import type { BudgetProposal } from '#planning/candidates/budget-proposals.ts'
 import type { EnergyOutcome } from '#planning/energy/record.ts'
 import { energyStaySentence } from '#planning/energy/sentences.ts'
-import type { Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
+import type { LimitMet, Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
 import { type Risk, riskWords } from '#planning/risks.ts'
 import { staySentence } from '#planning/sentences.ts'
 import {
@@ -21,10 +21,11 @@ import {
 } from '../api.ts'
 import type { PlanPurpose } from '../intent.ts'
 import { askingOf } from './names.ts'
-import { planMessage, wholeBound } from './plan-words.ts'
-import { goalFigures, storedGoals } from './stored-goals.ts'
+import { planMessage, undoingMessage, wholeBound } from './plan-words.ts'
+import { goalFigures, storedGoals } from './stored/stored-goals.ts'
 import { expectedOf } from './timetable/expected.ts'
 import type { Foretold } from './timetable/foretell.ts'
+import type { Undoing } from './trial/undone.ts'
 
 interface PlanObjectOptions {
   readonly name: string
@@ -39,6 +40,10 @@ interface PlanObjectOptions {
   readonly approved?: boolean
   /** Default: `move`. */
   readonly purpose?: PlanPurpose
+  /** What it undoes, of a plan that rolls another back. */
+  readonly undoing?: Undoing
+  /** Default: that of what it replaces, else its name. */
+  readonly batch?: string
   /** The plan whose place this one takes: its name, batch and attempt. */
   readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
 }
@@ -64,8 +69,9 @@ export function planObject(plan: Plan, options: PlanObjectOptions): RebalancePla
     spec: {
       policyRef: { name: plan.policyName, ...(options.policyUid === undefined ? {} : { uid: options.policyUid }) },
       snapshotHash: plan.snapshotHash,
-      batch: replaces?.batch ?? name,
+      batch: options.batch ?? replaces?.batch ?? name,
       ...(replaces === undefined ? {} : { replaces: replaces.name }),
+      ...(options.undoing === undefined ? {} : { rollsBack: options.undoing.plan }),
       attempt: replaces?.attempt ?? 0,
       outcome: plan.outcome,
       method: plan.method,
@@ -98,28 +104,23 @@ function storedMove(move: Move): PlanMove {
 
 function proposedStatus(
   plan: Plan,
-  { nowMs, policyHash, foretold, budgets = [] }: Pick<PlanObjectOptions, 'nowMs' | 'policyHash' | 'budgets' | 'foretold'>,
+  options: Pick<PlanObjectOptions, 'nowMs' | 'policyHash' | 'budgets' | 'foretold' | 'undoing'>,
 ): RebalancePlanStatus {
-  const { moves, lowerBound, gap } = plan.objective
+  const { nowMs, policyHash, foretold, undoing, budgets = [] } = options
+  const { moves, lowerBound, gap, withMargins } = plan.objective
   const at = formatTime(nowMs)
-  const message = planMessage(plan, foretold)
+  const message = undoing === undefined ? planMessage(plan, foretold) : undoingMessage(plan, undoing, foretold)
   return {
     phase: 'Proposed',
     message,
-    objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap },
+    objective: { moves, lowerBound, atLeast: wholeBound(lowerBound), gap, ...(withMargins === true ? { withMargins } : {}) },
+    ...(plan.limits === undefined ? {} : { limits: plan.limits.map(storedLimit) }),
+    ...(plan.shortfall === undefined ? {} : { shortfall: plan.shortfall }),
     ...(foretold === undefined ? {} : { expected: expectedOf(foretold) }),
     goals: storedGoals(plan.goals, goal => goalFigures(goal, 'now', 'after')),
     before: tellingShares(plan, plan.before).map(storedShare),
     after: tellingShares(plan, plan.after).map(storedShare),
-    unmovable: plan.unmovable.slice(0, keptUnmovable).map(one => ({
-      workload:
-        one.workload === undefined
-          ? `Pod ${one.pod.namespace}/${one.pod.name}`
-          : `${one.workload.kind} ${one.workload.namespace}/${one.workload.name}`,
-      pod: `${one.pod.namespace}/${one.pod.name}`,
-      reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
-      message: staySentence(one),
-    })),
+    unmovable: [...(undoing?.left ?? []).map(storedLeft), ...plan.unmovable.map(storedStay)].slice(0, keptUnmovable),
     ...(plan.risks === undefined ? {} : { risks: plan.risks.map(storedRisk) }),
     ...(plan.energy === undefined ? {} : { energy: storedEnergy(plan.energy) }),
     ...(budgets.length === 0 ? {} : { budgets: budgets.slice(0, keptBudgets).flatMap(storedBudget) }),
@@ -141,6 +142,28 @@ function proposedStatus(
 function storedRisk(risk: Risk): NonNullable<RebalancePlanStatus['risks']>[number] {
   const { code, grade, moves, workloads } = risk
   return { risk: code, grade, moves, workloads: workloads.slice(0, keptWorkloads), message: riskWords(risk) }
+}
+
+function storedLimit(met: LimitMet): NonNullable<RebalancePlanStatus['limits']>[number] {
+  return met.limit === 'solver' ? { ...met, detail: met.detail.slice(0, 1024) } : { ...met }
+}
+
+type StoredStay = NonNullable<RebalancePlanStatus['unmovable']>[number]
+
+function storedStay(one: Plan['unmovable'][number]): StoredStay {
+  return {
+    workload:
+      one.workload === undefined
+        ? `Pod ${one.pod.namespace}/${one.pod.name}`
+        : `${one.workload.kind} ${one.workload.namespace}/${one.workload.name}`,
+    pod: `${one.pod.namespace}/${one.pod.name}`,
+    reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
+    message: staySentence(one),
+  }
+}
+
+function storedLeft({ workload, pod, reason, message }: Undoing['left'][number]): StoredStay {
+  return { workload: `${workload.kind} ${workload.namespace}/${workload.name}`, pod, reason, message }
 }
 
 /** As many as an object may have; those of nodes that goals name, then of those that moves touch, then the others. */

@@ -121,11 +121,15 @@ export function policyHash({ spec }: Pick<RebalancePolicy, 'spec'>, purpose: Pla
   const coordination = { ...spec.coordination, ...demandsOf(spec) }
   const read = { ...spec, limits, coordination, singleReplica: singleReplicaOf(spec) }
   const decisive = decisiveFields.map(field => read[field] ?? null)
-  const text = JSON.stringify([...decisive, isIsolation(purpose) ? (spec.isolation ?? null) : null])
+  const rates = spec.goals.some(({ watts, cost }) => (watts ?? cost) !== undefined)
+    ? [spec.prices, spec.energy?.nodes ?? null]
+    : []
+  const text = JSON.stringify([...decisive, isIsolation(purpose) ? (spec.isolation ?? null) : null, ...rates])
   return `sha256:${createHash('sha256').update(text).digest('hex')}`
 }
 
-function isIsolation(purpose: PlanPurpose | undefined): boolean {
+/** Whether plans of the purpose empty nodes. */
+export function isIsolation(purpose: PlanPurpose | undefined): boolean {
   return purpose !== undefined && plansFor(purpose).emptiesNodes
 }
 

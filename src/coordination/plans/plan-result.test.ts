@@ -35,6 +35,11 @@ test.each<[string, string, Outcome | undefined, State, string | undefined, strin
   ['many by one reason',                            'sssss', 'met',     'missed', undefined,  'Incomplete', '0 of 5 moves landed, 5 left out (CoolDown: m01, m02, m03 and 2 more); not met: light'],
   ['it was ended early',                            'lf',    'met',     'missed', 'm02 hangs', 'Failed',    'm02 hangs; 1 of 2 moves landed; not met: light'],
 ])('%s', (_name, states, foretold, state, failure, phase, message) => {
-  const result = resultOf(plan(states, foretold), [{ goal: 'light', state }], failure)
+  const result = resultOf(plan(states, foretold), [{ goal: 'light', state }], { failure })
   expect([result.phase, result.message]).toEqual([phase, message])
+})
+
+test('what is not known of its end makes a plan incomplete', () => {
+  const { phase, message } = resultOf(plan('ll', 'met'), [{ goal: 'light', state: 'met' }], { doubt: 'nobody answers' })
+  expect(`${phase}: ${message}`).toBe('Incomplete: nobody answers; 2 of 2 moves landed; all goals are met')
 })

@@ -22,13 +22,13 @@ interface Result {
 const mostNamed = 3
 
 /**
- * `failure`: why it was ended early. Without one it succeeded where every move landed and no goal is missed that it foretold as met; else it
- * is incomplete.
+ * `failure`: why it was ended early. `doubt`: what is not known of its end. Without either it succeeded where every move landed and no goal is
+ * missed that it foretold as met; else it is incomplete.
  */
 export function resultOf(
   { spec, status }: EndedPlan,
   goals: readonly Pick<GoalOutcome, 'goal' | 'state'>[],
-  failure: string | undefined,
+  { failure, doubt }: { readonly failure?: string | undefined; readonly doubt?: string | undefined },
 ): Result {
   const missed = namesOf(goals, 'missed')
   const unknown = namesOf(goals, 'unknown')
@@ -43,10 +43,10 @@ export function resultOf(
   const out = left.length === 0 ? '' : `, ${left.length} left out (${leftOut.join('; ')})`
   const ended = goals.length === 0 ? '' : `; ${reached}${still}`
   const result = `${landed} of ${spec.moves.length} moves landed${out}${ended}`
-  const isWhole = landed === spec.moves.length && !missed.some(goal => wasForetold(status, goal))
+  const isWhole = doubt === undefined && landed === spec.moves.length && !missed.some(goal => wasForetold(status, goal))
   return {
     phase: failure !== undefined ? 'Failed' : isWhole ? 'Succeeded' : 'Incomplete',
-    message: failure === undefined ? result : `${failure}; ${result}`,
+    message: [failure, doubt, result].filter(part => part !== undefined).join('; '),
     landed,
     missed,
     unknown,

@@ -7,10 +7,7 @@ import type { Log } from '#kube/log.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { formatTime } from '#kube/time/time.ts'
-import { goalOutcomes, type Measurements, nodeShares } from '#planning/goals/goals.ts'
 import { type PlanPolicy, workloadKey } from '#planning/goals/policy.ts'
-import { lossesNow } from '#planning/goals/survival.ts'
-import { usageGoals } from '#planning/goals/usage-rules.ts'
 import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus, RebalancePolicy } from '../api.ts'
 import type { Arbiter } from '../arbiter/arbiter.ts'
 import type { WebhookEndpoint } from '../capability.ts'
@@ -29,23 +26,11 @@ import { carryOut, moveKey } from './move-run.ts'
 import { askingOf, eventReasons, isOfOthers } from './names.ts'
 import { staleMs } from './patience.ts'
 import type { PlanMetrics } from './plan-metrics.ts'
-import { storedShare, tellingShares } from './plan-object.ts'
 import { policyHash } from './plan-policy.ts'
-import {
-  inPhase,
-  isBeyondStop,
-  isFinal,
-  isUnderWay,
-  type Phase,
-  standingMoves,
-  stepOf,
-  withCondition,
-  withStep,
-} from './plan-progress.ts'
-import { goalsCondition, resultOf } from './plan-result.ts'
+import { inPhase, isBeyondStop, isFinal, isUnderWay, type Phase, standingMoves, stepOf, withStep } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
+import { type Ending, planEnd } from './progress/plan-end.ts'
 import { whyClosed, whyPaused } from './run-pauses.ts'
-import { goalFigures, storedGoals } from './stored-goals.ts'
 import { foretoldRefusal } from './timetable/foretold-refusal.ts'
 import type { SignalReader } from './trial/signal-reader.ts'
 import { Trial } from './trial/trial.ts'
@@ -96,8 +81,6 @@ export const policyChanged = 'its policy was changed'
 const noWebhook = 'this controller serves no landing webhook'
 /** A plan that waits for the landing webhook asks it again after so long. */
 const retryGateMs = 60_000
-/** So long a plan that is done waits for figures of after its last move. */
-const renewedMs = 90_000
 
 /** Carries out `plan` as far as it goes. @throws on abort, a lost Lease, a broken connection: then the next call goes on. */
 export async function runPlan(context: RunContext, plan: RebalancePlan, signal: AbortSignal): Promise<RunEnd> {
@@ -135,6 +118,7 @@ class PlanRun {
       view,
       policy: context.policy,
       plan: () => this.#known,
+      plans: () => context.plans.list(),
       write: (change, signal) => this.#write(change, signal),
       now: () => effects.clock.now(),
     })
@@ -147,7 +131,7 @@ class PlanRun {
     // An earlier leader recorded it and had no time to draw the conclusion.
     if (failed !== undefined) return this.#finish(failed.message ?? 'a move failed', signal)
     if (steps.some(step => step.state === 'Mismatch')) return this.#misled(signal)
-    const held = this.#pause() === undefined ? await this.#held(signal) : undefined
+    const held = this.#isDone() || this.#pause() === undefined ? await this.#held(signal) : undefined
     if (held !== undefined) return held
     const refusal = steps.length === 0 ? this.#foretoldRefusal() : undefined
     if (refusal !== undefined) {
@@ -187,14 +171,19 @@ class PlanRun {
 
   /** What holds the next moves back, beside what `#pause` says: a limit that is used up, a canary, a signal. `undefined`: nothing. */
   async #held(signal: AbortSignal): Promise<RunEnd | undefined> {
-    const isDone = this.#plan.spec.moves.every(({ id }) => isFinal(stepOf(this.#known, id)))
     // What is under way is followed up first.
-    if (isDone || this.#isUnderWay()) return undefined
-    const used = this.#usedUp()
+    if (this.#isUnderWay()) return undefined
+    const used = this.#isDone() ? undefined : this.#usedUp()
     if (used !== undefined) return this.#pauseRun(used, signal)
     const gate = await this.#trial.gate(signal)
     if (gate === undefined) return undefined
-    return gate.kind === 'stop' ? this.#finish(gate.message, signal) : this.#pauseRun(gate.message, signal, gate.retryMs)
+    if (gate.kind === 'stop') return this.#finish(gate.message, signal, { stopped: gate.stopped })
+    if (gate.kind === 'unsure') return this.#finish(undefined, signal, { doubt: gate.message })
+    return this.#pauseRun(gate.message, signal, gate.retryMs)
+  }
+
+  #isDone(): boolean {
+    return this.#plan.spec.moves.every(({ id }) => isFinal(stepOf(this.#known, id)))
   }
 
   #isUnderWay(): boolean {
@@ -204,7 +193,8 @@ class PlanRun {
   /** Whether another plan of the policy has taken what its limits leave within this hour, or this day. */
   #usedUp(): string | undefined {
     const policy = this.#context.policy()
-    if (policy === undefined || this.#plan.spec.purpose !== 'move') return undefined
+    // A plan that undoes moves needs as many again, whatever the limits have left.
+    if (policy === undefined || this.#plan.spec.purpose !== 'move' || this.#plan.spec.rollsBack !== undefined) return undefined
     return whyUsedUp(policy, this.#context.plans.list(), this.#context.effects.clock.now())
   }
 
@@ -335,6 +325,8 @@ class PlanRun {
 
   /** What the plan rests on is not what its policy says now. A plan of before that was noted is taken as it is. */
   #isOutdated(): boolean {
+    // What is undone does not follow from what the policy says.
+    if (this.#plan.spec.rollsBack !== undefined) return false
     const policy = this.#context.policy()
     const made = this.#known.status?.policyHash
     return policy !== undefined && made !== undefined && policyHash(policy, this.#plan.spec.purpose) !== made
@@ -419,7 +411,9 @@ class PlanRun {
 
   async #record(step: PlanStep, signal: AbortSignal): Promise<void> {
     const nowMs = this.#context.effects.clock.now()
+    const isNews = isFinal(step) && !isFinal(stepOf(this.#known, step.id))
     await this.#write(status => withStep(status, step, nowMs), signal)
+    if (isNews) this.#context.metrics?.moved(this.#plan.spec.policyRef.name, step.state)
     const result = landingResult(
       step,
       this.#plan.spec.moves.find(({ id }) => id === step.id),
@@ -438,37 +432,12 @@ class PlanRun {
   }
 
   /** Takes the steering away, then says how it ended: after, goals, phase, in one write. */
-  async #finish(failure: string | undefined, signal: AbortSignal): Promise<RunEnd> {
+  async #finish(failure: string | undefined, signal: AbortSignal, ending: Ending = {}): Promise<RunEnd> {
     await this.#endSteering('the plan is over', signal)
-    const { view, planPolicy, effects } = this.#context
-    const measured = await this.#measuredAfter(signal)
-    const nowMs = effects.clock.now()
-    const state = view.state()
-    const nothing = { requests: new Map(), usage: new Map() }
-    const goals = goalOutcomes(planPolicy, state, nothing, measured, lossesNow(state, planPolicy, this.#context.settings))
-    const { phase, message, landed, missed, unknown } = resultOf(this.#known, goals, failure)
-    const judged = goalsCondition(missed, unknown)
-    await this.#write(
-      status => ({
-        ...inPhase(status, phase, { message, nowMs }),
-        after: tellingShares({ goals, moves: this.#plan.spec.moves }, nodeShares(state)).map(storedShare),
-        goals: storedGoals(goals, goal => goalFigures(goal)),
-        conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message }, nowMs).map(one => ({ ...one })),
-      }),
-      signal,
-    )
-    this.#context.log.info({ plan: this.#plan.metadata.name, phase, landed }, 'plan is over')
+    const { change, result } = await planEnd(this.#context, this.#known, { ...ending, failure }, signal)
+    await this.#write(change, signal)
+    this.#context.log.info({ plan: this.#plan.metadata.name, ...result }, 'plan is over')
     return { kind: 'over' }
-  }
-
-  /** What is used now, in figures that are newer than the last move where that can be had. */
-  async #measuredAfter(signal: AbortSignal): Promise<Measurements | undefined> {
-    const { usage, planPolicy } = this.#context
-    const goals = usageGoals(planPolicy)
-    if (usage === undefined || goals.length === 0) return undefined
-    if (this.#known.status?.steps?.some(step => step.state === 'Landed') === true)
-      await usage.renewed([...new Set(goals.flatMap(goal => goal.nodes))], { limitMs: renewedMs, signal })
-    return usage.measurements()
   }
 
   #emit(type: 'Normal' | 'Warning', reason: string, note: string): void {

@@ -4,6 +4,7 @@ import type { IsolationOutcome, Plan } from '#planning/plan-record.ts'
 import { explanationLines, leftOutLines, notPlayed } from '#planning/sentences.ts'
 import { expectedLines } from './timetable/expected.ts'
 import type { Foretold } from './timetable/foretell.ts'
+import { type Undoing, undoingSentence } from './trial/undone.ts'
 
 /** The least that a whole number of moves can be; solvers miss a whole number by a hair. */
 export function wholeBound(lowerBound: number): number {
@@ -11,8 +12,10 @@ export function wholeBound(lowerBound: number): number {
 }
 
 /** What a plan's sentence reads of it. */
-type Spoken = Pick<Plan, 'goals' | 'isolation' | 'method' | 'moves' | 'outcome' | 'problems'> & {
-  readonly objective: Pick<Plan['objective'], 'lowerBound'>
+type Spoken = Pick<Plan, 'goals' | 'isolation' | 'moves' | 'outcome' | 'problems'> & {
+  /** As `Plan` has it. */
+  readonly method: string
+  readonly objective: Pick<Plan['objective'], 'lowerBound' | 'withMargins'>
 }
 
 /** `15 moves reach both goals; no plan needs fewer than 15 (milp)`. */
@@ -36,7 +39,7 @@ export function planSentence(plan: Spoken): string {
       ? ''
       : bound <= 0
         ? `; whether fewer would do is not known (${plan.method})`
-        : `; no plan that reaches as much needs fewer than ${bound} (${plan.method})`
+        : `; no plan that reaches as much${plan.objective.withMargins === true ? ', margins included,' : ''} needs fewer than ${bound} (${plan.method})`
   if (plan.problems.length > 0) return `nothing is moved: the policy has ${plan.problems.length} problems`
   if (plan.isolation !== undefined) return isolationSentence(plan, plan.isolation, { moves, missed })
   if (plan.outcome === 'infeasible') return 'no choice of moves reaches the goals'
@@ -65,7 +68,7 @@ function isolationSentence(
 }
 
 /** Where the scheduler may choose among many nodes: on which none lands, and how probable that is for all moves together. */
-function landingLines({ moves, closedNodes = [] }: Pick<Plan, 'moves' | 'closedNodes'>): readonly string[] {
+export function landingLines({ moves, closedNodes = [] }: Pick<Plan, 'moves' | 'closedNodes'>): readonly string[] {
   if (moves.every(({ closed }) => closed === undefined)) return []
   const likely = moves.reduce((product, { certificate }) => product * (certificate.landing.likely ?? 1), 1)
   const odds = likely === 1 ? 'the scheduler cannot choose one of these' : `with a probability of ${(likely * 100).toFixed(2)} %`
@@ -79,4 +82,10 @@ export function planMessage(plan: Plan, foretold?: Pick<Foretold, 'timetable' | 
   const energy = plan.energy === undefined ? [] : energyLines(plan.energy).slice(0, 1)
   const expected = foretold === undefined ? [] : expectedLines({ ...foretold, plan })
   return [planSentence(plan), ...expected, ...landingLines(plan), ...because, ...energy].join('\n').slice(0, 4096)
+}
+
+/** What a plan undoes, and how long that is expected to take. */
+export function undoingMessage(plan: Plan, undoing: Undoing, foretold?: Pick<Foretold, 'timetable' | 'rest'>): string {
+  const expected = foretold === undefined ? [] : expectedLines({ ...foretold, plan })
+  return [undoingSentence(plan, undoing), ...expected].join('\n').slice(0, 4096)
 }

@@ -25,9 +25,11 @@ import { planPolicyOf, policyHash } from './plan-policy.ts'
 import { inPhase, isOver, standingMoves, withCondition } from './plan-progress.ts'
 import type { Plans } from './plan-store.ts'
 import { planMessage, planSentence } from './plan-words.ts'
+import { missingNow } from './progress/nearness.ts'
 import { quarantines } from './quarantine.ts'
 import { type Foretold, foretell } from './timetable/foretell.ts'
 import { foretellContext } from './timetable/foretell-context.ts'
+import { type Undoing, undoingSentence, undone } from './trial/undone.ts'
 import type { UsageMeter } from './usage/usage-meter.ts'
 
 export interface PlannerContext {
@@ -46,7 +48,12 @@ export interface PlannerContext {
 }
 
 type Planned =
-  | { readonly kind: 'planned'; readonly plan: RebalancePlan }
+  | {
+      readonly kind: 'planned'
+      readonly plan: RebalancePlan
+      /** Points by which goals are missed now; absent where an earlier leader made the plan. */
+      readonly missing?: number
+    }
   | { readonly kind: 'refused'; readonly problems: readonly Problem[] }
 
 /** The plan for a reason; the one that is there already where an earlier leader made it. */
@@ -61,11 +68,9 @@ export async function planFor(
   if (existing !== undefined) return { kind: 'planned', plan: existing }
   const made = await compute(context, policy, { batch: name }, signal)
   if (made.kind === 'refused') return made
-  const { foretold } = made
-  return {
-    kind: 'planned',
-    plan: await propose(context, { policy, name, foretold, approved: goesByItself(policy, foretold) }, signal),
-  }
+  const approved = goesByItself(policy, made.foretold)
+  const plan = await propose(context, { policy, name, ...made, approved }, signal)
+  return { kind: 'planned', plan, missing: missingNow(made.foretold.plan) }
 }
 
 /**
@@ -84,7 +89,7 @@ export async function planAgain(
   const existing = await wholePlan(context, name, signal)
   if (existing !== undefined) return { kind: 'planned', plan: existing }
   const batch = old.spec.batch ?? old.metadata.name
-  const made = await compute(context, policy, { landing, batch }, signal)
+  const made = await compute(context, policy, { landing, batch, rollsBack: old.spec.rollsBack }, signal)
   if (made.kind === 'refused') return made
   const { foretold } = made
   const replaces = { name: old.metadata.name, batch, attempt }
@@ -94,8 +99,28 @@ export async function planAgain(
   const annotations = stillFrozen(old)
   return {
     kind: 'planned',
-    plan: await propose(context, { policy, name, foretold, approved, replaces, annotations }, signal),
+    plan: await propose(context, { policy, name, ...made, approved, replaces, annotations }, signal),
   }
+}
+
+/**
+ * The plan that undoes what `stopped` has moved; the one that is there already where an earlier leader made it. It is of the same batch:
+ * cool-downs and ways back that these moves set hold others up, not their own way back.
+ */
+export async function planRollBackOf(
+  context: PlannerContext,
+  policy: RebalancePolicy,
+  stopped: RebalancePlan,
+  signal: AbortSignal,
+): Promise<Planned> {
+  const name = planName(policy, `${stopped.metadata.name} back`)
+  const existing = await wholePlan(context, name, signal)
+  if (existing !== undefined) return { kind: 'planned', plan: existing }
+  const batch = stopped.spec.batch ?? stopped.metadata.name
+  const made = await compute(context, policy, { batch, rollsBack: stopped.metadata.name }, signal)
+  if (made.kind === 'refused') return made
+  const proposal = { policy, name, ...made, batch, approved: policy.spec.mode === 'Auto' }
+  return { kind: 'planned', plan: await propose(context, proposal, signal) }
 }
 
 /** Looks at a waiting proposal with today's eyes; `undefined` where it would come out the same. */
@@ -106,14 +131,14 @@ export async function planIfChanged(
   signal: AbortSignal,
 ): Promise<RebalancePlan | undefined> {
   const batch = old.spec.batch ?? old.metadata.name
-  const made = await compute(context, policy, { batch }, signal)
+  const made = await compute(context, policy, { batch, rollsBack: old.spec.rollsBack }, signal)
   if (made.kind === 'refused' || isSamePlan(made.foretold.plan, old)) return undefined
   const { foretold } = made
   // The same cluster makes another plan once something that held it is over.
   const rest = old.status?.expected?.rest?.from ?? ''
   const name = planName(policy, `${old.metadata.name} ${foretold.plan.snapshotHash} ${rest}`)
   const replaces = { name: old.metadata.name, batch, attempt: old.spec.attempt }
-  const proposal = { policy, name, foretold, approved: goesByItself(policy, foretold), replaces, annotations: stillFrozen(old) }
+  const proposal = { policy, name, ...made, approved: goesByItself(policy, foretold), replaces, annotations: stillFrozen(old) }
   return (await wholePlan(context, name, signal)) ?? propose(context, proposal, signal)
 }
 
@@ -168,12 +193,25 @@ function goesByItself({ spec }: RebalancePolicy, { rest, isWorthIt }: Foretold):
   return spec.mode === 'Auto' && (rest === undefined || isWorthIt)
 }
 
+interface Wanted {
+  readonly batch: string
+  readonly landing?: PlanPolicy['landing'] | undefined
+  /** The plan that is to be undone; `undefined`: what the goals need. */
+  readonly rollsBack?: string | undefined
+}
+
+interface Made {
+  readonly kind: 'made'
+  readonly foretold: Foretold
+  readonly undoing?: Undoing
+}
+
 async function compute(
   context: PlannerContext,
   policy: RebalancePolicy,
-  { batch, landing }: { readonly batch: string; readonly landing?: PlanPolicy['landing'] | undefined },
+  { batch, landing, rollsBack }: Wanted,
   signal: AbortSignal,
-): Promise<{ kind: 'made'; foretold: Foretold } | { kind: 'refused'; problems: readonly Problem[] }> {
+): Promise<Made | { kind: 'refused'; problems: readonly Problem[] }> {
   const { leading, clock } = context
   await context.usage?.first(signal)
   const state = await leading.view.snapshot(signal)
@@ -199,17 +237,17 @@ async function compute(
     demandBefore: demandBefore(policy.status?.demand, nowMs),
     ...(context.usage === undefined ? {} : { measured: context.usage.measurements() }),
   }
+  const known = foretellContext({ arbiter: leading.arbiter, plans: context.plans.list(), policy, purpose: context.purpose })
+  if (rollsBack !== undefined) return undone({ rollsBack, plans: context.plans.list(), input, context: { ...known, batch } })
   // The solver works in another process, which a virtual clock cannot see.
   using _ = clock.hold()
   const beganMs = clock.elapsed()
-  const foretold = await foretell(
-    input,
-    {
-      ...foretellContext({ arbiter: leading.arbiter, plans: context.plans.list(), policy, purpose: context.purpose }),
-      ...{ plan: batch, batch },
-    },
-    one => makePlan(one, leading.solve, signal),
-  )
+  const foretold = await foretell(input, { ...known, plan: batch, batch }, async one => {
+    await leading.refresh(signal)
+    return await makePlan(one, leading.solve, signal)
+  })
+  // Whatever comes of it is written next.
+  await leading.refresh(signal)
   const { plan } = foretold
   if (plan.problems.length > 0) return { kind: 'refused', problems: plan.problems }
   context.metrics?.planned(plan, (clock.elapsed() - beganMs) / 1000)
@@ -221,10 +259,11 @@ function trustedLanding({ plans }: PlannerContext, landing: PlanPolicy['landing'
   return landing === 'observe' && !isForetold(landingRate(plans.list())) ? 'prefer' : landing
 }
 
-interface Proposal {
+interface Proposal extends Omit<Made, 'kind'> {
   readonly policy: RebalancePolicy
   readonly name: string
-  readonly foretold: Foretold
+  /** Default: its name, or that of what it replaces. */
+  readonly batch?: string
   readonly approved: boolean
   readonly replaces?: { readonly name: string; readonly batch: string; readonly attempt: number }
   readonly annotations?: Readonly<Record<string, string>>
@@ -240,7 +279,7 @@ function stillFrozen({ metadata: { annotations = {} } }: RebalancePlan): Readonl
 }
 
 async function propose(context: PlannerContext, proposal: Proposal, signal: AbortSignal): Promise<RebalancePlan> {
-  const { policy, name, foretold, approved, annotations = {} } = proposal
+  const { policy, name, foretold, undoing, batch, approved, annotations = {} } = proposal
   const { plan } = foretold
   const nowMs = context.clock.now()
   const made = planObject(plan, {
@@ -251,18 +290,28 @@ async function propose(context: PlannerContext, proposal: Proposal, signal: Abor
     foretold,
     approved,
     purpose: context.purpose,
+    ...(undoing === undefined ? {} : { undoing }),
+    ...(batch === undefined ? {} : { batch }),
     budgets: budgetProposals(context.leading.view.state(), plan),
     ...(proposal.replaces === undefined ? {} : { replaces: proposal.replaces }),
   })
   const { status = {}, ...unfrozen } = made
   const object =
     Object.keys(annotations).length === 0 ? unfrozen : { ...unfrozen, metadata: { ...unfrozen.metadata, annotations } }
-  const whole = plan.moves.length > 0 ? status : withNothingToDo(status, foretold, nowMs)
+  const isIdle = plan.moves.length === 0
+  const idle = undoing === undefined ? withNothingToDo(status, foretold, nowMs) : withNothingToUndo(status, nowMs)
+  const whole = isIdle ? idle : status
   const stored = await context.plans.create(object, whole, signal)
   context.log.info({ plan: name, moves: plan.moves.length, outcome: plan.outcome, method: plan.method }, 'plan proposed')
-  announce(context, policy, { plan, name })
+  announce(context, policy, { plan, name, sentence: undoing === undefined ? planSentence(plan) : undoingSentence(plan, undoing) })
   warnOfContradictions(context, plan)
   return stored
+}
+
+/** Where a pod stays that was to go back, its reasons are in the status. */
+function withNothingToUndo(status: NonNullable<RebalancePlan['status']>, nowMs: number): NonNullable<RebalancePlan['status']> {
+  const phase = (status.unmovable ?? []).length === 0 ? 'Succeeded' : 'Incomplete'
+  return inPhase(status, phase, { message: status.message ?? '', nowMs })
 }
 
 /** Nothing to approve: the plan is over as soon as it is made. */
@@ -289,7 +338,7 @@ function withNothingToDo(
 function announce(
   context: PlannerContext,
   policy: RebalancePolicy,
-  { plan, name }: { readonly plan: Plan; readonly name: string },
+  { plan, name, sentence }: { readonly plan: Plan; readonly name: string; readonly sentence: string },
 ): void {
   const controller = controllerOf(context)
   const { uid } = policy.metadata
@@ -304,7 +353,7 @@ function announce(
     reason: eventReasons.planned,
     action: 'Plan',
     regarding,
-    note: `${name}: ${planSentence(plan)}`,
+    note: `${name}: ${sentence}`,
     controller,
   })
   for (const move of plan.moves) {

@@ -13,6 +13,7 @@ import { withCondition } from './plan-progress.ts'
 import type { Policies } from './plan-store.ts'
 import { problemLines } from './planner.ts'
 import { scheduleProblems } from './schedule.ts'
+import { autoProblems } from './trial/auto-problems.ts'
 
 interface PolicyReviewOptions {
   readonly policies: Policies
@@ -72,7 +73,12 @@ export class PolicyReview {
     const { leading, clock, landing } = this.#options
     const state = leading.view.state()
     const planPolicy = planPolicyOf(policy, state, { ownerLabel: leading.ownerLabel, landing })
-    const ofRest = [...scheduleProblems(policy, clock.now()), ...isolationProblems(policy), ...energyProblems(policy, state)]
+    const ofRest = [
+      ...scheduleProblems(policy, clock.now()),
+      ...isolationProblems(policy),
+      ...energyProblems(policy, state),
+      ...autoProblems(policy),
+    ]
     return planPolicy.ok ? [...ofRest, ...policyProblems(planPolicy.value, state)] : [planPolicy.problem, ...ofRest]
   }
 

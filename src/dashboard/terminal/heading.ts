@@ -70,11 +70,18 @@ function withRight(lines: readonly string[], right: string, width: number): read
 
 const betweenPlanAndGoals = ' '.repeat(7)
 
-function planLines({ plan, buttons, goals, goalsEmpty, loading }: Overview, { width, hasKeys }: HeadingOptions): readonly Line[] {
+function planLines(
+  { plan, buttons, goals: nodeGoals, wideGoals, goalsEmpty, loading }: Overview,
+  { width, hasKeys }: HeadingOptions,
+): readonly Line[] {
   if (loading !== null) return [[{ text: printable(loading.text) }]]
   const isOffered = (action: string) => hasKeys && buttons.some(button => button.action === action && button.enabled)
   const left = plan === null ? 'no plan' : `plan ${printable(plan.name)}: ${planText(plan, isOffered)}`
-  const met = goals.filter(goal => goal.met).length
+  const goals = [
+    ...nodeGoals.map(({ met }) => met),
+    ...wideGoals.flatMap(({ state }) => (state === 'unknown' ? [] : [state === 'met'])),
+  ]
+  const met = goals.filter(isMet => isMet).length
   const right: Piece =
     goals.length === 0
       ? { text: goalsEmpty === null ? 'no goals' : printable(goalsEmpty.text), tone: 'dim' }

@@ -81,6 +81,7 @@ export const homelabForTests: Overview = {
     pods: { allocatable: 440, count: 124 },
   },
   goals: [goal('cp-light', 'talos00', { max: 70 }, 93.396, 45), goal('use-talos03', 'talos03', { min: 30 }, 4.107, 31)],
+  wideGoals: [],
   goalsEmpty: null,
   sources: [{ name: 'api', state: 'live', lastAt: '2025-12-19T13:03:20Z', limitMs: 60_000, because: null }],
   nodes: [

@@ -14,6 +14,7 @@ import { totalsOf } from './nodes/totals.ts'
 import { goalRows } from './plans/goals.ts'
 import { planHeadOf, safetyOf } from './plans/plan.ts'
 import { planAtHand } from './plans/plan-at-hand.ts'
+import { wideGoals } from './plans/wide-goals.ts'
 import { unknownBecause } from './sources.ts'
 import { speedOf } from './twin-clock.ts'
 import { verdictOf } from './verdict.ts'
@@ -33,6 +34,7 @@ export function overviewOf(picture: Picture, viewing: Viewing): Overview {
   const { nowMs } = picture
   const rows = nodeRows(picture)
   const goals = goalRows(picture)
+  const wide = wideGoals(picture)
   const plan = planAtHand(picture)
   const head: PlanHead | null = plan === undefined ? null : planHeadOf(picture, plan)
   const isPast = picture.past !== undefined
@@ -47,10 +49,11 @@ export function overviewOf(picture: Picture, viewing: Viewing): Overview {
     now: rfc3339(nowMs),
     speed: speedOf(picture),
     loading: picture.loading === undefined ? null : { text: loading(picture.loading).text },
-    verdict: verdictOf({ picture, viewing, rows, goals, plan }),
+    verdict: verdictOf({ picture, viewing, rows, goals, wide, plan }),
     totals: totalsOf(rows),
     goals,
-    goalsEmpty: goals.length === 0 ? goalsEmptyOf(picture) : null,
+    wideGoals: wide,
+    goalsEmpty: goals.length + wide.length === 0 ? goalsEmptyOf(picture) : null,
     sources: picture.sources,
     nodes: isWide ? [] : rows,
     columns: isWide ? nodeColumnsOf(rows) : null,

@@ -3,7 +3,7 @@ import { quarantinedParts } from '#coordination/account/quarantined-parts.ts'
 import type { RebalancePlan, RebalancePolicy } from '#coordination/api.ts'
 import { plansFor } from '#coordination/intent.ts'
 import { runsAt, whenToPlan } from '#coordination/plans/schedule.ts'
-import type { Goal, NodeRow, Sentence, Verdict } from '../contract.ts'
+import type { Goal, NodeRow, Sentence, Verdict, WideGoal } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import * as en from '../words/en.ts'
 import * as found from '../words/en-verdict.ts'
@@ -26,6 +26,7 @@ interface Read {
   readonly viewing: Viewing
   readonly rows: readonly NodeRow[]
   readonly goals: readonly Goal[]
+  readonly wide: readonly WideGoal[]
   /** The plan at hand. */
   readonly plan: RebalancePlan | undefined
 }
@@ -169,19 +170,25 @@ function unmet(read: Read): Verdict | undefined {
     const goals = unknown.filter(other => other.because.text === goal.because.text).map(({ name }) => name)
     return en.goalsUnknown({ goals, because: String(goal.because.facts['because'] ?? '') })
   })
+  const wideMissed = read.wide.filter(({ state }) => state === 'unmet')
+  const [first] = wideMissed
+  if (missed.length === 0 && first !== undefined) {
+    const said = found.wideMissed({ goal: first.name, because: first.because.text, more: wideMissed.length - 1 })
+    return { level: 'attention', sentences: [said, planSentence(read, wideMissed), ...unknownSentences] }
+  }
   if (missed.length === 0) return unknownSentences.length === 0 ? undefined : { level: 'attention', sentences: unknownSentences }
   const told = missed.slice(0, mostGoalsTold).map((goal, at) => {
     const before = missed[at - 1]
     const isSame = before?.resource === goal.resource && before.stat === goal.stat
     return en.goalUnmet({ ...goal, node: worstNodeOf(read.picture, goal) ?? goal.name }, { short: isSame })
   })
-  const more = missed.length - told.length
+  const more = missed.length + wideMissed.length - told.length
   const goalsSentence = en.together('goals-unmet', [...told, ...(more === 0 ? [] : [en.moreUnmet({ more })])])
   return { level: 'attention', sentences: [goalsSentence, planSentence(read, missed), ...unknownSentences] }
 }
 
 /** What is done about goals that are missed. */
-function planSentence({ picture, viewing, plan, goals }: Read, missed: readonly Goal[]): Sentence {
+function planSentence({ picture, viewing, plan, goals, wide }: Read, missed: readonly Pick<Goal, 'name'>[]): Sentence {
   const { nowMs } = picture
   const nobody = leaderless(picture)
   if (nobody !== undefined) return nobody
@@ -203,7 +210,7 @@ function planSentence({ picture, viewing, plan, goals }: Read, missed: readonly 
       return en.planApproved({ plan: name, moves, when })
     }
     const { reached } = goalTally(plan)
-    const own = policy === undefined ? goals.length : goals.filter(goal => isOf(goal, policy)).length
+    const own = [...goals, ...wide].filter(goal => policy === undefined || isOf(goal, policy)).length
     return en.planProposed({ plan: name, moves, goals: own, reached })
   }
   const policy = picture.book.policies.find(one => missed.some(goal => isOf(goal, one)))
@@ -213,7 +220,7 @@ function planSentence({ picture, viewing, plan, goals }: Read, missed: readonly 
 function planningSentence(
   picture: Picture,
   viewing: Viewing,
-  { policy, missed }: { readonly policy: RebalancePolicy; readonly missed: readonly Goal[] },
+  { policy, missed }: { readonly policy: RebalancePolicy; readonly missed: readonly Pick<Goal, 'name'>[] },
 ): Sentence {
   const { nowMs } = picture
   const { name } = policy.metadata
@@ -252,9 +259,11 @@ function standingOut({ rows, goals }: Read): Verdict | undefined {
 
 const dayMs = 24 * 3_600_000
 
-function good({ picture, goals }: Read): Verdict | undefined {
-  if (goals.length === 0) return undefined
-  return { level: 'good', sentences: [found.allMet({ goals: goals.length }), ...lastMoves(picture)] }
+function good({ picture, goals, wide }: Read): Verdict | undefined {
+  // Whether a loss is survived is not known from here.
+  const met = goals.length + wide.filter(({ state }) => state === 'met').length
+  if (met === 0) return undefined
+  return { level: 'good', sentences: [found.allMet({ goals: met }), ...lastMoves(picture)] }
 }
 
 /** Sentences about the newest plan that moved something and ended within a day. */
@@ -281,7 +290,7 @@ function isMissed(goal: Goal): boolean {
   return !goal.met && !isUnknown(goal)
 }
 
-function isOf({ name }: Goal, { metadata, spec }: RebalancePolicy): boolean {
+function isOf({ name }: Pick<Goal, 'name'>, { metadata, spec }: RebalancePolicy): boolean {
   return spec.goals.some(goal => goal.name === name || `${metadata.name}/${goal.name}` === name)
 }
 

@@ -1,7 +1,7 @@
 // What is said of a plan and of its moves: one function a message.
 import type { Flow, Move, MoveState, Sentence } from '../contract.ts'
 import { age, until } from './age.ts'
-import { counted, form } from './grammar.ts'
+import { counted, form, listed } from './grammar.ts'
 import { nodePath, permitsPath, planPath } from './links.ts'
 import { count } from './quantity.ts'
 import { say } from './sentence.ts'
@@ -93,6 +93,29 @@ export function canPause({ concurrent }: { readonly concurrent: number }): Sente
   return say('safe-pause', concurrent === 1 ? 'you can pause between any two' : 'you can pause at any time', { concurrent })
 }
 
+const limitWords = {
+  branches: 'the branches of the integer program',
+  pairs: 'the pairs of pods and nodes',
+  orders: 'the orders of moves',
+  solver: 'the time or memory of the solver',
+} as const
+
+/** Bounds of the search that a plan met. */
+export function planLimits({ limits }: { readonly limits: readonly (keyof typeof limitWords)[] }): Sentence {
+  const text = listed(limits.map(limit => limitWords[limit]))
+  return say('plan-limits', `The search ended at a bound on ${text}: there may be a better plan.`, { limits: limits.join(',') })
+}
+
+/** Percentage points over all goals. */
+export function planShortfall({ left, atLeast }: { readonly left: number; readonly atLeast: number }): Sentence {
+  const points = (value: number) => String(Math.round(value * 100) / 100)
+  const nearest =
+    left - atLeast < 1e-6
+      ? 'no plan within its limits comes closer'
+      : `no plan within its limits comes closer than ${points(atLeast)}`
+  return say('plan-shortfall', `Its goals together are missed by ${points(left)} points; ${nearest}.`, { left, atLeast })
+}
+
 // Moves.
 
 const resourceWords = { cpu: 'CPU', memory: 'memory', pods: 'places' } as const
@@ -100,13 +123,17 @@ const resourceWords = { cpu: 'CPU', memory: 'memory', pods: 'places' } as const
 export interface ServedFacts {
   readonly goal: string
   readonly resource: keyof typeof resourceWords | undefined
-  readonly how: 'relieves' | 'fills' | 'evens'
+  readonly how: 'relieves' | 'fills' | 'evens' | 'empties'
 }
 
 /** `frees CPU for cp-light, fills use-talos03`; `makes room` where no goal is served by it. */
 export function moveServes(served: readonly ServedFacts[]): Sentence {
   const parts = served.map(({ goal, resource, how }) =>
-    how !== 'relieves' ? `${how} ${goal}` : `frees ${resource === undefined ? 'room' : resourceWords[resource]} for ${goal}`,
+    how === 'empties'
+      ? `empties its node for ${goal}`
+      : how !== 'relieves'
+        ? `${how} ${goal}`
+        : `frees ${resource === undefined ? 'room' : resourceWords[resource]} for ${goal}`,
   )
   const goals = [...new Set(served.map(({ goal }) => goal))].join(',')
   return parts.length === 0 ? say('move-makes-room', 'makes room') : say('move-serves', parts.join(', '), { goals })

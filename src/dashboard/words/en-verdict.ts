@@ -82,6 +82,25 @@ export function moreFindings({ hot, idle }: { readonly hot: number; readonly idl
   return say('more-findings', `${capital(parts.join(', '))}.`, { hot, idle })
 }
 
+/** A goal over several nodes, in the words of the planner. */
+export function wideGoalWords({ text }: { readonly text: string }): Sentence {
+  return say('wide-goal', text)
+}
+
+/** `even is missed: 3 nodes … 80.0 points; 2 goals more.` */
+export function wideMissed({
+  goal,
+  because,
+  more,
+}: {
+  readonly goal: string
+  readonly because: string
+  readonly more: number
+}): Sentence {
+  const others = more === 0 ? '' : `; ${counted(more, 'goal')} more`
+  return say('wide-missed', `${goal} is missed: ${because}${others}.`, { goal, more })
+}
+
 export function allMet({ goals }: { readonly goals: number }): Sentence {
   const text = goals === 1 ? 'The goal is met.' : `All ${count(goals)} goals are met.`
   return say('all-met', text, { goals })

@@ -421,14 +421,20 @@ export function nothingMoves(): Sentence {
 // Plans.
 
 /** `15 moves, the fewest possible (bound 14.63).` Of a plan that is not proven best the bound alone. */
-export function planSize(facts: { readonly moves: number; readonly lowerBound: number; readonly optimal: boolean }): Sentence {
-  const { moves, lowerBound, optimal } = facts
+export function planSize(facts: {
+  readonly moves: number
+  readonly lowerBound: number
+  readonly optimal: boolean
+  /** The bound is of plans that keep the margins of their goals. */
+  readonly withMargins?: boolean
+}): Sentence {
+  const { moves, lowerBound, optimal, withMargins = false } = facts
   if (moves === 0) return say('plan-empty', 'Nothing to move.', { moves, lowerBound })
   const bound = lowerBound > 0 ? ` (bound ${Math.round(lowerBound * 100) / 100})` : ''
   const words = optimal
-    ? `the fewest possible${bound}`
+    ? `the fewest ${withMargins ? 'that keep the margins' : 'possible'}${bound}`
     : lowerBound > 0
-      ? `at least ${Math.ceil(lowerBound - 1e-6)} are needed${bound}`
+      ? `at least ${Math.ceil(lowerBound - 1e-6)} are needed${withMargins ? ' with the margins' : ''}${bound}`
       : ''
   return say('plan-size', `${counted(moves, 'move')}${words === '' ? '' : `, ${words}`}.`, {
     moves,

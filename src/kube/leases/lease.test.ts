@@ -211,6 +211,61 @@ describe('7.21 a leader that was stopped for 20 s', () => {
   })
 })
 
+describe('refresh, after 20 s in which no timer was heard', () => {
+  async function stoppedLeader() {
+    const clock = new VirtualClock(0)
+    const stopped = { ms: 0 }
+    const own: Clock = { ...otherClock(clock, 0), elapsed: () => clock.elapsed() + stopped.ms }
+    const server = new LeaseServer()
+    const { terms } = candidate(server, 'a', own)
+    await clock.advance(2000)
+    const leader = terms[0]?.leader
+    if (leader === undefined) throw new Error('nobody leads')
+    const refresh = () => leader.refresh(new AbortController().signal)
+    return { server, stopped, leader, refresh }
+  }
+
+  test('goes on where nobody took the Lease', async () => {
+    const { stopped, leader, refresh } = await stoppedLeader()
+    stopped.ms = 20_000
+    expect(() => leader.assert()).toThrow('lease not renewed for 20 s')
+    await refresh()
+    leader.assert()
+  })
+
+  test('is the end where another took it, also for who gave it back', async () => {
+    for (const taken of [
+      { holderIdentity: 'bb', leaseTransitions: 1 },
+      { holderIdentity: '', leaseTransitions: 1 },
+    ]) {
+      const { server, stopped, leader, refresh } = await stoppedLeader()
+      stopped.ms = 20_000
+      server.change(taken)
+      await expect(refresh()).rejects.toThrow(LeaseLostError)
+      expect(() => leader.assert()).toThrow(LeaseLostError)
+    }
+  })
+
+  test('writes nothing while no renewal is due', async () => {
+    const { server, stopped, refresh } = await stoppedLeader()
+    stopped.ms = 20_000
+    await refresh()
+    const { renewTime } = server.lease?.spec ?? {}
+    await refresh()
+    expect(server.lease?.spec?.renewTime).toBe(renewTime)
+    const version = server.lease?.metadata.resourceVersion
+    await refresh()
+    expect(server.lease?.metadata.resourceVersion).toBe(version)
+  })
+
+  test('fails as a renewal does where the server is away', async () => {
+    const { server, stopped, refresh } = await stoppedLeader()
+    stopped.ms = 20_000
+    server.isDown = true
+    await expect(refresh()).rejects.toThrow()
+  })
+})
+
 test('confirm renews by compare-and-swap', async () => {
   const clock = new VirtualClock(0)
   const server = new LeaseServer()

@@ -27,6 +27,11 @@ export interface Leader {
   assert(): void
   /** Renews by compare-and-swap on the Lease's resourceVersion. @throws LeaseLostError when it is not ours any more. Before each batch of grants. */
   confirm(signal: AbortSignal): Promise<void>
+  /**
+   * Renews where a renewal is due: after work in which nothing else of the process ran, and before more of it. Whoever was not heard for longer
+   * than the renew deadline goes on where nobody else took the Lease. @throws LeaseLostError when it is not ours any more
+   */
+  refresh(signal: AbortSignal): Promise<void>
   /** What is written on the Lease: by earlier leaders too. */
   annotations(): Readonly<Record<string, string>>
   /**
@@ -249,6 +254,16 @@ class Term implements Leader {
       }
     }
     throw new LeaseLostError(`the lease was changed by others ${confirmTries} times while it was renewed`)
+  }
+
+  async refresh(signal: AbortSignal): Promise<void> {
+    const { clock, retryPeriodMs } = this.#options
+    for (let attempt = 0; attempt < confirmTries; attempt++) {
+      if (this.signal.aborted) throw this.#ended()
+      if (clock.elapsed() - this.#renewedMs < retryPeriodMs) return
+      await this.#renew(AbortSignal.any([signal, this.signal]))
+    }
+    this.assert()
   }
 
   outlast(signal: AbortSignal): Promise<void> {

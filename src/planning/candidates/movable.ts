@@ -270,7 +270,7 @@ function without(names: readonly string[], isOut: (name: string) => boolean): re
 }
 
 /** Nodes that the workload was moved away from within a day, and until when: a move back would undo it. */
-function movedFrom(input: PlanInput, { workload, from }: Omit<Candidate, 'destinations'>): ReadonlyMap<string, number> {
+function movedFrom(input: PlanInput, { pod, workload, from }: Omit<Candidate, 'destinations'>): ReadonlyMap<string, number> {
   const key = workloadKey(workload)
   const nodes = new Map(input.restraints?.barred.get(`${key}>${from}`))
   const add = (node: string, atMs: number) => {
@@ -280,6 +280,7 @@ function movedFrom(input: PlanInput, { workload, from }: Omit<Candidate, 'destin
   const note = workloadObject(input.state, workload)?.metadata.annotations?.['ballast.dev/last-move']
   const [, source, target, at] = /^(.+)→(.+)@(.+)$/.exec(note ?? '') ?? []
   if (source !== undefined && target === from) add(source, Date.parse(at ?? ''))
+  nodes.delete(input.waysBack?.get(pod.key) ?? '')
   return nodes
 }
 

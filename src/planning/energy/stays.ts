@@ -39,7 +39,9 @@ export function staysOn(node: EnergyNode, subject: Subject): EnergyStay | undefi
     // Whether a loss is survived without the node nobody has played: it stays.
     if (measure === 'survives') return true
     const isOfIt = sets.some(({ members }) => members.some(({ nodes }) => nodes.includes(node.name)))
-    return isOfIt && (measure !== 'share' || min !== undefined)
+    // What nodes take together is less without it.
+    const isLess = measure === 'watts' || measure === 'cost'
+    return isOfIt && !isLess && (measure !== 'share' || min !== undefined)
   })
   const wanting = goal ?? shared
   if (wanting !== undefined) return because('GoalNeedsNode', { goal: wanting.name })

@@ -46,6 +46,36 @@ export function missingNode(name: string, where: string, state: ClusterState): P
   return [{ code: 'node-missing', where, found: name, expected: `a node of this cluster (${shown})` }]
 }
 
+/**
+ * A margin that leaves nothing of its goal. `points`: the goal is a distance, which may be 0; otherwise a share, which has to be strictly
+ * above 0 and below 100 percent.
+ */
+export function marginProblems(
+  { max, min, margin }: { readonly max?: number; readonly min?: number; readonly margin: number },
+  kind: 'share' | 'points',
+  where: string,
+): Problem[] {
+  const wrong = (expected: string): Problem => ({
+    code: 'goal-margin',
+    where: `${where}.margin`,
+    found: String(margin),
+    expected,
+  })
+  if (margin <= 0) return []
+  if (kind === 'points')
+    return max !== undefined && margin > max
+      ? [wrong(`at most ${max}, the points of the goal (1 where the policy does not say)`)]
+      : []
+  return [
+    ...(max !== undefined && max > 0 && margin >= max
+      ? [wrong(`less than max (${max}): nothing is below ${max - margin} % (1 where the policy does not say)`)]
+      : []),
+    ...(min !== undefined && min < 100 && min + margin >= 100
+      ? [wrong(`less than ${100 - min}: nothing is above ${min + margin} % (1 where the policy does not say)`)]
+      : []),
+  ]
+}
+
 /** A percentage that is none. */
 export function outOfRange(percent: number, where: string): Problem[] {
   if (percent >= 0 && percent <= 100) return []

@@ -4,8 +4,9 @@ import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { GoalPart, GoalRow } from '../model/move-model.ts'
 import type { Amounts, GoalOutcome, Loss } from '../plan-record.ts'
-import { leastAbove, missingNode, mostBelow, outOfRange, requestedOn } from './bounds.ts'
+import { leastAbove, marginProblems, missingNode, mostBelow, outOfRange, requestedOn } from './bounds.ts'
 import { type Measure, measured } from './measures.ts'
+import { figureOfUses, isWithinUse, unusedNodes, useRow, usesOf, wholeOfRates } from './node-use.ts'
 import type { FleetGoal, GoalMember, PlanPolicy } from './policy.ts'
 
 type GoalSet = FleetGoal['sets'][number]
@@ -20,6 +21,8 @@ interface Standing {
 const smallestShare = 1e-9
 
 const measureOf = { spread: 'range', deviation: 'deviation' } as const satisfies Record<string, Measure>
+
+const isOfUse = ({ measure }: Pick<FleetGoal, 'measure'>): boolean => measure === 'watts' || measure === 'cost'
 
 /** The rows of goals over several nodes, but for those of a loss. */
 export function fleetRows(state: ClusterState, policy: Pick<PlanPolicy, 'fleetGoals'>): readonly GoalRow[] {
@@ -38,6 +41,8 @@ export function fleetRows(state: ClusterState, policy: Pick<PlanPolicy, 'fleetGo
         ...(goal.weight === undefined ? {} : { weight: goal.weight }),
         node: indexes.get(members[0]?.member.nodes[0] ?? '') ?? -1,
       }
+      if (goal.measure === 'watts' || goal.measure === 'cost')
+        return goal.max === undefined ? [] : [{ ...common, resource: 'cpu', ...useRow(goal, usesOf(state, goal), indexes) }]
       if (members.length === 0 || goal.measure === 'survives') return []
       if (goal.measure !== 'share') {
         if (goal.max === undefined || members.length < 2) return []
@@ -106,6 +111,7 @@ export function fleetOutcomes(
   return fleetGoals.flatMap(goal =>
     goal.sets.flatMap((set): readonly GoalOutcome[] => {
       if (goal.measure === 'survives') return [lossOutcome(goal, set, losses)]
+      if (isOfUse(goal)) return useOutcomes(goal, set, { state, change })
       const members = known(set, member => standingOf(state, goal, member))
       const before = members.map(({ standing }) => standing)
       const after = members.map(({ member }) => standingOf(state, goal, member, change))
@@ -163,6 +169,29 @@ function isSpread(standings: readonly Standing[], points: number): boolean {
   return apart * 100_000_000n <= BigInt(Math.round(points * 1e6)) * high * low
 }
 
+/** Watts, or a price an hour. */
+function useOutcomes(
+  goal: FleetGoal,
+  set: GoalSet,
+  { state, change }: { readonly state: ClusterState; readonly change: ReadonlyMap<string, Amounts> },
+): readonly GoalOutcome[] {
+  const { max: wanted, rates = [] } = goal
+  if (wanted === undefined) return []
+  const uses = usesOf(state, goal, change)
+  const after = figureOfUses(uses)
+  const isMet = isWithinUse(after, wanted)
+  const unused = unusedNodes(uses)
+  return [
+    {
+      ...commonOf(goal, set),
+      ...{ rates, bound: 'max', wanted, before: figureOfUses(usesOf(state, goal)), after },
+      state: isMet ? 'met' : 'missed',
+      shortBy: isMet ? 0 : (100 * (after - wanted)) / Math.max(wholeOfRates(goal), smallestShare),
+      ...(unused.length === 0 ? {} : { unused }),
+    },
+  ]
+}
+
 /** Counted in pods: none may stay Pending. */
 function lossOutcome(goal: FleetGoal, set: GoalSet, losses: PlayedLosses | undefined): GoalOutcome {
   const [before, after] = [losses?.before(goal), losses?.after(goal)]
@@ -181,7 +210,7 @@ export function fleetProblems(policy: PlanPolicy, where: string, state: ClusterS
   return policy.fleetGoals.flatMap(goal => {
     const place = `${where}: spec.goals (${goal.name})`
     const counted = goal.sets.reduce((sum, { members }) => sum + members.length, 0)
-    const fewest = goal.measure === 'share' ? 1 : 2
+    const fewest = goal.measure === 'share' || isOfUse(goal) ? 1 : 2
     const isSmall = goal.sets.length === 0 || (counted < fewest && goal.measure !== 'survives')
     const names = goal.sets.flatMap(({ members }) => members.flatMap(({ nodes }) => nodes))
     return [
@@ -196,9 +225,10 @@ export function fleetProblems(policy: PlanPolicy, where: string, state: ClusterS
             },
           ]
         : []),
-      ...(goal.max === undefined ? [] : outOfRange(goal.max, `${place}.max`)),
+      ...(goal.max === undefined || isOfUse(goal) ? [] : outOfRange(goal.max, `${place}.max`)),
       ...(goal.min === undefined ? [] : outOfRange(goal.min, `${place}.min`)),
       ...outOfRange(goal.margin, `${place}.margin`),
+      ...marginProblems(goal, goal.measure === 'share' ? 'share' : 'points', place),
       ...(goal.measure === 'share' && goal.max !== undefined && goal.min !== undefined && goal.min >= goal.max
         ? [{ code: 'goals-contradict', where: `${place}.min`, found: String(goal.min), expected: `less than max ${goal.max}` }]
         : []),

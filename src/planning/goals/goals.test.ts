@@ -66,6 +66,10 @@ describe('what is wrong with a policy', () => {
     ['the same without margins',                      [{ name: 'low', min: 50 }, { name: 'high', max: 52 }], []],
     ['bounds of other nodes or resources',            [{ name: 'low', min: 60 }, { name: 'high', nodes: ['b'], max: 50 }, { name: 'pods', resource: 'pods', max: 50 }], []],
     ['min above the headroom',                        [{ min: 90 }], ['goal-above-headroom']],
+    ['a margin larger than max',                      [{ max: 5, margin: 10 }], ['goal-margin']],
+    ['a margin as large as max',                      [{ max: 5, margin: 5 }], ['goal-margin']],
+    ['a margin that min leaves no room for',          [{ resource: 'pods', stat: 'usage', min: 95, margin: 5 }], ['goal-margin']],
+    ['a margin that leaves a little',                 [{ max: 5, margin: 4 }], []],
     ['two goals of one name',                         [{ max: 50 }, { max: 60 }], ['goal-name-duplicate']],
   ]
   test.each(cases)('%s', (_, goals, codes) => {

@@ -5,7 +5,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { GoalRow } from '../model/move-model.ts'
 import type { Amounts, GoalOutcome, NodeShare } from '../plan-record.ts'
-import { leastAbove, missingNode, mostBelow, mostWithin, outOfRange, requestedOn } from './bounds.ts'
+import { leastAbove, marginProblems, missingNode, mostBelow, mostWithin, outOfRange, requestedOn } from './bounds.ts'
 import { fleetOutcomes, fleetProblems, type PlayedLosses } from './fleet-goals.ts'
 import { type Goal, type GoalResource, goalResources, type PlanPolicy } from './policy.ts'
 
@@ -179,6 +179,7 @@ function goalProblems(policy: PlanPolicy, goal: Goal, where: string, state: Clus
     ...(goal.max === undefined ? [] : outOfRange(goal.max, `${where}.max`)),
     ...(goal.min === undefined ? [] : outOfRange(goal.min, `${where}.min`)),
     ...outOfRange(goal.margin, `${where}.margin`),
+    ...marginProblems(goal, 'share', where),
     ...(goal.max === undefined && goal.min === undefined
       ? [{ code: 'goal-without-bound', where, found: goal.name, expected: 'max, min or both' }]
       : []),

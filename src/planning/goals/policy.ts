@@ -38,17 +38,34 @@ export interface GoalMember {
   readonly nodes: readonly string[]
 }
 
+/** What nodes draw or cost together. */
+export type UseMeasure = 'watts' | 'cost'
+
+/**
+ * What a node draws (watts) or costs (an hour) without anything that would have to go elsewhere (`unused`), and with it: `idle` and a part of
+ * what is between `idle` and `full` as large as the part of its CPU that is requested.
+ */
+export interface NodeRate {
+  readonly node: string
+  readonly unused: number
+  readonly idle: number
+  readonly full: number
+}
+
 /**
  * A goal over several nodes. `share`: each set by its sum over its allocatable, strictly within `max` and `min`. `spread`: the fullest
  * member of each set at most `max` points above the emptiest. `deviation`: the members at most `max` points from their mean, on average
- * (the mean absolute deviation, not the square). `survives`: whichever member is lost, its pods find a place on what is left.
+ * (the mean absolute deviation, not the square). `survives`: whichever member is lost, its pods find a place on what is left. `watts`, `cost`:
+ * what the nodes draw or cost together, by `rates`, is at most `max`.
  */
 export interface FleetGoal {
   readonly name: string
-  readonly measure: 'share' | 'spread' | 'deviation' | 'survives'
-  /** Without meaning for `survives`, where every resource counts. */
+  readonly measure: 'share' | 'spread' | 'deviation' | 'survives' | UseMeasure
+  /** Without meaning where nodes count whole. */
   readonly resource: GoalResource
   readonly sets: readonly { readonly name: string; readonly members: readonly GoalMember[] }[]
+  /** One for each node of the set, with `watts` and `cost`. */
+  readonly rates?: readonly NodeRate[]
   readonly max?: number
   readonly min?: number
   readonly margin: number

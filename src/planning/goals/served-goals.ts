@@ -25,8 +25,8 @@ export function servableGoals(policy: {
 interface ServedGoal {
   readonly goal: string
   readonly resource: GoalResource | undefined
-  /** `relieves`: it leaves a node with a `max`. `fills`: it comes to a node with a `min`. `evens`: it goes between nodes that are compared. */
-  readonly how: 'relieves' | 'fills' | 'evens'
+  /** `empties`: it leaves a node that takes watts or money. `relieves`: it leaves a node with a `max`. `fills`: it comes to a node with a `min`. `evens`: it goes between nodes that are compared. */
+  readonly how: 'relieves' | 'fills' | 'evens' | 'empties'
 }
 
 /** The goals that a move serves, in their order; none where it only makes room for others. A goal may be served from both ends. */
@@ -38,6 +38,7 @@ export function servedGoals(
     ...sets.flatMap((set): readonly ServedGoal[] => {
       const [source, target] = [from, to].map(node => set.members.findIndex(member => member.nodes.includes(node)))
       if (measure === 'survives' || source === target) return []
+      if (measure === 'watts' || measure === 'cost') return source === -1 ? [] : [{ goal, resource: undefined, how: 'empties' }]
       if (measure !== 'share') return [{ goal, resource, how: 'evens' }]
       return [
         ...(max !== undefined && target === -1 ? [{ goal, resource, how: 'relieves' as const }] : []),

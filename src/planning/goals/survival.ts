@@ -4,7 +4,7 @@
 import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
-import type { Loss } from '../plan-record.ts'
+import type { Loss, RoomLack } from '../plan-record.ts'
 import { mostWithin } from './bounds.ts'
 import { isLeaving } from './leaving.ts'
 import type { FleetGoal, GoalMember, PlanPolicy } from './policy.ts'
@@ -92,6 +92,7 @@ class LossPlay {
     const left = [...this.#state.nodes.values()].filter(node => !lost.has(node.name) && takesOver(node))
     const pending: string[] = []
     let because = ''
+    let lack: RoomLack | undefined
     let isBeyond = false
     for (const pod of pods) {
       const next = placement.asPending(pod)
@@ -99,7 +100,10 @@ class LossPlay {
       const names = open.map(({ name }) => name)
       const [to] = placement.evaluate(next, { among: names }).landing
       if (to === undefined) {
-        if (pending.length === 0) because = refusalOf(placement, next, names, left.length)
+        if (pending.length === 0) {
+          because = refusalOf(placement, next, names, left.length)
+          lack = this.#lackOf(placement, next, left, withinHeadroom)
+        }
         pending.push(pod.key)
         continue
       }
@@ -107,7 +111,39 @@ class LossPlay {
       isBeyond ||= node !== undefined && !this.#keepsHeadroom(placement, node, pod)
       placement.bind(next, to)
     }
-    return { lost: member.name, pending, because, isBeyond }
+    return { lost: member.name, pending, because, ...(lack === undefined ? {} : { lack }), isBeyond }
+  }
+
+  /** The node that comes nearest to having room for `pod`, of those where nothing but room speaks against it. */
+  #lackOf(placement: Placement, pod: PodState, left: readonly NodeState[], withinHeadroom: boolean): RoomLack | undefined {
+    const fits = placement.fitting(pod)
+    const rooms = left.flatMap(node => {
+      const verdict = fits(node.name)
+      return verdict.kind !== 'refused' || verdict.filter === 'NodeResourcesFit'
+        ? [{ node: node.name, room: this.#roomOn(placement, node, withinHeadroom) }]
+        : []
+    })
+    const lacks = rooms.flatMap(({ node, room }) => {
+      const short = Object.entries({ ...pod.requests, pods: 1 })
+        .map(([resource, needed]) => ({ node, resource, needed, room: Math.max(0, room(resource)) }))
+        .filter(({ needed, room: there }) => needed > there)
+        .toSorted((a, b) => a.room / a.needed - b.room / b.needed)
+      return short.slice(0, 1)
+    })
+    const [nearest] = lacks.toSorted((a, b) => b.room / b.needed - a.room / a.needed || (a.node < b.node ? -1 : 1))
+    if (nearest === undefined) return undefined
+    const together = rooms.reduce((sum, { room }) => sum + Math.max(0, room(nearest.resource)), 0)
+    return { ...nearest, together }
+  }
+
+  /** What may still be filled on a node, by resource. */
+  #roomOn(placement: Placement, { name, allocatable }: NodeState, withinHeadroom: boolean): (resource: string) => number {
+    const free = placement.freeOf(name)
+    const headroom = new Map(Object.entries(this.#policy.headroom))
+    return resource => {
+      const [total, left, percent] = [allocatable[resource] ?? 0, free[resource] ?? 0, headroom.get(resource)]
+      return withinHeadroom && percent !== undefined ? Math.min(left, mostWithin(percent, total) - (total - left)) : left
+    }
   }
 
   #keepsHeadroom(placement: Placement, { name, allocatable }: NodeState, { requests }: PodState): boolean {

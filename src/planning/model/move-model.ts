@@ -45,6 +45,13 @@ export interface GoalPart {
   readonly used: number
   /** Classes whose pods count; absent: all. */
   readonly only?: ReadonlySet<number>
+  /** The amount is a number of pods, and its value is the factor where there are any and 0 where there are none. */
+  readonly isStep?: true
+}
+
+/** What a part with so large an amount adds to its row. */
+export function valueOfPart({ factor, isStep }: GoalPart, used: number): number {
+  return isStep === true ? (used > 0 ? factor : 0) : used * factor
 }
 
 /** A bound on what one node uses, in integers; with `parts` on the amounts of several. */
@@ -53,7 +60,7 @@ export interface GoalRow {
   /** The first of its nodes, where it has `parts`. */
   readonly node: number
   readonly parts?: readonly GoalPart[]
-  /** How the values of the parts become one: their sum (default), the largest less the smallest, or their mean distance from their mean. */
+  /** How the values of the parts become one: their sum (default), the largest less the smallest, their mean distance from their mean, or the sum of what nodes in use take (`use`). */
   readonly measure?: Measure
   /** What it is about, for people: `zone eu-a`. Absent: the node. */
   readonly subject?: string

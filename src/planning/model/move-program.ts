@@ -70,6 +70,9 @@ export function startOf(program: MoveProgram, assignment: Assignment): readonly 
   ])
 }
 
+/** What a point of watts or prices is at least, so that nothing is divided by 0. */
+const smallestPoint = 1e-6
+
 class ProgramBuilder implements ProgramSoFar {
   readonly linear = new LinearModelBuilder()
   readonly flows: { class: number; to: number; column: number }[] = []
@@ -78,6 +81,8 @@ class ProgramBuilder implements ProgramSoFar {
   /** Classes that leave from, or may come to, each node. */
   readonly #classesAt: readonly (readonly number[])[]
   readonly #units: ReadonlyMap<string, number>
+  /** By node. */
+  readonly #useColumns = new Map<number, number>()
 
   constructor(model: MoveModel) {
     this.#model = model
@@ -159,6 +164,7 @@ class ProgramBuilder implements ProgramSoFar {
       if (short !== undefined) shortfalls.push([short, goal.weight ?? 1])
       if (goal.measure === 'range') this.#addRange(name, goal, short)
       else if (goal.measure === 'deviation') this.#addDeviation(name, goal, short)
+      else if (goal.measure === 'use') this.#addUse(name, goal, short)
       else this.#addSum(name, goal, short)
     })
     this.linear.objective('shortfall', shortfalls, false)
@@ -213,6 +219,55 @@ class ProgramBuilder implements ProgramSoFar {
       return [distance, 1 / values.length]
     })
     this.linear.row(name, [...distances, ...(short === undefined ? [] : [[short, -1] satisfies Term])], { atMost: goal.limit })
+  }
+
+  /** What nodes take that are in use: a column for each says whether it is, 1 as soon as one pod stands there. */
+  #addUse(name: string, goal: GoalRow, short: number | undefined): void {
+    const point = Math.max(goal.allocatable, smallestPoint) / 100
+    const terms: Term[] = []
+    let always = 0
+    for (const part of partsOf(goal)) {
+      if (part.isStep !== true) {
+        const { terms: changes, constant } = this.#valueOf(goal, part)
+        terms.push(...changes.map(([column, factor]): Term => [column, factor / point]))
+        always += constant
+        continue
+      }
+      const inUse = this.#inUse(part)
+      if (inUse === undefined) always += part.used > 0 ? part.factor : 0
+      else terms.push([inUse, part.factor / point])
+    }
+    if (short !== undefined) terms.push([short, -1])
+    else if (terms.length === 0 && always > goal.limit) terms.push([this.linear.column(`unreachable_${name}`, { upper: 0 }), 1])
+    this.linear.row(name, terms, { atMost: (goal.limit - always) / point })
+  }
+
+  /** The column of a node that is in use or not; `undefined` where no move changes that. */
+  #inUse({ nodes: [node = -1], used }: GoalPart): number | undefined {
+    const known = this.#useColumns.get(node)
+    if (known !== undefined) return known
+    const leaving = (this.#classesAt[node] ?? []).filter(index => this.#model.classes[index]?.from === node)
+    const movable = leaving.reduce((sum, index) => sum + (this.#model.classes[index]?.size ?? 0), 0)
+    const arriving = (this.#classesAt[node] ?? []).flatMap(index => this.#byClass[index]?.get(node) ?? [])
+    if (used > movable || (leaving.length === 0 && arriving.length === 0)) return undefined
+    const column = this.linear.column(`used_${node}`, { upper: 1, isInteger: true })
+    this.#useColumns.set(node, column)
+    for (const index of leaving) {
+      const size = this.#model.classes[index]?.size ?? 0
+      this.linear.row(`used_${node}_${index}`, [...this.leaving(index, -1), [column, -size]], { atMost: -size })
+    }
+    if (arriving.length === 0) return column
+    // What comes is bounded by the node's room: that tells the relaxation more than how many there are.
+    for (const resource of ['pods', ...this.#units.keys()]) {
+      const requested = this.#requestOf(resource)
+      const standing = leaving.reduce((sum, index) => sum + (this.#model.classes[index]?.size ?? 0) * requested(index), 0)
+      const given = this.#model.nodes[node]
+      const most = Math.max(given?.ceiling[resource] ?? 0, given?.used[resource] ?? 0)
+      const room = resource === 'pods' ? most : this.#scaled(resource, most)
+      const change = this.change(node, requested)
+      if (change.length > 0) this.linear.row(`used_${node}_${resource}`, [...change, [column, -room]], { atMost: -standing })
+    }
+    return column
   }
 
   /** A part's value in percentage points: what it is now, and the summands by which moves change it. */

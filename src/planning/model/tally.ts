@@ -9,6 +9,7 @@ import {
   type GoalRow,
   type MoveModel,
   partsOf,
+  valueOfPart,
 } from './move-model.ts'
 
 /** Shares are no whole numbers: what is missed by less is met. */
@@ -100,7 +101,7 @@ export class Tally {
     if (row?.parts === undefined) return used[0] ?? 0
     return measured(
       row.measure ?? 'sum',
-      row.parts.map(({ factor }, index) => (used[index] ?? 0) * factor),
+      row.parts.map((part, index) => valueOfPart(part, used[index] ?? 0)),
     )
   }
 
@@ -191,7 +192,7 @@ interface GoalEntry {
 /** What one pod of the class adds to the amount of a part. */
 export function goalAmount(model: MoveModel, classIndex: number, row: GoalRow, part: GoalPart): number {
   if (part.only?.has(classIndex) === false) return 0
-  if (row.resource === 'pods') return 1
+  if (row.resource === 'pods' || part.isStep === true) return 1
   const moving = model.classes[classIndex]
   return (row.stat === 'usage' ? moving?.usage : moving?.requests)?.[row.resource] ?? 0
 }

@@ -74,6 +74,27 @@ export function playInOrder(input: PlanInput, intents: readonly Intent[], tools:
   return { moves: withIds(moves), closedNodes: play.closedNodes, blocked: [] }
 }
 
+/**
+ * Plays `intents` in the order in which they are given, each to its own node and no other, as many in a wave as go together. What cannot be
+ * played when its turn comes is passed over.
+ */
+export function playWhatGoes(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
+  const play = new Play(input, tools, new AcceptableNodes(input, intents), true)
+  const moves: Omit<Move, 'id'>[] = []
+  const blocked: Blocked[] = []
+  let left = intents
+  for (let wave = 1; left.length > 0; ) {
+    const part = play.wave(left, { number: wave, most: left.length, isInOrder: true })
+    moves.push(...part.moves)
+    // What is refused behind others of its wave may have waited for one of them, and is tried again.
+    const passed = part.moves.length === 0 ? part.blocked : []
+    blocked.push(...passed)
+    left = left.slice(part.moves.length + passed.length)
+    if (part.moves.length > 0) wave++
+  }
+  return { moves: withIds(moves), closedNodes: [], blocked }
+}
+
 /** Numbers the moves; one that takes a pod on from where another brought it names that one. */
 function withIds(moves: readonly Omit<Move, 'id'>[]): readonly Move[] {
   const width = Math.max(2, String(moves.length).length)
@@ -116,7 +137,11 @@ class Play {
   /** What has left each node in this wave and may still be there when others of it arrive. */
   #leaving = new Map<string, Record<string, number>>()
 
-  constructor(input: PlanInput, { budgets, snapshotHash }: Tools, acceptable: AcceptableNodes) {
+  /** Each replacement has to land on the very node that was chosen for it, in a large cluster too. */
+  readonly #isExact: boolean
+
+  constructor(input: PlanInput, { budgets, snapshotHash }: Tools, acceptable: AcceptableNodes, isExact = false) {
+    this.#isExact = isExact
     this.#input = input
     this.#placement = new Placement(input.state, input.settings)
     this.#budgets = budgets.fork()
@@ -217,7 +242,7 @@ class Play {
     const { to } = intent
     const { landing: mode } = this.#input.policy
     const placement = this.#placement
-    if (mode !== 'prefer' || !this.#acceptable.isLarge)
+    if (this.#isExact || mode !== 'prefer' || !this.#acceptable.isLarge)
       return { landing: predictLanding(placement, pending, { mode, to }), acceptable: [to] }
     const fitting = placement.fitting(pending)
     const standing = {

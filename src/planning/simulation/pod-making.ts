@@ -1,6 +1,7 @@
 // Pods as controllers make them: from a template, or after the pod whose place they take.
 
 import type { ClusterState } from '#cluster/cluster-state.ts'
+import { withoutBond } from '#cluster/scheduling/landing-bond.ts'
 import type { KubeObject, OwnerReference, Pod, PodSpec, PodTemplateSpec, Toleration, Volume } from '#kube/objects/objects.ts'
 import type { World } from './world.ts'
 
@@ -57,10 +58,11 @@ export function podOfTemplate(
 
 /** The pod that its controller makes in place of `pod`: the same but for its name (a StatefulSet's keeps it), UID, node and status. */
 export function successorOf(world: World, pod: Pod): Pod {
-  const { nodeName: _node, ephemeralContainers: _debuggers, ...spec } = pod.spec
   const { status: _status, ...object } = pod
   const { namespace, labels, annotations, ownerReferences, generateName } = pod.metadata
   const controller = ownerReferences?.find(owner => owner.controller === true)
+  const owner = controller && world.object(controller.kind, namespace, controller.name)
+  const { nodeName: _node, ephemeralContainers: _debuggers, ...spec } = withoutBond(pod, owner).spec
   const name = controller?.kind === 'StatefulSet' ? pod.metadata.name : world.nameFor(controller?.name ?? pod.metadata.name)
   return {
     ...object,

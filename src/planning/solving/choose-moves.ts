@@ -164,7 +164,8 @@ async function milpChoice(model: MoveModel, known: Known, solve: SolveOnce, sign
   const stages = stagePlans({ reachesGoals, secondary, isProbe: known.isProbe })
   const start = known.greedy.isFeasible ? startOf(program, known.incumbent) : []
   const solution = await solve(program.model, { stages, start }, signal)
-  const first = solution.stages[0]
+  // Parts of moves may meet hard goals that whole moves do not: then only the first integer stage says so.
+  const first = solution.stages.find(({ kind, status }) => kind === 'integer' || status === 'infeasible')
   if (first?.status === 'infeasible' && known.bounds === undefined) {
     return { ...known.greedy, assignment: [], isFeasible: false, certainty: 'proven', method: 'milp', lp: lpOf(model, 0) }
   }

@@ -46,7 +46,7 @@ export async function explainShortfall(
     if (moves !== undefined) blockers.push(variant.blocker.kind === 'limit' ? { ...variant.blocker, moves } : variant.blocker)
   }
   if (!facts.meetsGoalsOnPaper) {
-    blockers.push(...suppliesOf(facts.model))
+    blockers.push(...suppliesOf(facts.model), ...(await uneven(input, facts, solve, signal)))
     if (input.policy.isolation !== undefined) blockers.push(...shortRooms(facts.model, input.policy.isolation))
   }
   const refused = (why: Blocked['why']) =>
@@ -60,7 +60,48 @@ export async function explainShortfall(
 }
 
 function lossBlocker({ goal, loss }: Plan['goals'][number]): readonly Blocker[] {
-  return loss === undefined ? [] : [{ kind: 'loss', goal, lost: loss.lost, pods: loss.pending, because: loss.because }]
+  if (loss === undefined) return []
+  const { lost, pending: pods, because, lack } = loss
+  return [{ kind: 'loss', goal, lost, pods, because, ...(lack === undefined ? {} : { lack }) }]
+}
+
+/** So many missed goals that compare nodes, or add up what they take, are looked at by themselves. */
+const mostCompared = 4
+
+/** For missed goals that compare nodes, or add up what they take: how near each comes by itself, where even that is not near enough. */
+async function uneven(
+  input: PlanInput,
+  facts: ShortfallFacts,
+  solve: SolveOnce,
+  signal: AbortSignal,
+): Promise<readonly Blocker[]> {
+  const missed = new Set(facts.plan.goals.flatMap(({ state, goal, node }) => (state === 'missed' ? [`${goal} ${node}`] : [])))
+  const sorting = facts.sorting
+  const { model } = buildModel(input, sorting.candidates, new Set())
+  const rows = model.goals.filter(
+    ({ measure = 'sum', goal, subject = '' }) => measure !== 'sum' && missed.has(`${goal} ${subject}`),
+  )
+  const blockers: Blocker[] = []
+  for (const row of rows.slice(0, mostCompared)) {
+    const alone = { ...model, goals: [{ ...row, hard: false, weight: 1 }] }
+    const choice = await chooseMoves(alone, { method: input.policy.method }, solve, signal)
+    if (choice.shortfall <= smallest) continue
+    const { goal, subject = '' } = row
+    const outcome = facts.plan.goals.find(each => each.goal === goal && each.node === subject)
+    const { measure, wanted = 0 } = outcome ?? {}
+    if (measure === undefined || measure === 'share' || measure === 'survives') continue
+    const beyond = (choice.shortfall * row.allocatable) / 100
+    blockers.push({
+      kind: 'best',
+      goal,
+      subject,
+      measure,
+      wanted,
+      atBest: wanted + beyond,
+      isProven: choice.certainty === 'proven',
+    })
+  }
+  return blockers
 }
 
 interface Variant {

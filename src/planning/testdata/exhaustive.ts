@@ -12,13 +12,30 @@ import { World } from '../verifier/world.ts'
  * Each pod moves once at most, each step has room and breaks no rule, and no node that received anything ends above the headroom.
  */
 export function fewestMoves(objects: readonly KubeObject[], state: ClusterState, policy: PlanPolicy, plan: Plan): number | undefined {
+  for (const { moved, origin } of reachable(objects, state, plan)) if (isGood(objects, policy, moved, origin)) return moved.size
+  return undefined
+}
+
+/** The least figure that any sequence of moves reaches, other goals aside, and by how many moves at least. */
+export function leastFigure(objects: readonly KubeObject[], state: ClusterState, { policy, plan, figure }: { readonly policy: PlanPolicy; readonly plan: Plan; readonly figure: (world: World) => number }): { readonly value: number; readonly moves: number } {
+  let [value, moves] = [Infinity, 0]
+  for (const { moved, origin } of reachable(objects, state, plan)) {
+    if (!isGood(objects, { ...policy, goals: [], fleetGoals: [] }, moved, origin)) continue
+    const found = figure(worldAfter(objects, moved))
+    if (found < value - 1e-9) [value, moves] = [found, moved.size]
+  }
+  return { value, moves }
+}
+
+/** Where pods can be brought one after the other, each once, in order of the number of moves. */
+function* reachable(objects: readonly KubeObject[], state: ClusterState, plan: Plan): Generator<{ readonly moved: ReadonlyMap<string, string>; readonly origin: ReadonlyMap<string, string> }> {
   const fixed = new Set(plan.unmovable.filter(each => each.code !== 'NoSafeOrder' && each.code !== 'LandsElsewhere').map(each => `${each.pod.namespace}/${each.pod.name}`))
   const movable = [...state.pods.values()].filter(pod => !fixed.has(pod.key)).map(pod => pod.key)
   const nodes = [...state.nodes.keys()]
   const origin = new Map(movable.map(key => [key, state.pods.get(key)?.nodeName ?? '']))
   let frontier = new Map([['', new Map<string, string>()]])
   for (let moves = 0; moves <= movable.length; moves++) {
-    for (const moved of frontier.values()) if (isGood(objects, policy, moved, origin)) return moves
+    for (const moved of frontier.values()) yield { moved, origin }
     const next = new Map<string, Map<string, string>>()
     for (const moved of frontier.values()) {
       for (const key of movable) {
@@ -32,7 +49,6 @@ export function fewestMoves(objects: readonly KubeObject[], state: ClusterState,
     }
     frontier = next
   }
-  return undefined
 }
 
 function worldAfter(objects: readonly KubeObject[], moved: ReadonlyMap<string, string>): World {
@@ -60,7 +76,8 @@ function canStep(objects: readonly KubeObject[], moved: ReadonlyMap<string, stri
 }
 
 /** In the plainest way, and with the margin; a loss is survived where its pods fit anywhere at all, in some order. */
-function holds({ measure, sets, resource, max = Infinity, min = -Infinity, margin }: FleetGoal, world: World): boolean {
+function holds({ measure, sets, resource, max = Infinity, min = -Infinity, margin, rates = [] }: FleetGoal, world: World): boolean {
+  if (measure === 'watts' || measure === 'cost') return takenBy(rates, world) <= max + 1e-9
   const amounts = (names: readonly string[]) => {
     const nodes = names.flatMap(name => world.nodes.get(name) ?? [])
     const used = nodes.reduce((sum, node) => sum + (world.used(node)[resource] ?? 0), 0)
@@ -75,6 +92,17 @@ function holds({ measure, sets, resource, max = Infinity, min = -Infinity, margi
     if (measure === 'deviation') return distance <= Math.max(0, max - margin) + 1e-9
     return members.every(({ nodes }) => isSurvived(world, nodes))
   })
+}
+
+/** What nodes take together: of a node without pods but those of DaemonSets only what it takes unused. */
+export function takenBy(rates: NonNullable<FleetGoal['rates']>, world: World): number {
+  return rates.reduce((sum, { node: name, unused, idle, full }) => {
+    const node = world.nodes.get(name)
+    if (node === undefined) return Number.NaN
+    const isUsed = [...node.pods.values()].some(({ object }) => object.metadata.ownerReferences?.[0]?.kind !== 'DaemonSet')
+    const share = (world.used(node)['cpu'] ?? 0) / (node.allocatable['cpu'] ?? 1)
+    return sum + (isUsed ? idle + (full - idle) * share : unused)
+  }, 0)
 }
 
 /** Whether the pods of `lost` that are made again fit on what is left, tried in every way. */

@@ -4,16 +4,20 @@
 import type { GoalOutcome } from '../plan-record.ts'
 import { controller } from './budget-count.ts'
 import type { Finding } from './finding.ts'
+import { takenBy } from './goal-recount.ts'
 import type { LandingReplay } from './landing-replay.ts'
 import type { StandingNode, World } from './world.ts'
 
 /** Figures are printed with a decimal; they are held to more. */
 const smallest = 1e-6
+/** Watts and prices are held to this; only about so far beyond a bound floating point may call it either. */
+const smallestUse = 1e-9
 
 /** Each figure after the plan that is another, and each verdict that its figure does not bear out. */
 export function fleetFindings(goals: readonly GoalOutcome[], world: World, landing: LandingReplay): Finding[] {
   return goals.flatMap(goal => {
     if (goal.measure === undefined) return []
+    if (goal.measure === 'watts' || goal.measure === 'cost') return useFindings(goal, world)
     return goal.measure === 'survives' ? lossFindings(goal, world, landing) : shareFindings(goal, world)
   })
 }
@@ -35,6 +39,24 @@ function shareFindings(goal: GoalOutcome, world: World): Finding[] {
       ? []
       : [{ code: 'goal', field, found: goal.state, expected: state }]),
   ]
+}
+
+/** What the nodes take by their rates: those that hold something that would have to go elsewhere, and by their CPU. */
+function useFindings(goal: GoalOutcome, world: World): Finding[] {
+  const field = `goal ${goal.goal} on ${goal.node}`
+  const wrong = (what: string, found: unknown, expected: unknown): Finding => ({
+    ...{ code: 'goal', field: `${field}${what}` },
+    ...{ found: String(found), expected: String(expected) },
+  })
+  const { figure, unused, missing } = takenBy(goal.rates, world)
+  const findings = missing.map(name => wrong(': rates', name, 'a node of this cluster'))
+  const state = figure <= goal.wanted + smallestUse ? 'met' : 'missed'
+  if (Math.abs(goal.after - figure) > smallest) findings.push(wrong(': after', goal.after, figure))
+  const isOnEdge = Math.abs(figure - goal.wanted - smallestUse) < smallestUse / 2
+  if (goal.state !== state && !isOnEdge) findings.push(wrong('', goal.state, state))
+  if ((goal.unused ?? []).join() !== unused.join())
+    findings.push(wrong(': unused', (goal.unused ?? []).join(', ') || 'none', unused.join(', ') || 'none'))
+  return findings
 }
 
 interface Sum {

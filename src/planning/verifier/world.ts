@@ -2,6 +2,7 @@
 
 import type { Container, KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { cpuMillicores, wholeNumber } from '#kube/values/quantity.ts'
+import { unboundPod } from './unbound-pod.ts'
 
 export type Sums = Record<string, number>
 
@@ -39,7 +40,7 @@ export class World {
     for (const object of all.filter(isPod)) {
       const phase = object.status?.phase
       if (phase === 'Succeeded' || phase === 'Failed') continue
-      const pod = readable(() => standingPod(object))
+      const pod = readable(() => standingPod(unboundPod(object, this.#ownerOf(object))))
       if (pod !== undefined) this.nodes.get(object.spec.nodeName ?? '')?.pods.set(pod.key, pod)
     }
   }
@@ -58,6 +59,11 @@ export class World {
 
   nodeOf(podKey: string): StandingNode | undefined {
     return [...this.nodes.values()].find(node => node.pods.has(podKey))
+  }
+
+  #ownerOf({ metadata }: Pod): KubeObject | undefined {
+    const owner = metadata.ownerReferences?.find(({ controller }) => controller === true)
+    return owner && this.object(owner.kind, metadata.namespace, owner.name)
   }
 
   /** Requested on a node, with `pods` as their number. */

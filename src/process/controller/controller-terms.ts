@@ -32,6 +32,7 @@ import type { Tuning } from '../parts/tuning.ts'
 import type { ControllerMetrics } from './controller-metrics.ts'
 import { GuardLeases } from './guard-lease.ts'
 import { sweepPermits } from './permit-sweep.ts'
+import { renewingSolve } from './renewing-solve.ts'
 import { openArbiter } from './term-arbiter.ts'
 
 interface TermOptions {
@@ -131,7 +132,11 @@ export class Terms {
     const version = () => serverVersion(api, signal)
     const model = settingsForServer(await untilDone(version, { clock, log, what: "the server's version is read" }, signal))
     const effects = { api, clock, leadership: leader }
-    const leading: Leading = { arbiter, effects, view, solve, settings: model, ownerLabel, usageAge }
+    const leading: Leading = {
+      ...{ arbiter, effects, view, settings: model, ownerLabel, usageAge },
+      solve: renewingSolve(solve, leader),
+      refresh: signal => leader.refresh(signal),
+    }
     const { namespace } = identity
     const state = () => view.state()
     const queueObserver = metrics?.queues.of('permit-requests')

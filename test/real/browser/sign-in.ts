@@ -50,7 +50,7 @@ export async function judgeSignIn(): Promise<string> {
   await eventually('no cookie', async () => ((await page.context().cookies()).length === 0 ? true : undefined), soonMs)
   await signIn(page, await twin.token('default', 'reader'))
   const main = page.locator('main')
-  await main.getByText('15 moves, the fewest possible').first().waitFor({ timeout: soonMs })
+  await main.getByText('15 moves, the fewest that keep the margins').first().waitFor({ timeout: soonMs })
   const [cookie] = await page.context().cookies()
   deepStrictEqual([cookie?.name, cookie?.httpOnly, cookie?.secure, cookie?.sameSite], ['__Host-ballast', true, true, 'Strict'])
   ok(await main.getByRole('button', { name: 'Run all' }).isDisabled(), 'Run all can be pressed')

@@ -21,7 +21,7 @@ export async function judgeStory(): Promise<string> {
   await says('A plan of 15 moves reaches both goals. It is waiting for you; nothing has been moved.')
   await main.getByRole('link', { name: 'See the plan' }).first().click()
   await page.getByRole('heading', { level: 1, name: /^Plan talos-/ }).waitFor({ timeout: soonMs })
-  await says('15 moves, the fewest possible (bound 14.63).')
+  await says('15 moves, the fewest that keep the margins (bound 14.63).')
   await main.getByRole('button', { name: 'One move' }).click()
   await main
     .getByText(/^done ●/)

@@ -96,13 +96,16 @@ type Cycle = Generator<CycleStep, CycleReport, EvictionOutcome | undefined>
 
 /** Runs the plugins of `policy`. Fewer than two ready nodes: nothing is done, which is no error. */
 export function* runCycle(input: CycleInput): Cycle {
-  const { policy, state } = input
-  const nodes = readyNodes(state, policy.nodeSelector)
+  const nodes = readyNodes(input.state, input.policy.nodeSelector)
+  if (nodes.length >= 2) return yield* runPlugins(input, nodes)
+  input.tell(0, 'Skipping descheduling cycle: requires >=2 nodes', { found: nodes.length })
+  return new RunningCycle(input, nodes).report('requires >=2 nodes')
+}
+
+/** The plugins of the policy on `nodes`, however few. */
+export function* runPlugins(input: CycleInput, nodes: readonly NodeState[]): Cycle {
+  const { policy } = input
   const running = new RunningCycle(input, nodes)
-  if (nodes.length < 2) {
-    input.tell(0, 'Skipping descheduling cycle: requires >=2 nodes', { found: nodes.length })
-    return running.report('requires >=2 nodes')
-  }
   for (const point of ['deschedule', 'balance'] as const) {
     for (const profile of policy.profiles) {
       for (const args of profile[point]) yield* running.plugin(profile, { args, point })

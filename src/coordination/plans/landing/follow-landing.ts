@@ -32,8 +32,9 @@ export async function followLanding(
   const { move, startedMs } = run
   const placed = await awaitNode(context, run, signal)
   if (placed === 'not-replaced') return 'asked-anew'
-  if (placed === 'none-needed')
-    return giveUp(context, { ...run, reason: 'NoReplacement', message: 'the workload needs no replacement any more' }, signal)
+  const giveUpUnneeded = () =>
+    giveUp(context, { ...run, reason: 'NoReplacement', message: 'the workload needs no replacement any more' }, signal)
+  if (placed === 'none-needed') return giveUpUnneeded()
   if (placed === 'pending') {
     const message = `${move.id}: no replacement of pod ${move.pod.namespace}/${move.pod.name} got a node`
     await context.record({ id: move.id, state: 'Failed', reason: 'ReplacementPending', message })
@@ -41,6 +42,7 @@ export async function followLanding(
     return { kind: 'failed', message }
   }
   const ready = await context.view.until(() => readyReplacement(context, run), { limitMs: readyLimitMs(context, move), signal })
+  if (ready === 'none-needed') return giveUpUnneeded()
   if (ready === undefined) {
     const message = `${move.id}: the replacement of pod ${move.pod.namespace}/${move.pod.name} did not become Ready`
     await context.record({ id: move.id, state: 'Failed', reason: 'ReplacementNotReady', message, landedOn: placed })
@@ -135,8 +137,10 @@ function replacement(context: MoveContext, { move, record }: MoveRun): Pod | und
   })
 }
 
-function readyReplacement(context: MoveContext, run: MoveRun): Pod | undefined {
+/** A workload that is scaled down loses the pod first that is not Ready: the replacement. */
+function readyReplacement(context: MoveContext, run: MoveRun): Pod | 'none-needed' | undefined {
   const pod = replacement(context, run)
+  if (pod === undefined && isSatisfied(context, run.move)) return 'none-needed'
   return pod !== undefined && isReady(pod) ? pod : undefined
 }
 

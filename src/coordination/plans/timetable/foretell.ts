@@ -56,6 +56,35 @@ export async function foretell(
   }
 }
 
+/** A plan whose moves are given, as one that undoes others: what the arbiter refuses is left out, and the rest goes. `make` is asked as often. */
+export function foretellGiven(input: PlanInput, context: ForetellContext, make: (input: PlanInput) => Plan): Foretold {
+  let restraints = restraintsFor({ ...context, state: input.state, policy: input.policy, beginMs: beginOf(input, context) })
+  for (let round = 1; ; round++) {
+    const plan = make({ ...input, restraints })
+    const timetable = timetableOf(tableInput(input, context, plan))
+    const refused = refusalsIn(plan, timetable)
+    if (refused.size === 0) return { plan, timetable, isWorthIt: plan.moves.length > 0 }
+    if (round >= mostRounds) return begun(input, context, { plan, refused })
+    restraints = withHeld(input, restraints, { plan, refused })
+  }
+}
+
+/** The moves before the first that is refused. */
+function begun(input: PlanInput, context: ForetellContext, { plan, refused }: Refused): Foretold {
+  const first = plan.moves.findIndex(({ pod }) => refused.has(`${pod.namespace}/${pod.name}`))
+  const kept = prefixOf(input, plan, first)
+  const shown = { ...kept, unmovable: [...kept.unmovable, ...staysOf(plan, first, refused)] }
+  return { plan: shown, timetable: timetableOf(tableInput(input, context, shown)), isWorthIt: first > 0 }
+}
+
+/** Pods of the moves from the `first` on that are refused. */
+function staysOf({ moves }: Plan, first: number, refused: Refused['refused']): readonly Unmovable[] {
+  return moves.slice(first).flatMap(({ pod, from: node, workload }): Unmovable[] => {
+    const reason = refused.get(`${pod.namespace}/${pod.name}`)
+    return reason === undefined ? [] : [{ ...reason, pod, node, workload, also: [] }]
+  })
+}
+
 /** The timetable of `plan`, or of one that was stored. */
 export function tableInput(
   { state, policy, nowMs }: Pick<PlanInput, 'state' | 'policy' | 'nowMs'>,
@@ -104,19 +133,15 @@ function withHeld({ state }: PlanInput, restraints: Restraints, { plan, refused 
 /** The moves before the first that is refused, where they bring something; else none. */
 function cut(input: PlanInput, context: ForetellContext, { plan, refused }: Refused): Foretold {
   const first = plan.moves.findIndex(({ pod }) => refused.has(`${pod.namespace}/${pod.name}`))
-  const begun = prefixOf(input, plan, first)
-  const isWhole = timetableOf(tableInput(input, context, begun)).isWhole
-  const kept = isWhole && isWorth(input, begun) ? begun : prefixOf(input, plan, 0)
+  const part = prefixOf(input, plan, first)
+  const isWhole = timetableOf(tableInput(input, context, part)).isWhole
+  const kept = isWhole && isWorth(input, part) ? part : prefixOf(input, plan, 0)
   const rest = {
     moves: plan.moves.length,
     reachesAll: plan.outcome === 'met',
     fromMs: latest(Array.from(refused.values(), freeFromMs)),
   }
-  const stays = plan.moves.slice(kept.moves.length).flatMap(({ pod, from: node, workload }): Unmovable[] => {
-    const reason = refused.get(`${pod.namespace}/${pod.name}`)
-    return reason === undefined ? [] : [{ ...reason, pod, node, workload, also: [] }]
-  })
-  const shown = { ...kept, unmovable: [...kept.unmovable, ...stays] }
+  const shown = { ...kept, unmovable: [...kept.unmovable, ...staysOf(plan, kept.moves.length, refused)] }
   return { plan: shown, timetable: timetableOf(tableInput(input, context, shown)), rest, isWorthIt: isWorth(input, shown) }
 }
 

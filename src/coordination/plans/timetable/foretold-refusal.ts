@@ -23,7 +23,8 @@ interface Given {
 export function foretoldRefusal({ metadata, spec }: RebalancePlan, given: Given): string | undefined {
   const { arbiter, plans, policy, planPolicy, state, nowMs } = given
   const known = foretellContext({ arbiter, plans, policy, purpose: spec.purpose })
-  const context = { ...known, plan: metadata.name, batch: spec.batch ?? metadata.name }
+  const isTried = spec.rollsBack === undefined
+  const context = { ...known, ...(isTried ? {} : { canary: undefined }), plan: metadata.name, batch: spec.batch ?? metadata.name }
   const refused = timetableOf(tableInput({ state, policy: planPolicy, nowMs }, context, spec)).entries.find(
     entry => entry.kind === 'refused' && !isOfCluster(entry.reason),
   )

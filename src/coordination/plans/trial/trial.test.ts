@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
+import { problemSentence } from '#kube/problem.ts'
 import { namespace, node, workload } from '#planning/testdata/objects.ts'
 import type { PlanStep, RebalancePlan, RebalancePolicySpec } from '../../api.ts'
+import { readPolicy } from '../plan-policy.ts'
 import { move, nowMs, plan } from '../testdata/objects.ts'
+import { autoProblems } from './auto-problems.ts'
 import { canaryOf, canarySize, stageOf } from './canary.ts'
 import { queriedReading, readingWords, readyNow, readyReading, type Signal, worstOf } from './signals.ts'
 
@@ -15,8 +18,8 @@ test.each([[1, 10, 1], [9, 10, 1], [10, 10, 1], [11, 10, 2], [3, 100, 3], [200, 
 })
 
 const signal: Signal = { name: 'errors', kind: 'prometheus', serverAddress: 'http://p', query: 'up', max: 1 }
-const auto: Auto = { canary: { share: 50, waitSeconds: 300 }, signals: [signal], onSignal: 'stop' }
-const onlySignals: Auto = { signals: [signal], onSignal: 'stop' }
+const auto: Auto = { canary: { share: 50, waitSeconds: 300 }, signals: [signal], onSignal: 'stop', rollBack: false }
+const onlySignals: Auto = { signals: [signal], onSignal: 'stop', rollBack: false }
 const at = (seconds: number) => new Date(nowMs + seconds * 1000).toISOString()
 
 function planOf(states: readonly (PlanStep['state'] | undefined)[], trial: Trial): RebalancePlan {
@@ -39,7 +42,9 @@ test.each<[string, Auto | undefined, readonly (PlanStep['state'] | undefined)[],
   ['after it each wave is judged',      auto,        ['Landed', undefined],                         { canaryPassedAt: at(-1) },                { kind: 'judge', moment: 'wave' }],
   ['signals without a canary',          onlySignals, ['Landed', undefined],                         { begunAt: at(-9) },                       { kind: 'judge', moment: 'wave' }],
   ['a canary without signals',          { ...auto, signals: [] }, ['Landed', undefined],            { canaryPassedAt: at(-1) },                { kind: 'free' }],
-  ['nothing is left',                   auto,        ['Landed', 'Skipped'],                         { begunAt: at(-9) },                       { kind: 'free' }],
+  ['none of its moves landed',          auto,        ['Skipped', 'Skipped'],                        { begunAt: at(-9) },                       { kind: 'free' }],
+  ['its last look is over',             auto,        ['Landed', 'Skipped'],                         { endedAt: at(-9) },                       { kind: 'free' }],
+  ['there is nothing to look at',       { ...auto, signals: [] }, ['Landed', 'Skipped'],            {},                                        { kind: 'free' }],
 ])('%s', (_name, given, states, trial, expected) => expect(stageOf(planOf(states, trial), given, nowMs)).toEqual(expected))
 
 test('the canary is the first moves; none where that is the whole plan', () => {
@@ -107,4 +112,36 @@ test.each<[string, Signal, number, number, string]>([
   const before = readyNow(given, shop(3, 0))
   const { state, message } = readyReading(given, before, shop(replicas, unready))
   expect(`${state} ${message}`).toBe(expected)
+})
+
+// biome-ignore format: a table
+test.each<[number, object]>([
+  [0,   { kind: 'settles', untilMs: nowMs + 60_000 }],
+  [59,  { kind: 'settles', untilMs: nowMs + 1_000 }],
+  [60,  { kind: 'judge', moment: 'end', isFinal: false }],
+  [299, { kind: 'judge', moment: 'end', isFinal: false }],
+  [300, { kind: 'judge', moment: 'end', isFinal: true }],
+])('%i s after the last move', (seconds, expected) => {
+  const made = planOf(['Landed', 'Skipped'], { begunAt: at(-900) })
+  expect(stageOf({ ...made, status: { ...made.status, progressAt: at(-seconds) } }, auto, nowMs)).toEqual(expected)
+})
+
+const asked = (...signals: readonly object[]) => {
+  const object = {
+    apiVersion: 'ballast.dev/v1alpha1',
+    kind: 'RebalancePolicy',
+    metadata: { name: 'mine' },
+    spec: { trigger: 'manual', energy: {}, auto: { signals } },
+  }
+  const read = readPolicy(object)
+  return read.ok ? autoProblems(read.policy).map(problemSentence) : read.problems.map(problemSentence)
+}
+const front = { name: 'front', kind: 'ready', selector: { matchLabels: { tier: 'front' } } }
+const inNothing = { matchExpressions: [{ key: 'tier', operator: 'In', values: [] }] }
+
+test('signals of one name, and selectors that do not parse, are refused with their place', () => {
+  expect(asked(front, { ...front, name: 'back' })).toEqual([])
+  expect(asked(front, front)).toEqual([expect.stringMatching(/auto\.signals\[1\]\.name: .*front.*no other signal/)])
+  expect(asked({ ...front, selector: inNothing })).toEqual([expect.stringMatching(/auto\.signals\[0\]\.selector/)])
+  expect(asked({ ...front, selector: { matchLabels: { 'not a key': 'x' } } })[0]).toMatch(/not a key/)
 })

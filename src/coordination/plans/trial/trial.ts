@@ -5,6 +5,7 @@ import type { ClusterView } from '../../facts/cluster-view.ts'
 import { canaryOf, type Stage, stageOf } from './canary.ts'
 import type { SignalReader } from './signal-reader.ts'
 import { type Reading, readingWords, worstOf } from './signals.ts'
+import { hasMoved } from './ways-back.ts'
 
 /** A plan that is held back by signals asks them again after so long. */
 const askAgainMs = 60_000
@@ -16,15 +17,29 @@ interface TrialContext {
   readonly view: Pick<ClusterView, 'state'>
   readonly policy: () => RebalancePolicy | undefined
   readonly plan: () => RebalancePlan
+  /** Plans that are kept. */
+  readonly plans: () => readonly RebalancePlan[]
   readonly write: Write
   readonly now: () => number
 }
 
 type TrialEnd =
+  /** Its moves are over, and signals stayed unknown. */
+  | { readonly kind: 'unsure'; readonly message: string }
   | { readonly kind: 'waits'; readonly message: string; readonly retryMs: number }
-  | { readonly kind: 'stop'; readonly message: string }
+  | {
+      readonly kind: 'stop'
+      readonly message: string
+      /** To be written with the end of the plan. */
+      readonly stopped: NonNullable<NonNullable<RebalancePlanStatus['trial']>['stopped']>
+    }
 
-const moments = { begin: 'before the first move', canary: 'after the canary', wave: 'between waves' } as const
+const moments = {
+  begin: 'before the first move',
+  canary: 'after the canary',
+  wave: 'between waves',
+  end: 'after the last move',
+} as const
 
 export class Trial {
   readonly #context: TrialContext
@@ -35,7 +50,8 @@ export class Trial {
 
   get #auto() {
     const plan = this.#context.plan()
-    return plan.spec.purpose === 'move' ? this.#context.policy()?.spec.auto : undefined
+    // What undoes a plan that a signal stopped waits for no signal.
+    return plan.spec.purpose === 'move' && plan.spec.rollsBack === undefined ? this.#context.policy()?.spec.auto : undefined
   }
 
   /** The moves that may go before the rest; `undefined`: all may. */
@@ -59,13 +75,18 @@ export class Trial {
           const message = `${which} over: the rest waits until ${formatTime(stage.untilMs)}, then the signals are asked`
           return { kind: 'waits', message, retryMs: stage.untilMs - nowMs }
         }
+        case 'settles': {
+          const message = `all moves are over: the signals are asked once more at ${formatTime(stage.untilMs)}`
+          return { kind: 'waits', message, retryMs: stage.untilMs - nowMs }
+        }
         case 'judge':
           return this.#judge(stage, signal)
       }
     }
   }
 
-  async #judge({ moment }: Stage & { readonly kind: 'judge' }, signal: AbortSignal): Promise<TrialEnd | undefined> {
+  async #judge(stage: Stage & { readonly kind: 'judge' }, signal: AbortSignal): Promise<TrialEnd | undefined> {
+    const { moment } = stage
     const { reader, view, plan, now } = this.#context
     const signals = this.#auto?.signals ?? []
     const before = plan().status?.trial
@@ -74,15 +95,18 @@ export class Trial {
       reader === undefined ? { readings: signals.map(unread), ready: known.ready } : await reader.read(signals, known, signal)
     const at = formatTime(now())
     const isGreen = worstOf(readings) === 'green'
-    const passed = moment === 'begin' ? { begunAt: at } : moment === 'canary' ? { canaryPassedAt: at } : {}
+    const passed = { begin: { begunAt: at }, canary: { canaryPassedAt: at }, wave: {}, end: { endedAt: at } }[moment]
     const told = toldSignals(before?.signals ?? [], readings, at)
     const isNews = told !== before?.signals || ready !== known.ready || (isGreen && moment !== 'wave')
     if (isNews && (readings.length > 0 || isGreen))
       await this.#note({ signals: told, ...(ready.length === 0 ? {} : { ready }), ...(isGreen ? passed : {}) }, signal)
     if (isGreen) return undefined
     const words = readingWords(readings)
-    if (moment !== 'begin' && worstOf(readings) === 'red')
-      return { kind: 'stop', message: `stopped ${moments[moment]}: ${words}` }
+    if (moment !== 'begin' && worstOf(readings) === 'red') {
+      const rollsBack = this.#auto?.rollBack === true && hasMoved(plan(), this.#context.plans())
+      return { kind: 'stop', message: `stopped ${moments[moment]}: ${words}`, stopped: { at, rollsBack } }
+    }
+    if (stage.moment === 'end' && stage.isFinal) return { kind: 'unsure', message: `${words} ${moments.end}` }
     return { kind: 'waits', message: `held back ${moments[moment]}: ${stateWords(readings)}`, retryMs: askAgainMs }
   }
 

@@ -49,7 +49,7 @@ describe('D3: a plan that waits for approval', () => {
   test('says how many moves, whether they are the fewest, what it reaches, and that nothing has happened', () => {
     const { head } = viewWith({})
     expect(texts(head.sentences)).toEqual([
-      '15 moves, the fewest possible (bound 14.63).',
+      '15 moves, the fewest that keep the margins (bound 14.63).',
       'Both goals would be met.',
       '15 of 15 proofs checked by the verifier.',
       'A plan of 15 moves reaches both goals. It is waiting for you; nothing has been moved.',

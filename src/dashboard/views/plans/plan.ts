@@ -18,6 +18,7 @@ import { newestFirst } from './plan-at-hand.ts'
 import { goalsOfPlan, goalTally, isEnded, madeAtMs, phaseOf, policyOf, replacementOf } from './plan-facts.ts'
 import { unmovableOf } from './plan-stays.ts'
 import { type Verification, verificationOf } from './verification.ts'
+import { wideGoals } from './wide-goals.ts'
 
 /** The first so many moves come with the plan; `/moves` pages on. */
 const mostMovesAtOnce = 500
@@ -61,16 +62,31 @@ function isOptimal({ spec, status }: RebalancePlan): boolean {
   return objective.lowerBound > 0 && Math.ceil(objective.lowerBound - 1e-6) >= spec.moves.length
 }
 
-/** `15 moves, the fewest possible (bound 14.63).` `Both goals would be met.` `15 of 15 proofs checked by the verifier.` and how it stands. */
+/** `15 moves, the fewest that keep the margins (bound 14.63).` `Both goals would be met.` `15 of 15 proofs checked by the verifier.` and how it stands. */
 function headSentences(picture: Picture, plan: RebalancePlan, verification: Verification): readonly Sentence[] {
   const moves = plan.spec.moves.length
   const tally = goalTally(plan)
   return [
-    general.planSize({ moves, lowerBound: plan.status?.objective?.lowerBound ?? 0, optimal: isOptimal(plan) }),
+    general.planSize({
+      moves,
+      lowerBound: plan.status?.objective?.lowerBound ?? 0,
+      optimal: isOptimal(plan),
+      withMargins: plan.status?.objective?.withMargins === true,
+    }),
+    ...searchSentences(plan),
     ...(tally.goals === 0 ? [] : [words.planGoals({ ...tally, end: endOf(plan) })]),
     ...(moves === 0 || verification.kind === 'not-replayed' ? [] : [proofSentence(moves, verification.findings)]),
     ...expectedOf(plan),
     ...standingOf(picture, plan),
+  ]
+}
+
+/** Where the search ended, and what is left of goals that are missed. */
+function searchSentences({ status }: RebalancePlan): readonly Sentence[] {
+  const { limits = [], shortfall } = status ?? {}
+  return [
+    ...(limits.length === 0 ? [] : [words.planLimits({ limits: limits.map(({ limit }) => limit) })]),
+    ...(shortfall === undefined ? [] : [words.planShortfall(shortfall)]),
   ]
 }
 
@@ -155,6 +171,7 @@ export function planViewOf(picture: Picture, name: string, viewing: Viewing): Pl
     flows: flowsOf(plan),
     ...unmovableOf(picture, plan),
     goals: goalRows(picture, plan),
+    wideGoals: wideGoals(picture, plan),
     buttons: planButtons(picture, plan, viewing),
     safety: safetyOf(picture, plan),
     notice: noticeOf(picture, plan, viewing),

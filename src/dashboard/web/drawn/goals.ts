@@ -1,5 +1,5 @@
 // The goals, one a row: met or not, now, the bound, by how much it is missed, and what the plan brings.
-import type { Goal, Overview } from '../../contract.ts'
+import type { Goal, Overview, WideGoal } from '../../contract.ts'
 import { measureName } from '../../words/en.ts'
 import { listed } from '../../words/grammar.ts'
 import { nearGoal } from '../../words/percent.ts'
@@ -7,10 +7,13 @@ import { element, type Markup, type Surroundings } from './markup.ts'
 import { sentenceMarkup } from './sentence.ts'
 
 /** As a table; without goals the sentence that says so. */
-export function goalsMarkup({ goals, goalsEmpty }: Pick<Overview, 'goals' | 'goalsEmpty'>, surroundings: Surroundings): Markup {
-  if (goals.length === 0)
+export function goalsMarkup(
+  { goals, wideGoals = [], goalsEmpty }: Pick<Overview, 'goals' | 'goalsEmpty'> & Partial<Pick<Overview, 'wideGoals'>>,
+  surroundings: Surroundings,
+): Markup {
+  if (goals.length + wideGoals.length === 0)
     return element('p', { class: 'drawn-quiet' }, goalsEmpty === null ? '–' : sentenceMarkup(goalsEmpty, surroundings))
-  const hasAfter = goals.some(({ after }) => after !== null)
+  const hasAfter = [...goals, ...wideGoals].some(({ after }) => after !== null)
   return element(
     'table',
     { class: 'drawn-goals' },
@@ -28,6 +31,7 @@ export function goalsMarkup({ goals, goalsEmpty }: Pick<Overview, 'goals' | 'goa
       'tbody',
       {},
       goals.map(goal => goalRow(goal, hasAfter, surroundings)),
+      wideGoals.map(goal => wideRow(goal, hasAfter, surroundings)),
     ),
   )
 }
@@ -48,13 +52,7 @@ function goalRow(goal: Goal, hasAfter: boolean, surroundings: Surroundings): Mar
   return element(
     'tr',
     { key: name, class: `drawn-goal drawn-goal-${state}` },
-    element(
-      'th',
-      { scope: 'row' },
-      element('span', { class: 'drawn-sign', 'aria-hidden': 'true' }, state === 'met' ? '✓' : state === 'unmet' ? '✕' : '?'),
-      element('span', { class: 'frame-unseen' }, `${state}: `),
-      name,
-    ),
+    nameCell(name, state),
     element('td', { title: nodes.join(', ') }, nodes.length > 3 ? `${nodes.length} nodes` : listed(nodes)),
     element('td', {}, measureName(resource, stat)),
     element('td', { class: 'drawn-number' }, nearGoal(now, goal)),
@@ -63,6 +61,27 @@ function goalRow(goal: Goal, hasAfter: boolean, surroundings: Surroundings): Mar
     hasAfter
       ? element('td', { class: 'drawn-after' }, after === null ? '' : `after the plan ${nearGoal(after, { ...goal, met: true })}`)
       : undefined,
+  )
+}
+
+/** A goal over several nodes: its words go across the columns of figures. */
+function wideRow({ name, state, after, because }: WideGoal, hasAfter: boolean, surroundings: Surroundings): Markup {
+  return element(
+    'tr',
+    { key: name, class: `drawn-goal drawn-goal-${state}` },
+    nameCell(name, state),
+    element('td', { class: 'drawn-distance', colspan: 5 }, sentenceMarkup(because, surroundings)),
+    hasAfter ? element('td', { class: 'drawn-after' }, after === null ? '' : `${after} after the plan`) : undefined,
+  )
+}
+
+function nameCell(name: string, state: WideGoal['state']): Markup {
+  return element(
+    'th',
+    { scope: 'row' },
+    element('span', { class: 'drawn-sign', 'aria-hidden': 'true' }, state === 'met' ? '✓' : state === 'unmet' ? '✕' : '?'),
+    element('span', { class: 'frame-unseen' }, `${state}: `),
+    name,
   )
 }
 

@@ -1,6 +1,6 @@
 // A plan: what changes, what it brings, what could go wrong, what is not touched and why.
 import { useEffect, useRef } from 'preact/hooks'
-import type { Goal, Move, Overview, PlanHead, PlanView, Sentence } from '../../contract.ts'
+import type { Goal, Move, Overview, PlanHead, PlanView, Sentence, WideGoal } from '../../contract.ts'
 import { measureName } from '../../words/en.ts'
 import { apiPath, pagePaths, planPath } from '../../words/links.ts'
 import { nearGoal } from '../../words/percent.ts'
@@ -41,7 +41,7 @@ const phaseWords: Readonly<Record<PlanHead['phase'], string>> = {
 }
 
 function Plan({ view }: { view: PlanView }) {
-  const { head, buttons, notice, safety, goals } = view
+  const { head, buttons, notice, safety, goals, wideGoals } = view
   const acting = useActions(
     `${head.phase} ${head.done} ${head.failed} ${buttons.map(button => `${button.action}${button.enabled}`).join()}`,
   )
@@ -90,7 +90,7 @@ function Plan({ view }: { view: PlanView }) {
           </p>
         )}
       </div>
-      {goals.length === 0 ? null : <PlanGoals goals={goals} />}
+      {goals.length + wideGoals.length === 0 ? null : <PlanGoals goals={goals} wide={wideGoals} />}
       <PlanChange view={view} moving={movingNow(view.moves)} />
       <PlanMoves view={view} />
       <PlanStays view={view} />
@@ -109,7 +109,7 @@ function elsewhere(sentence: Sentence, { name }: PlanHead): Sentence {
   return { ...sentence, links: sentence.links.filter(({ path }) => path !== planPath(name)) }
 }
 
-function PlanGoals({ goals }: { goals: readonly Goal[] }) {
+function PlanGoals({ goals, wide }: { goals: readonly Goal[]; wide: readonly WideGoal[] }) {
   return (
     <ul class="plan-goals" aria-label="Goals">
       {goals.map(goal => (
@@ -128,6 +128,18 @@ function PlanGoals({ goals }: { goals: readonly Goal[] }) {
             {goal.min !== null && goal.max !== null ? ', ' : ''}
             {goal.max === null ? '' : `at most ${goal.max}`})
           </span>
+        </li>
+      ))}
+      {wide.map(({ name, state, after, because }) => (
+        <li key={name}>
+          <span class={state === 'met' ? 'plan-met' : 'plan-unmet'}>{state === 'met' ? '✓' : state === 'unmet' ? '✕' : '?'}</span>{' '}
+          <b>{name}</b> <SentenceText of={because} />
+          {after === null ? null : (
+            <>
+              {' → '}
+              <b>{after}</b> after
+            </>
+          )}
         </li>
       ))}
     </ul>

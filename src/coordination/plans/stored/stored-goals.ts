@@ -1,8 +1,8 @@
 // Goals as a plan's status has them: a row each, and one for all of the nodes of a goal that has many.
 
 import type { GoalOutcome } from '#planning/plan-record.ts'
-import { goalFigure, goalWish, lossWords, notPlayed } from '#planning/sentences.ts'
-import type { RebalancePlanStatus } from '../api.ts'
+import { goalFigure, goalWish, lossWords, notPlayed, unusedWords } from '#planning/sentences.ts'
+import type { RebalancePlanStatus } from '../../api.ts'
 
 type StoredGoal = NonNullable<RebalancePlanStatus['goals']>[number]
 
@@ -43,5 +43,5 @@ export function goalFigures(goal: GoalOutcome, ...times: readonly ('now' | 'afte
   if (measure === undefined)
     return `${node}: ${resource} ${state === 'unknown' && times.length === 0 ? 'not measured' : said}, ${bound} ${wanted} %`
   if (state === 'unknown') return `${goalWish(goal)}: ${notPlayed}`
-  return `${goalWish(goal)}: ${said}${lossWords(goal)}`
+  return `${goalWish(goal)}: ${said}${lossWords(goal)}${unusedWords(goal)}`
 }
