@@ -21,8 +21,8 @@ export function addReport(plan: Command, surroundings: Surroundings): void {
     .addHelpText(
       'after',
       `
-The columns up to REAL are of plans that were begun: their moves, those that landed where foretold, elsewhere, or not at all, and how long plans
-were to take and took. PROPOSED counts moves of plans that were never begun; AS-FORETOLD and OTHERWISE those whose pod somebody else moved
+PLANS ended on the day; BEGUN of them moved pods or tried to, and after MET of them all goals were met. MOVES to REAL are of plans that were begun:
+their moves, those that landed where foretold, elsewhere, or not at all, and how long the plans were to take and took. PROPOSED counts moves of plans that were never begun; AS-FORETOLD and OTHERWISE those whose pod somebody else moved
 meanwhile, to where the plan would have or to another node. Days are by UTC. -o json prints the rows as the policy's status has them.
 Example: ballast plan report mine --cluster dump.yaml`,
     )

@@ -1,16 +1,29 @@
 // How a plan ended, by the cluster as it is: the nodes after it, its goals, its phase.
+import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import { goalOutcomes, type Measurements, nodeShares } from '#planning/goals/goals.ts'
+import type { PlanPolicy } from '#planning/goals/policy.ts'
 import { lossesNow } from '#planning/goals/survival.ts'
 import { usageGoals } from '#planning/goals/usage-rules.ts'
 import type { RebalancePlan, RebalancePlanStatus } from '../../api.ts'
+import type { EffectContext } from '../../effects/effect-context.ts'
+import type { ClusterView } from '../../facts/cluster-view.ts'
 import { storedShare, tellingShares } from '../plan-object.ts'
 import { inPhase, type Phase, withCondition } from '../plan-progress.ts'
 import { goalsCondition, resultOf } from '../plan-result.ts'
-import type { RunContext } from '../plan-run.ts'
 import { goalFigures, storedGoals } from '../stored/stored-goals.ts'
+import type { UsageMeter } from '../usage/usage-meter.ts'
 
 /** So long a plan that is done waits for figures of after its last move. */
 const renewedMs = 90_000
+
+interface EndContext {
+  readonly view: ClusterView
+  readonly planPolicy: PlanPolicy
+  readonly effects: EffectContext
+  readonly settings: SchedulerSettings
+  /** Absent: goals of usage stand still. */
+  readonly usage: UsageMeter | undefined
+}
 
 /** What signals have to say of the end. */
 export interface Ending {
@@ -21,7 +34,7 @@ export interface Ending {
 
 /** What is to be written of the end of `plan`. `failure`: why it was ended early. */
 export async function planEnd(
-  { view, planPolicy, effects, settings, usage }: Pick<RunContext, 'view' | 'planPolicy' | 'effects' | 'settings' | 'usage'>,
+  { view, planPolicy, effects, settings, usage }: EndContext,
   plan: RebalancePlan,
   { failure, stopped, doubt }: Ending & { readonly failure: string | undefined },
   signal: AbortSignal,
@@ -48,7 +61,7 @@ export async function planEnd(
 
 /** What is used now, in figures that are newer than the last move where that can be had. */
 async function measuredAfter(
-  { planPolicy, usage }: Pick<RunContext, 'planPolicy' | 'usage'>,
+  { planPolicy, usage }: Pick<EndContext, 'planPolicy' | 'usage'>,
   plan: RebalancePlan,
   signal: AbortSignal,
 ): Promise<Measurements | undefined> {
