@@ -136,6 +136,8 @@ class Play {
   readonly #standing = new Map<string, PodState>()
   /** What has left each node in this wave and may still be there when others of it arrive. */
   #leaving = new Map<string, Record<string, number>>()
+  /** What is requested on nodes on which nothing has changed since it was counted. */
+  readonly #used = new Map<string, Amounts>()
 
   /** Each replacement has to land on the very node that was chosen for it, in a large cluster too. */
   readonly #isExact: boolean
@@ -158,6 +160,7 @@ class Play {
     intents: readonly Intent[],
     wave: { readonly number: number; readonly most: number; readonly isInOrder?: boolean },
   ): PlayedWave {
+    for (const node of this.#leaving.keys()) this.#used.delete(node)
     this.#leaving = new Map()
     this.#acceptable.beginWave()
     const busy = new Set<string>()
@@ -206,16 +209,16 @@ class Play {
     if (short !== undefined) return blocked('order', `${short} on ${to}`)
     const standing = this.#standing.get(pod.key) ?? pod
     const pending = action === 'surge' ? this.#placement.asRolledOut(standing) : this.#placement.asPending(standing)
-    if (action === 'evict') this.#placement.remove(standing.key)
+    if (action === 'evict') this.#remove(standing, from)
     const { landing, undo, ...open } = this.#land(intent, pending, wave.first)
     if (landing.refusal !== undefined || landing.likely < leastLikely) {
       undo?.()
-      if (action === 'evict') this.#placement.bind(standing, from)
+      if (action === 'evict') this.#bind(standing, from)
       if (landing.refusal === undefined) return blocked('landing', namedNodes(landing.nodes))
       return blocked(landing.refusal.filter === 'NodeResourcesFit' ? 'order' : 'refused', landing.refusal.reason)
     }
-    this.#placement.bind(pending, to)
-    if (action === 'surge') this.#placement.remove(standing.key)
+    this.#bind(pending, to)
+    if (action === 'surge') this.#remove(standing, from)
     this.#standing.set(pod.key, pending)
     if (action === 'evict') this.#budgets.evict(pod)
     this.#leave(from, pod.requests)
@@ -256,8 +259,14 @@ class Play {
     return { ...open, landing: predictLanding(placement, pending, { mode, to, accepts }) }
   }
 
-  /** Requested on a node, with what left it in this wave. */
+  /** Requested on a node, with what left it in this wave. The very same object until that changes. */
   #usedOf(node: string): Amounts {
+    const known = this.#used.get(node) ?? this.#countUsed(node)
+    this.#used.set(node, known)
+    return known
+  }
+
+  #countUsed(node: string): Amounts {
     const free = this.#freeOf(node)
     const { allocatable = {} } = this.#input.state.nodes.get(node) ?? {}
     return Object.fromEntries(Object.entries(allocatable).map(([resource, amount]) => [resource, amount - (free[resource] ?? 0)]))
@@ -273,7 +282,18 @@ class Play {
     return Object.fromEntries(free.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)))
   }
 
+  #bind(pod: PodState, node: string): void {
+    this.#placement.bind(pod, node)
+    this.#used.delete(node)
+  }
+
+  #remove(pod: PodState, node: string): void {
+    this.#placement.remove(pod.key)
+    this.#used.delete(node)
+  }
+
   #leave(node: string, requests: Amounts): void {
+    this.#used.delete(node)
     const leaving = this.#leaving.get(node) ?? {}
     for (const [resource, amount] of Object.entries({ ...requests, pods: 1 }))
       leaving[resource] = (leaving[resource] ?? 0) + amount
