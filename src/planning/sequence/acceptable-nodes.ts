@@ -165,7 +165,10 @@ export class AcceptableNodes {
       !isOver &&
       1 + (this.#loose['pods'] ?? 0) <= (slack['pods'] ?? 0) &&
       everyAmount(requests, (amount, resource) => amount + (this.#loose[resource] ?? 0) <= (slack[resource] ?? 0)) &&
-      everyAmount(this.#loose, (amount, resource) => resource in requests || resource === 'pods' || amount <= (slack[resource] ?? 0))
+      everyAmount(
+        this.#loose,
+        (amount, resource) => resource in requests || resource === 'pods' || amount <= (slack[resource] ?? 0),
+      )
     )
   }
 

@@ -33,7 +33,7 @@ interface Tools {
   readonly snapshotHash: string
 }
 
-export function sequenceMoves(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
+export async function sequenceMoves(input: PlanInput, intents: readonly Intent[], tools: Tools): Promise<Sequence> {
   const play = new Play(input, tools, new AcceptableNodes(input, intents))
   const moves: Omit<Move, 'id'>[] = []
   let left: readonly Intent[] = intents.toSorted(firstFirst)
@@ -43,7 +43,7 @@ export function sequenceMoves(input: PlanInput, intents: readonly Intent[], tool
     const played: Omit<Move, 'id'>[] = []
     blocked = []
     for (const group of waveGroups(input.state, input.policy, left, hasBudget)) {
-      const part = play.wave(group.intents, { number: wave, most: group.isOneByOne ? 1 : group.intents.length })
+      const part = await play.wave(group.intents, { number: wave, most: group.isOneByOne ? 1 : group.intents.length })
       blocked = [...blocked, ...part.blocked]
       played.push(...part.moves)
       if (played.length > 0) break
@@ -61,12 +61,12 @@ export function sequenceMoves(input: PlanInput, intents: readonly Intent[], tool
  * Plays `intents` in the order in which they are given, as many in a wave as go together. A pod that comes twice goes on from where it
  * stopped: its second intent has that node as `from`. After the first that cannot be played nothing is.
  */
-export function playInOrder(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
+export async function playInOrder(input: PlanInput, intents: readonly Intent[], tools: Tools): Promise<Sequence> {
   const play = new Play(input, tools, new AcceptableNodes(input, intents))
   const moves: Omit<Move, 'id'>[] = []
   let left = intents
   for (let wave = 1; left.length > 0; wave++) {
-    const { moves: played, blocked } = play.wave(left, { number: wave, most: left.length, isInOrder: true })
+    const { moves: played, blocked } = await play.wave(left, { number: wave, most: left.length, isInOrder: true })
     moves.push(...played)
     left = left.slice(played.length)
     if (played.length === 0) return { moves: withIds(moves), closedNodes: play.closedNodes, blocked }
@@ -78,13 +78,13 @@ export function playInOrder(input: PlanInput, intents: readonly Intent[], tools:
  * Plays `intents` in the order in which they are given, each to its own node and no other, as many in a wave as go together. What cannot be
  * played when its turn comes is passed over.
  */
-export function playWhatGoes(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
+export async function playWhatGoes(input: PlanInput, intents: readonly Intent[], tools: Tools): Promise<Sequence> {
   const play = new Play(input, tools, new AcceptableNodes(input, intents), true)
   const moves: Omit<Move, 'id'>[] = []
   const blocked: Blocked[] = []
   let left = intents
   for (let wave = 1; left.length > 0; ) {
-    const part = play.wave(left, { number: wave, most: left.length, isInOrder: true })
+    const part = await play.wave(left, { number: wave, most: left.length, isInOrder: true })
     moves.push(...part.moves)
     // What is refused behind others of its wave may have waited for one of them, and is tried again.
     const passed = part.moves.length === 0 ? part.blocked : []
@@ -156,10 +156,10 @@ class Play {
   }
 
   /** `isInOrder`: the wave ends with the first that cannot be played. */
-  wave(
+  async wave(
     intents: readonly Intent[],
     wave: { readonly number: number; readonly most: number; readonly isInOrder?: boolean },
-  ): PlayedWave {
+  ): Promise<PlayedWave> {
     for (const node of this.#leaving.keys()) this.#used.delete(node)
     this.#leaving = new Map()
     this.#acceptable.beginWave()
@@ -176,6 +176,7 @@ class Play {
         if (wave.isInOrder === true) break
         continue
       }
+      await this.#input.pause?.()
       const step = this.#stepEitherWay(intent, { number: wave.number, first })
       if ('why' in step) {
         blocked.push(step)
