@@ -1,38 +1,10 @@
 // Plans with a canary and signals on the twin: what goes first, what waits, what stops, and who goes on after a kill.
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { controlledCluster } from './controlled-cluster.ts'
+import { canary, prometheus, signalsOf } from './signalled-plans.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
 
-/** A Prometheus whose only series has the value of `value`; `undefined`: it has no series. */
-async function prometheus(value: () => string | undefined) {
-  const server = createServer((_request, response) => {
-    const now = value()
-    const result = now === undefined ? [] : [{ metric: {}, value: [1, now] }]
-    response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result } }))
-  })
-  const { promise, resolve } = Promise.withResolvers<void>()
-  server.listen(0, '127.0.0.1', resolve)
-  await promise
-  const { port } = server.address() as AddressInfo
-  return {
-    address: `http://127.0.0.1:${port}`,
-    [Symbol.dispose]: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
-}
-
-const canary = { share: 10, waitSeconds: 300 }
-const signalsOf = (serverAddress: string) => [
-  { name: 'errors', kind: 'prometheus', serverAddress, query: 'errors', max: 1 },
-  { name: 'web', kind: 'ready', workloads: ['shop/Deployment/web'] },
-]
 const auto = (address: string) => smallPolicy({ mode: 'Auto', auto: { canary, signals: signalsOf(address) } })
 
 test('one move goes first, the rest waits; a leader that is killed meanwhile changes nothing of it', async () => {
@@ -68,45 +40,6 @@ test('red after the canary ends the plan, and the rest stays where it is', async
   expect(plan?.status?.phase).toBe('Failed')
   expect(plan?.status?.message).toMatch(/^stopped after the canary: signal errors is red: 2.5 is above 1; 1 of 3 moves landed/)
   expect(plan?.status?.trial?.signals?.map(({ name, state }) => `${name} ${state}`)).toEqual(['errors red', 'web green'])
-})
-
-const podsOn = (cluster: Awaited<ReturnType<typeof controlledCluster>>, app: string) =>
-  cluster
-    .list<KubeObject & { readonly spec: { readonly nodeName?: string } }>('pods')
-    .filter(({ metadata }) => metadata.labels?.['app'] === app && metadata.deletionTimestamp === undefined)
-    .map(({ spec }) => spec.nodeName ?? 'nowhere')
-    .toSorted()
-
-test('with rollBack what has landed goes back, by a plan of its own that is not undone again', async () => {
-  let value = '0'
-  using server = await prometheus(() => value)
-  const rolling = { canary: { share: 40, waitSeconds: 60 }, signals: signalsOf(server.address), rollBack: true }
-  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto', auto: rolling })] })
-  cluster.startController()
-  await cluster.ask('small')
-  await cluster.until(() => cluster.plans()[0]?.status?.trial?.canaryDoneAt !== undefined)
-  value = '2.5'
-  cluster.meanwhile = write => {
-    // Its leader dies between the end of the plan and the plan that undoes it.
-    if (write.startsWith('POST') && write.endsWith('/rebalanceplans') && cluster.started === 1) cluster.killController()
-  }
-  await cluster.until(() => cluster.plans().length === 2)
-  await cluster.followPlans()
-  const [stopped, back] = cluster.plans()
-  expect([stopped?.status?.phase, stopped?.status?.trial?.stopped?.rollsBack]).toEqual(['Failed', true])
-  expect(back?.spec.rollsBack).toBe(stopped?.metadata.name)
-  const landed = (stopped?.status?.steps ?? []).filter(({ state }) => state === 'Landed').map(({ id }) => id)
-  const moves = stopped?.spec.moves.filter(({ id }) => landed.includes(id)) ?? []
-  expect(landed.length).toBe(2)
-  expect(back?.spec.moves.map(({ from, to }) => `${from}>${to}`)).toEqual(
-    moves.toReversed().map(({ from, to }) => `${to}>${from}`),
-  )
-  expect([back?.status?.phase, back?.status?.message]).toEqual(['Succeeded', '2 of 2 moves landed; not met: n1-light'])
-  expect([podsOn(cluster, 'web'), podsOn(cluster, 'solo')]).toEqual([['n1', 'n1'], ['n1']])
-  await cluster.pass(7_200_000)
-  expect([cluster.plans().length, cluster.started]).toEqual([2, 2])
-  expect(stopped?.status?.conditions?.find(({ type }) => type === 'RolledBack')?.message).toBe(`by ${back?.metadata.name}`)
-  expect(cluster.errors).toEqual([])
 })
 
 test('in mode Approve the way back is proposed, and a pod whose old node was cordoned meanwhile stays', async () => {
@@ -173,15 +106,4 @@ test('red or unknown before the first move holds the plan back until it is green
   value = '0'
   await cluster.followPlans()
   expect(cluster.plans()[0]?.status?.phase).toBe('Succeeded')
-})
-
-test('what the day has used up bounds the next plan', async () => {
-  const limits = { perPlan: 30, perHour: 30, perDay: 2, concurrent: 1 }
-  await using cluster = await controlledCluster({ objects: [...smallCluster(), smallPolicy({ mode: 'Auto', limits })] })
-  cluster.startController()
-  await cluster.rebalance('small')
-  await cluster.ask('small', 'again')
-  await cluster.until(() => cluster.plans().length > 1 && cluster.plans()[1]?.status?.phase === 'Failed')
-  expect(cluster.plans().map(({ spec }) => spec.moves.length)).toEqual([2, 0])
-  expect(cluster.plans()[1]?.status?.message).toContain('spec.limits.perDay')
 })

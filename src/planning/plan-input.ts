@@ -42,6 +42,8 @@ export interface PlanInput {
   readonly waived?: ReadonlySet<StayCode>
   /** Left out: nobody was asked. */
   readonly restraints?: Restraints
+  /** Called now and then in long work, which otherwise goes on without a break: of thousands of nodes for a minute and more. */
+  readonly pause?: () => Promise<void> | undefined
   /** What was requested at other hours of the last day: nodes that are off have to carry that too. */
   readonly demandBefore?: readonly Amounts[]
   /** Measured use, for goals of stat `usage`. */

@@ -59,7 +59,9 @@ async function planWith(input: PlanInput, solve: SolveOnce, signal: AbortSignal)
   const problems = policyProblems(input.policy, input.state)
   const budgets = Budgets.of(input.state, input.nowMs)
   const fit = new StaticFit(input.state, input.settings)
+  await input.pause?.()
   const sorting = sortPods(input, { budgets, fit }, input.state.pods.values(), podsOfGoals(input))
+  await input.pause?.()
   if (problems.length > 0) return finished(input, { hash, problems, sorting })
   // A margin is room for what happens after a plan: while a goal holds at all, nothing is disturbed to give it more.
   const areMet = outcomesOf(input, []).every(goal => goal.state !== 'missed')
@@ -151,8 +153,10 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
   let best: Attempt | undefined
   for (let count = 0; count < mostAttempts; count++) {
     const model = buildModel(input, work.sorting.candidates, forbidden)
+    await input.pause?.()
     const choice = await chooseMoves(model.model, { method: input.policy.method }, work.solve, work.signal)
-    const sequence = sequenceMoves(input, intentsOf(model, choice), { budgets: work.budgets, snapshotHash: work.hash })
+    await input.pause?.()
+    const sequence = await sequenceMoves(input, intentsOf(model, choice), { budgets: work.budgets, snapshotHash: work.hash })
     const isOutOfReach = best?.isOutOfReach ?? (choice.certainty === 'proven' && (choice.shortfall > 0 || !choice.isFeasible))
     // What is forbidden now might work in another order: only the first bound holds for every plan, and only for as good a result.
     first ??= choice
@@ -169,7 +173,7 @@ async function repeatedAttempt(input: PlanInput, work: Work): Promise<Attempt> {
     }
     if (best === undefined || isBetter(input, work, attempt, best)) best = attempt
     if (sequence.blocked.length === 0) break
-    const ordered = count === 0 ? orderedAttempt(input, attempt, work) : undefined
+    const ordered = count === 0 ? await orderedAttempt(input, attempt, work) : undefined
     if (ordered !== undefined && (ordered.isBestOrder === true || isBetter(input, work, ordered, best)))
       best = { ...ordered, refused: sequence.blocked }
     if (ordered?.isBestOrder === true) break
@@ -202,7 +206,7 @@ function isBetter(input: PlanInput, { sorting }: Work, one: Attempt, other: Atte
  * Where moves of a choice wait for each other: its cheapest order with stops on the way, or where that is dearer the best that any moves reach
  * one after the other. `undefined`: neither was found, or the play refuses it. What is emptied is emptied in an order of its own.
  */
-function orderedAttempt(input: PlanInput, attempt: Attempt, work: Work): Attempt | undefined {
+async function orderedAttempt(input: PlanInput, attempt: Attempt, work: Work): Promise<Attempt | undefined> {
   const { model, choice, sequence } = attempt
   if (input.policy.isolation !== undefined || sequence.blocked.every(({ why }) => why === 'landing')) return undefined
   const own = orderOf(model.model, choice.assignment)
@@ -213,7 +217,7 @@ function orderedAttempt(input: PlanInput, attempt: Attempt, work: Work): Attempt
     Math.abs(a.shortfall - b.shortfall) > smallest ? a.shortfall - b.shortfall : a.cost - b.cost,
   )
   if (order === undefined) return undefined
-  const played = playInOrder(input, intentsOfSteps(model, order.steps), { budgets: work.budgets, snapshotHash: work.hash })
+  const played = await playInOrder(input, intentsOfSteps(model, order.steps), { budgets: work.budgets, snapshotHash: work.hash })
   if (played.blocked.length > 0) return undefined
   const isAsGood = order.shortfall <= choice.shortfall + smallest
   const isBestOrder = isCheapest || any?.isProven === true

@@ -24,7 +24,7 @@ export interface WayBack {
  * The plan that takes the pods of `ways` back, in that order and as many of them as go; the others are among its `unmovable`, each with its
  * reason. A pod that is not in `input.state` is passed over.
  */
-export function planRollBack(input: PlanInput, ways: readonly WayBack[]): Plan {
+export async function planRollBack(input: PlanInput, ways: readonly WayBack[]): Promise<Plan> {
   const { state, nowMs } = input
   const targets = new Map(ways.map(({ pod, to }) => [pod, to]))
   const ungoaled: PlanInput = { ...input, waysBack: targets, policy: { ...input.policy, goals: [], fleetGoals: [] } }
@@ -39,7 +39,7 @@ export function planRollBack(input: PlanInput, ways: readonly WayBack[]): Plan {
     .filter(way => !isOpen(way))
     .map(({ candidate, to }) => stays(candidate, to, whyClosed(fit, candidate, to)))
   const intents = sorted.filter(isOpen).map((way): Intent => ({ ...way, action: actionOf(input, way.candidate) }))
-  const { moves, blocked } = playWhatGoes(ungoaled, intents, { budgets, snapshotHash: hash })
+  const { moves, blocked } = await playWhatGoes(ungoaled, intents, { budgets, snapshotHash: hash })
   const all = [...unmovable, ...closed, ...blocked.map(stopped)]
   const before = nodeShares(state)
   const plan: Plan = {

@@ -10,6 +10,7 @@ import { isOver, isUnderWay } from '#coordination/plans/plan-progress.ts'
 import { openPlans, type Plans, type Policies } from '#coordination/plans/plan-store.ts'
 import { planFor, supersede } from '#coordination/plans/planner.ts'
 import { PolicyReview } from '#coordination/plans/policy-review.ts'
+import { breaks } from '#kube/leases/breaks.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { type TriedRollout, undoLines, webhookRows } from '#planning/isolation/rows.ts'
@@ -205,7 +206,8 @@ class Isolating {
     if (known?.key === key) return known.plan
     // The solver works in another process, which a virtual clock cannot see.
     using _ = this.#context.clock.hold()
-    const plan = await makePlan({ ...input, state }, this.#leading.solve, signal)
+    const pause = breaks(this.#context.clock, this.#leading.refresh, signal)
+    const plan = await makePlan({ ...input, state, pause }, this.#leading.solve, signal)
     await this.#leading.refresh(signal)
     this.#papers.set(policy.metadata.name, { key, plan })
     return plan

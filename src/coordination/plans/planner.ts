@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '#kube/clock.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
+import { breaks } from '#kube/leases/breaks.ts'
 import type { Log } from '#kube/log.ts'
 import { type Problem, problemSentence } from '#kube/problem.ts'
 import { budgetProposals } from '#planning/candidates/budget-proposals.ts'
@@ -235,12 +236,14 @@ async function compute(
     quarantined: quarantines(context.plans.list(), nowMs),
     history: moveHistory(context.plans.list()),
     demandBefore: demandBefore(policy.status?.demand, nowMs),
+    pause: breaks(clock, leading.refresh, signal),
     ...(context.usage === undefined ? {} : { measured: context.usage.measurements() }),
   }
   const known = foretellContext({ arbiter: leading.arbiter, plans: context.plans.list(), policy, purpose: context.purpose })
-  if (rollsBack !== undefined) return undone({ rollsBack, plans: context.plans.list(), input, context: { ...known, batch } })
   // The solver works in another process, which a virtual clock cannot see.
   using _ = clock.hold()
+  if (rollsBack !== undefined)
+    return await undone({ rollsBack, plans: context.plans.list(), input, context: { ...known, batch } })
   const beganMs = clock.elapsed()
   const foretold = await foretell(input, { ...known, plan: batch, batch }, async one => {
     await leading.refresh(signal)

@@ -129,7 +129,7 @@ class EnergyPlan {
       const { model, built } = this.#model(down, forbidden)
       const choice = await chooseOnSet(model, { method: policy.method }, this.#work.solve, this.#work.signal)
       const off = new Set([...choice.off].flatMap(index => built.nodeNames[index] ?? []))
-      const { moves, blocked } = this.#play(built, choice, off)
+      const { moves, blocked } = await this.#play(built, choice, off)
       if (blocked.length === 0) {
         for (const [name, stay] of await this.#whyOthersStay(down, choice, model, built)) stays.set(name, stay)
         return { off, moves: moves.map(asEnergyMove), isProven: choice.isProven && forbidden.size === 0, stays }

@@ -54,14 +54,14 @@ function played(
 const web = workload('shop/web', movable(['n000', 'n000', 'n100']))
 
 describe('a pod of a node that is too full', () => {
-  test('in a cluster of 99 nodes is led to one', () => {
+  test('in a cluster of 99 nodes is led to one', async () => {
     const pods = workload('shop/web', movable(['n000', 'n098']))
-    const { moves } = played(cluster({ count: 99, full: 0, pods }), { web: 'n050' })
+    const { moves } = await played(cluster({ count: 99, full: 0, pods }), { web: 'n050' })
     expect(moves.map(({ acceptable }) => acceptable)).toEqual([['n050']])
   })
 
-  test('in one of 200 may land wherever the policy lets it: not where it is, nor on what is full', () => {
-    const { moves, closedNodes, blocked } = played(cluster({ count: 200, full: 40, pods: web }), { web: 'n150' })
+  test('in one of 200 may land wherever the policy lets it: not where it is, nor on what is full', async () => {
+    const { moves, closedNodes, blocked } = await played(cluster({ count: 200, full: 40, pods: web }), { web: 'n150' })
     expect(blocked).toEqual([])
     const [first] = moves
     expect(first).toMatchObject({ acceptable: ['n150'], closed: 41 })
@@ -76,29 +76,29 @@ describe('a pod of a node that is too full', () => {
     )
   })
 
-  test('moves by chance where so many nodes are full that the scheduler may find no other, but hardly does', () => {
+  test('moves by chance where so many nodes are full that the scheduler may find no other, but hardly does', async () => {
     const spread = Array.from({ length: 200 }, (_, at) => nameOf(at)).filter((_, at) => at > 0 && at % 5 < 3 && at !== 150)
     const full = spread.flatMap((name, at) => workload(`shop/full-${at}`, { kind: 'DaemonSet', cpu: 3_300, on: [name] }))
-    const { moves } = played(cluster({ count: 200, full: 0, pods: [...web, ...full] }), { web: 'n150' })
+    const { moves } = await played(cluster({ count: 200, full: 0, pods: [...web, ...full] }), { web: 'n150' })
     const likely = moves.map(({ certificate }) => certificate.landing.likely ?? 1)
     // The scheduler finds 100 of 200 nodes, in a row or otherwise; some 80 are open, two of five in a row.
     expect(likely).toHaveLength(2)
     for (const one of likely) expect(one).toBeGreaterThan(0.999_999)
   })
 
-  test('does not move where so many full ones stand in a row that it may see no other', () => {
-    const { moves, blocked } = played(cluster({ count: 200, full: 120, pods: web }), { web: 'n150' })
+  test('does not move where so many full ones stand in a row that it may see no other', async () => {
+    const { moves, blocked } = await played(cluster({ count: 200, full: 120, pods: web }), { web: 'n150' })
     expect([moves, blocked.map(({ why }) => why)]).toEqual([[], ['landing', 'landing']])
   })
 
-  test('does not move where that is not probable enough', () => {
-    const { moves, blocked } = played(cluster({ count: 200, full: 192, pods: web }), { web: 'n199' })
+  test('does not move where that is not probable enough', async () => {
+    const { moves, blocked } = await played(cluster({ count: 200, full: 192, pods: web }), { web: 'n199' })
     expect(1 - 0.5 ** 7).toBeLessThan(leastLikely)
     expect([moves, blocked.map(({ why }) => why)]).toEqual([[], ['landing', 'landing']])
   })
 
-  test('does not move where more nodes would have to be tainted than a plan closes', () => {
-    const { moves, blocked } = played(cluster({ count: 1_200, full: 1_050, pods: web }), { web: 'n1150' })
+  test('does not move where more nodes would have to be tainted than a plan closes', async () => {
+    const { moves, blocked } = await played(cluster({ count: 1_200, full: 1_050, pods: web }), { web: 'n1150' })
     expect([moves, blocked.map(({ why }) => why)]).toEqual([[], ['landing', 'landing']])
   })
 
@@ -127,14 +127,14 @@ describe('a pod of a node that is too full', () => {
   test.each([
     ['that stands with no other of its kind', apart('kubernetes.io/hostname')],
     ['that is spread evenly over nodes', spread('kubernetes.io/hostname')],
-  ])('%s may land on any that has none', (_what, options) => {
+  ])('%s may land on any that has none', async (_what, options) => {
     const pods = workload('shop/web', movable(['n000', 'n100'], options))
-    const { moves, closedNodes } = played(cluster({ count: 200, full: 3, pods }), { web: 'n150' })
+    const { moves, closedNodes } = await played(cluster({ count: 200, full: 3, pods }), { web: 'n150' })
     expect(moves.map(({ closed }) => closed)).toEqual([4])
     expect(closedNodes).toEqual(['n000', 'n001', 'n002', 'n003'])
   })
 
-  test('that is spread evenly over zones may land in the zone that was chosen for it, and in no other', () => {
+  test('that is spread evenly over zones may land in the zone that was chosen for it, and in no other', async () => {
     const zoned = cluster({ count: 200, full: 0, pods: workload('shop/web', movable(['n000', 'n101'], spread('zone'))) })
     const objects = zoned.map((object, at) =>
       object.kind === 'Node'
@@ -143,22 +143,22 @@ describe('a pod of a node that is too full', () => {
     )
     const { state } = buildClusterState(objects)
     const zoneOf = (node: string) => state.nodes.get(node)?.object.metadata.labels?.['zone']
-    const { moves } = played(objects, { web: 'n150' })
+    const { moves } = await played(objects, { web: 'n150' })
     expect(moves).toHaveLength(1)
     expect(new Set(moves[0]?.acceptable.map(zoneOf))).toEqual(new Set([zoneOf('n150')]))
     expect(moves[0]?.acceptable.length).toBeGreaterThan(90)
   })
 
-  test('that is wished somewhere may land where it is wished, and nowhere else', () => {
+  test('that is wished somewhere may land where it is wished, and nowhere else', async () => {
     const nodes = Array.from({ length: 130 }, (_, at) => nameOf(60 + at))
     const preferences = [{ namespaces: ['shop'], nodes }]
-    const { moves } = played(cluster({ count: 200, full: 0, pods: web }), { web: 'n150' }, { preferences })
+    const { moves } = await played(cluster({ count: 200, full: 0, pods: web }), { web: 'n150' }, { preferences })
     expect(moves[0]?.acceptable.toSorted()).toEqual(nodes)
   })
 
-  test('that is to fill a node is led to that one, or not at all', () => {
+  test('that is to fill a node is led to that one, or not at all', async () => {
     const goals = [light, { ...light, name: 'use', nodes: ['n150'], max: undefined, min: 10 }]
-    const { moves } = played(
+    const { moves } = await played(
       cluster({ count: 200, full: 0, pods: web }),
       { web: 'n150' },
       { goals: goals as PartialPolicy['goals'] & object },
@@ -167,14 +167,14 @@ describe('a pod of a node that is too full', () => {
   })
 })
 
-test('nodes that later moves need all of stay out of the sets of earlier ones', () => {
+test('nodes that later moves need all of stay out of the sets of earlier ones', async () => {
   // The last node has just so much free as the large one will ask for.
   const pods = [
     ...workload('shop/web', movable(['n000', 'n100'])),
     ...workload('shop/large', movable(['n000', 'n100'], { cpu: 400 })),
     ...workload('shop/there', { kind: 'DaemonSet', cpu: 3_000, on: ['n199'] }),
   ]
-  const { moves, closedNodes } = played(cluster({ count: 200, full: 0, pods }), { web: 'n150', large: 'n199' })
+  const { moves, closedNodes } = await played(cluster({ count: 200, full: 0, pods }), { web: 'n150', large: 'n199' })
   expect(moves.map(({ workload: { name }, to }) => [name, to])).toEqual([
     ['web', 'n150'],
     ['large', 'n199'],
@@ -183,12 +183,12 @@ test('nodes that later moves need all of stay out of the sets of earlier ones', 
   expect(first && acceptance({ closedNodes }, first)('n199')).toBe(false)
 })
 
-test('moves of one wave share their set', () => {
+test('moves of one wave share their set', async () => {
   const pods = [
     ...workload('shop/web', movable(['n000', 'n100'])),
     ...workload('shop/api', movable(['n000', 'n100'], { cpu: 300 })),
   ]
-  const { moves } = played(cluster({ count: 200, full: 0, pods }), { web: 'n150', api: 'n160' })
+  const { moves } = await played(cluster({ count: 200, full: 0, pods }), { web: 'n150', api: 'n160' })
   expect(moves.map(({ wave }) => wave)).toEqual([1, 1])
   expect(moves.map(({ acceptable, closed }) => [acceptable, closed])).toEqual([
     [['n150'], 1],

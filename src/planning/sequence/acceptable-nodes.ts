@@ -1,13 +1,13 @@
 // The nodes on which a replacement may land as well as on the one that was chosen for it. In a large cluster the scheduler looks at some of the
 // nodes only: a taint on all but one cannot lead a pod there, a taint on the few where it must not go can keep it away from them. These are the
 // closed nodes: there are more of them with every wave and never fewer, so that a plan names each once.
-import type { PodState } from '#cluster/cluster-state.ts'
+import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import { preferredNames } from '../goals/preferences.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts, Move } from '../plan-record.ts'
 import { acceptance } from './acceptance.ts'
 import type { Intent } from './move-intent.ts'
-import { mayLandBeside, RoomRules, summed } from './room-rules.ts'
+import { mayLandBeside, RoomRules, type Slack, summed } from './room-rules.ts'
 
 /** Below this many nodes the scheduler looks at all of them. */
 export const fewestOfPartialSearch = 100
@@ -20,7 +20,7 @@ const mostNamed = 30_000
 export type Acceptable = Pick<Move, 'acceptable' | 'closed'>
 
 interface Standing {
-  /** Requested on a node now, as the plan has been played so far, `pods` included. */
+  /** Requested on a node now, as the plan has been played so far, `pods` included: the very same object until it changes. */
   used(node: string): Amounts
   /** Whether every filter passes the replacement on a node now. */
   fits(node: string): boolean
@@ -40,6 +40,9 @@ export class AcceptableNodes {
   /** What a pod of this wave may have brought to any node instead of to its own. */
   #loose: Amounts = {}
   #named = 0
+  /** What each node may still take, as long as what is requested and awaited there stays the same. */
+  readonly #slack = new Map<string, { readonly used: Amounts; readonly awaited: Amounts; readonly slack: Slack }>()
+  readonly #open = new WeakMap<object, readonly string[]>()
 
   constructor(input: PlanInput, intents: readonly Intent[]) {
     this.#input = input
@@ -112,8 +115,10 @@ export class AcceptableNodes {
     if (this.#isBoundTo(intent)) return undefined
     const isClosed = new Set(this.#closed.slice(0, closed))
     const special = wave.acceptable.filter(node => node !== intent.to && isClosed.has(node))
-    const others = Array.from(this.#input.state.nodes.keys()).filter(node => node !== intent.to && accepts(node))
-    return others.every(node => !standing.fits(node) || this.#mayTake(intent, node, standing))
+    const open = this.#open.get(wave) ?? Array.from(this.#input.state.nodes.keys()).filter(accepts)
+    this.#open.set(wave, open)
+    // What has room needs no filters.
+    return open.every(node => node === intent.to || this.#mayTake(intent, node, standing) || !standing.fits(node))
       ? { acceptable: [intent.to, ...special], closed }
       : undefined
   }
@@ -154,8 +159,27 @@ export class AcceptableNodes {
     if (name !== to && !this.#destinationsOf(candidate.destinations).has(name)) return false
     // Where it stands, another may be refused that is still to come.
     if (standsApart(candidate.pod) && (this.#awaitedOn(name)['pods'] ?? 0) > 0) return false
-    const used = summed(standing.used(name), this.#awaitedOn(name), this.#loose, withCount(candidate.pod.requests))
-    return this.#rules.allows(node, used)
+    const { slack, isOver } = this.#slackOf(node, standing)
+    const { requests } = candidate.pod
+    return (
+      !isOver &&
+      1 + (this.#loose['pods'] ?? 0) <= (slack['pods'] ?? 0) &&
+      everyAmount(requests, (amount, resource) => amount + (this.#loose[resource] ?? 0) <= (slack[resource] ?? 0)) &&
+      everyAmount(
+        this.#loose,
+        (amount, resource) => resource in requests || resource === 'pods' || amount <= (slack[resource] ?? 0),
+      )
+    )
+  }
+
+  #slackOf(node: NodeState, standing: Standing): Slack {
+    const used = standing.used(node.name)
+    const awaited = this.#awaitedOn(node.name)
+    const known = this.#slack.get(node.name)
+    if (known?.used === used && known.awaited === awaited) return known.slack
+    const slack = this.#rules.slack(node, summed(used, awaited))
+    this.#slack.set(node.name, { used, awaited, slack })
+    return slack
   }
 
   #destinationsOf(destinations: readonly string[]): ReadonlySet<string> {
@@ -165,8 +189,15 @@ export class AcceptableNodes {
   }
 
   #awaitedOn(node: string): Amounts {
-    return this.#awaited.get(node) ?? {}
+    return this.#awaited.get(node) ?? nothing
   }
+}
+
+const nothing: Amounts = {}
+
+function everyAmount(amounts: Amounts, holds: (amount: number, resource: string) => boolean): boolean {
+  for (const resource in amounts) if (!holds(amounts[resource] ?? 0, resource)) return false
+  return true
 }
 
 const withCount = (requests: Amounts): Amounts => ({ ...requests, pods: 1 })

@@ -5,6 +5,11 @@ import { mostBelow, mostWithin } from '../goals/bounds.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import type { Amounts } from '../plan-record.ts'
 
+export interface Slack {
+  readonly slack: Amounts
+  readonly isOver: boolean
+}
+
 export class RoomRules {
   readonly #policy: Pick<PlanPolicy, 'headroom' | 'goals'>
   readonly #keepsMargins: boolean
@@ -20,6 +25,14 @@ export class RoomRules {
   allows(node: Pick<NodeState, 'name' | 'allocatable'>, used: Amounts): boolean {
     const limits = this.#limitsOf(node)
     return Object.entries(used).every(([resource, amount]) => amount <= (limits[resource] ?? 0))
+  }
+
+  /** What is left on the node of each of its resources beside `used`; `isOver`: some of it is too much already. */
+  slack(node: Pick<NodeState, 'name' | 'allocatable'>, used: Amounts): Slack {
+    const limits = this.#limitsOf(node)
+    const slack: Record<string, number> = { ...limits }
+    for (const [resource, amount] of Object.entries(used)) slack[resource] = (limits[resource] ?? 0) - amount
+    return { slack, isOver: Object.keys(used).some(resource => (slack[resource] ?? 0) < 0) }
   }
 
   #limitsOf({ name, allocatable }: Pick<NodeState, 'name' | 'allocatable'>): Amounts {

@@ -12,7 +12,7 @@ import { boundVolume, claimVolume, namespace, node, type WorkloadOptions, worklo
 import { sequenceMoves } from './sequence.ts'
 
 /** Plays moves given as `pod name prefix → node` and yields `wave pod → node (action)`, and what is blocked. */
-function check(
+async function check(
   objects: readonly KubeObject[],
   wanted: readonly (readonly [prefix: string, to: string])[],
   policy: Omit<PartialPolicy, 'name'> = {},
@@ -36,7 +36,7 @@ function check(
       action: isSurge(state, input.policy, candidate) ? ('surge' as const) : ('evict' as const),
     }))
   })
-  const { moves, blocked } = sequenceMoves(input, intents, { budgets, snapshotHash: 'sha256:test' })
+  const { moves, blocked } = await sequenceMoves(input, intents, { budgets, snapshotHash: 'sha256:test' })
   return {
     moves: moves.map(move => `${move.wave} ${move.workload.name} → ${move.to} (${move.action})`),
     blocked: blocked.map(each => `${each.intent.candidate.workload.name}: ${each.why}: ${each.detail}`),
@@ -50,7 +50,7 @@ const movable = (options: Partial<WorkloadOptions> & Pick<WorkloadOptions, 'on'>
   ...options,
 })
 
-test('stateless before stateful, large before small, a workload once a wave', () => {
+test('stateless before stateful, large before small, a workload once a wave', async () => {
   const objects = [
     node('a'),
     node('b'),
@@ -59,11 +59,13 @@ test('stateless before stateful, large before small, a workload once a wave', ()
     ...workload('shop/state', movable({ kind: 'StatefulSet', on: ['a', 'a'], cpu: 700 })),
   ]
   expect(
-    check(objects, [
-      ['small', 'b'],
-      ['state', 'b'],
-      ['large', 'b'],
-    ]).moves,
+    (
+      await check(objects, [
+        ['small', 'b'],
+        ['state', 'b'],
+        ['large', 'b'],
+      ])
+    ).moves,
   ).toEqual([
     '1 large → b (evict)',
     '1 small → b (evict)',
@@ -74,7 +76,7 @@ test('stateless before stateful, large before small, a workload once a wave', ()
   ])
 })
 
-test('what needs the room of a pod that leaves waits for the next wave', () => {
+test('what needs the room of a pod that leaves waits for the next wave', async () => {
   const objects = [
     node('a', { cpu: 1000 }),
     node('b', { cpu: 1000 }),
@@ -82,7 +84,7 @@ test('what needs the room of a pod that leaves waits for the next wave', () => {
     ...workload('shop/first', movable({ on: ['b', 'b'], cpu: 450 })),
     ...workload('shop/second', movable({ on: ['a', 'a'], cpu: 300 })),
   ]
-  const { moves, blocked } = check(objects, [
+  const { moves, blocked } = await check(objects, [
     ['first', 'c'],
     ['second', 'b'],
   ])
@@ -90,14 +92,14 @@ test('what needs the room of a pod that leaves waits for the next wave', () => {
   expect(blocked).toEqual([])
 })
 
-test('two full nodes that wait for each other have no safe order', () => {
+test('two full nodes that wait for each other have no safe order', async () => {
   const objects = [
     node('a', { cpu: 1000 }),
     node('b', { cpu: 1000 }),
     ...workload('shop/left', movable({ on: ['a'], cpu: 600 })),
     ...workload('shop/right', movable({ on: ['b'], cpu: 600 })),
   ]
-  const { moves, blocked } = check(objects, [
+  const { moves, blocked } = await check(objects, [
     ['left', 'b'],
     ['right', 'a'],
   ])
@@ -105,17 +107,17 @@ test('two full nodes that wait for each other have no safe order', () => {
   expect(blocked).toEqual(['left: order: cpu on b', 'right: order: cpu on a'])
 })
 
-test('anti-affinity of what is there already refuses; its own pod that leaves does not', () => {
+test('anti-affinity of what is there already refuses; its own pod that leaves does not', async () => {
   const term = { labelSelector: { matchLabels: { 'app.kubernetes.io/name': 'apart' } }, topologyKey: 'kubernetes.io/hostname' }
   const spec = { affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } } }
   const objects = [node('a'), node('b'), node('c'), ...workload('shop/apart', movable({ on: ['a', 'b'], spec }))]
-  expect(check(objects, [['apart-abcde12345-xxxx0', 'b']]).blocked).toEqual([
+  expect((await check(objects, [['apart-abcde12345-xxxx0', 'b']])).blocked).toEqual([
     "apart: refused: node(s) didn't match pod anti-affinity rules",
   ])
-  expect(check(objects, [['apart-abcde12345-xxxx0', 'c']]).moves).toEqual(['1 apart → c (evict)'])
+  expect((await check(objects, [['apart-abcde12345-xxxx0', 'c']])).moves).toEqual(['1 apart → c (evict)'])
 })
 
-test('a hard spread holds under hold too, where the gate would let the scheduler forget it', () => {
+test('a hard spread holds under hold too, where the gate would let the scheduler forget it', async () => {
   const constraint = {
     maxSkew: 1,
     topologyKey: 'kubernetes.io/hostname',
@@ -124,15 +126,15 @@ test('a hard spread holds under hold too, where the gate would let the scheduler
   }
   const spec = { topologySpreadConstraints: [constraint] }
   const objects = [node('a'), node('b'), node('c'), ...workload('shop/even', movable({ on: ['a', 'b'], spec }))]
-  expect(check(objects, [['even-abcde12345-xxxx0', 'b']]).blocked).toEqual([
+  expect((await check(objects, [['even-abcde12345-xxxx0', 'b']])).blocked).toEqual([
     "even: refused: node(s) didn't match pod topology spread constraints",
   ])
-  expect(check(objects, [['even-abcde12345-xxxx0', 'c']]).moves).toEqual(['1 even → c (evict)'])
+  expect((await check(objects, [['even-abcde12345-xxxx0', 'c']])).moves).toEqual(['1 even → c (evict)'])
 })
 
-test('the budget is in the certificate of an eviction, as it is at that step', () => {
+test('the budget is in the certificate of an eviction, as it is at that step', async () => {
   const objects = [node('a'), node('b'), ...workload('shop/web', movable({ on: ['a', 'a', 'a'], budget: { minAvailable: 1 } }))]
-  const { certificates } = check(objects, [
+  const { certificates } = await check(objects, [
     ['web-abcde12345-xxxx0', 'b'],
     ['web-abcde12345-xxxx1', 'b'],
   ])
@@ -141,7 +143,7 @@ test('the budget is in the certificate of an eviction, as it is at that step', (
   expect(certificates.map(certificate => certificate.freeAfter['cpu'])).toEqual([3900, 3800])
 })
 
-test('observe moves a pod only where the scheduler would put it by itself', () => {
+test('observe moves a pod only where the scheduler would put it by itself', async () => {
   const objects = [
     node('a'),
     node('b'),
@@ -149,12 +151,12 @@ test('observe moves a pod only where the scheduler would put it by itself', () =
     ...workload('shop/web', movable({ on: ['a', 'a'] })),
     ...workload('shop/load', { on: ['b', 'b'], cpu: 900 }),
   ]
-  expect(check(objects, [['web-abcde12345-xxxx0', 'c']], { landing: 'observe' }).moves).toEqual(['1 web → c (evict)'])
-  expect(check(objects, [['web-abcde12345-xxxx0', 'b']], { landing: 'observe' }).blocked).toEqual(['web: landing: c'])
-  expect(check(objects, [['web-abcde12345-xxxx0', 'b']], { landing: 'prefer' }).moves).toEqual(['1 web → b (evict)'])
+  expect((await check(objects, [['web-abcde12345-xxxx0', 'c']], { landing: 'observe' })).moves).toEqual(['1 web → c (evict)'])
+  expect((await check(objects, [['web-abcde12345-xxxx0', 'b']], { landing: 'observe' })).blocked).toEqual(['web: landing: c'])
+  expect((await check(objects, [['web-abcde12345-xxxx0', 'b']], { landing: 'prefer' })).moves).toEqual(['1 web → b (evict)'])
 })
 
-test('one soft taint steers to one node: under prefer a wave has one destination', () => {
+test('one soft taint steers to one node: under prefer a wave has one destination', async () => {
   const objects = [
     node('a'),
     node('b'),
@@ -166,11 +168,11 @@ test('one soft taint steers to one node: under prefer a wave has one destination
     ['one-abcde12345-xxxx0', 'b'],
     ['two-abcde12345-xxxx0', 'c'],
   ] as const
-  expect(check(objects, wanted, { landing: 'prefer' }).moves).toEqual(['1 one → b (evict)', '2 two → c (evict)'])
-  expect(check(objects, wanted, { landing: 'hold' }).moves).toEqual(['1 one → b (evict)', '1 two → c (evict)'])
+  expect((await check(objects, wanted, { landing: 'prefer' })).moves).toEqual(['1 one → b (evict)', '2 two → c (evict)'])
+  expect((await check(objects, wanted, { landing: 'hold' })).moves).toEqual(['1 one → b (evict)', '1 two → c (evict)'])
 })
 
-test('a surge that its own spread forbids becomes an eviction', () => {
+test('a surge that its own spread forbids becomes an eviction', async () => {
   const constraint = {
     maxSkew: 1,
     topologyKey: 'zone',
@@ -183,8 +185,8 @@ test('a surge that its own spread forbids becomes an eviction', () => {
     node('c', { labels: { zone: 'y' } }),
     ...workload('shop/single', movable({ on: ['a'], spec: { topologySpreadConstraints: [constraint] } })),
   ]
-  expect(check(objects, [['single', 'b']]).moves).toEqual(['1 single → b (evict)'])
-  expect(check(objects, [['single', 'c']]).moves).toEqual(['1 single → c (surge)'])
+  expect((await check(objects, [['single', 'b']])).moves).toEqual(['1 single → b (evict)'])
+  expect((await check(objects, [['single', 'c']])).moves).toEqual(['1 single → c (surge)'])
 })
 
 describe('how a pod goes', () => {
@@ -204,9 +206,9 @@ describe('how a pod goes', () => {
     ['a volume that one node keeps to itself',      exclusive, volume, {}, 'evict'],
     ['a volume that many share',                    exclusive, shared, {}, 'surge'],
   ]
-  test.each(cases)('%s', (_, options, others, policy, action) => {
+  test.each(cases)('%s', async (_, options, others, policy, action) => {
     const objects = [node('a'), node('b'), ...workload('shop/web', movable({ on: ['a'], ...options })), ...others]
-    const { moves } = check(objects, [['web', 'b']], policy)
+    const { moves } = await check(objects, [['web', 'b']], policy)
     expect(moves[0]).toBe(`1 web → b (${action})`)
   })
 })

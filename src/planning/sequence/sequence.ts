@@ -33,7 +33,7 @@ interface Tools {
   readonly snapshotHash: string
 }
 
-export function sequenceMoves(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
+export async function sequenceMoves(input: PlanInput, intents: readonly Intent[], tools: Tools): Promise<Sequence> {
   const play = new Play(input, tools, new AcceptableNodes(input, intents))
   const moves: Omit<Move, 'id'>[] = []
   let left: readonly Intent[] = intents.toSorted(firstFirst)
@@ -43,7 +43,7 @@ export function sequenceMoves(input: PlanInput, intents: readonly Intent[], tool
     const played: Omit<Move, 'id'>[] = []
     blocked = []
     for (const group of waveGroups(input.state, input.policy, left, hasBudget)) {
-      const part = play.wave(group.intents, { number: wave, most: group.isOneByOne ? 1 : group.intents.length })
+      const part = await play.wave(group.intents, { number: wave, most: group.isOneByOne ? 1 : group.intents.length })
       blocked = [...blocked, ...part.blocked]
       played.push(...part.moves)
       if (played.length > 0) break
@@ -61,12 +61,12 @@ export function sequenceMoves(input: PlanInput, intents: readonly Intent[], tool
  * Plays `intents` in the order in which they are given, as many in a wave as go together. A pod that comes twice goes on from where it
  * stopped: its second intent has that node as `from`. After the first that cannot be played nothing is.
  */
-export function playInOrder(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
+export async function playInOrder(input: PlanInput, intents: readonly Intent[], tools: Tools): Promise<Sequence> {
   const play = new Play(input, tools, new AcceptableNodes(input, intents))
   const moves: Omit<Move, 'id'>[] = []
   let left = intents
   for (let wave = 1; left.length > 0; wave++) {
-    const { moves: played, blocked } = play.wave(left, { number: wave, most: left.length, isInOrder: true })
+    const { moves: played, blocked } = await play.wave(left, { number: wave, most: left.length, isInOrder: true })
     moves.push(...played)
     left = left.slice(played.length)
     if (played.length === 0) return { moves: withIds(moves), closedNodes: play.closedNodes, blocked }
@@ -78,13 +78,13 @@ export function playInOrder(input: PlanInput, intents: readonly Intent[], tools:
  * Plays `intents` in the order in which they are given, each to its own node and no other, as many in a wave as go together. What cannot be
  * played when its turn comes is passed over.
  */
-export function playWhatGoes(input: PlanInput, intents: readonly Intent[], tools: Tools): Sequence {
+export async function playWhatGoes(input: PlanInput, intents: readonly Intent[], tools: Tools): Promise<Sequence> {
   const play = new Play(input, tools, new AcceptableNodes(input, intents), true)
   const moves: Omit<Move, 'id'>[] = []
   const blocked: Blocked[] = []
   let left = intents
   for (let wave = 1; left.length > 0; ) {
-    const part = play.wave(left, { number: wave, most: left.length, isInOrder: true })
+    const part = await play.wave(left, { number: wave, most: left.length, isInOrder: true })
     moves.push(...part.moves)
     // What is refused behind others of its wave may have waited for one of them, and is tried again.
     const passed = part.moves.length === 0 ? part.blocked : []
@@ -136,6 +136,8 @@ class Play {
   readonly #standing = new Map<string, PodState>()
   /** What has left each node in this wave and may still be there when others of it arrive. */
   #leaving = new Map<string, Record<string, number>>()
+  /** What is requested on nodes on which nothing has changed since it was counted. */
+  readonly #used = new Map<string, Amounts>()
 
   /** Each replacement has to land on the very node that was chosen for it, in a large cluster too. */
   readonly #isExact: boolean
@@ -154,10 +156,11 @@ class Play {
   }
 
   /** `isInOrder`: the wave ends with the first that cannot be played. */
-  wave(
+  async wave(
     intents: readonly Intent[],
     wave: { readonly number: number; readonly most: number; readonly isInOrder?: boolean },
-  ): PlayedWave {
+  ): Promise<PlayedWave> {
+    for (const node of this.#leaving.keys()) this.#used.delete(node)
     this.#leaving = new Map()
     this.#acceptable.beginWave()
     const busy = new Set<string>()
@@ -173,6 +176,7 @@ class Play {
         if (wave.isInOrder === true) break
         continue
       }
+      await this.#input.pause?.()
       const step = this.#stepEitherWay(intent, { number: wave.number, first })
       if ('why' in step) {
         blocked.push(step)
@@ -206,16 +210,16 @@ class Play {
     if (short !== undefined) return blocked('order', `${short} on ${to}`)
     const standing = this.#standing.get(pod.key) ?? pod
     const pending = action === 'surge' ? this.#placement.asRolledOut(standing) : this.#placement.asPending(standing)
-    if (action === 'evict') this.#placement.remove(standing.key)
+    if (action === 'evict') this.#remove(standing, from)
     const { landing, undo, ...open } = this.#land(intent, pending, wave.first)
     if (landing.refusal !== undefined || landing.likely < leastLikely) {
       undo?.()
-      if (action === 'evict') this.#placement.bind(standing, from)
+      if (action === 'evict') this.#bind(standing, from)
       if (landing.refusal === undefined) return blocked('landing', namedNodes(landing.nodes))
       return blocked(landing.refusal.filter === 'NodeResourcesFit' ? 'order' : 'refused', landing.refusal.reason)
     }
-    this.#placement.bind(pending, to)
-    if (action === 'surge') this.#placement.remove(standing.key)
+    this.#bind(pending, to)
+    if (action === 'surge') this.#remove(standing, from)
     this.#standing.set(pod.key, pending)
     if (action === 'evict') this.#budgets.evict(pod)
     this.#leave(from, pod.requests)
@@ -256,8 +260,14 @@ class Play {
     return { ...open, landing: predictLanding(placement, pending, { mode, to, accepts }) }
   }
 
-  /** Requested on a node, with what left it in this wave. */
+  /** Requested on a node, with what left it in this wave. The very same object until that changes. */
   #usedOf(node: string): Amounts {
+    const known = this.#used.get(node) ?? this.#countUsed(node)
+    this.#used.set(node, known)
+    return known
+  }
+
+  #countUsed(node: string): Amounts {
     const free = this.#freeOf(node)
     const { allocatable = {} } = this.#input.state.nodes.get(node) ?? {}
     return Object.fromEntries(Object.entries(allocatable).map(([resource, amount]) => [resource, amount - (free[resource] ?? 0)]))
@@ -273,7 +283,18 @@ class Play {
     return Object.fromEntries(free.sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)))
   }
 
+  #bind(pod: PodState, node: string): void {
+    this.#placement.bind(pod, node)
+    this.#used.delete(node)
+  }
+
+  #remove(pod: PodState, node: string): void {
+    this.#placement.remove(pod.key)
+    this.#used.delete(node)
+  }
+
   #leave(node: string, requests: Amounts): void {
+    this.#used.delete(node)
     const leaving = this.#leaving.get(node) ?? {}
     for (const [resource, amount] of Object.entries({ ...requests, pods: 1 }))
       leaving[resource] = (leaving[resource] ?? 0) + amount

@@ -57,10 +57,14 @@ export async function foretell(
 }
 
 /** A plan whose moves are given, as one that undoes others: what the arbiter refuses is left out, and the rest goes. `make` is asked as often. */
-export function foretellGiven(input: PlanInput, context: ForetellContext, make: (input: PlanInput) => Plan): Foretold {
+export async function foretellGiven(
+  input: PlanInput,
+  context: ForetellContext,
+  make: (input: PlanInput) => Promise<Plan>,
+): Promise<Foretold> {
   let restraints = restraintsFor({ ...context, state: input.state, policy: input.policy, beginMs: beginOf(input, context) })
   for (let round = 1; ; round++) {
-    const plan = make({ ...input, restraints })
+    const plan = await make({ ...input, restraints })
     const timetable = timetableOf(tableInput(input, context, plan))
     const refused = refusalsIn(plan, timetable)
     if (refused.size === 0) return { plan, timetable, isWorthIt: plan.moves.length > 0 }

@@ -25,14 +25,15 @@ interface UndoneInput {
 }
 
 /** The way back of `rollsBack`. The problem: it is not there any more. */
-export function undone({
+export async function undone({
   rollsBack,
   plans,
   input,
   context,
-}: UndoneInput):
+}: UndoneInput): Promise<
   | { readonly kind: 'made'; readonly foretold: Foretold; readonly undoing: Undoing }
-  | { readonly kind: 'refused'; readonly problems: readonly Problem[] } {
+  | { readonly kind: 'refused'; readonly problems: readonly Problem[] }
+> {
   const stopped = plans.find(({ metadata }) => metadata.name === rollsBack)
   if (stopped === undefined) {
     const expected = 'a plan whose moves are to be undone'
@@ -43,7 +44,7 @@ export function undone({
   }
   const { ways, left } = waysBackOf(stopped, plans, input.state)
   const around = { ...context, canary: undefined, plan: rollsBack }
-  const foretold = foretellGiven(input, around, one => planRollBack(one, ways))
+  const foretold = await foretellGiven(input, around, one => planRollBack(one, ways))
   return { kind: 'made', foretold, undoing: { plan: rollsBack, left } }
 }
 
