@@ -8,7 +8,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { isTree } from '#upstreams/values-tree.ts'
 import { type Finding, finding } from './finding.ts'
 import { asHelmfile, type Helmfile } from './helmfile.ts'
-import { appliedFiles } from './repository/applied.ts'
+import { appliedFiles, foldersMeant, foldersOf } from './repository/applied.ts'
 import { type ChartFile, chartFile } from './repository/chart-file.ts'
 import { hasVariables, type IgnoreFile, ignoreFile, isArchive, isIgnored, isTemplateText } from './repository/left-alone.ts'
 import { type Patched, patchedBy, patchFiles } from './repository/patches.ts'
@@ -74,7 +74,7 @@ export function readRepository(root: string): Repository {
     kustomizations: new Map(Array.from(kustomizations, ([folder, one]) => [folder, { file: one.file, takes: takes(one) }])),
     objects: plain,
   })
-  const targets = fluxTargets(plain)
+  const targets = fluxTargets(plain, foldersOf(files))
   const asObjects = (ones: readonly ReadObject[]) =>
     ones.map(({ object, file, line }) => ({
       object,
@@ -195,7 +195,7 @@ function documentsOf(file: string, text: string, { root, findings, helmfiles, ch
     if (error !== undefined) {
       const { line, col } = lineCounter.linePos(error.pos[0])
       if (isTemplateText(text)) findings.push(skipped(file, 'is a template'))
-      else if (hasVariables(text)) findings.push(skipped(file, 'is YAML only once its ${...} are filled in'))
+      else if (hasVariables(text)) findings.push(skipped(file, 'is YAML only once its variables are filled in'))
       else findings.push(unreadable(file, line, `line ${line} column ${col}: ${error.message}`))
       return objects
     }
@@ -331,13 +331,14 @@ interface FluxTarget {
   readonly namespace: string
 }
 
-function fluxTargets(objects: readonly ReadObject[]): readonly FluxTarget[] {
+function fluxTargets(objects: readonly ReadObject[], folders: readonly string[]): readonly FluxTarget[] {
   return objects
     .filter(({ object }) => isFluxKustomization(object))
     .flatMap(({ object }) => {
       const namespace = textAt(object, 'spec', 'targetNamespace')
       const path = textAt(object, 'spec', 'path')
-      return namespace === undefined || path === undefined ? [] : [{ folder: normalize(path).replace(/\/$/, ''), namespace }]
+      if (namespace === undefined || path === undefined) return []
+      return foldersMeant(path, folders).map(folder => ({ folder, namespace }))
     })
 }
 

@@ -20,7 +20,7 @@ interface Tree {
 
 export interface Applied {
   readonly files: ReadonlySet<string>
-  /** Files that nothing leads to, by the folder of the nearest kustomization that leaves them out. */
+  /** Files that nothing leads to, by the folder of the nearest kustomization above them that is applied itself. */
   readonly leftOut: ReadonlyMap<string, readonly string[]>
 }
 
@@ -30,22 +30,27 @@ export interface Applied {
  */
 export function appliedFiles(tree: Tree): Applied {
   const walk = new Walk(tree)
-  for (const [folder, { file }] of tree.kustomizations) if (leavesOut(folder, tree, file) === undefined) walk.enter(folder)
+  for (const [folder, { file }] of tree.kustomizations)
+    if (leavesOut(folder, tree, one => one.file === file) === undefined) walk.enter(folder)
   for (const file of tree.files) if (leavesOut(dirname(file), tree) === undefined) walk.take(file)
   walk.run()
   const out = tree.files.flatMap(file => {
-    const by = walk.taken.has(file) ? undefined : leavesOut(dirname(file), tree)
+    const by = walk.taken.has(file) ? undefined : leavesOut(dirname(file), tree, ({ file: own }) => !walk.taken.has(own))
     return by === undefined ? [] : [{ file, by }]
   })
   const leftOut = new Map([...Map.groupBy(out, ({ by }) => by)].map(([by, rows]) => [by, rows.map(({ file }) => file)]))
   return { files: walk.taken, leftOut }
 }
 
-/** The folder of the nearest kustomization from `folder` upwards that takes in something; `self` is passed over. */
-function leavesOut(folder: string, { kustomizations }: Tree, self?: string): string | undefined {
+/** The folder of the nearest kustomization from `folder` upwards that takes in something; some are passed over. */
+function leavesOut(
+  folder: string,
+  { kustomizations }: Tree,
+  isPassedOver: (one: TakingIn) => boolean = () => false,
+): string | undefined {
   for (let place = folder; ; place = dirname(place)) {
     const one = kustomizations.get(place)
-    if (one !== undefined && one.file !== self && one.takes.length > 0) return place
+    if (one !== undefined && !isPassedOver(one) && one.takes.length > 0) return place
     if (place === '.') return undefined
   }
 }
@@ -65,7 +70,7 @@ class Walk {
     const byFile = Map.groupBy(tree.objects, ({ file }) => file)
     this.#objects = new Map([...byFile].map(([file, ones]) => [file, ones.map(({ object }) => object)]))
     this.#inFolder = Map.groupBy(tree.files, file => dirname(file))
-    this.#folders = [...new Set(tree.files.flatMap(file => foldersOf(file)))]
+    this.#folders = foldersOf(tree.files)
   }
 
   run(): void {
@@ -93,41 +98,46 @@ class Walk {
     if (this.taken.has(file)) return
     this.taken.add(file)
     for (const object of this.#objects.get(file) ?? [])
-      for (const path of pathsOf(object)) for (const folder of this.#meant(path)) this.#waiting.push(() => this.enter(folder))
-  }
-
-  /** Folders that a path means. Where a part of a repository is looked into, the path's begin may lie above it. */
-  #meant(path: string): readonly string[] {
-    const parts = normalize(path)
-      .replace(/^\/+|\/+$/g, '')
-      .split('/')
-    for (let from = 0; from < parts.length; from += 1) {
-      const rest = parts.slice(from).join('/')
-      const found = /[*]|\$\{/.test(rest) ? this.#folders.filter(folder => wildcard(rest).test(folder)) : this.#exactly(rest)
-      if (found.length > 0) return found
-    }
-    return []
-  }
-
-  #exactly(path: string): readonly string[] {
-    const folder = path === '' ? '.' : path
-    return this.#folders.includes(folder) ? [folder] : []
+      for (const path of pathsOf(object))
+        for (const folder of foldersMeant(path, this.#folders)) this.#waiting.push(() => this.enter(folder))
   }
 }
 
-function foldersOf(file: string): readonly string[] {
-  const folders: string[] = []
-  for (let folder = dirname(file); ; folder = dirname(folder)) {
-    folders.push(folder)
-    if (folder === '.') return folders
+/**
+ * Folders of the tree that a path of Flux or Argo CD means. The path may begin above the tree, where a part of a repository is looked into,
+ * or within it, where somebody publishes a part of it as an artifact of its own.
+ */
+export function foldersMeant(path: string, folders: readonly string[]): readonly string[] {
+  const wanted = normalize(path).replace(/^\/+|\/+$/g, '')
+  if (wanted === '' || wanted === '.') return ['.']
+  const exact = folders.filter(folder => wildcard(wanted).test(folder))
+  if (exact.length > 0) return exact
+  const within = folders.filter(folder => wildcard(`*/${wanted}`, '.*').test(folder))
+  if (within.length > 0) return within
+  const parts = wanted.split('/')
+  for (let from = 1; from < parts.length; from += 1) {
+    const rest = parts.slice(from).join('/')
+    const found = folders.filter(folder => wildcard(rest).test(folder))
+    if (found.length > 0) return found
   }
+  return []
 }
 
-function wildcard(path: string): RegExp {
+/** Every folder that has one of the files in it or below it; the root is `.`. */
+export function foldersOf(files: readonly string[]): readonly string[] {
+  const folders = new Set(['.'])
+  for (const file of files) for (let folder = dirname(file); !folders.has(folder); folder = dirname(folder)) folders.add(folder)
+  return [...folders]
+}
+
+/** `*` and variables stand for the name of a folder; a first `*` for `first`. */
+function wildcard(path: string, first = '[^/]*'): RegExp {
   const parts = path.split(/(\*|\$\{[^}]*\})/)
-  return new RegExp(
-    `^${parts.map((part, index) => (index % 2 === 1 ? '[^/]*' : part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))).join('')}$`,
-  )
+  const sources = parts.map((part, index) => {
+    if (index % 2 === 0) return part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&')
+    return index === 1 ? first : '[^/]*'
+  })
+  return new RegExp(`^${sources.join('')}$`)
 }
 
 /** Folders that an object has somebody apply. */

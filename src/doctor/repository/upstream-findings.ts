@@ -1,5 +1,6 @@
 // Upstreams that a repository installs, with their versions, and what a swap of each would do.
 import { at, textAt } from '#kube/objects/object-fields.ts'
+import { isOlder } from '#upstreams/convert-values.ts'
 import { findUpstreams } from '#upstreams/recognition.ts'
 import { swapWords } from '#upstreams/swap-words.ts'
 import type { Upstream } from '#upstreams/upstream.ts'
@@ -120,7 +121,9 @@ function swapOf({ capability, replaced }: Upstream): string {
 function fixOf({ name, replaced }: Upstream, { file, version, hasValues }: UpstreamUse['use']): string {
   if (replaced === undefined) return `nothing to do: Ballast leaves ${name} alone`
   const plan = `ballast migrate plan ${replaced.id}`
-  if (!hasValues) return plan
-  const from = /^v?\d+\.\d+\.\d+$/.test(version ?? '') ? `${replaced.id}@${version}` : replaced.id
-  return `${plan}   # its values: ballast migrate values --from ${from} ${file}`
+  if (!hasValues || version === undefined || !/^v?\d+\.\d+\.\d+$/.test(version)) return plan
+  const [oldest = '', newest = ''] = [replaced.versions[0], replaced.versions.at(-1)]
+  if (isOlder(version, oldest) || isOlder(newest, version))
+    return `${plan}   # its values are known from chart ${oldest} to ${newest}: go to one of these first`
+  return `${plan}   # its values: ballast migrate values --from ${replaced.id}@${version} ${file}`
 }
