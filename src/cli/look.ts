@@ -21,6 +21,9 @@ import { markdownLook, pageOfLook, terminalLook } from './look/look-text.ts'
 import { loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
 
+/** Objects by which the VPA replaces pods; absent where it is not installed. */
+const verticalAutoscalers = { group: 'autoscaling.k8s.io', version: 'v1', resource: 'verticalpodautoscalers' } as const
+
 const lookFormats = ['table', 'json', 'yaml', 'markdown'] as const
 
 interface LookOptions extends SourceOptions {
@@ -74,7 +77,7 @@ async function writePage(file: string, found: Look): Promise<void> {
 }
 
 async function clusterLook(options: LookOptions, surroundings: Surroundings): Promise<Look> {
-  const also = [builtIn.events, builtIn.horizontalpodautoscalers, rebalancePolicies]
+  const also = [builtIn.events, builtIn.horizontalpodautoscalers, verticalAutoscalers, rebalancePolicies]
   const cluster = await loadCluster(options, surroundings, also)
   const { objects, state, shown } = cluster
   const energy = energyOf(objects, surroundings)

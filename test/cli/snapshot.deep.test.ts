@@ -130,6 +130,17 @@ describe('the file', () => {
     expect(Object.keys(dataOf('pull')['data'] ?? {})).toEqual(['.dockerconfigjson'])
   })
 
+  test('has the evidence for ballast look where that is asked for', async () => {
+    await snapshot('-o', at('look.json'), '--look')
+    const objects = read('look.json')
+    const kinds = new Set(objects.map(({ kind }) => kind))
+    expect([kinds.has('Event'), kinds.has('Lease')]).toEqual([true, false])
+    expect(objects.some(({ metadata }) => (metadata.managedFields ?? []).length > 0)).toBe(true)
+    const found = await runBallast(['look', '--cluster', at('look.json'), '-o', 'json'])
+    expect(found.code).toBe(3)
+    expect(JSON.parse(found.output).unknown.join()).not.toMatch(/no Events|no managedFields/)
+  })
+
   test('has Events and Leases where they are wanted, and no use where it is not', async () => {
     await snapshot('-o', at('more.json'), '--include', 'events,leases', '--no-usage')
     const kinds = new Set(read('more.json').map(({ kind }) => kind))

@@ -1,6 +1,7 @@
 // A look as sections of rows, which a terminal, Markdown and a page draw alike. Pure.
-import type { Look } from '#doctor/look/look.ts'
+
 import { cpuOf, cpuShort, memoryOf, memoryShort } from '#dashboard/words/quantity.ts'
+import type { Look } from '#doctor/look/look.ts'
 
 export interface Section {
   readonly title: string
@@ -63,22 +64,24 @@ function idle({ waste: found }: Look): Section {
 function losses({ losses: found = [] }: Look): Section {
   const rows = found.map(({ lost, pending, because }) => {
     const more = pending.length > mostPods ? ` and ${pending.length - mostPods} more` : ''
-    return [lost, String(pending.length), `${pending.slice(0, mostPods).join(', ')}${more}: ${because}`]
+    return [lost, `${pending.length} without a place`, `${pending.slice(0, mostPods).join(', ')}${more}: ${because}`]
   })
-  return { title: 'What breaks first when a node is lost', columns: ['node', 'pods without a place', 'which, and why the first'], rows }
+  return { title: 'What breaks first when a node is lost', columns: ['node', 'pods', 'which, and why the first'], rows }
 }
 
 function gains({ present: ones, proposals }: Look): Section {
   const swaps = Map.groupBy(
-    ones.filter(({ isOff }) => !isOff).flatMap(({ name, capability, swap }) => (swap === undefined ? [] : [{ name, capability, ...swap }])),
+    ones
+      .filter(({ isOff }) => !isOff)
+      .flatMap(({ name, capability, swap }) => (swap === undefined ? [] : [{ name, capability, ...swap }])),
     ({ command }) => command,
   )
   const rows = [
-    ...Array.from(swaps, ([command, [first]]) => [
-      `${first?.name}'s place (${first?.capability}): ${first?.how}`,
-      command,
+    ...Array.from(swaps, ([command, [first]]) => [`${first?.name}'s place (${first?.capability}): ${first?.how}`, command]),
+    ...proposals.map(({ sentence, goal }) => [
+      sentence,
+      goal === undefined ? 'no move helps' : `ballast plan   # goal ${goal.name}`,
     ]),
-    ...proposals.map(({ sentence, goal }) => [sentence, goal === undefined ? 'no move helps' : `ballast plan   # goal ${goal.name}`]),
   ]
   return { title: 'What Ballast would take over, and win', columns: ['what', 'begin with'], rows }
 }

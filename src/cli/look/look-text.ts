@@ -1,6 +1,7 @@
 // A look for a terminal, for Markdown, and as one page that asks the network for nothing.
-import type { Look } from '#doctor/look/look.ts'
+
 import { escaped } from '#dashboard/page/html.ts'
+import type { Look } from '#doctor/look/look.ts'
 import { harmless, paragraph } from '../terminal/paragraph.ts'
 import { type Terminal, table } from '../terminal/terminal.ts'
 import { type Section, sectionsOf } from './look-sections.ts'
@@ -24,7 +25,10 @@ function terminalRows({ columns, rows }: Section): readonly string[] {
     const [first = '', ...rest] = cells.filter(cell => cell !== '')
     const [begin, ...more] = rest.length === 0 ? ['', first] : [first, ...rest]
     if (begin === '') return paragraph(first, '- ', '  ')
-    return [`- ${begin}`, ...more.flatMap(cell => (isCommand(cell) ? [`    ${cell}`] : paragraph(cell, '    ', '    ')))]
+    return [
+      ...paragraph(begin ?? '', '- ', '  '),
+      ...more.flatMap(cell => (isCommand(cell) ? [`    ${cell}`] : paragraph(cell, '    ', '    '))),
+    ]
   })
 }
 

@@ -40,9 +40,7 @@ export function lookAtCluster({ looked, state, objects, settings, energy }: Look
   const has = (isIt: (object: KubeObject) => boolean) => objects.some(isIt)
   const unknown = [
     ...(measured.pods.size === 0 ? ['what pods use: nothing of metrics.k8s.io is here'] : []),
-    ...(has(({ kind }) => kind === 'Event')
-      ? []
-      : ['who evicted whom: no Events are here (ballast snapshot --look keeps them)']),
+    ...(has(({ kind }) => kind === 'Event') ? [] : ['who evicted whom: no Events are here (ballast snapshot --look keeps them)']),
     ...(has(({ metadata }) => (metadata.managedFields ?? []).length > 0)
       ? []
       : ['who wrote what: no managedFields are here (ballast snapshot --look keeps them)']),

@@ -14,7 +14,8 @@ export function lossesOf(state: ClusterState, settings: SchedulerSettings): read
   if (names.length === 0) return []
   const worst = worstLoss(state, lossOf(names), whole, settings)
   if (worst === undefined) return undefined
-  const each = names.length > mostNodesEach ? [worst] : names.flatMap(name => worstLoss(state, lossOf([name]), whole, settings) ?? [])
+  const each =
+    names.length > mostNodesEach ? [worst] : names.flatMap(name => worstLoss(state, lossOf([name]), whole, settings) ?? [])
   return each
     .filter(({ pending }) => pending.length > 0)
     .toSorted((a, b) => b.pending.length - a.pending.length || (a.lost < b.lost ? -1 : 1))

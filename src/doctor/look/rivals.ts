@@ -77,7 +77,8 @@ function evictionIn(event: KubeObject): readonly Eviction[] {
   const about = at(event, 'involvedObject') ?? at(event, 'regarding')
   const words = `${textAt(event, 'reason') ?? ''} ${textAt(event, 'action') ?? ''} ${textAt(event, 'message') ?? textAt(event, 'note') ?? ''}`
   if (textAt(about, 'kind') !== 'Pod' || !/evict|deschedul|disrupt/i.test(words)) return []
-  const reporter = textAt(event, 'reportingComponent') || textAt(event, 'reportingController') || textAt(event, 'source', 'component') || ''
+  const reporter =
+    textAt(event, 'reportingComponent') || textAt(event, 'reportingController') || textAt(event, 'source', 'component') || ''
   const evictor = evictors.find(([pattern]) => pattern.test(reporter))?.[1]
   if (evictor === undefined) return []
   const workload = `${textAt(about, 'namespace') ?? 'default'}/${stem(textAt(about, 'name') ?? '')}`
@@ -126,7 +127,9 @@ function scalerOf(object: KubeObject, objects: readonly KubeObject[]): readonly 
     return [{ shown, target: target(at(object, 'spec', 'scaleTargetRef')), by, isVertical: false }]
   }
   if (!evictsBySize(object)) return []
-  const controlled = listAt(object, 'spec', 'resourcePolicy', 'containerPolicies').flatMap(one => listAt(one, 'controlledResources'))
+  const controlled = listAt(object, 'spec', 'resourcePolicy', 'containerPolicies').flatMap(one =>
+    listAt(one, 'controlledResources'),
+  )
   const by = controlled.length === 0 ? ['cpu', 'memory'] : controlled.map(String)
   return [{ shown, target: target(at(object, 'spec', 'targetRef')), by, isVertical: true }]
 }
@@ -162,5 +165,7 @@ function written(objects: readonly KubeObject[]): readonly Rivalry[] {
 function replicaWriters({ metadata }: KubeObject): readonly string[] {
   const owners = (metadata.managedFields ?? []).filter(({ fieldsV1 }) => at(fieldsV1, 'f:spec', 'f:replicas') !== undefined)
   if (!owners.some(({ subresource }) => subresource === 'scale')) return []
-  return [...new Set(owners.flatMap(({ subresource, manager }) => (subresource === undefined || subresource === '' ? [manager] : [])))]
+  return [
+    ...new Set(owners.flatMap(({ subresource, manager }) => (subresource === undefined || subresource === '' ? [manager] : []))),
+  ]
 }
