@@ -316,7 +316,7 @@ function includedBy(kustomization: KubeObject): readonly string[] {
   return ['resources', 'bases', 'components'].flatMap(key => listAt(kustomization, key).map(String))
 }
 
-/** What of the tree a kustomization takes in, from the root. */
+/** A kustomization's entries in the tree, from the root. */
 function localEntries(kustomization: KubeObject, file: string): readonly string[] {
   const entries = includedBy(kustomization).filter(entry => !isRemote(entry))
   return entries.map(entry => normalize(join(dirname(file), entry)).replace(/\/$/, ''))

@@ -17,7 +17,7 @@ import { lossesOf } from './losses.ts'
 import { rivalries } from './rivals.ts'
 import { wasteOf } from './waste.ts'
 
-export interface LookedCluster {
+interface LookedCluster {
   readonly looked: string
   readonly state: ClusterState
   readonly objects: readonly KubeObject[]

@@ -29,7 +29,7 @@ export interface Rivalry {
   readonly evidence: readonly string[]
 }
 
-/** Of one resource, in millicores or bytes. */
+/** Figures of one resource, in millicores or bytes. */
 export interface Wasted {
   readonly resource: 'cpu' | 'memory'
   readonly allocatable: number
@@ -57,9 +57,9 @@ export interface Look {
   readonly of: 'cluster' | 'repository'
   readonly present: readonly Present[]
   readonly rivalries: readonly Rivalry[]
-  /** Of a cluster alone. */
+  /** Files do not say it. */
   readonly waste?: Waste
-  /** Of each node whose loss leaves pods without a place, the worst first. */
+  /** Every node whose loss leaves pods without a place, the worst first. */
   readonly losses?: readonly Loss[]
   readonly proposals: readonly { readonly sentence: string; readonly goal?: ProposedGoal }[]
   /** What is not known, and what would tell. */

@@ -18,14 +18,14 @@ interface Tree {
   readonly objects: readonly { readonly object: KubeObject; readonly file: string }[]
 }
 
-export interface Applied {
+interface Applied {
   readonly files: ReadonlySet<string>
   /** Files that nothing leads to, by the folder of the nearest kustomization above them that is applied itself. */
   readonly leftOut: ReadonlyMap<string, readonly string[]>
 }
 
 /**
- * Whoever lies below no kustomization counts as applied, since nobody says otherwise. Below one only that counts which it, or a path of a
+ * A file below no kustomization counts as applied, since nobody says otherwise. Below one a file counts only where that one, or a path of a
  * Flux Kustomization or of an Application that counts, leads to. A kustomization that takes in nothing of the tree leaves nothing out.
  */
 export function appliedFiles(tree: Tree): Applied {

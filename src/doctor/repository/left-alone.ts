@@ -1,4 +1,4 @@
-// What of a repository is nobody's concern: what git ignores, what was put away, and what a tool has yet to fill in.
+// The parts of a repository that are nobody's concern: what git ignores, what was put away, and what a tool has yet to fill in.
 
 /** Folders that hold what was taken out of use, by their names. */
 const archive = /^[._-]?(archived?|archives|attic|graveyard|trash|deprecated)$/i

@@ -11,7 +11,7 @@ import type { Repository, RepositoryObject } from '../repository.ts'
 import { type ChartUse, chartUses } from './charts.ts'
 
 /** Where an upstream is installed, and in which version. */
-export interface UpstreamUse {
+interface UpstreamUse {
   readonly upstream: Upstream
   /** `chart reloader 2.2.7`, `image v1.2.3`. */
   readonly what: string
