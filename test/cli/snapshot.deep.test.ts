@@ -60,6 +60,21 @@ const more: readonly KubeObject[] = [
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'looks-at-pods' },
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'onlooker' }],
   },
+  {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: {
+      name: 'app-0.evicted',
+      namespace: 'vault',
+      managedFields: [
+        { manager: 'descheduler', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { 'f:reason': {} } },
+      ],
+    },
+    involvedObject: { kind: 'Pod', namespace: 'vault', name: 'app-0' },
+    reason: 'Descheduled',
+    source: { component: 'descheduler' },
+    lastTimestamp: '2026-02-01T00:00:00Z',
+  },
 ]
 
 let folder = ''
