@@ -1,4 +1,5 @@
 // `docs/upstreams.md`: which programs Ballast knows, whose place it takes, and how a swap of each goes; written from their values.
+import { swapWords } from '../src/upstreams/swap-words.ts'
 import type { Replaced, Upstream } from '../src/upstreams/upstream.ts'
 import { replaceable, upstreams } from '../src/upstreams/upstreams.ts'
 
@@ -7,22 +8,13 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 
 const code = (texts: readonly string[]): string => (texts.length === 0 ? '–' : texts.map(text => `\`${text}\``).join(', '))
 
-const parts: Readonly<Record<Replaced['swap']['part']['kind'], string>> = {
-  section: "upstream sleeps, then a section of the controller's configuration is switched on",
-  process: 'upstream sleeps, then a process of ours wakes, by the same settings',
-  api: 'ours measures beside it, callers are led to ours, then upstream sleeps',
-  'led-api': 'ours stands by, upstream sleeps and gives it its Lease, callers are led after it',
-  'in-place': 'program by program, within its own Deployments: its roll-outs bring ours',
-  nodes: 'node by node: its pod goes, ours comes',
-}
-
 function replacedRow({ name, capability, replaced }: Upstream & { readonly replaced: Replaced }): readonly string[] {
   const { id, versions, swap } = replaced
   return [
     name,
     `\`${capability}\``,
     `${versions[0]} to ${versions.at(-1)}`,
-    parts[swap.part.kind],
+    swapWords[swap.part.kind],
     `\`ballast migrate plan ${id}\``,
   ]
 }

@@ -6,6 +6,7 @@ export const about = {
   top: 'shows for each node what is requested and what is used, with goals and the plan',
   dashboard: 'serves the page of a live cluster or of a dump, for this machine alone and with your own rights',
   snapshot: 'writes a live cluster into one file for --cluster, without the values of Secrets',
+  look: 'says who is in a cluster or a repository, who fights whom, what is wasted, what breaks first; it writes nothing',
   plan: 'prints which pods would move, what that brings, which cannot move and why',
   simulate: 'plays a scenario on a copy of a cluster: where pods land, which wait and why, how full nodes become',
   why: 'says what was done with an object and what was not, by whom, by which rule, and what would change it',

@@ -40,6 +40,7 @@ const ownCommands = {
   top: { usage: '[options]', about: about.top, load: async () => (await import('./top.ts')).defineTop },
   dashboard: { usage: '[options]', about: about.dashboard, load: async () => (await import('./dashboard.ts')).defineDashboard },
   snapshot: { usage: '[options]', about: about.snapshot, load: async () => (await import('./snapshot.ts')).defineSnapshot },
+  look: { usage: '[options]', about: about.look, load: async () => (await import('./look.ts')).defineLook },
   plan: { usage: '[options]', about: about.plan, load: async () => (await import('./plan.ts')).definePlan },
   simulate: { usage: '[options]', about: about.simulate, load: async () => (await import('./simulate.ts')).defineSimulate },
   why: { usage: '[options] <kind/name>', about: about.why, load: async () => (await import('./why.ts')).defineWhy },

@@ -21,6 +21,7 @@ interface SnapshotOptions {
   readonly include: readonly string[]
   readonly usage: boolean
   readonly managedFields?: boolean
+  readonly look?: boolean
 }
 
 export const defineSnapshot: DefineCommand = (program, surroundings) => {
@@ -37,6 +38,7 @@ export const defineSnapshot: DefineCommand = (program, surroundings) => {
     .option('--include <kinds>', `${passingKinds.join(', ')}: write these too; separated by commas`, included, [])
     .option('--no-usage', 'leave out what nodes and pods use, which changes all the time')
     .option('--managed-fields', 'keep metadata.managedFields')
+    .option('--look', 'keep Events and metadata.managedFields: the evidence that ballast look goes by')
     .addHelpText(
       'after',
       '\nExit codes: 0 written (standard error names what could not be read), 3 written without nodes or pods.\nExample: ballast snapshot --kubeconfig ~/.kube/config -o cluster.yaml\n         ballast plan --cluster cluster.yaml',
@@ -62,12 +64,13 @@ async function takeSnapshot(options: SnapshotOptions, surroundings: Surroundings
   })
   const progress = progressLine(process.stderr)
   const counts = new Map<string, number>()
+  const also = options.look === true ? [...options.include, 'events'] : options.include
   try {
     const read = readCluster({
       api,
       wants: kind =>
         (options.usage || kind.group !== 'metrics.k8s.io') &&
-        (options.include.includes(kind.resource) || !passingKinds.some(name => name === kind.resource)),
+        (also.includes(kind.resource) || !passingKinds.some(name => name === kind.resource)),
       signal,
       onLeftOut: sentence => {
         progress.clear()
@@ -106,7 +109,7 @@ async function* forFile(
     counts.set(object.kind, (counts.get(object.kind) ?? 0) + 1)
     const redacted = secrets.redacted(object)
     const { managedFields: _managers, ...metadata } = redacted.metadata
-    yield options.managedFields === true ? redacted : { ...redacted, metadata }
+    yield options.managedFields === true || options.look === true ? redacted : { ...redacted, metadata }
   }
 }
 

@@ -13,8 +13,14 @@ export function checkHelmfile(helmfile: Helmfile): readonly Finding[] {
 }
 
 function found(helmfile: Helmfile, release: HelmfileRelease, message: string, fix: string): Finding {
-  const { file, line } = helmfile
-  return finding('helmfile-order', { object: `release ${shownRelease(release)} (${file})`, file, line, message, fix })
+  const { file } = helmfile
+  return finding('helmfile-order', {
+    object: `release ${shownRelease(release)} (${file})`,
+    file,
+    line: release.line,
+    message,
+    fix,
+  })
 }
 
 const shownRelease = ({ namespace, name }: HelmfileRelease) => (namespace === undefined ? name : `${namespace}/${name}`)

@@ -7,6 +7,8 @@ export interface HelmfileRelease {
   readonly name: string
   readonly namespace: string | undefined
   readonly chart: string
+  readonly version: string | undefined
+  readonly line: number
   /** As they are written: `name`, `namespace/name`, `context/namespace/name`. */
   readonly needs: readonly string[]
   /** Values, and names of files with values. */
@@ -21,23 +23,30 @@ export interface Helmfile {
   readonly releases: readonly HelmfileRelease[]
 }
 
+interface HelmfilePlace {
+  readonly root: string
+  readonly file: string
+  readonly line: number
+  /** Line of what lies at a path of the document. */
+  readonly lineAt: (path: readonly (string | number)[]) => number
+}
+
 /** `undefined` for a document that is no helmfile. */
-export function asHelmfile(
-  value: unknown,
-  { root, file, line }: { readonly root: string; readonly file: string; readonly line: number },
-): Helmfile | undefined {
-  const found = listAt(value, 'releases').filter(
-    release => textAt(release, 'name') !== undefined && textAt(release, 'chart') !== undefined,
-  )
+export function asHelmfile(value: unknown, { root, file, line, lineAt }: HelmfilePlace): Helmfile | undefined {
+  const found = listAt(value, 'releases')
+    .map((release, index) => ({ release, index }))
+    .filter(({ release }) => textAt(release, 'name') !== undefined && textAt(release, 'chart') !== undefined)
   if (textAt(value, 'apiVersion') !== undefined || found.length === 0) return undefined
   const releases = found
-    .filter(release => at(release, 'installed') !== false)
-    .map((release): HelmfileRelease => {
+    .filter(({ release }) => at(release, 'installed') !== false)
+    .map(({ release, index }): HelmfileRelease => {
       const chart = textAt(release, 'chart') ?? ''
       return {
         name: textAt(release, 'name') ?? '',
         namespace: textAt(release, 'namespace'),
         chart,
+        version: textAt(release, 'version'),
+        line: lineAt(['releases', index]),
         needs: listAt(release, 'needs').map(String),
         values: listAt(release, 'values'),
         missing: missingFiles(release, root, file),

@@ -7,22 +7,28 @@ import { capabilityFindings } from './capability-findings.ts'
 import { type Finding, finding, inOrder } from './finding.ts'
 import { checkHelmfile } from './helmfile-checks.ts'
 import { goneCharts, mirrorAddress } from './mirror-charts.ts'
+import { findObject, mayLieIn, namespacesToTry } from './repository/find-object.ts'
+import { hasVariables, nameWithVariables } from './repository/left-alone.ts'
+import { isMade } from './repository/patches.ts'
+import { upstreamFindings } from './repository/upstream-findings.ts'
 import { isFluxKustomization, type Repository, type RepositoryObject } from './repository.ts'
 import { valueFindings } from './value-checks.ts'
 
 /** Everything that is wrong with it, errors first. Pure. */
 export function examineRepository(repository: Repository): readonly Finding[] {
   const { objects } = repository
-  const releases = objects.filter(({ object }) => object.kind === 'HelmRelease')
+  const applied = objects.filter(({ isApplied }) => isApplied)
+  const releases = applied.filter(({ object }) => object.kind === 'HelmRelease')
   return inOrder([
     ...repository.findings,
-    ...releases.flatMap(release => [...sourceFindings(release, objects), ...values(release, objects)]),
-    ...objects.filter(({ object }) => object.kind === 'OCIRepository').flatMap(tagRange),
+    ...upstreamFindings(repository),
+    ...releases.flatMap(release => [...sourceFindings(release, repository), ...values(release, objects)]),
+    ...applied.filter(({ object }) => object.kind === 'OCIRepository').flatMap(tagRange),
     ...releases.flatMap(release => mirrored(release, objects)),
-    ...unusedRepositories(objects),
-    ...dependencies(objects),
+    ...unusedRepositories(repository),
+    ...dependencies(repository),
     ...unpinned(repository),
-    ...twice(objects),
+    ...twice(applied, objects),
     ...repository.helmfiles.flatMap(checkHelmfile),
     ...repository.keys.flatMap(({ key, value, file, line }) =>
       [...capabilityFindings.values()].flatMap(
@@ -38,30 +44,11 @@ const place = ({ object, file, line }: RepositoryObject, more = '') => ({
   line,
 })
 
-/** May `one` lie in `namespace`? What says no namespace may lie in any. */
-function mayLieIn(one: RepositoryObject, namespace: string | undefined): boolean {
-  return namespace === undefined || one.namespaces.length === 0 || one.namespaces.includes(namespace)
-}
-
-function findObject(
-  objects: readonly RepositoryObject[],
-  kind: string,
-  name: string,
-  namespaces: readonly (string | undefined)[],
-): RepositoryObject | undefined {
-  return objects.find(
-    one =>
-      one.object.kind === kind && one.object.metadata.name === name && namespaces.some(namespace => mayLieIn(one, namespace)),
-  )
-}
-
-const ownOrAny = (one: RepositoryObject): readonly (string | undefined)[] =>
-  one.namespaces.length === 0 ? [undefined] : one.namespaces
-
-function sourceFindings(release: RepositoryObject, objects: readonly RepositoryObject[]): readonly Finding[] {
+function sourceFindings(release: RepositoryObject, { objects, patched }: Repository): readonly Finding[] {
   const chart = at(release.object, 'spec', 'chart')
   const reference = at(release.object, 'spec', 'chartRef')
   if ((chart === undefined) === (reference === undefined)) {
+    if (patched.charts) return []
     const which = chart === undefined ? 'neither chart nor chartRef' : 'both chart and chartRef'
     return [
       finding('flux-both-chart-and-ref', {
@@ -75,9 +62,10 @@ function sourceFindings(release: RepositoryObject, objects: readonly RepositoryO
   const kind = textAt(source, 'kind') ?? ''
   const name = textAt(source, 'name') ?? ''
   const namespace = textAt(source, 'namespace')
-  if (kind === '' || name === '' || hasVariables(name)) return []
-  if (findObject(objects, kind, name, namespace === undefined ? ownOrAny(release) : [namespace]) !== undefined) return []
+  if (kind === '' || name === '' || hasVariables(name) || isMade(patched, kind)) return []
+  if (findObject(objects, kind, name, namespacesToTry(release, namespace)) !== undefined) return []
   const elsewhere = objects.find(({ object }) => object.kind === kind && object.metadata.name === name)
+  if (elsewhere !== undefined && patched.charts) return []
   const near = elsewhere === undefined ? '' : `; there is one in ${elsewhere.namespaces.join(', ')} (${elsewhere.file})`
   return [
     finding('flux-dangling-source', {
@@ -89,12 +77,9 @@ function sourceFindings(release: RepositoryObject, objects: readonly RepositoryO
   ]
 }
 
-/** Flux fills in `${VAR}` before it applies. */
-const hasVariables = (text: string) => text.includes('${')
-
 function values(release: RepositoryObject, objects: readonly RepositoryObject[]): readonly Finding[] {
   const name = textAt(release.object, 'spec', 'chartRef', 'name')
-  const source = name === undefined ? undefined : findObject(objects, 'OCIRepository', name, ownOrAny(release))
+  const source = name === undefined ? undefined : findObject(objects, 'OCIRepository', name, namespacesToTry(release))
   const tag = textAt(source?.object, 'spec', 'ref', 'tag')
   return valueFindings(release.object, tag).map(one => ({ ...one, file: release.file, line: release.line }))
 }
@@ -117,8 +102,7 @@ function mirrored(release: RepositoryObject, objects: readonly RepositoryObject[
   const source = at(release.object, 'spec', 'chartRef') ?? at(release.object, 'spec', 'chart', 'spec', 'sourceRef')
   const name = textAt(source, 'name') ?? ''
   const namespace = textAt(source, 'namespace')
-  const places = namespace === undefined ? ownOrAny(release) : [namespace]
-  const repository = findObject(objects, textAt(source, 'kind') ?? '', name, places)
+  const repository = findObject(objects, textAt(source, 'kind') ?? '', name, namespacesToTry(release, namespace))
   const gone = goneCharts.find(one => one.chart === chart)
   if (gone === undefined || textAt(repository?.object, 'spec', 'url')?.includes(mirrorAddress) !== true) return []
   return [
@@ -130,21 +114,22 @@ function mirrored(release: RepositoryObject, objects: readonly RepositoryObject[
   ]
 }
 
-function unusedRepositories(objects: readonly RepositoryObject[]): readonly Finding[] {
+function unusedRepositories({ objects, patched }: Repository): readonly Finding[] {
+  if (isMade(patched, 'HelmRelease')) return []
   const references = objects.flatMap(one => [
     { from: one, to: at(one.object, 'spec', 'chart', 'spec', 'sourceRef') },
     { from: one, to: at(one.object, 'spec', 'sourceRef') },
     ...listAt(one.object, 'spec', 'healthChecks').map(to => ({ from: one, to })),
   ])
   return objects
-    .filter(({ object }) => object.kind === 'HelmRepository')
+    .filter(({ object, isApplied }) => isApplied && object.kind === 'HelmRepository' && !hasVariables(object.metadata.name))
     .filter(
       repository =>
         !references.some(
           ({ from, to }) =>
             textAt(to, 'kind') === 'HelmRepository' &&
-            textAt(to, 'name') === repository.object.metadata.name &&
-            [textAt(to, 'namespace') ?? from.namespaces[0]].some(namespace => mayLieIn(repository, namespace)),
+            isSame(textAt(to, 'name') ?? '', repository.object.metadata.name) &&
+            namespacesToTry(from, textAt(to, 'namespace')).some(namespace => mayLieIn(repository, namespace)),
         ),
     )
     .map(repository =>
@@ -156,17 +141,20 @@ function unusedRepositories(objects: readonly RepositoryObject[]): readonly Find
     )
 }
 
-function dependencies(objects: readonly RepositoryObject[]): readonly Finding[] {
+const isSame = (written: string, name: string) =>
+  written === name || (hasVariables(written) && nameWithVariables(written).test(name))
+
+function dependencies({ objects, patched }: Repository): readonly Finding[] {
   return ['Kustomization', 'HelmRelease'].flatMap(kind => {
     const ones = objects.filter(({ object }) => object.kind === kind && (kind === 'HelmRelease' || isFluxKustomization(object)))
     const edges = new Map<RepositoryObject, RepositoryObject[]>()
     const missing: Finding[] = []
-    for (const one of ones) {
+    for (const one of ones.filter(({ isApplied }) => isApplied)) {
       for (const dependency of listAt(one.object, 'spec', 'dependsOn')) {
         const name = textAt(dependency, 'name') ?? ''
         const namespace = textAt(dependency, 'namespace')
-        if (name === '' || hasVariables(name)) continue
-        const target = findObject(ones, kind, name, namespace === undefined ? ownOrAny(one) : [namespace])
+        if (name === '' || hasVariables(name) || isMade(patched, kind)) continue
+        const target = findObject(ones, kind, name, namespacesToTry(one, namespace))
         if (target === undefined) missing.push(missingDependency(one, { name, namespace }, ones))
         else edges.set(one, [...(edges.get(one) ?? []), target])
       }
@@ -240,11 +228,11 @@ function unpinned({ remote }: Repository): readonly Finding[] {
 }
 
 /** Charts whose two instances fight, and ours beside them; in one cluster each. */
-function twice(objects: readonly RepositoryObject[]): readonly Finding[] {
+function twice(applied: readonly RepositoryObject[], objects: readonly RepositoryObject[]): readonly Finding[] {
   const fighting = upstreams.filter(({ twice: fights }) => fights !== undefined)
   const isScaledToNone = (object: KubeObject) =>
     fighting.some(({ twice: fights }) => fights?.isScaledToNone?.(valuesOf(object)) === true)
-  const active = objects.filter(({ object }) => !isSuspended(object) && !isScaledToNone(object))
+  const active = applied.filter(({ object }) => !isSuspended(object) && !isScaledToNone(object))
   return [...Map.groupBy(active, ({ file }) => clusterOf(file)).values()].flatMap(ofCluster =>
     fighting.flatMap(upstream => {
       const [first, ...more] = ofCluster.filter(one => upstream.names.includes(chartName(one, objects) ?? ''))
@@ -299,6 +287,6 @@ function chartName(one: RepositoryObject, objects: readonly RepositoryObject[]):
   if (named !== undefined) return chartFolder.test(named) ? 'ballast' : named
   const reference = textAt(object, 'spec', 'chartRef', 'name')
   if (reference === undefined) return undefined
-  const source = findObject(objects, 'OCIRepository', reference, ownOrAny(one))
+  const source = findObject(objects, 'OCIRepository', reference, namespacesToTry(one))
   return textAt(source?.object, 'spec', 'url')?.split('/').at(-1) ?? reference
 }

@@ -1,13 +1,17 @@
 // A GitOps repository as objects: which file has which, in which namespaces they land. Nothing is followed out of the tree, nothing written.
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
-import { type Document, isMap, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
+import { type Document, isMap, isNode, isScalar, isSeq, LineCounter, parseAllDocuments, visit } from 'yaml'
 import { messageOf } from '#kube/log.ts'
 import { listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isTree } from '#upstreams/values-tree.ts'
 import { type Finding, finding } from './finding.ts'
 import { asHelmfile, type Helmfile } from './helmfile.ts'
+import { appliedFiles, foldersMeant, foldersOf } from './repository/applied.ts'
+import { type ChartFile, chartFile } from './repository/chart-file.ts'
+import { hasVariables, type IgnoreFile, ignoreFile, isArchive, isIgnored, isTemplateText } from './repository/left-alone.ts'
+import { type Patched, patchedBy, patchFiles } from './repository/patches.ts'
 
 export interface RepositoryObject {
   readonly object: KubeObject
@@ -16,6 +20,8 @@ export interface RepositoryObject {
   readonly line: number
   /** Every namespace it may land in; empty: none is said, so any. */
   readonly namespaces: readonly string[]
+  /** Something leads to it: what nobody applies is there to be found, and is not judged. */
+  readonly isApplied: boolean
 }
 
 /** An annotation's key wherever a map has one, with its place. */
@@ -32,6 +38,10 @@ export interface Repository {
   /** Resources of kustomizations that lie elsewhere, with the file that names them. */
   readonly remote: readonly { readonly url: string; readonly file: string }[]
   readonly helmfiles: readonly Helmfile[]
+  readonly kustomizations: readonly RepositoryObject[]
+  /** Charts of the repository's own that are made of others. */
+  readonly charts: readonly ChartFile[]
+  readonly patched: Patched
   /** Files that could not be read, and those that are not looked into. */
   readonly findings: readonly Finding[]
 }
@@ -41,34 +51,72 @@ const mostFiles = 50_000
 const mostAliases = 100
 const deepestFolder = 40
 const skippedFolders: readonly string[] = ['.git', 'node_modules']
+const largestIgnoreFileBytes = 1024 * 1024
 
 /** Reads every YAML file below `root`. @throws where the folder itself cannot be read */
 export function readRepository(root: string): Repository {
   const findings: Finding[] = []
   const helmfiles: Helmfile[] = []
+  const charts: ChartFile[] = []
   const files = yamlFiles(root, findings)
-  const read = files.flatMap(file => readFile(file, { root, findings, helmfiles }))
+  const read = files.flatMap(file => readFile(file, { root, findings, helmfiles, charts }))
   const kustomizations = new Map(
     read.filter(({ isKustomization }) => isKustomization).map(one => [normalize(dirname(one.file)), one]),
   )
-  const parents = parentsOf([...kustomizations.values()], new Set(files))
-  const plain = read.filter(({ isKustomization }) => !isKustomization)
-  const targets = fluxTargets(plain)
-  const objects = plain.map(({ object, file, line }) => ({
-    object,
-    file,
-    line,
-    namespaces: namespacesOf(object, file, { parents, targets }),
-  }))
+  const all = [...kustomizations.values()]
+  const known = new Set(files)
+  const parents = parentsOf(all, known)
+  const patches = new Set(all.flatMap(({ object, file }) => patchFiles(object).map(path => normalize(join(dirname(file), path)))))
+  const plain = read.filter(one => !one.isKustomization && !patches.has(one.file))
+  const takes = ({ object, file }: ReadObject) => localEntries(object, file)
+  const applied = appliedFiles({
+    files,
+    kustomizations: new Map(Array.from(kustomizations, ([folder, one]) => [folder, { file: one.file, takes: takes(one) }])),
+    objects: plain,
+  })
+  const targets = fluxTargets(plain, foldersOf(files))
+  const asObjects = (ones: readonly ReadObject[]) =>
+    ones.map(({ object, file, line }) => ({
+      object,
+      file,
+      line,
+      namespaces: namespacesOf(object, file, { parents, targets }),
+      isApplied: applied.files.has(file),
+    }))
+  const judged = read.filter(({ file }) => applied.files.has(file) || patches.has(file))
   return {
-    objects,
-    keys: read.flatMap(({ keys }) => keys),
-    remote: [...kustomizations.values()].flatMap(({ object, file }) =>
-      includedBy(object).flatMap(entry => (isRemote(entry) ? [{ url: entry, file }] : [])),
+    objects: asObjects(plain),
+    keys: judged.flatMap(({ keys }) => keys),
+    remote: all.flatMap(({ object, file }) =>
+      applied.files.has(file) ? includedBy(object).flatMap(entry => (isRemote(entry) ? [{ url: entry, file }] : [])) : [],
     ),
-    helmfiles,
-    findings,
+    helmfiles: helmfiles.filter(({ file }) => applied.files.has(file)),
+    kustomizations: asObjects(all),
+    charts: charts.filter(({ file }) => applied.files.has(file)),
+    patched: patchedBy(
+      read.map(({ object }) => object),
+      read.filter(({ file }) => patches.has(file)).map(({ object }) => JSON.stringify(object)),
+    ),
+    findings: [...findings, ...leftOutFindings(applied.leftOut, plain)],
   }
+}
+
+/** One finding for each kustomization: files that have objects, and that nothing leads to. */
+function leftOutFindings(leftOut: ReadonlyMap<string, readonly string[]>, plain: readonly ReadObject[]): readonly Finding[] {
+  const withObjects = new Set(plain.map(({ file }) => file))
+  return [...leftOut].flatMap(([folder, files]) => {
+    const [first, ...more] = files.filter(file => withObjects.has(file))
+    if (first === undefined) return []
+    const rest = more.length === 0 ? '' : ` and ${more.length} more`
+    return [
+      finding('file-skipped', {
+        object: folder === '.' ? 'the root' : folder,
+        file: first,
+        message: `${first}${rest}: no kustomization takes ${more.length === 0 ? 'it' : 'them'} in and no path of Flux or Argo CD leads there, so what ${more.length === 0 ? 'it says' : 'they say'} is not judged`,
+        fix: `nothing to do where that is meant; else name ${more.length === 0 ? 'it' : 'them'} under resources`,
+      }),
+    ]
+  })
 }
 
 /** Where what is read is collected. */
@@ -76,6 +124,7 @@ interface Reading {
   readonly root: string
   readonly findings: Finding[]
   readonly helmfiles: Helmfile[]
+  readonly charts: ChartFile[]
 }
 
 interface ReadObject {
@@ -86,20 +135,37 @@ interface ReadObject {
   readonly keys: readonly WrittenKey[]
 }
 
+/** Git is not asked, since the machine may have none: what its rules pass over is left alone, even if it was added by force. */
 function yamlFiles(root: string, findings: Finding[]): readonly string[] {
   const files: string[] = []
-  const walk = (folder: string, depth: number) => {
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+  const walk = (folder: string, depth: number, above: readonly IgnoreFile[]) => {
+    const entries = readdirSync(join(root, folder), { withFileTypes: true }).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    const ignores = entries.some(entry => entry.isFile() && entry.name === '.gitignore')
+      ? [...above, ignoresOf(root, folder)]
+      : above
+    const isChart = entries.some(entry => entry.isFile() && entry.name === 'Chart.yaml')
+    for (const entry of entries) {
       const path = join(folder, entry.name)
-      if (entry.isDirectory() && !skippedFolders.includes(entry.name) && depth < deepestFolder) walk(path, depth + 1)
+      if (isIgnored(path, entry.isDirectory(), ignores)) continue
+      if (entry.isDirectory()) {
+        if (skippedFolders.includes(entry.name) || depth >= deepestFolder) continue
+        if (isArchive(entry.name)) findings.push(skipped(path, 'is an archive by its name'))
+        else if (isChart && entry.name === 'templates') findings.push(skipped(path, 'has templates of a chart'))
+        else walk(path, depth + 1, ignores)
+      }
       if (!entry.isFile()) continue
       if (/\.ya?ml(\.j2|\.gotmpl|\.tmpl)$/.test(entry.name)) findings.push(skipped(path, 'is a template'))
       else if (/\.ya?ml$/.test(entry.name)) files.push(path)
     }
   }
-  walk('', 0)
+  walk('', 0, [])
   if (files.length > mostFiles) findings.push(skipped('.', `has ${files.length} files; the first ${mostFiles} are looked into`))
   return files.slice(0, mostFiles)
+}
+
+function ignoresOf(root: string, folder: string): IgnoreFile {
+  const path = join(root, folder, '.gitignore')
+  return ignoreFile(folder, lstatSync(path).size > largestIgnoreFileBytes ? '' : readFileSync(path, 'utf8'))
 }
 
 function readFile(file: string, reading: Reading): readonly ReadObject[] {
@@ -119,17 +185,22 @@ function readFile(file: string, reading: Reading): readonly ReadObject[] {
 }
 
 /** The objects of one file; documents that are broken, encrypted or none are told or left out. */
-function documentsOf(file: string, text: string, { root, findings, helmfiles }: Reading): readonly ReadObject[] {
+function documentsOf(file: string, text: string, { root, findings, helmfiles, charts }: Reading): readonly ReadObject[] {
   const lineCounter = new LineCounter()
   const objects: ReadObject[] = []
-  for (const document of Array.from(parseAllDocuments(text, { lineCounter, merge: true, prettyErrors: false }))) {
+  for (const document of Array.from(
+    parseAllDocuments(text, { lineCounter, merge: true, prettyErrors: false, logLevel: 'error' }),
+  )) {
     const [error] = document.errors
     if (error !== undefined) {
       const { line, col } = lineCounter.linePos(error.pos[0])
-      const isTemplate = /^\s*\{\{|:\s+\{\{/m.test(text)
-      findings.push(
-        isTemplate ? skipped(file, 'is a template') : unreadable(file, line, `line ${line} column ${col}: ${error.message}`),
-      )
+      if (isTemplateText(text)) findings.push(skipped(file, 'is a template'))
+      else if (hasVariables(text)) findings.push(skipped(file, 'is YAML only once its variables are filled in'))
+      else findings.push(unreadable(file, line, `line ${line} column ${col}: ${error.message}`))
+      return objects
+    }
+    if (hasCollectionKey(document)) {
+      findings.push(skipped(file, 'is a template'))
       return objects
     }
     const line = lineCounter.linePos(firstOffset(document)).line
@@ -139,7 +210,9 @@ function documentsOf(file: string, text: string, { root, findings, helmfiles }: 
     else {
       const isKustomization = isKustomizeFile(file, value)
       const object = asObject(value, isKustomization)
-      const helmfile = asHelmfile(value, { root, file, line })
+      const chart = chartFile(value, file, lineOf(document, lineCounter))
+      if (chart !== undefined) charts.push(chart)
+      const helmfile = asHelmfile(value, { root, file, line, lineAt: lineOf(document, lineCounter) })
       if (helmfile !== undefined) helmfiles.push(helmfile)
       if (object !== undefined) objects.push({ object, file, line, isKustomization, keys: keysOf(document, file, lineCounter) })
     }
@@ -149,6 +222,27 @@ function documentsOf(file: string, text: string, { root, findings, helmfiles }: 
 
 function firstOffset(document: Document): number {
   return document.contents?.range?.[0] ?? document.range?.[0] ?? 0
+}
+
+/** Line of what lies at a path of a document; that of the document where nothing does. */
+function lineOf(document: Document, lineCounter: LineCounter): (path: readonly (string | number)[]) => number {
+  return path => {
+    const node = document.getIn(path, true)
+    return lineCounter.linePos(isNode(node) ? (node.range?.[0] ?? 0) : firstOffset(document)).line
+  }
+}
+
+/** Braces in the place of a key are what a template looks like to YAML. */
+function hasCollectionKey(document: Document): boolean {
+  let found = false
+  visit(document, {
+    Pair(_, { key }) {
+      if (!isMap(key) && !isSeq(key)) return undefined
+      found = true
+      return visit.BREAK
+    },
+  })
+  return found
 }
 
 function parsedValue(document: Document): unknown {
@@ -222,6 +316,12 @@ function includedBy(kustomization: KubeObject): readonly string[] {
   return ['resources', 'bases', 'components'].flatMap(key => listAt(kustomization, key).map(String))
 }
 
+/** A kustomization's entries in the tree, from the root. */
+function localEntries(kustomization: KubeObject, file: string): readonly string[] {
+  const entries = includedBy(kustomization).filter(entry => !isRemote(entry))
+  return entries.map(entry => normalize(join(dirname(file), entry)).replace(/\/$/, ''))
+}
+
 function isRemote(entry: string): boolean {
   return /^[a-z+]+:\/\//.test(entry) || /^(github|gitlab|bitbucket)\.(com|org)[/:]/.test(entry) || entry.startsWith('git@')
 }
@@ -231,13 +331,14 @@ interface FluxTarget {
   readonly namespace: string
 }
 
-function fluxTargets(objects: readonly ReadObject[]): readonly FluxTarget[] {
+function fluxTargets(objects: readonly ReadObject[], folders: readonly string[]): readonly FluxTarget[] {
   return objects
     .filter(({ object }) => isFluxKustomization(object))
     .flatMap(({ object }) => {
       const namespace = textAt(object, 'spec', 'targetNamespace')
       const path = textAt(object, 'spec', 'path')
-      return namespace === undefined || path === undefined ? [] : [{ folder: normalize(path).replace(/\/$/, ''), namespace }]
+      if (namespace === undefined || path === undefined) return []
+      return foldersMeant(path, folders).map(folder => ({ folder, namespace }))
     })
 }
 
@@ -245,7 +346,7 @@ export function isFluxKustomization({ apiVersion, kind }: KubeObject): boolean {
   return kind === 'Kustomization' && apiVersion.startsWith('kustomize.toolkit.fluxcd.io/')
 }
 
-/** The `namespace:` of the outermost kustomization that includes it, else Flux's targetNamespace, else its own. */
+/** The `namespace:` of the outermost kustomization that includes it and Flux's targetNamespace, which goes over it; else its own. */
 function namespacesOf(
   object: KubeObject,
   file: string,
@@ -253,11 +354,10 @@ function namespacesOf(
 ): readonly string[] {
   const folder = normalize(dirname(file))
   const outer = outermost(file, parents)
-  if (outer.length > 0) return outer
   const target = targets
     .filter(one => folder === one.folder || folder.startsWith(`${one.folder}/`))
     .map(({ namespace }) => namespace)
-  if (target.length > 0) return [...new Set(target)]
+  if (outer.length + target.length > 0) return [...new Set([...outer, ...target])]
   return object.metadata.namespace === undefined ? [] : [object.metadata.namespace]
 }
 

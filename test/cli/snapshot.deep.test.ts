@@ -60,6 +60,21 @@ const more: readonly KubeObject[] = [
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'looks-at-pods' },
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'onlooker' }],
   },
+  {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: {
+      name: 'app-0.evicted',
+      namespace: 'vault',
+      managedFields: [
+        { manager: 'descheduler', operation: 'Update', apiVersion: 'v1', fieldsType: 'FieldsV1', fieldsV1: { 'f:reason': {} } },
+      ],
+    },
+    involvedObject: { kind: 'Pod', namespace: 'vault', name: 'app-0' },
+    reason: 'Descheduled',
+    source: { component: 'descheduler' },
+    lastTimestamp: '2026-02-01T00:00:00Z',
+  },
 ]
 
 let folder = ''
@@ -128,6 +143,17 @@ describe('the file', () => {
     expect(dataOf('db')['data']).toEqual(dataOf('db-copy')['data'])
     expect(dataOf('db').metadata.annotations).toEqual({ 'ballast.dev/redacted': 'true' })
     expect(Object.keys(dataOf('pull')['data'] ?? {})).toEqual(['.dockerconfigjson'])
+  })
+
+  test('has the evidence for ballast look where that is asked for', async () => {
+    await snapshot('-o', at('look.json'), '--look')
+    const objects = read('look.json')
+    const kinds = new Set(objects.map(({ kind }) => kind))
+    expect([kinds.has('Event'), kinds.has('Lease')]).toEqual([true, false])
+    expect(objects.some(({ metadata }) => (metadata.managedFields ?? []).length > 0)).toBe(true)
+    const found = await runBallast(['look', '--cluster', at('look.json'), '-o', 'json'])
+    expect(found.code).toBe(3)
+    expect(JSON.parse(found.output).unknown.join()).not.toMatch(/no Events|no managedFields/)
   })
 
   test('has Events and Leases where they are wanted, and no use where it is not', async () => {

@@ -1,0 +1,171 @@
+// Who does the same to the same thing as somebody else. Without a trace of it in the cluster it is only said that they could fight.
+import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { Present, Rivalry, Verb } from './look.ts'
+
+/** Kinds whose replicas are scaled, and whose pods are replaced. */
+const workloadKinds: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet'])
+
+const verbs: Readonly<Record<string, Verb>> = {
+  deschedule: 'evicts',
+  rightsize: 'evicts',
+  provision: 'evicts',
+  reload: 'restarts',
+}
+
+/** Evictors by the name under which they write Events. */
+const evictors: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/descheduler/, 'descheduler'],
+  [/^vpa-updater/, 'VPA'],
+  [/^karpenter/, 'Karpenter'],
+  [/^ballast/, 'Ballast'],
+]
+
+/** Every rivalry among the programs and objects of a cluster or a repository, those with evidence first. */
+export function rivalries(present: readonly Present[], objects: readonly KubeObject[]): readonly Rivalry[] {
+  const found = [...evicted(objects), ...programs(present, objects), ...scaled(objects), ...written(objects)]
+  return found.toSorted((a, b) => rank(a) - rank(b))
+}
+
+const rank = ({ certainty }: Rivalry) => (certainty === 'fights' ? 0 : 1)
+
+/** Two programs that evict, or restart: whether they meet depends on what each is told. */
+function programs(present: readonly Present[], objects: readonly KubeObject[]): readonly Rivalry[] {
+  const active = present.filter(one => !one.isOff && acts(one, objects))
+  return [...Map.groupBy(active, ({ capability }) => verbs[capability])].flatMap(([verb, ones]): readonly Rivalry[] => {
+    const rivals = [...new Set(ones.map(({ name, where }) => `${name} (${where})`))]
+    if (verb === undefined || rivals.length < 2) return []
+    if (evicted(objects).some(one => one.verb === verb)) return []
+    return [{ verb, target: 'what both may reach', rivals, certainty: 'could fight', evidence: [] }]
+  })
+}
+
+/** Goldilocks evicts nobody, and the VPA does only where one of its objects lets it. */
+function acts({ name, capability }: Present, objects: readonly KubeObject[]): boolean {
+  if (capability !== 'rightsize') return true
+  return name === 'VPA' && objects.some(evictsBySize)
+}
+
+function evictsBySize(object: KubeObject): boolean {
+  if (object.kind !== 'VerticalPodAutoscaler') return false
+  const mode = textAt(object, 'spec', 'updatePolicy', 'updateMode') ?? 'Auto'
+  return mode !== 'Off' && mode !== 'Initial'
+}
+
+/** Pods of one workload that several have evicted, by their Events. */
+function evicted(objects: readonly KubeObject[]): readonly Rivalry[] {
+  const events = objects.flatMap(evictionIn)
+  return [...Map.groupBy(events, ({ workload }) => workload)].flatMap(([target, ones]): readonly Rivalry[] => {
+    const by = Map.groupBy(ones, ({ evictor }) => evictor)
+    if (by.size < 2) return []
+    const evidence = Array.from(by, ([name, rows]) => {
+      const times = rows.reduce((sum, { count }) => sum + count, 0)
+      return `Events: ${name} evicted ${times} of its pods`
+    })
+    return [{ verb: 'evicts', target, rivals: [...by.keys()], certainty: 'fights', evidence }]
+  })
+}
+
+interface Eviction {
+  readonly evictor: string
+  readonly workload: string
+  readonly count: number
+}
+
+function evictionIn(event: KubeObject): readonly Eviction[] {
+  if (event.kind !== 'Event') return []
+  const about = at(event, 'involvedObject') ?? at(event, 'regarding')
+  const words = `${textAt(event, 'reason') ?? ''} ${textAt(event, 'action') ?? ''} ${textAt(event, 'message') ?? textAt(event, 'note') ?? ''}`
+  if (textAt(about, 'kind') !== 'Pod' || !/evict|deschedul|disrupt/i.test(words)) return []
+  const reporter =
+    textAt(event, 'reportingComponent') || textAt(event, 'reportingController') || textAt(event, 'source', 'component') || ''
+  const evictor = evictors.find(([pattern]) => pattern.test(reporter))?.[1]
+  if (evictor === undefined) return []
+  const workload = `${textAt(about, 'namespace') ?? 'default'}/${stem(textAt(about, 'name') ?? '')}`
+  return [{ evictor, workload, count: numberAt(event, 'count') ?? numberAt(event, 'series', 'count') ?? 1 }]
+}
+
+/** Name of the workload in that of its pod, which is gone: `web` of `web-6f9c8d7b5-x2x4z`, `db` of `db-0`. */
+function stem(pod: string): string {
+  return pod.replace(/(-[a-z0-9]{6,10})?-[a-z0-9]{5}$|-\d+$/, '')
+}
+
+interface Scaler {
+  readonly shown: string
+  readonly target: string
+  /** Which resources it scales by; `undefined`: by something else. */
+  readonly by: readonly string[]
+  readonly isVertical: boolean
+}
+
+/** Several that scale one workload. A ScaledObject's own autoscaler is a part of it. */
+function scaled(objects: readonly KubeObject[]): readonly Rivalry[] {
+  const scalers = objects.flatMap(one => scalerOf(one, objects))
+  return [...Map.groupBy(scalers, ({ target }) => target)].flatMap(([target, ones]): readonly Rivalry[] => {
+    const across = ones.filter(({ isVertical }) => !isVertical)
+    const upright = ones.filter(({ isVertical, by }) => isVertical && across.some(one => one.by.some(name => by.includes(name))))
+    const rivals = [...across, ...upright].map(({ shown }) => shown)
+    if (rivals.length < 2) return []
+    return [{ verb: 'scales', target, rivals, certainty: 'could fight', evidence: [] }]
+  })
+}
+
+function scalerOf(object: KubeObject, objects: readonly KubeObject[]): readonly Scaler[] {
+  const { kind, metadata } = object
+  const namespace = metadata.namespace ?? 'default'
+  const shown = `${kind} ${namespace}/${metadata.name}`
+  const target = (reference: unknown) =>
+    `${textAt(reference, 'kind') ?? 'Deployment'} ${namespace}/${textAt(reference, 'name') ?? ''}`
+  if (kind === 'HorizontalPodAutoscaler') {
+    if (isOfScaledObject(object, objects)) return []
+    const by = listAt(object, 'spec', 'metrics').flatMap(one => textAt(one, 'resource', 'name') ?? [])
+    const plain = at(object, 'spec', 'targetCPUUtilizationPercentage') === undefined ? [] : ['cpu']
+    return [{ shown, target: target(at(object, 'spec', 'scaleTargetRef')), by: [...by, ...plain], isVertical: false }]
+  }
+  if (kind === 'ScaledObject') {
+    const by = listAt(object, 'spec', 'triggers').flatMap(one => textAt(one, 'type') ?? [])
+    return [{ shown, target: target(at(object, 'spec', 'scaleTargetRef')), by, isVertical: false }]
+  }
+  if (!evictsBySize(object)) return []
+  const controlled = listAt(object, 'spec', 'resourcePolicy', 'containerPolicies').flatMap(one =>
+    listAt(one, 'controlledResources'),
+  )
+  const by = controlled.length === 0 ? ['cpu', 'memory'] : controlled.map(String)
+  return [{ shown, target: target(at(object, 'spec', 'targetRef')), by, isVertical: true }]
+}
+
+function isOfScaledObject({ metadata }: KubeObject, objects: readonly KubeObject[]): boolean {
+  const isOwned = (metadata.ownerReferences ?? []).some(({ kind }) => kind === 'ScaledObject')
+  const name = metadata.name.replace(/^keda-hpa-/, '')
+  const isNamed = objects.some(
+    one => one.kind === 'ScaledObject' && one.metadata.name === name && one.metadata.namespace === metadata.namespace,
+  )
+  return isOwned || (name !== metadata.name && isNamed)
+}
+
+/** Replicas that an autoscaler sets and somebody else writes, too: each apply takes back what the other did. */
+function written(objects: readonly KubeObject[]): readonly Rivalry[] {
+  const scalers = Map.groupBy(
+    objects.flatMap(one => scalerOf(one, objects)).filter(({ isVertical }) => !isVertical),
+    ({ target }) => target,
+  )
+  return objects
+    .filter(({ kind }) => workloadKinds.has(kind))
+    .flatMap((workload): readonly Rivalry[] => {
+      const target = `${workload.kind} ${workload.metadata.namespace ?? 'default'}/${workload.metadata.name}`
+      const scaler = scalers.get(target)?.[0]
+      const writers = replicaWriters(workload)
+      if (scaler === undefined || writers.length === 0) return []
+      const evidence = writers.map(name => `managedFields: ${name} owns spec.replicas, beside the scale that the autoscaler sets`)
+      return [{ verb: 'scales', target, rivals: [scaler.shown, ...writers], certainty: 'fights', evidence }]
+    })
+}
+
+/** Who owns `spec.replicas` otherwise than by the scale sub-resource, while the scale was written, too. */
+function replicaWriters({ metadata }: KubeObject): readonly string[] {
+  const owners = (metadata.managedFields ?? []).filter(({ fieldsV1 }) => at(fieldsV1, 'f:spec', 'f:replicas') !== undefined)
+  if (!owners.some(({ subresource }) => subresource === 'scale')) return []
+  return [
+    ...new Set(owners.flatMap(({ subresource, manager }) => (subresource === undefined || subresource === '' ? [manager] : []))),
+  ]
+}
