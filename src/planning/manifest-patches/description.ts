@@ -4,6 +4,7 @@ import type { GoalOutcome, NodeShare } from '../plan-record.ts'
 import { goalFigure, goalWish } from '../sentences.ts'
 import type { Placed } from './manifest-edits.ts'
 import type { ManifestPlan } from './manifest-plan.ts'
+import { destinationWords } from './placement-attempts.ts'
 import type { SteeredMove } from './steering.ts'
 
 /** Markdown, the same for the same plan; ends with a newline. `budgets`: lines about disruption budgets. */
@@ -57,6 +58,15 @@ export function planDescription(plan: ManifestPlan, placed: readonly Placed[], b
         '',
       )
   }
+  if (plan.unsaid.length > 0)
+    parts.push(
+      '## What manifests cannot say',
+      '',
+      'A plan of single moves (`ballast plan`) moves pods of these workloads too:',
+      '',
+      ...plan.unsaid.map(({ workload, because }) => `- ${workload}: ${because}`),
+      '',
+    )
   if (plan.stuck.length > 0) parts.push('## Pods that would wait', '', ...plan.stuck.map(pod => `- ${pod}`), '')
   if (plan.moves.length > 0)
     parts.push(
@@ -98,7 +108,7 @@ function moveRow(move: SteeredMove, plan: ManifestPlan, placed: Placed | undefin
   const leaving = [...move.from].map(([node, count]) => (count === move.pods.length ? node : `${count} from ${node}`)).join(', ')
   const where =
     placed?.file === undefined ? 'not here, see below' : `\`${placed.file}\`${placed.isThere ? ' (says so already)' : ''}`
-  return `| ${nameOf(move.object)} | ${move.pods.length} | ${leaving} → ${move.to} | ${reasonOf(move, plan)} | ${strengthOf(move)} | ${where} |`
+  return `| ${nameOf(move.object)} | ${move.pods.length} | ${leaving} → ${destinationWords(move)} | ${reasonOf(move, plan)} | ${strengthOf(move)} | ${where} |`
 }
 
 function strengthOf({ strength, instead }: SteeredMove): string {
@@ -109,7 +119,7 @@ function strengthOf({ strength, instead }: SteeredMove): string {
 /** The goals it serves. */
 function reasonOf(move: SteeredMove, plan: ManifestPlan): string {
   const served = plan.goals
-    .filter(({ node, bound }) => (bound === 'max' ? move.from.has(node) : move.to === node))
+    .filter(({ node, bound }) => (bound === 'max' ? move.from.has(node) : move.to.includes(node)))
     .map(({ goal }) => goal)
   return served.length === 0 ? 'room for others' : [...new Set(served)].join(', ')
 }

@@ -25,7 +25,7 @@ const goal = { resource: 'cpu', stat: 'requests', margin: 0, hard: false } as co
 const light = { ...goal, name: 'light', nodes: ['a'], max: 50 }
 const d = { owner: 'descheduler', budget: { maxUnavailable: 1 } } as const
 const told = ({ moves }: Awaited<ReturnType<typeof planOf>>) =>
-  moves.map(({ workload: { name }, to, strength }) => `${name} → ${to} ${strength}`)
+  moves.map(({ workload: { name }, to, strength }) => `${name} → ${to.join('+')} ${strength}`)
 
 describe('whole workloads', () => {
   test('the fewest pods that do it: one of three rather than three of three', async () => {
