@@ -31,14 +31,20 @@ export async function attemptPlacements(
   const units = templateUnits(input, sorting)
   const nothing = steer(cluster, [], firm)
   let best = nothing
+  if (isMet(nothing)) return { steered: nothing, units }
   let failure: string | undefined
+  const played = new Set<string>()
   const shared = new Set(units.units.filter(({ pods }) => pods.length > 1).map(({ key }) => key))
-  for (const wished of [input, withoutMargins(input)]) {
+  const hasMargins = [...input.policy.goals, ...input.policy.fleetGoals].some(({ margin }) => margin > 0)
+  for (const wished of hasMargins ? [input, withoutMargins(input)] : [input]) {
     for (const first of shared.size === 0 ? [new Set<string>()] : [new Set<string>(), shared]) {
       const divisible = new Set(first)
       for (let count = 0; count < mostAttempts; count++) {
         const choice = await choosePlacements(wished, { units: units.units, candidates: sorting.candidates, divisible }, tools)
         failure ??= choice.failure
+        const key = JSON.stringify(choice.moves.map(({ workload, shares }) => [workloadKey(workload), [...shares]]))
+        if (played.has(key)) break
+        played.add(key)
         const steered = steer(cluster, choice.moves, firm)
         if (isBetter(steered, best)) best = steered
         if (isMet(best)) return { steered: best, units }
@@ -88,13 +94,17 @@ export interface Unsaid {
   readonly because: string
 }
 
-/** Workloads that a plan moves and `placements` do not, each with the reason. `moved`: how many pods of each a plan moves. */
+/** Workloads that a plan moves and `placements` do not as it needs, each with the reason. `moved`: how many pods of each a plan moves. */
 export function unsaidOf({ steered, units }: Placements, moved: ReadonlyMap<string, number>): readonly Unsaid[] {
   const placed = new Set(steered.moves.map(({ workload }) => workloadKey(workload)))
   return [...moved]
-    .filter(([key]) => !placed.has(key))
+    .filter(([key]) => !placed.has(key) || steered.uneven.has(key))
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([workload, count]) => ({ workload, because: units.refused.get(workload) ?? wholeOnly(units, workload, count) }))
+    .map(([workload, count]) => {
+      const uneven = 'it is placed, but in some order of rollouts its pods share those nodes otherwise than chosen'
+      const because = placed.has(workload) ? uneven : units.refused.get(workload)
+      return { workload, because: because ?? wholeOnly(units, workload, count) }
+    })
 }
 
 function wholeOnly({ units }: TemplateUnits, workload: string, count: number): string {

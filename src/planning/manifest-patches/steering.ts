@@ -112,7 +112,7 @@ export interface SteeredCluster {
 export function steer(cluster: SteeredCluster, moves: readonly WorkloadMove[], firm: boolean): Steered {
   let steered: readonly SteeredMove[] = moves.map(move => ({ ...move, strength: firm ? 'required' : 'preferred', instead: [] }))
   for (;;) {
-    const plays = Array.from({ length: orders }, (_, seed) => playOrder(cluster, steered, seed))
+    const plays = Array.from({ length: steered.length === 0 ? 1 : orders }, (_, seed) => playOrder(cluster, steered, seed))
     const astray = new Map<string, Set<string>>()
     for (const { elsewhere } of plays)
       for (const [key, nodes] of elsewhere) astray.set(key, new Set([...(astray.get(key) ?? []), ...nodes]))
