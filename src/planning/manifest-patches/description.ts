@@ -7,8 +7,18 @@ import type { ManifestPlan } from './manifest-plan.ts'
 import { destinationWords } from './placement-attempts.ts'
 import type { SteeredMove } from './steering.ts'
 
-/** Markdown, the same for the same plan; ends with a newline. `budgets`: lines about disruption budgets. */
-export function planDescription(plan: ManifestPlan, placed: readonly Placed[], budgets: readonly string[] = []): string {
+/** Lines about what is written beside the placements. */
+export interface Additions {
+  readonly budgets: readonly string[]
+  readonly policy: readonly string[]
+}
+
+/** Markdown, the same for the same plan; ends with a newline. */
+export function planDescription(
+  plan: ManifestPlan,
+  placed: readonly Placed[],
+  { budgets, policy }: Additions = { budgets: [], policy: [] },
+): string {
   const parts: string[] = [`# Rebalance by policy ${plan.policyName}`, '']
   const pods = plan.moves.reduce((sum, { pods: all }) => sum + all.length, 0)
   if (plan.moves.length === 0)
@@ -41,6 +51,19 @@ export function planDescription(plan: ManifestPlan, placed: readonly Placed[], b
       ...plan.tolerations.map(name => `- ${name}`),
       '',
     )
+  const labelled = placed.filter(({ wish }) => wish.path[1] === 'labels')
+  if (labelled.length > 0)
+    parts.push(
+      '## Owner labels',
+      '',
+      'These stay where they are until their label says that they may be moved; the plan after it may:',
+      '',
+      ...labelled.map(
+        ({ wish, file }) => `- ${nameOf(wish.live)}: ${file === undefined ? 'not here, see below' : `\`${file}\``}`,
+      ),
+      '',
+    )
+  if (policy.length > 0) parts.push('## Policy', '', ...policy.map(line => `- ${line}`), '')
   if (budgets.length > 0) parts.push('## Disruption budgets', '', ...budgets.map(line => `- ${line}`), '')
   const left = placed.filter(({ patch }) => patch !== undefined)
   if (left.length > 0) {
@@ -101,7 +124,7 @@ function nodeRows(before: readonly NodeShare[], after: readonly NodeShare[]): re
 }
 
 function placedOf(placed: readonly Placed[], move: SteeredMove): Placed | undefined {
-  return placed.find(({ wish }) => wish.live === move.object)
+  return placed.find(({ wish }) => wish.live === move.object && wish.path.at(-1) === 'affinity')
 }
 
 function moveRow(move: SteeredMove, plan: ManifestPlan, placed: Placed | undefined): string {
