@@ -30,7 +30,9 @@ export function targetOf(folder: ManifestFolder, live: KubeObject, overlay?: str
     const made = release === undefined ? undefined : byRelease(folder, release, wanted)
     return made?.kind === 'helm-release'
       ? made
-      : (byApplication(folder, live) ?? made ?? { kind: 'none', because: absent(folder, wanted) })
+      : (byApplication(folder, live) ??
+          made ??
+          byInstance(folder, wanted, live) ?? { kind: 'none', because: absent(folder, wanted) })
   }
   const places = new Set(found.map(({ manifest }) => placeOf(manifest)))
   if (places.size > 1)
@@ -82,6 +84,13 @@ function helmReleaseOf({ metadata }: KubeObject): Release | undefined {
       ? { name: metadata.labels?.['app.kubernetes.io/instance'] ?? '', namespace: metadata.namespace ?? 'default' }
       : undefined
   return { name, namespace: metadata.annotations?.['meta.helm.sh/release-namespace'] ?? metadata.namespace ?? 'default' }
+}
+
+/** A dump of rendered charts lacks what Helm writes on its objects, but not the label that names the release. */
+function byInstance(folder: ManifestFolder, wanted: Wanted, { metadata }: KubeObject): Target | undefined {
+  const name = metadata.labels?.['app.kubernetes.io/instance']
+  const found = name === undefined ? undefined : byRelease(folder, { name, namespace: wanted.namespace }, wanted)
+  return found?.kind === 'helm-release' ? found : undefined
 }
 
 function byApplication(folder: ManifestFolder, live: KubeObject): Target | undefined {
