@@ -18,7 +18,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { install, noSpace, notWritable, Refusal } from './package-manager.js'
+import { install, isFull, noSpace, notWritable, Refusal } from './package-manager.js'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -58,6 +58,7 @@ function chooseNode() {
   const packaged = join(modules, '.bin', process.platform === 'win32' ? 'node.exe' : 'node')
   if (existsSync(packaged) && (majorOf(packaged) ?? 0) >= leastMajor) return packaged
   if (Number(process.versions.node.split('.')[0]) >= leastMajor) return process.execPath
+  if (isFull(root)) throw new Refusal(noSpace(root))
   throw new Refusal(
     `ballast: no Node ${leastMajor} for ${process.platform}-${process.arch} could be installed and this is Node ${process.versions.node}; install Node ${leastMajor} or newer and start again`,
   )

@@ -111,12 +111,17 @@ export async function install(root, follow) {
   if (trouble !== undefined && (status !== 0 || missing !== undefined)) throw new Refusal(withoutRegistry(trouble))
   if (status !== 0) throw new Refusal(failure(root, status, said.words))
   if (missing === undefined) return
-  const { bavail, bsize } = statfsSync(root)
   throw new Refusal(
-    bavail * bsize < leastFreeBytes
+    isFull(root)
       ? noSpace(root)
       : `ballast: npm left ${missing} out, without which Ballast does not run here. Start again to try once more`,
   )
+}
+
+/** Whether what is missing is missing for want of space. */
+export function isFull(root) {
+  const { bavail, bsize } = statfsSync(root)
+  return bavail * bsize < leastFreeBytes
 }
 
 /** A disk that is too full for what has to be installed, in one line. */
