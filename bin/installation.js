@@ -185,6 +185,7 @@ async function ensureInstalled() {
   try {
     const again = stamp()
     if (again?.hash === hash && existsSync(again.node)) return again.node
+    if (!existsSync(modules) && isFull(root)) throw new Refusal(noSpace(root))
     console.error('ballast: setting up (once; about half a minute) ...')
     rmSync(stampFile, { force: true })
     await install(root, follow)

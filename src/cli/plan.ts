@@ -1,6 +1,5 @@
 // `ballast plan`: what would be moved, what it brings, what stays and why; on paper, for a dump or a live cluster.
 
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { readDocuments } from '#cluster/documents.ts'
@@ -43,6 +42,7 @@ import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
 import { addReport } from './plan/plan-report.ts'
 import { proposedPolicy } from './plan/proposed-policy.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
+import { givenText } from './source/given-file.ts'
 import { type ConfigurationOptions, withConfiguration } from './source/installed-settings.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
 import { nodeFigures, nodeTable } from './terminal/node-table.ts'
@@ -162,7 +162,7 @@ export function policyOf(
   const isPolicy = (object: KubeObject) => object.kind === 'RebalancePolicy'
   let candidates = cluster.objects.filter(isPolicy)
   if (options.policyFile !== undefined) {
-    const { objects, problems } = readDocuments(options.policyFile, readFileSync(options.policyFile, 'utf8'))
+    const { objects, problems } = readDocuments(options.policyFile, givenText(options.policyFile, '--policy-file'))
     if (problems.length > 0) throw new InputError(problems)
     candidates = objects.map(({ object }) => object).filter(isPolicy)
   }
@@ -373,7 +373,7 @@ function verifyFile(
   cluster: LoadedCluster,
   { terminal, policyFile }: Pick<Surroundings, 'terminal'> & Pick<PlanOptions, 'policyFile'>,
 ): ExitCode {
-  const { objects, problems } = readDocuments(file, readFileSync(file, 'utf8'))
+  const { objects, problems } = readDocuments(file, givenText(file, '<file>'))
   if (problems.length > 0) throw new InputError(problems)
   const plans = objects.filter(({ object }) => object.kind === planKind)
   if (plans.length === 0) throw new CommandRefused(`no RebalancePlan in ${file}`)
