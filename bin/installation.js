@@ -1,10 +1,24 @@
 // Sets a clone up and finds the Node that runs Ballast. Plain JavaScript for Node 20 and newer: it runs before anything is installed.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { install, isFull, noSpace, notWritable, Refusal } from './package-manager.js'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
@@ -12,14 +26,10 @@ const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.ballast-installed.json')
 const lockFile = join(root, '.ballast', 'install.lock')
 const leastMajor = 24
-
-/** A mistake or a lack that is told in one line; the process ends with `code`. */
-class Refusal extends Error {
-  constructor(message, code = 1) {
-    super(message)
-    this.code = code
-  }
-}
+const leastLauncherMajor = 20
+/** A holder of the lock says that it lives every few seconds; after a minute of silence it does not. */
+const shortMs = 5_000
+const mostSilentMs = 60_000
 
 /** What has to be installed, as one hash: a changed lock file or another machine asks for a new installation. */
 function wanted() {
@@ -48,6 +58,7 @@ function chooseNode() {
   const packaged = join(modules, '.bin', process.platform === 'win32' ? 'node.exe' : 'node')
   if (existsSync(packaged) && (majorOf(packaged) ?? 0) >= leastMajor) return packaged
   if (Number(process.versions.node.split('.')[0]) >= leastMajor) return process.execPath
+  if (isFull(root)) throw new Refusal(noSpace(root))
   throw new Refusal(
     `ballast: no Node ${leastMajor} for ${process.platform}-${process.arch} could be installed and this is Node ${process.versions.node}; install Node ${leastMajor} or newer and start again`,
   )
@@ -62,41 +73,66 @@ function isAlive(pid) {
   }
 }
 
-/** Takes the installation lock, waiting for a living holder; a dead holder's lock is taken over. */
+/** Whether the lock's holder lives. One that wrote no number, and one that no longer says that it lives, is dead: its number may be another's by now. */
+function isHeld() {
+  let holder = Number.NaN
+  let ageMs = 0
+  try {
+    holder = Number(readFileSync(lockFile, 'utf8'))
+    ageMs = Date.now() - statSync(lockFile).mtimeMs
+  } catch (error) {
+    if (error.code === 'ENOENT') return false // released in this very moment
+    throw error
+  }
+  if (holder > 0 && !isAlive(holder)) return false
+  return ageMs < (holder > 0 ? mostSilentMs : shortMs)
+}
+
+function makeLockFolder() {
+  try {
+    // Asked first: mkdir says of a read-only disk that something is not there.
+    accessSync(root, constants.W_OK)
+    mkdirSync(dirname(lockFile), { recursive: true })
+  } catch (error) {
+    throw new Refusal(writeTrouble(error))
+  }
+}
+
+/** Takes the installation lock, waiting for a living holder; a dead holder's lock is taken over. @returns what gives it back */
 async function takeLock() {
-  mkdirSync(dirname(lockFile), { recursive: true })
+  makeLockFolder()
   let said = false
   for (;;) {
     try {
       const handle = openSync(lockFile, 'wx')
       writeSync(handle, String(process.pid))
       closeSync(handle)
-      return
+      const beat = setInterval(() => {
+        const now = new Date()
+        // A lock that somebody removed is nobody's: the installation goes on, and its end finds nothing to remove.
+        if (existsSync(lockFile)) utimesSync(lockFile, now, now)
+      }, shortMs)
+      return () => {
+        clearInterval(beat)
+        rmSync(lockFile, { force: true })
+      }
     } catch (error) {
-      if (error.code !== 'EEXIST') throw new Refusal(`ballast: ${lockFile} could not be written: ${error.message}`)
+      if (error.code !== 'EEXIST') throw new Refusal(writeTrouble(error))
     }
-    let holder = Number.NaN
-    try {
-      holder = Number(readFileSync(lockFile, 'utf8'))
-    } catch (error) {
-      if (error.code === 'ENOENT') continue // released in this very moment
-      throw error
-    }
-    if (holder > 0 && !isAlive(holder)) {
+    if (!isHeld()) {
       rmSync(lockFile, { force: true })
       continue
     }
-    if (!said) console.error('ballast: another start is installing; waiting for it')
+    if (!said) console.error(`ballast: another start is installing; waiting for it (${lockFile})`)
     said = true
     await wait(250)
   }
 }
 
-function npmCommand() {
-  // Under `npm start` npm names itself; its own JavaScript needs no shell, on Windows either.
-  const script = process.env.npm_execpath
-  if (script?.endsWith('.js') && existsSync(script)) return [process.execPath, [script]]
-  return [process.platform === 'win32' ? 'npm.cmd' : 'npm', []]
+/** Why something of ours could not be written, in one line. */
+function writeTrouble({ code, message }) {
+  if (code === 'ENOSPC') return noSpace(root)
+  return ['EROFS', 'EACCES', 'EPERM'].includes(code) ? notWritable(root, code) : `ballast: ${root} cannot be written: ${message}`
 }
 
 /**
@@ -137,34 +173,6 @@ async function follow(child, isSharedTerminal) {
   }
 }
 
-async function install() {
-  const [command, first] = npmCommand()
-  const args = [
-    ...first,
-    'install',
-    '--no-save',
-    '--no-audit',
-    '--no-fund',
-    '--include=dev',
-    '--include=optional',
-    '--loglevel=error',
-  ]
-  const npm = spawn(command, args, {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-    shell: process.platform === 'win32' && first.length === 0,
-  })
-  let status
-  let signal
-  try {
-    ;[status, signal] = await follow(npm, process.stdin.isTTY)
-  } catch (error) {
-    throw new Refusal(`ballast: npm did not start: ${error.message}; install npm 10 or newer`)
-  }
-  if (status !== 0)
-    throw new Refusal(`ballast: npm install ended with ${signal ?? status}; its words are above. Start again to try once more`)
-}
-
 /**
  * Makes sure that what package-lock.json names is installed, once, also when two starts meet or an earlier one was interrupted.
  * @returns path of the Node binary that runs Ballast
@@ -173,18 +181,21 @@ async function ensureInstalled() {
   const hash = wanted()
   const found = stamp()
   if (found?.hash === hash && existsSync(found.node)) return found.node
-  await takeLock()
+  const release = await takeLock()
   try {
     const again = stamp()
     if (again?.hash === hash && existsSync(again.node)) return again.node
+    if (!existsSync(modules) && isFull(root)) throw new Refusal(noSpace(root))
     console.error('ballast: setting up (once; about half a minute) ...')
     rmSync(stampFile, { force: true })
-    await install()
+    await install(root, follow)
     const node = chooseNode()
     writeFileSync(stampFile, JSON.stringify({ hash, node }))
     return node
+  } catch (error) {
+    throw error.syscall === undefined ? error : new Refusal(writeTrouble(error))
   } finally {
-    rmSync(lockFile, { force: true })
+    release()
   }
 }
 
@@ -196,6 +207,11 @@ const programs = {
 
 /** Runs `arguments` with our Node after setting up, passes signals on and ends as the child ends. */
 async function run(toArguments) {
+  const major = Number(process.versions.node.split('.')[0])
+  if (major < leastLauncherMajor)
+    throw new Refusal(
+      `ballast: this is Node ${process.versions.node}; install Node ${leastMajor} (or ${leastLauncherMajor}, with which Ballast sets up its own) and start again`,
+    )
   const node = await ensureInstalled()
   const args = toArguments()
   // The channel tells the child when this process is gone, however it went: nobody is left behind.

@@ -1,7 +1,7 @@
 // The launcher in a clone: sets up once, whoever else starts; mends what was interrupted; says in a line what is missing.
 // npm is played by a script that installs nothing but counts; the real one is run by every clean clone.
 import { spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -10,9 +10,14 @@ import { systemClock } from '#kube/clock.ts'
 let clone = ''
 const project = join(import.meta.dirname, '..')
 
-const npm = (body: string) => `
+/** `ping`: what npm does when it is asked whether it reaches its registry. */
+const npm = (body: string, ping = '') => `
 import { appendFileSync, mkdirSync, symlinkSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
+if (process.argv[2] === 'ping') {
+  ${ping}
+  process.exit(0)
+}
 appendFileSync(join(process.cwd(), 'installs.txt'), process.argv.slice(2).join(' ') + '\\n')
 ${body}
 const bin = join(process.cwd(), 'node_modules', '.bin')
@@ -85,6 +90,73 @@ describe('a start', () => {
     writeFileSync(join(clone, 'npm.js'), npm(''))
     expect(start('a')).toMatchObject({ status: 0 })
   })
+})
+
+describe('what is missing is said in a line', () => {
+  const unreached = 'console.error("npm error code ENOTFOUND"); process.exit(1)'
+  const said = (env: Readonly<Record<string, string>> = {}) => {
+    const { status, stderr } = spawnSync(process.execPath, [join(clone, 'bin', 'ballast'), 'a'], {
+      encoding: 'utf8',
+      env: {
+        ...environment(),
+        HTTPS_PROXY: '',
+        https_proxy: '',
+        HTTP_PROXY: '',
+        http_proxy: '',
+        npm_config_https_proxy: '',
+        npm_config_proxy: '',
+        ...env,
+      },
+      timeout: 240_000,
+    })
+    const lines = stderr.trim().split('\n')
+    expect(stderr).not.toMatch(/\n\s+at /)
+    return `${status} ${lines.at(-1)}`
+  }
+  const tool = { packages: { 'node_modules/@tool/here': { optional: true, os: [process.platform], cpu: [process.arch] } } }
+
+  test('no registry, and npm has not everything in its cache', () => {
+    writeFileSync(join(clone, 'npm.js'), npm('process.exit(1)', unreached))
+    expect(said()).toMatch(/^1 ballast: npm does not reach its package registry \(ENOTFOUND\).* set HTTPS_PROXY where/)
+    expect(said({ HTTPS_PROXY: 'http://gone.example:1' })).toMatch(/check the proxy that HTTPS_PROXY names/)
+    expect(installs()[0]).toMatch(/ --offline$/)
+  })
+
+  test('no registry, and everything is in the cache: it starts; not where a package of this platform is missing', () => {
+    writeFileSync(join(clone, 'npm.js'), npm('', unreached))
+    expect(start('a')).toMatchObject({ status: 0, stdout: 'ran a\n' })
+    writeFileSync(join(clone, 'package-lock.json'), JSON.stringify(tool))
+    expect(said()).toMatch(/^1 ballast: npm does not reach its package registry/)
+  })
+
+  // biome-ignore format: a table
+  test.each([
+    ['no space', 'console.error("npm error code ENOSPC"); process.exit(228)', {}, /no space is left on the disk/],
+    ['no right to write', 'console.error("npm error code EACCES"); process.exit(243)', {}, /cannot be written \(EACCES\)/],
+    ['a download that breaks off', 'console.error("npm error code ECONNRESET"); process.exit(1)', {}, /does not reach its package registry \(ECONNRESET\)/],
+    ['a package of this platform that npm left out', '', tool, /npm left @tool\/here out/],
+  ])('%s', (_what, body, lock, words) => {
+    writeFileSync(join(clone, 'npm.js'), npm(body))
+    writeFileSync(join(clone, 'package-lock.json'), JSON.stringify(lock))
+    expect(said()).toMatch(words)
+  })
+
+  test('a clone that is no folder of ours to write', () => {
+    writeFileSync(join(clone, '.ballast'), 'a file where a folder has to be')
+    expect(said()).toMatch(/^1 ballast: .* cannot be written/)
+  })
+})
+
+test.each([
+  ['it wrote no number', ''],
+  ['its number is of another process by now', String(process.pid)],
+])('a lock whose holder is gone is taken over: %s', (_what, content) => {
+  mkdirSync(join(clone, '.ballast'))
+  const lock = join(clone, '.ballast', 'install.lock')
+  writeFileSync(lock, content)
+  utimesSync(lock, new Date(0), new Date(0))
+  expect(start('a')).toMatchObject({ status: 0, stdout: 'ran a\n' })
+  expect(existsSync(lock)).toBe(false)
 })
 
 test('two starts at once install once, and both run', async () => {

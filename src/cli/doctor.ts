@@ -113,7 +113,7 @@ function examineFolder(folder: string): Report {
   } catch (error) {
     if (error instanceof Error && 'syscall' in error) {
       const why = 'code' in error && error.code === 'ENOENT' ? `there is no folder ${folder}` : error.message
-      throw new CommandRefused(`--repo: ${why}`, exitCodes.failed)
+      throw new CommandRefused(`--repo: ${why}`)
     }
     throw error
   }

@@ -1,6 +1,5 @@
 // `ballast manifests`: everything that an administrator applies, from what is enabled.
 
-import { readFileSync } from 'node:fs'
 import { InvalidArgumentError } from 'commander'
 import { type CapabilityObjects, installedBy } from '#deployment/capability-objects.ts'
 import { type Asked, installationValues, merged, plainRelease } from '#deployment/installation.ts'
@@ -16,6 +15,7 @@ import { CommandRefused } from '#process/surroundings.ts'
 import { writeFiles } from '#process/written-files.ts'
 import { about } from './about.ts'
 import { assertUsed, type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { givenText } from './source/given-file.ts'
 
 const choices = ['crds', 'rbac', 'workloads', 'monitoring'] as const
 type Choice = (typeof choices)[number]
@@ -106,7 +106,7 @@ function kubeVersion(text: string): string {
   return text
 }
 
-const source = (file: string | undefined) => (file === undefined ? undefined : { file, text: readFileSync(file, 'utf8') })
+const source = (file: string | undefined) => (file === undefined ? undefined : { file, text: givenText(file, '--config') })
 
 function printManifests(options: ManifestsOptions, { terminal }: Surroundings): void {
   const { disable = [], staticPod, cleanup = false } = options

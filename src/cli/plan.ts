@@ -1,6 +1,5 @@
 // `ballast plan`: what would be moved, what it brings, what stays and why; on paper, for a dump or a live cluster.
 
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { readDocuments } from '#cluster/documents.ts'
@@ -40,9 +39,10 @@ import { about } from './about.ts'
 import { loadAccounts } from './account/account-source.ts'
 import { assertUsed, type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
-import { proposedPolicy } from './plan/proposed-policy.ts'
 import { addReport } from './plan/plan-report.ts'
+import { proposedPolicy } from './plan/proposed-policy.ts'
 import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
+import { givenText } from './source/given-file.ts'
 import { type ConfigurationOptions, withConfiguration } from './source/installed-settings.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
 import { nodeFigures, nodeTable } from './terminal/node-table.ts'
@@ -70,6 +70,8 @@ export const definePlan: DefineCommand = (program, surroundings) => {
     )
     .option('-o, --output <format>', `one of ${planFormats.join(', ')}`, oneOf(...planFormats), 'table')
     .option('--emit-pdbs', 'print a PodDisruptionBudget for every workload that lacks one to be moved; with git: as files')
+    .option('--emit-labels', 'git: the owner labels for want of which workloads stay')
+    .option('--emit-policy', 'git: the RebalancePolicy too, also one that --goal or the command itself made')
     .option('--repo <dir>', 'git: the manifests of this cluster, from which the description and a diff for git apply are made')
     .option('--overlay <folder>', 'git: the kustomization of this cluster, where the repository has several')
     .option('--out <dir>', 'git: a folder for plan.md and plan.diff; without --repo for patches as a component of kustomize')
@@ -160,7 +162,7 @@ export function policyOf(
   const isPolicy = (object: KubeObject) => object.kind === 'RebalancePolicy'
   let candidates = cluster.objects.filter(isPolicy)
   if (options.policyFile !== undefined) {
-    const { objects, problems } = readDocuments(options.policyFile, readFileSync(options.policyFile, 'utf8'))
+    const { objects, problems } = readDocuments(options.policyFile, givenText(options.policyFile, '--policy-file'))
     if (problems.length > 0) throw new InputError(problems)
     candidates = objects.map(({ object }) => object).filter(isPolicy)
   }
@@ -263,8 +265,9 @@ const codeOfOutcome: Readonly<Record<Plan['outcome'], ExitCode>> = {
 
 async function printPlan(options: PlanOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { terminal } = surroundings
-  const { repo, overlay, out, write, firm, output } = options
-  assertUsed({ '--repo': repo, '--overlay': overlay, '--out': out, '--write': write, '--firm': firm }, output === 'git', '-o git')
+  const { repo, overlay, out, write, firm, emitLabels, emitPolicy, output } = options
+  const ofGit = { '--repo': repo, '--overlay': overlay, '--out': out, '--write': write, '--firm': firm }
+  assertUsed({ ...ofGit, '--emit-labels': emitLabels, '--emit-policy': emitPolicy }, output === 'git', '-o git')
   const around = await loadAround(options, surroundings)
   const { cluster, ownerLabel } = around
   const { policy, object: policyObject, findings } = chosenPolicy(cluster, options)
@@ -279,7 +282,8 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
     terminal.write(stringify(policyObject).trimEnd())
     return exitCodes.done
   }
-  if (options.output === 'git') return await printGitPlan(gitInput(policy, around), options, surroundings)
+  if (options.output === 'git')
+    return await printGitPlan({ ...gitInput(policy, around), policy: policyObject, ownerLabel }, options, surroundings)
   const { input, foretold } = await planFor(policy, around, surroundings)
   const { plan: made } = foretold
   if (options.emitPdbs === true) {
@@ -369,7 +373,7 @@ function verifyFile(
   cluster: LoadedCluster,
   { terminal, policyFile }: Pick<Surroundings, 'terminal'> & Pick<PlanOptions, 'policyFile'>,
 ): ExitCode {
-  const { objects, problems } = readDocuments(file, readFileSync(file, 'utf8'))
+  const { objects, problems } = readDocuments(file, givenText(file, '<file>'))
   if (problems.length > 0) throw new InputError(problems)
   const plans = objects.filter(({ object }) => object.kind === planKind)
   if (plans.length === 0) throw new CommandRefused(`no RebalancePlan in ${file}`)

@@ -7,13 +7,13 @@ import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
-import { CommandRefused } from '#process/surroundings.ts'
+import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { minorOf, servedVersions } from '#twin/api/answers/server-version.ts'
 import type { ComponentOptions } from '#twin/components.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { SharedValues } from '#twin/shared-values.ts'
 import { seldom, troubleText } from '#twin/trouble.ts'
-import { startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
+import { StillMoving, startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
 import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, seedOfEnvironment, seedReader, wholeNumber } from './command-line.ts'
 import { snapshotText } from './snapshot/snapshot-text.ts'
@@ -23,6 +23,7 @@ import { schedulerOf } from './source/scheduler-source.ts'
 import { readSource, readSourceOrInput } from './source/source.ts'
 import { syntheticCluster } from './source/synthetic-cluster.ts'
 import { withoutUnansweredWebhooks } from './source/unanswered-webhooks.ts'
+import { openLines } from './twin-open.ts'
 import { type ClockOptions, clockOf, momentOption, paceOption, startOf } from './up/twin-clock.ts'
 
 interface TwinCommandOptions extends ClockOptions {
@@ -50,6 +51,8 @@ interface TwinCommandOptions extends ClockOptions {
 
 /** Time of the cluster after which nothing more will settle. */
 const longestOnceMs = 24 * 3_600_000
+/** What still moves then is told up to so many lines. */
+const mostMoving = 20
 const mostHistory = 10_000_000
 const mostNodes = 20_000
 const mostPods = 500_000
@@ -109,7 +112,7 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
     .action(async (options: TwinCommandOptions) => {
       checkTogether(options)
       const loaded = await objectsOf(options, surroundings)
-      if (options.once === true) await runOnce(options, loaded, surroundings)
+      if (options.once === true) surroundings.end(await runOnce(options, loaded, surroundings))
       else await runOn(options, loaded, surroundings)
     })
 }
@@ -242,8 +245,8 @@ async function runOn(options: TwinCommandOptions, loaded: Loaded, surroundings: 
   if (!signal.aborted) await once(signal, 'abort')
 }
 
-/** Until nothing moves any more, then the whole cluster on standard output. */
-async function runOnce(options: TwinCommandOptions, loaded: Loaded, surroundings: Surroundings): Promise<void> {
+/** Until nothing moves any more, or a day has passed; then the whole cluster on standard output, and what is open on standard error. */
+async function runOnce(options: TwinCommandOptions, loaded: Loaded, surroundings: Surroundings): Promise<ExitCode> {
   const clock = new VirtualClock(startOf(options, loaded.objects))
   await using twin = await startTwin({
     ...settingsOf(options, loaded, surroundings),
@@ -252,11 +255,28 @@ async function runOnce(options: TwinCommandOptions, loaded: Loaded, surroundings
     sharedValues: loaded.sharedValues,
   })
   report(twin, loaded, surroundings)
-  await twin.settle({ limitMs: longestOnceMs })
+  const isSettled = await cameToRest(twin, surroundings)
+  const objects = [...twin.dump()]
+  for (const line of openLines(objects)) surroundings.terminal.say(`open: ${line}`)
   const dumped = (async function* () {
-    yield* twin.dump()
+    yield* objects
   })()
   let text = ''
   for await (const piece of snapshotText(dumped, options.output ?? 'yaml')) text += piece
   surroundings.terminal.write(text.trimEnd())
+  return isSettled ? exitCodes.done : exitCodes.notSo
+}
+
+/** Whether it did, with what still moves told where it did not. */
+async function cameToRest(twin: Twin, { terminal }: Surroundings): Promise<boolean> {
+  try {
+    await twin.settle({ limitMs: longestOnceMs })
+    return true
+  } catch (error) {
+    if (!(error instanceof StillMoving)) throw error
+    terminal.say(`after ${longestOnceMs / 3_600_000} hours of the cluster it still moves; it is printed as it is then`)
+    for (const line of error.moving.slice(0, mostMoving)) terminal.say(`moves: ${line}`)
+    if (error.moving.length > mostMoving) terminal.say(`moves: and ${error.moving.length - mostMoving} more`)
+    return false
+  }
 }

@@ -2,7 +2,9 @@
 import * as z from 'zod'
 
 const name = () => z.string().min(1).max(253)
-const percentage = () => z.int().min(0).max(100)
+/** Hundredths of a percent are as fine as anybody sets a goal; sums over them stay exact. */
+const hasTwoDecimals = (value: number): boolean => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6
+const percentage = () => z.number().min(0).max(100).refine(hasTwoDecimals, { message: 'a number with at most two decimals' })
 
 const points = () => z.object({ max: percentage().describe('percentage points of allocatable') })
 

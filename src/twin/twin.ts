@@ -117,7 +117,7 @@ export interface Twin extends AsyncDisposable {
   readonly requests: { readonly entries: readonly LoggedRequest[]; readonly total: number }
   /** The latest image pulls of all nodes, in the order they were begun: from outside, or from a node that had the bytes. */
   readonly imagePulls: readonly PullRecord[]
-  /** Resolves when nothing moves any more: on a virtual clock it is driven there. @throws Error at the limit. */
+  /** Resolves when nothing moves any more: on a virtual clock it is driven there. @throws StillMoving at the limit. */
   settle(options: { readonly limitMs: number }): Promise<void>
   stop(): Promise<void>
 }
@@ -351,6 +351,17 @@ async function listen(
   return { http, url: `https://${host}:${http.port}`, authority }
 }
 
+/** Something comes round again and again. */
+export class StillMoving extends Error {
+  /** What waits for its turn: its queue, its key, in how long, and how often it has failed. */
+  readonly moving: readonly string[]
+
+  constructor(limitMs: number, moving: readonly string[]) {
+    super(`the cluster still moves after ${limitMs} ms: ${moving.join('; ')}`)
+    this.moving = moving
+  }
+}
+
 /** How often a real clock is asked whether all is quiet. */
 const settlePollMs = 100
 
@@ -365,8 +376,7 @@ async function settle(
     if (clock instanceof VirtualClock) await clock.quiet()
     else await clock.after(settlePollMs)
     if (components === undefined || components.isSettled) return
-    if (clock.elapsed() > untilMs)
-      throw new Error(`the cluster still moves after ${limitMs} ms: ${components.moving().join('; ')}`)
+    if (clock.elapsed() > untilMs) throw new StillMoving(limitMs, components.moving())
     if (clock instanceof VirtualClock && !clock.step()) return
   }
 }

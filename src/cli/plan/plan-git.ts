@@ -3,14 +3,16 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { ClusterState } from '#cluster/cluster-state.ts'
+import type { OwnerLabel } from '#cluster/ownership.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { InputError } from '#kube/problem.ts'
 import { budgetProposals } from '#planning/candidates/budget-proposals.ts'
 import { budgetFiles } from '#planning/manifest-patches/budget-files.ts'
-import { planDescription } from '#planning/manifest-patches/description.ts'
-import { type Edits, editManifests, type Wish } from '#planning/manifest-patches/manifest-edits.ts'
+import { type Additions, planDescription } from '#planning/manifest-patches/description.ts'
+import { type Edits, editManifests, nameOfWish, type Wish } from '#planning/manifest-patches/manifest-edits.ts'
 import { type ManifestPlan, makeManifestPlan } from '#planning/manifest-patches/manifest-plan.ts'
 import { type ManifestFolder, readManifests } from '#planning/manifest-patches/manifests.ts'
+import { ownerLabelWishes } from '#planning/manifest-patches/owner-labels.ts'
+import { policyFile } from '#planning/manifest-patches/policy-file.ts'
 import { type FileChange, unifiedDiff } from '#planning/manifest-patches/unified-diff.ts'
 import type { PlanInput } from '#planning/plan-input.ts'
 import { lossWords, missingWords } from '#planning/sentences.ts'
@@ -26,17 +28,22 @@ export interface GitOptions {
   readonly write?: boolean
   readonly firm?: boolean
   readonly emitPdbs?: boolean
+  readonly emitLabels?: boolean
+  readonly emitPolicy?: boolean
 }
 
 interface GitInput {
   readonly input: PlanInput
   readonly objects: readonly KubeObject[]
   readonly solve: Solve
+  /** The policy as a file has it. */
+  readonly policy: KubeObject | undefined
+  readonly ownerLabel: OwnerLabel
 }
 
 /** @throws CommandRefused where it is not said where the manifests are, or what is there may not be written */
 export async function printGitPlan(
-  { input, objects, solve }: GitInput,
+  { input, objects, solve, policy, ownerLabel }: GitInput,
   options: GitOptions,
   surroundings: Surroundings,
 ): Promise<ExitCode> {
@@ -53,19 +60,20 @@ export async function printGitPlan(
   using session = solve.session?.()
   const plan = await makeManifestPlan(input, { objects, firm: options.firm === true }, session?.solve ?? solve, signal)
   if (plan.failure !== undefined) throw new CommandRefused(`the solver gave no answer: ${plan.failure}`, exitCodes.failed)
-  const edits = editManifests(folder, plan.wishes, overlay)
-  const budgets =
-    options.emitPdbs === true ? budgetsFor(input.state, plan, { folder, edits, overlay }) : { changes: [], lines: [] }
-  const changes = [...edits.changes, ...budgets.changes].sort((a, b) => (a.path < b.path ? -1 : 1))
-  const description = planDescription(plan, edits.placed, budgets.lines)
+  const labels = options.emitLabels === true ? ownerLabelWishes(input.state, plan.unmovable, ownerLabel) : []
+  const edits = editManifests(folder, [...plan.wishes, ...labels], overlay)
+  const added = additionsFor({ state: input.state, plan, policy, options }, { folder, edits, overlay })
+  const changes = root === undefined ? [] : mergedChanges([...edits.changes, ...added.changes])
+  const description = planDescription(plan, edits.placed, added)
   if (root !== undefined) {
     for (const line of read.skipped) terminal.say(`left out: ${line}`)
     publish(root, { changes, description }, options, surroundings)
-  } else writeComponent(edits, budgets.changes, description, { out: options.out ?? '', surroundings })
+  } else writeComponent(edits, added.changes, description, { out: options.out ?? '', surroundings })
   const left = edits.placed.filter(({ because }) => because !== undefined)
   if (root !== undefined)
     for (const { wish, because } of left)
       terminal.say(`not edited: ${wish.live.kind} ${wish.live.metadata.namespace}/${wish.live.metadata.name}: ${because}`)
+  for (const { workload, because } of plan.unsaid) terminal.say(`not said by manifests: ${workload}: ${because}`)
   for (const goal of plan.goals.filter(({ state }) => state === 'missed'))
     terminal.say(
       goal.measure === 'survives'
@@ -120,7 +128,7 @@ function publish(
 /** Without manifests: patches as a component that any kustomization can take in. */
 function writeComponent(
   { placed }: Edits,
-  budgets: readonly FileChange[],
+  added: readonly FileChange[],
   description: string,
   { out, surroundings }: { readonly out: string; readonly surroundings: Surroundings },
 ): void {
@@ -128,7 +136,7 @@ function writeComponent(
   const component = {
     apiVersion: 'kustomize.config.k8s.io/v1alpha1',
     kind: 'Component',
-    ...(budgets.length === 0 ? {} : { resources: budgets.map(({ path }) => path) }),
+    ...(added.length === 0 ? {} : { resources: added.map(({ path }) => path) }),
     patches: patches.map(({ path, wish }) => ({
       path,
       target: {
@@ -140,18 +148,18 @@ function writeComponent(
   }
   const files = [
     { path: 'plan.md', text: description },
-    ...(patches.length === 0 && budgets.length === 0
+    ...(patches.length === 0 && added.length === 0
       ? []
       : [{ path: 'kustomization.yaml', text: stringify(component, { lineWidth: 0 }) }]),
     ...patches.map(({ path, text }) => ({ path, text })),
-    ...budgets.map(({ path, after }) => ({ path, text: after })),
+    ...added.map(({ path, after }) => ({ path, text: after })),
   ]
   for (const line of writeOut(out, files)) surroundings.terminal.say(line)
 }
 
-function patchFile({ live, path }: Wish): string {
-  const { namespace = 'default', name } = live.metadata
-  return `patches/${namespace}-${live.kind.toLowerCase()}-${name}-${String(path.at(-1)).toLowerCase()}.yaml`
+function patchFile(wish: Wish): string {
+  const { kind, metadata } = wish.live
+  return `patches/${metadata.namespace ?? 'default'}-${kind.toLowerCase()}-${metadata.name}-${nameOfWish(wish)}.yaml`
 }
 
 /** Files of our own in a folder of the user's: one that is there and says something else is left alone. */
@@ -183,25 +191,42 @@ function isOurs(path: string, text: string): boolean {
     case 'plan.diff':
       return text === '' || text.startsWith('diff --git ')
     case 'kustomization.yaml':
-      return /^kind: Component$/m.test(text) && text.includes('path: patches/')
+      return /^kind: Component$/m.test(text) && /\b(?:patches|budgets|ballast)\//.test(text)
     default:
-      return path.startsWith('patches/')
+      return /^(?:patches|budgets|ballast)\//.test(path)
   }
 }
 
-function budgetsFor(
-  state: ClusterState,
-  plan: ManifestPlan,
+interface Adding {
+  readonly state: ClusterState
+  readonly plan: ManifestPlan
+  readonly policy: KubeObject | undefined
+  readonly options: GitOptions
+}
+
+/** Budgets, then the policy; both may want the same kustomization. */
+function additionsFor(
+  { state, plan, policy, options }: Adding,
   { folder, edits, overlay }: { readonly folder: ManifestFolder; readonly edits: Edits; readonly overlay: string | undefined },
-): { readonly changes: readonly FileChange[]; readonly lines: readonly string[] } {
-  const proposals = budgetProposals(state, plan)
-  if (proposals.length === 0) return { changes: [], lines: [] }
-  const taken = new Map([...folder.files, ...edits.changes.map(({ path, after }): [string, string] => [path, after])])
-  const made = budgetFiles(state, { folder, texts: taken, overlay }, proposals)
-  const problem = made.changes.find(change => edits.changes.some(({ path }) => path === change.path))
-  if (problem !== undefined)
-    throw new InputError([
-      { code: 'repository-folder', where: problem.path, found: 'two changes', expected: 'one change a file' },
-    ])
-  return made
+): Additions & { readonly changes: readonly FileChange[] } {
+  const texts = new Map(folder.files)
+  const take = (changes: readonly FileChange[]) => {
+    for (const { path, after } of changes) texts.set(path, after)
+  }
+  take(edits.changes)
+  const proposals = options.emitPdbs === true ? budgetProposals(state, plan) : []
+  const budgets = budgetFiles(state, { folder, texts, overlay }, proposals)
+  take(budgets.changes)
+  const file =
+    options.emitPolicy === true && policy !== undefined
+      ? policyFile({ folder, texts, overlay }, policy)
+      : { changes: [], lines: [] }
+  return { budgets: budgets.lines, policy: file.lines, changes: [...budgets.changes, ...file.changes] }
+}
+
+/** One change a file: from what was there at first to what is there at last. */
+function mergedChanges(changes: readonly FileChange[]): readonly FileChange[] {
+  const merged = new Map<string, FileChange>()
+  for (const change of changes) merged.set(change.path, { ...change, before: (merged.get(change.path) ?? change).before })
+  return [...merged.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }

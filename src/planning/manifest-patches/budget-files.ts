@@ -47,10 +47,7 @@ export function budgetFiles(
     const kustomization = folder.kustomizationFiles.get(beside)
     const text = kustomization === undefined ? undefined : (next.get(kustomization) ?? texts.get(kustomization))
     if (kustomization !== undefined && text !== undefined) {
-      const [value] = manifestValues(text)
-      const given: unknown = isFields(value) ? value['resources'] : undefined
-      const resources: readonly unknown[] = Array.isArray(given) ? given : []
-      const after = resources.includes(file) ? text : withValue(text, { document: 0, path: ['resources'] }, [...resources, file])
+      const after = takingIn(text, file)
       if (after !== undefined) next.set(kustomization, after)
     }
     lines.push(`${namespace}/${name}: \`${path}\`, maxUnavailable 1: what has no budget is not moved`)
@@ -59,4 +56,14 @@ export function budgetFiles(
     .map(([path, after]) => ({ path, before: texts.get(path), after }))
     .filter(({ before, after }) => before !== after)
   return { changes, lines }
+}
+
+/** A kustomization with `file` among its resources; `undefined`: it cannot be changed without changing something else. */
+export function takingIn(kustomization: string | undefined, file: string): string | undefined {
+  if (kustomization === undefined) return undefined
+  const [value] = manifestValues(kustomization)
+  const given: unknown = isFields(value) ? value['resources'] : undefined
+  const resources: readonly unknown[] = Array.isArray(given) ? given : []
+  const has = resources.includes(file) || resources.includes(`./${file}`)
+  return has ? kustomization : withValue(kustomization, { document: 0, path: ['resources'] }, [...resources, file])
 }

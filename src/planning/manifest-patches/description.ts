@@ -4,10 +4,21 @@ import type { GoalOutcome, NodeShare } from '../plan-record.ts'
 import { goalFigure, goalWish } from '../sentences.ts'
 import type { Placed } from './manifest-edits.ts'
 import type { ManifestPlan } from './manifest-plan.ts'
+import { destinationWords } from './placement-attempts.ts'
 import type { SteeredMove } from './steering.ts'
 
-/** Markdown, the same for the same plan; ends with a newline. `budgets`: lines about disruption budgets. */
-export function planDescription(plan: ManifestPlan, placed: readonly Placed[], budgets: readonly string[] = []): string {
+/** Lines about what is written beside the placements. */
+export interface Additions {
+  readonly budgets: readonly string[]
+  readonly policy: readonly string[]
+}
+
+/** Markdown, the same for the same plan; ends with a newline. */
+export function planDescription(
+  plan: ManifestPlan,
+  placed: readonly Placed[],
+  { budgets, policy }: Additions = { budgets: [], policy: [] },
+): string {
   const parts: string[] = [`# Rebalance by policy ${plan.policyName}`, '']
   const pods = plan.moves.reduce((sum, { pods: all }) => sum + all.length, 0)
   if (plan.moves.length === 0)
@@ -40,6 +51,19 @@ export function planDescription(plan: ManifestPlan, placed: readonly Placed[], b
       ...plan.tolerations.map(name => `- ${name}`),
       '',
     )
+  const labelled = placed.filter(({ wish }) => wish.path[1] === 'labels')
+  if (labelled.length > 0)
+    parts.push(
+      '## Owner labels',
+      '',
+      'These stay where they are until their label says that they may be moved; the plan after it may:',
+      '',
+      ...labelled.map(
+        ({ wish, file }) => `- ${nameOf(wish.live)}: ${file === undefined ? 'not here, see below' : `\`${file}\``}`,
+      ),
+      '',
+    )
+  if (policy.length > 0) parts.push('## Policy', '', ...policy.map(line => `- ${line}`), '')
   if (budgets.length > 0) parts.push('## Disruption budgets', '', ...budgets.map(line => `- ${line}`), '')
   const left = placed.filter(({ patch }) => patch !== undefined)
   if (left.length > 0) {
@@ -57,6 +81,15 @@ export function planDescription(plan: ManifestPlan, placed: readonly Placed[], b
         '',
       )
   }
+  if (plan.unsaid.length > 0)
+    parts.push(
+      '## What manifests cannot say',
+      '',
+      'A plan of single moves (`ballast plan`) moves pods of these workloads too:',
+      '',
+      ...plan.unsaid.map(({ workload, because }) => `- ${workload}: ${because}`),
+      '',
+    )
   if (plan.stuck.length > 0) parts.push('## Pods that would wait', '', ...plan.stuck.map(pod => `- ${pod}`), '')
   if (plan.moves.length > 0)
     parts.push(
@@ -91,14 +124,14 @@ function nodeRows(before: readonly NodeShare[], after: readonly NodeShare[]): re
 }
 
 function placedOf(placed: readonly Placed[], move: SteeredMove): Placed | undefined {
-  return placed.find(({ wish }) => wish.live === move.object)
+  return placed.find(({ wish }) => wish.live === move.object && wish.path.at(-1) === 'affinity')
 }
 
 function moveRow(move: SteeredMove, plan: ManifestPlan, placed: Placed | undefined): string {
   const leaving = [...move.from].map(([node, count]) => (count === move.pods.length ? node : `${count} from ${node}`)).join(', ')
   const where =
     placed?.file === undefined ? 'not here, see below' : `\`${placed.file}\`${placed.isThere ? ' (says so already)' : ''}`
-  return `| ${nameOf(move.object)} | ${move.pods.length} | ${leaving} → ${move.to} | ${reasonOf(move, plan)} | ${strengthOf(move)} | ${where} |`
+  return `| ${nameOf(move.object)} | ${move.pods.length} | ${leaving} → ${destinationWords(move)} | ${reasonOf(move, plan)} | ${strengthOf(move)} | ${where} |`
 }
 
 function strengthOf({ strength, instead }: SteeredMove): string {
@@ -109,7 +142,7 @@ function strengthOf({ strength, instead }: SteeredMove): string {
 /** The goals it serves. */
 function reasonOf(move: SteeredMove, plan: ManifestPlan): string {
   const served = plan.goals
-    .filter(({ node, bound }) => (bound === 'max' ? move.from.has(node) : move.to === node))
+    .filter(({ node, bound }) => (bound === 'max' ? move.from.has(node) : move.to.includes(node)))
     .map(({ goal }) => goal)
   return served.length === 0 ? 'room for others' : [...new Set(served)].join(', ')
 }

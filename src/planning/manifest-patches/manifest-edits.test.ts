@@ -130,7 +130,7 @@ describe('what is written', () => {
   })
 
   test('what cannot be written comes as a patch with its reason', () => {
-    const { placed, paths } = edited({ 'web.yaml': `x: &a {b: 1}\ny: *a\n${manifest('web', 'shop')}` })
+    const { placed, paths } = edited({ 'web.yaml': `${manifest('web', 'shop').replace('template:', 'template: &a')}other: *a\n` })
     expect(paths).toEqual([])
     expect(placed[0]?.because).toMatch(/^web\.yaml cannot be changed without changing something else/)
     expect(parse(placed[0]?.patch ?? '')).toMatchObject({

@@ -1,10 +1,12 @@
-// The files that say what a plan wants: manifests with the changed template, patches of overlays, post-renderers, and what is left over as a
+// The files that say what a plan wants: manifests with the changed template, patches of overlays, values of charts, post-renderers, and what is left over as a
 // patch for whoever can use it. Pure; texts in, texts out. Made twice it changes nothing the second time.
 
 import { stringify } from 'yaml'
 import type { KubeObject, PodSpec } from '#kube/objects/objects.ts'
+import { withApplicationValue } from './argo-applications.ts'
+import { isKnownRelease, valuePlace } from './chart-values.ts'
 import { type Target, targetOf } from './manifest-target.ts'
-import { isFields, type ManifestFolder, manifestValues } from './manifests.ts'
+import { isFields, type Manifest, type ManifestFolder, manifestValues } from './manifests.ts'
 import type { FileChange } from './unified-diff.ts'
 import { isSame, withValue, type YamlPath } from './yaml-edit.ts'
 
@@ -56,6 +58,12 @@ export function editManifests(folder: ManifestFolder, wishes: readonly Wish[], o
   return { changes, placed }
 }
 
+/** What a wish is about, as a part of a file's name: `affinity`, `managed-by`. */
+export function nameOfWish({ path }: Pick<Wish, 'path'>): string {
+  const last = String(path.at(-1)).toLowerCase()
+  return last.slice(last.lastIndexOf('/') + 1)
+}
+
 interface Writing {
   readonly wish: Wish
   readonly target: Exclude<Target, { readonly kind: 'none' }>
@@ -82,7 +90,12 @@ function write(
     case 'overlay':
       return writeOverlay(folder, { wish, target, current })
     case 'helm-release':
-      return writePostRenderer({ wish, target, current })
+      return writeRelease(folder, { wish, target, current })
+    case 'application': {
+      const { file } = target.manifest
+      const written = withApplicationValue(current(file) ?? '', atPresent(target.manifest, current), wish)
+      return 'because' in written ? written.because : [{ path: file, after: written.after }]
+    }
   }
 }
 
@@ -93,7 +106,7 @@ function writeOverlay(
   const kustomization = folder.kustomizationFiles.get(target.folder)
   if (kustomization === undefined) return `${target.folder} has no kustomization that can be changed`
   const { manifest } = target
-  const name = `ballast-${String(wish.path.at(-1)).toLowerCase()}-${manifest.kind.toLowerCase()}-${manifest.name}.yaml`
+  const name = `ballast-${nameOfWish(wish)}-${manifest.kind.toLowerCase()}-${manifest.name}.yaml`
   const path = target.folder === '.' ? name : `${target.folder}/${name}`
   const { kind, apiVersion } = manifest
   const patch = patchText(wish, { ...manifest.object, kind, apiVersion, metadata: { name: manifest.name } })
@@ -116,6 +129,42 @@ function listIn(text: string, key: string): readonly unknown[] {
   return Array.isArray(list) ? list : []
 }
 
+/** The manifest as its file says it now: an earlier wish may have changed it. */
+function atPresent(manifest: Manifest, current: Writing['current']): Manifest {
+  const object = valueAt(manifestValues(current(manifest.file) ?? '')[manifest.document], manifest.prefix)
+  return isFields(object) ? { ...manifest, object } : manifest
+}
+
+/** In the release's values where the chart's are known; else by a post-renderer, and where one says it already there. */
+function writeRelease(
+  folder: ManifestFolder,
+  writing: Writing & { readonly target: Extract<Target, { readonly kind: 'helm-release' }> },
+): readonly { readonly path: string; readonly after: string }[] | string {
+  const { wish, target, current } = writing
+  const { file, document, prefix, object } = atPresent(target.manifest, current)
+  const values = valueAt(object, ['spec', 'values'])
+  const place =
+    isKnownRelease(folder, { object }) && !isRendered(object, wish) ? valuePlace(values, wish.live, wish.path) : undefined
+  const after =
+    place &&
+    withValue(current(file) ?? '', { document, path: [...prefix, 'spec', 'values', ...place.path] }, wish.value(place.before))
+  return after === undefined ? writePostRenderer(writing) : [{ path: file, after }]
+}
+
+/** Whether a post-renderer of the release says it. */
+function isRendered(release: unknown, wish: Wish): boolean {
+  const renderers = valueAt(release, ['spec', 'postRenderers'])
+  return Array.isArray(renderers) && renderers.some(renderer => isRendererOf(renderer, wish))
+}
+
+function isRendererOf(renderer: unknown, { live, path }: Wish): boolean {
+  const patches = valueAt(renderer, ['kustomize', 'patches'])
+  const aim = { kind: live.kind, name: live.metadata.name }
+  if (!Array.isArray(patches) || patches.length !== 1 || !isSame(valueAt(patches[0], ['target']), aim)) return false
+  const patch = valueAt(patches[0], ['patch'])
+  return typeof patch === 'string' && valueAt(manifestValues(patch)[0], path) !== undefined
+}
+
 function writePostRenderer({
   wish,
   target,
@@ -131,12 +180,7 @@ function writePostRenderer({
   const { kind, metadata } = wish.live
   const aim = { kind, name: metadata.name }
   const entry = { kustomize: { patches: [{ target: aim, patch: patchText(wish, wish.live) }] } }
-  const isOurs = (renderer: unknown) => {
-    const patches = valueAt(renderer, ['kustomize', 'patches'])
-    if (!Array.isArray(patches) || patches.length !== 1 || !isSame(valueAt(patches[0], ['target']), aim)) return false
-    const patch = valueAt(patches[0], ['patch'])
-    return typeof patch === 'string' && valueAt(manifestValues(patch)[0], wish.path) !== undefined
-  }
+  const isOurs = (renderer: unknown) => isRendererOf(renderer, wish)
   const value = renderers.some(isOurs) ? renderers.map(renderer => (isOurs(renderer) ? entry : renderer)) : [...renderers, entry]
   const after = withValue(text, { document, path: [...prefix, 'spec', 'postRenderers'] }, value)
   return after === undefined ? `${file} cannot be changed without changing something else` : [{ path: file, after }]
@@ -148,12 +192,9 @@ function patchText(wish: Wish, from: KubeObject): string {
   const value = wish.value(valueAt(from, wish.path))
   const body = wish.path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
   const { name, namespace } = metadata
-  const patch = {
-    apiVersion,
-    kind,
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    ...(isFields(body) ? body : {}),
-  }
+  const { metadata: more, ...rest } = isFields(body) ? body : {}
+  const own = { name, ...(namespace === undefined ? {} : { namespace }), ...(isFields(more) ? more : {}) }
+  const patch = { apiVersion, kind, metadata: own, ...rest }
   return stringify(patch, { lineWidth: 0 })
 }
 

@@ -5,13 +5,15 @@ import { Budgets } from '../candidates/budgets.ts'
 import { sortPods } from '../candidates/movable.ts'
 import { StaticFit } from '../candidates/static-fit.ts'
 import { goalOutcomes, nodeShares } from '../goals/goals.ts'
+import { workloadKey } from '../goals/policy.ts'
 import { coreWorkloads, toleratesTaint, tolerationOf } from '../isolation/core-workloads.ts'
+import { makePlan } from '../plan.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { GoalOutcome, NodeShare, Unmovable } from '../plan-record.ts'
 import type { SolveOnce } from '../solving/solve.ts'
 import { asAffinity, type Wish } from './manifest-edits.ts'
-import { choosePlacements } from './placement-choice.ts'
-import { affinityOf, type SteeredMove, steer } from './steering.ts'
+import { attemptPlacements, type Unsaid, unsaidOf } from './placement-attempts.ts'
+import { affinityOf, type SteeredMove } from './steering.ts'
 
 export interface ManifestPlan {
   readonly policyName: string
@@ -27,6 +29,8 @@ export interface ManifestPlan {
   readonly stuck: readonly string[]
   readonly unmovable: readonly Unmovable[]
   readonly outcome: 'met' | 'not-met'
+  /** Where goals are missed: workloads that a plan of single moves would move, and why their manifests cannot say it. */
+  readonly unsaid: readonly Unsaid[]
   /** Why the solver gave no answer. */
   readonly failure?: string
 }
@@ -47,8 +51,10 @@ export async function makeManifestPlan(
   const sorting = sortPods(balanced, { budgets: Budgets.of(state, input.nowMs), fit: new StaticFit(state, settings) })
   const before = goalOutcomes(policy, state, { requests: new Map(), usage: new Map() }, input.measured)
   const isMet = before.every(({ state: now }) => now !== 'missed')
-  const choice = isMet ? { moves: [], shortfall: 0 } : await choosePlacements(balanced, sorting.candidates, solve, signal)
-  const steered = steer({ objects: given.objects, state, settings, policy }, choice.moves, given.firm)
+  const cluster = { objects: given.objects, state, settings, policy: balance, measured: input.measured }
+  const wanted = isMet ? { ...sorting, candidates: [] } : sorting
+  const placements = await attemptPlacements(balanced, wanted, cluster, { solve, signal, firm: given.firm })
+  const { steered } = placements
   const tolerations = isolation === undefined ? [] : coreWorkloads(state, isolation).filter(({ isTolerant }) => !isTolerant)
   const goals = before.map((goal, at) => {
     const then = steered.goals[at]
@@ -63,6 +69,7 @@ export async function makeManifestPlan(
     if (isolation === undefined) break
     wishes.push({ live: object, path: tolerationsPath, value: value => withToleration(value, isolation) })
   }
+  const outcome = goals.every(goal => goal.state !== 'missed') && steered.stuck.length === 0 ? 'met' : 'not-met'
   return {
     policyName: policy.name,
     moves: steered.moves,
@@ -73,9 +80,16 @@ export async function makeManifestPlan(
     after: nodeShares(steered.after),
     stuck: steered.stuck,
     unmovable: sorting.unmovable,
-    outcome: goals.every(goal => goal.state !== 'missed') && steered.stuck.length === 0 ? 'met' : 'not-met',
-    ...('failure' in choice && choice.failure !== undefined ? { failure: choice.failure } : {}),
+    outcome,
+    unsaid: outcome === 'met' ? [] : unsaidOf(placements, await movedPods(balanced, solve, signal)),
+    ...(placements.failure === undefined ? {} : { failure: placements.failure }),
   }
+}
+
+/** How many pods of each workload a plan of single moves would move, by `namespace/kind/name`. */
+async function movedPods(input: PlanInput, solve: SolveOnce, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+  const { moves } = await makePlan(input, solve, signal)
+  return new Map([...Map.groupBy(moves, ({ workload }) => workloadKey(workload))].map(([key, own]) => [key, own.length]))
 }
 
 function withToleration(value: unknown, isolation: { readonly taint: string }): readonly unknown[] {

@@ -1,7 +1,8 @@
-// Where a workload's template is written, and how it can be changed there: in its manifest, by a patch of its overlay, by a post-renderer of
-// its HelmRelease, or not at all, with the reason.
+// Where a workload's template is written, and how it can be changed there: in its manifest, by a patch of its overlay, in the values or by a
+// post-renderer of its HelmRelease, in the values of its Application, or not at all, with the reason.
 
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { applicationOf } from './argo-applications.ts'
 import { type Arrival, isFields, type Manifest, type ManifestFolder } from './manifests.ts'
 
 export type Target =
@@ -9,6 +10,8 @@ export type Target =
   /** The manifest serves several overlays: this one gets a patch. */
   | { readonly kind: 'overlay'; readonly folder: string; readonly manifest: Manifest }
   | { readonly kind: 'helm-release'; readonly manifest: Manifest }
+  /** Inline values of an Application of Argo CD. */
+  | { readonly kind: 'application'; readonly manifest: Manifest }
   | { readonly kind: 'none'; readonly because: string }
 
 interface Wanted {
@@ -23,8 +26,14 @@ export function targetOf(folder: ManifestFolder, live: KubeObject, overlay?: str
   const release = helmReleaseOf(live)
   const found = matching(folder, wanted, overlay)
   const [only] = found
-  if (only === undefined)
-    return release === undefined ? { kind: 'none', because: absent(folder, wanted) } : byRelease(folder, release, wanted)
+  if (only === undefined) {
+    const made = release === undefined ? undefined : byRelease(folder, release, wanted)
+    return made?.kind === 'helm-release'
+      ? made
+      : (byApplication(folder, live) ??
+          made ??
+          byInstance(folder, wanted, live) ?? { kind: 'none', because: absent(folder, wanted) })
+  }
   const places = new Set(found.map(({ manifest }) => placeOf(manifest)))
   if (places.size > 1)
     return {
@@ -75,6 +84,19 @@ function helmReleaseOf({ metadata }: KubeObject): Release | undefined {
       ? { name: metadata.labels?.['app.kubernetes.io/instance'] ?? '', namespace: metadata.namespace ?? 'default' }
       : undefined
   return { name, namespace: metadata.annotations?.['meta.helm.sh/release-namespace'] ?? metadata.namespace ?? 'default' }
+}
+
+/** A dump of rendered charts lacks what Helm writes on its objects, but not the label that names the release. */
+function byInstance(folder: ManifestFolder, wanted: Wanted, { metadata }: KubeObject): Target | undefined {
+  const name = metadata.labels?.['app.kubernetes.io/instance']
+  const found = name === undefined ? undefined : byRelease(folder, { name, namespace: wanted.namespace }, wanted)
+  return found?.kind === 'helm-release' ? found : undefined
+}
+
+function byApplication(folder: ManifestFolder, live: KubeObject): Target | undefined {
+  const found = applicationOf(folder, live)
+  if (found === undefined) return undefined
+  return typeof found === 'string' ? { kind: 'none', because: found } : { kind: 'application', manifest: found }
 }
 
 function byRelease(folder: ManifestFolder, release: Release, wanted: Wanted): Target {

@@ -1,97 +1,185 @@
-// Whole workloads to nodes: what a manifest can say. Pods of one template are alike, so a manifest sends all of them or none; the program
-// chooses the workloads that meet the goals with the fewest pods replaced.
+// Whole workloads to nodes: what a manifest can say. The choice is made in the same program as that of a plan, so that goals, rooms, limits
+// and rules are the same; its extension says that pods of one template go together.
 
 import type { PodState, WorkloadReference } from '#cluster/cluster-state.ts'
-import { kindKey } from '#cluster/ownership.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Candidate } from '../candidates/candidate.ts'
-import { mostWithin, requestedOn } from '../goals/bounds.ts'
-import { goalRows } from '../goals/goals.ts'
 import { workloadKey } from '../goals/policy.ts'
-import { LinearModelBuilder, type Term } from '../model/linear-model.ts'
+import { buildModel, type PlanModel } from '../model/build-model.ts'
+import type { Term } from '../model/linear-model.ts'
+import { assignmentOf, moveProgram, type ProgramSoFar } from '../model/move-program.ts'
 import type { PlanInput } from '../plan-input.ts'
-import type { Amounts } from '../plan-record.ts'
 import type { SolveOnce } from '../solving/solve.ts'
+import type { TemplateUnit } from './template-units.ts'
 
-/** All pods of one workload are to stand on one node. */
+/** All pods of one workload are to stand on these nodes. */
 export interface WorkloadMove {
   readonly workload: WorkloadReference
   readonly object: KubeObject
   readonly pods: readonly PodState[]
-  readonly to: string
+  /** In order of name; mostly one. */
+  readonly to: readonly string[]
+  /** On paper: how many of its pods stand on each node of `to`. */
+  readonly shares: ReadonlyMap<string, number>
   /** The nodes that its pods leave, with how many. */
   readonly from: ReadonlyMap<string, number>
 }
 
 interface PlacementChoice {
   readonly moves: readonly WorkloadMove[]
-  /** Percentage points by which goals are missed on paper; 0: all hold. */
-  readonly shortfall: number
   /** Why there is no answer, for a log. */
   readonly failure?: string
 }
 
-const branches = 5_000
-const smallest = 1e-6
-
-interface Unit {
-  readonly move: Omit<WorkloadMove, 'to' | 'from'>
-  readonly destinations: readonly string[]
-  readonly onNode: ReadonlyMap<string, readonly PodState[]>
+export interface ChoiceTools {
+  readonly solve: SolveOnce
+  readonly signal: AbortSignal
 }
 
-/** The moves with the least shortfall, then the fewest pods replaced, then the fewest workloads. None where all goals hold already. */
+interface Choosing {
+  readonly units: readonly TemplateUnit[]
+  readonly candidates: readonly Candidate[]
+  /** Workloads whose pods may be told to share several nodes, by `namespace/kind/name`. */
+  readonly divisible: ReadonlySet<string>
+}
+
+const branches = 5_000
+
+/** The moves with which goals are missed by the fewest points, then the fewest pods replaced, then the fewest workloads. None where a hard goal cannot be met so. */
 export async function choosePlacements(
   input: PlanInput,
-  candidates: readonly Candidate[],
-  solve: SolveOnce,
-  signal: AbortSignal,
+  { units, candidates, divisible }: Choosing,
+  { solve, signal }: ChoiceTools,
 ): Promise<PlacementChoice> {
-  const units = unitsOf(input, candidates)
-  const program = programOf(input, units)
-  const stages = [
-    { objective: 'shortfall', kind: 'integer', nodes: branches },
-    { objective: 'pods', kind: 'integer', nodes: branches },
-    { objective: 'workloads', kind: 'integer', nodes: branches },
-  ] as const
-  const present = stages.filter(({ objective }) => program.model.objectives.has(objective))
-  if (program.choices.length === 0 || present.length === 0) return { moves: [], shortfall: 0 }
-  const solution = await solve(program.model, { stages: present }, signal)
-  const answer = solution.stages.findLast(stage => stage.values !== undefined)
-  if (answer?.values === undefined) return { moves: [], shortfall: 0, failure: solution.failure ?? 'no answer' }
-  const values = answer.values
-  const moves = program.choices.flatMap(({ column, unit, to }) => ((values[column] ?? 0) > 0.5 ? [moveOf(unit, to)] : []))
-  const short = solution.stages.find(({ name }) => name === 'shortfall')?.objective ?? 0
-  return {
-    moves: moves.toSorted((a, b) => (workloadKey(a.workload) < workloadKey(b.workload) ? -1 : 1)),
-    shortfall: short < smallest ? 0 : short,
-  }
-}
-
-function moveOf(unit: Unit, to: string): WorkloadMove {
-  const from = new Map([...unit.onNode].filter(([node]) => node !== to).map(([node, pods]) => [node, pods.length]))
-  return { ...unit.move, to, from }
-}
-
-/** Workloads with a template of which every pod may move, with the nodes that could hold all of them. */
-function unitsOf(input: PlanInput, candidates: readonly Candidate[]): readonly Unit[] {
-  const { state } = input
-  const movable = Map.groupBy(candidates, ({ workload }) => workload.uid)
-  return [...movable].flatMap(([uid, group]): Unit[] => {
-    const [first] = group
-    if (first === undefined || uid === '') return []
-    const { workload } = first
-    const object = state.object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)
-    const pods = state.podsOf(uid).filter(pod => !pod.isFinished)
-    if (object === undefined || pods.length !== group.length || !['Deployment', 'StatefulSet'].includes(workload.kind)) return []
-    const shared = first.destinations.filter(node =>
-      group.every(({ destinations, from }) => from === node || destinations.includes(node)),
-    )
-    const destinations = shared.filter(node => canHoldAll(input, pods, node))
-    if (destinations.length === 0) return []
-    return [{ move: { workload, object, pods }, destinations, onNode: Map.groupBy(pods, ({ nodeName = '' }) => nodeName) }]
+  const among = new Set(units.map(({ key }) => key))
+  const plan = buildModel(
+    input,
+    candidates.filter(({ workload }) => among.has(workloadKey(workload))),
+    new Set(),
+  )
+  if (plan.classes.length === 0) return { moves: [] }
+  const program = moveProgram(plan.model, {
+    allowShortfall: true,
+    secondary: false,
+    extend: so => new Together(input, plan, so).add(units, divisible),
   })
+  const stages = ['shortfall', 'replaced', 'templates']
+    .filter(objective => program.model.objectives.has(objective))
+    .map(objective => ({ objective, kind: 'integer' as const, nodes: branches }))
+  const solution = await solve(program.model, { stages }, signal)
+  const answer = solution.stages.findLast(stage => stage.values !== undefined)
+  if (answer?.values === undefined) {
+    const isImpossible = solution.stages.some(({ status }) => status === 'infeasible')
+    return isImpossible ? { moves: [] } : { moves: [], failure: solution.failure ?? 'no answer' }
+  }
+  const flows = Map.groupBy(assignmentOf(program, answer.values), ({ class: index }) => plan.model.classes[index]?.workload ?? '')
+  const moves = units.flatMap(unit => {
+    const own = flows.get(unit.key)
+    return own === undefined ? [] : [moveOf(unit, plan, own)]
+  })
+  return { moves: moves.toSorted((a, b) => (workloadKey(a.workload) < workloadKey(b.workload) ? -1 : 1)) }
+}
+
+function moveOf(
+  { workload, object, pods }: TemplateUnit,
+  plan: PlanModel,
+  flows: readonly { readonly class: number; readonly to: number; readonly count: number }[],
+): WorkloadMove {
+  const shares = new Map<string, number>()
+  const add = (node: string, count: number) => shares.set(node, (shares.get(node) ?? 0) + count)
+  for (const { nodeName = '' } of pods) add(nodeName, 1)
+  for (const { class: index, to, count } of flows) {
+    add(plan.nodeNames[plan.model.classes[index]?.from ?? -1] ?? '', -count)
+    add(plan.nodeNames[to] ?? '', count)
+  }
+  const left = [...shares].filter(([, count]) => count > 0).sort(([a], [b]) => (a < b ? -1 : 1))
+  const before = Map.groupBy(pods, ({ nodeName = '' }) => nodeName)
+  const from = [...before].flatMap(([node, own]): [string, number][] => {
+    const going = own.length - Math.max(0, shares.get(node) ?? 0)
+    return going > 0 ? [[node, going]] : []
+  })
+  return { workload, object, pods, to: left.map(([node]) => node), shares: new Map(left), from: new Map(from) }
+}
+
+/** Adds that pods of one template go together. */
+class Together {
+  readonly #input: PlanInput
+  readonly #plan: PlanModel
+  readonly #program: ProgramSoFar
+  readonly #replaced: Term[] = []
+  readonly #templates: Term[] = []
+  readonly #classes: ReadonlyMap<string, readonly number[]>
+
+  constructor(input: PlanInput, plan: PlanModel, program: ProgramSoFar) {
+    this.#input = input
+    this.#plan = plan
+    this.#program = program
+    this.#classes = Map.groupBy(plan.model.classes.keys(), index => plan.model.classes[index]?.workload ?? '')
+  }
+
+  add(units: readonly TemplateUnit[], divisible: ReadonlySet<string>): void {
+    for (const [at, unit] of units.entries()) {
+      const classes = this.#classes.get(unit.key) ?? []
+      if (classes.length === 0) continue
+      const changed = divisible.has(unit.key) ? this.#divided(at, classes) : this.#whole(at, unit, classes)
+      this.#replaced.push(...changed.map((column): Term => [column, unit.pods.length]))
+      this.#templates.push(...changed.map((column): Term => [column, 1]))
+    }
+    const { linear } = this.#program
+    linear.row('replaced', this.#replaced, { atMost: this.#input.policy.limits.perPlan })
+    linear.objective('replaced', this.#replaced, true)
+    linear.objective('templates', this.#templates, true)
+  }
+
+  /** Its pods are told apart by nothing, but may share several nodes: one column says whether the template changes. */
+  #divided(at: number, classes: readonly number[]): readonly number[] {
+    const { linear } = this.#program
+    const column = linear.column(`changed_${at}`, { upper: 1, isInteger: true })
+    for (const index of classes)
+      linear.row(`changed_${at}_${index}`, [...this.#program.leaving(index), [column, -this.#sizeOf(index)]], { atMost: 0 })
+    return [column]
+  }
+
+  /** All of its pods go to one node or none: one column for each node says so. */
+  #whole(at: number, unit: TemplateUnit, classes: readonly number[]): readonly number[] {
+    const { linear } = this.#program
+    const goals = this.#goalsOf(unit, classes)
+    const columns = goals.map(node => ({ node, column: linear.column(`all_${at}_${node}`, { upper: 1, isInteger: true }) }))
+    for (const index of classes) {
+      const size = this.#sizeOf(index)
+      for (const node of this.#plan.model.classes[index]?.destinations ?? []) {
+        const chosen = columns.find(one => one.node === node)
+        const terms: Term[] = chosen === undefined ? [] : [[chosen.column, -size]]
+        linear.row(`all_${at}_${index}_${node}`, [...this.#program.arriving(index, node), ...terms], { atLeast: 0, atMost: 0 })
+      }
+    }
+    linear.row(
+      `once_${at}`,
+      columns.map(({ column }): Term => [column, 1]),
+      { atMost: 1 },
+    )
+    return columns.map(({ column }) => column)
+  }
+
+  /** Nodes that each of its pods is on or may come to, and where nothing but room could keep all of them from standing. */
+  #goalsOf({ pods }: TemplateUnit, classes: readonly number[]): readonly number[] {
+    const { model, nodeNames } = this.#plan
+    const own = classes.flatMap(index => model.classes[index] ?? [])
+    const all = [...new Set(own.flatMap(({ destinations, from }) => [...destinations, from]))].sort((a, b) => a - b)
+    return all.filter(node => {
+      const isOpen = own.every(({ from, destinations }) => from === node || destinations.includes(node))
+      const name = nodeNames[node] ?? ''
+      // Pods without any other node are in no class: they have to be there already.
+      const elsewhere = pods.filter(({ nodeName }) => nodeName !== name).length
+      const arriving = own.filter(({ from }) => from !== node).reduce((sum, { size }) => sum + size, 0)
+      return isOpen && elsewhere === arriving && arriving > 0 && canHoldAll(this.#input, pods, name)
+    })
+  }
+
+  #sizeOf(index: number): number {
+    return this.#plan.model.classes[index]?.size ?? 0
+  }
 }
 
 /** Whether nothing but room could keep all of them from standing there: neither themselves nor what else is there. */
@@ -105,74 +193,4 @@ function canHoldAll(input: PlanInput, pods: readonly PodState[], node: string): 
     placement.bind({ ...pending, key: pod.key }, node)
     return true
   })
-}
-
-interface Program {
-  readonly model: LinearModelBuilder
-  readonly choices: readonly { readonly column: number; readonly unit: Unit; readonly to: string }[]
-}
-
-function programOf(input: PlanInput, units: readonly Unit[]): Program {
-  const { state, policy } = input
-  const model = new LinearModelBuilder()
-  const choices = units.flatMap((unit, at) =>
-    unit.destinations.map(to => ({ column: model.column(`y_${at}_${to}`, { upper: 1, isInteger: true }), unit, to })),
-  )
-  for (const [at, unit] of units.entries()) {
-    const own = choices.filter(choice => choice.unit === unit)
-    model.row(
-      `once_${at}`,
-      own.map(({ column }): Term => [column, 1]),
-      { atMost: 1 },
-    )
-  }
-  /** What a choice changes on a node. */
-  const change = (choice: Program['choices'][number], node: string, resource: string): number => {
-    const arriving = choice.to === node ? amountOf(choice.unit.move.pods, resource) : 0
-    return arriving - amountOf(choice.unit.onNode.get(node) ?? [], resource)
-  }
-  const terms = (node: string, resource: string): readonly Term[] =>
-    choices.map(choice => [choice.column, change(choice, node, resource)])
-  const resources = new Set(['pods', ...units.flatMap(({ move }) => move.pods.flatMap(pod => Object.keys(pod.requests)))])
-  for (const node of new Set(choices.map(({ to }) => to))) {
-    const used = requestedOn(state, node)
-    for (const resource of resources) {
-      // What is above its ceiling already may stay, not grow.
-      const most = Math.max(ceilingOf(input, node, resource), used[resource] ?? 0)
-      model.row(`room_${node}_${resource}`, terms(node, resource), { atMost: most - (used[resource] ?? 0) })
-    }
-  }
-  const names = [...state.nodes.keys()]
-  const shortfalls: Term[] = []
-  for (const [at, goal] of goalRows(state, policy, input.measured).entries()) {
-    const node = names[goal.node] ?? ''
-    if (goal.stat === 'usage' || goal.allocatable <= 0) continue
-    const short = model.column(`short_${at}`, goal.hard ? { upper: 0 } : {})
-    const sign = goal.bound === 'max' ? -1 : 1
-    const bounds = goal.bound === 'max' ? { atMost: goal.limit - goal.used } : { atLeast: goal.limit - goal.used }
-    model.row(`goal_${at}`, [...terms(node, goal.resource), [short, sign]], bounds)
-    shortfalls.push([short, 100 / goal.allocatable])
-  }
-  const pods = choices.map(({ column, unit }): Term => [column, unit.move.pods.length])
-  model.row('pods', pods, { atMost: policy.limits.perPlan })
-  model.objective('shortfall', shortfalls, false)
-  model.objective('pods', pods, true)
-  model.objective(
-    'workloads',
-    choices.map(({ column }): Term => [column, 1]),
-    true,
-  )
-  return { model, choices }
-}
-
-function ceilingOf({ state, policy }: PlanInput, node: string, resource: string): number {
-  const allocatable = state.nodes.get(node)?.allocatable[resource] ?? 0
-  const headroom: Readonly<Record<string, number>> = policy.headroom
-  const percent = headroom[resource]
-  return percent === undefined ? allocatable : mostWithin(percent, allocatable)
-}
-
-function amountOf(pods: readonly PodState[], resource: string): number {
-  const of = (requests: Amounts) => (resource === 'pods' ? 1 : (requests[resource] ?? 0))
-  return pods.reduce((sum, { requests }) => sum + of(requests), 0)
 }

@@ -4,11 +4,11 @@ import type { ClusterState } from '#cluster/cluster-state.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject, NodeAffinity, NodeSelectorRequirement, PodSpec } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
-import { goalOutcomes } from '../goals/goals.ts'
+import { goalOutcomes, type Measurements } from '../goals/goals.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import { workloadKey } from '../goals/policy.ts'
 import { lossesNow } from '../goals/survival.ts'
-import type { GoalOutcome } from '../plan-record.ts'
+import type { Amounts, GoalOutcome } from '../plan-record.ts'
 import { workloadSpec } from '../simulation/pod-making.ts'
 import { rollOut } from '../simulation/rollouts.ts'
 import { World } from '../simulation/world.ts'
@@ -24,12 +24,14 @@ export interface SteeredMove extends WorkloadMove {
   readonly instead: readonly string[]
 }
 
-interface Steered {
+export interface Steered {
   readonly moves: readonly SteeredMove[]
   /** Each goal, the worst of all orders of rollouts that were played. */
   readonly goals: readonly GoalOutcome[]
   /** Pods of changed workloads that found no place in some order. */
   readonly stuck: readonly string[]
+  /** Workloads that in some order stood on their nodes in other numbers than chosen, by `namespace/kind/name`. */
+  readonly uneven: ReadonlySet<string>
   /** The cluster after the last order. */
   readonly after: ClusterState
 }
@@ -39,12 +41,13 @@ const orders = 8
 const hostname = 'kubernetes.io/hostname'
 const heaviest = 100
 
-/** The expression that picks a node: by its host name, as labels have it. */
-function expressionFor(state: Pick<ClusterState, 'nodes'>, node: string): NodeSelectorRequirement {
-  return { key: hostname, operator: 'In', values: [state.nodes.get(node)?.object.metadata.labels?.[hostname] ?? node] }
+/** The expression that picks nodes: by their host names, as labels have them. */
+function expressionFor(state: Pick<ClusterState, 'nodes'>, nodes: readonly string[]): NodeSelectorRequirement {
+  const values = nodes.map(node => state.nodes.get(node)?.object.metadata.labels?.[hostname] ?? node)
+  return { key: hostname, operator: 'In', values }
 }
 
-/** `affinity` with the wish, or the demand, for one node; what else it says stays. */
+/** `affinity` with the wish, or the demand, for nodes; what else it says stays. */
 export function affinityTowards(
   affinity: Affinity | undefined,
   expression: NodeSelectorRequirement,
@@ -94,21 +97,22 @@ export function affinityOf(state: ClusterState, move: SteeredMove, given: Affini
   return affinityTowards(given, expressionFor(state, move.to), move.strength)
 }
 
-interface Cluster {
+export interface SteeredCluster {
   readonly objects: readonly KubeObject[]
   readonly state: ClusterState
   readonly settings: SchedulerSettings
   readonly policy: PlanPolicy
+  readonly measured: Measurements | undefined
 }
 
 /**
  * Plays the rollouts in several orders. A workload that lands elsewhere in any of them, or might, is to demand its node. `firm`: all
  * demand. Ends when nothing changes any more.
  */
-export function steer(cluster: Cluster, moves: readonly WorkloadMove[], firm: boolean): Steered {
+export function steer(cluster: SteeredCluster, moves: readonly WorkloadMove[], firm: boolean): Steered {
   let steered: readonly SteeredMove[] = moves.map(move => ({ ...move, strength: firm ? 'required' : 'preferred', instead: [] }))
   for (;;) {
-    const plays = Array.from({ length: orders }, (_, seed) => playOrder(cluster, steered, seed))
+    const plays = Array.from({ length: steered.length === 0 ? 1 : orders }, (_, seed) => playOrder(cluster, steered, seed))
     const astray = new Map<string, Set<string>>()
     for (const { elsewhere } of plays)
       for (const [key, nodes] of elsewhere) astray.set(key, new Set([...(astray.get(key) ?? []), ...nodes]))
@@ -123,7 +127,8 @@ export function steer(cluster: Cluster, moves: readonly WorkloadMove[], firm: bo
     const last = plays.at(-1)
     if (!isSettled || last === undefined) continue
     const stuck = [...new Set(plays.flatMap(play => play.stuck))].sort()
-    return { moves: steered, goals: worstOf(plays.map(({ goals }) => goals)), stuck, after: last.after }
+    const uneven = new Set(plays.flatMap(play => play.uneven))
+    return { moves: steered, goals: worstOf(plays.map(({ goals }) => goals)), stuck, uneven, after: last.after }
   }
 }
 
@@ -132,10 +137,15 @@ interface Played {
   readonly elsewhere: ReadonlyMap<string, ReadonlySet<string>>
   readonly goals: readonly GoalOutcome[]
   readonly stuck: readonly string[]
+  readonly uneven: readonly string[]
   readonly after: ClusterState
 }
 
-function playOrder({ objects, state, settings, policy }: Cluster, moves: readonly SteeredMove[], seed: number): Played {
+function playOrder(
+  { objects, state, settings, policy, measured }: SteeredCluster,
+  moves: readonly SteeredMove[],
+  seed: number,
+): Played {
   const random = seededRandom(seed)
   const world = new World(objects, { settings, random, kubelet: 'fast' })
   const elsewhere = new Map<string, ReadonlySet<string>>()
@@ -146,22 +156,54 @@ function playOrder({ objects, state, settings, policy }: Cluster, moves: readonl
     rollOut(world, object)
     world.schedule()
     const others = world.takeLandings().flatMap(({ landing, landingSize }) => {
-      const named = landing.filter(node => node !== move.to)
+      const named = landing.filter(node => !move.to.includes(node))
       return landingSize > landing.length ? [...named, 'others'] : named
     })
     if (others.length > 0) elsewhere.set(workloadKey(move.workload), new Set(others))
   }
-  const none = { requests: new Map(), usage: new Map() }
+  const change = { requests: new Map<string, Amounts>(), usage: usageChange(world.state, moves, measured) }
   const uids = new Set(moves.map(({ workload }) => workload.uid))
   const stuck = [...world.state.pods.values()]
     .filter(pod => pod.nodeName === undefined && uids.has(pod.workload?.uid ?? ''))
     .map(({ key }) => key)
   return {
     elsewhere,
-    goals: goalOutcomes(policy, world.state, none, undefined, lossesNow(world.state, policy, settings)),
+    goals: goalOutcomes(policy, world.state, change, measured, lossesNow(world.state, policy, settings)),
     stuck,
+    uneven: moves.filter(move => isUneven(world.state, move)).map(({ workload }) => workloadKey(workload)),
     after: world.state,
   }
+}
+
+function countsOf(state: ClusterState, uid: string): ReadonlyMap<string, number> {
+  const own = state.podsOf(uid).filter(pod => !pod.isFinished)
+  return new Map([...Map.groupBy(own, ({ nodeName = '' }) => nodeName)].map(([node, pods]) => [node, pods.length]))
+}
+
+function isUneven(state: ClusterState, { workload, shares }: WorkloadMove): boolean {
+  const counts = countsOf(state, workload.uid)
+  return counts.size !== shares.size || [...shares].some(([node, count]) => counts.get(node) !== count)
+}
+
+/** What nodes use more or less than measured, when each new pod uses what those before it did on average. */
+function usageChange(
+  state: ClusterState,
+  moves: readonly WorkloadMove[],
+  measured: Measurements | undefined,
+): ReadonlyMap<string, Amounts> {
+  const change = new Map<string, Record<string, number>>()
+  const add = (node: string, use: Amounts, factor: number) => {
+    const sum = change.get(node) ?? {}
+    for (const [resource, amount] of Object.entries(use)) sum[resource] = (sum[resource] ?? 0) + amount * factor
+    change.set(node, sum)
+  }
+  for (const { workload, pods } of moves) {
+    const uses = pods.map(pod => ({ node: pod.nodeName ?? '', use: measured?.pods.get(pod.key) ?? {} }))
+    for (const { node, use } of uses) add(node, use, -1)
+    for (const [node, count] of countsOf(state, workload.uid))
+      for (const { use } of uses) add(node, use, count / Math.max(1, uses.length))
+  }
+  return change
 }
 
 function shuffled<Item>(items: readonly Item[], random: () => number): readonly Item[] {

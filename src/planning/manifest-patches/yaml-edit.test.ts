@@ -150,7 +150,14 @@ test.each([
   ['YAML that is broken', 'a: [', ['a']],
   ['a document that is not there', 'a: 1\n', ['a'], 3],
   ['anchors: what is shared', 'a: &x {b: 1}\nc: *x\n', ['a', 'd']],
+  ['... in a block', 'a: &x\n  b: 1\nc: *x\n', ['a', 'd']],
+  ['... by its other name', 'a: &x\n  b: 1\nc: *x\n', ['c', 'd']],
 ])('%s: nothing is changed', (_what, text, at, document = 0) => expect(withValue(text, { document, path: at }, { new: 1 })).toBeUndefined())
+
+test('anchors elsewhere stay as they are', () => {
+  const before = 'a: &x\n  b: 1\nc: *x\nspec:\n  e: 2\n'
+  expect(difference(before, withValue(before, { document: 0, path: ['spec', 'd'] }, 3))).toEqual(['+  d: 3'])
+})
 
 test('for any manifest: what is read afterwards is what was there with the one change, and every line that goes comes back', () => {
   const key = fc.constantFrom('name', 'image', 'replicas', 'labels', 'args', 'env', 'x')

@@ -37,13 +37,14 @@ export function withValue(text: string, { document: at, path }: Place, value: un
   const plain = isCrlf ? text.replaceAll('\r\n', '\n') : text
   const documents = documentsOf(plain)
   const document = documents?.[at]
-  if (documents === undefined || document === undefined || hasAnchors(document)) return undefined
+  if (documents === undefined || document === undefined) return undefined
   const before = document.toJS({ maxAliasCount: mostAliases })
   if (isSame(valueAt(before, path), value)) return text
   const wanted = documents.map((one, index) =>
     index === at ? changedAt(before, path, value) : one.toJS({ maxAliasCount: mostAliases }),
   )
-  for (const way of [spliced, reprinted]) {
+  // What is shared by name is printed out by a printer; lines in between leave it alone, and what is read back tells a change that is shared.
+  for (const way of hasAnchors(document) ? [spliced] : [spliced, reprinted]) {
     const result = way(plain, document, path, value)
     if (result !== undefined && isRead(result, wanted)) return isCrlf ? result.replaceAll('\n', '\r\n') : result
   }
@@ -55,7 +56,6 @@ function documentsOf(text: string): readonly Document.Parsed[] | undefined {
   return documents.some(({ errors }) => errors.length > 0) ? undefined : (documents as readonly Document.Parsed[])
 }
 
-/** What is shared by name may not be changed in one place. */
 function hasAnchors(document: Document.Parsed): boolean {
   let isShared = false
   visit(document, {

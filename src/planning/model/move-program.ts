@@ -34,6 +34,8 @@ export interface ProgramSoFar {
   readonly linear: LinearModelBuilder
   /** Pods of the class that leave, times `factor`. */
   leaving(classIndex: number, factor?: number): readonly Term[]
+  /** Pods of the class that end on another node, times `factor`; nothing where they may not. */
+  arriving(classIndex: number, node: number, factor?: number): readonly Term[]
   /** Change of what pods request on a node: `amountOf` each pod of a class. */
   change(node: number, amountOf: (classIndex: number) => number): readonly Term[]
 }
@@ -106,6 +108,11 @@ class ProgramBuilder implements ProgramSoFar {
 
   leaving(classIndex: number, factor = 1): Term[] {
     return [...(this.#byClass[classIndex]?.values() ?? [])].map(column => [column, factor])
+  }
+
+  arriving(classIndex: number, node: number, factor = 1): Term[] {
+    const column = this.#byClass[classIndex]?.get(node)
+    return column === undefined ? [] : [[column, factor]]
   }
 
   /** What ends on `node`, as summands and a constant: pods of `classIndex` times `factor`. */

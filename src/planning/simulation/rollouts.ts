@@ -89,7 +89,7 @@ function retire(
   for (const pod of broken) world.remove(pod.object)
   const ready = olds.filter(pod => pod.isReady)
   const spare = ready.length + news.length - unready - least
-  const going = surplusOf(world, ready, Math.min(Math.max(0, spare), ready.length))
+  const going = surplusOf(world, ready, Math.min(Math.max(0, spare), ready.length), [...olds, ...news])
   for (const pod of going) world.remove(pod.object)
   return broken.length + going.length
 }

@@ -55,11 +55,19 @@ function fill(world: World, set: KubeObject, replicas: number): void {
   for (const pod of surplusOf(world, pods, pods.length - replicas)) world.remove(pod.object)
 }
 
-/** The first to go: without a node, not ready, cheap to delete, doubled on their node, young. */
-export function surplusOf(world: World, pods: readonly PodState[], count: number): readonly PodState[] {
+/**
+ * The first to go: without a node, not ready, cheap to delete, doubled on their node, young. `related`: pods that count as doubles; of a
+ * Deployment also those of its other ReplicaSets.
+ */
+export function surplusOf(
+  world: World,
+  pods: readonly PodState[],
+  count: number,
+  related: readonly PodState[] = pods,
+): readonly PodState[] {
   if (count <= 0) return []
   const beside = new Map<string, number>()
-  for (const { nodeName = '' } of pods) beside.set(nodeName, (beside.get(nodeName) ?? 0) + 1)
+  for (const { nodeName = '' } of related) beside.set(nodeName, (beside.get(nodeName) ?? 0) + 1)
   const cost = ({ object }: PodState) =>
     Number(object.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0) || 0
   const doubled = ({ nodeName }: PodState) => (nodeName === undefined ? 0 : (beside.get(nodeName) ?? 0))
