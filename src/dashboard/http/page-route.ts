@@ -15,7 +15,7 @@ import { everything } from '../views/viewing.ts'
 import { workloadViewOf } from '../views/workloads/workload.ts'
 import { pagePaths } from '../words/links.ts'
 import { answerOf, htmlType, redirect, textType, type WholeAnswer } from './answer.ts'
-import { noNode, noPlan, refOf } from './api-routes.ts'
+import { noNode, noPlan, noPod, refOf } from './api-routes.ts'
 import type { Asked } from './asked.ts'
 import { pictureOf } from './moments.ts'
 import { pageQueryOf, seesOf } from './rebalancing-routes.ts'
@@ -30,8 +30,6 @@ interface Paged {
 interface Found {
   readonly status: 200 | 404
   readonly notice?: string
-  /** It is a page, of a thing that is not there. */
-  readonly isThing?: true
   /** The page to go to instead. */
   readonly instead?: string
 }
@@ -68,9 +66,7 @@ function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): Who
     return html({ services, asked }, 500, shown)
   }
   const notice = page.notice ?? (lacking === undefined ? undefined : forbiddenSentence('nodes', lacking))
-  // A browser writes an error to its console for a document of status 404; who asks by a program gets it.
-  const status = asked.headers['sec-fetch-dest'] === 'document' && page.isThing === true ? 200 : page.status
-  return html({ services, asked }, status, {
+  return html({ services, asked }, page.status, {
     picture,
     overview: lacking === undefined ? overviewOf(picture, seen.viewing) : undefined,
     permits: latestOf(picture, seen),
@@ -156,7 +152,8 @@ function pageOf({ segments, query }: Asked, picture: Picture, { viewing }: Seen)
   if (head === 'plan' && rest.length === 1)
     return picture.book.plans.some(plan => plan.metadata.name === first) ? found : gone(noPlan(picture, first))
   if (head === 'node' && rest.length === 1) return picture.state.nodes.has(first) ? found : gone(noNode(picture, first))
-  if (head === 'pod' && rest.length === 2) return viewing.sees(first) ? podPage(picture, first, second) : found
+  if (head === 'pod' && rest.length === 2)
+    return picture.past === undefined && viewing.sees(first) ? podPage(picture, first, second) : found
   if (head !== 'workload') return noPageAt(head)
   // A workload of the cluster has an empty namespace in its path.
   const [namespace, kind, name] = segments.length === 4 ? segments.slice(1) : [first, second, third]
@@ -169,13 +166,14 @@ function pageOf({ segments, query }: Asked, picture: Picture, { viewing }: Seen)
 const noPageAt = (head: string): Found => ({ status: 404, notice: noPageText(head) })
 
 function gone(notice: string): Found {
-  return { status: 404, notice, isThing: true }
+  return { status: 404, notice }
 }
 
 /** A pod's page is that of its workload; a bare pod has its own. */
 function podPage(picture: Picture, namespace: string, name: string): Found {
   const pod = picture.state.pods.get(`${namespace}/${name}`)
-  const workload = pod?.workload
+  if (pod === undefined) return gone(noPod(picture, `${namespace}/${name}`))
+  const { workload } = pod
   if (workload === undefined) return found
   const path = [workload.namespace, workload.kind, workload.name].map(encodeURIComponent).join('/')
   return { status: 200, instead: `/workload/${path}` }
