@@ -5,7 +5,6 @@ import { apiPath, nodePath, workloadPath } from '../../words/links.ts'
 import { printable, shortName } from '../../words/names.ts'
 import { unknownText } from '../../words/percent.ts'
 import { count, cpuExact, memoryExact } from '../../words/quantity.ts'
-import { useKey } from '../frame/keys.ts'
 import { PageTitle } from '../frame/page-title.tsx'
 import { A, address, setQuery } from '../frame/router.tsx'
 import { ApiProblem, getJson } from '../live/requests.ts'
@@ -28,7 +27,6 @@ export function WorkloadsPage() {
     const timer = setTimeout(() => setQuery({ q: typed === '' ? null : typed }), searchAfterMs)
     return () => clearTimeout(timer)
   }, [typed])
-  useKey('f', 'Filter workloads', () => document.querySelector<HTMLElement>('#workloads-search')?.focus())
   return (
     <>
       <PageTitle text="Workloads" />
