@@ -1,8 +1,8 @@
 // What one viewer may see and do, as a value that stands still while views ask it. What it did not know when it was asked it writes down:
 // who made it asks for that and makes another.
 import { createHash } from 'node:crypto'
-import { lackSentence, rightsOf } from '../actions/needed-rights.ts'
 import { resourceKey } from '#kube/objects/resource.ts'
+import { lackSentence, rightsOf } from '../actions/needed-rights.ts'
 import type { ActionName, Ref } from '../contract.ts'
 import { freezeActions, planActions, twinActions } from '../contract-names.ts'
 import type { Picture } from '../picture.ts'

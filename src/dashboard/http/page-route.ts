@@ -18,6 +18,7 @@ import { answerOf, htmlType, redirect, textType, type WholeAnswer } from './answ
 import { noNode, noPlan, noPod, refOf } from './api-routes.ts'
 import type { Asked } from './asked.ts'
 import { pictureOf } from './moments.ts'
+import { plainPage, readingOfPage } from './plain-page.ts'
 import { pageQueryOf, seesOf } from './rebalancing-routes.ts'
 import type { Services } from './services.ts'
 
@@ -41,12 +42,20 @@ export async function pageAnswer({ services, asked }: Paged, viewer: Viewer): Pr
   const moment = pictureOf(services.source.current(), asked.query.get('at'))
   if (!moment.ok) return wantsText(asked) ? moment.answer : noPicture({ services, asked }, moment.answer)
   const { picture } = moment
-  return services.access.viewed(viewer, picture, seen => seenPage({ services, asked }, picture, seen))
+  return services.access.viewed(viewer, picture, seen => seenPage({ services, asked }, picture, { seen, viewer }))
 }
 
-function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): WholeAnswer {
+function seenPage(
+  { services, asked }: Paged,
+  picture: Picture,
+  { seen, viewer }: { readonly seen: Seen; readonly viewer: Viewer },
+): WholeAnswer {
+  const [head = '', ...rest] = asked.segments
   const lacking = seen.lacking('nodes')
-  const page = pageOf(asked, picture, seen)
+  const reading = readingOfPage(head)
+  const missing = reading === undefined ? undefined : seen.lacking(reading)
+  // Of what may not be read nobody can say that it is not there.
+  const page = missing === undefined ? pageOf(asked, picture, seen) : found
   if (wantsText(asked)) {
     const forbidden = lacking === undefined ? undefined : `${forbiddenSentence('nodes', lacking)}\n`
     const text =
@@ -65,13 +74,16 @@ function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): Who
     const shown = { picture, overview: overviewOf(picture, seen.viewing), notice: own.failed, sessionForm: false }
     return html({ services, asked }, 500, shown)
   }
-  const notice = page.notice ?? (lacking === undefined ? undefined : forbiddenSentence('nodes', lacking))
+  const forbidden = reading === undefined || missing === undefined ? undefined : forbiddenSentence(reading, missing)
+  const notice = page.notice ?? forbidden
+  const plain = notice === undefined ? plainPage(head, { picture, seen, viewer, services, rest, query: asked.query }) : undefined
   return html({ services, asked }, page.status, {
     picture,
     overview: lacking === undefined ? overviewOf(picture, seen.viewing) : undefined,
     permits: latestOf(picture, seen),
     rebalancing: lacking === undefined ? rebalancingOf(asked, picture, seen) : undefined,
     capability: own?.view,
+    plain,
     notice,
     sessionForm: false,
   })
@@ -122,7 +134,10 @@ function rebalancingOf({ path, query }: Asked, picture: Picture, seen: Seen): Pa
   return view === undefined ? undefined : { view, asked: { ...asked, nodes: asked.nodes.join(','), at } }
 }
 
-type Shown = Pick<PageOptions, 'picture' | 'overview' | 'permits' | 'rebalancing' | 'capability' | 'notice' | 'sessionForm'>
+type Shown = Pick<
+  PageOptions,
+  'picture' | 'overview' | 'permits' | 'rebalancing' | 'capability' | 'plain' | 'notice' | 'sessionForm'
+>
 
 function html({ services, asked }: Paged, status: number, shown: Shown): WholeAnswer {
   const { bundle, configuration, pageHtml } = services

@@ -131,7 +131,8 @@ function ledgerSource(permits: Informer<KubeObject>, api: Source): Source {
   const { state, problem } = permits
   if (state === 'denied') return { ...sourceOff('ledger', deniedSentence(permits)), state: 'down' }
   if (state === 'absent') return sourceOff('ledger', "Ballast's kinds are not installed here")
-  if (state === 'failing' && !permits.isSynced) return { ...sourceOff('ledger', problem === undefined ? 'it cannot be read' : troubleWords(problem)), state: 'down' }
+  if (state === 'failing' && !permits.isSynced)
+    return { ...sourceOff('ledger', problem === undefined ? 'it cannot be read' : troubleWords(problem)), state: 'down' }
   return { ...api, name: 'ledger', limitMs: sourceLimits.ledger }
 }
 

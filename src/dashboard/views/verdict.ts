@@ -11,6 +11,7 @@ import { planPath } from '../words/links.ts'
 import { moment } from '../words/moments.ts'
 import { disruptedName, underWay } from './doing.ts'
 import { clusterFreeze } from './freezes.ts'
+import { leaderless } from './leaderless.ts'
 import { isOpen } from './plans/after.ts'
 import { isUnknown, worstNodeOf } from './plans/goals.ts'
 import { stepTally } from './plans/moves.ts'
@@ -146,12 +147,6 @@ function acting({ picture, viewing, plan }: Read): Verdict | undefined {
   if (sentences.length === 0) return undefined
   const nobody = leaderless(picture)
   return nobody === undefined ? { level: 'acting', sentences } : { level: 'blocked', sentences: [...sentences, nobody] }
-}
-
-/** Said where nobody leads who would do what the books say. */
-function leaderless(picture: Picture): Sentence | undefined {
-  const { state = 'live', because = null } = sourceNamed(picture, 'controller') ?? {}
-  return (state === 'down' || state === 'off') && because !== null ? found.nobodyLeads({ because }) : undefined
 }
 
 /** Moves of which nothing more is to come. */

@@ -18,7 +18,11 @@ const codes: readonly (readonly [RegExp, string])[] = [
 
 /** The reason without the request: `no answer within 30 s`. */
 export function troubleWords(message: string): string {
-  const bare = message.replaceAll(request, '').replaceAll(address, 'its address').trim().replace(/[.\s]+$/, '')
+  const bare = message
+    .replaceAll(request, '')
+    .replaceAll(address, 'its address')
+    .trim()
+    .replace(/[.\s]+$/, '')
   for (const [pattern, words] of codes) if (pattern.test(bare)) return bare.replace(pattern, words)
   return bare === '' ? 'the request failed' : bare
 }

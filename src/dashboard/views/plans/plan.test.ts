@@ -272,7 +272,9 @@ describe('a plan that runs', () => {
     const { head, notice } = viewWith({
       status: { phase: 'Paused', message: 'it was to run up to move m03, which is over', steps: landed(3) },
     })
-    expect(head.sentences.at(-1)?.text).toBe('The plan is paused after 3 of 15 moves: it was to run up to move m03, which is over.')
+    expect(head.sentences.at(-1)?.text).toBe(
+      'The plan is paused after 3 of 15 moves: it was to run up to move m03, which is over.',
+    )
     expect(notice?.text).toBe('Paused: it was to run up to move m03, which is over.')
   })
 })

@@ -95,7 +95,12 @@ function useFrameKeys(isTwin: boolean): void {
 }
 
 /** What narrows the rows of a page: a field to type in before menus. */
-const filters = ['main input[type="search"]', 'main input[type="text"]', 'main .widgets-chips select', 'main .widgets-chips summary']
+const filters = [
+  'main input[type="search"]',
+  'main input[type="text"]',
+  'main .widgets-chips select',
+  'main .widgets-chips summary',
+]
 
 /** The page's own filter; where it has none, the search of all things. */
 function focusFilter(): void {
