@@ -56,7 +56,14 @@ export function verdictOf(read: Read): Verdict {
 }
 
 function loading({ picture }: Read): Verdict | undefined {
-  return picture.loading === undefined ? undefined : { level: 'unknown', sentences: [en.loading(picture.loading)] }
+  return picture.loading === undefined ? undefined : { level: 'unknown', sentences: [loadingSentence(picture, picture.loading)] }
+}
+
+/** How far it has come and, where the API server does not answer, that: a count that stands still has a reason. */
+export function loadingSentence(picture: Picture, at: NonNullable<Picture['loading']>): Sentence {
+  const { state = 'live', because = null } = sourceNamed(picture, 'api') ?? {}
+  const trouble = state === 'live' || state === 'off' || because === null ? undefined : because.replace(/\.$/, '')
+  return en.loading({ ...at, trouble })
 }
 
 function silent({ picture, rows }: Read): Verdict | undefined {
