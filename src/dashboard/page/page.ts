@@ -15,7 +15,7 @@ import { overviewSections } from './overview-sections.ts'
 
 export interface PageOptions {
   /** Undefined: nothing of the cluster is shown. */
-  readonly picture: Pick<Picture, 'nowMs' | 'mode' | 'cluster'> | undefined
+  readonly picture: Pick<Picture, 'nowMs' | 'mode' | 'cluster' | 'sources'> | undefined
   readonly overview: Overview | undefined
   /** The newest decisions; undefined: they may not be seen. */
   readonly permits?: readonly Permit[] | undefined
@@ -77,7 +77,7 @@ export function pageHtml(options: PageOptions): string {
     htmlOf(patternsMarkup()),
     htmlOf(headerMarkup(options, surroundings)),
     htmlOf(
-      element('div', { class: 'frame-banners' }, problemBanner(bundle), unheardMarkup(overview?.sources ?? [], options.path)),
+      element('div', { class: 'frame-banners' }, problemBanner(bundle), unheardMarkup(options.picture?.sources ?? [], options.path, overview?.loading?.text ?? null)),
     ),
     overview?.mode === 'twin' ? htmlOf(twinBar(surroundings)) : '',
     htmlOf(element('main', { id: 'main', class: `frame-main frame-page-${pageName(options.path)}`, tabindex: -1 }, main)),
