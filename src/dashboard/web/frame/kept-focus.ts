@@ -13,6 +13,9 @@ const sentMs = 1_500
 
 const canTake = 'button:not(:disabled), a[href], summary, select:not(:disabled), input:not(:disabled), [tabindex="0"]'
 
+/** Parts of a page that are read as one. */
+const parts = 'section, article, .drawn-tile, main'
+
 export function startKeptFocus(): void {
   document.addEventListener('focusin', event => {
     path = event.target instanceof Element ? outwards(event.target) : []
@@ -63,8 +66,11 @@ function mend(isLate = false): void {
     return
   }
   for (const place of around) {
-    const next = place.isConnected ? place.querySelector<HTMLElement>(canTake) : null
-    if (next === null) continue
+    if (!place.isConnected) continue
+    const next = place.querySelector<HTMLElement>(canTake) ?? (place.matches(parts) ? place : undefined)
+    if (!(next instanceof HTMLElement)) continue
+    // A part without anything to press takes it itself: a reader is told what stands there now, and Tab goes on from there.
+    if (next === place && !place.hasAttribute('tabindex')) next.tabIndex = -1
     next.focus({ preventScroll: true })
     return
   }
