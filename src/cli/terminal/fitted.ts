@@ -38,7 +38,9 @@ export function fittedTable(
         widths,
       ),
       // The heading of what stands below would head nothing.
-      ...(row === 0 ? [] : below.flatMap(at => (isNothing(cells[at]) ? [] : wrapped(`${indent}${cells[at] ?? ''}`, width, indent)))),
+      ...(row === 0
+        ? []
+        : below.flatMap(at => (isNothing(cells[at]) ? [] : wrapped(`${indent}${cells[at] ?? ''}`, width, indent)))),
     ])
     .join('\n')
 }

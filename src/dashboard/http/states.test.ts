@@ -6,8 +6,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Source } from '../contract.ts'
 import type { Picture } from '../picture.ts'
 import { nothingRead } from '../source/nothing-read.ts'
-import { apiPath } from '../words/links.ts'
 import { bookWith, homelab, pictureOf } from '../views/testdata/homelab.ts'
+import { apiPath } from '../words/links.ts'
 import { startTestDashboard } from './dashboard-for-tests.ts'
 
 const made = plan()
@@ -75,7 +75,16 @@ const thing = 'There is no'
 
 /** Words of each page, in the order of the columns: loading, forbidden, gone, leaderless, empty, stale, many. */
 const matrix: readonly (readonly [path: string, ...words: readonly string[]])[] = [
-  ['/', loading, noNodes, 'The API server has not answered for 20m', `${leads} Nothing is planned`, 'The cluster has no nodes.', 'What follows is from', '30,1'],
+  [
+    '/',
+    loading,
+    noNodes,
+    'The API server has not answered for 20m',
+    `${leads} Nothing is planned`,
+    'The cluster has no nodes.',
+    'What follows is from',
+    '30,1',
+  ],
   ['/plan', loading, noPlans, silent, leads, 'No plan is kept.', late, 'talos-0'],
   ['/plan/talos-0', loading, noPlans, silent, `${leads} Nothing is planned`, thing, late, 'm01'],
   ['/rebalancing', loading, noNodes, silent, leads, 'No plan is kept', late, 'talos00'],
@@ -113,9 +122,10 @@ test.each(Object.entries(states).map(([state, picture], column) => ({ state, pic
       const { text, status } = await dashboard.ask(path, { headers: { accept: 'text/html' } })
       const shown = read(text)
       if (!shown.includes(wanted)) wrong.push(`${path} says no ${JSON.stringify(wanted)}: ${shown.slice(0, 700)}`)
-      if (status === 404 !== /There is no|No workload /.test(wanted)) wrong.push(`${path} is ${status}`)
+      if ((status === 404) !== /There is no|No workload /.test(wanted)) wrong.push(`${path} is ${status}`)
       if (/https?:\/\/\S+\/api/.test(shown)) wrong.push(`${path} shows an address of the API`)
-      if (state === 'leaderless' && /[Tt]he next plan is made|Starts by itself|It starts/.test(shown)) wrong.push(`${path} announces`)
+      if (state === 'leaderless' && /[Tt]he next plan is made|Starts by itself|It starts/.test(shown))
+        wrong.push(`${path} announces`)
       if (state === 'forbidden' && /\b0 (nodes?|pods?)\b|Nodes 0/.test(shown)) wrong.push(`${path} shows a zero`)
       if (text.length > 250_000) wrong.push(`${path} has ${text.length} bytes`)
     }

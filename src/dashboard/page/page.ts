@@ -77,7 +77,12 @@ export function pageHtml(options: PageOptions): string {
     htmlOf(patternsMarkup()),
     htmlOf(headerMarkup(options, surroundings)),
     htmlOf(
-      element('div', { class: 'frame-banners' }, problemBanner(bundle), unheardMarkup(options.picture?.sources ?? [], options.path, overview?.loading?.text ?? null)),
+      element(
+        'div',
+        { class: 'frame-banners' },
+        problemBanner(bundle),
+        unheardMarkup(options.picture?.sources ?? [], options.path, overview?.loading?.text ?? null),
+      ),
     ),
     overview?.mode === 'twin' ? htmlOf(twinBar(surroundings)) : '',
     htmlOf(element('main', { id: 'main', class: `frame-main frame-page-${pageName(options.path)}`, tabindex: -1 }, main)),

@@ -84,7 +84,11 @@ async function mediaKubeconfig(directory: string, kubeconfig: string): Promise<s
   const metadata = { name: 'viewer', namespace: 'media' }
   const rules = [
     { apiGroups: [''], resources: ['pods', 'services'], verbs: ['get', 'list', 'watch'] },
-    { apiGroups: ['apps'], resources: ['deployments', 'replicasets', 'statefulsets', 'daemonsets'], verbs: ['get', 'list', 'watch'] },
+    {
+      apiGroups: ['apps'],
+      resources: ['deployments', 'replicasets', 'statefulsets', 'daemonsets'],
+      verbs: ['get', 'list', 'watch'],
+    },
   ]
   const roleRef = { apiGroup: rbac.group, kind: 'Role', name: 'viewer' }
   const subjects = [{ kind: 'ServiceAccount', ...metadata }]
