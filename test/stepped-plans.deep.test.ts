@@ -38,7 +38,7 @@ const homeless = {
 }
 
 describe('a plan that is taken move by move', () => {
-  test('does one move a step, says StepDone, and succeeds with the last', async () => {
+  test('does one move a step, says where it stopped, and succeeds with the last', async () => {
     await using cluster = await proposed({ limits: { concurrent: 3 } })
     await annotate(cluster, { 'ballast.dev/run-until': 'm01' })
     await cluster.approve(first(cluster))
@@ -47,7 +47,7 @@ describe('a plan that is taken move by move', () => {
       ['m02', 'm03'],
     ] as const) {
       await cluster.until(() => isPaused(cluster) && first(cluster).status?.message?.includes(done) === true)
-      expect(first(cluster).status?.message).toBe(`StepDone: ballast.dev/run-until is ${done}`)
+      expect(first(cluster).status?.message).toBe(`it was to run up to move ${done}, which is over`)
       await cluster.pass(600_000)
       expect(steps(first(cluster)).at(-1)).toBe(`${done} Landed`)
       await annotate(cluster, { 'ballast.dev/run-until': next })

@@ -27,6 +27,7 @@ import { followCluster } from './source/followed-cluster.ts'
 interface DashboardOptions extends AccountOptions {
   readonly port?: number
   readonly actions?: boolean
+  readonly namespace?: readonly string[]
   readonly key?: boolean
   readonly verbose?: boolean
 }
@@ -42,6 +43,10 @@ export const defineDashboard: DefineCommand = (program, surroundings) => {
     .option(
       '--actions',
       'allow approve, pause, step and freeze from the page, as far as your own rights go; without it the page only reads',
+    )
+    .option(
+      '-n, --namespace <names...>',
+      "show these namespaces only; default: all, or the context's and your own where you may not list pods in all",
     )
     .option('--key', 'demand a one-time key, which is printed with the address; for a machine that others use too')
     .option('--verbose', 'log lines on standard error')
@@ -70,6 +75,8 @@ async function serve(options: DashboardOptions, surroundings: Surroundings): Pro
   const configuration = configurationOf(options)
   if (options.cluster !== undefined && options.actions === true)
     throw new CommandRefused('--actions needs a live cluster: a dump does not change')
+  if (options.cluster !== undefined && options.namespace !== undefined)
+    throw new CommandRefused('--namespace needs a live cluster: a dump is shown whole')
   if (options.cluster !== undefined && configuration.auth.mode !== 'loopback')
     throw new CommandRefused(`a dump cannot tell who a viewer is: auth.mode ${configuration.auth.mode} needs a live cluster`)
   const log = processLog({ level: options.verbose === true ? 'debug' : 'error', clock: systemClock })

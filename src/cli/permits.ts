@@ -18,8 +18,8 @@ import { type AccountOptions, loadAccounts, timeOption, withAccounts } from './a
 import { type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
 import { fixedPicture } from './source/fixed-picture.ts'
 import { kubeconfigOf, openLiveApi } from './source/live-source.ts'
+import { fittedTable, fittedText } from './terminal/fitted.ts'
 import { harmless } from './terminal/paragraph.ts'
-import { table } from './terminal/terminal.ts'
 
 interface PermitsOptions extends AccountOptions {
   readonly namespace?: string
@@ -66,8 +66,8 @@ async function printPermits(options: PermitsOptions, surroundings: Surroundings)
       terminal.write(stringify(whole, { lineWidth: 0 }).trimEnd())
       return exitCodes.done
     case 'table':
-      for (const line of ledgerLines(rows)) terminal.write(line)
-      for (const line of refusedLines(refused)) terminal.write(line)
+      for (const line of [...ledgerLines(rows, terminal.columns), ...refusedLines(refused)])
+        terminal.write(fittedText(line, terminal.columns))
   }
   if (options.watch === true) await follow(options, surroundings, book)
   return exitCodes.done
@@ -105,10 +105,10 @@ function isWanted(row: LedgerRow, options: PermitsOptions, sinceMs: number): boo
 }
 
 /** The table, and below it the sums by cause. */
-function ledgerLines(rows: readonly LedgerRow[]): readonly string[] {
+function ledgerLines(rows: readonly LedgerRow[], width: number | undefined): readonly string[] {
   if (rows.length === 0) return ['no permits']
   return [
-    table(
+    fittedTable(
       [
         { title: 'WHEN' },
         { title: 'WHO' },
@@ -117,9 +117,10 @@ function ledgerLines(rows: readonly LedgerRow[]): readonly string[] {
         { title: 'TARGET' },
         { title: 'END' },
         { title: 'S', align: 'right' },
-        { title: 'WHY' },
+        { title: 'WHY', isBelow: true },
       ],
       rows.flatMap(row => [cells(row, ''), ...row.joined.map(one => cells(one, '└ '))]),
+      width,
     ),
     '',
     ...sumsOf(rows).map(sumLine),
@@ -164,7 +165,8 @@ async function follow(options: PermitsOptions, { terminal, environment, signal }
       if (type === 'DELETED' || known.get(object.metadata.uid) === object.metadata.resourceVersion) return
       const rows = keptPermits(object).map(rowOf)
       for (const row of rows.filter(one => isWanted(one, { ...options, active: false }, Number.NEGATIVE_INFINITY)))
-        for (const line of [cells(row, ''), ...row.joined.map(one => cells(one, '└ '))]) terminal.write(line.join('  '))
+        for (const line of [cells(row, ''), ...row.joined.map(one => cells(one, '└ '))])
+          terminal.write(fittedText(line.join('  '), terminal.columns))
     })
     const { promise, resolve } = Promise.withResolvers<void>()
     signal.addEventListener('abort', () => resolve(), { once: true })

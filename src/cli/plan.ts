@@ -45,8 +45,10 @@ import { type LoadedCluster, loadCluster, type SourceOptions, withSource } from 
 import { givenText } from './source/given-file.ts'
 import { type ConfigurationOptions, withConfiguration } from './source/installed-settings.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
+import { fittedText } from './terminal/fitted.ts'
 import { nodeFigures, nodeTable } from './terminal/node-table.ts'
 import { adviceLines, goalLines, moveTable, riskTable, shareTable, stayTable, waiverLines } from './terminal/plan-report.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const planFormats = [...outputFormats, 'policy', 'git'] as const
 
@@ -116,7 +118,7 @@ function addExplain(plan: Command, surroundings: Surroundings): void {
       if (policy === undefined) throw new CommandRefused(nothingToDo(around.cluster))
       const { input, foretold } = await planFor(policy, around, surroundings)
       const { plan: made } = foretold
-      for (const line of [...explainPod(input, made, pod), ...searchLines(made)]) surroundings.terminal.write(line)
+      for (const line of [...explainPod(input, made, pod), ...searchLines(made)]) writeFitted(surroundings.terminal, line)
     })
 }
 
@@ -274,7 +276,7 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
   const isTable = output === 'table' && options.emitPdbs !== true
   if (isTable && findings.length > 0) printFindings(findings, surroundings)
   if (policy === undefined) {
-    if (isTable) terminal.write(nodeTable(nodeFigures(cluster.state, []), terminal.colour))
+    if (isTable) terminal.write(nodeTable(nodeFigures(cluster.state, []), terminal.colour, terminal.columns))
     terminal.say(nothingToDo(cluster))
     return exitCodes.done
   }
@@ -309,7 +311,8 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
       break
     case 'table':
       printTable(foretold, { cluster, policy, ownerLabel }, surroundings)
-      for (const line of waiverLines(await waiversOf(input, made, solverFor(policy), surroundings.signal))) terminal.write(line)
+      for (const line of waiverLines(await waiversOf(input, made, solverFor(policy), surroundings.signal)))
+        writeFitted(terminal, line)
       if (findings.length > 0 || options.goal.length > 0)
         terminal.write('to keep these goals: the same command with -o policy prints them as a RebalancePolicy')
       break
@@ -319,7 +322,8 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
 
 function printFindings(findings: readonly Proposal[], { terminal }: Surroundings): void {
   terminal.write('what stands out')
-  for (const { sentence, goal } of findings) terminal.write(`  ${sentence}${goal === undefined ? '' : ` [goal ${goal.name}]`}`)
+  for (const { sentence, goal } of findings)
+    writeFitted(terminal, `  ${sentence}${goal === undefined ? '' : ` [goal ${goal.name}]`}`)
   terminal.write('')
 }
 
@@ -334,26 +338,26 @@ function printTable(
 ): void {
   const { plan: made } = foretold
   const goals = shownGoals(policy, cluster.state)
-  terminal.write(nodeTable(nodeFigures(cluster.state, goals.goals), terminal.colour))
+  terminal.write(nodeTable(nodeFigures(cluster.state, goals.goals), terminal.colour, terminal.columns))
   terminal.write('')
   if (made.moves.length > 0) {
-    terminal.write(moveTable(made.moves, servableGoals(goals)))
+    terminal.write(moveTable(made.moves, servableGoals(goals), terminal.columns))
     terminal.write('')
-    terminal.write(shareTable(made.before, made.after))
+    terminal.write(shareTable(made.before, made.after, terminal.columns))
     terminal.write('')
     if (made.risks !== undefined) {
-      terminal.write(riskTable(made.risks, terminal.colour))
+      terminal.write(riskTable(made.risks, terminal.colour, terminal.columns))
       terminal.write('')
     }
   }
   if (made.unmovable.length > 0) {
-    terminal.write(stayTable(made.unmovable))
+    terminal.write(stayTable(made.unmovable, terminal.columns))
     terminal.write('')
   }
-  for (const line of goalLines(made, terminal.colour)) terminal.write(line)
-  for (const line of [...expectedLines(foretold), ...explanationLines(made)]) terminal.write(line)
-  for (const line of made.energy === undefined ? [] : energyLines(made.energy)) terminal.write(line)
-  for (const line of adviceLines(made, ownerLabel)) terminal.write(line)
+  for (const line of goalLines(made, terminal.colour)) writeFitted(terminal, line)
+  for (const line of [...expectedLines(foretold), ...explanationLines(made)]) writeFitted(terminal, line)
+  for (const line of made.energy === undefined ? [] : energyLines(made.energy)) writeFitted(terminal, line)
+  for (const line of adviceLines(made, ownerLabel)) writeFitted(terminal, line)
 }
 
 /** The policy that a plan names, where it is there; one that has lost its shape is refused. */
@@ -395,4 +399,9 @@ function verifyFile(
     for (const open of status.open) terminal.say(`${object.metadata.name}: not judged: ${open}`)
   }
   return findings === 0 ? exitCodes.done : exitCodes.notSo
+}
+
+/** A line for people, as wide as their terminal. */
+function writeFitted(terminal: Terminal, line: string): void {
+  terminal.write(fittedText(line, terminal.columns))
 }

@@ -374,6 +374,17 @@ const unmovable = z.strictObject({
 })
 export type Unmovable = Shape<typeof unmovable>
 
+/** What may go wrong for the users of what is moved, by kind and grade. */
+const planRisk = z.strictObject({
+  risk: z.string(),
+  grade: z.enum(['high', 'medium', 'low']),
+  moves: whole(),
+  /** `namespace/Kind/name`; the first of them. */
+  workloads: z.array(z.string()),
+  message: z.string(),
+})
+export type PlanRisk = Shape<typeof planRisk>
+
 /** `GET /api/v1/plans/{name}`. */
 export const planView = z.strictObject({
   head: planHead,
@@ -387,6 +398,8 @@ export const planView = z.strictObject({
   buttons: z.array(button),
   /** The clauses that are true of this plan. */
   safety: z.array(sentence),
+  /** The gravest first. Of a plan that is over none: nobody can decide on it any more. */
+  risks: z.array(planRisk),
   /** A sentence in place of buttons: `This policy only reports.`, `Starts at 04:00 …`. */
   notice: sentence.nullable(),
   /** All moves where there are no more than 500, else the first 500 and `/moves` pages on. */

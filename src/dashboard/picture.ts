@@ -41,6 +41,8 @@ export interface Picture {
   /** All that this program has, on or off. */
   readonly askers: readonly Asker[]
   readonly sources: readonly Source[]
+  /** Kinds that this process may not list, as `resourceKey` has them: no viewer sees more than it. */
+  readonly denied?: ReadonlySet<string>
   /** Ids of permits whose steps are carried out now, and the gates that are red, as the arbiter's last Events and conditions say. */
   readonly twin: TwinPicture | undefined
   /** The scheduler's model of a moment ago, in a large cluster. Without it each view makes the model from `state`. */

@@ -3,7 +3,8 @@ import type { ClusterState } from '#cluster/cluster-state.ts'
 import { nodeUtilisation, percentage } from '#cluster/utilisation.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { parseMilli, parseWhole } from '#kube/values/quantity.ts'
-import { type Column, type Terminal, table } from './terminal.ts'
+import { type FittedColumn, fittedTable } from './fitted.ts'
+import type { Terminal } from './terminal.ts'
 
 const mebibyte = 1024 * 1024
 
@@ -69,21 +70,21 @@ export function nodeFigures(state: ClusterState, goals: readonly NodeGoal[]): No
   })
 }
 
-const columns: readonly Column[] = [
+const columns: readonly FittedColumn[] = [
   { title: 'NODE' },
   { title: 'CPU REQUESTED', align: 'right' },
   { title: 'MEMORY REQUESTED', align: 'right' },
   { title: 'CPU USED', align: 'right' },
   { title: 'MEMORY USED', align: 'right' },
   { title: 'PODS', align: 'right' },
-  { title: 'GOALS' },
+  { title: 'GOALS', isBelow: true },
 ]
 
 const shown = (percent: number | undefined) => (percent === undefined ? '-' : `${percent} %`)
 
 /** The figures as a table; a goal that is met is green, one that is not red, and each says so in words. */
-export function nodeTable(figures: readonly NodeFigures[], colour: Terminal['colour']): string {
-  return table(
+export function nodeTable(figures: readonly NodeFigures[], colour: Terminal['colour'], width?: number): string {
+  return fittedTable(
     columns,
     figures.map(row => [
       row.node,
@@ -98,5 +99,6 @@ export function nodeTable(figures: readonly NodeFigures[], colour: Terminal['col
             .map(goal => (goal.isMet ? colour.green(`${goal.text}: met`) : colour.red(`${goal.text}: not met`)))
             .join(', '),
     ]),
+    width,
   )
 }

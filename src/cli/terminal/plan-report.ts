@@ -5,7 +5,8 @@ import type { GoalOutcome, Move, NodeShare, Plan, Unmovable } from '#planning/pl
 import { type Risk, riskWords } from '#planning/risks.ts'
 import { goalFigure, goalWish, lossWords, missingWords, notPlayed, staySentence, unusedWords } from '#planning/sentences.ts'
 import { isWaivable, type Waiver } from '#planning/solving/waivers.ts'
-import { type Terminal, table } from './terminal.ts'
+import { fittedTable } from './fitted.ts'
+import type { Terminal } from './terminal.ts'
 
 /** `cp-light, use-talos03`. */
 function served(move: Move, goals: readonly ServableGoal[]): string {
@@ -19,13 +20,13 @@ function served(move: Move, goals: readonly ServableGoal[]): string {
 const mostGoals = 2
 
 /** The moves, one a row, in the order in which they are carried out, each with the goals it serves. */
-export function moveTable(moves: readonly Move[], goals: readonly ServableGoal[]): string {
+export function moveTable(moves: readonly Move[], goals: readonly ServableGoal[], width?: number): string {
   const surges = moves.some(move => move.action === 'surge')
-  const sheet = table(
+  const sheet = fittedTable(
     [
       { title: 'MOVE' },
       { title: 'WAVE', align: 'right' },
-      { title: 'POD' },
+      { title: 'POD', isBelow: true },
       { title: 'FROM' },
       { title: 'TO' },
       { title: 'HOW' },
@@ -44,16 +45,18 @@ export function moveTable(moves: readonly Move[], goals: readonly ServableGoal[]
       `${Math.floor((move.certificate.requests['memory'] ?? 0) / 1024 / 1024)}Mi`,
       served(move, goals),
     ]),
+    width,
   )
   return surges ? `${sheet}\n\nsurge: the new pod is ready before the old one goes` : sheet
 }
 
 /** What may go wrong for the users of what is moved, one line a kind and grade. */
-export function riskTable(risks: readonly Risk[], colour: Terminal['colour']): string {
+export function riskTable(risks: readonly Risk[], colour: Terminal['colour'], width?: number): string {
   const colours = { high: colour.red, medium: colour.yellow, low: (text: string) => text } as const
-  return table(
+  return fittedTable(
     [{ title: 'RISK' }, { title: 'MOVES', align: 'right' }, { title: 'WHAT' }, { title: 'OF' }],
     risks.map(risk => [colours[risk.grade](risk.grade), String(risk.moves), riskWords(risk), firstNames(risk.workloads)]),
+    width,
   )
 }
 
@@ -67,7 +70,7 @@ function firstNames(names: readonly string[]): string {
 }
 
 /** Why pods stay, one line a reason and node: how many, which workloads, and the sentence of the first. */
-export function stayTable(unmovable: readonly Unmovable[]): string {
+export function stayTable(unmovable: readonly Unmovable[], width?: number): string {
   const groups = new Map<string, Unmovable[]>()
   for (const one of unmovable) {
     const key = `${one.code} ${one.workload?.namespace ?? one.pod.namespace}/${one.workload?.name ?? one.pod.name}`
@@ -79,9 +82,16 @@ export function stayTable(unmovable: readonly Unmovable[]): string {
     const workload = first.workload === undefined ? `Pod ${first.pod.name}` : `${first.workload.kind} ${first.workload.name}`
     return [first.code, String(group.length), first.pod.namespace, workload, `${staySentence(first)}${alsoWords(first)}`]
   })
-  return table(
-    [{ title: 'STAYS' }, { title: 'PODS', align: 'right' }, { title: 'NAMESPACE' }, { title: 'WORKLOAD' }, { title: 'BECAUSE' }],
+  return fittedTable(
+    [
+      { title: 'STAYS' },
+      { title: 'PODS', align: 'right' },
+      { title: 'NAMESPACE' },
+      { title: 'WORKLOAD' },
+      { title: 'BECAUSE', isBelow: true },
+    ],
     rows,
+    width,
   )
 }
 
@@ -92,7 +102,7 @@ function alsoWords({ code, also }: Unmovable): string {
 }
 
 /** Requests before and after for each node that changes or carries a goal, in percent with one decimal. */
-export function shareTable(before: readonly NodeShare[], after: readonly NodeShare[]): string {
+export function shareTable(before: readonly NodeShare[], after: readonly NodeShare[], width?: number): string {
   const then = new Map(after.map(share => [`${share.node} ${share.resource}`, share]))
   const nodes = [...new Set(before.map(share => share.node))]
   const cell = (node: string, resource: string) => {
@@ -102,9 +112,10 @@ export function shareTable(before: readonly NodeShare[], after: readonly NodeSha
     const text = (share: NodeShare) => (resource === 'pods' ? String(share.used) : `${share.percent.toFixed(1)} %`)
     return from.used === to.used ? text(from) : `${text(from)} -> ${text(to)}`
   }
-  return table(
+  return fittedTable(
     [{ title: 'NODE' }, { title: 'CPU', align: 'right' }, { title: 'MEMORY', align: 'right' }, { title: 'PODS', align: 'right' }],
     nodes.map(node => [node, cell(node, 'cpu'), cell(node, 'memory'), cell(node, 'pods')]),
+    width,
   )
 }
 

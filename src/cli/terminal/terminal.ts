@@ -9,8 +9,13 @@ export interface Terminal {
   /** Words: standard error, a line. */
   say(text: string): void
   readonly isInteractive: boolean
+  /** How many columns a line has; absent: nobody says, as in a pipe. */
+  readonly columns?: number
   readonly colour: ReturnType<typeof pc.createColors>
 }
+
+/** Of narrower terminals nobody knows that they are meant. */
+const fewestColumns = 40
 
 /** The terminal of this process. Colours only where a person looks and `NO_COLOR` is not set. */
 export function processTerminal(environment: Readonly<Record<string, string | undefined>>): Terminal {
@@ -21,7 +26,9 @@ export function processTerminal(environment: Readonly<Record<string, string | un
     process.exit(128 + 13)
   })
   const wantsColour = environment['FORCE_COLOR'] !== undefined || (isInteractive && environment['NO_COLOR'] === undefined)
+  const columns = process.stdout.isTTY === true ? process.stdout.columns : Number(environment['COLUMNS'])
   return {
+    ...(Number.isInteger(columns) && columns >= fewestColumns ? { columns } : {}),
     write: text => void process.stdout.write(`${text}\n`),
     say: text => void process.stderr.write(`${text}\n`),
     isInteractive,

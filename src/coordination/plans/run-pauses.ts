@@ -7,6 +7,9 @@ import { isApproved, isFinal, stepOf } from './plan-progress.ts'
 import { runsAt } from './schedule.ts'
 import { arbiterOpensMs } from './timetable/openings.ts'
 
+/** It was told to run up to a move, and that one is over. */
+const stepDone = (until: string): string => `it was to run up to move ${until}, which is over`
+
 /** Why a plan may not run just now; `undefined`: it may. */
 export function whyPaused(plan: RebalancePlan, policy: RebalancePolicy | undefined, nowMs: number): string | undefined {
   if (policy === undefined) return 'its policy is gone'
@@ -15,7 +18,7 @@ export function whyPaused(plan: RebalancePlan, policy: RebalancePolicy | undefin
   const freeze = freezeOf(plan, nowMs) ?? freezeOf(policy, nowMs)
   if (freeze !== undefined) return `frozen by ${freeze.where}: ${freeze.reason}`
   const until = plan.metadata.annotations?.[runUntilAnnotation]
-  if (until !== undefined && isFinal(stepOf(plan, until))) return `StepDone: ${runUntilAnnotation} is ${until}`
+  if (until !== undefined && isFinal(stepOf(plan, until))) return stepDone(until)
   const window = runsAt(policy, nowMs)
   return window.isOpen
     ? undefined

@@ -1,6 +1,7 @@
 // What one viewer may see and do, as a value that stands still while views ask it. What it did not know when it was asked it writes down:
 // who made it asks for that and makes another.
 import { createHash } from 'node:crypto'
+import { resourceKey } from '#kube/objects/resource.ts'
 import { lackSentence, rightsOf } from '../actions/needed-rights.ts'
 import type { ActionName, Ref } from '../contract.ts'
 import { freezeActions, planActions, twinActions } from '../contract-names.ts'
@@ -80,6 +81,8 @@ export function seenBy(viewer: Viewer, picture: Picture, { isActing, displayZone
     viewing,
     lacking: reading => {
       const right = readingRight(reading, picture.ownNamespace)
+      // What the process may not read it has not, and shows to nobody: an empty table would say that there is nothing.
+      if (picture.denied?.has(resourceKey(right)) === true) return right
       return isReadingAll || picture.loading !== undefined || isKnown(right) === true ? undefined : right
     },
     missed: () => [...missed.values()],

@@ -109,6 +109,11 @@ export function noNode(picture: Picture, name: string): string {
   return missingText('node', name, picture.state.nodes.keys())
 }
 
+/** `name`: `namespace/name`. */
+export function noPod(picture: Picture, name: string): string {
+  return missingText('pod', name, picture.state.pods.keys())
+}
+
 export function noPlan(picture: Picture, name: string): string {
   return missingText(
     'plan',

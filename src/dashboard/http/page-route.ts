@@ -15,9 +15,10 @@ import { everything } from '../views/viewing.ts'
 import { workloadViewOf } from '../views/workloads/workload.ts'
 import { pagePaths } from '../words/links.ts'
 import { answerOf, htmlType, redirect, textType, type WholeAnswer } from './answer.ts'
-import { noNode, noPlan, refOf } from './api-routes.ts'
+import { noNode, noPlan, noPod, refOf } from './api-routes.ts'
 import type { Asked } from './asked.ts'
 import { pictureOf } from './moments.ts'
+import { plainPage, readingOfPage } from './plain-page.ts'
 import { pageQueryOf, seesOf } from './rebalancing-routes.ts'
 import type { Services } from './services.ts'
 
@@ -30,8 +31,6 @@ interface Paged {
 interface Found {
   readonly status: 200 | 404
   readonly notice?: string
-  /** It is a page, of a thing that is not there. */
-  readonly isThing?: true
   /** The page to go to instead. */
   readonly instead?: string
 }
@@ -43,12 +42,20 @@ export async function pageAnswer({ services, asked }: Paged, viewer: Viewer): Pr
   const moment = pictureOf(services.source.current(), asked.query.get('at'))
   if (!moment.ok) return wantsText(asked) ? moment.answer : noPicture({ services, asked }, moment.answer)
   const { picture } = moment
-  return services.access.viewed(viewer, picture, seen => seenPage({ services, asked }, picture, seen))
+  return services.access.viewed(viewer, picture, seen => seenPage({ services, asked }, picture, { seen, viewer }))
 }
 
-function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): WholeAnswer {
+function seenPage(
+  { services, asked }: Paged,
+  picture: Picture,
+  { seen, viewer }: { readonly seen: Seen; readonly viewer: Viewer },
+): WholeAnswer {
+  const [head = '', ...rest] = asked.segments
   const lacking = seen.lacking('nodes')
-  const page = pageOf(asked, picture, seen)
+  const reading = readingOfPage(head)
+  const missing = reading === undefined ? undefined : seen.lacking(reading)
+  // Of what may not be read nobody can say that it is not there.
+  const page = missing === undefined ? pageOf(asked, picture, seen) : found
   if (wantsText(asked)) {
     const forbidden = lacking === undefined ? undefined : `${forbiddenSentence('nodes', lacking)}\n`
     const text =
@@ -67,15 +74,16 @@ function seenPage({ services, asked }: Paged, picture: Picture, seen: Seen): Who
     const shown = { picture, overview: overviewOf(picture, seen.viewing), notice: own.failed, sessionForm: false }
     return html({ services, asked }, 500, shown)
   }
-  const notice = page.notice ?? (lacking === undefined ? undefined : forbiddenSentence('nodes', lacking))
-  // A browser writes an error to its console for a document of status 404; who asks by a program gets it.
-  const status = asked.headers['sec-fetch-dest'] === 'document' && page.isThing === true ? 200 : page.status
-  return html({ services, asked }, status, {
+  const forbidden = reading === undefined || missing === undefined ? undefined : forbiddenSentence(reading, missing)
+  const notice = page.notice ?? forbidden
+  const plain = notice === undefined ? plainPage(head, { picture, seen, viewer, services, rest, query: asked.query }) : undefined
+  return html({ services, asked }, page.status, {
     picture,
     overview: lacking === undefined ? overviewOf(picture, seen.viewing) : undefined,
     permits: latestOf(picture, seen),
     rebalancing: lacking === undefined ? rebalancingOf(asked, picture, seen) : undefined,
     capability: own?.view,
+    plain,
     notice,
     sessionForm: false,
   })
@@ -126,7 +134,10 @@ function rebalancingOf({ path, query }: Asked, picture: Picture, seen: Seen): Pa
   return view === undefined ? undefined : { view, asked: { ...asked, nodes: asked.nodes.join(','), at } }
 }
 
-type Shown = Pick<PageOptions, 'picture' | 'overview' | 'permits' | 'rebalancing' | 'capability' | 'notice' | 'sessionForm'>
+type Shown = Pick<
+  PageOptions,
+  'picture' | 'overview' | 'permits' | 'rebalancing' | 'capability' | 'plain' | 'notice' | 'sessionForm'
+>
 
 function html({ services, asked }: Paged, status: number, shown: Shown): WholeAnswer {
   const { bundle, configuration, pageHtml } = services
@@ -156,7 +167,8 @@ function pageOf({ segments, query }: Asked, picture: Picture, { viewing }: Seen)
   if (head === 'plan' && rest.length === 1)
     return picture.book.plans.some(plan => plan.metadata.name === first) ? found : gone(noPlan(picture, first))
   if (head === 'node' && rest.length === 1) return picture.state.nodes.has(first) ? found : gone(noNode(picture, first))
-  if (head === 'pod' && rest.length === 2) return viewing.sees(first) ? podPage(picture, first, second) : found
+  if (head === 'pod' && rest.length === 2)
+    return picture.past === undefined && viewing.sees(first) ? podPage(picture, first, second) : found
   if (head !== 'workload') return noPageAt(head)
   // A workload of the cluster has an empty namespace in its path.
   const [namespace, kind, name] = segments.length === 4 ? segments.slice(1) : [first, second, third]
@@ -169,13 +181,14 @@ function pageOf({ segments, query }: Asked, picture: Picture, { viewing }: Seen)
 const noPageAt = (head: string): Found => ({ status: 404, notice: noPageText(head) })
 
 function gone(notice: string): Found {
-  return { status: 404, notice, isThing: true }
+  return { status: 404, notice }
 }
 
 /** A pod's page is that of its workload; a bare pod has its own. */
 function podPage(picture: Picture, namespace: string, name: string): Found {
   const pod = picture.state.pods.get(`${namespace}/${name}`)
-  const workload = pod?.workload
+  if (pod === undefined) return gone(noPod(picture, `${namespace}/${name}`))
+  const { workload } = pod
   if (workload === undefined) return found
   const path = [workload.namespace, workload.kind, workload.name].map(encodeURIComponent).join('/')
   return { status: 200, instead: `/workload/${path}` }

@@ -176,7 +176,7 @@ describe('pages', () => {
     expect([page.headers['content-type'], page.text]).toEqual(['text/plain; charset=utf-8', 'talos-homelab as text\n'])
   })
 
-  test('what is not there writes nothing to the console of a browser: 200 to our page, 404 to everybody else', async () => {
+  test('what is not there is a 404, of which our page alone is told by a header', async () => {
     const path = '/api/v1/workloads/media/Deployment/sonar'
     const links = [{ text: 'media/sonarr', path: '/workload/media/Deployment/sonarr' }]
     const message = expect.stringContaining('Did you mean media/sonarr?')
@@ -189,7 +189,7 @@ describe('pages', () => {
     const there = await dashboard.ask('/api/v1/overview', { headers: { 'ballast-page': '1' } })
     expect([there.status, there.headers['ballast-missing']]).toEqual([200, undefined])
     const html = { accept: 'text/html', 'sec-fetch-dest': 'document' }
-    expect((await dashboard.ask('/workload/media/Deployment/sonar', { headers: html })).status).toBe(200)
+    expect((await dashboard.ask('/workload/media/Deployment/sonar', { headers: html })).status).toBe(404)
     expect((await dashboard.ask('/a/b/c', { headers: html })).status).toBe(404)
   })
 
@@ -202,7 +202,7 @@ describe('pages', () => {
     ['/permits', 200],
     ['/workload/media/Deployment/sonar', 404],
     ['/autoscaling', 404],
-    ['/pod/media/nobody', 200],
+    ['/pod/media/nobody', 404],
     ['/a/b/c', 404],
   ])('%s is %i', async (path, status) => expect((await dashboard.ask(path)).status).toBe(status))
 

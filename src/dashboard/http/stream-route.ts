@@ -68,15 +68,15 @@ class ViewerStream {
     asked.gone.addEventListener('abort', () => this.#end(), { once: true })
   }
 
-  /** Subscribes; what is to be answered where that is refused. */
+  /**
+   * Subscribes; what is to be answered where that is refused. Topics that the viewer may not see are told as withheld, also where these are
+   * all: a refused stream would read as a session that is over.
+   */
   async begin(): Promise<Answer | undefined> {
     const { access, source, signal, hub } = this.#services
     const picture = source.current()
     const seen = await access.seen(this.#viewer, picture, [...this.#more.values()])
     if (this.#topics.length === 0 || this.#topics.some(topic => topicKindOf(topic) === undefined)) return noTopics
-    const hidden = hiddenTopics(this.#topics, seen)
-    const [first] = hidden.values()
-    if (first !== undefined && hidden.size === this.#topics.length) return forbidden(first.what, first.right)
     if (this.#ending.signal.aborted || this.#viewer.ended?.aborted === true) return ended
     const subscription = hub.subscribe({ ...this.#told(seen), lastEventId: this.#lastEventId, sink: this.#sink() })
     if (!subscription.accepted) return refusalOf(subscription)

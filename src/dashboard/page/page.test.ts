@@ -173,7 +173,7 @@ describe('what a cluster says is text', () => {
     goals: overview.goals.map(goal => ({ ...goal, name: evil })),
     cluster: evil,
   }
-  const page = html({ overview: { ...overview, ...change }, picture: { nowMs, mode: 'cluster', cluster: evil } })
+  const page = html({ overview: { ...overview, ...change }, picture: { nowMs, mode: 'cluster', cluster: evil, sources: [] } })
 
   test('no element of it comes into being', () => expect(page).not.toMatch(/<img|<!--/))
   test('the data block holds it whole, and does not end early', () => {

@@ -15,7 +15,7 @@ import { overviewSections } from './overview-sections.ts'
 
 export interface PageOptions {
   /** Undefined: nothing of the cluster is shown. */
-  readonly picture: Pick<Picture, 'nowMs' | 'mode' | 'cluster'> | undefined
+  readonly picture: Pick<Picture, 'nowMs' | 'mode' | 'cluster' | 'sources'> | undefined
   readonly overview: Overview | undefined
   /** The newest decisions; undefined: they may not be seen. */
   readonly permits?: readonly Permit[] | undefined
@@ -27,6 +27,8 @@ export interface PageOptions {
   /** Below the base path, with a leading slash. */
   readonly path: string
   readonly basePath: string
+  /** What stands on a page that only a script draws otherwise, for browsers without one. */
+  readonly plain?: ((surroundings: Surroundings) => readonly Markup[]) | undefined
   /** A sentence in place of the page: that there is none, or that it may not be seen. */
   readonly notice: string | undefined
   /** Whether it asks for a token. */
@@ -75,7 +77,12 @@ export function pageHtml(options: PageOptions): string {
     htmlOf(patternsMarkup()),
     htmlOf(headerMarkup(options, surroundings)),
     htmlOf(
-      element('div', { class: 'frame-banners' }, problemBanner(bundle), unheardMarkup(overview?.sources ?? [], options.path)),
+      element(
+        'div',
+        { class: 'frame-banners' },
+        problemBanner(bundle),
+        unheardMarkup(options.picture?.sources ?? [], options.path, overview?.loading?.text ?? null),
+      ),
     ),
     overview?.mode === 'twin' ? htmlOf(twinBar(surroundings)) : '',
     htmlOf(element('main', { id: 'main', class: `frame-main frame-page-${pageName(options.path)}`, tabindex: -1 }, main)),
@@ -139,12 +146,12 @@ function decoded(part: string): string {
 
 /** The overview and rebalancing whole; of the other pages the frame, which the script fills. */
 function pageMarkup(
-  { path, overview, permits, rebalancing, capability }: PageOptions,
+  { path, overview, permits, rebalancing, capability, plain, bundle }: PageOptions,
   title: string,
   surroundings: Surroundings,
 ): readonly Markup[] {
-  if (overview === undefined) return [element('h1', { class: 'frame-title' }, title)]
-  if (path === '/' || path === '')
+  if (overview === undefined && plain === undefined) return [element('h1', { class: 'frame-title' }, title)]
+  if (overview !== undefined && (path === '/' || path === ''))
     return [element('h1', { class: 'frame-unseen', tabindex: -1 }, title), ...overviewSections(overview, permits, surroundings)]
   if (rebalancing !== undefined)
     return [
@@ -156,9 +163,14 @@ function pageMarkup(
     return [element('h1', { class: 'frame-title', tabindex: -1 }, title), ...capabilityMarkup(capability, surroundings)]
   return [
     element('h1', { class: 'frame-title', tabindex: -1 }, title),
-    element('noscript', {}, element('p', {}, 'This page needs its script, which did not run. '), wayOn(surroundings)),
-    element('div', { class: 'frame-loading', 'aria-busy': 'true' }),
+    ...plainMarkup(bundle, plain?.(surroundings) ?? [wayOn(surroundings)]),
   ]
+}
+
+/** For a browser without scripts; where the page's own script could not be built it is all that there will be. */
+function plainMarkup({ state }: PageOptions['bundle'], content: readonly Markup[]): readonly Markup[] {
+  if (state === 'failed') return content
+  return [element('noscript', {}, ...content), element('div', { class: 'frame-loading', 'aria-busy': 'true' })]
 }
 
 function wayOn({ link }: Surroundings): Markup {

@@ -17,7 +17,7 @@ import type { Change } from '#kube/informers/store.ts'
 import type { Lease } from '#kube/leases/lease-record.ts'
 import { type Log, messageOf, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { builtIn } from '#kube/objects/resource.ts'
+import { builtIn, resourceKey } from '#kube/objects/resource.ts'
 import type { Random } from '#kube/random.ts'
 import type { MirrorsPicture, Picture, PictureSource, TwinPicture } from '../picture.ts'
 import { BookWork } from './book-work.ts'
@@ -65,6 +65,8 @@ interface LiveSourceOptions {
   readonly mode: 'twin' | 'cluster'
   /** How the cluster is called. */
   readonly cluster: string
+  /** All that is watched of what lies in namespaces; absent: all namespaces. */
+  readonly onlyNamespaces?: readonly string[]
   /** Asked again with each picture that is made anew. */
   readonly settings: () => PictureSettings
   /** What this process measures by itself; where it does nothing, or absent, metrics.k8s.io is asked. */
@@ -177,6 +179,7 @@ class FollowedCluster implements LiveSource {
       permits: this.#permits,
       leases,
       ownNamespace,
+      onlyNamespaces: options.onlyNamespaces,
       usage: () => this.#usage.answer,
     })
     this.#placements = new PlacementKeeper({
@@ -329,6 +332,7 @@ class FollowedCluster implements LiveSource {
       cluster,
       observed: this.#observed(),
       sources: this.#states.last,
+      denied: deniedOf(this.#all),
       placed: this.#placements.current(),
       mirrors: this.#mirrorsNow(),
       utilisation: this.#utilisation.history,
@@ -372,6 +376,12 @@ class FollowedCluster implements LiveSource {
   #count(): number {
     return this.#all.reduce((sum, { store }) => sum + store.size, 0)
   }
+}
+
+/** The kinds of which no watch may read anything. */
+function deniedOf(informers: readonly Informer<KubeObject>[]): ReadonlySet<string> {
+  const byKind = Map.groupBy(informers, ({ resource }) => resourceKey(resource))
+  return new Set([...byKind].filter(([, all]) => all.every(({ state }) => state === 'denied')).map(([key]) => key))
 }
 
 /** It has its first list, or never will for now. */

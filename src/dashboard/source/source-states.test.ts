@@ -54,7 +54,7 @@ test.each<{
   {
     what: 'never read, and failing',
     given: { state: 'failing', isSynced: false, problem: 'GET /api/v1/pods: 500' },
-    told: [['down', 'No pods could be read yet: GET /api/v1/pods: 500']],
+    told: [['down', 'No pods could be read yet: 500']],
   },
   { what: 'failing for a short while', given: { state: 'failing', problem: '500' }, told: [] },
   {

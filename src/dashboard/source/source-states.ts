@@ -8,8 +8,9 @@ import type { TwinPicture } from '../picture.ts'
 import { sourceLimits, sourceOf, sourceOff } from '../views/sources.ts'
 import { speedOf } from '../views/twin-clock.ts'
 import { lacksRight } from '../words/en-actions.ts'
-import { kindSilent, kindUnread, nobodyHolds } from '../words/en-verdict.ts'
+import { kindSilent, kindUnread, nobodyHolds, onlyNamespacesShown } from '../words/en-verdict.ts'
 import { rfc3339 } from '../words/time.ts'
+import { troubleWords } from '../words/trouble.ts'
 import { mostPodsMeasured, type UsageAnswer } from './usage-poll.ts'
 
 /** The Lease of the controller, in Ballast's own namespace. */
@@ -35,6 +36,8 @@ interface StatesOptions {
   readonly leases: Informer<Lease>
   /** Ballast's own. */
   readonly ownNamespace: string
+  /** All that is watched of what lies in namespaces; undefined: all namespaces. */
+  readonly onlyNamespaces?: readonly string[] | undefined
   readonly usage: () => UsageAnswer
 }
 
@@ -50,7 +53,7 @@ export class SourceStates {
 
   /** The same value while they stand as they stood. */
   now(nowMs: number, twin: TwinPicture | undefined): readonly Source[] {
-    const { clock, mode, informers, permits, leases, ownNamespace, usage } = this.#options
+    const { clock, mode, informers, permits, leases, ownNamespace, onlyNamespaces, usage } = this.#options
     const heard = { nowMs, elapsed: clock.elapsed() }
     const answer = usage()
     const isFast = mode === 'twin' && twin?.clock !== undefined && speedOf({ twin }) !== 1
@@ -61,6 +64,7 @@ export class SourceStates {
       metricsSource(answer, heard),
       ...podUseSources(answer),
       ledger,
+      ...(onlyNamespaces === undefined ? [] : [otherNamespaces(onlyNamespaces)]),
       // Who shows a twin runs the controller of it, too, and at another pace Leases tell nothing.
       ...(mode === 'twin' || !leases.isSynced
         ? []
@@ -82,8 +86,12 @@ function apiSource(
 ): Source {
   const { nowMs, elapsed, isFast, answeredElapsed = Number.NEGATIVE_INFINITY } = heard
   const failing = informers.find(({ state }) => state === 'failing')
-  const trouble = failing?.problem === undefined ? {} : { trouble: failing.problem }
-  if (!informers.some(({ isSynced }) => isSynced)) return sourceOf({ name: 'api', lastMs: undefined, nowMs, ...trouble })
+  const trouble = failing?.problem === undefined ? {} : { trouble: troubleWords(failing.problem) }
+  if (!informers.some(({ isSynced }) => isSynced)) {
+    const refuses = failing === undefined && informers.some(({ state }) => state === 'denied')
+    // Who refuses everything answers all the same.
+    return sourceOf({ name: 'api', lastMs: refuses ? nowMs - (nowMs % stepMs) : undefined, nowMs, ...trouble })
+  }
   const lastElapsed = informers.reduce((last, { lastEventElapsed }) => Math.max(last, lastEventElapsed), answeredElapsed)
   const silentMs = Math.max(0, elapsed - lastElapsed)
   // Where time runs faster than ours nothing may be said for long, and nothing is wrong: then a broken watch has to tell.
@@ -113,12 +121,18 @@ function podUseSources({ isWithoutPods }: Pick<UsageAnswer, 'isWithoutPods'>): r
   return isWithoutPods ? [sourceOff('pod-metrics', because)] : []
 }
 
+/** Said where some namespaces are all that may be seen. */
+function otherNamespaces(only: readonly string[]): Source {
+  return { ...sourceOff('other-namespaces', onlyNamespacesShown({ namespaces: only })), state: 'down' }
+}
+
 /** The permits: their watch. */
 function ledgerSource(permits: Informer<KubeObject>, api: Source): Source {
   const { state, problem } = permits
   if (state === 'denied') return { ...sourceOff('ledger', deniedSentence(permits)), state: 'down' }
   if (state === 'absent') return sourceOff('ledger', "Ballast's kinds are not installed here")
-  if (state === 'failing' && !permits.isSynced) return { ...sourceOff('ledger', problem ?? 'it cannot be read'), state: 'down' }
+  if (state === 'failing' && !permits.isSynced)
+    return { ...sourceOff('ledger', problem === undefined ? 'it cannot be read' : troubleWords(problem)), state: 'down' }
   return { ...api, name: 'ledger', limitMs: sourceLimits.ledger }
 }
 
@@ -157,17 +171,19 @@ export function kindSources(
   informers: readonly Watched[],
   { api, nowMs, elapsed }: Heard & { readonly api: Source },
 ): readonly Source[] {
-  return informers.flatMap((informer): readonly Source[] => {
+  const all = informers.flatMap((informer): readonly Source[] => {
     const { state, problem, isSynced, lastEventElapsed } = informer
     const { resource: kind } = informer.resource
     if (state === 'denied') return [{ ...sourceOff(kind, deniedSentence(informer)), state: 'down' }]
     if (state !== 'failing') return []
-    const why = problem ?? 'nothing says why'
+    const why = problem === undefined ? 'nothing says why' : troubleWords(problem)
     if (!isSynced) return [{ ...sourceOff(kind, kindUnread({ kind, why })), state: 'down' }]
     const forMs = elapsed - lastEventElapsed
     const source = sourceOf({ name: kind, lastMs: nowMs - forMs, nowMs })
     return source.state === 'live' || api.state !== 'live' ? [] : [{ ...source, because: kindSilent({ kind, forMs, why }) }]
   })
+  // A kind that is watched in several namespaces is told once.
+  return all.filter((source, index) => all.findIndex(({ name }) => name === source.name) === index)
 }
 
 function deniedSentence({ resource: { resource, group } }: Pick<Informer<KubeObject>, 'resource'>): string {

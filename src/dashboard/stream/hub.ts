@@ -130,7 +130,7 @@ export class Hub implements Disposable {
     this.#channels = undefined
   }
 
-  #refusal({ topics, viewing }: SubscribeOptions): StreamRefusal | undefined {
+  #refusal({ topics, viewing, withheld = [] }: SubscribeOptions): StreamRefusal | undefined {
     const refused = (because: StreamRefusal['because'], limit: number): StreamRefusal => ({
       accepted: false,
       because,
@@ -138,7 +138,8 @@ export class Hub implements Disposable {
       retryAfterSeconds,
     })
     if (this.#isDisposed) return refused('ended', 0)
-    if (topics.length === 0 || topics.length > mostTopics || topics.some(topic => topicKindOf(topic) === undefined))
+    const hasNothing = topics.length === 0 && withheld.length === 0
+    if (hasNothing || topics.length > mostTopics || topics.some(topic => topicKindOf(topic) === undefined))
       return refused('topics', mostTopics)
     const { streams, streamsPerViewer } = this.#limits
     if (this.#streams.size >= streams) return refused('streams', streams)

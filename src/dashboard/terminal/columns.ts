@@ -13,7 +13,6 @@ const widthOfOneBar = 80
 const shortestBar = 8
 /** Share of the first of two bars. */
 const firstShare = 0.6
-const longestBars = [60, 40] as const
 const shortestName = 12
 
 interface Column {
@@ -85,7 +84,7 @@ function columnsFor(rows: readonly ViewRow[], options: TableOptions): readonly C
   const space = Math.max(0, spaceFor(drafts))
   const first = barsOf().length === 2 ? Math.round(space * firstShare) : space
   return drafts.map((draft): Column => {
-    const given = draft.key === 'first bar' ? Math.min(first, longestBars[0]) : Math.min(space - first, longestBars[1])
+    const given = draft.key === 'first bar' ? first : space - first
     const own = draft.bar === undefined ? (widths.get(draft.key) ?? 0) : given
     return {
       title: draft.bar === undefined ? draft.title : titleWithin(draft.bar, draft.key === 'first bar', rows, own),

@@ -2,7 +2,7 @@
 import { pagesOn } from '../capability-page.ts'
 import type { Overview, PlanHead } from '../contract.ts'
 import type { Picture } from '../picture.ts'
-import { loading, noGoals } from '../words/en.ts'
+import { noGoals } from '../words/en.ts'
 import { notKnown, sleepersNotKept } from '../words/en-verdict.ts'
 import { rfc3339 } from '../words/time.ts'
 import { freezeButtons, planButtons } from './buttons.ts'
@@ -17,7 +17,7 @@ import { planAtHand } from './plans/plan-at-hand.ts'
 import { wideGoals } from './plans/wide-goals.ts'
 import { unknownBecause } from './sources.ts'
 import { speedOf } from './twin-clock.ts'
-import { verdictOf } from './verdict.ts'
+import { loadingSentence, verdictOf } from './verdict.ts'
 import type { Viewing } from './viewing.ts'
 import { ownerCounts } from './workloads/owners.ts'
 import { scaleToZeroOf } from './workloads/scale-to-zero.ts'
@@ -48,7 +48,7 @@ export function overviewOf(picture: Picture, viewing: Viewing): Overview {
     cluster: picture.cluster,
     now: rfc3339(nowMs),
     speed: speedOf(picture),
-    loading: picture.loading === undefined ? null : { text: loading(picture.loading).text },
+    loading: picture.loading === undefined ? null : { text: loadingSentence(picture, picture.loading).text },
     verdict: verdictOf({ picture, viewing, rows, goals, wide, plan }),
     totals: totalsOf(rows),
     goals,

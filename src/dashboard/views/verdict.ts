@@ -11,6 +11,7 @@ import { planPath } from '../words/links.ts'
 import { moment } from '../words/moments.ts'
 import { disruptedName, underWay } from './doing.ts'
 import { clusterFreeze } from './freezes.ts'
+import { leaderless } from './leaderless.ts'
 import { isOpen } from './plans/after.ts'
 import { isUnknown, worstNodeOf } from './plans/goals.ts'
 import { stepTally } from './plans/moves.ts'
@@ -55,7 +56,14 @@ export function verdictOf(read: Read): Verdict {
 }
 
 function loading({ picture }: Read): Verdict | undefined {
-  return picture.loading === undefined ? undefined : { level: 'unknown', sentences: [en.loading(picture.loading)] }
+  return picture.loading === undefined ? undefined : { level: 'unknown', sentences: [loadingSentence(picture, picture.loading)] }
+}
+
+/** How far it has come and, where the API server does not answer, that: a count that stands still has a reason. */
+export function loadingSentence(picture: Picture, at: NonNullable<Picture['loading']>): Sentence {
+  const { state = 'live', because = null } = sourceNamed(picture, 'api') ?? {}
+  const trouble = state === 'live' || state === 'off' || because === null ? undefined : because.replace(/\.$/, '')
+  return en.loading({ ...at, trouble })
 }
 
 function silent({ picture, rows }: Read): Verdict | undefined {
@@ -146,12 +154,6 @@ function acting({ picture, viewing, plan }: Read): Verdict | undefined {
   if (sentences.length === 0) return undefined
   const nobody = leaderless(picture)
   return nobody === undefined ? { level: 'acting', sentences } : { level: 'blocked', sentences: [...sentences, nobody] }
-}
-
-/** Said where nobody leads who would do what the books say. */
-function leaderless(picture: Picture): Sentence | undefined {
-  const { state = 'live', because = null } = sourceNamed(picture, 'controller') ?? {}
-  return (state === 'down' || state === 'off') && because !== null ? found.nobodyLeads({ because }) : undefined
 }
 
 /** Moves of which nothing more is to come. */

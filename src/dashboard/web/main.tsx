@@ -6,6 +6,7 @@ import { Frame } from './frame/frame.tsx'
 import './frame/tokens.css'
 import './frame/frame.css'
 import './drawn/drawn.css'
+import { startKeptFocus } from './frame/kept-focus.ts'
 import { startKeys } from './frame/keys.ts'
 import { fetchAhead } from './frame/pages.tsx'
 import { startRouter } from './frame/router.tsx'
@@ -25,6 +26,7 @@ if (page !== null) {
   startTheme()
   startRouter()
   startKeys()
+  startKeptFocus()
   startBeats()
   startLive(embedded())
   startClock()

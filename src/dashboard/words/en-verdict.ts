@@ -1,7 +1,7 @@
 // What only the verdict of the overview says: who plans and when, what stands out, and what was done.
 import type { Sentence } from '../contract.ts'
 import { age } from './age.ts'
-import { capital, counted } from './grammar.ts'
+import { capital, counted, listed } from './grammar.ts'
 import { nodePath, planPath } from './links.ts'
 import { count } from './quantity.ts'
 import { say } from './sentence.ts'
@@ -150,6 +150,12 @@ export function kindSilent({
 /** Nobody leads; said of the controller's Lease. */
 export function nobodyHolds({ lease, namespace }: { readonly lease: string; readonly namespace: string }): string {
   return `No controller leads here: nobody renews the Lease ${lease} in ${namespace}`
+}
+
+/** Said where the viewer's account may list pods in some namespaces only. */
+export function onlyNamespacesShown({ namespaces }: { readonly namespaces: readonly string[] }): string {
+  const [what, are] = namespaces.length === 1 ? ['the namespace', 'is'] : ['the namespaces', 'are']
+  return `Only ${what} ${listed(namespaces)} ${are} shown: your account may not list pods in all namespaces`
 }
 
 /** Said of what only a controller does. */

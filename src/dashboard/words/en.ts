@@ -41,10 +41,19 @@ export function loading(facts: {
   readonly shown: string
   readonly loaded: number
   readonly total: number | undefined
+  /** What keeps it from going on; a sentence without its end. */
+  readonly trouble?: string | undefined
 }): Sentence {
-  const { shown, loaded, total } = facts
-  const of = total === undefined ? counted(loaded, 'object') : `${count(loaded)} of ${counted(total, 'object')}`
-  return say('loading', `Loading ${shown}: ${of}`, { shown, loaded, ...(total === undefined ? {} : { total }) })
+  const { shown, loaded, total, trouble } = facts
+  // A count that stands at nothing tells nothing.
+  const of =
+    loaded === 0
+      ? total === undefined
+        ? ''
+        : `: ${counted(total, 'object')}`
+      : `: ${total === undefined ? counted(loaded, 'object') : `${count(loaded)} of ${counted(total, 'object')}`}`
+  const held = trouble === undefined ? '' : `. ${trouble}.`
+  return say('loading', `Loading ${shown}${of}${held}`, { shown, loaded, ...(total === undefined ? {} : { total }) })
 }
 
 interface FrozenFacts {

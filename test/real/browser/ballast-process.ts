@@ -16,6 +16,8 @@ export interface BallastProcess extends AsyncDisposable {
   printed(): string
   /** What `pattern` finds in what was printed, once it is there. @throws Error after two minutes, or when the program has ended */
   until(pattern: RegExp): Promise<RegExpExecArray>
+  /** Sends it a signal that does not end it: `SIGSTOP`, `SIGCONT`. */
+  send(signal: NodeJS.Signals): void
   /** Ends it and waits for that. */
   stop(signal?: NodeJS.Signals): Promise<void>
 }
@@ -56,6 +58,7 @@ export function startBallast(args: readonly string[]): BallastProcess {
         await pause(50)
       }
     },
+    send: signal => void child.kill(signal),
     stop,
     async [Symbol.asyncDispose]() {
       await stop()

@@ -10,6 +10,7 @@ import { judgeKeyboard, judgeLooks, judgePrint, judgeWithoutScript } from './pag
 import { judgePast } from './past.ts'
 import { judgeRebalancing, judgeRebalancingOfMany } from './rebalancing.ts'
 import { judgeSignIn } from './sign-in.ts'
+import { judgeKeptFocus, judgeStates } from './states.ts'
 import { judgeStory } from './story.ts'
 import { judgeTwinControls } from './twin-controls.ts'
 
@@ -18,6 +19,8 @@ export const browserChecks: readonly Check[] = [
   { name: 'browser: every page in every look', run: judgeLooks },
   { name: 'browser: without JavaScript', run: judgeWithoutScript },
   { name: 'browser: by keyboard alone', run: judgeKeyboard },
+  { name: 'browser: the focus stays, and f, Enter and Escape', run: judgeKeptFocus },
+  { name: 'browser: nobody leads, one namespace, a server that hangs', run: judgeStates },
   { name: 'browser: a page that a capability brings', run: judgeCapabilityPage },
   { name: 'browser: on paper', run: judgePrint },
   { name: 'browser: the server gone and back', run: judgeReconnect },

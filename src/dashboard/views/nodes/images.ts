@@ -115,10 +115,12 @@ function mirrorRowsOf({ state, mirrors }: Picture, images: ReadonlyMap<string, I
   return [...state.nodes.values()].map(({ name }): MirrorRow => {
     const reading = mirrors?.readings.get(name)
     const known = reading?.kind === 'read' ? reading : undefined
-    const isTold = mirrors?.pulls !== undefined
+    const stands = stateOf(pods.get(name), reading)
+    // What passes no mirror nobody counts: a zero would say that nothing came.
+    const isTold = mirrors?.pulls !== undefined && (stands.state !== 'none' || outside.has(name) || inside.has(name))
     return {
       node: name,
-      ...stateOf(pods.get(name), reading),
+      ...stands,
       images: counts.get(name) ?? 0,
       fromNodes: isTold ? (inside.get(name) ?? 0) : (known?.bytesIn ?? null),
       fromOutside: isTold ? (outside.get(name) ?? 0) : null,

@@ -270,10 +270,12 @@ describe('a plan that runs', () => {
 
   test('paused: the reason is the executor’s', () => {
     const { head, notice } = viewWith({
-      status: { phase: 'Paused', message: 'StepDone: ballast.dev/run-until is m03', steps: landed(3) },
+      status: { phase: 'Paused', message: 'it was to run up to move m03, which is over', steps: landed(3) },
     })
-    expect(head.sentences.at(-1)?.text).toBe('The plan is paused after 3 of 15 moves: StepDone: ballast.dev/run-until is m03.')
-    expect(notice?.text).toBe('Paused: StepDone: ballast.dev/run-until is m03.')
+    expect(head.sentences.at(-1)?.text).toBe(
+      'The plan is paused after 3 of 15 moves: it was to run up to move m03, which is over.',
+    )
+    expect(notice?.text).toBe('Paused: it was to run up to move m03, which is over.')
   })
 })
 

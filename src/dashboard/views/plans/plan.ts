@@ -10,6 +10,7 @@ import * as general from '../../words/en.ts'
 import * as words from '../../words/en-plan.ts'
 import { rfc3339 } from '../../words/time.ts'
 import { planButtons } from '../buttons.ts'
+import { leaderless } from '../leaderless.ts'
 import type { Viewing } from '../viewing.ts'
 import { flowsOf } from './flows.ts'
 import { goalRows } from './goals.ts'
@@ -115,12 +116,14 @@ function standingOf(picture: Picture, plan: RebalancePlan): readonly Sentence[] 
   const moves = plan.spec.moves.length
   const { done, failed } = stepTally(plan)
   const message = plan.status?.message?.split('\n')[0] ?? ''
+  const nobody = leaderless(picture)
   switch (phaseOf(plan)) {
     case 'Pending':
       return []
     case 'Proposed':
       return moves === 0 ? [] : [general.planProposed({ plan: name, moves, ...goalTally(plan) })]
     case 'Approved':
+      if (nobody !== undefined) return [nobody]
       return moves === 0 ? [] : [general.planApproved({ plan: name, moves, when: startOf(picture, plan) })]
     case 'Paused':
       return [
@@ -174,6 +177,7 @@ export function planViewOf(picture: Picture, name: string, viewing: Viewing): Pl
     wideGoals: wideGoals(picture, plan),
     buttons: planButtons(picture, plan, viewing),
     safety: safetyOf(picture, plan),
+    risks: isEnded(plan) ? [] : (plan.status?.risks ?? []),
     notice: noticeOf(picture, plan, viewing),
     moves: movePage(picture, plan, undefined, mostMovesAtOnce).moves,
     moveCount: plan.spec.moves.length,
@@ -244,6 +248,8 @@ function noticeOf(picture: Picture, plan: RebalancePlan, viewing: Pick<Viewing, 
   const freeze = freezeOf(plan, nowMs) ?? freezeOf(policy, nowMs)
   if (freeze !== undefined) return words.planFrozen({ where: freeze.where, reason: freeze.reason })
   if (policy.spec.mode === 'Report') return general.policyOnlyReports()
+  const nobody = leaderless(picture)
+  if (nobody !== undefined) return nobody
   if (phase === 'Running') return null
   const window = runsAt(policy, nowMs)
   if (!window.isOpen && (phase !== 'Proposed' || policy.spec.mode === 'Auto')) {

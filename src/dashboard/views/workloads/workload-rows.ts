@@ -41,7 +41,7 @@ export function workloadRows(picture: Picture, query: WorkloadQuery, viewing?: P
   const shown = rest.slice(0, Math.min(mostRows, Math.max(1, Math.trunc(limit))))
   const last = shown.at(-1)
   return {
-    workloads: unknownBecause(picture, 'pods') === undefined ? shown : shown.map(withoutPods),
+    workloads: shown.map(row => (arePodsKnown(picture, row) ? row : withoutPods(row))),
     total: picture.past === undefined ? matching.length : null,
     next: last === undefined || shown.length === rest.length ? null : keyOf(last),
   }
@@ -95,6 +95,17 @@ function rowOf(state: ClusterState, label: OwnerLabel, { workload, pods }: Group
     memory: sum('memory'),
     nodes: [...new Set(pods.flatMap(({ nodeName }) => nodeName ?? []))].sort(),
   }
+}
+
+/** Kinds whose pods are told by another's objects. */
+const kindsBetween: Readonly<Record<string, string>> = { Deployment: 'replicasets', CronJob: 'jobs' }
+
+/** Whether its pods could be read, and whose they are: a zero would say that none run. */
+function arePodsKnown(picture: Picture, { ref: { kind } }: WorkloadRow): boolean {
+  const between = kindsBetween[kind]
+  return (
+    unknownBecause(picture, 'pods') === undefined && (between === undefined || unknownBecause(picture, between) === undefined)
+  )
 }
 
 /** What is known of a workload where no pod is. */

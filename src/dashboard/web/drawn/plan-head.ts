@@ -1,13 +1,17 @@
 // The plan at hand in two lines.
 import type { Overview, PlanHead } from '../../contract.ts'
 import { until } from '../../words/age.ts'
+import { noPlansText } from '../../words/en-empty.ts'
 import { planPath } from '../../words/links.ts'
 import { element, type Markup, type Surroundings } from './markup.ts'
 import { sentenceMarkup } from './sentence.ts'
 
 /** Name, phase, how far it is, and of its sentences those that the verdict does not say already. */
-export function planHeadMarkup({ plan, verdict }: Pick<Overview, 'plan' | 'verdict'>, surroundings: Surroundings): Markup {
-  if (plan === null) return element('p', { class: 'drawn-quiet' }, 'No plan.')
+export function planHeadMarkup(
+  { plan, verdict, sources }: Pick<Overview, 'plan' | 'verdict' | 'sources'>,
+  surroundings: Surroundings,
+): Markup {
+  if (plan === null) return element('p', { class: 'drawn-quiet' }, noPlansText(sources))
   const told = new Set(verdict.sentences.flatMap(({ code }) => [code, ...(alsoTold[code] ?? [])]))
   return element(
     'div',

@@ -9,7 +9,9 @@ const saidElsewhere: readonly string[] = ['metrics', 'pod-metrics', 'power']
 const mostTold = 3
 
 /** Why something is not known, or not as it is now, a sentence each; on the overview the verdict says what concerns the API server. */
-export function unheardWords(sources: readonly Source[], path: string): readonly string[] {
+export function unheardWords(sources: readonly Source[], path: string, loading: string | null = null): readonly string[] {
+  // While the cluster is read no page is whole, and the overview says it large.
+  if (loading !== null) return path === '/' ? [] : [`${loading.replace(/\.$/, '')}. Until then this page is not whole.`]
   const isSilent = sources.some(({ name, state }) => name === 'api' && state !== 'live')
   // A server that is silent tells nothing of any kind.
   const heard = isSilent ? sources.filter(({ name }) => name === 'api') : sources
@@ -25,8 +27,8 @@ export function unheardWords(sources: readonly Source[], path: string): readonly
 }
 
 /** The same below the header; undefined where all is heard. */
-export function unheardMarkup(sources: readonly Source[], path: string): Markup | undefined {
-  const words = unheardWords(sources, path)
+export function unheardMarkup(sources: readonly Source[], path: string, loading: string | null = null): Markup | undefined {
+  const words = unheardWords(sources, path, loading)
   if (words.length === 0) return undefined
   return element(
     'div',

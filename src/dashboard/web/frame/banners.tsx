@@ -46,7 +46,8 @@ function LinkBanner() {
 /** Without a connection nobody knows how the sources stand: then that is said alone. */
 function UnheardBanner() {
   if (at.value !== undefined || !isConnected.value) return null
-  const markup = unheardMarkup(sources.value, address.value.path)
+  const loading = readingOf<Overview>('overview').value.value?.loading?.text ?? null
+  const markup = unheardMarkup(sources.value, address.value.path, loading)
   return markup === undefined ? null : <Drawn of={markup} />
 }
 

@@ -11,6 +11,7 @@ import { clusterName } from './cluster-name.ts'
 import { ErrorBoundary } from './error-boundary.tsx'
 import { Footer } from './footer.tsx'
 import { Header } from './header.tsx'
+import { leaveFocus } from './kept-focus.ts'
 import { useKey } from './keys.ts'
 import { LiveRegions } from './live-region.tsx'
 import { PageTitle } from './page-title.tsx'
@@ -88,9 +89,42 @@ function useFrameKeys(isTwin: boolean): void {
   useKey('t', 'Light or dark', toggleTheme)
   useKey('j', 'Next row', () => stepRow(1))
   useKey('k', 'Row before', () => stepRow(-1))
-  useKey('Escape', 'Back to the page', () => {
-    if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
-  })
+  useKey('f', 'Filter what the page shows', focusFilter)
+  useKey('Enter', 'Open the row', openRow)
+  useKey('Escape', 'Back to the page', leaveField)
+}
+
+/** What narrows the rows of a page: a field to type in before menus. */
+const filters = [
+  'main input[type="search"]',
+  'main input[type="text"]',
+  'main .widgets-chips select',
+  'main .widgets-chips summary',
+]
+
+/** The page's own filter; where it has none, the search of all things. */
+function focusFilter(): void {
+  for (const selector of [...filters, '.frame-search-field']) {
+    const found = [...document.querySelectorAll<HTMLElement>(selector)].find(element => element.offsetParent !== null)
+    if (found === undefined) continue
+    found.focus()
+    if (found instanceof HTMLInputElement) found.select()
+    return
+  }
+}
+
+/** Follows the first link of the row that has the focus; links and buttons do that by themselves. */
+function openRow(): void {
+  const { activeElement } = document
+  if (activeElement?.matches('[data-row]') === true) activeElement.querySelector<HTMLElement>('a[href]')?.click()
+}
+
+/** Out of a field or a row, to the heading: the keys of the page work from there, and Tab goes on below it. */
+function leaveField(): void {
+  const heading = document.querySelector<HTMLElement>('main h1')
+  leaveFocus()
+  if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
+  heading?.focus({ preventScroll: true })
 }
 
 /** Moves the focus to the next row (1) or the one before (-1); from elsewhere to the first or the last. */

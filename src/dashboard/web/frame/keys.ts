@@ -63,6 +63,8 @@ function onKeydown(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
   const name = nameOf(event)
   if (isField(event.target) && name !== 'Escape') return
+  // A link or a button takes it by itself.
+  if (name === 'Enter' && event.target instanceof Element && event.target.closest('a, button, summary') !== null) return
   const isPrintable = event.key.length === 1
   if (isPrintable && !lettersOn.value) return
   if (document.querySelector('dialog[open]') !== null) return

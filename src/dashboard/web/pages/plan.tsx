@@ -4,6 +4,8 @@ import type { Goal, Move, Overview, PlanHead, PlanView, Sentence, WideGoal } fro
 import { measureName } from '../../words/en.ts'
 import { apiPath, pagePaths, planPath } from '../../words/links.ts'
 import { nearGoal } from '../../words/percent.ts'
+import { Drawn } from '../drawn/drawn.tsx'
+import { risksMarkup } from '../drawn/risks.ts'
 import { announce } from '../frame/live-region.tsx'
 import { PageTitle } from '../frame/page-title.tsx'
 import { A, address } from '../frame/router.tsx'
@@ -41,7 +43,7 @@ const phaseWords: Readonly<Record<PlanHead['phase'], string>> = {
 }
 
 function Plan({ view }: { view: PlanView }) {
-  const { head, buttons, notice, safety, goals, wideGoals } = view
+  const { head, buttons, notice, safety, risks, goals, wideGoals } = view
   const acting = useActions(
     `${head.phase} ${head.done} ${head.failed} ${buttons.map(button => `${button.action}${button.enabled}`).join()}`,
   )
@@ -90,6 +92,12 @@ function Plan({ view }: { view: PlanView }) {
           </p>
         )}
       </div>
+      {risks.length === 0 ? null : (
+        <section class="overview-section" aria-labelledby="risks">
+          <h2 id="risks">{head.phase === 'Proposed' ? 'Risks, before you approve it' : 'Risks'}</h2>
+          <Drawn of={risksMarkup(risks)} />
+        </section>
+      )}
       {goals.length + wideGoals.length === 0 ? null : <PlanGoals goals={goals} wide={wideGoals} />}
       <PlanChange view={view} moving={movingNow(view.moves)} />
       <PlanMoves view={view} />

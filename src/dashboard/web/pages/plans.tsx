@@ -1,9 +1,11 @@
 // All plans that are kept, the newest first.
 import type { Overview, PlanHead } from '../../contract.ts'
+import { noPlansText } from '../../words/en-empty.ts'
 import { apiPath, planPath } from '../../words/links.ts'
 import { count } from '../../words/quantity.ts'
 import { PageTitle } from '../frame/page-title.tsx'
 import { A } from '../frame/router.tsx'
+import { sources } from '../live/live.ts'
 import { useTopic } from '../live/topics.ts'
 import { useAnswer } from '../widgets/answered.ts'
 import { DataTable } from '../widgets/data-table.tsx'
@@ -82,11 +84,7 @@ function Plans({ plans }: { plans: readonly PlanHead[] }) {
         rowKey={plan => plan.name}
         open={plan => planPath(plan.name)}
         card={{ height: 84, cell: plan => <PlanCard plan={plan} /> }}
-        empty={
-          <Empty>
-            No plan is kept. One is made when a goal is missed and its policy is due; without a goal Ballast only reports.
-          </Empty>
-        }
+        empty={<Empty>{noPlansText(sources.value)}</Empty>}
       />
     </>
   )

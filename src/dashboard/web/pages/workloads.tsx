@@ -1,13 +1,14 @@
 // All workloads that have pods, to be searched.
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { WorkloadPage as Page, WorkloadRow } from '../../contract.ts'
+import { noWorkloadsText } from '../../words/en-empty.ts'
 import { apiPath, nodePath, workloadPath } from '../../words/links.ts'
 import { printable, shortName } from '../../words/names.ts'
 import { unknownText } from '../../words/percent.ts'
 import { count, cpuExact, memoryExact } from '../../words/quantity.ts'
-import { useKey } from '../frame/keys.ts'
 import { PageTitle } from '../frame/page-title.tsx'
 import { A, address, setQuery } from '../frame/router.tsx'
+import { sources } from '../live/live.ts'
 import { ApiProblem, getJson } from '../live/requests.ts'
 import { useAnswer } from '../widgets/answered.ts'
 import { DataTable } from '../widgets/data-table.tsx'
@@ -28,7 +29,6 @@ export function WorkloadsPage() {
     const timer = setTimeout(() => setQuery({ q: typed === '' ? null : typed }), searchAfterMs)
     return () => clearTimeout(timer)
   }, [typed])
-  useKey('f', 'Filter workloads', () => document.querySelector<HTMLElement>('#workloads-search')?.focus())
   return (
     <>
       <PageTitle text="Workloads" />
@@ -175,7 +175,7 @@ function Workloads({ page, query }: { page: Page; query: Readonly<Record<string,
             {page.total === null
               ? 'Which workloads there were then is not kept.'
               : query['q'] === undefined
-                ? 'No workload has pods now.'
+                ? noWorkloadsText(sources.value)
                 : `No workload has ${JSON.stringify(query['q'])} in its namespace or name.`}
           </Empty>
         }
