@@ -23,7 +23,7 @@ import { schedulerOf } from './source/scheduler-source.ts'
 import { readSource, readSourceOrInput } from './source/source.ts'
 import { syntheticCluster } from './source/synthetic-cluster.ts'
 import { withoutUnansweredWebhooks } from './source/unanswered-webhooks.ts'
-import { openLines } from './twin-open.ts'
+import { openLines } from './twin/twin-open.ts'
 import { type ClockOptions, clockOf, momentOption, paceOption, startOf } from './up/twin-clock.ts'
 
 interface TwinCommandOptions extends ClockOptions {

@@ -4,7 +4,6 @@ import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { EnergyOutcome } from './energy/record.ts'
 import type { FleetGoal, GoalMember, GoalResource, LeftOut, NodeRate, UseMeasure } from './goals/policy.ts'
-import type { Risk } from './risks.ts'
 
 /** Amounts by resource: cpu in millicores, memory in bytes, `pods` as a count, others whole. */
 export type Amounts = Readonly<Record<string, number>>
@@ -295,6 +294,19 @@ export interface IsolationOutcome {
   readonly toMove: number
   /** Those of them that the plan does not move: `namespace/name`. Empty: nothing stands in the way. */
   readonly left: readonly string[]
+}
+
+export const riskCodes = ['ShortOutage', 'LocalStorage', 'NoPDB', 'OneReplica'] as const
+export const riskGrades = ['high', 'medium', 'low'] as const
+
+export interface Risk {
+  /** `ShortOutage`: the only replica is evicted; `OneReplica`: it surges; `LocalStorage`, `NoPDB`: as the reasons of pods that stay. */
+  readonly code: (typeof riskCodes)[number]
+  readonly grade: (typeof riskGrades)[number]
+  /** How many moves have it. */
+  readonly moves: number
+  /** `namespace/Kind/name`, in order. */
+  readonly workloads: readonly string[]
 }
 
 export interface Plan {

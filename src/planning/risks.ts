@@ -3,23 +3,10 @@
 import type { ClusterState } from '#cluster/cluster-state.ts'
 import { Budgets } from './candidates/budgets.ts'
 import { localVolumes } from './candidates/local-storage.ts'
-import { replicasOf } from './candidates/movable.ts'
 import { holdsExclusiveVolume } from './candidates/move-action.ts'
+import { replicasOf } from './candidates/workload-object.ts'
 import { workloadKey } from './goals/policy.ts'
-import type { Move } from './plan-record.ts'
-
-export const riskCodes = ['ShortOutage', 'LocalStorage', 'NoPDB', 'OneReplica'] as const
-export const riskGrades = ['high', 'medium', 'low'] as const
-
-export interface Risk {
-  /** `ShortOutage`: the only replica is evicted; `OneReplica`: it surges; `LocalStorage`, `NoPDB`: as the reasons of pods that stay. */
-  readonly code: (typeof riskCodes)[number]
-  readonly grade: (typeof riskGrades)[number]
-  /** How many moves have it. */
-  readonly moves: number
-  /** `namespace/Kind/name`, in order. */
-  readonly workloads: readonly string[]
-}
+import { type Move, type Risk, riskCodes, riskGrades } from './plan-record.ts'
 
 /** The risks of `moves`, the gravest first; those of one kind and grade are one. A move that goes on from a stop is not counted again. */
 export function risksOf(state: ClusterState, moves: readonly Move[], nowMs: number): readonly Risk[] {

@@ -1,13 +1,13 @@
 // The policy of a cluster that has none: the goals that were asked for on the command line, else those that stand out in it.
 
 import { ballastApiVersion, type RebalancePolicy } from '#coordination/api.ts'
-import { readGoal } from '#coordination/plans/goal-text.ts'
 import { readPolicy } from '#coordination/plans/plan-policy.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { measurementsOf } from '#planning/goals/measurements.ts'
 import { type Proposal, proposeGoals } from '#planning/proposals/proposals.ts'
 import type { LoadedCluster } from '../source/cluster-source.ts'
+import { readGoal } from './goal-text.ts'
 
 interface Proposed {
   readonly policy: RebalancePolicy

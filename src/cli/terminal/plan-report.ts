@@ -1,8 +1,8 @@
 // A plan as a person reads it: the nodes, the moves with their reasons, what stays and why, the nodes afterwards.
 import type { OwnerLabel } from '#cluster/ownership.ts'
 import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
-import type { GoalOutcome, Move, NodeShare, Plan, Unmovable } from '#planning/plan-record.ts'
-import { type Risk, riskWords } from '#planning/risks.ts'
+import type { GoalOutcome, Move, NodeShare, Plan, Risk, Unmovable } from '#planning/plan-record.ts'
+import { riskWords } from '#planning/risks.ts'
 import { goalFigure, goalWish, lossWords, missingWords, notPlayed, staySentence, unusedWords } from '#planning/sentences.ts'
 import { isWaivable, type Waiver } from '#planning/solving/waivers.ts'
 import { fittedTable } from './fitted.ts'

@@ -1,7 +1,7 @@
 // What a person sees: tables, colours, words. Data goes to standard output, words to standard error.
 import pc from 'picocolors'
 
-export { type Column, table } from '#dashboard/terminal/lines.ts'
+export { table } from '#dashboard/terminal/lines.ts'
 
 export interface Terminal {
   /** Data: standard output, a line. */
@@ -14,7 +14,7 @@ export interface Terminal {
   readonly colour: ReturnType<typeof pc.createColors>
 }
 
-/** Of narrower terminals nobody knows that they are meant. */
+/** Nobody knows whether a narrower terminal is meant. */
 const fewestColumns = 40
 
 /** The terminal of this process. Colours only where a person looks and `NO_COLOR` is not set. */

@@ -6,8 +6,8 @@ import { formatTime } from '#kube/time/time.ts'
 import type { BudgetProposal } from '#planning/candidates/budget-proposals.ts'
 import type { EnergyOutcome } from '#planning/energy/record.ts'
 import { energyStaySentence } from '#planning/energy/sentences.ts'
-import type { LimitMet, Move, NodeShare, Plan, PlanRecord } from '#planning/plan-record.ts'
-import { type Risk, riskWords } from '#planning/risks.ts'
+import type { LimitMet, Move, NodeShare, Plan, PlanRecord, Risk } from '#planning/plan-record.ts'
+import { riskWords } from '#planning/risks.ts'
 import { staySentence } from '#planning/sentences.ts'
 import {
   ballastApiVersion,

@@ -54,7 +54,7 @@ function seenPage(
   const lacking = seen.lacking('nodes')
   const reading = readingOfPage(head)
   const missing = reading === undefined ? undefined : seen.lacking(reading)
-  // Of what may not be read nobody can say that it is not there.
+  // Nobody can say of what may not be read that it is not there.
   const page = missing === undefined ? pageOf(asked, picture, seen) : found
   if (wantsText(asked)) {
     const forbidden = lacking === undefined ? undefined : `${forbiddenSentence('nodes', lacking)}\n`

@@ -1,6 +1,6 @@
 // What is said of a plan and of its moves: one function a message.
 import type { Flow, Move, MoveState, Sentence } from '../contract.ts'
-import { age, until } from './age.ts'
+import { age, ago, until } from './age.ts'
 import { counted, form, listed } from './grammar.ts'
 import { nodePath, permitsPath, planPath } from './links.ts'
 import { count } from './quantity.ts'
@@ -289,4 +289,14 @@ function withoutStop(text: string): string {
 /** The plan, or its policy, is frozen. */
 export function planFrozen({ where, reason }: { readonly where: string; readonly reason: string }): Sentence {
   return say('plan-frozen', `Held by ${where}: ${reason}.`, { where, reason })
+}
+
+export function planReplaced(facts: { readonly by: string; readonly moves: number; readonly agoMs: number }): Sentence {
+  const { by, moves, agoMs } = facts
+  return say(
+    'plan-replaced',
+    `This plan was replaced ${ago(agoMs)} by ${by} (${counted(moves, 'move')}): show it`,
+    { ...facts },
+    [{ text: 'show it', path: planPath(by) }],
+  )
 }

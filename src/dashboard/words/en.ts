@@ -488,13 +488,3 @@ export function policyOnlyReports(): Sentence {
 export function movesDone({ done, moves }: { readonly done: number; readonly moves: number }): string {
   return `${count(done)} of ${counted(moves, 'move')} done`
 }
-
-export function planReplaced(facts: { readonly by: string; readonly moves: number; readonly agoMs: number }): Sentence {
-  const { by, moves, agoMs } = facts
-  return say(
-    'plan-replaced',
-    `This plan was replaced ${ago(agoMs)} by ${by} (${counted(moves, 'move')}): show it`,
-    { ...facts },
-    [{ text: 'show it', path: planPath(by) }],
-  )
-}

@@ -4,7 +4,7 @@ import type { WorkloadReference } from '#cluster/cluster-state.ts'
 import { restartOf } from '#cluster/loose-fields.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
 import type { PlanInput } from '../plan-input.ts'
-import { workloadObject } from './movable.ts'
+import { workloadObject } from './workload-object.ts'
 
 const dayMs = 24 * 3600 * 1000
 /** After so many days a disturbance counts half. */

@@ -2,10 +2,10 @@
 import type { PodState } from '#cluster/cluster-state.ts'
 import { listIn, textIn } from '#cluster/loose-fields.ts'
 
-export interface LocalVolume {
+interface LocalVolume {
   readonly name: string
   readonly kind: 'hostPath' | 'emptyDir' | 'ephemeral'
-  /** Of a hostPath. */
+  /** The folder of the node; empty for other kinds. */
   readonly path: string
   /** A scratch volume: in memory, or mounted where programs keep what they can make again. */
   readonly isScratch: boolean

@@ -1,8 +1,7 @@
 // Which pods a plan may move, and why each of the others stays where it is: one reason each, by precedence, with its facts.
 
-import type { ClusterState, NodeState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
-import { evictionMarks, kindKey } from '#cluster/ownership.ts'
-import type { KubeObject } from '#kube/objects/objects.ts'
+import type { ClusterState, NodeState, PodState } from '#cluster/cluster-state.ts'
+import { evictionMarks } from '#cluster/ownership.ts'
 import { labelSelectorOf, type Selector } from '#kube/objects/selector.ts'
 import { isLeaving } from '../goals/leaving.ts'
 import { type PlanPolicy, workloadKey } from '../goals/policy.ts'
@@ -18,6 +17,7 @@ import { isSurge } from './move-action.ts'
 import { policyOwner } from './owner.ts'
 import type { Rule } from './rule.ts'
 import type { StaticFit } from './static-fit.ts'
+import { replicasOf, workloadObject } from './workload-object.ts'
 
 export interface Sorting {
   readonly candidates: readonly Candidate[]
@@ -214,22 +214,6 @@ function budgetReason(policy: PlanPolicy, budgets: Budgets, pod: PodState): Stay
   }
   if (budgets.allows(pod)) return undefined
   return { code: 'PDBExhausted', data: { budget: names, healthy: String(budget.healthy), desired: String(budget.desired) } }
-}
-
-/** The workload's own object; `undefined` where the cluster does not hold it. */
-export function workloadObject(state: ClusterState, workload: WorkloadReference | undefined): KubeObject | undefined {
-  return workload && state.object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)
-}
-
-/** `spec.replicas` of the workload, else how many pods it has. */
-export function replicasOf(state: ClusterState, workload: WorkloadReference): number {
-  const spec = workloadObject(state, workload)?.['spec']
-  const replicas = typeof spec === 'object' && spec !== null && 'replicas' in spec ? spec.replicas : undefined
-  if (typeof replicas === 'number') return replicas
-  const key = workloadKey(workload)
-  return [...state.pods.values()].filter(
-    pod => pod.workload !== undefined && !pod.isFinished && workloadKey(pod.workload) === key,
-  ).length
 }
 
 type Places = { readonly destinations: readonly string[] } | StayReason

@@ -5,7 +5,7 @@ import { parseScaledValue } from '#kube/values/int-or-string.ts'
 import type { PlanPolicy } from '../goals/policy.ts'
 import type { MoveAction } from '../plan-record.ts'
 import type { Candidate } from './candidate.ts'
-import { replicasOf, workloadObject } from './movable.ts'
+import { replicasOf, workloadObject } from './workload-object.ts'
 
 /**
  * True where a rollout can bring up the replacement before the old pod goes (rebalancing 3.16): the only replica of a Deployment that

@@ -1,8 +1,8 @@
 // What the arbiter says of each workload before a plan is made, by its own rules: those that do not hang on the order of the plan.
 // What it would not let go within the patience of a plan's run stays for this plan; what has to wait within it is dearer. Pure.
 import type { ClusterState, PodState, WorkloadReference } from '#cluster/cluster-state.ts'
-import { workloadObject } from '#planning/candidates/movable.ts'
 import { isSurge } from '#planning/candidates/move-action.ts'
+import { workloadObject } from '#planning/candidates/workload-object.ts'
 import { type PlanPolicy, workloadKey } from '#planning/goals/policy.ts'
 import type { Restraints } from '#planning/plan-input.ts'
 import type { StayReason } from '#planning/plan-record.ts'

@@ -1,7 +1,7 @@
 // A plan played against the arbiter's own rules with a ledger and a time that are made up: when each move would be let go and be over,
 // or what refuses it and from when it would pass. It waits as the run of a plan waits. Pure.
 import type { ClusterState } from '#cluster/cluster-state.ts'
-import { workloadObject } from '#planning/candidates/movable.ts'
+import { workloadObject } from '#planning/candidates/workload-object.ts'
 import { type PlanPolicy, workloadKey } from '#planning/goals/policy.ts'
 import type { StayReason } from '#planning/plan-record.ts'
 import type { ArbiterSurroundings } from '../../arbiter/surroundings.ts'

@@ -2,7 +2,7 @@
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { isFields } from '#cluster/loose-fields.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
-import { replicasOf, workloadObject } from '#planning/candidates/movable.ts'
+import { replicasOf, workloadObject } from '#planning/candidates/workload-object.ts'
 import { workloadKey } from '#planning/goals/policy.ts'
 import type { RebalancePlanStatus, RebalancePolicySpec } from '../../api.ts'
 

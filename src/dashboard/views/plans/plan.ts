@@ -239,7 +239,7 @@ function noticeOf(picture: Picture, plan: RebalancePlan, viewing: Pick<Viewing, 
   if (replaced !== undefined) {
     const agoMs = replaced.atMs === undefined ? 0 : nowMs - replaced.atMs
     const moves = replaced.plan?.spec.moves.length ?? 0
-    return general.planReplaced({ by: replaced.name, moves, agoMs })
+    return words.planReplaced({ by: replaced.name, moves, agoMs })
   }
   const phase = phaseOf(plan)
   if (isEnded(plan) || plan.spec.moves.length === 0) return null
