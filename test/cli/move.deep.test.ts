@@ -91,7 +91,7 @@ describe('doctor', () => {
     ['only its warnings', ['reload', '--repo', join(repositories, 'broken')], 0],
     ['its warnings, strictly', ['reload', '--strict', '--repo', join(repositories, 'broken')], 3],
     ['one finding that is not there', ['--check', 'lease-held', '--repo', join(repositories, 'broken')], 0],
-    ['no such folder', ['--repo', join(repositories, 'nowhere')], 1],
+    ['no such folder', ['--repo', join(repositories, 'nowhere')], 2],
     ['no such area', ['upstream', '--repo', repositories], 2],
     ['no such finding', ['--check', 'double-dutty', '--repo', repositories], 2],
     ['nothing to look at', [], 2],
