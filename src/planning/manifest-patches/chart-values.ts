@@ -8,7 +8,7 @@ import type { YamlPath } from './yaml-edit.ts'
 const knownChart = 'app-template'
 
 /** Where values say what an object says at some path. */
-export interface ValuePlace {
+interface ValuePlace {
   /** From the values on. */
   readonly path: YamlPath
   /** What holds there now, also where it is inherited. */

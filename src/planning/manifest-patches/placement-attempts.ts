@@ -8,7 +8,7 @@ import { type ChoiceTools, choosePlacements, type WorkloadMove } from './placeme
 import { type Steered, type SteeredCluster, steer } from './steering.ts'
 import { type TemplateUnits, templateUnits } from './template-units.ts'
 
-export interface Placements {
+interface Placements {
   readonly steered: Steered
   readonly units: TemplateUnits
   /** Why the solver gave no answer. */
