@@ -87,6 +87,7 @@ export function freshCluster(seed: number): string {
         trigger: 'manual',
         mode: 'Approve',
         objective: 'moves',
+        coordination: { unlabelled: 'none', requirePDB: true, localStorage: 'refuse' },
         goals: [
           {
             name: 'lighter',
