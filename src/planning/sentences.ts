@@ -418,11 +418,12 @@ export function explanationLines(plan: Plan): readonly string[] {
   const { moves, lowerBound, withMargins = false } = plan.objective
   if (moves > 0 && lowerBound > 0) {
     const least = Math.ceil(lowerBound - 1e-6)
+    const number = `${moves} ${moves === 1 ? 'move' : 'moves'}`
     const word = plan.method !== 'milp' ? 'count' : Number.isInteger(lowerBound) ? 'proven' : 'relaxation'
     lines.push(
       least === moves
-        ? `${moves} moves; ${comparedPlans(plan.outcome === 'met', withMargins)} has fewer (${word}: ${shortNumber(lowerBound)})`
-        : `${moves} moves; at least ${least} are needed${withMargins ? ' with the margins' : ''} (${word}: ${shortNumber(lowerBound)})`,
+        ? `${number}; ${comparedPlans(plan.outcome === 'met', withMargins)} has fewer (${word}: ${shortNumber(lowerBound)})`
+        : `${number}; at least ${least} ${least === 1 ? 'is' : 'are'} needed${withMargins ? ' with the margins' : ''} (${word}: ${shortNumber(lowerBound)})`,
     )
   }
   lines.push(...searchLines(plan))
