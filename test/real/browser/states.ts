@@ -152,6 +152,13 @@ export async function judgeKeptFocus(): Promise<string> {
     await page.keyboard.press('Enter')
     await holds(page, `location.pathname !== ${JSON.stringify(row)}`)
   }
+  // What goes with all that stood around it leaves the page alone: the heading has the focus then, and no field of another part.
+  await page.goto(`${ballast.url}workloads`)
+  await page.locator('main [data-row]').first().waitFor({ timeout: soonMs })
+  await page.evaluate(
+    "{ const part = document.createElement('div'); const button = document.createElement('button'); part.append(button); document.querySelector('main').append(part); button.focus(); setTimeout(() => part.remove(), 100) }",
+  )
+  await holds(page, "document.activeElement.matches('h1')")
   deepStrictEqual(complaints, [])
   return `after an action the focus is on ${after}; f, Enter and Escape on five pages`
 }

@@ -67,7 +67,11 @@ function mend(isLate = false): void {
   }
   for (const place of around) {
     if (!place.isConnected) continue
-    const next = place.querySelector<HTMLElement>(canTake) ?? (place.matches(parts) ? place : undefined)
+    // Nothing around it is left but the page: it is another one now, and is read from its heading. The first thing to press there may be a
+    // field, which would take the keys that the page knows.
+    const next = place.matches('main')
+      ? (place.querySelector<HTMLElement>('h1') ?? place)
+      : (place.querySelector<HTMLElement>(canTake) ?? (place.matches(parts) ? place : undefined))
     if (!(next instanceof HTMLElement)) continue
     // A part without anything to press takes it itself: a reader is told what stands there now, and Tab goes on from there.
     if (next === place && !place.hasAttribute('tabindex')) next.tabIndex = -1
