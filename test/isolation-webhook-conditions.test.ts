@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { AdmissionRequest } from '#kube/server/admission.ts'
-import { evaluateCel } from '#twin/api/cel/cel.ts'
+import { evaluateCel } from '#kube/cel/cel.ts'
 import { answerPodCreation, matchConditionsOf } from '../src/capabilities/isolate/toleration-webhook.ts'
 
 const isolations = [

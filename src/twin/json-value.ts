@@ -1,29 +1,11 @@
 // JSON trees as data: reading them by path without trusting their shape, copying, freezing, comparing.
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { type Draft, isFields } from '#kube/values/json-tree.ts'
+
+export { type Draft, isFields, isSame, jsonText, OddNumber } from '#kube/values/json-tree.ts'
 
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonFields
 type JsonFields = { readonly [key: string]: JsonValue | undefined }
-
-/** A tree that is being made; it becomes a `KubeObject` when it is stored. */
-export type Draft = { [key: string]: unknown }
-
-/** A number whose text matters: an integer written with a fraction or exponent, or one beyond what int64 or a double holds. */
-export class OddNumber {
-  readonly source: string
-
-  constructor(source: string) {
-    this.source = source
-  }
-
-  /** The nearest double; infinite where there is none. */
-  get value(): number {
-    return Number(this.source)
-  }
-}
-
-export function isFields(value: unknown): value is Draft {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof OddNumber)
-}
 
 /** The value below `path`; undefined where the path leaves the tree. */
 export function valueAt(value: unknown, ...path: readonly string[]): unknown {
@@ -133,36 +115,11 @@ export function frozen<T>(value: T): T {
   return Object.freeze(value)
 }
 
-/** Equality of trees; an absent field equals an undefined one. Order of keys does not matter. */
-export function isSame(left: unknown, right: unknown): boolean {
-  if (left === right) return true
-  if (Array.isArray(left)) {
-    return Array.isArray(right) && left.length === right.length && left.every((item, index) => isSame(item, right[index]))
-  }
-  if (!isFields(left) || !isFields(right)) return false
-  for (const key of Object.keys(left))
-    if (left[key] !== undefined && !(Object.hasOwn(right, key) && isSame(left[key], right[key]))) return false
-  for (const key of Object.keys(right))
-    if (right[key] !== undefined && !(Object.hasOwn(left, key) && left[key] !== undefined)) return false
-  return true
-}
-
 /** True for what has no content: undefined, null, `{}`, `[]`, '', 0, false. */
 export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null || value === '' || value === 0 || value === false) return true
   if (Array.isArray(value)) return value.length === 0
   return isFields(value) && Object.keys(value).length === 0
-}
-
-/** The JSON of a tree, indented by so many spaces if asked. Integers beyond 2^53 are written exactly. */
-export function jsonText(value: unknown, indent?: number): string {
-  try {
-    return JSON.stringify(value, null, indent)
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-    // Some integer is a bigint, which is rare enough to find out this way.
-    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? rawJson(String(item)) : item), indent)
-  }
 }
 
 /** The tree of a JSON text that we wrote ourselves: {@link jsonText} of it is the same text again. @throws SyntaxError */
@@ -175,12 +132,4 @@ export function jsonTree(text: string): unknown {
     return /^-?\d+$/.test(source) ? BigInt(source) : value
   }
   return JSON.parse(text, exactly)
-}
-
-/** A number that is written with the digits given. */
-function rawJson(text: string): unknown {
-  // The types of ES2024 do not have it yet.
-  const make: unknown = Reflect.get(JSON, 'rawJSON')
-  if (typeof make !== 'function') throw new TypeError(`this engine cannot write the integer ${text}`)
-  return Reflect.apply(make, JSON, [text])
 }

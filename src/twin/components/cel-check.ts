@@ -1,6 +1,6 @@
 // Expressions of the twin's own kinds, looked at before they are used: what cannot be read is told at once, not object by object.
 import { InputError } from '#kube/problem.ts'
-import { CelError, parseCel } from '../api/cel/cel-syntax.ts'
+import { CelError, parseCel } from '#kube/cel/cel-syntax.ts'
 
 /** @throws InputError where `source` is no CEL */
 export function checkCel(source: string, where: string): void {

@@ -7,8 +7,8 @@ import { type Draft, draftOf, fieldsAt, itemsAt, listAt, textAt, textsAt } from 
 import { byteOrder } from '../../ordered-objects.ts'
 import { inVersion } from '../answers/versions.ts'
 import type { ApiServer } from '../api-server.ts'
-import { evaluateCel } from '../cel/cel.ts'
-import { CelError } from '../cel/cel-syntax.ts'
+import { evaluateCel } from '#kube/cel/cel.ts'
+import { CelError } from '#kube/cel/cel-syntax.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
 import { type MatchedWrite, matchedType } from './webhook-match.ts'
 

@@ -2,7 +2,7 @@
 // unknown names shows when the expression is used.
 import { duplicate, type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../json-value.ts'
-import { celProblem } from '../cel/cel.ts'
+import { celProblem } from '#kube/cel/cel.ts'
 
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']
 const actions = ['Audit', 'Deny', 'Warn']

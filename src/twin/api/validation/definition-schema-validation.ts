@@ -2,7 +2,7 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { parsePattern } from '#kube/values/regex.ts'
 import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
-import { CelError, parseCel } from '../cel/cel-syntax.ts'
+import { CelError, parseCel } from '#kube/cel/cel-syntax.ts'
 import { schemaProblems } from '../custom/custom-schema.ts'
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string']

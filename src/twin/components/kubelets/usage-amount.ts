@@ -2,7 +2,7 @@
 import type { Node, Pod } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { parseQuantity } from '#kube/values/quantity.ts'
-import { evaluateCel } from '../../api/cel/cel.ts'
+import { evaluateCel } from '#kube/cel/cel.ts'
 import type { UsageAmount } from '../../own-kinds/usage-spec.ts'
 import { checkCel } from '../cel-check.ts'
 import { wanderingNoise } from './usage-noise.ts'

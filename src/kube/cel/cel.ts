@@ -1,9 +1,8 @@
 // Evaluates CEL on JSON values: the core language, its macros, and the parts of Kubernetes' libraries that conditions of
 // webhooks and rules of custom kinds use most.
-import { compareQuantities, parseQuantity } from '#kube/values/quantity.ts'
-import { isFields, isSame, jsonText } from '../../json-value.ts'
-import { compilePattern } from '../patterns.ts'
+import { globalFunction, heldBy, isFields, isNumeric, isSame, method, typeName } from './cel-functions.ts'
 import { CelError, type Expression, parseCel } from './cel-syntax.ts'
+import { absent, CelValue, MapWithDefault, Optional } from './cel-values.ts'
 
 type CelOutcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }
 
@@ -23,11 +22,16 @@ export function evaluateCel(source: string, scope: Scope): CelOutcome {
       compiled.set(source, tree)
     }
     const value = new Evaluation().value(tree, scope)
-    return { ok: true, value: value instanceof Optional ? value.content : value }
+    return { ok: true, value: outgoing(value) }
   } catch (error) {
     if (error instanceof CelError || error instanceof RangeError) return { ok: false, problem: error.message }
     throw error
   }
+}
+
+function outgoing(value: unknown): unknown {
+  if (value instanceof Optional) return outgoing(value.content)
+  return value instanceof CelValue ? value.text : value
 }
 
 /** Why a text is no expression. */
@@ -45,17 +49,6 @@ export function celProblem(source: string): string | undefined {
 export function mentions(source: string, name: string): boolean {
   return source.split(/[^A-Za-z0-9_]+/).includes(name)
 }
-
-class Optional {
-  readonly content: unknown
-  readonly isPresent: boolean
-  constructor(content: unknown, isPresent: boolean) {
-    this.content = content
-    this.isPresent = isPresent
-  }
-}
-
-const absent = new Optional(undefined, false)
 
 class Evaluation {
   #steps = 0
@@ -102,6 +95,7 @@ class Evaluation {
       const inner = this.#field(target.content, name, true)
       return inner
     }
+    if (target instanceof MapWithDefault) return isOptional ? new Optional(target.get(name), true) : target.get(name)
     if (!isFields(target) || !Object.hasOwn(target, name) || target[name] === undefined) {
       if (isOptional) return absent
       throw new CelError(`no such key: ${name}`)
@@ -132,7 +126,7 @@ class Evaluation {
   #binary({ operator, left, right }: Extract<Expression, { kind: 'binary' }>, scope: Scope): unknown {
     if (operator === '&&' || operator === '||') return this.#logical(operator, left, right, scope)
     const a = this.value(left, scope)
-    const b = this.value(right, scope)
+    const b = operator === 'in' ? heldBy(this.value(right, scope)) : this.value(right, scope)
     switch (operator) {
       case '==':
         return isSame(a, b)
@@ -171,9 +165,11 @@ class Evaluation {
 
   #call({ target, name, args }: Extract<Expression, { kind: 'call' }>, scope: Scope): unknown {
     if (target === undefined) return this.#function(name, args, scope)
-    const [first, second] = args
+    const [first, second, third] = args
+    if (target.kind === 'name' && target.name === 'cel' && name === 'bind' && first?.kind === 'name' && second && third)
+      return this.value(third, { ...scope, [first.name]: this.value(second, scope) })
     if (first?.kind === 'name' && second !== undefined && comprehensions.has(name))
-      return this.#comprehension(name, this.value(target, scope), first.name, args.slice(1), scope)
+      return this.#comprehension(name, heldBy(this.value(target, scope)), first.name, args.slice(1), scope)
     if (target.kind === 'name' && target.name === 'optional')
       return name === 'none' ? absent : new Optional(first === undefined ? undefined : this.value(first, scope), true)
     return method(
@@ -187,6 +183,8 @@ class Evaluation {
     const [first] = args
     if (name === 'has' && first?.kind === 'field') {
       const target = this.value(first.target, scope)
+      // A key that the map makes up is there too.
+      if (target instanceof MapWithDefault) return true
       return isFields(target) && Object.hasOwn(target, first.name) && target[first.name] !== undefined
     }
     const values = args.map(argument => this.value(argument, scope))
@@ -216,15 +214,6 @@ class Evaluation {
 }
 
 const comprehensions = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
-
-function isNumeric(value: unknown): value is number | bigint {
-  return typeof value === 'number' || typeof value === 'bigint'
-}
-
-/** An integer past 2^53 is a bigint, and an int like any other. */
-function typeName(value: unknown): string {
-  return typeof value === 'bigint' ? 'number' : typeof value
-}
 
 /** An int of CEL: a bigint only where a number does not hold it. */
 function int64(value: bigint): number | bigint {
@@ -292,144 +281,4 @@ function compared(operator: string, order: number): boolean {
     default:
       throw new CelError(`no such operator: ${operator}`)
   }
-}
-
-function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return [...value].length
-  if (Array.isArray(value)) return value.length
-  if (isFields(value)) return Object.keys(value).length
-  throw new CelError('no such overload: size')
-}
-
-function globalFunction(name: string, [value, other]: readonly unknown[]): unknown {
-  switch (name) {
-    case 'size':
-      return sizeOf(value)
-    case 'string':
-      return typeof value === 'object' ? jsonText(value) : String(value)
-    case 'int':
-    case 'uint':
-      if (typeof value === 'bigint') return value
-      if (Number.isNaN(Number(value))) throw new CelError(`cannot convert ${jsonText(value)} to int`)
-      return Math.trunc(Number(value))
-    case 'double':
-      return Number(value)
-    case 'bool':
-      return value === true || value === 'true'
-    case 'dyn':
-      return value
-    case 'type':
-      return typeName(value)
-    case 'matches':
-      return method('matches', value, [other])
-    case 'quantity': {
-      const parsed = parseQuantity(String(value))
-      if (!parsed.ok) throw new CelError(`${String(value)} is not a quantity`)
-      return String(value)
-    }
-    case 'isQuantity':
-      return parseQuantity(String(value)).ok
-    default:
-      throw new CelError(`undeclared reference to '${name}'`)
-  }
-}
-
-function method(name: string, target: unknown, args: readonly unknown[]): unknown {
-  if (target instanceof Optional) return optionalMethod(name, target, args)
-  const [first, second] = args
-  if (name === 'size') return sizeOf(target)
-  if (typeof target === 'string') {
-    const found = textMethod(name, target, args)
-    if (found !== undefined) return found
-  }
-  if (Array.isArray(target)) {
-    const found = listMethod(name, target, args)
-    if (found !== undefined) return found
-  }
-  throw new CelError(
-    `undeclared reference to '${name}' with ${jsonText([first, second].filter(argument => argument !== undefined))}`,
-  )
-}
-
-function optionalMethod(name: string, target: Optional, [first]: readonly unknown[]): unknown {
-  switch (name) {
-    case 'hasValue':
-      return target.isPresent
-    case 'value':
-      if (!target.isPresent) throw new CelError('optional.none() dereference')
-      return target.content
-    case 'orValue':
-      return target.isPresent ? target.content : first
-    case 'or':
-      return target.isPresent ? target : first
-    default:
-      throw new CelError(`undeclared reference to '${name}'`)
-  }
-}
-
-function textMethod(name: string, target: string, args: readonly unknown[]): unknown {
-  const [first, second] = args
-  switch (name) {
-    case 'startsWith':
-      return target.startsWith(String(first))
-    case 'endsWith':
-      return target.endsWith(String(first))
-    case 'contains':
-      return target.includes(String(first))
-    case 'matches':
-      return compilePattern(String(first)).test(target)
-    case 'lowerAscii':
-      return target.toLowerCase()
-    case 'upperAscii':
-      return target.toUpperCase()
-    case 'trim':
-      return target.trim()
-    case 'split':
-      return target.split(String(first))
-    case 'replace':
-      return target.replaceAll(String(first), () => String(second))
-    case 'indexOf':
-      return target.indexOf(String(first))
-    case 'substring':
-      return target.slice(Number(first), second === undefined ? undefined : Number(second))
-    case 'isGreaterThan':
-    case 'isLessThan':
-    case 'compareTo':
-      return quantityMethod(name, target, String(first))
-    default:
-      return undefined
-  }
-}
-
-function quantityMethod(name: string, left: string, right: string): unknown {
-  const a = parseQuantity(left)
-  const b = parseQuantity(right)
-  if (!a.ok || !b.ok) throw new CelError('no such overload: quantities')
-  const order = compareQuantities(a.value, b.value)
-  return name === 'compareTo' ? order : name === 'isGreaterThan' ? order > 0 : order < 0
-}
-
-function listMethod(name: string, target: readonly unknown[], args: readonly unknown[]): unknown {
-  const numbers = target.filter(item => typeof item === 'number')
-  switch (name) {
-    case 'join':
-      return target.map(String).join(args[0] === undefined ? '' : String(args[0]))
-    case 'sum':
-      return numbers.reduce((sum, item) => sum + item, 0)
-    case 'min':
-      return Math.min(...numbers)
-    case 'max':
-      return Math.max(...numbers)
-    case 'isSorted':
-      return target.every((item, index) => index === 0 || compareItems(target[index - 1], item) <= 0)
-    case 'indexOf':
-      return target.findIndex(item => isSame(item, args[0]))
-    default:
-      return undefined
-  }
-}
-
-function compareItems(left: unknown, right: unknown): number {
-  if (isNumeric(left) && isNumeric(right)) return left < right ? -1 : left > right ? 1 : 0
-  return String(left) < String(right) ? -1 : String(left) > String(right) ? 1 : 0
 }
