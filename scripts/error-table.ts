@@ -50,8 +50,9 @@ const explanations: Explanations = {
     'goal-margin':
       'a margin that leaves something of its goal: less than `max`, than what is above `min`, at most the points of `spread` and `deviation`',
     'goal-name-duplicate': 'a name that no other goal of the policy has',
+    'goal-resource': 'a resource that a node of the cluster has, and that some of the nodes of the goal have to give',
     'goal-text': '`cpu at most 70% on all`: the message has the form',
-    'goal-stat': '`requests`: measured use is for `max` and `min` of each node alone',
+    'goal-stat': '`requests`: measured use is for `max` and `min` of each node alone, and of cpu and memory alone',
     'goal-without-bound': '`max`, `min` or both in a goal',
     'goal-without-pool': 'a `pool`, whose groups are compared, or `per: each`',
     'goal-without-rates':

@@ -344,7 +344,7 @@ const step = z.object({
 
 const nodePercent = z.object({
   node: name(),
-  resource: z.enum(['cpu', 'memory', 'pods']),
+  resource: z.string().min(1).max(317),
   percent: z.int().describe('as kubectl describe node prints it'),
   requested: z.string().max(32).describe('milli-CPU, bytes or pods'),
   allocatable: z.string().max(32),
@@ -443,6 +443,8 @@ export const rebalancePlanStatus = z.object({
         pod: z.string().max(507).exactOptional().describe('namespace/name'),
         reason: z.string().max(300),
         message: z.string().max(1024).exactOptional(),
+        label: z.string().max(317).exactOptional().describe('key of the owner label that holds it, or that would free it'),
+        labelled: z.enum(['pod', 'workload', 'namespace']).exactOptional().describe('what has the label'),
       }),
     )
     .max(1_000)

@@ -1,12 +1,29 @@
 // `spec.goals` of a RebalancePolicy: the fields of each kind of goal, and which of them a kind does not use.
 import * as z from 'zod'
+import { canBeUsed, resourceName, usageExpected } from '#planning/goals/resources.ts'
 
 const name = () => z.string().min(1).max(253)
 /** Hundredths of a percent are as fine as anybody sets a goal; sums over them stay exact. */
 const hasTwoDecimals = (value: number): boolean => Math.abs(value * 100 - Math.round(value * 100)) < 1e-6
-const percentage = () => z.number().min(0).max(100).refine(hasTwoDecimals, { message: 'a number with at most two decimals' })
+const twoDecimals = 'a number with at most two decimals'
+/** The same in CEL, which has no rounding: the whole number below, of half a hundredth more. */
+const celRounded = 'double(int(self * 100.0 + 0.5))'
+const percentage = () =>
+  z
+    .number()
+    .min(0)
+    .max(100)
+    .refine(hasTwoDecimals, { message: twoDecimals })
+    .meta({
+      cel: {
+        rule: `self * 100.0 - ${celRounded} < 0.000001 && ${celRounded} - self * 100.0 < 0.000001`,
+        message: twoDecimals,
+      },
+    })
 
 const points = () => z.object({ max: percentage().describe('percentage points of allocatable') })
+
+const resourceExpected = 'cpu, memory, pods or the name of another resource of nodes'
 
 const oneKind = 'one of max and min, spread, deviation, survives, watts or cost: a goal of its own for each'
 
@@ -60,9 +77,14 @@ export const goalFieldsOf = <Selector extends z.ZodType>(selector: Selector) =>
           'each (default): max and min for each node, spread and deviation between the nodes of a group; together: max and min for the sum of a group, spread and deviation between groups',
         ),
       resource: z
-        .enum(['cpu', 'memory', 'pods'])
+        .string()
+        .min(1)
+        .max(317)
+        .regex(resourceName, { message: resourceExpected })
         .exactOptional()
-        .describe('required but for survives, watts and cost, which are about whole nodes'),
+        .describe(
+          'cpu, memory, pods or any other that nodes have to give, such as nvidia.com/gpu; required but for survives, watts and cost, which are about whole nodes',
+        ),
       stat: z.enum(['requests', 'usage']).default('requests').describe('usage: of max and min for each node alone'),
       max: percentage().exactOptional().describe('percent of allocatable; the node must end strictly below'),
       min: percentage().exactOptional().describe('percent of allocatable; the node must end strictly above'),
@@ -101,7 +123,11 @@ export const goalFieldsOf = <Selector extends z.ZodType>(selector: Selector) =>
     .refine(goal => kindsOf(goal) <= 1, { message: oneKind })
     .refine(goal => goal.resource !== undefined || wholeOf(goal) !== undefined, {
       path: ['resource'],
-      message: 'cpu, memory or pods',
+      message: resourceExpected,
+    })
+    .refine(goal => goal.stat !== 'usage' || goal.resource === undefined || canBeUsed(goal.resource), {
+      path: ['stat'],
+      message: usageExpected,
     })
     .refine(goal => goal.pool === undefined || (goal.nodes.length === 0 && goal.nodeSelector === undefined), {
       path: ['pool'],
@@ -116,7 +142,11 @@ export const goalFieldsOf = <Selector extends z.ZodType>(selector: Selector) =>
     .meta({
       cel: [
         { rule: `${celCount} <= 1`, message: oneKind },
-        { rule: `has(self.resource) || ${celWhole}`, message: 'resource: cpu, memory or pods' },
+        { rule: `has(self.resource) || ${celWhole}`, message: `resource: ${resourceExpected}` },
+        {
+          rule: "!has(self.stat) || self.stat != 'usage' || !has(self.resource) || self.resource in ['cpu', 'memory', 'pods']",
+          message: `stat: ${usageExpected}`,
+        },
         {
           rule: '!has(self.pool) || ((!has(self.nodes) || size(self.nodes) == 0) && !has(self.nodeSelector))',
           message: 'either pool, or nodes and nodeSelector',

@@ -102,7 +102,8 @@ export type NodeColumns = Shape<typeof nodeColumns>
 const goal = z.strictObject({
   name: name(),
   nodes: z.array(name()),
-  resource: z.enum(['cpu', 'memory', 'pods']),
+  /** As nodes name it: `cpu`, `memory`, `pods`, `nvidia.com/gpu`. */
+  resource: z.string().max(317),
   stat: z.enum(['requests', 'usage']),
   min: z.number().nullable(),
   max: z.number().nullable(),

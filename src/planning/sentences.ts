@@ -1,5 +1,6 @@
 // Reasons of planning as sentences for people. One function for each kind of reason; nothing is decided here.
 
+import { isMeasured } from './goals/resources.ts'
 import type { Blocker, GoalOutcome, LimitMet, Loss, OpenWish, Plan, StayCode, Unmovable } from './plan-record.ts'
 import type { Finding } from './verifier/finding.ts'
 
@@ -214,8 +215,7 @@ export function reasonText({ code, data }: Pick<Unmovable, 'code' | 'data'>): st
 
 export function goalSentence(goal: GoalOutcome): string {
   const wanted = goalWish(goal)
-  if (goal.state === 'unknown')
-    return `goal ${goal.goal}: ${wanted}: ${goal.measure === 'survives' ? notPlayed : 'nothing measured it'}`
+  if (goal.state === 'unknown') return `goal ${goal.goal}: ${wanted}: ${unknownWords(goal)}`
   const figures = `${goalFigure(goal, goal.before)} now, ${goalFigure(goal, goal.after)} with the plan`
   const missing = missingWords(goal)
   const short = missing === undefined ? '' : isOfUse(goal) ? `, ${missing} too much` : `, short by ${missing}`
@@ -235,6 +235,12 @@ export function unusedWords({ measure, unused = [] }: Pick<GoalOutcome, 'measure
   if (unused.length === 0) return ''
   const what = measure === 'watts' ? 'could be off, counted with standby' : 'can be given back, counted as 0'
   return `; not in use: ${named('node', unused)} (${what}; that is left to you)`
+}
+
+/** Why it is neither met nor missed. */
+export function unknownWords({ measure, resource, stat }: Pick<GoalOutcome, 'measure' | 'resource' | 'stat'>): string {
+  if (measure === 'survives') return notPlayed
+  return isMeasured({ stat, resource }) ? 'nothing measured it' : `there is no ${resource}`
 }
 
 /** Why a loss is neither survived nor not. */
@@ -378,7 +384,8 @@ function named(noun: string, names: readonly string[]): string {
 /** An amount with its unit, as people write it: `500m`, `3072Mi`, a plain count. */
 export function amountText(value: number, resource: string): string {
   if (resource === 'cpu') return `${value}m`
-  return resource === 'memory' ? `${Math.ceil(value / 2 ** 20)}Mi` : String(value)
+  const isInBytes = resource === 'memory' || resource === 'ephemeral-storage' || resource.startsWith('hugepages-')
+  return isInBytes ? `${Math.ceil(value / 2 ** 20)}Mi` : String(value)
 }
 
 function wishSentence(wish: OpenWish): string {

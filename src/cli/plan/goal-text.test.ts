@@ -18,6 +18,7 @@ describe('a goal in words', () => {
     ['  used   memory at most 80% on all ',                      { name: 'goal-1', resource: 'memory', max: 80, nodeSelector: {}, stat: 'usage' }],
     ['requested cpu at most 70% on all together',                { name: 'goal-1', resource: 'cpu', max: 70, nodeSelector: {}, per: 'together' }],
     ['cpu at most 70% on cp, each',                              { name: 'goal-1', resource: 'cpu', max: 70, nodes: ['cp'], per: 'each' }],
+    ['nvidia.com/gpu at most 50% on w1',                         { name: 'goal-1', resource: 'nvidia.com/gpu', max: 50, nodes: ['w1'] }],
     ['cpu most 70.5%',                                           { name: 'goal-1', resource: 'cpu', max: 70.5, nodeSelector: {} }],
   ])('%s', (text, expected) => expect(readGoal(text, 1, state)).toEqual({ ok: true, value: expected }))
 

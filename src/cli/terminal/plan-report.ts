@@ -1,9 +1,10 @@
 // A plan as a person reads it: the nodes, the moves with their reasons, what stays and why, the nodes afterwards.
 import type { OwnerLabel } from '#cluster/ownership.ts'
+import { isUsual, usualResources } from '#planning/goals/resources.ts'
 import { type ServableGoal, servedGoals } from '#planning/goals/served-goals.ts'
 import type { GoalOutcome, Move, NodeShare, Plan, Risk, Unmovable } from '#planning/plan-record.ts'
 import { riskWords } from '#planning/risks.ts'
-import { goalFigure, goalWish, lossWords, missingWords, notPlayed, staySentence, unusedWords } from '#planning/sentences.ts'
+import { goalFigure, goalWish, lossWords, missingWords, staySentence, unknownWords, unusedWords } from '#planning/sentences.ts'
 import { isWaivable, type Waiver } from '#planning/solving/waivers.ts'
 import { fittedTable } from './fitted.ts'
 import type { Terminal } from './terminal.ts'
@@ -112,9 +113,12 @@ export function shareTable(before: readonly NodeShare[], after: readonly NodeSha
     const text = (share: NodeShare) => (resource === 'pods' ? String(share.used) : `${share.percent.toFixed(1)} %`)
     return from.used === to.used ? text(from) : `${text(from)} -> ${text(to)}`
   }
+  const further = [...new Set(before.map(({ resource }) => resource))].filter(resource => !isUsual(resource))
+  const resources = [...usualResources, ...further]
+  const titles = resources.map(resource => (isUsual(resource) ? resource.toUpperCase() : resource))
   return fittedTable(
-    [{ title: 'NODE' }, { title: 'CPU', align: 'right' }, { title: 'MEMORY', align: 'right' }, { title: 'PODS', align: 'right' }],
-    nodes.map(node => [node, cell(node, 'cpu'), cell(node, 'memory'), cell(node, 'pods')]),
+    [{ title: 'NODE' }, ...titles.map(title => ({ title, align: 'right' as const }))],
+    nodes.map(node => [node, ...resources.map(resource => cell(node, resource))]),
     width,
   )
 }
@@ -144,12 +148,12 @@ function goalLine(goal: GoalOutcome, colour: Terminal['colour']): string {
       ? `${goal.node} ${goal.resource} ${goal.bound === 'max' ? 'below' : 'above'} ${goal.wanted} %`
       : goalWish(goal)
   if (goal.state === 'unknown' && measure === 'survives')
-    return `goal ${goal.goal}: ${wanted}: ${colour.red(`unknown: ${notPlayed}`)}`
+    return `goal ${goal.goal}: ${wanted}: ${colour.red(`unknown: ${unknownWords(goal)}`)}`
   const figures = `${goalFigure(goal, goal.before)} now, ${goalFigure(goal, goal.after)} after the plan`
   const missing = missingWords(goal)
   const missed = missing === undefined ? 'missed' : `missed by ${missing}`
   const state =
-    goal.state === 'met' ? colour.green('met') : colour.red(goal.state === 'missed' ? missed : 'unknown: nothing measured it')
+    goal.state === 'met' ? colour.green('met') : colour.red(goal.state === 'missed' ? missed : `unknown: ${unknownWords(goal)}`)
   return `goal ${goal.goal}: ${wanted}: ${figures}: ${state}${lossWords(goal)}${unusedWords(goal)}`
 }
 

@@ -4,12 +4,14 @@ import { labelFacts } from '#planning/candidates/owner.ts'
 import { workloadKey } from '#planning/goals/policy.ts'
 import { stayCodes } from '#planning/plan-record.ts'
 import { remedySentence } from '#planning/sentences.ts'
-import type { PlanMove, PlanStep, RebalancePlan } from '../api.ts'
+import type { PlanMove, PlanStep, RebalancePlan, RebalancePlanStatus } from '../api.ts'
 import { moveKey } from '../plans/move-run.ts'
 import { askingOf } from '../plans/names.ts'
 import { isFinal } from '../plans/plan-progress.ts'
 import type { Book } from './book.ts'
 import type { Entry } from './entry.ts'
+
+type StoredStay = NonNullable<RebalancePlanStatus['unmovable']>[number]
 
 interface Context {
   readonly book: Book
@@ -119,7 +121,7 @@ function stays(key: string, plans: readonly RebalancePlan[], ownerLabel: OwnerLa
   return newest.flatMap(plan => {
     const held = (plan.status?.unmovable ?? []).filter(one => one.workload === shown)
     return [...Map.groupBy(held, one => one.reason)].map(([reason, pods]): Entry => {
-      const wayOut = remedyOf(reason, ownerLabel)
+      const wayOut = remedyOf({ ...pods[0], reason }, ownerLabel)
       return {
         atMs: madeMs(plan),
         who: askingOf(plan).requester,
@@ -136,11 +138,21 @@ function stays(key: string, plans: readonly RebalancePlan[], ownerLabel: OwnerLa
   })
 }
 
-/** What would let a pod go that stays for `VolumePinned:nexus-data`: the code, and the volume that its remedy names. */
-export function remedyOf(reason: string, ownerLabel: OwnerLabel): string | undefined {
+/**
+ * What would let a pod go that stays for `VolumePinned:nexus-data`: the code, and the volume that its remedy names. A remedy that speaks of the
+ * owner label names the one that the plan saw; of plans that did not keep it, the one that `ownerLabel` writes.
+ */
+export function remedyOf(
+  { reason, label, labelled }: Pick<StoredStay, 'reason' | 'label' | 'labelled'>,
+  ownerLabel: OwnerLabel,
+): string | undefined {
   const [word, pv] = reason.split(':')
   const code = stayCodes.find(known => known === word)
   return code === undefined
     ? undefined
-    : remedySentence(code, { ...labelFacts(ownerLabel), ...(pv === undefined ? {} : { pv }) })?.trim()
+    : remedySentence(code, {
+        ...labelFacts(ownerLabel, label),
+        ...(labelled === undefined ? {} : { source: labelled }),
+        ...(pv === undefined ? {} : { pv }),
+      })?.trim()
 }

@@ -59,6 +59,44 @@ describe('the nodes of a goal', () => {
   })
 })
 
+// A share of nothing is none.
+test.each<[object, object]>([
+  [
+    { nodes: ['a', 'c'], max: 70 },
+    { nodes: ['a'], told: ['c has no nvidia.com/gpu'] },
+  ],
+  [
+    { nodeSelector: {}, max: 70 },
+    { nodes: ['a', 'b'], told: ['c has no nvidia.com/gpu'] },
+  ],
+  [{ spread: { max: 20 } }, { nodes: ['a', 'b'], told: ['c has no nvidia.com/gpu'] }],
+  [
+    { nodes: ['a', 'b', 'c'], per: 'together', max: 70 },
+    { nodes: ['a', 'b'], told: ['c has no nvidia.com/gpu'] },
+  ],
+  // Where none has any they stay: the policy's problems say so.
+  [
+    { nodes: ['c'], max: 70 },
+    { nodes: ['c'], told: [] },
+  ],
+])('a further resource counts where nodes have any: %j', (goal, expected) => {
+  const cards = (name: string) => {
+    const made = node(name)
+    const amounts = { cpu: '4', memory: '8Gi', pods: '110', 'nvidia.com/gpu': '8' }
+    return { ...made, status: { ...(made['status'] as object), allocatable: amounts, capacity: amounts } }
+  }
+  const given = read({ resource: 'nvidia.com/gpu', ...goal })
+  if (!given.ok) throw new Error(given.problems.map(({ where }) => where).join())
+  const found = goalsOf(given.policy, buildClusterState([cards('a'), cards('b'), node('c')]).state)
+  if (!found.ok) throw new Error(found.problem.where)
+  const { goals, fleetGoals, leftOut } = found.value
+  const members = fleetGoals.flatMap(({ sets }) => sets.flatMap(set => set.members.flatMap(({ nodes }) => nodes)))
+  expect({
+    nodes: [...goals.flatMap(({ nodes }) => nodes), ...members],
+    told: leftOut.map(({ node: name, because }) => `${name} ${because}`),
+  }).toEqual(expected)
+})
+
 describe('goals of what nodes take', () => {
   const spec = {
     trigger: 'manual',

@@ -5,6 +5,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import type { Parsed, Problem } from '#kube/problem.ts'
 import { isLeaving } from '#planning/goals/leaving.ts'
 import type { FleetGoal, Goal, GoalMember, LeftOut } from '#planning/goals/policy.ts'
+import { hasResource } from '#planning/goals/resources.ts'
 import type { PolicyGoal, RebalancePolicy } from '../api.ts'
 import { ratesOf } from './node-rates.ts'
 
@@ -40,13 +41,15 @@ export function goalsOf({ metadata, spec }: RebalancePolicy, state: ClusterState
     if (refused !== undefined) return { ok: false, problem: refused }
     if (!isFleet) {
       const counted = goal.pool === undefined ? { groups: named.value, leftOut: [] } : countedOf(goal, named.value, state)
-      leftOut.push(...counted.leftOut)
-      goals.push({ ...commonOf(goal), stat: goal.stat, nodes: counted.groups.flatMap(({ nodes }) => nodes) })
+      const having = havingOf(goal, counted.groups, state)
+      leftOut.push(...counted.leftOut, ...having.leftOut)
+      goals.push({ ...commonOf(goal), stat: goal.stat, nodes: having.groups.flatMap(({ nodes }) => nodes) })
       continue
     }
     const counted = countedOf(goal, named.value, state)
-    leftOut.push(...counted.leftOut, ...unlabelledOf(goal, counted.groups, state))
-    fleetGoals.push(fleetGoalOf(goal, counted.groups, state))
+    const having = havingOf(goal, counted.groups, state)
+    leftOut.push(...counted.leftOut, ...having.leftOut, ...unlabelledOf(goal, having.groups, state))
+    fleetGoals.push(fleetGoalOf(goal, having.groups, state))
   }
   return { ok: true, value: { goals, fleetGoals, leftOut } }
 }
@@ -221,6 +224,21 @@ function countedOf(goal: PolicyGoal, groups: readonly GoalMember[], state: Clust
     .map(({ name, nodes }) => ({ name, nodes: nodes.filter(isCounted) }))
     .filter(({ nodes }) => nodes.length > 0)
   return { groups: counted, leftOut }
+}
+
+/**
+ * The groups without the nodes that have nothing of the goal's resource, which are told: a share of nothing is none. Where none of them has any
+ * they stay, and the policy's problems say so.
+ */
+function havingOf({ name, resource }: PolicyGoal, groups: readonly GoalMember[], state: ClusterState) {
+  const isThere = (node: string) => resource === undefined || !state.nodes.has(node) || hasResource(state, node, resource)
+  const all = groups.flatMap(({ nodes }) => nodes)
+  if (!all.some(isThere)) return { groups, leftOut: [] }
+  const leftOut = all.flatMap(node => (isThere(node) ? [] : [{ goal: name, node, because: `has no ${resource}` }]))
+  return {
+    groups: groups.map(group => ({ ...group, nodes: group.nodes.filter(isThere) })).filter(({ nodes }) => nodes.length > 0),
+    leftOut,
+  }
 }
 
 function fleetGoalOf(goal: PolicyGoal, groups: readonly GoalMember[], state: ClusterState): FleetGoal {

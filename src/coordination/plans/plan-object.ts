@@ -51,6 +51,8 @@ interface PlanObjectOptions {
 /** At most so many reasons of pods that stay are kept in the object; the command line prints all. */
 const keptUnmovable = 1_000
 const keptBudgets = 256
+/** Characters of a label's key: a prefix of 253, a slash, a name of 63. */
+const longestLabel = 317
 /** Workloads that a risk names. */
 const keptWorkloads = 64
 /** Shares of nodes before and after. */
@@ -159,7 +161,18 @@ function storedStay(one: Plan['unmovable'][number]): StoredStay {
     pod: `${one.pod.namespace}/${one.pod.name}`,
     reason: one.data['pv'] === undefined ? one.code : `${one.code}:${one.data['pv']}`,
     message: staySentence(one),
+    ...ownerLabelOf(one),
   }
+}
+
+const holders = ['pod', 'workload', 'namespace'] as const
+
+/** The label that people would have to change: the one that was found, which need not be the one that the configuration writes. */
+function ownerLabelOf({ code, data }: Plan['unmovable'][number]): Pick<StoredStay, 'label' | 'labelled'> {
+  const { write: label, source } = data
+  if ((code !== 'OwnerNone' && code !== 'Unlabelled') || label === undefined || label.length > longestLabel) return {}
+  const labelled = holders.find(holder => holder === source)
+  return labelled === undefined ? { label } : { label, labelled }
 }
 
 function storedLeft({ workload, pod, reason, message }: Undoing['left'][number]): StoredStay {

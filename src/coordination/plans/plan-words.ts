@@ -1,5 +1,6 @@
 // What is said about a plan as a whole, in its status, events and the terminal.
 import { energyLines } from '#planning/energy/sentences.ts'
+import { isMeasured } from '#planning/goals/resources.ts'
 import type { IsolationOutcome, Plan } from '#planning/plan-record.ts'
 import { explanationLines, leftOutLines, notPlayed } from '#planning/sentences.ts'
 import { expectedLines } from './timetable/expected.ts'
@@ -26,10 +27,12 @@ export function planSentence(plan: Spoken): string {
   const open = plan.goals.filter(goal => goal.state === 'unknown')
   const namesOf = (goals: typeof open) => [...new Set(goals.map(goal => goal.goal))].join(', ')
   const unknown = namesOf(open)
-  const unmeasured = namesOf(open.filter(({ measure }) => measure !== 'survives'))
+  const unmeasured = namesOf(open.filter(isMeasured))
+  const absent = namesOf(open.filter(goal => goal.measure !== 'survives' && !isMeasured(goal)))
   const unplayed = namesOf(open.filter(({ measure }) => measure === 'survives'))
   const still = [
     unmeasured === '' ? '' : `; ${unmeasured} stands still: what its nodes use was not measured`,
+    absent === '' ? '' : `; ${absent} stands still: no node of it has what it is about`,
     unplayed === '' ? '' : `; ${unplayed} is not known: ${notPlayed}`,
   ].join('')
   const bound = wholeBound(plan.objective.lowerBound)

@@ -72,7 +72,7 @@ test('a policy that does not have its shape is refused with every field', () => 
     apiVersion: 'ballast.dev/v1alpha1',
     kind: 'RebalancePolicy',
     metadata: { name: 'talos' },
-    spec: { mode: 'Sometimes', goals: [{ name: 'g', resource: 'gpu' }] },
+    spec: { mode: 'Sometimes', goals: [{ name: 'g', resource: 'a card' }] },
   }
   const read = readPolicy(object)
   expect(read.ok ? [] : read.problems.map(problem => problem.where)).toEqual([

@@ -1,4 +1,5 @@
 // What the rows of the terminal's table are made from: nodes, and where there are many their zones or pools, with what each is held to.
+import { isUsual } from '#planning/goals/resources.ts'
 import type { Amount, Goal, NodeRow, Overview, PodCount } from '../contract.ts'
 import { age } from '../words/age.ts'
 import { printable } from '../words/names.ts'
@@ -226,6 +227,8 @@ export function goalCell(row: ViewRow, resource: ResourceName): Piece {
 /** Percentage points that `row` lacks to its goals. */
 export function shortfallOf(row: ViewRow): number {
   return row.goals.reduce((most, goal) => {
+    // No column is of further resources; the goal says how far its worst node is from it.
+    if (!isUsual(goal.resource)) return Math.max(most, goal.nodes.length === 1 ? goal.shortfallPoints : 0)
     const { allocatable, requested, used } = shareOf(row, goal.resource)
     const now = exactPercent(goal.stat === 'requests' ? requested : used, allocatable)
     if (now === null) return most

@@ -118,11 +118,15 @@ export function planShortfall({ left, atLeast }: { readonly left: number; readon
 
 // Moves.
 
-const resourceWords = { cpu: 'CPU', memory: 'memory', pods: 'places' } as const
+/** What a move frees; any other resource by its own name. */
+const freedWords = new Map([
+  ['cpu', 'CPU'],
+  ['pods', 'places'],
+])
 
 export interface ServedFacts {
   readonly goal: string
-  readonly resource: keyof typeof resourceWords | undefined
+  readonly resource: string | undefined
   readonly how: 'relieves' | 'fills' | 'evens' | 'empties'
 }
 
@@ -133,7 +137,7 @@ export function moveServes(served: readonly ServedFacts[]): Sentence {
       ? `empties its node for ${goal}`
       : how !== 'relieves'
         ? `${how} ${goal}`
-        : `frees ${resource === undefined ? 'room' : resourceWords[resource]} for ${goal}`,
+        : `frees ${resource === undefined ? 'room' : (freedWords.get(resource) ?? resource)} for ${goal}`,
   )
   const goals = [...new Set(served.map(({ goal }) => goal))].join(',')
   return parts.length === 0 ? say('move-makes-room', 'makes room') : say('move-serves', parts.join(', '), { goals })

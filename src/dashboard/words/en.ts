@@ -8,20 +8,20 @@ import { count, cpuExactOf, memoryExactOf } from './quantity.ts'
 import { say } from './sentence.ts'
 import { hourAndMinute, otherClock } from './time.ts'
 
-type Resource = 'cpu' | 'memory' | 'pods'
 type Stat = 'requests' | 'usage'
 
-const resourceNames = { cpu: 'CPU', memory: 'memory', pods: 'pods' } as const satisfies Readonly<Record<Resource, string>>
+/** `CPU`; any other resource by its own name. */
+const resourceWord = (resource: string): string => (resource === 'cpu' ? 'CPU' : resource)
 
-/** `CPU requests`, `memory use`, `pods`. */
-export function measureName(resource: Resource, stat: Stat): string {
-  return resource === 'pods' ? 'pods' : `${resourceNames[resource]} ${stat === 'usage' ? 'use' : 'requests'}`
+/** `CPU requests`, `memory use`, `pods`, `nvidia.com/gpu requests`. */
+export function measureName(resource: string, stat: Stat): string {
+  return resource === 'pods' ? 'pods' : `${resourceWord(resource)} ${stat === 'usage' ? 'use' : 'requests'}`
 }
 
 /** `93% of its CPU requested`, `57% of its memory in use`, `80% of its pods`. */
-function shareWords(percent: string, resource: Resource, stat: Stat): string {
+function shareWords(percent: string, resource: string, stat: Stat): string {
   if (resource === 'pods') return `${percent} of the pods it can take`
-  return `${percent} of its ${resourceNames[resource]} ${stat === 'usage' ? 'in use' : 'requested'}`
+  return `${percent} of its ${resourceWord(resource)} ${stat === 'usage' ? 'in use' : 'requested'}`
 }
 
 // The verdict.
@@ -149,7 +149,7 @@ export interface ShareFacts {
   readonly node: string
   /** Exact percent. */
   readonly now: number | null
-  readonly resource: Resource
+  readonly resource: string
   readonly stat: Stat
   readonly min: number | null
   readonly max: number | null
@@ -298,6 +298,11 @@ export function noAllocatableWords(node: string): string {
   return `${node} reports nothing allocatable`
 }
 
+/** Said of a resource that not every node has. */
+export function noneOfWords(node: string, resource: string): string {
+  return `${node} has no ${resource} to give`
+}
+
 export function useUnknownWords(node: string): string {
   return `nothing measured the use of ${node}`
 }
@@ -345,7 +350,7 @@ export function barName(facts: ShareFacts & { readonly allocatable: number; read
   const share = part === null ? 'unknown' : `${percentText(part, allocatable).replace('%', '')} percent`
   const word = resource === 'pods' ? 'taken' : stat === 'usage' ? 'used' : 'requested'
   const goal = [...(min === null ? [] : [`goal at least ${min}`]), ...(max === null ? [] : [`goal at most ${max}`])]
-  return [`${node}: ${resourceNames[resource]} ${share} ${word}`, ...goal].join(', ')
+  return [`${node}: ${resourceWord(resource)} ${share} ${word}`, ...goal].join(', ')
 }
 
 export const noAllocatable = 'no allocatable reported'

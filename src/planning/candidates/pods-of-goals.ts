@@ -3,6 +3,7 @@
 import type { PodState } from '#cluster/cluster-state.ts'
 import { requestedOn } from '../goals/bounds.ts'
 import { goalRows } from '../goals/goals.ts'
+import { furtherResources } from '../goals/resources.ts'
 import type { PlanInput } from '../plan-input.ts'
 
 /** Pods times nodes up to which all pods are asked about. */
@@ -29,11 +30,12 @@ export function podsOfGoals(input: PlanInput): ((pod: Pick<PodState, 'nodeName'>
 }
 
 /** The fullest nodes that are to give, in order, with so many pods as are asked about. */
-function givers({ state }: PlanInput, toFill: ReadonlySet<string>): readonly string[] {
+function givers({ state, policy }: PlanInput, toFill: ReadonlySet<string>): readonly string[] {
+  const resources = ['cpu', 'memory', ...furtherResources(policy)]
   const fullness = (name: string) => {
-    const { cpu = 0, memory = 0 } = requestedOn(state, name)
+    const requested = requestedOn(state, name)
     const { allocatable = {} } = state.nodes.get(name) ?? {}
-    return Math.max(cpu / Math.max(1, allocatable['cpu'] ?? 0), memory / Math.max(1, allocatable['memory'] ?? 0))
+    return Math.max(...resources.map(resource => (requested[resource] ?? 0) / Math.max(1, allocatable[resource] ?? 0)))
   }
   const ordered = Array.from(state.nodes.keys())
     .filter(name => !toFill.has(name))

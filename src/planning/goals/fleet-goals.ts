@@ -8,6 +8,7 @@ import { leastAbove, marginProblems, missingNode, mostBelow, outOfRange, request
 import { type Measure, measured } from './measures.ts'
 import { figureOfUses, isWithinUse, unusedNodes, useRow, usesOf, wholeOfRates } from './node-use.ts'
 import type { FleetGoal, GoalMember, PlanPolicy } from './policy.ts'
+import { isUsual, resourceProblems } from './resources.ts'
 
 type GoalSet = FleetGoal['sets'][number]
 
@@ -119,13 +120,15 @@ export function fleetOutcomes(
         const wanted = goal[bound]
         if (wanted === undefined) return []
         const figure = figureOf(goal, after)
-        const isMet = isWithin(goal.measure, after, bound, wanted)
+        // Nobody knows a share of what no node has.
+        const isKnown = members.length > 0 || isUsual(goal.resource)
+        const isMet = isKnown && isWithin(goal.measure, after, bound, wanted)
         return [
           {
             ...commonOf(goal, set),
             ...{ bound, wanted, before: figureOf(goal, before), after: figure },
-            state: isMet ? ('met' as const) : ('missed' as const),
-            shortBy: isMet ? 0 : Math.abs(figure - wanted),
+            state: !isKnown ? ('unknown' as const) : isMet ? ('met' as const) : ('missed' as const),
+            shortBy: isMet || !isKnown ? 0 : Math.abs(figure - wanted),
           },
         ]
       })
@@ -215,6 +218,7 @@ export function fleetProblems(policy: PlanPolicy, where: string, state: ClusterS
     const names = goal.sets.flatMap(({ members }) => members.flatMap(({ nodes }) => nodes))
     return [
       ...names.flatMap(name => missingNode(name, `${place}.nodes`, state)),
+      ...(isOfUse(goal) || goal.measure === 'survives' ? [] : resourceProblems(goal, names, place, state)),
       ...(isSmall || counted === 0
         ? [
             {

@@ -7,7 +7,8 @@ import type { GoalRow } from '../model/move-model.ts'
 import type { Amounts, GoalOutcome, NodeShare } from '../plan-record.ts'
 import { leastAbove, marginProblems, missingNode, mostBelow, mostWithin, outOfRange, requestedOn } from './bounds.ts'
 import { fleetOutcomes, fleetProblems, type PlayedLosses } from './fleet-goals.ts'
-import { type Goal, type GoalResource, goalResources, type PlanPolicy } from './policy.ts'
+import type { Goal, GoalResource, PlanPolicy } from './policy.ts'
+import { furtherResources, hasResource, isMeasured, resourceProblems, usualResources } from './resources.ts'
 
 /** What pods and nodes really use, as measured; absent nodes or pods are not known. */
 export interface Measurements {
@@ -23,7 +24,7 @@ export function goalRows(state: ClusterState, policy: PlanPolicy, measured: Meas
     goal.nodes.flatMap(name => {
       const index = indexes.get(name)
       const used = usedOf(state, goal, name, measured)
-      if (index === undefined || used === undefined) return []
+      if (index === undefined || used === undefined || !hasResource(state, name, goal.resource)) return []
       const allocatable = state.nodes.get(name)?.allocatable[goal.resource] ?? 0
       const common = {
         goal: goal.name,
@@ -48,15 +49,24 @@ export function goalRows(state: ClusterState, policy: PlanPolicy, measured: Meas
 }
 
 function usedOf(state: ClusterState, goal: Goal, node: string, measured: Measurements | undefined): number | undefined {
-  if (goal.stat === 'usage' && goal.resource !== 'pods') return measured?.nodes.get(node)?.[goal.resource]
+  if (isMeasured(goal)) return measured?.nodes.get(node)?.[goal.resource]
   return requestedOn(state, node)[goal.resource] ?? 0
 }
 
-/** CPU, memory and pods of every node; `change` is added to what its pods request. */
-export function nodeShares(state: ClusterState, change: ReadonlyMap<string, Amounts> = new Map()): readonly NodeShare[] {
+/**
+ * CPU, memory and pods of every node, and of the further resources that the goals of `policy` are about those of the nodes that have any;
+ * `change` is added to what their pods request.
+ */
+export function nodeShares(
+  state: ClusterState,
+  change: ReadonlyMap<string, Amounts> = new Map(),
+  policy?: Pick<PlanPolicy, 'goals' | 'fleetGoals'>,
+): readonly NodeShare[] {
+  const further = policy === undefined ? [] : furtherResources(policy)
   return [...state.nodes.values()].flatMap(node => {
     const requested = requestedOn(state, node.name)
-    return goalResources.map(resource => {
+    const named = further.filter(resource => (node.allocatable[resource] ?? 0) > 0)
+    return [...usualResources, ...named].map(resource => {
       const used = (requested[resource] ?? 0) + (change.get(node.name)?.[resource] ?? 0)
       const allocatable = node.allocatable[resource] ?? 0
       return { node: node.name, resource, used, allocatable, percent: percentOf(used, allocatable) }
@@ -97,8 +107,8 @@ function nodeOutcomes(
   return policy.goals.flatMap(goal =>
     goal.nodes.flatMap(name => {
       const allocatable = state.nodes.get(name)?.allocatable[goal.resource] ?? 0
-      const used = usedOf(state, goal, name, measured)
-      const changes = goal.stat === 'usage' && goal.resource !== 'pods' ? change.usage : change.requests
+      const used = hasResource(state, name, goal.resource) ? usedOf(state, goal, name, measured) : undefined
+      const changes = isMeasured(goal) ? change.usage : change.requests
       const after = (used ?? 0) + (changes.get(name)?.[goal.resource] ?? 0)
       return (['max', 'min'] as const).flatMap((bound): GoalOutcome[] => {
         const wanted = goal[bound]
@@ -183,6 +193,7 @@ function goalProblems(policy: PlanPolicy, goal: Goal, where: string, state: Clus
     ...(goal.max === undefined && goal.min === undefined
       ? [{ code: 'goal-without-bound', where, found: goal.name, expected: 'max, min or both' }]
       : []),
+    ...resourceProblems(goal, goal.nodes, where, state),
     ...aboveHeadroom(policy, goal, where, state),
   ]
 }
@@ -207,13 +218,14 @@ function duplicateNames({ goals, fleetGoals }: PlanPolicy, where: string): Probl
 /** A `min` that headroom keeps out of reach by itself. */
 function aboveHeadroom(policy: PlanPolicy, goal: Goal, where: string, state: ClusterState): Problem[] {
   const { min } = goal
-  if (min === undefined || goal.stat === 'usage') return []
+  const percent = new Map(Object.entries(policy.headroom)).get(goal.resource)
+  if (min === undefined || goal.stat === 'usage' || percent === undefined) return []
   return goal.nodes.flatMap(name => {
     const allocatable = state.nodes.get(name)?.allocatable[goal.resource]
     if (allocatable === undefined) return []
-    const most = Math.max(mostWithin(policy.headroom[goal.resource], allocatable), requestedOn(state, name)[goal.resource] ?? 0)
+    const most = Math.max(mostWithin(percent, allocatable), requestedOn(state, name)[goal.resource] ?? 0)
     if (leastAbove(min + goal.margin, allocatable) <= most) return []
-    const limit = `${policy.headroom[goal.resource]} % (spec.headroom.${goal.resource})`
+    const limit = `${percent} % (spec.headroom.${goal.resource})`
     return [
       {
         code: 'goal-above-headroom',

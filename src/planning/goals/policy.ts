@@ -11,8 +11,8 @@ export const localStorageRules = ['refuse', 'allow'] as const
  */
 export const singleReplicaRules = ['surge', 'surgeOnly', 'evict', 'skip'] as const
 
-export const goalResources = ['cpu', 'memory', 'pods'] as const
-export type GoalResource = (typeof goalResources)[number]
+/** Name of a resource as nodes say it: `cpu`, `memory`, `pods`, `nvidia.com/gpu`. */
+export type GoalResource = string
 
 /** Holds where the nodes' requests (or measured use) lie strictly below `max` and strictly above `min` percent of allocatable. */
 export interface Goal {

@@ -2,12 +2,13 @@
 import type { PlanInput } from '../plan-input.ts'
 import type { StayReason } from '../plan-record.ts'
 import type { Goal } from './policy.ts'
+import { isMeasured } from './resources.ts'
 
 /** Goals that need measurements; a number of pods is counted, not measured. */
 export function usageGoals<One extends Pick<Goal, 'stat'> & Partial<Pick<Goal, 'resource'>>>(policy: {
   readonly goals: readonly One[]
 }): readonly One[] {
-  return policy.goals.filter(goal => goal.stat === 'usage' && goal.resource !== 'pods')
+  return policy.goals.filter(isMeasured)
 }
 
 export interface UsageRules {

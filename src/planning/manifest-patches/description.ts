@@ -1,5 +1,6 @@
 // What a plan says to who reviews it: figures before and after, each workload with its reason and its file, what is not here, the way back.
 
+import { isUsual } from '../goals/resources.ts'
 import type { GoalOutcome, NodeShare } from '../plan-record.ts'
 import { goalFigure, goalWish } from '../sentences.ts'
 import type { Placed } from './manifest-edits.ts'
@@ -36,7 +37,11 @@ export function planDescription(
   if (plan.goals.length > 0)
     parts.push('| goal | node | wanted | now | after |', '|---|---|---|---|---|', ...plan.goals.map(goalRow), '')
   if (plan.moves.length > 0) {
-    parts.push('| node | CPU | memory | pods |', '|---|---|---|---|', ...nodeRows(plan.before, plan.after), '')
+    const further = [...new Set(plan.before.map(({ resource }) => resource))].filter(resource => !isUsual(resource))
+    const titles = ['node', 'CPU', 'memory', 'pods', ...further]
+    const columns = ['cpu', 'memory', 'pods', ...further]
+    const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+    parts.push(line(titles), `|${'---|'.repeat(titles.length)}`, ...nodeRows(plan.before, plan.after, columns), '')
     parts.push('| workload | pods | from → to | for | how firmly | where |', '|---|---|---|---|---|---|')
     parts.push(...plan.moves.map(move => moveRow(move, plan, placedOf(placed, move))), '')
     if (plan.moves.some(({ strength }) => strength === 'preferred'))
@@ -109,7 +114,7 @@ function goalRow(goal: GoalOutcome): string {
   return `| ${goal.goal} | ${goal.node} | ${wanted} | ${goalFigure(goal, goal.before)} | ${goalFigure(goal, goal.after)}${verdict} |`
 }
 
-function nodeRows(before: readonly NodeShare[], after: readonly NodeShare[]): readonly string[] {
+function nodeRows(before: readonly NodeShare[], after: readonly NodeShare[], resources: readonly string[]): readonly string[] {
   const find = (shares: readonly NodeShare[], node: string, resource: string) =>
     shares.find(share => share.node === node && share.resource === resource)
   return [...new Set(before.map(({ node }) => node))].map(node => {
@@ -119,7 +124,7 @@ function nodeRows(before: readonly NodeShare[], after: readonly NodeShare[]): re
         share === undefined ? '-' : resource === 'pods' ? String(share.used) : `${share.percent.toFixed(1)} %`
       return text(old) === text(now) ? text(old) : `${text(old)} → ${text(now)}`
     }
-    return `| ${node} | ${cell('cpu')} | ${cell('memory')} | ${cell('pods')} |`
+    return `| ${[node, ...resources.map(cell)].join(' | ')} |`
   })
 }
 

@@ -462,6 +462,9 @@ function unitsOf(model: MoveModel): ReadonlyMap<string, number> {
   for (const node of model.nodes) {
     for (const resource of largest.keys()) see({ [resource]: node.allocatable[resource] ?? 0 })
   }
+  // What no pod that may move requests can be a goal all the same.
+  for (const { resource, allocatable, measure } of model.goals)
+    if (measure === undefined && resource !== 'pods' && !largest.has(resource)) see({ [resource]: allocatable })
   return new Map(
     [...largest]
       .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -3,7 +3,8 @@
 
 import type { ClusterState, PodState } from '#cluster/cluster-state.ts'
 import { StaticFit } from '../candidates/static-fit.ts'
-import { type FleetGoal, goalResources } from '../goals/policy.ts'
+import type { FleetGoal } from '../goals/policy.ts'
+import { usualResources } from '../goals/resources.ts'
 import { comesBack, takesOver } from '../goals/survival.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { GoalRow, ModelNode } from './move-model.ts'
@@ -66,7 +67,8 @@ function lossRows(
   )
   const others = [...reach].filter(node => !lost.has(node))
   const counts = (index: number, node: number) => (reach.has(node) && !lost.has(node)) || (lost.has(node) && only.has(index))
-  return goalResources.flatMap(resource => {
+  const resources = new Set<string>([...usualResources, ...bound.flatMap(({ requests }) => Object.keys(requests))])
+  return [...resources].flatMap(resource => {
     const amountOf = (pod: PodState | undefined) => (resource === 'pods' ? 1 : (pod?.requests[resource] ?? 0))
     const leaving = bound.reduce((sum, pod) => sum + amountOf(pod), 0)
     const standing = others.reduce((sum, node) => sum + (nodes[node]?.used[resource] ?? 0), 0)

@@ -3,14 +3,14 @@
 import type { ClusterState, NodeState } from '#cluster/cluster-state.ts'
 import { type Measurements, nodeShares } from '../goals/goals.ts'
 import { isLeaving } from '../goals/leaving.ts'
-import type { GoalResource } from '../goals/policy.ts'
+import { isUsual, type UsualResource, usualResources } from '../goals/resources.ts'
 
 /** A goal as a RebalancePolicy has it. */
 export interface ProposedGoal {
   readonly name: string
   readonly nodes?: readonly string[]
   readonly nodeSelector?: { readonly matchExpressions: readonly { readonly key: string; readonly operator: 'Exists' }[] }
-  readonly resource: GoalResource
+  readonly resource: UsualResource
   readonly stat?: 'usage'
   readonly max?: number
   readonly min?: number
@@ -25,7 +25,6 @@ export interface Proposal {
   readonly goal?: ProposedGoal
 }
 
-const resources = ['cpu', 'memory', 'pods'] as const satisfies readonly GoalResource[]
 const controlPlaneLabels = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master']
 /** Percent of allocatable. Above the first a node is overfull, as the headroom of a policy has it; it is to end below the second. */
 const overfull = { from: 85, below: 80 } as const
@@ -44,26 +43,27 @@ export function proposeGoals(state: ClusterState, measured?: Measurements): read
   const open = nodes.filter(node => node.isSchedulable && !isReserved(node))
   const shares = sharesOf(state)
   const planes = controlPlaneLoad(open, shares)
-  const isEased = (resource: GoalResource) => planes.some(({ goal }) => goal?.resource === resource)
+  const isEased = (resource: UsualResource) => planes.some(({ goal }) => goal?.resource === resource)
   const proposals = [
     ...memoryRisks(nodes, measured),
     // A control plane that is to end below 60 % will not be overfull.
-    ...resources.flatMap(resource => {
+    ...usualResources.flatMap(resource => {
       const looked = isEased(resource) ? open.filter(node => !isControlPlane(node)) : open
       return overfullNodes(resource, { nodes: looked, shares })
     }),
     ...planes,
-    ...resources.slice(0, 2).flatMap(resource => unevenNodes(resource, { nodes: open, shares })),
+    ...usualResources.slice(0, 2).flatMap(resource => unevenNodes(resource, { nodes: open, shares })),
     ...idleNodes(open, shares),
   ]
   return proposals
 }
 
-type Shares = ReadonlyMap<string, Readonly<Record<GoalResource, number>>>
+type Shares = ReadonlyMap<string, Readonly<Record<UsualResource, number>>>
 
 function sharesOf(state: ClusterState): Shares {
-  const shares = new Map<string, Record<GoalResource, number>>()
+  const shares = new Map<string, Record<UsualResource, number>>()
   for (const { node, resource, percent } of nodeShares(state)) {
+    if (!isUsual(resource)) continue
     const known = shares.get(node) ?? { cpu: 0, memory: 0, pods: 0 }
     known[resource] = percent
     shares.set(node, known)
@@ -71,7 +71,7 @@ function sharesOf(state: ClusterState): Shares {
   return shares
 }
 
-const share = (shares: Shares, node: string, resource: GoalResource) => shares.get(node)?.[resource] ?? 0
+const share = (shares: Shares, node: string, resource: UsualResource) => shares.get(node)?.[resource] ?? 0
 
 function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
@@ -91,7 +91,7 @@ interface Looked {
   readonly shares: Shares
 }
 
-function overfullNodes(resource: GoalResource, { nodes, shares }: Looked): readonly Proposal[] {
+function overfullNodes(resource: UsualResource, { nodes, shares }: Looked): readonly Proposal[] {
   const full = nodes.filter(({ name }) => share(shares, name, resource) > overfull.from)
   if (full.length === 0) return []
   const figures = figuresOf(full, ({ name }) => share(shares, name, resource))
@@ -146,7 +146,7 @@ function controlPlaneLoad(nodes: readonly NodeState[], shares: Shares): readonly
   })
 }
 
-function unevenNodes(resource: GoalResource, { nodes, shares }: Looked): readonly Proposal[] {
+function unevenNodes(resource: UsualResource, { nodes, shares }: Looked): readonly Proposal[] {
   const workers = nodes.filter(node => !isControlPlane(node))
   const compared = workers.length > 0 ? workers : nodes
   const sorted = compared.toSorted((a, b) => share(shares, b.name, resource) - share(shares, a.name, resource))

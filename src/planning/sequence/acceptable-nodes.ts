@@ -3,6 +3,7 @@
 // closed nodes: there are more of them with every wave and never fewer, so that a plan names each once.
 import type { NodeState, PodState } from '#cluster/cluster-state.ts'
 import { preferredNames } from '../goals/preferences.ts'
+import { isMeasured } from '../goals/resources.ts'
 import type { PlanInput } from '../plan-input.ts'
 import type { Amounts, Move } from '../plan-record.ts'
 import { acceptance } from './acceptance.ts'
@@ -49,7 +50,7 @@ export class AcceptableNodes {
     this.#rules = new RoomRules(input.policy, { keepsMargins: true })
     for (const { candidate, to } of intents) this.#awaited.set(to, summed(this.#awaitedOn(to), withCount(candidate.pod.requests)))
     this.#reserved = new Set(intents.flatMap(({ candidate, to }) => (standsApart(candidate.pod) ? [to] : [])))
-    const measured = input.policy.goals.filter(({ stat, resource }) => stat === 'usage' && resource !== 'pods')
+    const measured = input.policy.goals.filter(isMeasured)
     this.#measured = new Set(measured.flatMap(({ nodes }) => nodes))
   }
 

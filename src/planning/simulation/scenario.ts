@@ -209,7 +209,7 @@ const goal = z
   .strictObject({
     name: text(),
     nodes: z.array(text()).min(1).max(5_000),
-    resource: z.enum(['cpu', 'memory', 'pods']),
+    resource: text(317),
     max: percent.exactOptional(),
     min: percent.exactOptional(),
   })

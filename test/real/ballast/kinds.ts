@@ -57,7 +57,20 @@ function samples(): readonly Sample[] {
     bad({ isolation: { taintMode: 'sometimes' } }, /spec\.isolation\.taintMode: Unsupported value: "sometimes"/),
     bad({ goals: [{ ...goal, max: 170 }] }, /spec\.goals\[0\]\.max: Invalid value: 170.*less than or equal to 100/),
     bad({ goals: [{ ...goal, margin: -1 }] }, /spec\.goals\[0\]\.margin: Invalid value: -1/),
-    bad({ goals: [{ ...goal, resource: 'gpu' }] }, /spec\.goals\[0\]\.resource: Unsupported value: "gpu"/),
+    bad(
+      { goals: [{ ...goal, resource: 'nvidia.com/' }] },
+      /spec\.goals\[0\]\.resource: Invalid value: "nvidia.com\/".*should match/,
+    ),
+    bad({ goals: [{ ...goal, max: 70.555 }] }, /spec\.goals\[0\]\.max: Invalid value: .*a number with at most two decimals/),
+    bad({ goals: [{ ...goal, spread: { max: 5.005 } }] }, /spec\.goals\[0\]\.spread\.max: .*a number with at most two decimals/),
+    bad(
+      { goals: [{ ...goal, resource: 'nvidia.com/gpu', stat: 'usage', max: 50 }] },
+      /spec\.goals\[0\]: .*stat: requests: only cpu and memory are measured/,
+    ),
+    {
+      path,
+      object: { ...good, spec: { ...(good.spec as object), goals: [{ ...goal, resource: 'nvidia.com/gpu', max: 70.55 }] } },
+    },
     bad({ limits: { concurrent: 'two' } }, /spec\.limits\.concurrent: Invalid value: "string".*must be of type integer/),
     bad({ goal: [] }, /unknown field "spec\.goal"/),
     {

@@ -52,7 +52,7 @@ export async function planEnd(
   const change = (status: RebalancePlanStatus): RebalancePlanStatus => ({
     ...inPhase(status, phase, { message, nowMs }),
     ...(stopped === undefined ? {} : { trial: { ...status.trial, stopped } }),
-    after: tellingShares({ goals, moves: plan.spec.moves }, nodeShares(state)).map(storedShare),
+    after: tellingShares({ goals, moves: plan.spec.moves }, nodeShares(state, new Map(), planPolicy)).map(storedShare),
     goals: storedGoals(goals, goal => goalFigures(goal)),
     conditions: withCondition(status.conditions, { type: 'GoalsMet', ...judged, message }, nowMs).map(one => ({ ...one })),
   })

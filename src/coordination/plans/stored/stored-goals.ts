@@ -1,7 +1,8 @@
 // Goals as a plan's status has them: a row each, and one for all of the nodes of a goal that has many.
 
+import { isMeasured } from '#planning/goals/resources.ts'
 import type { GoalOutcome } from '#planning/plan-record.ts'
-import { goalFigure, goalWish, lossWords, notPlayed, unusedWords } from '#planning/sentences.ts'
+import { goalFigure, goalWish, lossWords, unknownWords, unusedWords } from '#planning/sentences.ts'
 import type { RebalancePlanStatus } from '../../api.ts'
 
 type StoredGoal = NonNullable<RebalancePlanStatus['goals']>[number]
@@ -37,11 +38,11 @@ function furthest(rows: readonly GoalOutcome[]): GoalOutcome | undefined {
 
 /** `n1: cpu 93.4 % now, 45.6 % after, max 70 %`; without `then` only what is now. */
 export function goalFigures(goal: GoalOutcome, ...times: readonly ('now' | 'after')[]): string {
-  const { node, resource, bound, wanted, measure, state } = goal
+  const { node, resource, stat, bound, wanted, measure, state } = goal
   const figure = (time: 'now' | 'after') => goalFigure(goal, time === 'now' ? goal.before : goal.after)
   const said = times.length === 0 ? figure('after') : times.map(time => `${figure(time)} ${time}`).join(', ')
   if (measure === undefined)
-    return `${node}: ${resource} ${state === 'unknown' && times.length === 0 ? 'not measured' : said}, ${bound} ${wanted} %`
-  if (state === 'unknown') return `${goalWish(goal)}: ${notPlayed}`
+    return `${node}: ${resource} ${state === 'unknown' && times.length === 0 ? (isMeasured({ stat, resource }) ? 'not measured' : 'not there') : said}, ${bound} ${wanted} %`
+  if (state === 'unknown') return `${goalWish(goal)}: ${unknownWords(goal)}`
   return `${goalWish(goal)}: ${said}${lossWords(goal)}${unusedWords(goal)}`
 }

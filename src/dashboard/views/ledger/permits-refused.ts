@@ -250,7 +250,7 @@ function planRefusals(picture: Picture, plan: RebalancePlan): readonly Refusal[]
           decision: 'denied',
           rule: first.reason,
           why: isKeda ? words.ownedByKeda({ by: scalerOf(picture, target) }) : (first.message ?? ''),
-          wayOut: isKeda ? words.movesAtZero : remedyOf(first.reason, picture.ownerLabel),
+          wayOut: isKeda ? words.movesAtZero : remedyOf(first, picture.ownerLabel),
           capability: requester,
           verb: 'evict',
           class: classNumber(urgency),

@@ -1,5 +1,6 @@
 // What nodes request once the plan at hand is done, as the plan says it.
 import type { RebalancePlan } from '#coordination/api.ts'
+import { isUsual } from '#planning/goals/resources.ts'
 import type { NodeRow } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import { planAtHand } from './plan-at-hand.ts'
@@ -31,7 +32,7 @@ export function sharesAfter(plan: RebalancePlan | undefined): Shares {
   const sums = new Map<string, { cpu: number; memory: number; pods: number }>()
   for (const { node, resource, requested } of stored) {
     const amount = Number(requested)
-    if (!Number.isSafeInteger(amount)) continue
+    if (!Number.isSafeInteger(amount) || !isUsual(resource)) continue
     const sum = sums.get(node) ?? { cpu: 0, memory: 0, pods: 0 }
     sum[resource] = amount
     sums.set(node, sum)
@@ -39,6 +40,13 @@ export function sharesAfter(plan: RebalancePlan | undefined): Shares {
   const kept = keptShares(sums)
   sharesOf.set(stored, kept)
   return kept
+}
+
+/** What a node's pods request of a further resource once the plan is done; `undefined` where the plan does not say. */
+export function amountAfter(plan: RebalancePlan | undefined, node: string, resource: string): number | undefined {
+  const stored = plan !== undefined && plan.spec.moves.length > 0 ? plan.status?.after : undefined
+  const amount = Number(stored?.find(share => share.node === node && share.resource === resource)?.requested)
+  return Number.isSafeInteger(amount) ? amount : undefined
 }
 
 /** The shares told last: plans are read anew with every change in the books, and rows are kept by the identity of these. */

@@ -1,6 +1,7 @@
 // Each goal of each policy: how far its nodes are from it now, and after the plan at hand. Met and unmet are told by exact values.
 import type { RebalancePlan } from '#coordination/api.ts'
-import { leastAbove, mostBelow } from '#planning/goals/bounds.ts'
+import { leastAbove, mostBelow, requestedOn } from '#planning/goals/bounds.ts'
+import { isMeasured, isUsual } from '#planning/goals/resources.ts'
 import type { Goal, NodeRow } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import {
@@ -8,6 +9,7 @@ import {
   goalMissed,
   goalUnknown,
   noAllocatableWords,
+  noneOfWords,
   notReadyWords,
   requestsUnknownWords,
   unknownNodeWords,
@@ -16,7 +18,7 @@ import {
 import { notKeptWords } from '../../words/en-verdict.ts'
 import { exactPercent } from '../../words/percent.ts'
 import { nodeRows } from '../nodes/nodes.ts'
-import { openPlan, sharesAfter } from './after.ts'
+import { amountAfter, openPlan, sharesAfter } from './after.ts'
 import { type PolicyGoal, policyGoals } from './policy-goals.ts'
 
 /** Every goal; `after` is of `plan`, by default the plan at hand while it is not over. */
@@ -24,14 +26,12 @@ export function goalRows(picture: Picture, plan: RebalancePlan | undefined = ope
   const goals = policyGoals(picture)
   if (goals.length === 0) return []
   const rows = new Map(nodeRows(picture).map(row => [row.name, row]))
-  const shares = sharesAfter(plan)
   return goals.map(goal => {
     const now = goal.nodes.map(node => standingIn(picture, goal, rows.get(node) ?? node))
-    return goalRow(goal, { now, rows, shares: goal.policy === plan?.spec.policyRef.name ? shares : undefined })
+    const own = goal.policy === plan?.spec.policyRef.name ? plan : undefined
+    return goalRow(goal, { now, after: goal.nodes.flatMap(node => standingAfter(picture, goal, rows.get(node), own)) })
   })
 }
-
-type Shares = ReturnType<typeof sharesAfter>
 
 /** One node held against a goal. */
 type Standing =
@@ -48,12 +48,10 @@ type Standing =
 
 interface GoalFacts {
   readonly now: readonly Standing[]
-  readonly rows: ReadonlyMap<string, NodeRow>
-  readonly shares: Shares | undefined
+  readonly after: readonly Standing[]
 }
 
-function goalRow(goal: PolicyGoal, { now, rows, shares }: GoalFacts): Goal {
-  const after = shares === undefined ? [] : goal.nodes.flatMap(node => standingAfter(goal, rows.get(node), shares.get(node)))
+function goalRow(goal: PolicyGoal, { now, after }: GoalFacts): Goal {
   const unknown = now.find(one => one.kind === 'unknown')
   const worst = unknown === undefined ? worstOf(now) : undefined
   const bounds = { min: goal.min ?? null, max: goal.max ?? null }
@@ -82,34 +80,47 @@ export function isUnknown({ now }: Goal): boolean {
 }
 
 /** How a node, by its row or where it has none by its name, stands in `picture`; of an earlier moment nobody knows. */
-function standingIn({ past }: Picture, goal: PolicyGoal, node: NodeRow | string): Standing {
+function standingIn(picture: Picture, goal: PolicyGoal, node: NodeRow | string): Standing {
   const [name, row] = typeof node === 'string' ? [node, undefined] : [node.name, node]
-  if (past !== undefined && row !== undefined) return { kind: 'unknown', node: name, because: notKeptWords(name) }
-  return standingNow(goal, name, row)
+  if (picture.past !== undefined && row !== undefined) return { kind: 'unknown', node: name, because: notKeptWords(name) }
+  return standingNow(picture, goal, name, row)
 }
 
-function standingNow(goal: PolicyGoal, node: string, row: NodeRow | undefined): Standing {
+function standingNow(picture: Picture, goal: PolicyGoal, node: string, row: NodeRow | undefined): Standing {
   const unknown = (because: string): Standing => ({ kind: 'unknown', node, because })
   if (row === undefined) return unknown(unknownNodeWords(node))
   if (row.ready === false) return unknown(notReadyWords(node))
-  const allocatable = row[goal.resource].allocatable
-  if (allocatable <= 0) return unknown(noAllocatableWords(node))
-  const amount = amountOf(goal, row)
-  const isUse = goal.stat === 'usage' && goal.resource !== 'pods'
-  if (amount === null) return unknown(isUse ? useUnknownWords(node) : requestsUnknownWords(node))
+  const allocatable = allocatableOf(picture, goal, row)
+  if (allocatable <= 0) return unknown(isUsual(goal.resource) ? noAllocatableWords(node) : noneOfWords(node, goal.resource))
+  const amount = amountOf(picture, goal, row)
+  if (amount === null) return unknown(isMeasured(goal) ? useUnknownWords(node) : requestsUnknownWords(node))
   return standing(goal, node, { amount, allocatable })
 }
 
 /** Pods have no other measure than their number. */
-function amountOf({ resource, stat }: PolicyGoal, row: NodeRow): number | null {
-  if (resource === 'pods') return row.pods.count
+function amountOf({ state }: Picture, { resource, stat }: PolicyGoal, row: NodeRow): number | null {
+  const { count } = row.pods
+  // Rows have no column for it; where pods may not be seen they have no count of them either.
+  if (!isUsual(resource)) return count === null ? null : (requestedOn(state, row.name)[resource] ?? 0)
+  if (resource === 'pods') return count
   return stat === 'usage' ? row[resource].used : row[resource].requested
 }
 
-function standingAfter(goal: PolicyGoal, row: NodeRow | undefined, share: NodeRow['after'] | undefined): readonly Standing[] {
-  const isUsage = goal.stat === 'usage' && goal.resource !== 'pods'
-  if (isUsage || row === undefined || !share || row[goal.resource].allocatable <= 0) return []
-  return [standing(goal, row.name, { amount: share[goal.resource], allocatable: row[goal.resource].allocatable })]
+function allocatableOf({ state }: Picture, { resource }: PolicyGoal, row: NodeRow): number {
+  return isUsual(resource) ? row[resource].allocatable : (state.nodes.get(row.name)?.allocatable[resource] ?? 0)
+}
+
+function standingAfter(
+  picture: Picture,
+  goal: PolicyGoal,
+  row: NodeRow | undefined,
+  plan: RebalancePlan | undefined,
+): readonly Standing[] {
+  if (isMeasured(goal) || row === undefined) return []
+  const { resource } = goal
+  const amount = isUsual(resource) ? sharesAfter(plan).get(row.name)?.[resource] : amountAfter(plan, row.name, resource)
+  const allocatable = allocatableOf(picture, goal, row)
+  return amount === undefined || allocatable <= 0 ? [] : [standing(goal, row.name, { amount, allocatable })]
 }
 
 /** By the planner's own bounds: strictly below a maximum, strictly above a minimum. */

@@ -32,8 +32,8 @@ function rowOf(picture: Picture, reason: string, pods: readonly Stayed[]): Unmov
   // What some of them have to add to it is told on their own pages.
   const [message = ''] = [...messages].toSorted((a, b) => a.length - b.length)
   const others = pods.filter(one => !(one.message ?? '').startsWith(message)).length
-  const [first] = pods
-  const remedy = first === undefined ? undefined : remedyOf(messages.size === 1 ? first.reason : reason, picture.ownerLabel)
+  const shown = pods.find(one => (one.message ?? '') === message)
+  const remedy = shown && remedyOf({ ...shown, reason: messages.size === 1 ? shown.reason : reason }, picture.ownerLabel)
   return {
     reason,
     count: pods.length,

@@ -117,6 +117,17 @@ describe('D3: a plan that waits for approval', () => {
       remedy: { text: expect.stringContaining('nexus-local') },
     })
     expect(row('KedaManaged')?.workloads).toHaveLength(6)
+    // The key that was seen, where the configuration writes another; of what has none, that one.
+    expect([row('OwnerNone'), row('Unlabelled')].map(one => one?.remedy?.text)).toEqual([
+      expect.stringContaining('set scaling.talos.io/managed-by=descheduler on its workload'),
+      expect.stringContaining('label its workload ballast.dev/managed-by=descheduler'),
+    ])
+    const olderPlan = {
+      ...plan,
+      status: { ...plan.status, unmovable: (plan.status?.unmovable ?? []).map(({ label: _, labelled: __, ...rest }) => rest) },
+    }
+    const older = planViewOf(pictureOf([...homelab(), olderPlan]), plan.metadata.name, everything)
+    expect(older?.unmovable.find(one => one.reason === 'OwnerNone')?.remedy?.text).toContain('ballast.dev/managed-by')
     expect(row('NotNeeded')).toMatchObject({ remedy: null })
     expect(row('NotNeeded')?.workloads.length).toBeGreaterThan(0)
   })

@@ -4,6 +4,7 @@ import { freezeOf } from '#coordination/freeze.ts'
 import { isApproved } from '#coordination/plans/plan-progress.ts'
 import { runsAt } from '#coordination/plans/schedule.ts'
 import { lengthText } from '#coordination/plans/timetable/expected.ts'
+import { isUsual } from '#planning/goals/resources.ts'
 import type { NodeShareRow, PlanHead, PlanView, Sentence } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import * as general from '../../words/en.ts'
@@ -203,6 +204,7 @@ function shareRows(shares: readonly NodePercent[]): ReadonlyMap<string, NodeShar
   const rows = new Map<string, NodeShareRow>()
   const nothing = { requested: 0, allocatable: 0 }
   for (const { node, resource, requested, allocatable } of shares) {
+    if (!isUsual(resource)) continue
     const row = rows.get(node) ?? { node, cpu: nothing, memory: nothing, pods: { allocatable: 0, count: 0 } }
     const share = { requested: Number(requested), allocatable: Number(allocatable) }
     rows.set(

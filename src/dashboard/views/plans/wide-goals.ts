@@ -62,7 +62,7 @@ function rowOf(picture: Picture, { policy, name, shownName, outcomes }: Standing
       after: then,
       because: wideGoalWords({ text: 'of that time it is not kept' }),
     }
-  if (outcomes.every(({ state }) => state === 'unknown')) {
+  if (outcomes.every(({ state, measure }) => state === 'unknown' && measure === 'survives')) {
     // Losses are played when a plan is made, and not with each look at a page.
     const last = stored(newestFirst(picture).find(one => one.spec.policyRef.name === policy))
     const text =
@@ -75,5 +75,12 @@ function rowOf(picture: Picture, { policy, name, shownName, outcomes }: Standing
   const more = outcomes.length - told.length
   const text = `${told.map(outcome => goalFigures(outcome)).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
   const isMet = outcomes.every(({ state }) => state === 'met')
-  return { name: shownName, state: isMet ? 'met' : 'unmet', hard, after: then, because: wideGoalWords({ text }) }
+  const isUnknown = outcomes.every(({ state }) => state === 'unknown')
+  return {
+    name: shownName,
+    state: isMet ? 'met' : isUnknown ? 'unknown' : 'unmet',
+    hard,
+    after: then,
+    because: wideGoalWords({ text }),
+  }
 }

@@ -4,6 +4,9 @@ import { exactPercent } from '../../words/percent.ts'
 
 export type Resource = 'cpu' | 'memory' | 'pods'
 
+/** Rows of nodes have no figures of any other. */
+const isColumn = (resource: string): resource is Resource => ['cpu', 'memory', 'pods'].includes(resource)
+
 /** Percent of what the node can give; null where it is unknown. */
 export function requestedShare(node: NodeRow, resource: Resource): number | null {
   return resource === 'pods'
@@ -14,7 +17,7 @@ export function requestedShare(node: NodeRow, resource: Resource): number | null
 /** By how many points a node lies outside of the goals on requests that it is held to; 0 where it meets them. */
 export function shortfallOf(node: NodeRow, goals: readonly Goal[]): number {
   return goals.reduce((worst, { resource, stat, min, max }) => {
-    const share = stat === 'requests' ? requestedShare(node, resource) : null
+    const share = stat === 'requests' && isColumn(resource) ? requestedShare(node, resource) : null
     if (share === null) return worst
     return Math.max(worst, max === null ? 0 : share - max, min === null ? 0 : min - share)
   }, 0)

@@ -6,24 +6,36 @@ import { evaluateCel, mentions } from '#kube/cel/cel.ts'
 
 /** The rules that an object breaks. */
 export function ruleProblems(schema: Draft, draft: Draft, existing: KubeObject | undefined): readonly FieldError[] {
-  return check(schema, draft, existing, '')
+  return check(schema, draft, { before: existing, isSameAbove: false }, '')
 }
 
-function check(schema: Draft, value: unknown, before: unknown, path: string): readonly FieldError[] {
+interface Past {
+  /** `undefined`: there was none, or nobody knows which. */
+  readonly before: unknown
+  /** What holds the value did not change at all. */
+  readonly isSameAbove: boolean
+}
+
+/** What did not change is held to rules on changes only, as the API server does since 1.30. */
+function check(schema: Draft, value: unknown, { before, isSameAbove }: Past, path: string): readonly FieldError[] {
   if (value === undefined || value === null) return []
-  const problems = itemsAt(schema, 'x-kubernetes-validations').flatMap(rule => brokenRule(rule, value, before, path))
+  const isKept = isSameAbove || (before !== undefined && isSame(value, before))
+  const problems = itemsAt(schema, 'x-kubernetes-validations').flatMap(rule =>
+    isKept && !isOnChanges(rule) ? [] : brokenRule(rule, value, before, path),
+  )
+  const past = (found: unknown): Past => ({ before: found, isSameAbove: isKept })
   if (Array.isArray(value)) {
     const items = fieldsAt(schema, 'items')
     if (items !== undefined)
       for (const [index, item] of value.entries())
-        problems.push(...check(items, item, matching(schema, before, item), `${path}[${index}]`))
+        problems.push(...check(items, item, past(matching(schema, before, item)), `${path}[${index}]`))
   } else if (isFields(value)) {
     const properties = fieldsAt(schema, 'properties') ?? {}
     const additional = fieldsAt(schema, 'additionalProperties')
     for (const [name, item] of Object.entries(value)) {
       const member = Object.hasOwn(properties, name) ? fieldsAt(properties, name) : additional
       if (member !== undefined)
-        problems.push(...check(member, item, valueAt(before, name), path === '' ? name : `${path}.${name}`))
+        problems.push(...check(member, item, past(valueAt(before, name)), path === '' ? name : `${path}.${name}`))
     }
   }
   return problems
@@ -36,10 +48,13 @@ function matching(schema: Draft, before: unknown, item: unknown): unknown {
   return before.find(candidate => keys.every(key => isSame(valueAt(candidate, String(key)), valueAt(item, String(key)))))
 }
 
+function isOnChanges(rule: Draft): boolean {
+  return mentions(textAt(rule, 'rule') ?? '', 'oldSelf')
+}
+
 function brokenRule(rule: Draft, value: unknown, before: unknown, path: string): FieldError[] {
   const expression = textAt(rule, 'rule') ?? ''
-  const isTransition = mentions(expression, 'oldSelf')
-  if (isTransition && before === undefined && rule['optionalOldSelf'] !== true) return []
+  if (isOnChanges(rule) && before === undefined && rule['optionalOldSelf'] !== true) return []
   const outcome = evaluateCel(expression, { self: value, ...(before === undefined ? {} : { oldSelf: before }) })
   if (outcome.ok && outcome.value === true) return []
   const ownPath = textAt(rule, 'fieldPath') ?? ''
