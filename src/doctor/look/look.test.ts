@@ -93,6 +93,14 @@ test.each<readonly [what: string, objects: readonly KubeObject[], expected: read
     [horizontal('one'), horizontal('two')],
     ['could fight scales Deployment web/app: HorizontalPodAutoscaler web/one, HorizontalPodAutoscaler web/two'],
   ],
+  [
+    'two autoscalers of what has yet to be filled in',
+    ['one', 'two'].map(name =>
+      object('autoscaling/v2', 'HorizontalPodAutoscaler', name, { scaleTargetRef: { kind: 'Deployment', name: `\${APP}` } }),
+    ),
+    [],
+  ],
+  ['one autoscaler that is written twice', [horizontal('one'), horizontal('one')], []],
   ["a ScaledObject's own autoscaler", [scaledObject, horizontal('keda-hpa-app')], []],
   [
     'a ScaledObject and an autoscaler of somebody',

@@ -1,6 +1,7 @@
 // Who does the same to the same thing as somebody else. Without a trace of it in the cluster it is only said that they could fight.
 import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { hasVariables } from '../repository/left-alone.ts'
 import type { Present, Rivalry, Verb } from './look.ts'
 
 /** Kinds whose replicas are scaled, and whose pods are replaced. */
@@ -100,8 +101,10 @@ interface Scaler {
 
 /** Several that scale one workload. A ScaledObject's own autoscaler is a part of it. */
 function scaled(objects: readonly KubeObject[]): readonly Rivalry[] {
-  const scalers = objects.flatMap(one => scalerOf(one, objects))
-  return [...Map.groupBy(scalers, ({ target }) => target)].flatMap(([target, ones]): readonly Rivalry[] => {
+  const scalers = new Map(objects.flatMap(one => scalerOf(one, objects)).map(one => [one.shown, one]))
+  // What Flux has yet to fill in is another name each time.
+  const named = [...scalers.values()].filter(({ target }) => !hasVariables(target))
+  return [...Map.groupBy(named, ({ target }) => target)].flatMap(([target, ones]): readonly Rivalry[] => {
     const across = ones.filter(({ isVertical }) => !isVertical)
     const upright = ones.filter(({ isVertical, by }) => isVertical && across.some(one => one.by.some(name => by.includes(name))))
     const rivals = [...across, ...upright].map(({ shown }) => shown)
