@@ -117,7 +117,7 @@ function filledTree(value: unknown, input: Input): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [filledText(key, input), filledTree(one, input)]))
 }
 
-const expression = /<<(.*?)>>/g
+const expression = /<<(.*?)>>/gs
 const control = /^(if|else|end|range|with|define|block|template|break|continue|\/\*|\$\w+\s*:?=)/
 
 /** What stands between the marks, which may ask for blanks to be cut off. */
