@@ -3,7 +3,6 @@
 import { statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { stringify } from 'yaml'
-import { rebalancePolicies } from '#coordination/api.ts'
 import { energyRulesOf } from '#coordination/plans/energy-policy.ts'
 import { readPolicy } from '#coordination/plans/plan-policy.ts'
 import { lookAtCluster, lookAtRepository } from '#doctor/look/gather.ts'
@@ -21,8 +20,9 @@ import { markdownLook, pageOfLook, terminalLook } from './look/look-text.ts'
 import { loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
 
-/** Objects by which the VPA replaces pods; absent where it is not installed. */
+/** Objects by which the VPA replaces pods and Karpenter empties nodes; absent where these are not installed. */
 const verticalAutoscalers = { group: 'autoscaling.k8s.io', version: 'v1', resource: 'verticalpodautoscalers' } as const
+const nodePools = { group: 'karpenter.sh', version: 'v1', resource: 'nodepools' } as const
 
 const lookFormats = ['table', 'json', 'yaml', 'markdown'] as const
 
@@ -77,11 +77,11 @@ async function writePage(file: string, found: Look): Promise<void> {
 }
 
 async function clusterLook(options: LookOptions, surroundings: Surroundings): Promise<Look> {
-  const also = [builtIn.events, builtIn.horizontalpodautoscalers, verticalAutoscalers, rebalancePolicies]
+  const also = [builtIn.events, builtIn.cronjobs, builtIn.horizontalpodautoscalers, verticalAutoscalers, nodePools]
   const cluster = await loadCluster(options, surroundings, also)
-  const { objects, state, shown } = cluster
+  const { objects, state, shown, isLive } = cluster
   const energy = energyOf(objects, surroundings)
-  return lookAtCluster({ looked: shown, state, objects, settings: schedulerOf(cluster), energy })
+  return lookAtCluster({ looked: shown, isLive, state, objects, settings: schedulerOf(cluster), energy })
 }
 
 /** What nodes draw, by the first policy that says it; policies that are not right are told and passed over. */

@@ -9,7 +9,7 @@ import { checkHelmfile } from './helmfile-checks.ts'
 import { goneCharts, mirrorAddress } from './mirror-charts.ts'
 import { findObject, mayLieIn, namespacesToTry } from './repository/find-object.ts'
 import { hasVariables, nameWithVariables } from './repository/left-alone.ts'
-import { isMade } from './repository/patches.ts'
+import { isChartPatched } from './repository/patches.ts'
 import { upstreamFindings } from './repository/upstream-findings.ts'
 import { isFluxKustomization, type Repository, type RepositoryObject } from './repository.ts'
 import { valueFindings } from './value-checks.ts'
@@ -44,11 +44,15 @@ const place = ({ object, file, line }: RepositoryObject, more = '') => ({
   line,
 })
 
-function sourceFindings(release: RepositoryObject, { objects, patched }: Repository): readonly Finding[] {
+/** Might an object of `kind` be made by something whose output is not in the repository? */
+const isUnseen = ({ unseenKinds }: Repository, kind: string): boolean => unseenKinds.has(kind) || unseenKinds.has('*')
+
+function sourceFindings(release: RepositoryObject, repository: Repository): readonly Finding[] {
+  const { objects, chartPatches } = repository
   const chart = at(release.object, 'spec', 'chart')
   const reference = at(release.object, 'spec', 'chartRef')
   if ((chart === undefined) === (reference === undefined)) {
-    if (patched.charts) return []
+    if (isChartPatched(chartPatches, release)) return []
     const which = chart === undefined ? 'neither chart nor chartRef' : 'both chart and chartRef'
     return [
       finding('flux-both-chart-and-ref', {
@@ -62,10 +66,10 @@ function sourceFindings(release: RepositoryObject, { objects, patched }: Reposit
   const kind = textAt(source, 'kind') ?? ''
   const name = textAt(source, 'name') ?? ''
   const namespace = textAt(source, 'namespace')
-  if (kind === '' || name === '' || hasVariables(name) || isMade(patched, kind)) return []
+  if (kind === '' || name === '' || hasVariables(name) || isUnseen(repository, kind)) return []
   if (findObject(objects, kind, name, namespacesToTry(release, namespace)) !== undefined) return []
   const elsewhere = objects.find(({ object }) => object.kind === kind && object.metadata.name === name)
-  if (elsewhere !== undefined && patched.charts) return []
+  if (elsewhere !== undefined && isChartPatched(chartPatches, release)) return []
   const near = elsewhere === undefined ? '' : `; there is one in ${elsewhere.namespaces.join(', ')} (${elsewhere.file})`
   return [
     finding('flux-dangling-source', {
@@ -114,8 +118,9 @@ function mirrored(release: RepositoryObject, objects: readonly RepositoryObject[
   ]
 }
 
-function unusedRepositories({ objects, patched }: Repository): readonly Finding[] {
-  if (isMade(patched, 'HelmRelease')) return []
+function unusedRepositories(repository: Repository): readonly Finding[] {
+  const { objects } = repository
+  if (isUnseen(repository, 'HelmRelease')) return []
   const references = objects.flatMap(one => [
     { from: one, to: at(one.object, 'spec', 'chart', 'spec', 'sourceRef') },
     { from: one, to: at(one.object, 'spec', 'sourceRef') },
@@ -144,7 +149,8 @@ function unusedRepositories({ objects, patched }: Repository): readonly Finding[
 const isSame = (written: string, name: string) =>
   written === name || (hasVariables(written) && nameWithVariables(written).test(name))
 
-function dependencies({ objects, patched }: Repository): readonly Finding[] {
+function dependencies(repository: Repository): readonly Finding[] {
+  const { objects } = repository
   return ['Kustomization', 'HelmRelease'].flatMap(kind => {
     const ones = objects.filter(({ object }) => object.kind === kind && (kind === 'HelmRelease' || isFluxKustomization(object)))
     const edges = new Map<RepositoryObject, RepositoryObject[]>()
@@ -153,7 +159,7 @@ function dependencies({ objects, patched }: Repository): readonly Finding[] {
       for (const dependency of listAt(one.object, 'spec', 'dependsOn')) {
         const name = textAt(dependency, 'name') ?? ''
         const namespace = textAt(dependency, 'namespace')
-        if (name === '' || hasVariables(name) || isMade(patched, kind)) continue
+        if (name === '' || hasVariables(name) || isUnseen(repository, kind)) continue
         const target = findObject(ones, kind, name, namespacesToTry(one, namespace))
         if (target === undefined) missing.push(missingDependency(one, { name, namespace }, ones))
         else edges.set(one, [...(edges.get(one) ?? []), target])

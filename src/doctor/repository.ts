@@ -8,10 +8,12 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { isTree } from '#upstreams/values-tree.ts'
 import { type Finding, finding } from './finding.ts'
 import { asHelmfile, type Helmfile } from './helmfile.ts'
-import { appliedFiles, foldersMeant, foldersOf } from './repository/applied.ts'
+import { appliedFiles, filesFrom, foldersMeant, foldersOf, type Tree } from './repository/applied.ts'
 import { type ChartFile, chartFile } from './repository/chart-file.ts'
+import { documentsIn, mostAliases } from './repository/documents.ts'
 import { hasVariables, type IgnoreFile, ignoreFile, isArchive, isIgnored, isTemplateText } from './repository/left-alone.ts'
-import { type Patched, patchedBy, patchFiles } from './repository/patches.ts'
+import { type ChartPatch, chartPatchesOf, patchFiles } from './repository/patches.ts'
+import { isResourceSet, madeBy } from './repository/resource-sets.ts'
 
 export interface RepositoryObject {
   readonly object: KubeObject
@@ -41,14 +43,15 @@ export interface Repository {
   readonly kustomizations: readonly RepositoryObject[]
   /** Charts of the repository's own that are made of others. */
   readonly charts: readonly ChartFile[]
-  readonly patched: Patched
+  readonly chartPatches: readonly ChartPatch[]
+  /** Kinds of which a ResourceSet makes objects under names that nobody sees beforehand; `*`: any. */
+  readonly unseenKinds: ReadonlySet<string>
   /** Files that could not be read, and those that are not looked into. */
   readonly findings: readonly Finding[]
 }
 
 const largestFileBytes = 10 * 1024 * 1024
 const mostFiles = 50_000
-const mostAliases = 100
 const deepestFolder = 40
 const skippedFolders: readonly string[] = ['.git', 'node_modules']
 const largestIgnoreFileBytes = 1024 * 1024
@@ -69,19 +72,20 @@ export function readRepository(root: string): Repository {
   const patches = new Set(all.flatMap(({ object, file }) => patchFiles(object).map(path => normalize(join(dirname(file), path)))))
   const plain = read.filter(one => !one.isKustomization && !patches.has(one.file))
   const takes = ({ object, file }: ReadObject) => localEntries(object, file)
-  const applied = appliedFiles({
+  const tree: Tree = {
     files,
     kustomizations: new Map(Array.from(kustomizations, ([folder, one]) => [folder, { file: one.file, takes: takes(one) }])),
     objects: plain,
-  })
+  }
+  const applied = appliedFiles(tree)
   const targets = fluxTargets(plain, foldersOf(files))
   const asObjects = (ones: readonly ReadObject[]) =>
-    ones.map(({ object, file, line }) => ({
+    ones.map(({ object, file, line, made }) => ({
       object,
       file,
       line,
-      namespaces: namespacesOf(object, file, { parents, targets }),
-      isApplied: applied.files.has(file),
+      namespaces: made === undefined ? namespacesOf(object, file, { parents, targets }) : ownNamespace(object),
+      isApplied: applied.files.has(file) && made !== 'perhaps',
     }))
   const judged = read.filter(({ file }) => applied.files.has(file) || patches.has(file))
   return {
@@ -93,12 +97,35 @@ export function readRepository(root: string): Repository {
     helmfiles: helmfiles.filter(({ file }) => applied.files.has(file)),
     kustomizations: asObjects(all),
     charts: charts.filter(({ file }) => applied.files.has(file)),
-    patched: patchedBy(
-      read.map(({ object }) => object),
-      read.filter(({ file }) => patches.has(file)).map(({ object }) => JSON.stringify(object)),
-    ),
+    chartPatches: chartPatches({ root, tree, known, read }),
+    unseenKinds: new Set(read.filter(({ object }) => isResourceSet(object)).flatMap(({ object }) => madeBy(object).unseenKinds)),
     findings: [...findings, ...leftOutFindings(applied.leftOut, plain)],
   }
+}
+
+interface Patching {
+  readonly root: string
+  readonly tree: Tree
+  readonly known: ReadonlySet<string>
+  readonly read: readonly ReadObject[]
+}
+
+/** A component patches what others take in beside it, which is not followed: its patches may reach any file. */
+function chartPatches({ root, tree, known, read }: Patching): readonly ChartPatch[] {
+  const folders = foldersOf(tree.files)
+  return read.flatMap(({ object, file, isKustomization }) => {
+    const isFlux = isFluxKustomization(object)
+    if (!isFlux && !isKustomization) return []
+    const meant = isFlux ? foldersMeant(textAt(object, 'spec', 'path') ?? '.', folders) : [normalize(dirname(file))]
+    return chartPatchesOf({
+      holder: isFlux ? object['spec'] : object,
+      documentsOf: path => {
+        const found = normalize(join(dirname(file), path))
+        return known.has(found) ? (documentsIn(readFileSync(join(root, found), 'utf8')) ?? []) : []
+      },
+      reach: () => (object.kind === 'Component' ? undefined : filesFrom(tree, meant, isFlux)),
+    })
+  })
 }
 
 /** One finding for each kustomization: files that have objects, and that nothing leads to. */
@@ -107,13 +134,14 @@ function leftOutFindings(leftOut: ReadonlyMap<string, readonly string[]>, plain:
   return [...leftOut].flatMap(([folder, files]) => {
     const [first, ...more] = files.filter(file => withObjects.has(file))
     if (first === undefined) return []
-    const rest = more.length === 0 ? '' : ` and ${more.length} more`
+    const isOne = more.length === 0
+    const [them, they] = isOne ? ['it', 'it says'] : ['them', 'they say']
     return [
       finding('file-skipped', {
         object: folder === '.' ? 'the root' : folder,
         file: first,
-        message: `${first}${rest}: no kustomization takes ${more.length === 0 ? 'it' : 'them'} in and no path of Flux or Argo CD leads there, so what ${more.length === 0 ? 'it says' : 'they say'} is not judged`,
-        fix: `nothing to do where that is meant; else name ${more.length === 0 ? 'it' : 'them'} under resources`,
+        message: `${first}${isOne ? '' : ` and ${more.length} more`}: no kustomization that is applied takes ${them} in, and no path of Flux or Argo CD that is applied leads there, so what ${they} is not judged`,
+        fix: `nothing to do where that is meant; else name ${them} under resources`,
       }),
     ]
   })
@@ -133,6 +161,8 @@ interface ReadObject {
   readonly line: number
   readonly isKustomization: boolean
   readonly keys: readonly WrittenKey[]
+  /** A ResourceSet makes it. */
+  readonly made?: 'surely' | 'perhaps'
 }
 
 /** Git is not asked, since the machine may have none: what its rules pass over is left alone, even if it was added by force. */
@@ -170,10 +200,8 @@ function ignoresOf(root: string, folder: string): IgnoreFile {
 
 function readFile(file: string, reading: Reading): readonly ReadObject[] {
   const { root, findings } = reading
-  if (/\.sops\.ya?ml$/.test(file)) {
-    findings.push(skipped(file, 'is encrypted by SOPS'))
-    return []
-  }
+  // The rules by which SOPS encrypts are no object of anybody's.
+  if (/(^|\/)\.sops\.ya?ml$/.test(file)) return []
   try {
     const { size } = lstatSync(join(root, file))
     if (size > largestFileBytes) throw new RangeError(`it has ${size} bytes, more than ${largestFileBytes}`)
@@ -188,6 +216,7 @@ function readFile(file: string, reading: Reading): readonly ReadObject[] {
 function documentsOf(file: string, text: string, { root, findings, helmfiles, charts }: Reading): readonly ReadObject[] {
   const lineCounter = new LineCounter()
   const objects: ReadObject[] = []
+  let isEncrypted = false
   for (const document of Array.from(
     parseAllDocuments(text, { lineCounter, merge: true, prettyErrors: false, logLevel: 'error' }),
   )) {
@@ -206,7 +235,7 @@ function documentsOf(file: string, text: string, { root, findings, helmfiles, ch
     const line = lineCounter.linePos(firstOffset(document)).line
     const value = parsedValue(document)
     if (value instanceof Error) findings.push(unreadable(file, line, value.message))
-    else if (isTree(value) && 'sops' in value) findings.push(skipped(file, 'is encrypted by SOPS'))
+    else if (isTree(value) && 'sops' in value) isEncrypted = true
     else {
       const isKustomization = isKustomizeFile(file, value)
       const object = asObject(value, isKustomization)
@@ -214,10 +243,28 @@ function documentsOf(file: string, text: string, { root, findings, helmfiles, ch
       if (chart !== undefined) charts.push(chart)
       const helmfile = asHelmfile(value, { root, file, line, lineAt: lineOf(document, lineCounter) })
       if (helmfile !== undefined) helmfiles.push(helmfile)
-      if (object !== undefined) objects.push({ object, file, line, isKustomization, keys: keysOf(document, file, lineCounter) })
+      if (object === undefined) continue
+      objects.push({ object, file, line, isKustomization, keys: keysOf(document, file, lineCounter) })
+      if (isResourceSet(object)) objects.push(...madeObjects(object, file, lineOf(document, lineCounter)))
     }
   }
+  if (isEncrypted) findings.push(skipped(file, 'is encrypted by SOPS'))
   return objects
+}
+
+function madeObjects(
+  set: KubeObject,
+  file: string,
+  lineAt: (path: readonly (string | number)[]) => number,
+): readonly ReadObject[] {
+  return madeBy(set).objects.map(({ object, path, isCertain }) => ({
+    object,
+    file,
+    line: lineAt(path),
+    isKustomization: false,
+    keys: [],
+    made: isCertain ? 'surely' : 'perhaps',
+  }))
 }
 
 function firstOffset(document: Document): number {
@@ -358,8 +405,11 @@ function namespacesOf(
     .filter(one => folder === one.folder || folder.startsWith(`${one.folder}/`))
     .map(({ namespace }) => namespace)
   if (outer.length + target.length > 0) return [...new Set([...outer, ...target])]
-  return object.metadata.namespace === undefined ? [] : [object.metadata.namespace]
+  return ownNamespace(object)
 }
+
+const ownNamespace = ({ metadata }: KubeObject): readonly string[] =>
+  metadata.namespace === undefined ? [] : [metadata.namespace]
 
 function outermost(file: string, { of, namespaces }: Parents): readonly string[] {
   const found = new Set<string>()

@@ -35,6 +35,7 @@ import { kubectlChecks } from './kubectl/verbs.ts'
 import { kubeletChecks } from './kubelet/checks.ts'
 import { kwokChecks } from './kwok/checks.ts'
 import { longestFirst } from './longest.ts'
+import { lookChecks } from './look/checks.ts'
 import { metricsChecks } from './metrics/checks.ts'
 import { twinMetricsChecks } from './metrics/twin-checks.ts'
 import { migrateChecks } from './migrate/checks.ts'
@@ -66,6 +67,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['bad-input/checks.ts', badInputChecks],
   ['kubectl/verbs.ts', kubectlChecks],
   ['upstreams/checks.ts', upstreamChecks],
+  ['look/checks.ts', lookChecks],
   ['metrics/checks.ts', metricsChecks],
   ['metrics/twin-checks.ts', twinMetricsChecks],
   ['descheduler/checks.ts', deschedulerChecks],

@@ -19,6 +19,8 @@ import { wasteOf } from './waste.ts'
 
 interface LookedCluster {
   readonly looked: string
+  /** Read from an API server just now, not from a dump. */
+  readonly isLive: boolean
   readonly state: ClusterState
   readonly objects: readonly KubeObject[]
   readonly settings: SchedulerSettings
@@ -27,7 +29,7 @@ interface LookedCluster {
 }
 
 /** What a cluster says of itself. */
-export function lookAtCluster({ looked, state, objects, settings, energy }: LookedCluster): Look {
+export function lookAtCluster({ looked, isLive, state, objects, settings, energy }: LookedCluster): Look {
   const measured = measurementsOf(objects)
   const present = findUpstreams(objects)
     .filter(({ upstream, workload }) => ownProgramIn(upstream, workload) === undefined)
@@ -38,12 +40,13 @@ export function lookAtCluster({ looked, state, objects, settings, energy }: Look
     })
   const losses = lossesOf(state, settings)
   const has = (isIt: (object: KubeObject) => boolean) => objects.some(isIt)
+  const remedy = isLive ? 'or this account may not read them' : 'ballast snapshot --look keeps them'
   const unknown = [
     ...(measured.pods.size === 0 ? ['what pods use: nothing of metrics.k8s.io is here'] : []),
-    ...(has(({ kind }) => kind === 'Event') ? [] : ['who evicted whom: no Events are here (ballast snapshot --look keeps them)']),
+    ...(has(({ kind }) => kind === 'Event') ? [] : [`who evicted whom: no Events are here (${remedy})`]),
     ...(has(({ metadata }) => (metadata.managedFields ?? []).length > 0)
       ? []
-      : ['who wrote what: no managedFields are here (ballast snapshot --look keeps them)']),
+      : [`who wrote what: no managedFields are here (${remedy})`]),
     ...(losses === undefined ? ['what the loss of a node breaks: there are too many pods and nodes to play it'] : []),
     ...(energy.length === 0 ? ['watts: no RebalancePolicy says what nodes draw (spec.energy)'] : []),
   ]

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { settingsForServer } from '#cluster/scheduler-settings.ts'
@@ -7,10 +8,19 @@ import { lookAtCluster } from './gather.ts'
 import { saysNothing } from './look.ts'
 import { rivalries } from './rivals.ts'
 
+interface Traces {
+  readonly objects: readonly KubeObject[]
+  readonly events: Readonly<Record<'v1' | 'events.k8s.io/v1', readonly KubeObject[]>>
+}
+
+const fixture = new URL('../../../test/fixtures/look-traces/traces.json', import.meta.url)
+const traces: Traces = JSON.parse(readFileSync(fixture, 'utf8'))
+
 function lookAt(objects: readonly KubeObject[], energy: Parameters<typeof lookAtCluster>[0]['energy'] = []) {
   const read = buildClusterState(objects)
   return lookAtCluster({
     looked: 'test',
+    isLive: false,
     state: read.state,
     objects: read.objects,
     settings: settingsForServer('v1.34.0'),
@@ -62,6 +72,18 @@ const owner = (manager: string, subresource?: string) => ({
 const app = (...managedFields: readonly object[]) =>
   object('apps/v1', 'Deployment', 'app', { replicas: 2, template: {} }, { managedFields })
 
+const rescaled = (size: number, count: number, name = 'own', reason = 'All metrics below target'): KubeObject => ({
+  ...object('v1', 'Event', `${name}.${size}.${reason.length}`, undefined),
+  involvedObject: { kind: 'HorizontalPodAutoscaler', namespace: 'web', name },
+  reason: 'SuccessfulRescale',
+  message: `New size: ${size}; reason: ${reason}`,
+  source: { component: 'horizontal-pod-autoscaler' },
+  count,
+})
+const karpenter = upstream('karpenter', 'public.ecr.aws/karpenter/controller:1.5.0')
+const pool = (spec: object, budgets: readonly object[] = []) =>
+  object('karpenter.sh/v1', 'NodePool', 'p', { template: { spec }, disruption: { budgets } })
+
 test.each<readonly [what: string, objects: readonly KubeObject[], expected: readonly string[]]>([
   ['one evictor', [descheduler], []],
   [
@@ -93,6 +115,14 @@ test.each<readonly [what: string, objects: readonly KubeObject[], expected: read
     [horizontal('one'), horizontal('two')],
     ['could fight scales Deployment web/app: HorizontalPodAutoscaler web/one, HorizontalPodAutoscaler web/two'],
   ],
+  [
+    'two autoscalers of what has yet to be filled in',
+    ['one', 'two'].map(name =>
+      object('autoscaling/v2', 'HorizontalPodAutoscaler', name, { scaleTargetRef: { kind: 'Deployment', name: `\${APP}` } }),
+    ),
+    [],
+  ],
+  ['one autoscaler that is written twice', [horizontal('one'), horizontal('one')], []],
   ["a ScaledObject's own autoscaler", [scaledObject, horizontal('keda-hpa-app')], []],
   [
     'a ScaledObject and an autoscaler of somebody',
@@ -106,12 +136,54 @@ test.each<readonly [what: string, objects: readonly KubeObject[], expected: read
   ],
   ['a VPA and an autoscaler by something else', [horizontal('own', 'ephemeral-storage'), sized('Auto')], []],
   [
-    'replicas that Git writes beside the scale',
+    'replicas that are in a manifest that is applied',
     [horizontal('own'), app(owner('kube-controller-manager', 'scale'), owner('kustomize-controller'))],
-    ['fights scales Deployment web/app: HorizontalPodAutoscaler web/own, kustomize-controller'],
+    ['could fight scales Deployment web/app: HorizontalPodAutoscaler web/own, kustomize-controller'],
   ],
+  [
+    'replicas that the autoscaler had to set again',
+    [horizontal('own'), app(owner('helm')), rescaled(3, 2)],
+    ['fights scales Deployment web/app: HorizontalPodAutoscaler web/own, helm'],
+  ],
+  [
+    'replicas of a ScaledObject that its autoscaler had to set again, nobody knows for whom',
+    [
+      scaledObject,
+      horizontal('keda-hpa-app'),
+      app(),
+      rescaled(3, 1, 'keda-hpa-app'),
+      rescaled(3, 1, 'keda-hpa-app', 'above target'),
+    ],
+    ['fights scales Deployment web/app: ScaledObject web/app, somebody who writes spec.replicas'],
+  ],
+  ['replicas that the autoscaler set to several numbers', [horizontal('own'), app(), rescaled(3, 2), rescaled(1, 1)], []],
+  ['replicas that the autoscaler set once', [horizontal('own'), app(), rescaled(3, 1)], []],
+  ['replicas that another autoscaler had to set again', [horizontal('own'), app(), rescaled(3, 2, 'other')], []],
   ['replicas that only the autoscaler writes', [horizontal('own'), app(owner('kube-controller-manager', 'scale'))], []],
-  ['replicas that were never scaled', [horizontal('own'), app(owner('helm'))], []],
+  ['replicas that nobody applies again', [horizontal('own'), app({ ...owner('kubectl-create'), operation: 'Update' })], []],
+  [
+    'two evictors, of which one leaves nodes alone',
+    [descheduler, karpenter, pool({ expireAfter: 'Never' }, [{ nodes: '0' }])],
+    [],
+  ],
+  ...(
+    [
+      ['without a NodePool', []],
+      ['whose nodes expire', [pool({}, [{ nodes: '0' }])]],
+      ['with a budget at times', [pool({ expireAfter: 'Never' }, [{ nodes: '0', schedule: '0 9 * * *' }])]],
+      ['with a budget for a reason', [pool({ expireAfter: 'Never' }, [{ nodes: '0', reasons: ['Drifted'] }])]],
+      ['without a budget', [pool({ expireAfter: 'Never' })]],
+    ] as const
+  ).map(
+    ([what, pools]) =>
+      [
+        `two evictors, one of them Karpenter ${what}`,
+        [descheduler, karpenter, ...pools],
+        [
+          'could fight evicts what both may reach: descheduler (Deployment web/descheduler), Karpenter (Deployment web/karpenter)',
+        ],
+      ] as const,
+  ),
 ])('%s', (_what, objects, expected) => {
   const found = lookAt([node('n'), namespace('web'), ...objects]).rivalries
   expect(found.map(({ certainty, verb, target, rivals }) => `${certainty} ${verb} ${target}: ${rivals.join(', ')}`)).toEqual(
@@ -178,4 +250,33 @@ test('a cluster where nothing stands out says nothing', () => {
   expect(found).toMatchObject({ present: [], rivalries: [], losses: [], proposals: [] })
   expect(saysNothing(found)).toBe(true)
   expect(saysNothing(lookAt([...nodes, namespace('web'), ...pods, descheduler]))).toBe(false)
+})
+
+/** What real programs leave, by `test/real/look/record.ts`: in `v1` as dumps have Events, in `events.k8s.io/v1` as a live cluster gives them. */
+test.each(['v1', 'events.k8s.io/v1'] as const)('traces of real programs are evidence, in Events of %s', version => {
+  const events = traces.events[version]
+  const found = rivalries([], [...traces.objects, ...events])
+  expect(found.map(({ certainty, verb, target, rivals, evidence }) => ({ certainty, verb, target, rivals, evidence }))).toEqual([
+    {
+      certainty: 'fights',
+      verb: 'evicts',
+      target: 'shop/web',
+      rivals: expect.arrayContaining(['descheduler', 'VPA']),
+      evidence: expect.arrayContaining([
+        'Events: descheduler evicted 1 of its pods',
+        expect.stringMatching(/^Events: VPA evicted \d+ of its pods$/),
+      ]),
+    },
+    {
+      certainty: 'fights',
+      verb: 'scales',
+      target: 'Deployment shop/app',
+      rivals: ['HorizontalPodAutoscaler shop/app', 'somebody who writes spec.replicas'],
+      evidence: [
+        'Events: HorizontalPodAutoscaler shop/app set 3 replicas 2 times and no other number, so somebody set others in between',
+      ],
+    },
+  ])
+  for (const by of ['descheduler', 'vpa-updater', 'horizontal-pod-autoscaler'])
+    expect(rivalries([], [...traces.objects, ...events.filter(one => !JSON.stringify(one).includes(by))])).toHaveLength(1)
 })

@@ -1,6 +1,7 @@
 // Who does the same to the same thing as somebody else. Without a trace of it in the cluster it is only said that they could fight.
 import { at, listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { hasVariables } from '../repository/left-alone.ts'
 import type { Present, Rivalry, Verb } from './look.ts'
 
 /** Kinds whose replicas are scaled, and whose pods are replaced. */
@@ -40,10 +41,28 @@ function programs(present: readonly Present[], objects: readonly KubeObject[]): 
   })
 }
 
-/** Goldilocks evicts nobody, and the VPA does only where one of its objects lets it. */
+/** Goldilocks evicts nobody; the VPA does only where one of its objects lets it, and Karpenter where one of its NodePools does. */
 function acts({ name, capability }: Present, objects: readonly KubeObject[]): boolean {
+  if (capability === 'provision') {
+    const pools = objects.filter(({ kind, apiVersion }) => kind === 'NodePool' && apiVersion.startsWith('karpenter.sh/'))
+    return pools.length === 0 || pools.some(disrupts)
+  }
   if (capability !== 'rightsize') return true
   return name === 'VPA' && objects.some(evictsBySize)
+}
+
+/**
+ * May Karpenter empty nodes of a pool? Nodes that expire are emptied whatever the budgets say; a budget of none that holds always, for
+ * every reason, forbids the rest (https://karpenter.sh/docs/concepts/disruption/).
+ */
+function disrupts(pool: KubeObject): boolean {
+  if ((textAt(pool, 'spec', 'template', 'spec', 'expireAfter') ?? '720h') !== 'Never') return true
+  return !listAt(pool, 'spec', 'disruption', 'budgets').some(
+    budget =>
+      /^0%?$/.test(textAt(budget, 'nodes') ?? '') &&
+      at(budget, 'schedule') === undefined &&
+      listAt(budget, 'reasons').length === 0,
+  )
 }
 
 function evictsBySize(object: KubeObject): boolean {
@@ -74,16 +93,29 @@ interface Eviction {
 
 function evictionIn(event: KubeObject): readonly Eviction[] {
   if (event.kind !== 'Event') return []
-  const about = at(event, 'involvedObject') ?? at(event, 'regarding')
-  const words = `${textAt(event, 'reason') ?? ''} ${textAt(event, 'action') ?? ''} ${textAt(event, 'message') ?? textAt(event, 'note') ?? ''}`
+  const { about, message, reporter } = toldBy(event)
+  const words = `${textAt(event, 'reason') ?? ''} ${textAt(event, 'action') ?? ''} ${message}`
   if (textAt(about, 'kind') !== 'Pod' || !/evict|deschedul|disrupt/i.test(words)) return []
-  const reporter =
-    textAt(event, 'reportingComponent') || textAt(event, 'reportingController') || textAt(event, 'source', 'component') || ''
   const evictor = evictors.find(([pattern]) => pattern.test(reporter))?.[1]
   if (evictor === undefined) return []
   const workload = `${textAt(about, 'namespace') ?? 'default'}/${stem(textAt(about, 'name') ?? '')}`
-  return [{ evictor, workload, count: numberAt(event, 'count') ?? numberAt(event, 'series', 'count') ?? 1 }]
+  return [{ evictor, workload, count: timesOf(event) }]
 }
+
+/** An Event has other names for the same in `v1` and in `events.k8s.io/v1`. */
+function toldBy(event: KubeObject) {
+  const text = (...paths: readonly (readonly string[])[]) =>
+    paths.map(path => textAt(event, ...path)).find(found => (found ?? '') !== '') ?? ''
+  return {
+    about: at(event, 'involvedObject') ?? at(event, 'regarding'),
+    message: text(['message'], ['note']),
+    reporter: text(['reportingComponent'], ['reportingController'], ['source', 'component'], ['deprecatedSource', 'component']),
+  }
+}
+
+/** How often it came; a series counts those before it, too. */
+const timesOf = (event: KubeObject): number =>
+  numberAt(event, 'series', 'count') ?? numberAt(event, 'count') ?? numberAt(event, 'deprecatedCount') ?? 1
 
 /** Name of the workload in that of its pod, which is gone: `web` of `web-6f9c8d7b5-x2x4z`, `db` of `db-0`. */
 function stem(pod: string): string {
@@ -100,8 +132,10 @@ interface Scaler {
 
 /** Several that scale one workload. A ScaledObject's own autoscaler is a part of it. */
 function scaled(objects: readonly KubeObject[]): readonly Rivalry[] {
-  const scalers = objects.flatMap(one => scalerOf(one, objects))
-  return [...Map.groupBy(scalers, ({ target }) => target)].flatMap(([target, ones]): readonly Rivalry[] => {
+  const scalers = new Map(objects.flatMap(one => scalerOf(one, objects)).map(one => [one.shown, one]))
+  // What Flux has yet to fill in is another name each time.
+  const named = [...scalers.values()].filter(({ target }) => !hasVariables(target))
+  return [...Map.groupBy(named, ({ target }) => target)].flatMap(([target, ones]): readonly Rivalry[] => {
     const across = ones.filter(({ isVertical }) => !isVertical)
     const upright = ones.filter(({ isVertical, by }) => isVertical && across.some(one => one.by.some(name => by.includes(name))))
     const rivals = [...across, ...upright].map(({ shown }) => shown)
@@ -114,8 +148,7 @@ function scalerOf(object: KubeObject, objects: readonly KubeObject[]): readonly 
   const { kind, metadata } = object
   const namespace = metadata.namespace ?? 'default'
   const shown = `${kind} ${namespace}/${metadata.name}`
-  const target = (reference: unknown) =>
-    `${textAt(reference, 'kind') ?? 'Deployment'} ${namespace}/${textAt(reference, 'name') ?? ''}`
+  const target = (reference: unknown) => targetOf(reference, namespace)
   if (kind === 'HorizontalPodAutoscaler') {
     if (isOfScaledObject(object, objects)) return []
     const by = listAt(object, 'spec', 'metrics').flatMap(one => textAt(one, 'resource', 'name') ?? [])
@@ -134,6 +167,9 @@ function scalerOf(object: KubeObject, objects: readonly KubeObject[]): readonly 
   return [{ shown, target: target(at(object, 'spec', 'targetRef')), by, isVertical: true }]
 }
 
+const targetOf = (reference: unknown, namespace: string): string =>
+  `${textAt(reference, 'kind') ?? 'Deployment'} ${namespace}/${textAt(reference, 'name') ?? ''}`
+
 function isOfScaledObject({ metadata }: KubeObject, objects: readonly KubeObject[]): boolean {
   const isOwned = (metadata.ownerReferences ?? []).some(({ kind }) => kind === 'ScaledObject')
   const name = metadata.name.replace(/^keda-hpa-/, '')
@@ -143,29 +179,75 @@ function isOfScaledObject({ metadata }: KubeObject, objects: readonly KubeObject
   return isOwned || (name !== metadata.name && isNamed)
 }
 
-/** Replicas that an autoscaler sets and somebody else writes, too: each apply takes back what the other did. */
+/**
+ * Replicas that an autoscaler sets and somebody else writes, too. It is a fight where an autoscaler set the same number again and again and
+ * never another: between two of these somebody else has set another one. Each takes the field over from the other, so that managedFields
+ * name only the last of them.
+ */
 function written(objects: readonly KubeObject[]): readonly Rivalry[] {
   const scalers = Map.groupBy(
     objects.flatMap(one => scalerOf(one, objects)).filter(({ isVertical }) => !isVertical),
     ({ target }) => target,
   )
-  return objects
-    .filter(({ kind }) => workloadKinds.has(kind))
-    .flatMap((workload): readonly Rivalry[] => {
-      const target = `${workload.kind} ${workload.metadata.namespace ?? 'default'}/${workload.metadata.name}`
-      const scaler = scalers.get(target)?.[0]
-      const writers = replicaWriters(workload)
-      if (scaler === undefined || writers.length === 0) return []
-      const evidence = writers.map(name => `managedFields: ${name} owns spec.replicas, beside the scale that the autoscaler sets`)
-      return [{ verb: 'scales', target, rivals: [scaler.shown, ...writers], certainty: 'fights', evidence }]
-    })
+  const workloads = new Map(objects.filter(({ kind }) => workloadKinds.has(kind)).map(one => [shownTarget(one), one]))
+  return [...scalers].flatMap(([target, [scaler]]): readonly Rivalry[] => {
+    const appliers = replicaAppliers(workloads.get(target))
+    const again = rescaledAgain(target, objects)
+    if (scaler === undefined || hasVariables(target) || (appliers.length === 0 && again === undefined)) return []
+    const rivals = [scaler.shown, ...(appliers.length === 0 ? ['somebody who writes spec.replicas'] : appliers)]
+    if (again === undefined) return [{ verb: 'scales', target, rivals, certainty: 'could fight', evidence: [] }]
+    const evidence = [
+      `Events: ${again.name} set ${again.size} replicas ${again.times} times and no other number, so somebody set others in between`,
+      ...appliers.map(name => `managedFields: ${name} owns spec.replicas`),
+    ]
+    return [{ verb: 'scales', target, rivals, certainty: 'fights', evidence }]
+  })
 }
 
-/** Who owns `spec.replicas` otherwise than by the scale sub-resource, while the scale was written, too. */
-function replicaWriters({ metadata }: KubeObject): readonly string[] {
-  const owners = (metadata.managedFields ?? []).filter(({ fieldsV1 }) => at(fieldsV1, 'f:spec', 'f:replicas') !== undefined)
-  if (!owners.some(({ subresource }) => subresource === 'scale')) return []
-  return [
-    ...new Set(owners.flatMap(({ subresource, manager }) => (subresource === undefined || subresource === '' ? [manager] : []))),
-  ]
+const shownTarget = ({ kind, metadata }: KubeObject) => `${kind} ${metadata.namespace ?? 'default'}/${metadata.name}`
+
+/** Whose manifests have the replicas: they are set again whenever these are applied. */
+const applier = /^(helm|kustomize-controller|argocd|kubectl-client-side-apply|fleet|pulumi|terraform|before-first-apply)/i
+
+function replicaAppliers(workload: KubeObject | undefined): readonly string[] {
+  const owners = (workload?.metadata.managedFields ?? []).filter(
+    ({ subresource, operation, manager, fieldsV1 }) =>
+      (subresource ?? '') === '' &&
+      (operation === 'Apply' || applier.test(manager)) &&
+      at(fieldsV1, 'f:spec', 'f:replicas') !== undefined,
+  )
+  return [...new Set(owners.map(({ manager }) => manager))]
+}
+
+interface Again {
+  readonly name: string
+  readonly size: string
+  readonly times: number
+}
+
+/** The only number that the autoscaler of a workload set, where it had to set it more than once. */
+function rescaledAgain(target: string, objects: readonly KubeObject[]): Again | undefined {
+  for (const object of objects) {
+    const { kind, metadata } = object
+    const namespace = metadata.namespace ?? 'default'
+    if (kind !== 'HorizontalPodAutoscaler' || target !== targetOf(at(object, 'spec', 'scaleTargetRef'), namespace)) continue
+    const told = objects.flatMap(event => rescaleIn(event, namespace, metadata.name))
+    const [first] = told
+    const times = told.reduce((sum, { count }) => sum + count, 0)
+    if (first === undefined || times < 2 || told.some(({ size }) => size !== first.size)) continue
+    return { name: `HorizontalPodAutoscaler ${namespace}/${metadata.name}`, size: first.size, times }
+  }
+  return undefined
+}
+
+function rescaleIn(
+  event: KubeObject,
+  namespace: string,
+  name: string,
+): readonly { readonly size: string; readonly count: number }[] {
+  if (event.kind !== 'Event' || textAt(event, 'reason') !== 'SuccessfulRescale') return []
+  const { about, message } = toldBy(event)
+  if (textAt(about, 'kind') !== 'HorizontalPodAutoscaler' || textAt(about, 'name') !== name) return []
+  const size = /^New size: (\d+);/.exec(message)?.[1]
+  return size === undefined || (textAt(about, 'namespace') ?? 'default') !== namespace ? [] : [{ size, count: timesOf(event) }]
 }

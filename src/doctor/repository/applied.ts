@@ -10,7 +10,7 @@ interface TakingIn {
   readonly takes: readonly string[]
 }
 
-interface Tree {
+export interface Tree {
   /** All files that were looked into, from the root. */
   readonly files: readonly string[]
   /** By folder; the root is `.`. */
@@ -42,6 +42,14 @@ export function appliedFiles(tree: Tree): Applied {
   return { files: walk.taken, leftOut }
 }
 
+/** Files that the kustomizations of these folders take in. `follows`: also what paths of Flux and Argo CD among them lead to. */
+export function filesFrom(tree: Tree, folders: readonly string[], follows: boolean): ReadonlySet<string> {
+  const walk = new Walk(tree, follows)
+  for (const folder of folders) walk.enter(folder)
+  walk.run()
+  return walk.taken
+}
+
 /** The folder of the nearest kustomization from `folder` upwards that takes in something; some are passed over. */
 function leavesOut(
   folder: string,
@@ -64,9 +72,11 @@ class Walk {
   readonly #objects: ReadonlyMap<string, readonly KubeObject[]>
   readonly #inFolder: ReadonlyMap<string, readonly string[]>
   readonly #folders: readonly string[]
+  readonly #follows: boolean
 
-  constructor(tree: Tree) {
+  constructor(tree: Tree, follows = true) {
     this.#tree = tree
+    this.#follows = follows
     const byFile = Map.groupBy(tree.objects, ({ file }) => file)
     this.#objects = new Map([...byFile].map(([file, ones]) => [file, ones.map(({ object }) => object)]))
     this.#inFolder = Map.groupBy(tree.files, file => dirname(file))
@@ -97,6 +107,7 @@ class Walk {
   take(file: string): void {
     if (this.taken.has(file)) return
     this.taken.add(file)
+    if (!this.#follows) return
     for (const object of this.#objects.get(file) ?? [])
       for (const path of pathsOf(object))
         for (const folder of foldersMeant(path, this.#folders)) this.#waiting.push(() => this.enter(folder))

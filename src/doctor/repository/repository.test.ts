@@ -40,6 +40,11 @@ const byRef = (name: string, kind = 'OCIRepository') => ({ chartRef: { kind, nam
 /** As Flux and envsubst know a variable. */
 const filledIn = (name: string) => `\${${name}}`
 
+const resourceSet = (spec: unknown) => object('fluxcd.controlplane.io/v1', 'ResourceSet', 's', spec, 'flux-system')
+const byChart = (name: string) => ({ spec: { chart: 'c', sourceRef: { kind: 'HelmRepository', name } } })
+const repository = (name: string, namespace?: string) =>
+  object('source.toolkit.fluxcd.io/v1', 'HelmRepository', name, { url: 'https://example.com' }, namespace)
+
 const dangling = release('app', byRef('nowhere'), 'web')
 
 test.each<readonly [what: string, files: Files]>([
@@ -99,12 +104,35 @@ test.each<readonly [what: string, files: Files]>([
   [
     'a release that a ResourceSet makes, and whoever waits for it',
     {
-      'set.yaml': object('fluxcd.controlplane.io/v1', 'ResourceSet', 's', { resources: [{ kind: 'HelmRelease' }] }),
+      'set.yaml': resourceSet({ inputsFrom: [{ name: 'p' }], resources: [JSON.parse(release('<< inputs.id >>', byRef('b')))] }),
       'a.yaml': release('app', { ...byRef('b'), dependsOn: [{ name: 'made' }] }, 'web'),
       'b.yaml': oci('b', 'oci://example.com/b', { tag: '1.0.0' }, 'web'),
-      'repository.yaml': object('source.toolkit.fluxcd.io/v1', 'HelmRepository', 'r', { url: 'https://example.com' }, 'web'),
     },
   ],
+  [
+    'what a ResourceSet uses by a name that is filled in, and what it makes by written inputs',
+    {
+      'set.yaml': resourceSet({
+        inputs: [{ app: 'made' }],
+        resources: [
+          JSON.parse(release('<< inputs.app >>', { chart: byChart('<< inputs.from >>-charts') }, 'web')),
+          JSON.parse(oci('<< inputs.app >>', 'oci://example.com/a', { tag: '1.0.0' }, 'web')),
+        ],
+      }),
+      'a.yaml': release('app', { ...byRef('made'), dependsOn: [{ name: 'made' }] }, 'web'),
+      'repository.yaml': repository('other-charts', 'web'),
+    },
+  ],
+  [
+    'a template of a ResourceSet that is no YAML, of the kinds that it names',
+    {
+      'set.yaml': resourceSet({ resourcesTemplate: 'kind: HelmRelease\n<< toYaml inputs >>: [\n' }),
+      'repository.yaml': repository('r', 'web'),
+      'a.yaml': release('app', { ...byRef('b'), dependsOn: [{ name: 'made' }] }, 'web'),
+      'b.yaml': oci('b', 'oci://example.com/b', { tag: '1.0.0' }, 'web'),
+    },
+  ],
+  ['the rules by which SOPS encrypts', { '.sops.yaml': 'creation_rules:\n  - path_regex: x\n' }],
   ['braces of a template as keys', { 'a.yaml': 'metadata:\n  name: {{ .Name }}\n  labels: { {{ x }}: 1 }\n' }],
   ['variables that make it YAML', { 'a.yaml': `targets: [vault.${filledIn('DOMAIN')}:8200]\n` }],
 ])('nothing is said of %s', (_what, files) => {
@@ -163,6 +191,74 @@ test.each<readonly [what: string, files: Files, expected: readonly string[]]>([
 ])('a source that is missing is told in %s', (_what, files, expected) => {
   expect(found(files).map(line => line.split(' ')[1])).toEqual(expected)
   expect(found(files)[0]).toMatch(/^flux-dangling-source/)
+})
+
+test.each<readonly [what: string, files: Files, expected: readonly string[]]>([
+  [
+    'beside a ResourceSet whose releases are written out',
+    {
+      'set.yaml': resourceSet({ resources: [JSON.parse(release('made', byRef('b'), 'web'))] }),
+      'repository.yaml': repository('r', 'web'),
+      'b.yaml': oci('b', 'oci://example.com/b', { tag: '1.0.0' }, 'web'),
+    },
+    ['flux-unused-repository repository.yaml:1'],
+  ],
+  [
+    'a release that a ResourceSet makes, without its source',
+    {
+      'set.yaml': resourceSet({ inputs: [{ n: 'a' }], resources: [JSON.parse(release('<< inputs.n >>', byRef('gone'), 'web'))] }),
+    },
+    ['flux-dangling-source set.yaml:1'],
+  ],
+  [
+    'a release without a chart beside a patch of the chart of another',
+    {
+      'a/kustomization.yaml': JSON.stringify({
+        resources: ['one.yaml', 'two.yaml'],
+        patches: [{ target: { kind: 'HelmRelease', name: 'one.*' }, patch: '- op: add\n  path: /spec/chartRef\n  value: {}\n' }],
+      }),
+      'a/one.yaml': release('one-a', { interval: '1h' }),
+      'a/two.yaml': release('two', { interval: '1h' }),
+    },
+    ['flux-both-chart-and-ref a/two.yaml:1'],
+  ],
+  [
+    'a release without a chart beyond the reach of a patch',
+    {
+      'a/kustomization.yaml': JSON.stringify({ resources: ['one.yaml'], patches: [{ path: 'patch.yaml' }] }),
+      'a/patch.yaml': release('one', byRef('b', 'OCIRepository')),
+      'a/one.yaml': release('one', { interval: '1h' }),
+      'a/b.yaml': '',
+      'b/one.yaml': release('one', { interval: '1h' }),
+    },
+    ['flux-both-chart-and-ref b/one.yaml:1'],
+  ],
+  [
+    'a release without a chart that a replacement of other fields selects',
+    {
+      'a/kustomization.yaml': JSON.stringify({
+        resources: ['one.yaml', 'two.yaml'],
+        replacements: [
+          { source: {}, targets: [{ select: { kind: 'HelmRelease', name: 'one' }, fieldPaths: ['spec.chartRef.name'] }] },
+          { source: {}, targets: [{ select: { kind: 'HelmRelease', name: 'two' }, fieldPaths: ['spec.interval'] }] },
+        ],
+      }),
+      'a/one.yaml': release('one', { interval: '1h' }),
+      'a/two.yaml': release('two', { interval: '1h' }),
+    },
+    ['flux-both-chart-and-ref a/two.yaml:1'],
+  ],
+])('what is made and patched elsewhere keeps quiet no more than that: %s', (_what, files, expected) => {
+  expect(found(files).map(line => line.split(' ').slice(0, 2).join(' '))).toEqual(expected)
+})
+
+test('a file encrypted by SOPS is told once, by what it holds and not by its name', () => {
+  const encrypted = 'kind: Secret\nsops: {}\n---\nkind: Secret\nsops: {}\n'
+  const files = {
+    'a.yaml': encrypted,
+    'b.sops.yaml': JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' } }),
+  }
+  expect(found(files, 'file-skipped')).toEqual(['file-skipped a.yaml is encrypted by SOPS: not looked into'])
 })
 
 const named = (files: Files) => found(files, 'upstream-present').map(line => line.replace(/ is installed.*$/, ''))
@@ -257,6 +353,22 @@ test.each<readonly [what: string, files: Files, expected: readonly string[]]>([
     },
     ['upstream-present a.yaml:1 Intel device plugins (image 0.25.0)'],
   ],
+  [
+    'a ResourceSet, at its own line, with the inputs filled in',
+    {
+      'set.yaml': [
+        'apiVersion: fluxcd.controlplane.io/v1',
+        'kind: ResourceSet',
+        'metadata: {name: s}',
+        'spec:',
+        '  inputs: [{version: 0.7.4}]',
+        '  resources:',
+        `    - ${release('m', byRef('m'), 'x')}`,
+        `    - ${oci('m', 'oci://example.com/spegel', { tag: '<< inputs.version | quote >>' }, 'x')}`,
+      ].join('\n'),
+    },
+    ['upstream-present set.yaml:7 Spegel (chart spegel 0.7.4)'],
+  ],
   ['nothing in an archive', { '.archive/a.yaml': release('r', { chart: { spec: { chart: 'reloader' } } }) }, []],
 ])('upstreams are named by %s', (_what, files, expected) => {
   expect(named(files)).toEqual(expected)
@@ -289,7 +401,7 @@ test('what nothing leads to is told once for the kustomization that leaves it ou
     'apps/a/deep/two.yaml': dangling,
   }
   expect(found(files, 'file-skipped')).toEqual([
-    'file-skipped apps/a/app.yaml apps/a/app.yaml and 1 more: no kustomization takes them in and no path of Flux or Argo CD leads there, so what they say is not judged',
+    'file-skipped apps/a/app.yaml apps/a/app.yaml and 1 more: no kustomization that is applied takes them in, and no path of Flux or Argo CD that is applied leads there, so what they say is not judged',
   ])
 })
 
