@@ -204,8 +204,6 @@ class Isolating {
     const key = `${policy.metadata.uid ?? ''} ${policy.metadata.generation ?? 0} ${snapshotHash(state)}`
     const known = this.#papers.get(policy.metadata.name)
     if (known?.key === key) return known.plan
-    // The solver works in another process, which a virtual clock cannot see.
-    using _ = this.#context.clock.hold()
     const pause = breaks(this.#context.clock, this.#leading.refresh, signal)
     const plan = await makePlan({ ...input, state, pause }, this.#leading.solve, signal)
     await this.#leading.refresh(signal)

@@ -240,8 +240,6 @@ async function compute(
     ...(context.usage === undefined ? {} : { measured: context.usage.measurements() }),
   }
   const known = foretellContext({ arbiter: leading.arbiter, plans: context.plans.list(), policy, purpose: context.purpose })
-  // The solver works in another process, which a virtual clock cannot see.
-  using _ = clock.hold()
   if (rollsBack !== undefined)
     return await undone({ rollsBack, plans: context.plans.list(), input, context: { ...known, batch } })
   const beganMs = clock.elapsed()

@@ -134,7 +134,7 @@ export class Terms {
     const effects = { api, clock, leadership: leader }
     const leading: Leading = {
       ...{ arbiter, effects, view, settings: model, ownerLabel, usageAge },
-      solve: renewingSolve(solve, leader),
+      solve: renewingSolve(solve, leader, clock),
       refresh: signal => leader.refresh(signal),
     }
     const { namespace } = identity

@@ -114,14 +114,16 @@ async function untilAll(replicas: readonly Replica[], wanted: number): Promise<v
 /** Asks again and again; one that has ended says nothing. */
 function watched(stack: AsyncDisposableStack, replicas: readonly Replica[]) {
   const said: { readonly of: Replica; readonly numbers: RouteNumbers }[] = []
+  const failures: unknown[] = []
   let isOver = false
   const asking = replicas.map(async of => {
     while (!isOver && !of.door.hasEnded()) {
       try {
         said.push({ of, numbers: await of.scaler.numbers('default', 'web') })
       } catch (error) {
-        if (!of.door.hasEnded()) await pause(lookMs)
-        if (!of.door.hasEnded()) throw error
+        // A process that was killed is told as ended a little after its connections are.
+        for (let looks = 0; looks < 200 && !of.door.hasEnded(); looks++) await pause(lookMs)
+        if (!of.door.hasEnded()) failures.push(error)
       }
       await pause(lookMs)
     }
@@ -129,6 +131,7 @@ function watched(stack: AsyncDisposableStack, replicas: readonly Replica[]) {
   stack.defer(async () => {
     isOver = true
     await Promise.all(asking)
+    if (failures.length > 0) throw new AggregateError(failures, 'a replica that runs did not answer')
   })
   return {
     all: () => said.map(({ numbers }) => numbers),
