@@ -1,8 +1,8 @@
 // API servers and the webhook must agree on which pods need a toleration: the match conditions, as CEL, against the answer.
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { AdmissionRequest } from '#kube/server/admission.ts'
 import { evaluateCel } from '#kube/cel/cel.ts'
+import type { AdmissionRequest } from '#kube/server/admission.ts'
 import { answerPodCreation, matchConditionsOf } from '../src/capabilities/isolate/toleration-webhook.ts'
 
 const isolations = [

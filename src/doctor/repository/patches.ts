@@ -27,7 +27,7 @@ export function patchFiles(kustomization: KubeObject): readonly string[] {
   return [...named, ...merged].filter(path => !path.includes('\n'))
 }
 
-/** Whoever patches: a kustomization, or a Kustomization of Flux. */
+/** What patches others: a kustomization, or a Kustomization of Flux. */
 interface Patching {
   /** What has the lists of patches: a kustomization, or the `spec` of Flux's. */
   readonly holder: unknown

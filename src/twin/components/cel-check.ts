@@ -1,6 +1,7 @@
 // Expressions of the twin's own kinds, looked at before they are used: what cannot be read is told at once, not object by object.
-import { InputError } from '#kube/problem.ts'
+
 import { CelError, parseCel } from '#kube/cel/cel-syntax.ts'
+import { InputError } from '#kube/problem.ts'
 
 /** @throws InputError where `source` is no CEL */
 export function checkCel(source: string, where: string): void {

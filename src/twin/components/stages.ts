@@ -1,12 +1,12 @@
 // Objects that go from one state to the next by themselves: what a controller that is not there would do, as TwinStages say it.
 
+import { evaluateCel } from '#kube/cel/cel.ts'
 import { applyMergePatch } from '#kube/objects/merge-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound, StatusError } from '#kube/objects/status.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import type { ResourceKey, Writer } from '../access.ts'
-import { evaluateCel } from '#kube/cel/cel.ts'
 import { isFields } from '../json-value.ts'
 import type { StageSpec } from '../own-kinds/stage-spec.ts'
 import { checkCel } from './cel-check.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { evaluateCel } from '#kube/cel/cel.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { checkAgainst } from '#kube/schema/schema-problems.ts'
-import { evaluateCel } from '#kube/cel/cel.ts'
 import { textAt } from '../json-value.ts'
 import { startTestTwin } from '../twin-for-tests.ts'
 import { translateKwok } from './kwok.ts'

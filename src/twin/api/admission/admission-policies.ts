@@ -1,5 +1,8 @@
 // ValidatingAdmissionPolicies and what binds them: rules in CEL that a write is held to. The words are those that a real API server was
 // recorded with.
+
+import { evaluateCel } from '#kube/cel/cel.ts'
+import { CelError } from '#kube/cel/cel-syntax.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { StatusError } from '#kube/objects/status.ts'
@@ -7,8 +10,6 @@ import { type Draft, draftOf, fieldsAt, itemsAt, listAt, textAt, textsAt } from 
 import { byteOrder } from '../../ordered-objects.ts'
 import { inVersion } from '../answers/versions.ts'
 import type { ApiServer } from '../api-server.ts'
-import { evaluateCel } from '#kube/cel/cel.ts'
-import { CelError } from '#kube/cel/cel-syntax.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
 import { type MatchedWrite, matchedType } from './webhook-match.ts'
 

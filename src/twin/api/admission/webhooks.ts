@@ -1,4 +1,6 @@
 // Admission webhooks: who is asked about a write, and what their answers do to it.
+
+import { evaluateCel } from '#kube/cel/cel.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { badRequest, forbidden, internalError } from '#kube/objects/status.ts'
 import { type Draft, draftOf, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
@@ -6,7 +8,6 @@ import { byteOrder } from '../../ordered-objects.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
 import { inVersion, toStorage } from '../answers/versions.ts'
 import type { ApiServer } from '../api-server.ts'
-import { evaluateCel } from '#kube/cel/cel.ts'
 import { settleFields } from '../decoding/settled-fields.ts'
 import { setDefaults } from '../defaults.ts'
 import type { ResourceType } from '../resource-type.ts'

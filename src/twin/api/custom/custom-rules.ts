@@ -1,8 +1,9 @@
 // `x-kubernetes-validations` of custom kinds: CEL rules on `self` and, where there is one, `oldSelf`.
+
+import { evaluateCel, mentions } from '#kube/cel/cel.ts'
 import { duplicate, type FieldError, forbidden, required } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from '../../json-value.ts'
-import { evaluateCel, mentions } from '#kube/cel/cel.ts'
 
 /** The rules that an object breaks. */
 export function ruleProblems(schema: Draft, draft: Draft, existing: KubeObject | undefined): readonly FieldError[] {

@@ -1,8 +1,9 @@
 // What a ValidatingAdmissionPolicy, or what binds one, must not be. CEL is read, not typed: what a real server's compiler says of types and
 // unknown names shows when the expression is used.
+
+import { celProblem } from '#kube/cel/cel.ts'
 import { duplicate, type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../json-value.ts'
-import { celProblem } from '#kube/cel/cel.ts'
 
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']
 const actions = ['Audit', 'Deny', 'Warn']

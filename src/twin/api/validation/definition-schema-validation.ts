@@ -1,8 +1,9 @@
 // Schemas of CustomResourceDefinitions: whether they are structural, and whether their patterns, rules, lists and defaults mean something.
+
+import { CelError, parseCel } from '#kube/cel/cel-syntax.ts'
 import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { parsePattern } from '#kube/values/regex.ts'
 import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
-import { CelError, parseCel } from '#kube/cel/cel-syntax.ts'
 import { schemaProblems } from '../custom/custom-schema.ts'
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string']

@@ -1,8 +1,9 @@
 // How much of a resource a container uses at a moment, as a TwinUsage says it. Pure.
+
+import { evaluateCel } from '#kube/cel/cel.ts'
 import type { Node, Pod } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
 import { parseQuantity } from '#kube/values/quantity.ts'
-import { evaluateCel } from '#kube/cel/cel.ts'
 import type { UsageAmount } from '../../own-kinds/usage-spec.ts'
 import { checkCel } from '../cel-check.ts'
 import { wanderingNoise } from './usage-noise.ts'
