@@ -61,6 +61,17 @@ const documentSchema = z.strictObject({
 const goalsOf = (nodes: readonly z.infer<typeof nodeSchema>[]) => nodes.flatMap(({ goals }) => goals.map(({ isMet }) => isMet))
 
 describe('up --once', () => {
+  test('a plan that does not go on is left an hour after its foretold end, with what it waits for', async () => {
+    const config = join(folder, 'frozen.yaml')
+    writeFileSync(
+      config,
+      stringify({ apiVersion: 'ballast.dev/v1alpha1', kind: 'BallastConfiguration', arbiter: { freeze: 'audit' } }),
+    )
+    const { code, output } = await runBallast(['up', '--once', '--config', config])
+    expect(output).toMatch(/not every goal is met: 0 moves .*plan talos-\w+ does not go on\. .*frozen by arbiter\.freeze: audit/)
+    expect(code).toBe(3)
+  })
+
   test('prints before, after, moves and permits as one document and ends with 0; the same seed gives the same bytes', async () => {
     const [first, second] = await Promise.all(
       [0, 1].map(() => runBallast(['up', '--once', '-o', 'json', '--seed', '7', '--cluster', example])),

@@ -57,6 +57,8 @@ interface RunOptions {
   readonly policy: string
   readonly watch: RunWatch
   readonly signal: AbortSignal
+  /** So long after its foretold end a plan that does not go on is left; without it, it is waited for. */
+  readonly patienceMs?: number
 }
 
 /** Runs `policy` once. @throws CommandRefused when the policy is refused, with the words of its condition */
@@ -119,12 +121,9 @@ export async function runRebalance(options: RunOptions): Promise<RunEnd> {
       }
       const ended = isEmpty(plan)
         ? plan
-        : await found<RebalancePlan | 'deleted'>(plans, options, () => {
-            const now = plans.store.get(undefined, name)
-            if (now === undefined) return 'deleted'
-            return isOver(now) ? now : undefined
-          })
+        : await found<RebalancePlan | 'deleted' | 'stands still'>(plans, options, standing(plans, options, name))
       if (ended === 'deleted') return end(`plan ${name} was deleted`)
+      if (ended === 'stands still') return end(stillWords(plans.store.get(undefined, name)))
       run.set(name, ended)
       teller.tell(ended)
       const next = ended.status?.conditions?.find(condition => condition.type === 'Superseded' && condition.status === 'True')
@@ -142,6 +141,37 @@ export async function runRebalance(options: RunOptions): Promise<RunEnd> {
   } finally {
     ends()
   }
+}
+
+/** Looks whether plan `name` is over, gone, or does not go on any more. */
+function standing(
+  plans: Informer<RebalancePlan>,
+  { clock, patienceMs = Number.POSITIVE_INFINITY }: RunOptions,
+  name: string,
+): () => RebalancePlan | 'deleted' | 'stands still' | undefined {
+  let seen = ''
+  let sinceMs = clock.elapsed()
+  return () => {
+    const now = plans.store.get(undefined, name)
+    if (now === undefined) return 'deleted'
+    if (isOver(now)) return now
+    const states = (now.status?.steps ?? []).map(({ id, state }) => `${id} ${state}`).join()
+    if (states !== seen) {
+      seen = states
+      sinceMs = clock.elapsed()
+    }
+    const foretoldMs = (now.status?.expected?.seconds ?? 0) * 1_000
+    return clock.elapsed() - sinceMs > foretoldMs + patienceMs ? 'stands still' : undefined
+  }
+}
+
+const underWay: ReadonlySet<string> = new Set(['Waiting', 'Acting', 'Landing'])
+
+/** What a plan that does not go on waits for. */
+function stillWords(plan: RebalancePlan | undefined): string {
+  const waiting = (plan?.status?.steps ?? []).find(({ state, message }) => underWay.has(state) && message !== undefined)
+  const why = waiting === undefined ? plan?.status?.message : `${waiting.id}: ${waiting.message}`
+  return `plan ${plan?.metadata.name} does not go on. ${why ?? 'It does not say why'}`
 }
 
 /** @returns the word that the policy's status repeats once the plan is there */

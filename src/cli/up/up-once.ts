@@ -13,6 +13,9 @@ import { tell, tellEnd } from './up-story.ts'
 /** Time of the cluster after which a run will never be over. */
 const longestRunMs = 24 * 3_600_000
 
+/** A plan that does not go on so long after its foretold end waits for somebody, and here is nobody. */
+const patienceMs = 3_600_000
+
 /** @returns 0 goals met, 3 not met, 4 cannot be met */
 export async function runOnce(options: UpOptions, surroundings: Surroundings): Promise<ExitCode> {
   const loaded = await load(options, surroundings)
@@ -28,6 +31,7 @@ export async function runOnce(options: UpOptions, surroundings: Surroundings): P
     watch: story,
     signal,
     ending: surroundings.ending,
+    patienceMs,
   }
   return await withRun(loaded, setting, async (cluster, run) => {
     const before = await figuresOf(cluster.admin, loaded.policy, signal)

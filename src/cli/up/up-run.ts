@@ -42,6 +42,8 @@ interface RunSetting {
   readonly feed?: SettingsFeed
   readonly signal: AbortSignal
   readonly ending: Ending
+  /** So long after its foretold end a plan that does not go on is left; without it, it is waited for. */
+  readonly patienceMs?: number
 }
 
 /** The nodes as they are now, read through the API. */
@@ -83,7 +85,9 @@ export async function withRun<T>(
   const run = () => {
     const { policy } = loaded
     if (policy === undefined) throw new CommandRefused('there is no RebalancePolicy to run')
-    return runRebalance({ admin: cluster.admin, informers, clock, policy: policy.metadata.name, watch: setting.watch, signal })
+    const { watch, patienceMs } = setting
+    const patience = patienceMs === undefined ? {} : { patienceMs }
+    return runRebalance({ admin: cluster.admin, informers, clock, policy: policy.metadata.name, watch, signal, ...patience })
   }
   const faulted = cluster.controller.then(() => new Promise<never>(() => undefined))
   try {

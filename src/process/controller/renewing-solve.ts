@@ -13,14 +13,14 @@ export function renewingSolve(solve: Solve, leader: Pick<Leader, 'refresh'>, clo
     (once: SolveOnce): SolveOnce =>
     async (model, options, signal) => {
       await leader.refresh(signal)
-      const solution = await held(once(model, options, signal))
+      const solution = await held(() => once(model, options, signal))
       await leader.refresh(signal)
       return solution
     }
   /** The solver works in another process, which a virtual clock cannot see. */
-  const held = async <T>(work: Promise<T>): Promise<T> => {
+  const held = async <T>(work: () => Promise<T>): Promise<T> => {
     using _ = clock.hold()
-    return await work
+    return await work()
   }
   const once = renewing(solve)
   if (solve.session === undefined) return once

@@ -1,6 +1,7 @@
 // One walk over a decoded body with its kind's schema: fields that the kind does not have are taken out and named, values get the
 // form they are stored in, and the first one of a wrong type is what the body is refused for. Order and words are Go's.
-import { type Draft, isEmpty, isFields, OddNumber, setField } from '../../json-value.ts'
+import { type Draft, isFields, OddNumber } from '#kube/values/json-tree.ts'
+import { isEmpty, setField } from '../../json-value.ts'
 import type { Scalar, Schema, StructSchema } from '../../schema/schema.ts'
 import { structName } from '../../schema/schema-table.ts'
 import { goKind } from '../go-words.ts'
