@@ -157,6 +157,20 @@ test('everything that is wrong in the broken repository is found once, with file
 })
 
 test.each([
+  ['https://github.com/example/base//deploy?ref=main', 'https://github.com/example/base//deploy?ref=<tag>'],
+  [
+    'https://raw.githubusercontent.com/example/base/stable/all.yaml',
+    'https://raw.githubusercontent.com/example/base/<tag>/all.yaml',
+  ],
+  ['https://raw.githubusercontent.com/a/b/refs/heads/main/all.yaml', 'https://raw.githubusercontent.com/a/b/<tag>/all.yaml'],
+  ['https://example.com/latest/all.yaml', 'an address of https://example.com/latest/all.yaml that has a version in it'],
+])('the fix of a remote base %s: %s', (url, fix) => {
+  using copy = copyOf('utilities')
+  writeFileSync(join(copy.folder, 'kustomization.yaml'), `resources:\n  - ${JSON.stringify(url)}\n`)
+  expect(examined(copy.folder).map(one => one.fix)).toEqual([fix])
+})
+
+test.each([
   ['https://github.com/example/base//deploy', false],
   ['https://github.com/example/base//deploy?ref=main', false],
   ['https://github.com/example/base//deploy?timeout=90s&ref=master', false],

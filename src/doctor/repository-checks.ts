@@ -220,6 +220,14 @@ function isPinned(url: string): boolean {
   return /[?&](ref|version)=\S+/.test(url) || /\/(releases\/download|raw\/v?\d)|\/v?\d+\.\d+/.test(url)
 }
 
+/** Files of a repository are pinned in their path, repositories by a query. */
+function pinnedFix(url: string): string {
+  const bare = url.replace(/[?].*$/, '')
+  const raw = /^(https:\/\/raw\.githubusercontent\.com\/[^/]+\/[^/]+\/)(?:refs\/(?:heads|tags)\/)?[^/]+(\/.*)$/.exec(bare)
+  if (raw !== null) return `${raw[1]}<tag>${raw[2]}`
+  return /^https:.*\.ya?ml$/.test(bare) ? `an address of ${bare} that has a version in it` : `${bare}?ref=<tag>`
+}
+
 function unpinned({ remote }: Repository): readonly Finding[] {
   return remote
     .filter(({ url }) => !isPinned(url))
@@ -228,7 +236,7 @@ function unpinned({ remote }: Repository): readonly Finding[] {
         object: file,
         file,
         message: `${url} has no fixed version: what is applied changes when somebody else pushes`,
-        fix: `${url.replace(/[?].*$/, '')}?ref=<tag>`,
+        fix: pinnedFix(url),
       }),
     )
 }

@@ -326,6 +326,16 @@ test.each<readonly [what: string, files: Files, expected: readonly string[]]>([
     ['upstream-present helmfile.yaml:4 Spegel (chart spegel 0.7.0)'],
   ],
   [
+    'a helmfile that installs what Flux installs: told once',
+    {
+      'a.yaml': release('r', {
+        chart: { spec: { chart: 'spegel', version: '0.7.4', sourceRef: { kind: 'GitRepository', name: 'g' } } },
+      }),
+      'helmfile.yaml': 'releases:\n  - name: s\n    chart: oci://example.com/spegel\n    version: 0.7.0\n',
+    },
+    ['upstream-present a.yaml:1 Spegel (chart spegel 0.7.4)'],
+  ],
+  [
     'dependencies of a chart',
     { 'c/Chart.yaml': 'name: c\nversion: 1.0.0\ndependencies:\n  - name: goldilocks\n    version: 6.1.4\n' },
     ['upstream-present c/Chart.yaml:4 Goldilocks (chart goldilocks 6.1.4)'],

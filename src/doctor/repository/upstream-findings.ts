@@ -99,9 +99,17 @@ function byAddress({ remote }: Repository, among: readonly Upstream[]): readonly
   })
 }
 
-/** One note for each upstream and file. */
+const isOfHelmfile = ({ use }: UpstreamUse) => use.by.endsWith(' of helmfile')
+
+/**
+ * One note for each upstream and file. A helmfile that begins a cluster often installs first, or for its definitions alone, what Flux or
+ * Argo CD installs afterwards: that is told where these do.
+ */
 export function upstreamFindings(repository: Repository): readonly Finding[] {
-  return upstreamUses(repository).map(({ upstream, what, use }) =>
+  const uses = upstreamUses(repository)
+  const elsewhere = new Set(uses.filter(use => !isOfHelmfile(use)).map(({ upstream }) => upstream))
+  const told = uses.filter(use => !isOfHelmfile(use) || !elsewhere.has(use.upstream))
+  return told.map(({ upstream, what, use }) =>
     finding('upstream-present', {
       object: `${use.by} (${use.file}:${use.line})`,
       file: use.file,
