@@ -26,6 +26,7 @@ import { measuredChecks } from './descheduler/measured-checks.ts'
 import { prometheusChecks } from './descheduler/prometheus-checks.ts'
 import { shadowChecks } from './descheduler/shadow.ts'
 import { evictionChecks } from './evictions/checks.ts'
+import { featureChecks } from './features/checks.ts'
 import { gatewayChecks } from './gateway/checks.ts'
 import { limitBuilding } from './go-build.ts'
 import { helmChecks } from './helm/checks.ts'
@@ -89,6 +90,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['scalers/checks.ts', scalerChecks],
   ['scalers/driver-checks.ts', driverChecks],
   ['placements/checks.ts', placementChecks(seed)],
+  ['features/checks.ts', featureChecks(seed)],
 ]
 
 interface RealRow extends Row {
