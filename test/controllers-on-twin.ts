@@ -1,5 +1,6 @@
 // Plays the recorded scenarios of the controllers on a twin, and says where it goes another way than the real ones.
 
+import { defaultSettings, type SchedulerVersion } from '#cluster/scheduler-settings.ts'
 import type { Transport } from '#kube/client/transport.ts'
 import { VirtualClock } from '#kube/clock.ts'
 import { StatusError } from '#kube/objects/status.ts'
@@ -18,7 +19,7 @@ export interface TwinRun {
 }
 
 /** What the twin's controllers do in the scenario; no kubelets, as in the recording. */
-export async function playOnTwin(scenario: Scenario): Promise<TwinRun> {
+export async function playOnTwin(scenario: Scenario, scheduler: SchedulerVersion = '1.36'): Promise<TwinRun> {
   const clock = new VirtualClock(startMs)
   const failures: string[] = []
   const tables = new MetricsTables(() => clock.now())
@@ -31,6 +32,7 @@ export async function playOnTwin(scenario: Scenario): Promise<TwinRun> {
     controllers: ['*', '-nodelifecycle', '-taint-eviction'],
     components: {
       rootCertificate: 'certificate',
+      schedulerSettings: defaultSettings(scheduler),
       api: withMetrics(tables, () => inner),
       // What the server refuses is tried again, as in reality.
       onFailure: ({ queue, key, error }) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { acceptedDifferences } from './controllers-differences.ts'
 import { differences, playOnTwin } from './controllers-on-twin.ts'
-import { type RecordedFile, scenarioFiles } from './real/controllers/files.ts'
+import { type RecordedFile, scenarioFiles, schedulerOf } from './real/controllers/files.ts'
 
 const directory = join(import.meta.dirname, 'fixtures/controllers')
 
@@ -16,7 +16,7 @@ describe.each(Object.entries(scenarioFiles))('%s', (file, scenarios) => {
   })
 
   test.each(scenarios.map(scenario => [scenario.name, scenario] as const))('%s', async (name, scenario) => {
-    const { steps, failures } = await playOnTwin(scenario)
+    const { steps, failures } = await playOnTwin(scenario, schedulerOf[file])
     const found = differences(recorded.scenarios[name] ?? [], steps)
     const accepted = acceptedDifferences.filter(({ scenarios: where }) => where.includes(name))
     expect(found.filter(line => !accepted.some(({ pattern }) => pattern.test(line)))).toEqual([])

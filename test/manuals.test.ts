@@ -67,6 +67,8 @@ test('every object of docs/twin.md is taken by the twin', async () => {
   for (const sample of samples) {
     const path = `/apis/${sample.apiVersion}/${sample.kind.toLowerCase()}s`
     expect(await twin.client.post(path, sample)).toMatchObject({ status: 201 })
+    // Kinds of the twin's own say whether they are in force.
+    if (!sample.kind.startsWith('Twin')) continue
     expect((await twin.client.get(`${path}/${sample.metadata.name}`)).body).toMatchObject({
       status: { conditions: [{ type: 'Ready', status: 'True' }] },
     })

@@ -93,6 +93,13 @@ function checkShape(value: unknown, shape: Shape, { at, problems }: Check): void
         if (!parsed.ok) problems.push(...problemOf(parsed))
       }
       return
+    case 'map':
+      if (!isRecord(value)) {
+        problems.push(wrong('a map'))
+        return
+      }
+      for (const key of Object.keys(value)) checkShape(value[key], shape.items, { at: `${at}[${key}]`, problems })
+      return
     case 'list':
       if (!Array.isArray(value)) {
         problems.push(wrong('a list'))

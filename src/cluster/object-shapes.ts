@@ -4,6 +4,8 @@
 export type Shape =
   | { readonly kind: 'text' | 'number' | 'flag' | 'texts' | 'quantity' | 'quantities' | 'share' | 'selector' }
   | { readonly kind: 'list'; readonly items: Shape }
+  /** Values by any name. */
+  | { readonly kind: 'map'; readonly items: Shape }
   | {
       readonly kind: 'fields'
       readonly fields: Readonly<Record<string, Shape>>
@@ -23,6 +25,7 @@ const quantities: Shape = { kind: 'quantities' }
 /** A number, or a percentage. */
 const share: Shape = { kind: 'share' }
 const selector: Shape = { kind: 'selector' }
+const map = (items: Shape): Shape => ({ kind: 'map', items })
 const list = (items: Shape): Shape => ({ kind: 'list', items })
 const fields = (shapes: Readonly<Record<string, Shape>>, ...needed: readonly string[]): Shape => ({
   kind: 'fields',
@@ -128,7 +131,7 @@ const podFields: Readonly<Record<string, Shape>> = {
   tolerations: list(fields({ key: text, operator: text, value: text, effect: text })),
   topologySpreadConstraints: list(spreadConstraint),
   schedulingGates: list(fields({ name: text })),
-  resourceClaims: list(fields({ name: text })),
+  resourceClaims: list(fields({ name: text, resourceClaimName: text, resourceClaimTemplateName: text }, 'name')),
   overhead: quantities,
   resources: fields({ requests: quantities, limits: quantities }),
   containers: list(container),
@@ -140,8 +143,96 @@ const pod = fields(podFields, 'containers')
 /** What a workload makes its pods from; a scenario may apply one that names a part alone. */
 const template = fields({ metadata: fields({ labels: texts, annotations: texts }), spec: fields(podFields) })
 
+const anything: Shape = { kind: 'fields', fields: {}, names: [], needed: [] }
+const counters = map(fields({ value: quantity }, 'value'))
+const requestPolicy = fields({
+  default: quantity,
+  validValues: list(quantity),
+  validRange: fields({ min: quantity, max: quantity, step: quantity }),
+})
+const selectors = list(fields({ cel: fields({ expression: text }, 'expression') }))
+const deviceFields: Readonly<Record<string, Shape>> = {
+  attributes: map(fields({ string: text, int: number, bool: flag, version: text })),
+  capacity: map(fields({ value: quantity, requestPolicy }, 'value')),
+  taints: list(fields({ key: text, value: text, effect: text }, 'key', 'effect')),
+  nodeName: text,
+  nodeSelector,
+  allNodes: flag,
+  consumesCounters: list(fields({ counterSet: text, counters }, 'counterSet')),
+  allowMultipleAllocations: flag,
+  bindsToNode: flag,
+  bindingConditions: list(text),
+}
+/** In v1beta1 all but the name lay in `basic`. */
+const device = fields({ name: text, ...deviceFields, basic: fields(deviceFields) }, 'name')
+const wishFields: Readonly<Record<string, Shape>> = {
+  deviceClassName: text,
+  selectors,
+  allocationMode: text,
+  count: number,
+  adminAccess: flag,
+  tolerations: list(fields({ key: text, operator: text, value: text, effect: text })),
+  capacity: fields({ requests: quantities }),
+}
+const claimSpec = fields({
+  devices: fields({
+    requests: list(
+      fields(
+        {
+          name: text,
+          ...wishFields,
+          exactly: fields(wishFields, 'deviceClassName'),
+          firstAvailable: list(fields({ name: text, ...wishFields }, 'name', 'deviceClassName')),
+        },
+        'name',
+      ),
+    ),
+    constraints: list(fields({ requests: list(text), matchAttribute: text, distinctAttribute: text })),
+    config: list(fields({ requests: list(text) })),
+  }),
+})
+const allocation = fields({
+  devices: fields({
+    results: list(
+      fields(
+        {
+          request: text,
+          driver: text,
+          pool: text,
+          device: text,
+          adminAccess: flag,
+          shareID: text,
+          consumedCapacity: quantities,
+        },
+        'request',
+        'driver',
+        'pool',
+        'device',
+      ),
+    ),
+  }),
+  nodeSelector,
+})
+
 const specs: Readonly<Record<string, Shape>> = {
   Pod: pod,
+  DeviceClass: fields({ selectors, config: list(anything) }),
+  ResourceClaim: claimSpec,
+  ResourceClaimTemplate: fields({ spec: claimSpec, metadata: fields({ labels: texts, annotations: texts }) }, 'spec'),
+  ResourceSlice: fields(
+    {
+      driver: text,
+      pool: fields({ name: text, generation: number, resourceSliceCount: number }, 'name', 'resourceSliceCount'),
+      nodeName: text,
+      nodeSelector,
+      allNodes: flag,
+      perDeviceNodeSelection: flag,
+      devices: list(device),
+      sharedCounters: list(fields({ name: text, counters }, 'name')),
+    },
+    'driver',
+    'pool',
+  ),
   Node: fields({ unschedulable: flag, taints: list(fields({ key: text, value: text, effect: text }, 'key', 'effect')) }),
   Service: fields({ selector: texts }),
   ReplicaSet: fields({ replicas: number, selector, template }),
@@ -183,7 +274,9 @@ const statuses: Readonly<Record<string, Shape>> = {
     initContainerStatuses: containerStatuses,
     resources: fields({ requests: quantities }),
     allocatedResources: quantities,
+    resourceClaimStatuses: list(fields({ name: text, resourceClaimName: text }, 'name')),
   }),
+  ResourceClaim: fields({ allocation, reservedFor: list(fields({ resource: text, name: text, uid: text }, 'name', 'uid')) }),
   Node: fields({
     allocatable: quantities,
     capacity: quantities,
@@ -229,14 +322,25 @@ function isShaped(kind: string): boolean {
   return Object.hasOwn(specs, kind) || Object.hasOwn(statuses, kind) || kind === 'StorageClass' || kind === 'CSIStorageCapacity'
 }
 
+const kindsWithSpec: ReadonlySet<string> = new Set([
+  'Pod',
+  'PersistentVolume',
+  'PersistentVolumeClaim',
+  'CSINode',
+  'PodDisruptionBudget',
+  'CSIDriver',
+  'VolumeAttachment',
+  'ResourceClaim',
+  'ResourceClaimTemplate',
+  'ResourceSlice',
+  'DeviceClass',
+])
+
 function madeFor(kind: string): Shape {
   const own = kind === 'StorageClass' ? classFields : kind === 'CSIStorageCapacity' ? capacityFields : {}
   const spec = Object.hasOwn(specs, kind) ? specs[kind] : undefined
   const status = Object.hasOwn(statuses, kind) ? statuses[kind] : undefined
-  const isSpecNeeded = kind === 'Pod' || kind === 'PersistentVolume' || kind === 'PersistentVolumeClaim' || kind === 'CSINode'
+  const isSpecNeeded = kindsWithSpec.has(kind)
   const shapes = { metadata, ...own, ...(spec && { spec }), ...(status && { status }) }
-  return fields(
-    shapes,
-    ...(isSpecNeeded || kind === 'PodDisruptionBudget' || kind === 'CSIDriver' || kind === 'VolumeAttachment' ? ['spec'] : []),
-  )
+  return fields(shapes, ...(isSpecNeeded ? ['spec'] : []))
 }

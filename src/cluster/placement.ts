@@ -1,9 +1,13 @@
 // Where pods go: the scheduler as a model. Holds a working copy of what stands on the nodes; binding and removing pods costs little,
 // and so does a fork. Exact for kube-scheduler 1.34 and 1.36, which recorded placements hold it to.
-// Not modelled: preemption, nominated nodes, devices of resource claims, volumes of in-tree kinds that migrate to CSI.
+// Not modelled: preemption, nominated nodes, volumes of in-tree kinds that migrate to CSI.
 
 import type { KubeObject, Pod, Taint } from '#kube/objects/objects.ts'
 import { type ClusterState, type PodState, podState } from './cluster-state.ts'
+import { claimsToCome } from './devices/claims-to-come.ts'
+import { DeviceObjects } from './devices/device-objects.ts'
+import type { ResourceClaim } from './devices/device-shapes.ts'
+import { boundClaims, claimElsewhere, idleClaim, podDevices, releaseClaims } from './devices/pod-devices.ts'
 import { kindKey } from './ownership.ts'
 import { type Requests, requestsOf } from './requests.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
@@ -43,6 +47,8 @@ interface Fixed {
   readonly rules: NodeRulesReader
   readonly namespaces: NamespaceLabels
   readonly spread: SpreadReader
+  /** Claims of pods that `asPending` and `asRolledOut` have made, by `namespace/name`. */
+  readonly claimsToCome: Map<string, ResourceClaim>
   /** What `asPending` has made. */
   readonly pending: WeakMap<PodState, PodState>
   /** What `asRolledOut` has made. */
@@ -59,6 +65,7 @@ function fixedParts(state: ClusterState, settings: SchedulerSettings): Fixed {
     rules: new NodeRulesReader(table, settings),
     namespaces: new NamespaceLabels(state),
     spread: new SpreadReader(state, settings),
+    claimsToCome: new Map(),
     pending: new WeakMap(),
     rolledOut: new WeakMap(),
   }
@@ -72,7 +79,8 @@ export class Placement {
   #fixed: Fixed
   #loads: NodeLoads
   #volumes: VolumeObjects
-  /** Whether loads and volumes belong to another placement too, so that they must be copied before they change. */
+  #devices: DeviceObjects
+  /** Whether loads, volumes and claims of devices belong to another placement too, so that they must be copied before they change. */
   #isShared = false
   #order: readonly string[] | undefined
 
@@ -82,6 +90,7 @@ export class Placement {
       this.#fixed = begin.from.#fixed
       this.#loads = begin.from.#loads
       this.#volumes = begin.from.#volumes
+      this.#devices = begin.from.#devices
       this.#isShared = true
       return
     }
@@ -90,6 +99,7 @@ export class Placement {
     this.#fixed = like === undefined ? fixed : { ...fixed, reader: like.#fixed.reader }
     this.#loads = new NodeLoads(this.#fixed.table)
     this.#volumes = new VolumeObjects(state)
+    this.#devices = new DeviceObjects(state, this.#fixed.claimsToCome)
     if (begin === undefined) for (const pod of state.pods.values()) this.stand(pod)
   }
 
@@ -109,10 +119,12 @@ export class Placement {
       state,
       namespaces: new NamespaceLabels(state),
       spread: new SpreadReader(state, settings),
+      claimsToCome: new Map(),
       pending: new WeakMap(),
       rolledOut: new WeakMap(),
     }
     this.#volumes = new VolumeObjects(state)
+    this.#devices = new DeviceObjects(state, this.#fixed.claimsToCome)
   }
 
   /** The nodes' names, ascending. */
@@ -137,17 +149,20 @@ export class Placement {
     const refusals: (Refusal | undefined)[] = new Array(table.size)
     const passing: number[] = []
     const among = options.among && new Set(options.among)
+    let error: Refusal | undefined
     for (let node = 0; node < table.size; node++) {
-      const found = filters.kind === 'none' ? filters.refusal : filters.refusalOf(node)
+      const found = error ?? (filters.kind === 'none' ? filters.refusal : filters.refusalOf(node))
+      if (found?.isError === true) error = found
       refusals[node] = found
       if (found === undefined && (among === undefined || among.has(table.names[node] ?? ''))) passing.push(node)
     }
-    const feasible = Int32Array.from(passing)
+    const feasible = Int32Array.from(error === undefined ? passing : [])
+    if (error !== undefined) refusals.fill(error)
     const softTaints = this.#softTaints(view, options.extraTaints)
     const isWhole = among !== undefined || options.isWhole === true
     const found = isWhole ? feasible.length : Math.min(feasible.length, this.#nodesToFind(view))
     const scores = feasible.length > 1 ? rawScores(view, { feasible, found, softTaints }) : []
-    return new Outcome({ table, settings, pod, filters, refusals, feasible, scores, found })
+    return new Outcome({ table, settings, pod, filters, refusals, feasible, scores, found, error })
   }
 
   /** Whether `pod` fits on one node, by the filters alone: scores are empty, the total 0. @throws Error for a node that is not there. */
@@ -168,7 +183,8 @@ export class Placement {
   }
 
   /**
-   * Puts `pod` on `node`, whether it fits or not; volumes that wait for it are bound or provisioned there, and stay so.
+   * Puts `pod` on `node`, whether it fits or not; volumes that wait for it are bound or provisioned there, and stay so, its claims of
+   * devices are allocated there.
    * @throws Error for a node that is not there and for a pod whose key is placed already.
    */
   bind(pod: PodState, node: string): void {
@@ -181,13 +197,46 @@ export class Placement {
     const object = this.#fixed.table.nodes[index]
     if (claims?.kind === 'claims' && claims.claims.waiting.length > 0 && object !== undefined)
       settleClaims(this.#volumes, claims.claims, object)
+    for (const claim of this.#boundClaims(pod, index)) this.#devices.settle(claim)
     this.#loads.add(info, index)
   }
 
-  /** Takes a pod (`namespace/name`) off its node. Its volumes stay bound. @throws Error where no pod of that key is placed. */
-  remove(podKey: string): void {
+  /**
+   * Takes a pod (`namespace/name`) off its node. Its volumes stay bound. Its devices are free, as they are once a controller has seen it
+   * go; with `claims: 'held'` they stay as its claims say. @throws Error where no pod of that key is placed.
+   */
+  remove(podKey: string, options: { readonly claims?: 'held' } = {}): void {
     this.#makeOwn()
+    const pod = this.#loads.placed.get(podKey)?.info.pod
+    if (pod !== undefined && options.claims === undefined) releaseClaims(this.#devices, pod)
     this.#loads.remove(podKey)
+  }
+
+  /** The claims of devices that change when `pod` is bound to `node`, as they are to be written. Pure. @throws Error as `fits`. */
+  claimsOnBinding(pod: PodState, node: string): readonly ResourceClaim[] {
+    return this.#boundClaims(pod, this.#indexOf(node))
+  }
+
+  /** Why the scheduler does not try the pod yet: a claim of devices is not there. */
+  heldBackBy(pod: PodState): string | undefined {
+    const devices = podDevices(this.#devices, pod, this.#fixed.settings.version)
+    return devices?.kind === 'refused' && devices.isEarly ? devices.refusal.reasons.join(', ') : undefined
+  }
+
+  /** The claim that the scheduler gives up for a pod that `evaluation` found no node for, so that it is allocated elsewhere. */
+  idleClaim(pod: PodState, evaluation: Evaluation): ResourceClaim | undefined {
+    if ((pod.object.spec.resourceClaims ?? []).length === 0) return undefined
+    const nodes = this.#fixed.table.nodes.filter(({ metadata }) => {
+      const verdict = evaluation.verdicts.get(metadata.name)
+      return verdict?.kind === 'refused' && verdict.reasons.includes(claimElsewhere)
+    })
+    return nodes.length === 0 ? undefined : idleClaim(this.#devices, pod, nodes, this.#fixed.settings.version)
+  }
+
+  #boundClaims(pod: PodState, node: number): readonly ResourceClaim[] {
+    const object = this.#fixed.table.nodes[node]
+    if (object === undefined || (pod.object.spec.resourceClaims ?? []).length === 0) return []
+    return boundClaims(this.#devices, pod, object, this.#fixed.settings.version)
   }
 
   /** The node that a pod (`namespace/name`) is placed on. */
@@ -253,7 +302,11 @@ export class Placement {
     const { workload } = pod
     const owner =
       workload && this.#fixed.state.object(kindKey(workload.apiVersion, workload.kind), workload.namespace, workload.name)
-    return replacementOf(pod, withoutBond(pod.object, owner).spec)
+    const next = replacementOf(pod, withoutBond(pod.object, owner).spec)
+    if ((next.spec.resourceClaims ?? []).length === 0) return next
+    const { statuses, claims } = claimsToCome(this.#fixed.state, next)
+    for (const [key, claim] of claims) this.#fixed.claimsToCome.set(key, claim)
+    return { ...next, status: { ...next.status, resourceClaimStatuses: statuses } }
   }
 
   #nodesToFind({ rules, settings, table }: FilterView): number {
@@ -272,6 +325,7 @@ export class Placement {
       classes: reader.classes,
       namespaces,
       volumes: this.#volumes,
+      devices: this.#devices,
       rules: this.#fixed.rules.rules(ask),
       spread: this.#fixed.spread.rules(pod),
       ask,
@@ -298,6 +352,7 @@ export class Placement {
     if (!this.#isShared) return
     this.#loads = new NodeLoads(this.#fixed.table, this.#loads)
     this.#volumes = this.#volumes.copy()
+    this.#devices = this.#devices.copy()
     this.#isShared = false
   }
 }

@@ -30,6 +30,7 @@ const statusFields = [
   'phase',
   'startTime',
   'nominatedNodeName',
+  'resourceClaimStatuses',
   'resources',
   'allocatedResources',
   ...['type', 'status', 'reason'].map(field => `conditions.${field}`),

@@ -55,7 +55,9 @@ function ownSentence({ code, data, node }: Pick<Unmovable, 'code' | 'data'> & Pa
         ? `what its hostPath volume ${data['volume'] ?? ''} holds stays on ${at}`
         : `its ${data['kind'] ?? ''} volume ${data['volume'] ?? ''} would be lost`
     case 'ResourceClaims':
-      return 'it holds devices by resource claims'
+      return data['template'] === undefined
+        ? `its resource claim ${data['claim'] ?? ''} is allocated where it runs`
+        : `its ResourceClaimTemplate ${data['template']} is not among what was read`
     case 'DoNotDisrupt':
       return 'the annotation karpenter.sh/do-not-disrupt protects it'
     case 'NotSafeToEvict':

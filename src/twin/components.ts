@@ -8,6 +8,7 @@ import type { Random } from '#kube/random.ts'
 import type { ClusterAccess, ResourceKey } from './access.ts'
 import { startHorizontalPodAutoscalers } from './components/autoscaling/horizontal-pod-autoscaler.ts'
 import { type ComponentContext, controllerWriter } from './components/component.ts'
+import { startResourceClaims } from './components/devices/resource-claims.ts'
 import { type EventMode, EventRecorder } from './components/event-recorder.ts'
 import type { KnownResource } from './components/kinds.ts'
 import type { PullRecord } from './components/kubelets/image-pulls.ts'
@@ -182,6 +183,7 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['persistentvolume-binder', startVolumeBinder],
   ['pvc-protection', startVolumeProtection],
   ['ephemeral-volume', startEphemeralVolumes],
+  ['resourceclaim-controller', startResourceClaims],
   ['resourcequota', startResourceQuotas],
   ['serviceaccount', startServiceAccounts],
   ['event-expiry', startEventExpiry],

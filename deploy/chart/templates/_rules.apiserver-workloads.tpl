@@ -403,6 +403,15 @@
     - get
     - list
     - watch
+- apiGroups:
+    - resource.k8s.io
+  resources:
+    - resourceclaims
+    - resourceclaimtemplates
+  verbs:
+    - get
+    - list
+    - watch
 {{- end }}
 {{- if $.Values.capabilities.autoscale.enabled }}
 {{- range $item := $.Values.capabilities.autoscale.scaleKinds }}

@@ -300,6 +300,15 @@
     - get
     - list
     - watch
+- apiGroups:
+    - resource.k8s.io
+  resources:
+    - resourceclaims
+    - resourceclaimtemplates
+  verbs:
+    - get
+    - list
+    - watch
 {{- end }}
 {{- if and $.Values.capabilities.reload.enabled (and (not $.Values.capabilities.reload.namespaces) $.Values.capabilities.reload.csiIntegration) }}
 - apiGroups:

@@ -61,12 +61,21 @@ function idle({ waste: found }: Look): Section {
   return { title: 'Nodes with next to nothing on them', columns: ['node', 'requested', 'draws idle'], rows }
 }
 
-function losses({ losses: found = [] }: Look): Section {
-  const rows = found.map(({ lost, pending, because }) => {
+function losses({ losses: found, waste: of }: Look): Section {
+  const columns = ['node', 'pods', 'which, and why the first']
+  const title = 'What breaks first when a node is lost'
+  // Good news is news too; without nodes nothing was played.
+  if (found?.length === 0 && (of?.resources ?? []).length > 0)
+    return {
+      title,
+      columns,
+      rows: [['any one', 'each finds a place', 'the loss of each node was played: nothing stays without a place']],
+    }
+  const rows = (found ?? []).map(({ lost, pending, because }) => {
     const more = pending.length > mostPods ? ` and ${pending.length - mostPods} more` : ''
     return [lost, `${pending.length} without a place`, `${pending.slice(0, mostPods).join(', ')}${more}: ${because}`]
   })
-  return { title: 'What breaks first when a node is lost', columns: ['node', 'pods', 'which, and why the first'], rows }
+  return { title, columns, rows }
 }
 
 function gains({ present: ones, proposals }: Look): Section {

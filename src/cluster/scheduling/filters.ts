@@ -1,6 +1,8 @@
 // All filters together, in the scheduler's order: one verdict for each node. The first filter that refuses a node speaks.
 
 import type { ClusterState } from '../cluster-state.ts'
+import type { DeviceObjects } from '../devices/device-objects.ts'
+import { devicesFilter, podDevices } from '../devices/pod-devices.ts'
 import type { FilterPlugin, SchedulerSettings } from '../scheduler-settings.ts'
 import type { NodeLoads } from './node-loads.ts'
 import { portsFilter } from './node-ports.ts'
@@ -26,6 +28,7 @@ export interface FilterView {
   readonly classes: PodClasses
   readonly namespaces: NamespaceLabels
   readonly volumes: VolumeObjects
+  readonly devices: DeviceObjects
   readonly rules: NodeRules
   readonly spread: SpreadRules
   readonly ask: Ask
@@ -63,7 +66,15 @@ export function prepareFilters(view: FilterView): Filters {
   }
   if (isOn('PodTopologySpread')) use(spreadFilter(spreadView(view), view.spread.hard))
   if (isOn('InterPodAffinity')) use(affinityFilter(affinityView(view)))
-  if ((pod.object.spec.resourceClaims ?? []).length > 0) use(() => unknownDevices)
+  const claims = podDevices(view.devices, pod, view.settings.version)
+  if (claims?.kind === 'refused') return { kind: 'none', refusal: claims.refusal }
+  if (claims !== undefined) {
+    const filter = devicesFilter(view.devices, claims.claims, view.settings.version)
+    use(index => {
+      const node = table.nodes[index]
+      return node === undefined ? undefined : filter(node)
+    })
+  }
   return {
     kind: 'nodes',
     refusalOf: node => {
@@ -75,13 +86,6 @@ export function prepareFilters(view: FilterView): Filters {
     },
   }
 }
-
-/** Devices are not modelled: a pod with claims of them is said to fit nowhere rather than to fit somewhere. */
-const unknownDevices = refusal(
-  'DynamicResources',
-  'node(s) have devices that are not modelled, and the pod has resource claims',
-  { isUnresolvable: true },
-)
 
 type VolumeFilters = { readonly kind: 'filters'; readonly filters: readonly NodeFilter[] } | Extract<Filters, { kind: 'none' }>
 

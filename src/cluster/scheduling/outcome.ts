@@ -44,6 +44,8 @@ export interface Evaluation {
    * empty where something fits.
    */
   readonly preemption: string
+  /** Whether the scheduler gave up with an error; `message` says which. */
+  readonly isError: boolean
 }
 
 interface OutcomeParts {
@@ -56,6 +58,8 @@ interface OutcomeParts {
   readonly scores: readonly RawScore[]
   /** How many of the feasible nodes the scheduler finds. */
   readonly found: number
+  /** Why the scheduler gives up on the pod. */
+  readonly error: Refusal | undefined
 }
 
 interface PluginScores {
@@ -100,9 +104,14 @@ export class Outcome implements Evaluation {
     return at < 0 ? {} : Object.fromEntries(scores.map(({ plugin, raw }) => [plugin, raw[at] ?? 0]))
   }
 
+  get isError(): boolean {
+    return this.#parts.error !== undefined
+  }
+
   get message(): string {
-    const { feasible, filters, table, refusals } = this.#parts
+    const { feasible, filters, table, refusals, error } = this.#parts
     if (feasible.length > 0) return ''
+    if (error !== undefined) return `running "${error.filter}" filter plugin: ${error.reasons.join(', ')}`
     if (filters.kind === 'none' && filters.refusal.filter === 'SchedulingGates') return filters.refusal.reasons.join(', ')
     if (table.size === 0) return 'no nodes available to schedule pods'
     if (filters.kind === 'none') return `0/${table.size} nodes are available: ${filters.refusal.reasons.join(', ')}.`
@@ -110,11 +119,13 @@ export class Outcome implements Evaluation {
   }
 
   get preemption(): string {
-    const { feasible, filters, table, refusals, pod } = this.#parts
-    if (feasible.length > 0 || table.size === 0) return ''
+    const { feasible, filters, table, refusals, pod, error } = this.#parts
+    if (feasible.length > 0 || table.size === 0 || error !== undefined) return ''
     // The plugin for devices speaks first, and finds nothing of its own when another one stopped the search before it began.
-    if (filters.kind === 'none') return filters.refusal.filter === 'SchedulingGates' ? '' : 'not found'
-    const devices = 'no new claims to deallocate'
+    const isOfDevices = filters.kind === 'none' && filters.refusal.filter === 'DynamicResources'
+    if (filters.kind === 'none' && !isOfDevices) return filters.refusal.filter === 'SchedulingGates' ? '' : 'not found'
+    const devices =
+      !isOfDevices && (pod.object.spec.resourceClaims ?? []).length > 0 ? 'still not schedulable' : 'no new claims to deallocate'
     if (pod.object.spec.preemptionPolicy === 'Never') return `${devices}, preemption: not eligible due to preemptionPolicy=Never.`
     const reasons = refusals.map(found =>
       found?.isUnresolvable === false

@@ -7,6 +7,8 @@ export interface Refusal {
   readonly reasons: readonly string[]
   /** Whether evicting pods from the node could not change it. */
   readonly isUnresolvable: boolean
+  /** The scheduler gives up on the pod with an error; no node is looked at further. */
+  readonly isError?: true
 }
 
 /** A refusal for one reason. */

@@ -49,6 +49,21 @@ export const clusterNeeds: readonly Need[] = [
   { group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses', kind: 'StorageClass', mode: 'full' },
   { group: 'storage.k8s.io', version: 'v1', resource: 'csinodes', kind: 'CSINode', mode: 'full' },
   { group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses', kind: 'PriorityClass', mode: 'full' },
+  ...[
+    ['deviceclasses', 'DeviceClass'],
+    ['resourceslices', 'ResourceSlice'],
+    ['resourceclaims', 'ResourceClaim'],
+    ['resourceclaimtemplates', 'ResourceClaimTemplate'],
+  ].map(
+    ([resource = '', kind = '']): Need => ({
+      group: 'resource.k8s.io',
+      version: 'v1',
+      resource,
+      kind,
+      mode: 'full',
+      optional: true,
+    }),
+  ),
   { group: 'keda.sh', version: 'v1alpha1', resource: 'scaledobjects', kind: 'ScaledObject', mode: 'full', optional: true },
   { group: 'keda.sh', version: 'v1alpha1', resource: 'scaledjobs', kind: 'ScaledJob', mode: 'full', optional: true },
 ]

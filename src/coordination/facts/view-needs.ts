@@ -10,10 +10,11 @@ import type { ArbiterPolicy } from '../policy/arbiter-policy.ts'
 import { modeOf } from '../policy/mode.ts'
 import { clusterNeeds } from './cluster-view.ts'
 
-/** Volumes, services, Jobs and classes of priority: only where a pod is to stand elsewhere do they matter. */
+/** Volumes, devices, services, Jobs and classes of priority: only where a pod is to stand elsewhere do they matter. */
 const ofPlaces: ReadonlySet<string> = new Set([
   ...['persistentvolumes', 'persistentvolumeclaims', 'services', 'jobs.batch', 'scaledjobs.keda.sh'],
   ...['storageclasses.storage.k8s.io', 'csinodes.storage.k8s.io', 'priorityclasses.scheduling.k8s.io'],
+  ...['deviceclasses', 'resourceslices', 'resourceclaims', 'resourceclaimtemplates'].map(name => `${name}.resource.k8s.io`),
 ])
 
 /** Fields of ReplicaSets without their templates; there are ten ReplicaSets for each Deployment. */

@@ -49,6 +49,8 @@ const clusterScoped: ReadonlySet<string> = new Set([
   'csidrivers.storage.k8s.io',
   'volumeattachments.storage.k8s.io',
   'priorityclasses.scheduling.k8s.io',
+  'deviceclasses.resource.k8s.io',
+  'resourceslices.resource.k8s.io',
   'customresourcedefinitions.apiextensions.k8s.io',
   'clusterroles.rbac.authorization.k8s.io',
   'mutatingwebhookconfigurations.admissionregistration.k8s.io',

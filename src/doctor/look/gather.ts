@@ -10,7 +10,7 @@ import { ownProgramIn } from '#upstreams/own-program.ts'
 import { findUpstreams } from '#upstreams/recognition.ts'
 import { swapWords } from '#upstreams/swap-words.ts'
 import type { Upstream } from '#upstreams/upstream.ts'
-import { upstreamUses } from '../repository/upstream-findings.ts'
+import { toldUses } from '../repository/upstream-findings.ts'
 import type { Repository } from '../repository.ts'
 import type { Look, Present } from './look.ts'
 import { lossesOf } from './losses.ts'
@@ -64,7 +64,7 @@ export function lookAtCluster({ looked, isLive, state, objects, settings, energy
 
 /** What the files of a repository say. */
 export function lookAtRepository(looked: string, repository: Repository): Look {
-  const uses = upstreamUses(repository)
+  const uses = toldUses(repository)
   const present = uses.map(({ upstream, what, use }) => presentOf(upstream, what, `${use.file}:${use.line}`, use.isSuspended))
   const objects = repository.objects.flatMap(({ object, namespaces, isApplied }) => {
     const [namespace] = namespaces

@@ -19,7 +19,7 @@ interface UpstreamUse {
 }
 
 /** Every upstream that the repository installs, each once a file. */
-export function upstreamUses(repository: Repository, among: readonly Upstream[] = upstreams): readonly UpstreamUse[] {
+function upstreamUses(repository: Repository, among: readonly Upstream[] = upstreams): readonly UpstreamUse[] {
   const charted = chartUses(repository).flatMap((use): readonly UpstreamUse[] => {
     const upstream = among.find(({ names }) => names.includes(use.chart))
     return upstream === undefined ? [] : [{ upstream, what: versioned(`chart ${use.chart}`, use.version), use }]
@@ -102,14 +102,18 @@ function byAddress({ remote }: Repository, among: readonly Upstream[]): readonly
 const isOfHelmfile = ({ use }: UpstreamUse) => use.by.endsWith(' of helmfile')
 
 /**
- * One note for each upstream and file. A helmfile that begins a cluster often installs first, or for its definitions alone, what Flux or
- * Argo CD installs afterwards: that is told where these do.
+ * The uses that are told. A helmfile that begins a cluster often installs first, or for its definitions alone, what Flux or Argo CD
+ * installs afterwards: that is told where these do.
  */
-export function upstreamFindings(repository: Repository): readonly Finding[] {
+export function toldUses(repository: Repository): readonly UpstreamUse[] {
   const uses = upstreamUses(repository)
   const elsewhere = new Set(uses.filter(use => !isOfHelmfile(use)).map(({ upstream }) => upstream))
-  const told = uses.filter(use => !isOfHelmfile(use) || !elsewhere.has(use.upstream))
-  return told.map(({ upstream, what, use }) =>
+  return uses.filter(use => !isOfHelmfile(use) || !elsewhere.has(use.upstream))
+}
+
+/** One note for each upstream and file. */
+export function upstreamFindings(repository: Repository): readonly Finding[] {
+  return toldUses(repository).map(({ upstream, what, use }) =>
     finding('upstream-present', {
       object: `${use.by} (${use.file}:${use.line})`,
       file: use.file,

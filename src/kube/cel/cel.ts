@@ -10,6 +10,8 @@ type Scope = Readonly<Record<string, unknown>>
 
 /** Steps one evaluation may take. */
 const stepLimit = 1_000_000
+/** Expressions kept compiled; with more all are forgotten. */
+const mostExpressions = 10_000
 const compiled = new Map<string, Expression>()
 
 /** The value of an expression, or what is wrong with it. */
@@ -18,7 +20,7 @@ export function evaluateCel(source: string, scope: Scope): CelOutcome {
     let tree = compiled.get(source)
     if (tree === undefined) {
       tree = parseCel(source)
-      if (compiled.size > 10_000) compiled.clear()
+      if (compiled.size >= mostExpressions) compiled.clear()
       compiled.set(source, tree)
     }
     const value = new Evaluation().value(tree, scope)

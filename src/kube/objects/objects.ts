@@ -204,7 +204,11 @@ export interface PodSpec {
   readonly restartPolicy?: string
   readonly terminationGracePeriodSeconds?: number
   readonly serviceAccountName?: string
-  readonly resourceClaims?: readonly { readonly name: string }[]
+  readonly resourceClaims?: readonly {
+    readonly name: string
+    readonly resourceClaimName?: string
+    readonly resourceClaimTemplateName?: string
+  }[]
   readonly [field: string]: unknown
 }
 
@@ -252,6 +256,8 @@ export interface PodStatus {
   readonly nominatedNodeName?: string
   readonly qosClass?: string
   readonly resize?: string
+  /** The claims that were made for the pod; one without a name was not needed. */
+  readonly resourceClaimStatuses?: readonly { readonly name: string; readonly resourceClaimName?: string }[]
   readonly [field: string]: unknown
 }
 

@@ -46,6 +46,7 @@ export function resourceKey(resource: Pick<GroupVersionResource, 'group' | 'reso
 const clusterScoped: ReadonlySet<string> = new Set([
   ...['nodes', 'namespaces', 'persistentvolumes', 'storageclasses.storage.k8s.io', 'csinodes.storage.k8s.io'],
   ...['csidrivers.storage.k8s.io', 'volumeattachments.storage.k8s.io', 'priorityclasses.scheduling.k8s.io'],
+  ...['deviceclasses.resource.k8s.io', 'resourceslices.resource.k8s.io'],
   ...['customresourcedefinitions.apiextensions.k8s.io', 'clusterroles.rbac.authorization.k8s.io'],
   ...['clusterrolebindings.rbac.authorization.k8s.io', 'mutatingwebhookconfigurations.admissionregistration.k8s.io'],
   ...[
@@ -88,6 +89,7 @@ export const builtIn = {
   ...resources('policy/v1', ['poddisruptionbudgets']),
   ...resources('storage.k8s.io/v1', ['storageclasses', 'csinodes', 'csidrivers', 'volumeattachments', 'csistoragecapacities']),
   ...resources('scheduling.k8s.io/v1', ['priorityclasses']),
+  ...resources('resource.k8s.io/v1', ['deviceclasses', 'resourceclaims', 'resourceclaimtemplates', 'resourceslices']),
   ...resources('autoscaling/v2', ['horizontalpodautoscalers']),
   ...resources('coordination.k8s.io/v1', ['leases']),
   ...resources('events.k8s.io/v1', ['events']),

@@ -106,7 +106,7 @@ function rulesOf(input: PlanInput, budgets: Budgets): readonly Rule[] {
     pod => (pod.workload === undefined ? data('NoOwner') : undefined),
     pod => (isOwnedBy(pod, 'Job') || pod.workload?.kind === 'CronJob' ? data('JobOwned') : undefined),
     pod => (forced(pod) ? undefined : localStorage(policy, pod)),
-    pod => ((pod.object.spec.resourceClaims ?? []).length > 0 ? data('ResourceClaims') : undefined),
+    pod => heldDevices(state, pod),
     pod => doNotDisrupt(pod, nowMs),
     pod => (annotation(pod, 'cluster-autoscaler.kubernetes.io/safe-to-evict') === 'false' ? data('NotSafeToEvict') : undefined),
     pod => frozen(state, pod, nowMs),
@@ -167,6 +167,16 @@ function localStorage({ coordination }: PlanPolicy, pod: PodState): StayReason |
   const volumes = localVolumes(pod)
   const held = coordination.localStorage === 'refuse' ? volumes[0] : volumes.find(isOwnHostPath)
   return held === undefined ? undefined : { code: 'LocalStorage', data: { volume: held.name, kind: held.kind } }
+}
+
+/** Claims from templates are made anew for the pod that takes its place; one that is named stays where it is allocated. */
+function heldDevices(state: ClusterState, pod: PodState): StayReason | undefined {
+  for (const { resourceClaimName, resourceClaimTemplateName: template } of pod.object.spec.resourceClaims ?? []) {
+    if (template === undefined) return { code: 'ResourceClaims', data: { claim: resourceClaimName ?? '' } }
+    if (state.object('ResourceClaimTemplate', pod.namespace, template) === undefined)
+      return { code: 'ResourceClaims', data: { template } }
+  }
+  return undefined
 }
 
 /** `true`, or a Go duration since the pod's start: what does not parse protects for good. */

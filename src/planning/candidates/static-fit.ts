@@ -75,8 +75,17 @@ function asksForOthers(pod: PodState): boolean {
 
 /** What the filters read of a pod: two pods with the same text have the same refusals. */
 function shapeOf(pod: PodState): string {
-  const { nodeSelector, affinity, tolerations, volumes, topologySpreadConstraints, containers, initContainers, hostNetwork } =
-    pod.object.spec
+  const {
+    nodeSelector,
+    affinity,
+    tolerations,
+    volumes,
+    topologySpreadConstraints,
+    containers,
+    initContainers,
+    hostNetwork,
+    resourceClaims,
+  } = pod.object.spec
   const claims = (volumes ?? []).filter(volume => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined)
   const ports = [...containers, ...(initContainers ?? [])]
     .flatMap(container => container.ports ?? [])
@@ -91,6 +100,7 @@ function shapeOf(pod: PodState): string {
     topologySpreadConstraints,
     ports,
     hostNetwork,
+    resourceClaims,
     pod.requests,
   ]
   return JSON.stringify(isAlone ? [pod.key, ...parts] : parts)

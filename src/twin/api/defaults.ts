@@ -78,6 +78,8 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   'horizontalpodautoscalers.autoscaling': autoscalerDefaults,
   'rolebindings.rbac.authorization.k8s.io': bindingDefaults,
   'clusterrolebindings.rbac.authorization.k8s.io': bindingDefaults,
+  'resourceclaims.resource.k8s.io': draft => deviceDefaults(fieldsAt(draft, 'spec', 'devices')),
+  'resourceclaimtemplates.resource.k8s.io': draft => deviceDefaults(fieldsAt(draft, 'spec', 'spec', 'devices')),
   'storageclasses.storage.k8s.io': draft => {
     defaultField(draft, 'reclaimPolicy', 'Delete')
     defaultField(draft, 'volumeBindingMode', 'Immediate')
@@ -128,6 +130,17 @@ function specOf(draft: Draft): Draft {
   const made: Draft = {}
   draft['spec'] = made
   return made
+}
+
+function deviceDefaults(devices: Draft | undefined): void {
+  for (const request of itemsAt(devices, 'requests')) {
+    const exactly = fieldsAt(request, 'exactly')
+    for (const wish of [...(exactly === undefined ? [] : [exactly]), ...itemsAt(request, 'firstAvailable')]) {
+      defaultField(wish, 'allocationMode', 'ExactCount')
+      if (wish['allocationMode'] === 'ExactCount' && (wish['count'] ?? 0) === 0) wish['count'] = 1
+      for (const toleration of itemsAt(wish, 'tolerations')) defaultField(toleration, 'operator', 'Equal')
+    }
+  }
 }
 
 function defaultField(fields: Draft, name: string, value: unknown): void {

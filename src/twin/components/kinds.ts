@@ -1,5 +1,6 @@
 // The kinds the components read, by resource key: what #kube/objects.ts does not have is described here.
 // The store holds checked objects; this map is where they get their types.
+import type { ResourceClaim, ResourceClaimTemplate } from '#cluster/devices/device-shapes.ts'
 import type {
   Condition,
   CSINode,
@@ -153,6 +154,10 @@ export interface Kinds {
   readonly persistentvolumeclaims: PersistentVolumeClaim
   readonly 'storageclasses.storage.k8s.io': StorageClass
   readonly 'csinodes.storage.k8s.io': CSINode
+  readonly 'resourceclaims.resource.k8s.io': ResourceClaim
+  readonly 'resourceclaimtemplates.resource.k8s.io': ResourceClaimTemplate
+  readonly 'resourceslices.resource.k8s.io': KubeObject
+  readonly 'deviceclasses.resource.k8s.io': KubeObject
   readonly serviceaccounts: KubeObject
   readonly configmaps: KubeObject
   readonly events: KubeObject

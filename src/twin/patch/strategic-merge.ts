@@ -1,9 +1,10 @@
 // Strategic merge patch: merge by what the schema says of lists, with the directives `$patch`, `$retainKeys`,
 // `$deleteFromPrimitiveList/…` and `$setElementOrder/…`.
 import { badRequest } from '#kube/objects/status.ts'
+import { type Draft, isFields, isSame } from '#kube/values/json-tree.ts'
 import { bareError } from '../api/bare-error.ts'
 import { goPrinted } from '../api/go-words.ts'
-import { copyOf, type Draft, isFields, isSame, setField } from '../json-value.ts'
+import { copyOf, setField } from '../json-value.ts'
 import type { ListSemantics } from '../schema/list-semantics.ts'
 import { type FieldSchema, memberSchema, type Schema } from '../schema/schema.ts'
 

@@ -1,7 +1,9 @@
 // Which scenarios there are, by the fixture that holds them.
+import type { MinorVersion } from '../control-plane/build.ts'
 import { autoscalerScenarios } from './autoscalers.ts'
 import { daemonSetScenarios } from './daemon-sets.ts'
 import { deploymentScenarios } from './deployments.ts'
+import { deviceScenarios } from './devices.ts'
 import { jobScenarios } from './jobs.ts'
 import { ownershipScenarios } from './ownership.ts'
 import { replicaSetScenarios } from './replica-sets.ts'
@@ -28,4 +30,9 @@ export const scenarioFiles: Readonly<Record<string, readonly Scenario[]>> = {
   volumes: volumeScenarios,
   upkeep: upkeepScenarios,
   autoscalers: autoscalerScenarios,
+  devices: deviceScenarios,
+  'devices-1.34': deviceScenarios,
 }
+
+/** Versions of the scheduler by fixture; 1.36 where none is named. */
+export const schedulerOf: Readonly<Record<string, MinorVersion>> = { 'devices-1.34': '1.34' }

@@ -170,6 +170,11 @@ function content(kind: RecordedKind, object: Loose): Loose {
       return { finalizersOfSpec: spec['finalizers'], status: statusForm(status) }
     case 'ConfigMap':
       return { keys: Object.keys((object['data'] ?? {}) as Loose) }
+    case 'ResourceClaim':
+      return { spec, status: statusForm(status) }
+    case 'ResourceClaimTemplate':
+    case 'DeviceClass':
+    case 'ResourceSlice':
     case 'Service':
     case 'ServiceAccount':
     case 'StorageClass':
@@ -183,7 +188,10 @@ function podContent(spec: Loose, status: Loose): Loose {
     .filter(({ type }) => type === 'Ready' || type === 'DisruptionTarget')
     .map(({ type, status: value, reason, message }) => [`${type}=${value}`, reason, message].filter(Boolean).join(' '))
   const affinity = spec['affinity'] as Loose | undefined
+  const claims =
+    spec['resourceClaims'] === undefined ? {} : { claims: status['resourceClaimStatuses'], scheduled: scheduledForm(status) }
   return {
+    ...claims,
     image: (spec['containers'] as readonly Loose[])[0]?.['image'],
     nodeName: spec['nodeName'],
     hostname: spec['hostname'],
@@ -193,6 +201,24 @@ function podContent(spec: Loose, status: Loose): Loose {
     phase: status['phase'],
     conditions,
   }
+}
+
+/** What the scheduler says of a pod that it has no node for. */
+function scheduledForm(status: Loose): unknown {
+  return ((status['conditions'] ?? []) as readonly Loose[])
+    .filter(({ type, status: value }) => type === 'PodScheduled' && value === 'False')
+    .map(({ reason, message }) => ({ reason, message: othersNodesLeftOut(String(message)) }))[0]
+}
+
+/** Nodes of scenarios that are played beside it count in the scheduler's sentence. */
+function othersNodesLeftOut(message: string): string {
+  return message
+    .replace(/^0\/\d+ nodes/, '0/<n> nodes')
+    .replace(/\d+ (node\(s\) didn't match Pod's node affinity\/selector|Preemption is not helpful for scheduling)/g, '<n> $1')
+    .replace(
+      /^0\/<n> nodes are available: (.*?) preemption: 0\/\d+ nodes/,
+      '0/<n> nodes are available: $1 preemption: 0/<n> nodes',
+    )
 }
 
 function statusForm(status: Loose): Loose {

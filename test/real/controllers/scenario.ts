@@ -73,10 +73,21 @@ const paths = {
   Node: ['api/v1', 'nodes'],
   PersistentVolume: ['api/v1', 'persistentvolumes'],
   StorageClass: ['apis/storage.k8s.io/v1', 'storageclasses'],
+  DeviceClass: ['apis/resource.k8s.io/v1', 'deviceclasses'],
+  ResourceSlice: ['apis/resource.k8s.io/v1', 'resourceslices'],
+  ResourceClaim: ['apis/resource.k8s.io/v1', 'resourceclaims'],
+  ResourceClaimTemplate: ['apis/resource.k8s.io/v1', 'resourceclaimtemplates'],
 } as const
 
 export type RecordedKind = keyof typeof paths
-const clusterWide: ReadonlySet<RecordedKind> = new Set<RecordedKind>(['Namespace', 'Node', 'PersistentVolume', 'StorageClass'])
+const clusterWide: ReadonlySet<RecordedKind> = new Set<RecordedKind>([
+  'Namespace',
+  'Node',
+  'PersistentVolume',
+  'StorageClass',
+  'DeviceClass',
+  'ResourceSlice',
+])
 
 /** Paths of the collections over all namespaces: what a recorder watches to see that all is quiet. */
 export const collections: readonly string[] = Object.values(paths).map(([group, plural]) => `/${group}/${plural}`)

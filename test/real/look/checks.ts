@@ -31,6 +31,7 @@ const rules = [
   reads(['policy'], ['poddisruptionbudgets']),
   reads(['storage.k8s.io'], ['storageclasses', 'csinodes']),
   reads(['scheduling.k8s.io'], ['priorityclasses']),
+  reads(['resource.k8s.io'], ['deviceclasses', 'resourceclaims', 'resourceclaimtemplates', 'resourceslices']),
   reads(['autoscaling'], ['horizontalpodautoscalers']),
   reads(['autoscaling.k8s.io'], ['verticalpodautoscalers']),
   reads(['events.k8s.io'], ['events']),

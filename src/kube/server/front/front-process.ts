@@ -1,5 +1,5 @@
 // The thread in which public listeners run, apart from the loop that holds the Lease: `front.ts` starts it.
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { type Cancel, systemClock } from '../../clock.ts'
 import { BodyBudget } from './body-budget.ts'
@@ -138,7 +138,7 @@ class FrontThread {
 }
 
 if (parentPort !== null && workerData?.turned instanceof Int32Array) {
-  // Elsewhere threads have no priority of their own.
-  if (process.platform === 'linux') setPriority(niceness)
+  // Elsewhere threads have no priority of their own. A process that was started with less keeps it: only root may raise it again.
+  if (process.platform === 'linux' && getPriority() < niceness) setPriority(niceness)
   new FrontThread(parentPort, workerData.turned).run()
 }

@@ -16,6 +16,7 @@ import { autoscalerProblems } from './autoscaler-validation.ts'
 import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
+import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
@@ -31,7 +32,7 @@ const workloads = new Set([
 ])
 
 /** Everything that is wrong with an object of a built-in kind, beyond its metadata. */
-export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: Draft): readonly FieldError[] {
+export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Draft): readonly FieldError[] {
   if (type.key === 'pods') return podSpecProblems(fieldsAt(draft, 'spec') ?? {}, 'spec')
   if (workloads.has(type.key)) return workloadProblems(type, draft)
   switch (type.key) {
@@ -73,6 +74,9 @@ export function validateBuiltIn(_server: ApiServer, type: ResourceType, draft: D
       return policyBindingProblems(draft)
     case 'persistentvolumeclaims':
       return claimProblems(draft)
+    case 'resourceclaims.resource.k8s.io':
+    case 'resourceclaimtemplates.resource.k8s.io':
+      return deviceClaimProblems(server, type, draft)
     case 'storageclasses.storage.k8s.io':
       return [
         ...(textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []),
@@ -137,6 +141,10 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
       )
     case 'priorityclasses.scheduling.k8s.io':
       return priorityClassUpdateProblems(draft, existing)
+    case 'resourceclaims.resource.k8s.io':
+      return claimUpdateProblems(draft, existing)
+    case 'resourceclaimtemplates.resource.k8s.io':
+      return immutable(draft, existing, ['spec'])
     default:
       return []
   }

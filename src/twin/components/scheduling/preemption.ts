@@ -36,7 +36,7 @@ function candidateOn({ placement, pod, podsOn, budgets }: PreemptionInput, node:
   const lower = podsOn(node).filter(other => other.priority < pod.priority && placement.nodeOf(other.key) === node)
   if (lower.length === 0) return undefined
   const trial = placement.fork()
-  for (const other of lower) trial.remove(other.key)
+  for (const other of lower) trial.remove(other.key, { claims: 'held' })
   if (trial.fits(pod, node).kind === 'refused') return undefined
   const { violating, free } = byBudget(lower.toSorted(moreImportantFirst), budgets)
   const victims: PodState[] = []
@@ -44,7 +44,7 @@ function candidateOn({ placement, pod, podsOn, budgets }: PreemptionInput, node:
   for (const other of [...violating, ...free]) {
     trial.bind(other, node)
     if (trial.fits(pod, node).kind === 'feasible') continue
-    trial.remove(other.key)
+    trial.remove(other.key, { claims: 'held' })
     victims.push(other)
     if (violating.includes(other)) violations++
   }

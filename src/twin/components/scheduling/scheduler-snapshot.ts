@@ -23,6 +23,10 @@ const watched: readonly KnownResource[] = [
   'persistentvolumes',
   'storageclasses.storage.k8s.io',
   'csinodes.storage.k8s.io',
+  'resourceclaims.resource.k8s.io',
+  'resourceclaimtemplates.resource.k8s.io',
+  'resourceslices.resource.k8s.io',
+  'deviceclasses.resource.k8s.io',
 ]
 
 /** Those whose changes can make room for a pod that did not fit. */
@@ -33,7 +37,13 @@ const helpful: ReadonlySet<KnownResource> = new Set<KnownResource>([
   'persistentvolumes',
   'storageclasses.storage.k8s.io',
   'csinodes.storage.k8s.io',
+  'resourceclaims.resource.k8s.io',
+  'resourceslices.resource.k8s.io',
+  'deviceclasses.resource.k8s.io',
 ])
+
+/** Devices are free when the claims say so, not when a pod goes. */
+const heldClaims = { claims: 'held' } as const
 
 /** Pieces of work (objects to read, pods to place) in one go while it is made ready: a few milliseconds. */
 const piecesAtOnce = 100
@@ -100,7 +110,7 @@ export class SchedulerSnapshot {
   assume(pod: Pod, node: string): void {
     const { placement } = this
     const key = keyOf(pod)
-    if (placement.nodeOf(key) !== undefined) placement.remove(key)
+    if (placement.nodeOf(key) !== undefined) placement.remove(key, heldClaims)
     placement.bind(this.stateOf(pod), node)
   }
 
@@ -153,7 +163,7 @@ export class SchedulerSnapshot {
       const isPlaced = placement.nodeOf(key) !== undefined
       const node = stands ? pod?.spec.nodeName : undefined
       if (node !== undefined && pod !== undefined && isPlaced && !stood && placement.nodeOf(key) === node) return false
-      if (isPlaced) placement.remove(key)
+      if (isPlaced) placement.remove(key, heldClaims)
       if (node !== undefined && pod !== undefined && placement.nodes.includes(node)) {
         // One that stood before the placement was made brings no volumes to settle.
         if (isWaiting && stood) placement.stand(this.stateOf(pod))
@@ -191,6 +201,8 @@ function ruleText(object: KubeObject): string {
     case 'ReplicationController':
     case 'StatefulSet':
       return canonicalText([labels, ownerReferences, fields(spec)['selector']])
+    case 'ResourceClaim':
+      return canonicalText([ownerReferences, deletionTimestamp, spec, said['allocation'], said['reservedFor']])
     default:
       return canonicalText([labels, annotations, deletionTimestamp, spec, rest, said['phase']])
   }

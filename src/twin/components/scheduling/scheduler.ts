@@ -1,6 +1,7 @@
 // The scheduler: takes pending pods one by one, asks the placement model where they land, draws among equals with the twin's seed
 // and binds. A pod that fits nowhere makes pods of lower priority go where that helps.
 import type { PodState } from '#cluster/cluster-state.ts'
+import type { ResourceClaim } from '#cluster/devices/device-shapes.ts'
 import type { Evaluation } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import { messageOf } from '#kube/log.ts'
@@ -16,6 +17,7 @@ import { SchedulingQueue } from './scheduling-queue.ts'
 const source: EventSource = { component: 'default-scheduler', writer: schedulerWriter }
 const schedulerName = 'default-scheduler'
 export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node'
+const claims = 'resourceclaims.resource.k8s.io'
 const flushMs = 300_000
 
 export function startScheduler(context: ComponentContext, settings: SchedulerSettings): void {
@@ -29,14 +31,18 @@ const nodesAtOnce = 500
 
 class Scheduler {
   readonly #context: ComponentContext
+  readonly #settings: SchedulerSettings
   readonly #waiting = new SchedulingQueue()
   readonly #snapshot: SchedulerSnapshot
   readonly #queue
   /** Pods whose node is chosen and whose volumes are on their way there. */
   readonly #assumed = new Map<string, string>()
+  /** Pods that are not tried before their claims of devices are there. */
+  readonly #held = new Set<string>()
 
   constructor(context: ComponentContext, settings: SchedulerSettings) {
     this.#context = context
+    this.#settings = settings
     this.#queue = context.loop.queue('scheduler', key => {
       if (key === 'flush') this.#flush()
       else if (key === 'prepare') this.#prepare()
@@ -55,6 +61,7 @@ class Scheduler {
       if (type === 'DELETED') this.#drop(keyOf(object))
       else if (previous === undefined || mayHelp(object, previous)) this.#note(object)
     })
+    view.on('resourceclaims.resource.k8s.io', () => this.#readyHeld())
     view.on('persistentvolumeclaims', () => {
       for (const key of this.#assumed.keys()) this.#waiting.add(key, 0)
       this.#arm()
@@ -62,6 +69,15 @@ class Scheduler {
     this.#arm()
     this.#queue.addPeriodic('flush', flushMs)
     if (view.list('pods').length > podsAtOnce) this.#queue.add('prepare')
+  }
+
+  #readyHeld(): void {
+    for (const key of this.#held) {
+      const { namespace, name } = splitKey(key)
+      const pod = this.#context.view.get('pods', namespace, name)
+      if (pod !== undefined) this.#note(pod)
+    }
+    this.#held.clear()
   }
 
   /** What the first pod needs is made ready in slices: all at once it would keep everybody waiting. */
@@ -87,6 +103,7 @@ class Scheduler {
 
   #drop(key: string): void {
     this.#waiting.remove(key)
+    this.#held.delete(key)
     if (this.#assumed.delete(key)) this.#snapshot.forget()
   }
 
@@ -140,9 +157,15 @@ class Scheduler {
       return
     }
     const state = this.#snapshot.stateOf(pod)
+    if ((pod.spec.resourceClaims ?? []).length > 0 && this.#snapshot.placement.heldBackBy(state) !== undefined) {
+      // Not an attempt either: what brings the claim brings the pod back.
+      this.#waiting.remove(key)
+      this.#held.add(key)
+      return
+    }
     const node = this.#assumed.get(key) ?? this.#choose(pod, state)
     if (node === undefined || !this.#volumesReady(pod, node)) return
-    this.#bind(pod, node)
+    this.#bind(pod, state, node)
   }
 
   /** One of the nodes with the top score; `undefined` where none fits, which the pod is told. */
@@ -153,15 +176,39 @@ class Scheduler {
     const { landing } = evaluation
     const node = landing[Math.floor(this.#context.random() * landing.length)]
     if (node !== undefined) return node
-    this.#refuse(pod, evaluation)
+    if (evaluation.isError) {
+      this.#giveUp(pod, evaluation.message)
+      return undefined
+    }
+    const idle = placement.idleClaim(state, evaluation)
+    this.#refuse(pod, evaluation, idle !== undefined)
+    if (idle !== undefined) this.#deallocate(idle)
     this.#preempt(pod, state)
     return undefined
   }
 
-  #refuse(pod: Pod, evaluation: Evaluation): void {
-    const message = evaluation.preemption === '' ? evaluation.message : `${evaluation.message} ${evaluation.preemption}`
+  #giveUp(pod: Pod, message: string): void {
+    this.#context.events.record(pod, source, { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' })
+    this.#tell(pod, { type: 'PodScheduled', status: 'False', reason: 'SchedulerError', message })
+  }
+
+  #refuse(pod: Pod, evaluation: Evaluation, givesUpClaim: boolean): void {
+    const second = givesUpClaim
+      ? evaluation.preemption.replace(/^still not schedulable/, 'deallocation of ResourceClaim completed')
+      : evaluation.preemption
+    const message = second === '' ? evaluation.message : `${evaluation.message} ${second}`
     this.#context.events.record(pod, source, { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' })
     this.#tell(pod, { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message })
+  }
+
+  /** A claim that nobody holds is free to be allocated where its pod can be. */
+  #deallocate(claim: ResourceClaim): void {
+    const { allocation: _, reservedFor: __, devices: ___, ...status } = claim.status ?? {}
+    try {
+      this.#context.access.update(claims, { ...claim, status }, schedulerWriter, { subresource: 'status' })
+    } catch (error) {
+      if (!isConflict(error) && !isNotFound(error)) throw error
+    }
   }
 
   #preempt(pod: Pod, state: PodState): void {
@@ -254,9 +301,31 @@ class Scheduler {
     })
   }
 
-  #bind(pod: Pod, node: string): void {
+  /** Allocates and reserves the pod's claims on the node. False where somebody changed one in between: the pod is tried again. */
+  #claimsReady(state: PodState, node: string): boolean {
+    const { access, clock } = this.#context
+    try {
+      for (const claim of this.#snapshot.placement.claimsOnBinding(state, node)) {
+        // The finalizer is a write of its own; the status is another one.
+        const kept = access.update(claims, claim, schedulerWriter)
+        const allocation = claim.status?.allocation
+        const stamped =
+          this.#settings.version !== '1.34' && allocation !== undefined && allocation.allocationTimestamp === undefined
+            ? { ...claim.status, allocation: { ...allocation, allocationTimestamp: timeText(clock.now()) } }
+            : claim.status
+        access.update(claims, { ...kept, status: stamped }, schedulerWriter, { subresource: 'status' })
+      }
+      return true
+    } catch (error) {
+      if (isConflict(error) || isNotFound(error)) return false
+      throw error
+    }
+  }
+
+  #bind(pod: Pod, state: PodState, node: string): void {
     const { access, events } = this.#context
     const { namespace = '', name } = pod.metadata
+    if ((pod.spec.resourceClaims ?? []).length > 0 && !this.#claimsReady(state, node)) return
     this.#drop(keyOf(pod))
     this.#snapshot.assume(pod, node)
     try {
@@ -281,6 +350,7 @@ function mayHelp(pod: Pod, previous: Pod): boolean {
   return (
     pod.metadata.generation !== previous.metadata.generation ||
     pod.spec !== previous.spec ||
+    pod.status?.resourceClaimStatuses !== previous.status?.resourceClaimStatuses ||
     pod.metadata.deletionTimestamp !== previous.metadata.deletionTimestamp ||
     pod.metadata.labels !== previous.metadata.labels
   )
