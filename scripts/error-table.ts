@@ -93,6 +93,8 @@ const explanations: Explanations = {
     'object-unworkable': 'an object that its controller can work with; the message is the one of kube-apiserver',
     'owner-absent': 'the ReplicaSet of pods that name it; the twin rebuilds it from its Deployment',
     'pattern-slow': 'a pattern that is quick on a long name',
+    'node-feature-of-nobody':
+      'a NodeFeature without the label nfd.node.kubernetes.io/node-name describes no node; it is set aside',
     'pattern-syntax': 'a regular expression in RE2 syntax, of bounded length',
     'peer-address': 'an IP address, an IP address with a port, or a multiaddress such as `/ip4/10.0.0.1/tcp/5001`',
     'percent-range': 'a percentage from 0 to 100',

@@ -1,6 +1,7 @@
 // The capabilities that this program has.
 import { autoscale } from '#capabilities/autoscale'
 import { deschedule } from '#capabilities/deschedule'
+import { features } from '#capabilities/features'
 import { gateway } from '#capabilities/gateway'
 import { isolate } from '#capabilities/isolate'
 import { metrics } from '#capabilities/metrics'
@@ -23,9 +24,12 @@ export const enabledCapabilities: readonly Capability[] = [
   reload,
 ]
 
+/** Those of which only commands are there so far: nothing of them runs in a cluster, so that nothing is installed or configured. */
+export const triedCapabilities: readonly Capability[] = [features]
+
 assertDistinct(
   'name of a capability',
-  enabledCapabilities.map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
+  [...enabledCapabilities, ...triedCapabilities].map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
 )
 
 /** Those that are enabled and have a part in `process`. */

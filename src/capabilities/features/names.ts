@@ -11,23 +11,6 @@ export const profileNamespace = 'profile.node.kubernetes.io'
 /** The label that says which node a NodeFeature describes. */
 export const nodeNameLabel = 'nfd.node.kubernetes.io/node-name'
 
-const annotationNamespace = 'nfd.node.kubernetes.io'
-
-/** Annotations of a node that name what is owned there; an instance of its own has them under its own name. */
-export function trackingAnnotations(instance: string) {
-  const prefix = instance === '' ? annotationNamespace : `${instance}.${annotationNamespace}`
-  return {
-    prefix,
-    labels: `${prefix}/feature-labels`,
-    annotations: `${prefix}/feature-annotations`,
-    extendedResources: `${prefix}/extended-resources`,
-    /** One for all instances. */
-    taints: `${annotationNamespace}/taints`,
-    /** What earlier versions wrote, and nobody reads. */
-    obsolete: [`${prefix}/master.version`, `${prefix}/worker.version`],
-  } as const
-}
-
 /** A key with the namespace that it gets where it has none. */
 export function withFeatureNamespace(key: string): string {
   return key.includes('/') ? key : `${featureNamespace}/${key}`

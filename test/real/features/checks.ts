@@ -1,7 +1,8 @@
 // Rules of node-feature-discovery: its own engine and ours over the same rules and features.
-import { isAmong, ourAnswer } from '../../../src/capabilities/features/testdata/answers.ts'
+
 import type { Check } from '../check.ts'
 import { engine, engineAnswers } from './oracle.ts'
+import { isAmong, ourAnswer } from './our-answer.ts'
 import { type Question, ruleQuestions } from './rule-questions.ts'
 import { templateQuestions } from './template-questions.ts'
 

@@ -11,7 +11,7 @@ export interface Term {
 }
 
 /** What a term matched: `Name` and perhaps `Value` for flags and attributes, all attributes of an instance. */
-export type MatchedElement = ReadonlyMap<string, string>
+type MatchedElement = ReadonlyMap<string, string>
 
 /** Domain to feature to what was matched there, with the letters of the rule. */
 export type Matched = ReadonlyMap<string, ReadonlyMap<string, readonly MatchedElement[]>>

@@ -7,7 +7,7 @@ import type { Attributes, FeatureSet } from '../matching/feature-set.ts'
 import type { Taint } from '../matching/rule.ts'
 import { featureNamespace, profileNamespace } from '../names.ts'
 
-/** What of a configuration says which keys are allowed. */
+/** The part of a configuration that says which keys are allowed. */
 export interface KeySettings {
   /** Namespaces of labels that are allowed although they are Kubernetes' own, or denied. */
   readonly extraLabelNs: ReadonlySet<string>
@@ -60,7 +60,9 @@ export function judgeAnnotation(key: string, value: string): Judged {
   const why = keyProblem(key)
   if (why !== undefined) return refused(why)
   const size = Buffer.byteLength(value)
-  return size > longestAnnotation ? refused(`its value has ${size} bytes; at most ${longestAnnotation} are allowed`) : { ok: true, value }
+  return size > longestAnnotation
+    ? refused(`its value has ${size} bytes; at most ${longestAnnotation} are allowed`)
+    : { ok: true, value }
 }
 
 /** Why a taint is left out; `undefined`: it is allowed. */
@@ -101,5 +103,7 @@ function expand(value: string, { attributes }: FeatureSet): Judged {
   const elements: Attributes | undefined = attributes.get(feature)
   const found = elements?.get(element)
   if (found !== undefined) return { ok: true, value: found }
-  return refused(elements === undefined ? `the node has no feature ${feature}` : `the feature ${feature} has no element ${element}`)
+  return refused(
+    elements === undefined ? `the node has no feature ${feature}` : `the feature ${feature} has no element ${element}`,
+  )
 }

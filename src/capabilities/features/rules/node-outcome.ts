@@ -43,7 +43,7 @@ export interface RuleReport {
 }
 
 /** What somebody asked for and does not get. */
-export interface LeftOut {
+interface LeftOut {
   readonly what: 'label' | 'annotation' | 'extended resource' | 'taint'
   readonly key: string
   readonly value: string
@@ -178,7 +178,8 @@ function keepAllowed(
   const taintsOff = settings.enableTaints ? switchedOff('Taints') : 'enableTaints is off'
   const allowed = taints.filter(taint => {
     const why = taintsOff ?? taintProblem(taint)
-    if (why !== undefined) leftOut.push({ what: 'taint', key: taint.key, value: `${taint.value ?? ''}:${taint.effect}`, why, by: taint.by })
+    if (why !== undefined)
+      leftOut.push({ what: 'taint', key: taint.key, value: `${taint.value ?? ''}:${taint.effect}`, why, by: taint.by })
     return why === undefined
   })
   return { labels, annotations, extendedResources, taints: allowed, leftOut }

@@ -5,7 +5,7 @@ import type { Expression } from '../matching/expression.ts'
 import { type FeatureSet, noFeatures } from '../matching/feature-set.ts'
 import type { Term } from '../matching/matcher.ts'
 import type { Rule } from '../matching/rule.ts'
-import type { featuresSchema, groupRuleSchema, ruleSchema } from './rule-schema.ts'
+import type { featuresSchema, ruleSchema } from './rule-schema.ts'
 
 type ServedRule = z.output<typeof ruleSchema>
 type ServedTerm = NonNullable<ServedRule['matchFeatures']>[number]
@@ -14,27 +14,16 @@ type ServedExpression = NonNullable<ServedTerm['matchName']>
 /** A rule of a NodeFeatureRule as it is evaluated. */
 export function readRule(rule: ServedRule): Rule {
   return {
-    ...readGroupRule(rule),
+    name: rule.name,
+    vars: mapOf(rule.vars),
+    ...(rule.varsTemplate === undefined ? {} : { varsTemplate: rule.varsTemplate }),
+    matchFeatures: (rule.matchFeatures ?? []).map(readTerm),
+    matchAny: (rule.matchAny ?? []).map(({ matchFeatures }) => matchFeatures.map(readTerm)),
     labels: mapOf(rule.labels),
     ...(rule.labelsTemplate === undefined ? {} : { labelsTemplate: rule.labelsTemplate }),
     annotations: mapOf(rule.annotations),
     taints: (rule.taints ?? []).map(({ key, value, effect }) => ({ key, effect, ...(value === undefined ? {} : { value }) })),
     extendedResources: mapOf(rule.extendedResources),
-  }
-}
-
-/** A rule of a NodeFeatureGroup: it has variables only. */
-export function readGroupRule(rule: z.output<typeof groupRuleSchema>): Rule {
-  return {
-    name: rule.name,
-    labels: new Map(),
-    annotations: new Map(),
-    vars: mapOf(rule.vars),
-    ...(rule.varsTemplate === undefined ? {} : { varsTemplate: rule.varsTemplate }),
-    taints: [],
-    extendedResources: new Map(),
-    matchFeatures: (rule.matchFeatures ?? []).map(readTerm),
-    matchAny: (rule.matchAny ?? []).map(({ matchFeatures }) => matchFeatures.map(readTerm)),
   }
 }
 

@@ -1,4 +1,4 @@
-// NodeFeatureRule, NodeFeatureGroup and NodeFeature as node-feature-discovery serves them: group, version and fields are kept, so that
+// NodeFeatureRule and NodeFeature as node-feature-discovery serves them: group, version and fields are kept, so that
 // rules of vendors apply as they are.
 
 import { z } from 'zod'
@@ -20,7 +20,7 @@ const termSchema = z.object({
 
 const matcher = z.array(termSchema)
 
-const groupRuleFields = {
+export const ruleSchema = z.object({
   name: z.string(),
   vars: names.optional().describe('for later rules, as `rule.matched`'),
   varsTemplate: z.string().optional(),
@@ -29,12 +29,6 @@ const groupRuleFields = {
     .array(z.object({ matchFeatures: matcher }))
     .optional()
     .describe('one must hold'),
-}
-
-export const groupRuleSchema = z.object(groupRuleFields)
-
-export const ruleSchema = z.object({
-  ...groupRuleFields,
   labels: names.optional(),
   labelsTemplate: z.string().optional(),
   annotations: names.optional(),
@@ -61,3 +55,5 @@ export const nodeFeatureSpec = z.object({
   features: featuresSchema.optional(),
   labels: names.optional().describe('asked for without a rule'),
 })
+
+export const nodeFeatureRuleSpec = z.object({ rules: z.array(ruleSchema) })

@@ -7,10 +7,10 @@ import type { Command, Node, Operand, Pipe, Template } from './syntax.ts'
 import { GoMap, type GoValue, isList, isTrue, kindOf } from './values.ts'
 
 /** Actions, turns of loops and calls of functions of one expansion. A rule of a vendor takes hundreds. */
-export const mostSteps = 100_000
+const mostSteps = 100_000
 
 /** Characters that one expansion may write: labels are short. */
-export const mostWritten = 1_048_576
+const mostWritten = 1_048_576
 
 /** Templates that call each other. */
 const deepestCalls = 100

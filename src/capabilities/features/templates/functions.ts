@@ -11,7 +11,7 @@ export interface GoFunction {
 }
 
 /** What one argument may be. */
-export interface Parameter<T> {
+interface Parameter<T> {
   readonly called: string
   /** `undefined`: it is nothing of the kind. */
   read(value: GoValue): T | undefined

@@ -12,7 +12,7 @@ import type { Template } from './syntax.ts'
 import { GoMap, type GoValue } from './values.ts'
 
 /** Bytes of a template's source; node-feature-discovery refuses more too. */
-export const longestTemplate = 65_536
+const longestTemplate = 65_536
 
 /** Rules are few and run for each node; what is not asked for any more goes. */
 const mostTemplatesKept = 500
@@ -38,12 +38,7 @@ export function expandTemplate(source: string | undefined, matched: Matched, int
   }
 }
 
-/**
- * Reads a template, to tell whether it can be read.
- *
- * @throws RuleFailure where it cannot.
- */
-export function templateOf(source: string): Template {
+function templateOf(source: string): Template {
   const kept = parsed.get(source)
   if (kept !== undefined) return kept
   const size = Buffer.byteLength(source)

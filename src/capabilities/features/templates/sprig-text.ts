@@ -16,7 +16,7 @@ function stringOf(value: GoValue): string {
 }
 
 /** A value as a list of strings; nil is left out. */
-export function stringsOf(value: GoValue): readonly string[] {
+function stringsOf(value: GoValue): readonly string[] {
   if (value === null) return []
   return isList(value) ? value.filter(element => element !== null).map(stringOf) : [stringOf(value)]
 }

@@ -35,7 +35,7 @@ export function isTrue(value: GoValue): boolean {
   return !Array.isArray(value) || value.length > 0
 }
 
-export type Kind = 'string' | 'bool' | 'int' | 'float64' | 'invalid' | 'slice' | 'map'
+type Kind = 'string' | 'bool' | 'int' | 'float64' | 'invalid' | 'slice' | 'map'
 
 /** The name of a value's kind, as sprig's `kindOf` says it. */
 export function kindOf(value: GoValue): Kind {

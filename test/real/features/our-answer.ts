@@ -1,10 +1,10 @@
 // What our engine answers, in the words of the recording.
 
-import type { Answer, Question } from '#test/real/features/rule-questions.ts'
-import { RuleFailure } from '../matching/rule-failure.ts'
-import { runRule } from '../matching/rule.ts'
-import { readFeatures, readRule } from '../rules/read-rule.ts'
-import { featuresSchema, ruleSchema } from '../rules/rule-schema.ts'
+import { runRule } from '../../../src/capabilities/features/matching/rule.ts'
+import { RuleFailure } from '../../../src/capabilities/features/matching/rule-failure.ts'
+import { readFeatures, readRule } from '../../../src/capabilities/features/rules/read-rule.ts'
+import { featuresSchema, ruleSchema } from '../../../src/capabilities/features/rules/rule-schema.ts'
+import type { Answer, Question } from './rule-questions.ts'
 
 /** Our answer; of an error only that there is one. */
 export function ourAnswer({ rule, features }: Question): Answer {

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Answer, ruleQuestions } from '#test/real/features/rule-questions.ts'
-import { templateQuestions } from '#test/real/features/template-questions.ts'
-import { isAmong, ourAnswer } from './testdata/answers.ts'
+import { isAmong, ourAnswer } from './real/features/our-answer.ts'
+import { type Answer, ruleQuestions } from './real/features/rule-questions.ts'
+import { templateQuestions } from './real/features/template-questions.ts'
 
 interface Recorded {
   readonly templates: readonly (readonly Answer[])[]
@@ -13,7 +13,7 @@ interface Recorded {
   readonly rules: readonly (readonly Answer[])[]
 }
 
-const file = join(import.meta.dirname, '..', '..', '..', 'test', 'fixtures', 'features', 'rules.json')
+const file = join(import.meta.dirname, 'fixtures', 'features', 'rules.json')
 const recorded: Recorded = JSON.parse(readFileSync(file, 'utf8'))
 
 test('each template of the recording writes what it wrote there', () => {
