@@ -4,7 +4,7 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ClusterState } from '../cluster-state.ts'
 import { addCapacity } from './device-capacity.ts'
-import { slicesByPool } from './device-pools.ts'
+import { PoolIndex } from './device-pools.ts'
 import { type DevicesInUse, holdsWhole } from './device-requests.ts'
 import { DeviceSelectors } from './device-selectors.ts'
 import { type DeviceClass, deviceKey, type ResourceClaim, type ResourceSlice } from './device-shapes.ts'
@@ -15,7 +15,7 @@ type ClaimsToCome = ReadonlyMap<string, ResourceClaim>
 
 /** What is read of a state once, for all placements of it. */
 interface Read {
-  readonly pools: ReturnType<typeof slicesByPool>
+  readonly pools: PoolIndex
   readonly selectors: DeviceSelectors
   readonly claims: ReadonlyMap<string, ResourceClaim>
 }
@@ -27,7 +27,7 @@ function read(state: ClusterState): Read {
   const known = readOf.get(state)
   if (known !== undefined) return known
   const made = {
-    pools: slicesByPool((state.objects('ResourceSlice') as readonly ResourceSlice[]).map(servedSlice)),
+    pools: new PoolIndex((state.objects('ResourceSlice') as readonly ResourceSlice[]).map(servedSlice)),
     selectors: new DeviceSelectors(),
     claims: new Map(state.objects('ResourceClaim').map(object => [keyOf(object), servedClaim(object as ResourceClaim)])),
   }
@@ -57,7 +57,7 @@ export class DeviceObjects {
     return read(this.#state).selectors
   }
 
-  get pools(): ReturnType<typeof slicesByPool> {
+  get pools(): PoolIndex {
     return read(this.#state).pools
   }
 

@@ -60,14 +60,37 @@ export function isForNode({ nodeName, allNodes, nodeSelector }: Placing, node: N
   return nodeSelector !== undefined && nodeSelectorTest(nodeSelector)(node)
 }
 
-/** All slices by pool: `driver/pool`, in order of that. */
-export function slicesByPool(slices: readonly ResourceSlice[]): ReadonlyMap<string, readonly ResourceSlice[]> {
-  const sorted = slices.toSorted((a, b) => compare(a.metadata.name, b.metadata.name))
-  const pools = Map.groupBy(sorted, slice => `${slice.spec.driver}/${slice.spec.pool.name}`)
-  return new Map([...pools].toSorted(([, [a]], [, [b]]) => (a && b ? poolOrder(a, b) : 0)))
+/** The slices of one pool. */
+interface PoolSlices {
+  /** `driver/pool`. */
+  readonly id: string
+  readonly slices: readonly ResourceSlice[]
 }
 
-function poolOrder(a: ResourceSlice, b: ResourceSlice): number {
+/** All slices by pool, and the pools by the only node that they have devices for: most drivers write one pool a node. */
+export class PoolIndex {
+  readonly #ofNode = new Map<string, PoolSlices[]>()
+  readonly #ofSeveral: PoolSlices[] = []
+
+  constructor(slices: readonly ResourceSlice[]) {
+    const sorted = slices.toSorted((a, b) => compare(a.metadata.name, b.metadata.name))
+    for (const [id, own] of Map.groupBy(sorted, slice => `${slice.spec.driver}/${slice.spec.pool.name}`)) {
+      const nodes = new Set(own.map(({ spec }) => spec.nodeName ?? ''))
+      const [only = ''] = nodes
+      if (nodes.size > 1 || only === '') this.#ofSeveral.push({ id, slices: own })
+      else this.#ofNode.set(only, [...(this.#ofNode.get(only) ?? []), { id, slices: own }])
+    }
+  }
+
+  /** Those that may have something for a node of that name, in the order in which they are searched: by driver, then by pool. */
+  of(node: string): readonly PoolSlices[] {
+    const all = [...(this.#ofNode.get(node) ?? []), ...this.#ofSeveral]
+    return all.sort((a, b) => poolOrder(a.slices[0], b.slices[0]))
+  }
+}
+
+function poolOrder(a: ResourceSlice | undefined, b: ResourceSlice | undefined): number {
+  if (a === undefined || b === undefined) return 0
   return compare(a.spec.driver, b.spec.driver) || compare(a.spec.pool.name, b.spec.pool.name)
 }
 
@@ -76,12 +99,8 @@ function compare(a: string, b: string): number {
 }
 
 /** The pools that have something for `node`, in the order in which they are searched. */
-export function poolsFor(
-  node: Node,
-  pools: ReadonlyMap<string, readonly ResourceSlice[]>,
-  features: DeviceFeatures,
-): readonly DevicePool[] {
-  return [...pools].flatMap(([id, slices]) => {
+export function poolsFor(node: Node, index: PoolIndex, features: DeviceFeatures): readonly DevicePool[] {
+  return index.of(node.metadata.name).flatMap(({ id, slices }) => {
     const pool = poolFor(node, id, { slices, features })
     return pool === undefined ? [] : [pool]
   })

@@ -7,7 +7,7 @@ import { buildClusterState, podState } from '../cluster-state.ts'
 import { Placement } from '../placement.ts'
 import { defaultSettings, type SchedulerVersion } from '../scheduler-settings.ts'
 import { node, object, pod } from '../testdata/objects.ts'
-import { deviceFeatures, poolsFor, slicesByPool } from './device-pools.ts'
+import { deviceFeatures, PoolIndex, poolsFor } from './device-pools.ts'
 import { findDevices } from './device-search.ts'
 import { DeviceSelectors } from './device-selectors.ts'
 import type { DeviceClass, ResourceSlice } from './device-shapes.ts'
@@ -254,7 +254,7 @@ test('the search finds devices where any choice fits, and what it finds fits', (
       )
       const features = deviceFeatures('1.36')
       // The builders make whole objects of these kinds.
-      const pools = poolsFor(node('a'), slicesByPool([slice('a', devices) as ResourceSlice]), features)
+      const pools = poolsFor(node('a'), new PoolIndex([slice('a', devices) as ResourceSlice]), features)
       const searched = {
         node: node('a'),
         pools,
@@ -271,6 +271,18 @@ test('the search finds devices where any choice fits, and what it finds fits', (
     }),
     { numRuns: 400 },
   )
+})
+
+test('pools of one node and pools of several are searched by driver and name, and only where they are', () => {
+  const pool = (name: string, spec: object) => slice(name, [{ name: 'd0' }], spec) as ResourceSlice
+  const index = new PoolIndex([
+    pool('z', { nodeName: 'a' }),
+    pool('m', { allNodes: true }),
+    pool('b', { nodeName: 'b' }),
+    pool('c', { nodeName: 'a' }),
+  ])
+  expect(index.of('a').map(({ id }) => id)).toEqual([`${driver}/c`, `${driver}/m`, `${driver}/z`])
+  expect(index.of('x').map(({ id }) => id)).toEqual([`${driver}/m`])
 })
 
 test('names of claims that nobody made yet are waited for', () => {
