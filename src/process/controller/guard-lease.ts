@@ -119,7 +119,10 @@ export class GuardLeases {
     const leases = api.resource<Lease>(builtIn.leases)
     const places =
       namespaces.length === 0
-        ? (await leases.list({ fieldSelector: `metadata.name=${name}`, signal })).items.map(({ metadata }) => metadata.namespace)
+        ? (await leases.list({ fieldSelector: `metadata.name=${name}`, signal })).items
+            // A proxy may leave the selector out: another's Lease does not say where this one lies.
+            .filter(({ metadata }) => metadata.name === name)
+            .map(({ metadata }) => metadata.namespace)
         : await Promise.all(
             [...new Set([...namespaces, own])].map(async namespace =>
               (await isThere(leases.get(name, { namespace, signal }))) ? namespace : undefined,
