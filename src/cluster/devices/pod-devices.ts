@@ -194,19 +194,21 @@ export function idleClaim(
   })
 }
 
+/** The claim when the pod of that UID holds it no more: free where nobody else has it; itself where the pod never had it. */
+export function withoutConsumer(claim: ResourceClaim, pod: string): ResourceClaim {
+  const { allocation, reservedFor = [], ...status } = claim.status ?? {}
+  const left = reservedFor.filter(({ uid }) => uid !== pod)
+  if (left.length === reservedFor.length) return claim
+  const kept = left.length > 0 && allocation !== undefined ? { allocation, reservedFor: left } : {}
+  return { ...claim, status: { ...status, ...kept } }
+}
+
 /** Has a pod hold nothing any more: claims that were made for it are gone, others are free where nobody else has them. */
 export function releaseClaims(objects: DeviceObjects, pod: PodState): void {
   for (const { name, isOwn } of podClaimNames(pod).named) {
     const claim = objects.claim(pod.namespace, name)
     if (claim === undefined) continue
-    if (isOwn) {
-      objects.drop(pod.namespace, name)
-      continue
-    }
-    const { allocation, reservedFor = [], ...status } = claim.status ?? {}
-    const left = reservedFor.filter(({ uid }) => uid !== pod.uid)
-    if (left.length === reservedFor.length) continue
-    const kept = left.length > 0 && allocation !== undefined ? { allocation, reservedFor: left } : {}
-    objects.settle({ ...claim, status: { ...status, ...kept } })
+    if (isOwn) objects.drop(pod.namespace, name)
+    else objects.settle(withoutConsumer(claim, pod.uid))
   }
 }

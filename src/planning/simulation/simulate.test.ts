@@ -36,6 +36,29 @@ const disk = [
   ...boundVolume('shop', 'data', { volume: 'pv', pinnedTo: 'a' }),
 ]
 
+const gpus = [
+  { apiVersion: 'resource.k8s.io/v1', kind: 'DeviceClass', metadata: { name: 'gpu' }, spec: {} },
+  {
+    apiVersion: 'resource.k8s.io/v1',
+    kind: 'ResourceClaimTemplate',
+    metadata: { name: 'gpu', namespace: 'shop' },
+    spec: { spec: { devices: { requests: [{ name: 'gpu', exactly: { deviceClassName: 'gpu' } }] } } },
+  },
+  ...['a', 'b'].map(nodeName => ({
+    apiVersion: 'resource.k8s.io/v1',
+    kind: 'ResourceSlice',
+    metadata: { name: nodeName },
+    spec: {
+      nodeName,
+      driver: 'gpu.example.com',
+      pool: { name: nodeName, generation: 1, resourceSliceCount: 1 },
+      devices: [{ name: 'gpu-0' }],
+    },
+  })),
+]
+/** A Deployment without pods, each of which takes a device. */
+const render = cart([], { spec: { resourceClaims: [{ name: 'gpu', resourceClaimTemplateName: 'gpu' }] } })
+
 // biome-ignore format: a table
 const rows: readonly (readonly [what: string, objects: readonly KubeObject[], step: string, said: readonly string[]])[] = [
   ['addNode: what waited has a place', [node('a', { cpu: 400 }), ...cart([]), ...waiting('cart')], '- addNode: {name: b}', ['cart → b']],
@@ -54,6 +77,8 @@ const rows: readonly (readonly [what: string, objects: readonly KubeObject[], st
   ['scale up a StatefulSet', [node('a'), ...workload('shop/db', { kind: 'StatefulSet', on: ['a'] })], '- scale: {workload: shop/StatefulSet/db, replicas: 3}', ['db-1 → a', 'db-2 → a']],
   ['scale down: what waits goes first', [node('a'), ...cart(['a', 'a']), ...waiting('cart', { nodeSelector: { no: 'where' } })], '- scale: {workload: shop/cart, replicas: 2}', []],
   ['scale from nothing', [node('a'), ...cart([])], '- scale: {workload: shop/cart, replicas: 1}', ['cart → a']],
+  ['scale up: each pod takes a device', [...three, ...gpus, ...render], '- scale: {workload: shop/cart, replicas: 3}', ['cart → a', 'cart → b', 'cart ?']],
+  ['scale down gives a device back', [node('a'), ...gpus, ...render], '- scale: {workload: shop/cart, replicas: 1}\n- scale: {workload: shop/cart, replicas: 0}\n- scale: {workload: shop/cart, replicas: 1}', ['cart → a']],
   ['setRequests: a rollout, one after the other', [node('a', { cpu: 2000 }), ...cart(['a', 'a'])], '- setRequests: {workload: shop/cart, requests: {cpu: 600m}}', ['cart → a', 'cart → a']],
   ['setRequests: a rollout that sticks', [node('a', { cpu: 1000 }), ...cart(['a', 'a'])], '- setRequests: {workload: shop/cart, requests: {cpu: 900m}}', ['cart ?']],
   ['setRequests: a StatefulSet, highest first', [node('a', { cpu: 2000 }), ...workload('shop/db', { kind: 'StatefulSet', on: ['a', 'a'] })], '- setRequests: {workload: shop/db, requests: {cpu: 1200m}}', ['db-1 → a', 'db-0 ?']],
@@ -69,6 +94,7 @@ const rows: readonly (readonly [what: string, objects: readonly KubeObject[], st
   ['drain: in rounds, until all are gone', [node('a'), node('b'), ...cart(['a', 'a', 'a'], { budget: { maxUnavailable: 1 } })], '- drain: {node: a}', ['cart → b', 'cart → b', 'cart → b']],
   ['drain: what a volume holds waits, the rest is refused', [node('a'), node('b'), ...disk], '- drain: {node: a}', ['db-0 ?']],
   ['drain: a bare pod holds all', [node('a'), node('b'), ...cart(['a']), bare], '- drain: {node: a}', ['! alone 0']],
+  ['drain: to where a device is free', [...three, ...gpus, ...render], '- scale: {workload: shop/cart, replicas: 1}\n- drain: {node: a}', ['cart → b']],
   ['drain: forced', [node('a'), node('b'), ...cart(['a']), bare], '- drain: {node: a, force: true}', ['cart → b', '- alone']],
   ['drain: an emptyDir holds all', [node('a'), node('b'), ...cart(['a'], { spec: { volumes: [{ name: 'tmp', emptyDir: {} }] } })], '- drain: {node: a}', ['! cart 0']],
   ['delete: pods, whatever their budget says', [node('a'), ...cart(['a'], { budget: { maxUnavailable: 0 } })], '- delete: {workload: shop/cart}', ['cart → a']],

@@ -12,6 +12,7 @@ import type { KubeObject, Pod, Taint } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import type { Random } from '#kube/random.ts'
 import { formatTime } from '#kube/time/time.ts'
+import { dropClaims, withClaims } from './device-claims.ts'
 import type { Landing, PendingPod } from './report.ts'
 
 interface WorldOptions {
@@ -122,7 +123,7 @@ export class World {
   /** A pod comes, without a node: it waits for the next `schedule`. */
   create(pod: Pod, origin: { readonly replaces?: string; readonly from?: string } = {}): Pod {
     const { nodeName: _none, ...spec } = pod.spec
-    const made: Pod = { ...pod, spec, status: { phase: 'Pending', conditions: [] } }
+    const made = withClaims(this, { ...pod, spec, status: { phase: 'Pending', conditions: [] } })
     this.#file(made)
     this.#wait(made, origin)
     return made
@@ -134,6 +135,7 @@ export class World {
     this.#unfile(pod)
     this.#waiting.delete(key)
     if (this.#placement.nodeOf(key) !== undefined) this.#placement.remove(key)
+    if ((pod.spec.resourceClaims ?? []).length > 0) dropClaims(this, pod)
   }
 
   /** A pod stays where it is and is another object from now on: its labels, say. */
@@ -223,7 +225,9 @@ export class World {
       this.#waiting.set(key, { ...waiting, message: evaluation.message })
       return undefined
     }
+    const claims = placement.claimsOnBinding(pending, node)
     placement.bind(pending, node)
+    for (const claim of claims) this.#file(claim)
     this.#waiting.delete(key)
     this.#chooseNodeForClaims(pod, node)
     this.#file(this.#running(pod, node))
@@ -248,7 +252,7 @@ export class World {
     return {
       ...pod,
       spec: { ...pod.spec, nodeName: node },
-      status: { phase: 'Running', startTime: at, conditions: types.map(condition) },
+      status: { ...claimsOf(pod), phase: 'Running', startTime: at, conditions: types.map(condition) },
     }
   }
 
@@ -310,4 +314,10 @@ function podKeyOf(pod: KubeObject): string {
 /** `Kind/name` of the topmost controller; empty where there is none. */
 function workloadText(pod: Pick<PodState, 'workload'> | undefined): string {
   return pod?.workload === undefined ? '' : `${pod.workload.kind}/${pod.workload.name}`
+}
+
+/** The names of the claims that were made for a pod stay in its status. */
+function claimsOf({ status }: Pod): Pick<NonNullable<Pod['status']>, 'resourceClaimStatuses'> {
+  const { resourceClaimStatuses } = status ?? {}
+  return resourceClaimStatuses === undefined ? {} : { resourceClaimStatuses }
 }
