@@ -2,7 +2,7 @@
 
 export interface AcceptedDifference {
   readonly scenarios: readonly string[]
-  /** Of these recordings alone. */
+  /** Only these recordings differ so. */
   readonly files?: readonly string[]
   readonly pattern: RegExp
   readonly reason: string

@@ -6,7 +6,7 @@ import type { ResourceClaim } from '#cluster/devices/device-shapes.ts'
 import { withoutConsumer } from '#cluster/devices/pod-devices.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 
-/** What of a world holds claims. */
+/** The claims of a world lie here. */
 interface ClaimsOfWorld {
   readonly state: ClusterState
   put(object: KubeObject): void
