@@ -21,7 +21,7 @@ export async function engineAnswers(questions: readonly Question[]): Promise<rea
   const program = await builtProgram(join(import.meta.dirname, 'oracle'), 'oracle')
   const seen = questions.map(() => new Map<string, Answer>())
   for (let round = 0; round < rounds; round += 1) {
-    for (const [index, line] of (await asked(program, questions)).entries()) {
+    for (const [index, line] of (await askedLines(program, questions)).entries()) {
       const { error, ...answer }: Answer = JSON.parse(line)
       const kept = error === undefined ? answer : { error: 'error', matched: false }
       seen[index]?.set(JSON.stringify(kept), kept)
@@ -30,7 +30,8 @@ export async function engineAnswers(questions: readonly Question[]): Promise<rea
   return seen.map(answers => [...answers.values()])
 }
 
-async function asked(program: string, questions: readonly Question[]): Promise<readonly string[]> {
+/** A line of answer for each question: what the program says to them as JSON. */
+export async function askedLines(program: string, questions: readonly unknown[]): Promise<readonly string[]> {
   const child = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin.end(questions.map(question => `${JSON.stringify(question)}\n`).join(''))
   const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])

@@ -17,6 +17,7 @@ interface Module {
 const verticalAutoscaler = { path: 'k8s.io/autoscaler/vertical-pod-autoscaler', version: 'v1.8.1' }
 const keda = { path: 'github.com/kedacore/keda/v2', version: 'v2.21.0' }
 const httpAddOn = { path: 'github.com/kedacore/http-add-on', version: 'v0.15.0' }
+const nodeFeatures = { path: 'sigs.k8s.io/node-feature-discovery', version: 'v0.19.0' }
 const modules = {
   descheduler: { path: 'sigs.k8s.io/descheduler', version: 'v0.36.0', command: 'cmd/descheduler' },
   updater: { ...verticalAutoscaler, command: 'pkg/updater' },
@@ -30,6 +31,8 @@ const modules = {
   'http-add-on-interceptor': { ...httpAddOn, command: 'interceptor' },
   'http-add-on-scaler': { ...httpAddOn, command: 'scaler' },
   'http-add-on-operator': { ...httpAddOn, command: 'operator' },
+  'nfd-worker': { ...nodeFeatures, command: 'cmd/nfd-worker' },
+  'nfd-master': { ...nodeFeatures, command: 'cmd/nfd-master' },
   // Modules of 3.7 lack files in its archive, and others of it are not served.
   traefik: { path: 'github.com/traefik/traefik/v3', version: 'v3.6.12', command: 'cmd/traefik' },
 } as const satisfies Readonly<Record<string, Module>>
@@ -108,13 +111,15 @@ async function wrapperModule(upstream: Upstream, { path, version }: Module): Pro
   const { GoMod: file } = await downloaded(path, version)
   const module: GoModule = JSON.parse(await commandOutput('go', ['mod', 'edit', '-json', file], { env: goEnvironment }))
   const words = ({ Path, Version }: VersionOf) => (Version === undefined ? Path : `${Path} ${Version}`)
+  // A module beside it in its repository is served by itself, under the same version.
+  const elsewhere = (Old: VersionOf, New: VersionOf) => (New.Path.startsWith('.') ? { Path: Old.Path, Version: version } : New)
   mkdirSync(directory, { recursive: true })
   const lines = [
     'module upstream',
     `go ${module.Go}`,
     `require ${path} ${version}`,
     ...module.Require.map(one => `require ${words(one)}`),
-    ...(module.Replace ?? []).map(({ Old, New }) => `replace ${words(Old)} => ${words(New)}`),
+    ...(module.Replace ?? []).map(({ Old, New }) => `replace ${words(Old)} => ${words(elsewhere(Old, New))}`),
     ...(module.Exclude ?? []).map(one => `exclude ${words(one)}`),
     '',
   ]

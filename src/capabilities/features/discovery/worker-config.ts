@@ -1,0 +1,124 @@
+// The configuration of a worker, as nfd-worker.conf has it: the same keys, the same defaults.
+
+import { parseDocument } from 'yaml'
+import * as z from 'zod'
+import { messageOf } from '#kube/log.ts'
+import { InputError } from '#kube/problem.ts'
+import { checkAgainst } from '#kube/schema/schema-problems.ts'
+import { formatDuration, parseDuration } from '#kube/time/duration.ts'
+import { parsePattern } from '#kube/values/regex.ts'
+import { workerRulesSchema } from './worker-rules.ts'
+
+const strings = z.array(z.string())
+
+/** A duration, or nanoseconds as a number. */
+const interval = z
+  .union([z.string(), z.int().transform(nanos => formatDuration(BigInt(nanos)))])
+  .refine(text => parseDuration(text).ok, 'not a duration such as "60s"')
+
+const owners = ['node', 'pod', 'ds'] as const
+
+const core = z.object({
+  sleepInterval: interval.default('60s').describe('between two looks; 0s: one look, and then only when something changes'),
+  featureSources: strings.default(['all']).describe('sources that look; `-name` leaves one out'),
+  labelSources: strings.default(['all']).describe('sources that give labels'),
+  sources: strings.optional().describe('an old name of labelSources, which wins'),
+  labelWhiteList: z
+    .string()
+    .refine(text => parsePattern(text).ok, 'not a regular expression')
+    .default('')
+    .describe('what the name of a label must contain'),
+  noPublish: z.boolean().default(false),
+  noOwnerRefs: z.boolean().default(false),
+  ownerRefs: z
+    .array(z.enum(owners))
+    .refine(list => new Set(list).size === list.length, 'an owner is named twice')
+    .default(['pod', 'ds']),
+  noPublishFeatures: strings.default([]).describe('features that are looked for and not published: `pci.device`, `kernel.*`'),
+  klog: z.record(z.string(), z.unknown()).optional().describe('accepted, and without effect: logs follow `process.logLevel`'),
+})
+
+const withoutLabel = [
+  ...['AVX10', 'BMI1', 'BMI2', 'CLMUL', 'CMOV', 'CX16', 'ERMS', 'F16C', 'HTT', 'LZCNT', 'MMX', 'MMXEXT', 'NX', 'POPCNT'],
+  ...['RDRAND', 'RDSEED', 'RDTSCP', 'SGX', 'SGXLC', 'SSE', 'SSE2', 'SSE3', 'SSE4', 'SSE42', 'SSSE3', 'TDX_GUEST'],
+]
+
+const names = z.record(z.string(), z.string())
+
+/** All keys of an object, filled in where they are left out. */
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.object(shape).prefault({} as never)
+}
+
+const fakeLabels = { fakefeature1: 'true', fakefeature2: 'true', fakefeature3: 'true' }
+const fakeAttributes = { attr_1: 'true', attr_2: 'false', attr_3: '10' }
+const fakeInstances: Readonly<Record<string, string>>[] = [
+  { name: 'instance_1', attr_1: 'true', attr_2: 'false', attr_3: '10', attr_4: 'foobar' },
+  { name: 'instance_2', attr_1: 'true', attr_2: 'true', attr_3: '100' },
+  { name: 'instance_3' },
+]
+
+/** Values that are given come over those that are there, as upstream has it with what it makes up. */
+function over(standard: Readonly<Record<string, string>>) {
+  return names.default({}).transform(given => ({ ...standard, ...given }))
+}
+
+const sources = z.object({
+  cpu: section({
+    cpuid: section({ attributeBlacklist: strings.default(withoutLabel), attributeWhitelist: strings.default([]) }),
+  }),
+  kernel: section({
+    kconfigFile: z.string().default(''),
+    configOpts: strings.default(['NO_HZ', 'NO_HZ_IDLE', 'NO_HZ_FULL', 'PREEMPT']),
+  }),
+  pci: section({
+    deviceClassWhitelist: strings.default(['03', '0b40', '12']),
+    deviceLabelFields: strings.default(['class', 'vendor']),
+  }),
+  usb: section({
+    deviceClassWhitelist: strings.default(['0e', 'ef', 'fe', 'ff']),
+    deviceLabelFields: strings.default(['class', 'vendor', 'device']),
+  }),
+  custom: workerRulesSchema.default([]),
+  local: z.looseObject({}).optional(),
+  fake: section({
+    labels: over(fakeLabels),
+    flagFeatures: strings.default(['flag_1', 'flag_2', 'flag_3']),
+    attributeFeatures: over(fakeAttributes),
+    instanceFeatures: z
+      .array(names)
+      .default(fakeInstances)
+      .transform(given => given.map((one, at) => ({ ...fakeInstances[at], ...one }))),
+  }),
+})
+
+export const workerConfigSchema = z.object({ core: core.prefault({}), sources: sources.prefault({}) })
+
+export type WorkerConfig = z.output<typeof workerConfigSchema>
+
+/** @throws InputError with every problem of the text */
+export function readWorkerConfig(text: string, path: string): WorkerConfig {
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true })
+  const expected = 'YAML with the keys core and sources'
+  const wrong = (found: string) => new InputError([{ code: 'configuration-yaml', where: path, found, expected }])
+  if (document.errors[0] !== undefined) throw wrong(document.errors[0].message)
+  let content: unknown
+  try {
+    content = document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    throw wrong(messageOf(error))
+  }
+  const read = checkAgainst(workerConfigSchema, withoutNulls(content ?? {}), path)
+  if (!read.ok) throw new InputError(read.problems)
+  return read.value
+}
+
+/** Charts write `core:` with nothing below it, which means nothing. */
+function withoutNulls(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, one]) => one !== null)
+      .map(([key, one]) => [key, key === 'custom' || key === 'fake' ? one : withoutNulls(one)]),
+  )
+}
