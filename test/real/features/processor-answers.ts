@@ -1,8 +1,8 @@
 // What the library of node-feature-discovery and what ours read in the registers of a processor.
 
 import { join } from 'node:path'
-import { askXcr0 } from '../../../src/capabilities/features/discovery/cpu/cpuid-helper.ts'
 import { enclaveBytes, readProcessor } from '../../../src/capabilities/features/discovery/cpu/cpuid-flags.ts'
+import { askXcr0 } from '../../../src/capabilities/features/discovery/cpu/cpuid-helper.ts'
 import { noRegisters, type Registers } from '../../../src/capabilities/features/discovery/cpu/cpuid-registers.ts'
 import { ofAnswers } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
 import { builtProgram } from '../clients/build.ts'

@@ -1,5 +1,6 @@
 // Processors by chance, from a seed: every leaf that is looked at, with many bits and few, of vendors that are known and not.
 
+import type { CpuidSource } from '../../../src/capabilities/features/discovery/cpu/cpuid-registers.ts'
 import { askedLeaves } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
 import { SeededRandom } from '../placements/seeded-random.ts'
 
@@ -7,6 +8,15 @@ export interface ProcessorQuestion {
   /** EAX, EBX, ECX, EDX by `leaf.subleaf`. */
   readonly leaves: Readonly<Record<string, readonly [number, number, number, number]>>
   readonly xcr0: number
+}
+
+/** What a processor that can be asked answers, as a question. */
+export function questionOf({ leaf, xcr0 }: Extract<CpuidSource, { readonly kind: 'registers' }>): ProcessorQuestion {
+  const leaves = askedLeaves.map(([number, subleaf]) => {
+    const { eax, ebx, ecx, edx } = leaf(number, subleaf)
+    return [`${number}.${subleaf}`, [eax, ebx, ecx, edx] as const] as const
+  })
+  return { leaves: Object.fromEntries(leaves), xcr0: xcr0() }
 }
 
 /** What the library read; names of flags with blanks between them. */
@@ -25,7 +35,9 @@ const vendors = ['GenuineIntel', 'AuthenticAMD', 'HygonGenuine', 'CentaurHauls',
 const hypervisors = ['KVMKVMKVM\0\0\0', 'Microsoft Hv', 'bhyve bhyve ', 'my own #1\0', '\0']
 const families = [0x6, 0xf, 0x5]
 const mosts = [0, 1, 4, 6, 7, 0xa, 0xb, 0xd, 0x19, 0x20, 0x21, 0x24, 0x40]
-const mostsExtended = [0x0, 0x8000_0001, 0x8000_0008, 0x8000_000a, 0x8000_001a, 0x8000_001e, 0x8000_001f, 0x8000_0021, 0x8000_00ff]
+const mostsExtended = [
+  0x0, 0x8000_0001, 0x8000_0008, 0x8000_000a, 0x8000_001a, 0x8000_001e, 0x8000_001f, 0x8000_0021, 0x8000_00ff,
+]
 const states = [0, 3, 7, 0xe0, 0xe7, 0xff]
 
 /** `count` processors of `seed`. */

@@ -1,30 +1,58 @@
-// Records what node-feature-discovery's engine answers, in test/fixtures/features/rules.json: `node test/real/features/record.ts`.
+// Records what node-feature-discovery answers: `node test/real/features/record.ts [rules|trees|processors …]`, all without a name.
+// Its engine on rules, its worker on trees of machines, its library on processors; each has a file in test/fixtures/features.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
+import { HostTree } from '../../../src/capabilities/features/discovery/host-tree.ts'
 import { engine, engineAnswers } from './oracle.ts'
+import { comparable, library, libraryAnswers } from './processor-answers.ts'
+import { processorQuestions, questionOf } from './processor-questions.ts'
 import { ruleQuestions } from './rule-questions.ts'
 import { templateQuestions } from './template-questions.ts'
+import { trees } from './trees.ts'
+import { worker, workerAnswer } from './worker-answer.ts'
 
 const seed = 1
-const count = 1_500
+const directory = join(import.meta.dirname, '..', '..', 'fixtures', 'features')
 
-const file = join(import.meta.dirname, '..', '..', 'fixtures', 'features', 'rules.json')
-const recorded = {
-  engine,
-  command: 'node test/real/features/record.ts',
-  templates: await engineAnswers(templateQuestions),
-  rules: { seed, count, answers: await engineAnswers(ruleQuestions(seed, count)) },
+/** One line for each key, and one for each entry of a list. */
+function write(name: string, recorded: Readonly<Record<string, unknown>>): void {
+  const lines = Object.entries({ command: `node test/real/features/record.ts ${name}`, ...recorded }).map(([key, value]) => {
+    const text = Array.isArray(value)
+      ? `[\n${value.map(one => `    ${JSON.stringify(one)}`).join(',\n')}\n  ]`
+      : JSON.stringify(value)
+    return `  ${JSON.stringify(key)}: ${text}`
+  })
+  writeFileSync(join(directory, `${name}.json`), `{\n${lines.join(',\n')}\n}\n`)
+  console.log(`${name}.json`)
 }
-const lines = (answers: readonly unknown[]) => answers.map(answer => `    ${JSON.stringify(answer)}`).join(',\n')
-writeFileSync(
-  file,
-  `{
-  "engine": ${JSON.stringify(recorded.engine)},
-  "command": ${JSON.stringify(recorded.command)},
-  "templates": [\n${lines(recorded.templates)}\n  ],
-  "seed": ${seed},
-  "rules": [\n${lines(recorded.rules.answers)}\n  ]
+
+const recordings: Readonly<Record<string, () => Promise<Readonly<Record<string, unknown>>>>> = {
+  rules: async () => ({
+    engine,
+    templates: await engineAnswers(templateQuestions),
+    seed,
+    rules: await engineAnswers(ruleQuestions(seed, 1_500)),
+  }),
+  trees: async () => {
+    // The worker asks the processor that it runs on, whatever the tree says.
+    const source = readCpuid(new HostTree({ hostPrefix: '/', ownRoot: '/' }), process.arch, what => console.error(what))
+    if (source.kind !== 'registers') throw new Error(`the processor can be asked by ${source.way} only; its registers are needed`)
+    const answers = []
+    for (const tree of trees) {
+      const { metadata, spec } = await workerAnswer(tree)
+      answers.push({ tree: tree.name, labels: metadata.labels, spec })
+    }
+    return { worker, processor: questionOf(source), trees: answers }
+  },
+  processors: async () => {
+    const answers = await libraryAnswers(processorQuestions(seed, 250))
+    return { library, seed, processors: answers.map(comparable) }
+  },
 }
-`,
-)
-console.log(`${recorded.templates.length} templates, ${count} rules`)
+
+const asked = process.argv.slice(2)
+const unknown = asked.find(name => recordings[name] === undefined)
+if (unknown !== undefined) throw new Error(`there is no recording ${unknown}: ${Object.keys(recordings).join(', ')}`)
+for (const [name, record] of Object.entries(recordings))
+  if (asked.length === 0 || asked.includes(name)) write(name, await record())

@@ -2,6 +2,7 @@
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { workerConfigPath } from '../../../src/capabilities/features/discovery/worker-config.ts'
 import type { Tree } from './trees.ts'
 
 /** Writes a tree below `root`. */
@@ -18,8 +19,5 @@ export function writeTree(root: string, { files, config }: Pick<Tree, 'files' | 
   }
   if (config === undefined) return
   mkdirSync(join(root, 'etc/kubernetes/node-feature-discovery'), { recursive: true })
-  writeFileSync(join(root, configPath), config)
+  writeFileSync(join(root, workerConfigPath), config)
 }
-
-/** Where a worker finds its configuration. */
-export const configPath = 'etc/kubernetes/node-feature-discovery/nfd-worker.conf'

@@ -70,7 +70,12 @@ function net(name: string, { device = false, speed = '', mtu = '1500', state = '
 
 function disk(name: string, rotational: string): Record<string, Entry> {
   const queue = `sys/block/${name}/queue`
-  return { [`${queue}/rotational`]: `${rotational}\n`, [`${queue}/dax`]: '0\n', [`${queue}/nr_zones`]: '0\n', [`${queue}/zoned`]: 'none\n' }
+  return {
+    [`${queue}/rotational`]: `${rotational}\n`,
+    [`${queue}/dax`]: '0\n',
+    [`${queue}/nr_zones`]: '0\n',
+    [`${queue}/zoned`]: 'none\n',
+  }
 }
 
 interface UsbDevice {
@@ -109,13 +114,19 @@ function firmware(vendor: string, product: string): Record<string, Entry> {
   }
 }
 
-function system({ release = kernel, modules = [] as readonly string[], builtIn = [] as readonly string[], os = talos } = {}): Record<string, Entry> {
+function system({
+  release = kernel,
+  modules = [] as readonly string[],
+  builtIn = [] as readonly string[],
+  os = talos,
+} = {}): Record<string, Entry> {
   return {
     'etc/os-release': os,
     'proc/sys/kernel/osrelease': `${release}\n`,
     'proc/modules': modules.map(name => `${name} 16384 0 - Live 0x0000000000000000\n`).join(''),
     [`lib/modules/${release}/modules.builtin`]: builtIn.map(name => `kernel/drivers/${name}.ko\n`).join(''),
-    [`boot/config-${release}`]: '# a comment\nCONFIG_NO_HZ=y\nCONFIG_NO_HZ_IDLE=y\nCONFIG_HZ=250\nCONFIG_PREEMPT=m\nCONFIG_VERSION_TEXT="gcc 14 "quoted""\n# CONFIG_NO_HZ_FULL is not set\n',
+    [`boot/config-${release}`]:
+      '# a comment\nCONFIG_NO_HZ=y\nCONFIG_NO_HZ_IDLE=y\nCONFIG_HZ=250\nCONFIG_PREEMPT=m\nCONFIG_VERSION_TEXT="gcc 14 "quoted""\n# CONFIG_NO_HZ_FULL is not set\n',
     'proc/swaps': 'Filename\t\t\t\tType\t\tSize\n',
     'sys/fs/cgroup/cgroup.controllers': 'cpu memory\n',
     'sys/bus/node/devices/node0/numastat': 'numa_hit 1\n',
@@ -125,7 +136,7 @@ function system({ release = kernel, modules = [] as readonly string[], builtIn =
 }
 
 const talos = 'NAME="Talos"\nID=talos\nVERSION_ID=v1.10.1\nPRETTY_NAME="Talos (v1.10.1)"\nHOME_URL="https://www.talos.dev/"\n'
-const ubuntu = "PRETTY_NAME='Ubuntu 24.04.1 LTS'\nID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\nEMPTY=\n"
+const ubuntu = 'PRETTY_NAME=\'Ubuntu 24.04.1 LTS\'\nID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\nEMPTY=\n'
 const debian = 'ID=debian\nVERSION_ID="12"\n'
 
 const intelGraphics = { at: '0000:00:02.0', class: '030000', vendor: '8086', device: '7d51' }
@@ -148,10 +159,11 @@ function frequencies(count: number, governor: string): Record<string, Entry> {
 }
 
 const featureFiles: Record<string, Entry> = {
-  'etc/kubernetes/node-feature-discovery/features.d/10-plain': 'plain\nexample.com/value=5\n  spaced = x \n# a comment\n=nothing\n',
+  'etc/kubernetes/node-feature-discovery/features.d/10-plain':
+    'plain\nexample.com/value=5\n  spaced = x \n# a comment\n=nothing\n',
   'etc/kubernetes/node-feature-discovery/features.d/20-directives':
     '# +no-label\nhidden=1\nshown=2\n# +no-feature\nlabel-only=3\n# +expiry-time=2001-01-01T00:00:00Z\nold=1\n# +expiry-time=2099-01-01T00:00:00+01:00\nnew\n# +expiry-time=tomorrow\nstill\n# +unknown\nlast=1\n',
-  'etc/kubernetes/node-feature-discovery/features.d/30-overrides': 'shown=3\nplain=false\nbad value=1\nlong=' + 'x'.repeat(70) + '\n',
+  'etc/kubernetes/node-feature-discovery/features.d/30-overrides': `shown=3\nplain=false\nbad value=1\nlong=${'x'.repeat(70)}\n`,
   'etc/kubernetes/node-feature-discovery/features.d/.hidden': 'secret=1\n',
   'etc/kubernetes/node-feature-discovery/features.d/too-long': `big=1\n${'# filler\n'.repeat(8_000)}`,
   'etc/kubernetes/node-feature-discovery/features.d/folder/inside': 'inside=1\n',
@@ -227,7 +239,10 @@ export const trees: readonly Tree[] = [
       ...processors(16, { threads: 2 }),
       ...frequencies(4, 'powersave'),
       ...pci(intelGraphics, ethernet, { at: '0000:01:00.0', class: '010802', vendor: '144d', device: 'a80a' }),
-      ...usb({ at: '1-1', class: 'ef', id: '046d:0825', serial: 'A1B2' }, { at: '1-2', class: '00', id: '046d:c31c', interfaces: ['03', '03'] }),
+      ...usb(
+        { at: '1-1', class: 'ef', id: '046d:0825', serial: 'A1B2' },
+        { at: '1-2', class: '00', id: '046d:c31c', interfaces: ['03', '03'] },
+      ),
       ...net('eno1', { device: true, speed: '1000' }),
       ...net('docker0', { state: 'down' }),
       ...disk('nvme0n1', '0'),
@@ -242,7 +257,10 @@ export const trees: readonly Tree[] = [
     files: {
       ...system({ release: '6.8.0-45-generic', modules: ['amdgpu', 'kvm_amd'], os: ubuntu }),
       ...processors(24, { threads: 2 }),
-      ...pci({ at: '0000:0a:00.0', class: '030000', vendor: '1002', device: '744c' }, { at: '0000:0a:00.1', class: '040300', vendor: '1002', device: 'ab30' }),
+      ...pci(
+        { at: '0000:0a:00.0', class: '030000', vendor: '1002', device: '744c' },
+        { at: '0000:0a:00.1', class: '040300', vendor: '1002', device: 'ab30' },
+      ),
       ...net('enp5s0', { device: true, speed: '2500' }),
       ...disk('nvme0n1', '0'),
       ...firmware('Gigabyte', 'X670'),
@@ -276,7 +294,13 @@ export const trees: readonly Tree[] = [
       ...processors(8, { sockets: 2, base: '2100000' }),
       ...pci(
         { at: '0000:3b:00.0', class: '020000', vendor: '15b3', device: '101d', more: { sriov_totalvfs: '8\n' } },
-        { at: '0000:6a:00.0', class: '0b4000', vendor: '8086', device: '4940', more: { sriov_totalvfs: '16\n', 'iommu_group/type': 'DMA-FQ\n', 'iommu/intel-iommu/version': '5:0\n' } },
+        {
+          at: '0000:6a:00.0',
+          class: '0b4000',
+          vendor: '8086',
+          device: '4940',
+          more: { sriov_totalvfs: '16\n', 'iommu_group/type': 'DMA-FQ\n', 'iommu/intel-iommu/version': '5:0\n' },
+        },
         { at: '0000:6b:00.0', class: '120000', vendor: '1ed2', device: '0001' },
       ),
       ...net('ens1f0', { device: true, speed: '100000', vfs: '4/8' }),
@@ -329,7 +353,13 @@ export const trees: readonly Tree[] = [
   {
     name: 'no-gpu',
     about: 'nothing but a network card',
-    files: { ...system(), ...processors(4), ...pci(ethernet), ...net('eno1', { device: true, speed: '1000' }), ...disk('sda', '1') },
+    files: {
+      ...system(),
+      ...processors(4),
+      ...pci(ethernet),
+      ...net('eno1', { device: true, speed: '1000' }),
+      ...disk('sda', '1'),
+    },
   },
   {
     name: 'two-gpus',

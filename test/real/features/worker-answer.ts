@@ -6,21 +6,31 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
+import { workerConfigPath } from '../../../src/capabilities/features/discovery/worker-config.ts'
 import { PartUnavailable } from '../cache.ts'
 import { runCommand } from '../run-command.ts'
-import { upstreamPath } from '../upstreams/build.ts'
-import { configPath, writeTree } from './tree-files.ts'
+import { upstreamPath, upstreamVersion } from '../upstreams/build.ts'
+import { writeTree } from './tree-files.ts'
 import type { Tree } from './trees.ts'
+
+/** The program, as recordings name it. */
+export const worker = upstreamVersion('nfd-worker')
 
 /** Its node's name everywhere. */
 export const nodeName = 'machine'
+
+/** What is in the spec of a NodeFeature. */
+export interface PublishedSpec {
+  readonly features: Readonly<Record<'flags' | 'attributes' | 'instances', unknown>>
+  readonly labels?: Readonly<Record<string, string>>
+}
 
 interface Published {
   readonly metadata: {
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
   }
-  readonly spec: unknown
+  readonly spec: PublishedSpec
 }
 
 /** The NodeFeature that it makes. @throws PartUnavailable where it cannot be built, or nobody may change the root */
@@ -54,7 +64,7 @@ export async function workerAnswer(tree: Tree): Promise<Published> {
     writeFileSync(join(root, 'kubeconfig'), kubeconfig(port))
     const run = await runCommand(
       'chroot',
-      [root, '/nfd-worker', '-oneshot', '-kubeconfig=/kubeconfig', `-config=/${configPath}`],
+      [root, '/nfd-worker', '-oneshot', '-kubeconfig=/kubeconfig', `-config=/${workerConfigPath}`],
       { env: { NODE_NAME: nodeName, KUBERNETES_NAMESPACE: 'nfd' }, timeoutMs: 60_000 },
     )
     if (run.code !== 0 || published === undefined)

@@ -15,6 +15,7 @@ import { nfdGroup, nfdVersion } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import { decideNode, type NodeOutcome, type OutcomeSettings } from '../rules/node-outcome.ts'
 import { unknownFeatures } from '../rules/rule-words.ts'
+import { addDiscover } from './discover.ts'
 import { nodeDocument, nodeLines, overviewLines, ruleDocument, ruleLines } from './features-text.ts'
 
 interface FeaturesOptions extends SourceOptions {
@@ -30,7 +31,7 @@ interface FeaturesOptions extends SourceOptions {
 const kinds = ['nodefeatures', 'nodefeaturerules'].map(resource => ({ group: nfdGroup, version: nfdVersion, resource }))
 
 export const defineFeatures: DefineCommand = (program, surroundings) => {
-  withSource(program.command('features [rule|node]'))
+  const features = withSource(program.command('features [rule|node]'))
     .description('says what rules of node-feature-discovery make of each node, by which rule and why not; it writes nothing')
     .option(
       '-f, --file <files...>',
@@ -53,6 +54,7 @@ export const defineFeatures: DefineCommand = (program, surroundings) => {
     .action(async (subject: string | undefined, options: FeaturesOptions) =>
       surroundings.end(await printFeatures(subject, options, surroundings)),
     )
+  addDiscover(features, surroundings)
 }
 
 async function printFeatures(

@@ -8,7 +8,7 @@ import type { Labels, Machine } from './source.ts'
 import { readRulesFile } from './worker-rules.ts'
 
 /** Where rules lie, in files and in directories one level below. */
-export const customRulesDirectory = 'etc/kubernetes/node-feature-discovery/custom.d'
+const customRulesDirectory = 'etc/kubernetes/node-feature-discovery/custom.d'
 
 const none = new Map<string, string>()
 

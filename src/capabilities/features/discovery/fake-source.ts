@@ -3,7 +3,7 @@
 import type { FeatureSet } from '../matching/feature-set.ts'
 import { Found, type Labels } from './source.ts'
 
-export interface FakeSettings {
+interface FakeSettings {
   readonly labels: Readonly<Record<string, string>>
   readonly flagFeatures: readonly string[]
   readonly attributeFeatures: Readonly<Record<string, string>>

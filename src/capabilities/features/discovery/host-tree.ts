@@ -3,14 +3,14 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-export interface HostPlaces {
+interface HostPlaces {
   /** In front of `sys`, `etc`, `usr`, `lib`, `boot` and `proc/swaps` of the host: `/host-` in a pod, `/` on the host itself. */
   readonly hostPrefix: string
   /** Where `/proc` is, and the folders of feature files and rules. */
   readonly ownRoot: string
 }
 
-/** Of an attribute in sysfs there is at most a page; lists such as `/proc/modules` and configurations of kernels are longer. */
+/** An attribute in sysfs has at most a page; lists such as `/proc/modules` and configurations of kernels are longer. */
 const mostBytes = 4 * 1024 * 1024
 
 /** Reads that answer `undefined` where there is nothing to read: files come and go, and some answer with an error by nature. */
@@ -40,6 +40,7 @@ export class HostTree {
       file = openSync(path, 'r')
       return readAll(file)
     } catch {
+      // The reason counts for nothing: whoever asked tells what he misses.
       return undefined
     } finally {
       if (file !== undefined) closeSync(file)
@@ -61,6 +62,7 @@ export class HostTree {
     try {
       return readdirSync(path).sort(byBytes)
     } catch {
+      // As with files.
       return undefined
     }
   }
@@ -79,6 +81,7 @@ function found(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })
   } catch {
+    // What cannot be looked at is not there for us.
     return undefined
   }
 }
@@ -99,6 +102,6 @@ function readAll(file: number): Buffer {
 }
 
 /** Orders texts by their bytes in UTF-8, as Go lists directories. */
-export function byBytes(left: string, right: string): number {
+function byBytes(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right))
 }

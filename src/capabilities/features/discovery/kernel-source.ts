@@ -5,7 +5,7 @@ import type { FeatureSet } from '../matching/feature-set.ts'
 import type { HostTree } from './host-tree.ts'
 import { attributesOf, Found, type Labels, type Machine } from './source.ts'
 
-export interface KernelSettings {
+interface KernelSettings {
   /** A file that is looked at first. */
   readonly kconfigFile: string
   /** Options that get a label. */

@@ -5,12 +5,12 @@ import type { HostTree } from './host-tree.ts'
 import { attributesOf, Found, type Labels, type Machine } from './source.ts'
 
 /** Where feature files lie. */
-export const featureFilesDirectory = 'etc/kubernetes/node-feature-discovery/features.d'
+const featureFilesDirectory = 'etc/kubernetes/node-feature-discovery/features.d'
 
 /** A longer feature file is set aside. */
-export const mostFeatureFileBytes = 65_536
+const mostFeatureFileBytes = 65_536
 
-export interface FeatureLines {
+interface FeatureLines {
   readonly features: ReadonlyMap<string, string>
   readonly labels: ReadonlyMap<string, string>
   /** When the first of its lines expires that has not yet, in milliseconds since 1970. */

@@ -9,6 +9,9 @@ import { formatDuration, parseDuration } from '#kube/time/duration.ts'
 import { parsePattern } from '#kube/values/regex.ts'
 import { workerRulesSchema } from './worker-rules.ts'
 
+/** Where a worker looks for it, below the root. */
+export const workerConfigPath = 'etc/kubernetes/node-feature-discovery/nfd-worker.conf'
+
 const strings = z.array(z.string())
 
 /** A duration, or nanoseconds as a number. */
@@ -92,7 +95,7 @@ const sources = z.object({
   }),
 })
 
-export const workerConfigSchema = z.object({ core: core.prefault({}), sources: sources.prefault({}) })
+const workerConfigSchema = z.object({ core: core.prefault({}), sources: sources.prefault({}) })
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>
 

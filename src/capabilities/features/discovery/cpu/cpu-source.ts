@@ -6,7 +6,7 @@ import { enclaveBytes, type Processor, readProcessor } from './cpuid-flags.ts'
 import { bit, type CpuidSource, hypervisorNamed } from './cpuid-registers.ts'
 import { coreKinds } from './read-cpuid.ts'
 
-export interface CpuSettings {
+interface CpuSettings {
   readonly cpuid: {
     /** Flags without a label. */
     readonly attributeBlacklist: readonly string[]

@@ -21,7 +21,12 @@ export const askedLeaves: readonly (readonly [leaf: number, subleaf: number])[] 
 ]
 
 const helperLimitMs = 5_000
-const knownFlags: ReadonlySet<string> = new Set([...bitRows.flatMap(({ bits }) => bits.map(([, flag]) => flag)), 'FMA3', 'AVX'])
+/** Flags that have a label's name. */
+export const knownFlags: ReadonlySet<string> = new Set([
+  ...bitRows.flatMap(({ bits }) => bits.map(([, flag]) => flag)),
+  'FMA3',
+  'AVX',
+])
 
 /** Where the kernel lists the processors of each kind, on a machine that has two. */
 export const coreKinds = ['cpu_core', 'cpu_atom']
