@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { deploymentFiles } from '../src/deployment/generated-files.ts'
-import { enabledCapabilities, triedCapabilities } from '../src/process/enabled-capabilities.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { commandTable } from './command-table.ts'
 import { errorTable } from './error-table.ts'
 import { homelabFiles } from './examples/homelab-objects.ts'
@@ -23,7 +23,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   for (const [file, text] of protobufNumbers()) files.set(file, text)
   for (const [file, text] of upstreamTexts()) files.set(file, text)
   for (const [file, text] of errorTable(root, enabledCapabilities)) files.set(file, text)
-  for (const [file, text] of commandTable([...enabledCapabilities, ...triedCapabilities])) files.set(file, text)
+  for (const [file, text] of commandTable(enabledCapabilities)) files.set(file, text)
   for (const [file, text] of upstreamTable()) files.set(file, text)
   for (const [file, text] of deploymentFiles(enabledCapabilities)) files.set(join('deploy', file), text)
   return files

@@ -1,7 +1,9 @@
 // From the repository to an image: bundle, layers, bill of materials, layout.
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { cpuidHelper, helperName } from '../../src/capabilities/features/discovery/cpu/cpuid-helper.ts'
 import { capabilityCommands } from '../../src/cli/generated/capability-commands.ts'
 import { billMediaType, billOfMaterials } from './bill-of-materials.ts'
 import { bundle } from './bundle.ts'
@@ -67,6 +69,8 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
         `app/${name}`,
         { type: 'file', content, isProgram: name === 'ballast.mjs' },
       ]),
+      // A pod with a root that is read-only cannot write it anew.
+      [`app/${helperName}`, { type: 'file', content: cpuidHelper(), isProgram: true }],
       ['app/LICENSE', { type: 'file', content: readFileSync(join(root, 'LICENSE')) }],
       ...[...licenceEntries(root, program.packages, lock)].map(([name, entry]): [string, LayerEntry] => [`app/${name}`, entry]),
     ]),

@@ -51,6 +51,8 @@ export interface Replacement {
 export interface HostAccess {
   readonly mounts: readonly {
     readonly path: string
+    /** Where the container has it; absent: at the same path. */
+    readonly at?: string
     readonly access: 'read' | 'write'
     readonly propagation?: 'HostToContainer' | 'Bidirectional'
     readonly because: string
@@ -170,6 +172,8 @@ export interface Identity {
   readonly agentNamespace?: string
   /** This very process: `<name>_<uuid>`. */
   readonly instance: string
+  /** UID of the pod; absent outside of one, and where nobody said. */
+  readonly podUid?: string
 }
 
 export interface Ports {

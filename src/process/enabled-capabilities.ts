@@ -16,6 +16,7 @@ import type { ControllerSettings } from './configuration/controller-settings.ts'
 export const enabledCapabilities: readonly Capability[] = [
   autoscale,
   deschedule,
+  features,
   gateway,
   isolate,
   metrics,
@@ -24,12 +25,9 @@ export const enabledCapabilities: readonly Capability[] = [
   reload,
 ]
 
-/** Those of which only commands are there so far: nothing of them runs in a cluster, so that nothing is installed or configured. */
-export const triedCapabilities: readonly Capability[] = [features]
-
 assertDistinct(
   'name of a capability',
-  [...enabledCapabilities, ...triedCapabilities].map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
+  enabledCapabilities.map(({ name }, at) => ({ name, by: `capability ${at + 1}` })),
 )
 
 /** Those that are enabled and have a part in `process`. */

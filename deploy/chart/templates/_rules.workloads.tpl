@@ -26,7 +26,7 @@
   verbs:
     - list
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - ""
   resources:
@@ -38,22 +38,22 @@
     - list
     - watch
 {{- end }}
-{{- if or (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled) }}
+{{- if or (or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled) }}
 - apiGroups:
     - ""
   resources:
     - pods
   verbs:
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
@@ -65,79 +65,79 @@
   verbs:
     - create
 {{- end }}
-{{- if or (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - apps
   resources:
     - daemonsets
   verbs:
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
-{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - apps
   resources:
     - deployments
   verbs:
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
-{{- if or (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled) }}
+{{- if or (or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled) }}
 - apiGroups:
     - apps
   resources:
     - replicasets
   verbs:
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
-{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - apps
   resources:
     - statefulsets
   verbs:
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
@@ -162,7 +162,7 @@
     - list
     - watch
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - ballast.dev
   resources:
@@ -193,7 +193,7 @@
     - patch
     - watch
 {{- end }}
-{{- if or (and $.Values.capabilities.reload.enabled (or (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes)) (not (has "cronjobs" $.Values.capabilities.reload.ignoredWorkloadTypes)))) (and $.Values.capabilities.reload.enabled (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes))) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (and $.Values.capabilities.reload.enabled (or (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes)) (not (has "cronjobs" $.Values.capabilities.reload.ignoredWorkloadTypes)))) (and $.Values.capabilities.reload.enabled (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes))) (or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - batch
   resources:
@@ -205,13 +205,13 @@
 {{- if and $.Values.capabilities.reload.enabled (not (has "jobs" $.Values.capabilities.reload.ignoredWorkloadTypes)) }}
     - delete
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
@@ -222,6 +222,17 @@
     - leases
   resourceNames:
     - ba65f13e.readiness.node.x-k8s.io
+  verbs:
+    - get
+    - update
+{{- end }}
+{{- if $.Values.capabilities.features.enabled }}
+- apiGroups:
+    - coordination.k8s.io
+  resources:
+    - leases
+  resourceNames:
+    - nfd-master.nfd.kubernetes.io
   verbs:
     - get
     - update
@@ -237,7 +248,7 @@
     - get
     - update
 {{- end }}
-{{- if or $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.features.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - coordination.k8s.io
   resources:
@@ -246,23 +257,23 @@
     - create
     - list
 {{- end }}
-{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - events.k8s.io
   resources:
     - events
   verbs:
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - create
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - keda.sh
   resources:
@@ -272,7 +283,7 @@
     - list
     - watch
 {{- end }}
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - keda.sh
   resources:
@@ -291,7 +302,18 @@
     - get
     - list
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if $.Values.capabilities.features.enabled }}
+- apiGroups:
+    - nfd.k8s-sigs.io
+  resources:
+    - nodefeatures
+  verbs:
+    - delete
+    - get
+    - list
+    - watch
+{{- end }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - policy
   resources:

@@ -1,20 +1,150 @@
-// Features of nodes: the rules of node-feature-discovery. So far they are tried; nothing of it runs in a cluster.
-import { z } from 'zod'
+// Features of nodes: found by a worker on each node, turned into labels, annotations, resources and taints by the rules of
+// node-feature-discovery, in place of its worker, master and garbage collector.
 import { capability } from '#coordination/capability.ts'
+import { labelNodePermissions } from '#coordination/effects/label-node.ts'
+import { taintPermission } from '#coordination/effects/taint.ts'
+import { clusterNeeds } from '#coordination/facts/cluster-view.ts'
+import { ballastKinds } from '#coordination/kinds.ts'
+import type { Need, Permission } from '#coordination/needs.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { type FeaturesConfig, featuresConfiguration } from './config.ts'
+import { featureKinds } from './kinds.ts'
+import { startLabelling } from './labelling/labeller.ts'
+import { labellingMetrics } from './labelling/metrics.ts'
+import { nfdGroup, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, trackingNamespace } from './names.ts'
+import { startWorker } from './publishing/worker.ts'
+
+const groups: Need = {
+  ...nodeFeatureGroups,
+  kind: 'NodeFeatureGroup',
+  mode: 'full',
+  scope: 'agent-namespace',
+  optional: true,
+}
+
+function needsFor({ master }: FeaturesConfig): readonly Need[] {
+  return [
+    // Taints need the arbiter's word, which judges by all of the cluster.
+    ...(master.enableTaints ? clusterNeeds : [{ ...builtIn.nodes, kind: 'Node', mode: 'full' } as const]),
+    { ...nodeFeatures, kind: 'NodeFeature', mode: 'metadata', optional: true },
+    { ...nodeFeatureRules, kind: 'NodeFeatureRule', mode: 'full', optional: true },
+    ...(master.nodeFeatureGroups ? [groups] : []),
+  ]
+}
+
+function labellingPermissions({ master }: FeaturesConfig): readonly Permission[] {
+  const own = (resource: string, verb: Permission['verbs'][number], because: string): Permission => ({
+    groups: [nfdGroup],
+    resources: [resource],
+    verbs: [verb],
+    because,
+  })
+  return [
+    ...labelNodePermissions,
+    ...(master.enableTaints ? [taintPermission] : []),
+    own('nodefeatures', 'delete', 'takes away what describes nodes that are gone'),
+    own('nodefeaturerules/status', 'patch', 'says how rules go'),
+    ...(master.nodeFeatureGroups
+      ? [
+          {
+            ...own('nodefeaturegroups/status', 'patch', 'says which nodes are in a group'),
+            scope: 'agent-namespace',
+          } as const,
+        ]
+      : []),
+  ]
+}
+
+function workerPermissions({ worker }: FeaturesConfig): readonly Permission[] {
+  const published = {
+    groups: [nfdGroup],
+    resources: ['nodefeatures'],
+    scope: 'agent-namespace',
+    because: 'publishes what is on its node',
+  } as const
+  const read = { groups: [''], verbs: ['get'] } as const
+  return [
+    { ...published, verbs: ['get', 'create', 'update'] },
+    {
+      ...read,
+      resources: ['pods'],
+      scope: 'agent-namespace',
+      because: 'asks for the DaemonSet of its pod, which owns what it publishes',
+    },
+    ...(worker.core.ownerRefs.includes('node')
+      ? [{ ...read, resources: ['nodes'], because: 'asks for its node, which owns what it publishes' } as const]
+      : []),
+  ]
+}
+
+const hostDirectory = (path: string, at: string, because: string) => ({ path, at, access: 'read', because }) as const
 
 export const features = capability({
   name: 'features',
   document: 'node-features.md',
-  config: z.object({}),
-  kinds: [],
-  replaces: [],
-  disrupts: [],
-  parts: [],
-  leaves: [],
+  config: featuresConfiguration,
+  kinds: [...ballastKinds, ...featureKinds],
+  replaces: [{ upstream: 'node-feature-discovery', leases: ['nfd-master.nfd.kubernetes.io'] }],
+  disrupts: ['taint'],
+  parts: [
+    {
+      process: 'controller',
+      presence: 'leading',
+      trust: 'core',
+      needs: needsFor,
+      permissions: labellingPermissions,
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: startLabelling,
+    },
+    {
+      process: 'node',
+      role: 'features',
+      presence: 'always',
+      trust: 'agent',
+      needs: [],
+      permissions: workerPermissions,
+      host: {
+        mounts: [
+          hostDirectory('/sys', '/host-sys', 'devices, interfaces and settings of the kernel'),
+          hostDirectory('/boot', '/host-boot', 'the configuration of the kernel'),
+          hostDirectory('/lib', '/host-lib', 'modules that the kernel is built with'),
+          hostDirectory('/usr/lib', '/host-usr/lib', 'the configuration of the kernel, where it lies with its modules'),
+          hostDirectory('/etc/os-release', '/host-etc/os-release', 'the name of the system'),
+          hostDirectory('/proc/swaps', '/host-proc/swaps', 'whether there is swap'),
+          {
+            path: '/etc/kubernetes/node-feature-discovery',
+            access: 'read',
+            because: 'feature files and rules of the node',
+          },
+        ],
+        user: 'non-root',
+        linuxCapabilities: [],
+        network: 'pod',
+      },
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: startWorker,
+    },
+  ],
+  rightsFollow: {
+    settings: [
+      { on: 'master.enableTaints', with: { master: { enableTaints: true } } },
+      { on: 'master.nodeFeatureGroups', with: { master: { nodeFeatureGroups: true } } },
+      { has: 'worker.core.ownerRefs', value: 'node', with: { worker: { core: { ownerRefs: ['node'] } } } },
+    ],
+  },
+  leaves: ['feature-labels', 'extended-resources', 'feature-annotations', 'taints'].map(
+    name => ({ kind: 'annotation', key: `${trackingNamespace}/${name}`, on: ['nodes'] }) as const,
+  ),
+  codes: { reason: { 'node-features': 'a rule of node-feature-discovery asks for the taint, by what is on the node' } },
+  metrics: registry => void labellingMetrics(registry),
   commands: [
     {
       name: 'features',
-      usage: '[options] [rule|node]',
+      usage: '[options] [command] [rule|node]',
       about: 'says what rules of node-feature-discovery make of each node, by which rule and why not; it writes nothing',
       load: async () => (await import('./commands/features.ts')).defineFeatures,
     },

@@ -12,7 +12,7 @@ interface ListedCommand {
 }
 
 export const capabilityCommands: Readonly<Record<string, ListedCommand>> = {
-  "features": { usage: "[options] [rule|node]", about: "says what rules of node-feature-discovery make of each node, by which rule and why not; it writes nothing", programs: [], variables: [], load: async () => await ((await import('#capabilities/features')).features.commands?.find(({ name }) => name === "features"))?.load() },
+  "features": { usage: "[options] [command] [rule|node]", about: "says what rules of node-feature-discovery make of each node, by which rule and why not; it writes nothing", programs: [], variables: [], load: async () => await ((await import('#capabilities/features')).features.commands?.find(({ name }) => name === "features"))?.load() },
   "http-operator": { usage: "[words...]", about: "runs in the place of the KEDA HTTP add-on's operator, with its flags, environment and Lease", programs: [], variables: [], load: async () => await ((await import('#capabilities/gateway')).gateway.commands?.find(({ name }) => name === "http-operator"))?.load() },
   "isolate": { usage: "[options] <node>", about: "keeps a node for core workloads, in five stages: it reports, writes files for Git, carries it out or takes it back", programs: [], variables: [], load: async () => await ((await import('#capabilities/isolate')).isolate.commands?.find(({ name }) => name === "isolate"))?.load() },
   "node-config": { usage: "", about: "prints, writes or compares the files that make a node's containerd ask the mirror", programs: [], variables: [], load: async () => await ((await import('#capabilities/mirror')).mirror.commands?.find(({ name }) => name === "node-config"))?.load() },

@@ -124,14 +124,15 @@ const fieldOf = (name: string, fieldPath: string): Fields => ({ name, valueFrom:
 export const nodeEnvironment: readonly Fields[] = [
   fieldOf('BALLAST_POD_NAME', 'metadata.name'),
   fieldOf('BALLAST_POD_NAMESPACE', 'metadata.namespace'),
+  fieldOf('BALLAST_POD_UID', 'metadata.uid'),
   fieldOf('NODE_NAME', 'spec.nodeName'),
   { name: graceVariable, value: String(podGraceSeconds) },
   fieldOf('NODE_IP', 'status.hostIP'),
 ]
 
-const mountOf = ({ path, access, propagation }: HostAccess['mounts'][number]): Fields => ({
+const mountOf = ({ path, at = path, access, propagation }: HostAccess['mounts'][number]): Fields => ({
   name: volumeName(path),
-  mountPath: path,
+  mountPath: at,
   ...(access === 'read' ? { readOnly: true } : {}),
   ...(propagation === undefined ? {} : { mountPropagation: propagation }),
 })

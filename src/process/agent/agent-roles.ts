@@ -92,7 +92,13 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
   }
   const name = environment['BALLAST_POD_NAME'] ?? hostname()
   const namespace = environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace
-  const identity = { name, namespace, instance: `${name}_${randomUuid(systemRandom)}` }
+  const podUid = environment['BALLAST_POD_UID']
+  const identity = {
+    name,
+    namespace,
+    instance: `${name}_${randomUuid(systemRandom)}`,
+    ...(podUid === undefined || podUid === '' ? {} : { podUid }),
+  }
   const apiAs = (user: string) => connect({ ...options, as: user }, opening)
   const shared = { random: systemRandom, log, identity, metrics, node: options.nodeName, api, apiAs }
   const whole = stack.move()

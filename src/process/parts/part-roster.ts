@@ -12,6 +12,7 @@ import {
   type Running,
   standardAgentNamespace,
 } from '#coordination/capability.ts'
+import { isNeeded } from '#coordination/facts/cluster-view.ts'
 import { viewNeedsOf } from '#coordination/facts/view-needs.ts'
 import type { Need } from '#coordination/needs.ts'
 import { assertHosted, partName, partsIn } from '#coordination/part-hosts.ts'
@@ -98,11 +99,13 @@ export class PartRoster<P extends ClusterProcess> {
     })
   }
 
-  /** What the arbiter watches for those of the enabled capabilities that may ask it. */
+  /** What the arbiter watches for those of the enabled capabilities that may ask it: who sees no pods with its configuration asks nothing. */
   viewNeeds(settings: ControllerSettings): readonly Need[] {
-    const askers = this.capabilities('leading').filter(
-      ({ name, disrupts }) => disrupts.length > 0 && settings.capabilities[name]?.isEnabled === true,
-    )
+    const askers = this.#entries.flatMap(({ capability, part }) => {
+      const section = settings.capabilities[capability.name]
+      const mayAsk = part.presence === 'leading' && capability.disrupts.length > 0 && section?.isEnabled === true
+      return mayAsk && isNeeded(needsOf(part, section.config), { apiVersion: 'v1', kind: 'Pod' }) ? [capability] : []
+    })
     return viewNeedsOf(askers, settings.arbiter.modes)
   }
 

@@ -5,7 +5,7 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { stringify } from 'yaml'
-import type { Surroundings } from '#cli/command-line.ts'
+import { oneOf, type Surroundings } from '#cli/command-line.ts'
 import { fittedTable, fittedText } from '#cli/terminal/fitted.ts'
 import { systemClock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
@@ -38,6 +38,7 @@ export function addDiscover(features: Command, surroundings: Surroundings): void
       `the configuration of the worker; without it ${workerConfigPath} below the root, where it is there`,
     )
     .option('--node <name>', 'the name of the node (default: $NODE_NAME, else that of this machine)')
+    .option('-o, --output <format>', 'one of table, json, yaml', oneOf('table', 'json', 'yaml'))
     .addHelpText(
       'after',
       [

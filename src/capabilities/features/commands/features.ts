@@ -69,7 +69,9 @@ async function printFeatures(
   if (sources.size === 0)
     throw new CommandRefused(`no NodeFeature in ${shown}: node-feature-discovery writes one for each node; give some with -f`)
   const settings = settingsOf(options)
-  const outcomes = new Map([...sources].map(([node, own]) => [node, decideNode(own, rules, settings, options.namespace)]))
+  const outcomes = new Map(
+    [...sources].map(([node, own]) => [node, decideNode(own, rules, settings, { node, ownNamespace: options.namespace })]),
+  )
   const chosen = subject === undefined ? undefined : subjectOf(subject, outcomes, rules)
   const unknown = unknownFeatures([...outcomes.values()].map(({ reports }) => reports))
   const present = new Map(objects.filter(({ kind }) => kind === 'Node').map(object => [object.metadata.name, object]))
@@ -144,6 +146,7 @@ function settingsOf({ enableTaints, extraLabelNs, denyLabelNs, labelWhitelist }:
     disableAnnotations: false,
     disableExtendedResources: false,
     disableTaints: false,
+    denyNodeFeatureLabels: false,
     extraLabelNs: new Set(list(extraLabelNs)),
     denyLabelNs: list(denyLabelNs),
     ...(pattern === undefined ? {} : { labelWhiteList: pattern.value }),

@@ -3,6 +3,9 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 
+/** Where feature files lie. */
+export const featureFilesDirectory = 'etc/kubernetes/node-feature-discovery/features.d'
+
 interface HostPlaces {
   /** In front of `sys`, `etc`, `usr`, `lib`, `boot` and `proc/swaps` of the host: `/host-` in a pod, `/` on the host itself. */
   readonly hostPrefix: string

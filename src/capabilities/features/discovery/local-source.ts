@@ -1,11 +1,8 @@
 // Feature files: what programs and people on the node say of it, a line each.
 
 import type { FeatureSet } from '../matching/feature-set.ts'
-import type { HostTree } from './host-tree.ts'
+import { featureFilesDirectory, type HostTree } from './host-tree.ts'
 import { attributesOf, Found, type Labels, type Machine } from './source.ts'
-
-/** Where feature files lie. */
-const featureFilesDirectory = 'etc/kubernetes/node-feature-discovery/features.d'
 
 /** A longer feature file is set aside. */
 const mostFeatureFileBytes = 65_536

@@ -38,6 +38,12 @@ const core = z.object({
     .refine(list => new Set(list).size === list.length, 'an owner is named twice')
     .default(['pod', 'ds']),
   noPublishFeatures: strings.default([]).describe('features that are looked for and not published: `pci.device`, `kernel.*`'),
+  hotplug: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      'devices, modules and interfaces that come or go are looked for every 5 s, whatever sleepInterval is; upstream does not',
+    ),
   klog: z.record(z.string(), z.unknown()).optional().describe('accepted, and without effect: logs follow `process.logLevel`'),
 })
 
@@ -95,7 +101,7 @@ const sources = z.object({
   }),
 })
 
-const workerConfigSchema = z.object({ core: core.prefault({}), sources: sources.prefault({}) })
+export const workerConfigSchema = z.object({ core: core.prefault({}), sources: sources.prefault({}) })
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>
 

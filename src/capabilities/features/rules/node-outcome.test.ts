@@ -27,6 +27,7 @@ const settings: OutcomeSettings = {
   disableAnnotations: false,
   disableExtendedResources: false,
   disableTaints: false,
+  denyNodeFeatureLabels: false,
   extraLabelNs: new Set(),
   denyLabelNs: [],
 }
@@ -34,7 +35,7 @@ const settings: OutcomeSettings = {
 function decided(objects: readonly KubeObject[], more: Partial<OutcomeSettings> = {}): NodeOutcome {
   const { sources, rules: read, problems } = clusterFeatures(objects)
   expect(problems).toEqual([])
-  return decideNode(sources.get('n1') ?? [], read, { ...settings, ...more }, own)
+  return decideNode(sources.get('n1') ?? [], read, { ...settings, ...more }, { node: 'n1', ownNamespace: own })
 }
 
 const plain = nodeFeature('nfd/n1', { features: { attributes: { 'a.b': { elements: { x: '5', 'sgx.epc': '8388608' } } } } })

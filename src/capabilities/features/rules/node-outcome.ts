@@ -29,6 +29,8 @@ export interface OutcomeSettings extends KeySettings {
   readonly disableAnnotations: boolean
   readonly disableExtendedResources: boolean
   readonly disableTaints: boolean
+  /** Labels that NodeFeatures ask for count only where the NodeFeature is the one of our own worker. */
+  readonly denyNodeFeatureLabels: boolean
 }
 
 /** How one rule came out on the node. */
@@ -67,6 +69,15 @@ export interface NodeOutcome {
   readonly reports: readonly RuleReport[]
 }
 
+interface Around {
+  readonly node: string
+  /** Where our workers publish. */
+  readonly ownNamespace: string
+  /** Told how long the rules of an object took, by `elapsedMs`. */
+  readonly onRule?: (object: string, seconds: number) => void
+  readonly elapsedMs?: () => number
+}
+
 /**
  * Merges the NodeFeatures of a node, runs all rules over them and keeps what is allowed.
  *
@@ -77,14 +88,17 @@ export function decideNode(
   sources: readonly NodeFeatureSource[],
   rules: readonly RuleObject[],
   settings: OutcomeSettings,
-  ownNamespace: string,
+  { node, ownNamespace, onRule, elapsedMs = () => 0 }: Around,
 ): NodeOutcome {
   const prefixed = (key: string) => (settings.autoPrefix ? withFeatureNamespace(key) : key)
-  const { features, labels } = merge(sources, prefixed, ownNamespace)
+  const asking = ({ namespace, name }: NodeFeatureSource) =>
+    !settings.denyNodeFeatureLabels || (namespace === ownNamespace && name === node)
+  const { features, labels } = merge(sources, { prefixed, asking, ownNamespace })
   const wanted = { labels, annotations: new Map<string, Wanted>(), resources: new Map<string, Wanted>() }
   const taints: (Taint & { readonly by: string })[] = []
   const reports: RuleReport[] = []
-  for (const object of rules.toSorted((left, right) => byText(left.name, right.name)))
+  for (const object of rules.toSorted((left, right) => byText(left.name, right.name))) {
+    const startMs = elapsedMs()
     for (const rule of object.rules) {
       const report = reportOf(object.name, rule, features)
       reports.push(report)
@@ -98,6 +112,8 @@ export function decideNode(
       // A rule that did not match still makes the feature exist.
       setAttributes(features, 'rule.matched', [...output.labels, ...output.vars])
     }
+    onRule?.(object.name, (elapsedMs() - startMs) / 1_000)
+  }
   return { ...keepAllowed(wanted, taints, features, settings), reports }
 }
 
@@ -113,8 +129,15 @@ function reportOf(object: string, rule: Rule, features: FeatureSet): RuleReport 
 
 function merge(
   sources: readonly NodeFeatureSource[],
-  prefixed: (key: string) => string,
-  ownNamespace: string,
+  {
+    prefixed,
+    asking,
+    ownNamespace,
+  }: {
+    readonly prefixed: (key: string) => string
+    readonly asking: (source: NodeFeatureSource) => boolean
+    readonly ownNamespace: string
+  },
 ): { readonly features: GrowingFeatures; readonly labels: Map<string, Wanted> } {
   const features = noFeatures()
   const labels = new Map<string, Wanted>()
@@ -122,14 +145,21 @@ function merge(
   const ordered = sources.toSorted(
     (left, right) => rank(left) - rank(right) || byText(left.name, right.name) || byText(left.namespace, right.namespace),
   )
-  for (const { namespace, name, features: more, labels: asked } of ordered) {
+  for (const source of ordered) {
+    const { namespace, name, features: more, labels: asked } = source
     addFeatures(features, more)
+    if (!asking(source)) continue
     // A key that is there with its namespace and without it: the one that says its namespace wins.
     const plain = [...asked].filter(([key]) => !key.includes('/'))
     const full = [...asked].filter(([key]) => key.includes('/'))
     setAll(labels, [...plain, ...full], `${namespace}/${name}`, prefixed)
   }
   return { features, labels }
+}
+
+/** What the NodeFeatures of a node say together, in the order that `decideNode` keeps to. */
+export function mergedFeatures(sources: readonly NodeFeatureSource[], ownNamespace: string): GrowingFeatures {
+  return merge(sources, { prefixed: key => key, asking: () => false, ownNamespace }).features
 }
 
 function setAll(

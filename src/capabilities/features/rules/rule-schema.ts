@@ -20,7 +20,8 @@ const termSchema = z.object({
 
 const matcher = z.array(termSchema)
 
-export const ruleSchema = z.object({
+/** A rule of a NodeFeatureGroup: it writes nothing. */
+const groupRuleSchema = z.object({
   name: z.string(),
   vars: names.optional().describe('for later rules, as `rule.matched`'),
   varsTemplate: z.string().optional(),
@@ -29,6 +30,9 @@ export const ruleSchema = z.object({
     .array(z.object({ matchFeatures: matcher }))
     .optional()
     .describe('one must hold'),
+})
+
+export const ruleSchema = groupRuleSchema.extend({
   labels: names.optional(),
   labelsTemplate: z.string().optional(),
   annotations: names.optional(),
@@ -57,3 +61,7 @@ export const nodeFeatureSpec = z.object({
 })
 
 export const nodeFeatureRuleSpec = z.object({ rules: z.array(ruleSchema) })
+
+export const nodeFeatureGroupSpec = z.object({
+  featureGroupRules: z.array(groupRuleSchema).describe('a node is in it that one of them matches'),
+})

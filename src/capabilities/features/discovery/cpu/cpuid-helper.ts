@@ -1,6 +1,9 @@
 // A program of some 300 bytes that asks the processor: Node.js has no way to an instruction of its own. It reads eight bytes (leaf, subleaf),
 // writes sixteen (EAX, EBX, ECX, EDX), until its input ends. It is written here and not compiled, so that nothing is built anywhere.
 
+/** What its file is called. */
+export const helperName = 'cpuid-x86-64'
+
 /** As a leaf: the states that the system saves (XGETBV of register 0), in EAX. */
 export const askXcr0 = 0xffff_ffff
 /** As a leaf: from now on on the processor of the subleaf's number; EAX is 0 where that worked. */

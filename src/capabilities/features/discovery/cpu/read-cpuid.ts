@@ -1,13 +1,13 @@
 // How the processor is asked, by the best way that is open here.
 
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '#kube/log.ts'
 import type { HostTree } from '../host-tree.ts'
 import { bitRows } from './cpuid-bits.ts'
-import { askOtherCore, askXcr0, cpuidHelper } from './cpuid-helper.ts'
+import { askOtherCore, askXcr0, cpuidHelper, helperName } from './cpuid-helper.ts'
 import { type CpuidSource, noRegisters, type Registers } from './cpuid-registers.ts'
 import { namesInCpuinfo, namesOfArm64 } from './kernel-flags.ts'
 
@@ -59,33 +59,41 @@ function otherCores(tree: HostTree): readonly number[] {
   return first.every(core => core !== undefined) ? first.map(Number) : []
 }
 
+/** Where the image has the program, beside the code that runs. */
+const installedHelper = join(import.meta.dirname, helperName)
+
 function byHelper(cores: readonly number[]): CpuidSource {
+  if (existsSync(installedHelper)) return askedBy(installedHelper, cores)
   const directory = mkdtempSync(join(tmpdir(), 'ballast-cpuid-'))
   try {
-    const path = join(directory, 'cpuid')
+    const path = join(directory, helperName)
     writeFileSync(path, cpuidHelper(), { mode: 0o700 })
-    const kinds = cores.length === 0 ? [undefined] : cores
-    const questions = kinds.flatMap(core => [
-      ...(core === undefined ? [] : [[askOtherCore, core] as const]),
-      ...askedLeaves,
-      // What an old processor cannot do comes last: it ends the program.
-      [askXcr0, 0] as const,
-    ])
-    const input = Buffer.alloc(questions.length * 8)
-    for (const [at, [leaf, subleaf]] of questions.entries()) {
-      input.writeUInt32LE(leaf, at * 8)
-      input.writeUInt32LE(subleaf, at * 8 + 4)
-    }
-    const { stdout, error } = spawnSync(path, [], { input, timeout: helperLimitMs, maxBuffer: 64 * 1024, env: {} })
-    if (error !== undefined) throw error
-    if (stdout.length < askedLeaves.length * 16) throw new Error('it ended before it had answered')
-    const all = answersIn(stdout, questions, kinds.length)
-    const [first, ...others] = all
-    if (first === undefined) throw new Error('no kind of core could be asked')
-    return { ...first, ...(others.length === 0 ? {} : { otherCores: others }) }
+    return askedBy(path, cores)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+function askedBy(path: string, cores: readonly number[]): CpuidSource {
+  const kinds = cores.length === 0 ? [undefined] : cores
+  const questions = kinds.flatMap(core => [
+    ...(core === undefined ? [] : [[askOtherCore, core] as const]),
+    ...askedLeaves,
+    // What an old processor cannot do comes last: it ends the program.
+    [askXcr0, 0] as const,
+  ])
+  const input = Buffer.alloc(questions.length * 8)
+  for (const [at, [leaf, subleaf]] of questions.entries()) {
+    input.writeUInt32LE(leaf, at * 8)
+    input.writeUInt32LE(subleaf, at * 8 + 4)
+  }
+  const { stdout, error } = spawnSync(path, [], { input, timeout: helperLimitMs, maxBuffer: 64 * 1024, env: {} })
+  if (error !== undefined) throw error
+  if (stdout.length < askedLeaves.length * 16) throw new Error('it ended before it had answered')
+  const all = answersIn(stdout, questions, kinds.length)
+  const [first, ...others] = all
+  if (first === undefined) throw new Error('no kind of core could be asked')
+  return { ...first, ...(others.length === 0 ? {} : { otherCores: others }) }
 }
 
 type RegisterSource = Extract<CpuidSource, { readonly kind: 'registers' }>

@@ -1,0 +1,340 @@
+// The loop of the master: looks at each node that something changed for, decides purely, writes what differs. All that it knows of a node
+// is asked of the server or stands on the node itself, so that whoever leads next goes on from any point.
+
+import { Bell } from '#coordination/arbiter/bell.ts'
+import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
+import { standardAgentNamespace } from '#coordination/capability.ts'
+import { type ReconcileResult, reconciled, runWorkers } from '#kube/controllers/controller.ts'
+import { backgroundPriority, WorkQueue } from '#kube/controllers/queue.ts'
+import type { Informer } from '#kube/informers/informer-view.ts'
+import { messageOf } from '#kube/log.ts'
+import type { KubeObject, Node } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { isOutside } from '#kube/outside-error.ts'
+import { problemSentence } from '#kube/problem.ts'
+import { durationMs } from '#kube/time/duration.ts'
+import { type FeaturesConfig, outcomeSettings } from '../config.ts'
+import { capabilityName, nodeFeatureGroups, nodeFeatureRules, nodeFeatures } from '../names.ts'
+import { clusterFeatures } from '../rules/cluster-features.ts'
+import { decideNode, type NodeFeatureSource, type NodeOutcome, type RuleObject } from '../rules/node-outcome.ts'
+import { collect } from './collector.ts'
+import { GroupMembers, membershipOf, readGroups } from './groups.ts'
+import { isNews, LiveFeatures, nodeOf } from './live-features.ts'
+import { type LabellingMetrics, labellingMetrics } from './metrics.ts'
+import { isNothing, lacksOwn, nodeChanges, nothingWanted } from './node-changes.ts'
+import { withdrawUnfinished, writeNode } from './node-writes.ts'
+import { RuleReports } from './rule-reports.ts'
+import { RuleStatuses } from './rule-statuses.ts'
+
+const times = {
+  /** Changes of so long are looked at together. */
+  gatherMs: 1_000,
+  /** A taint that was refused is asked for again. */
+  refusedMs: 5_000,
+  /** After the last look at a node statuses are written. */
+  statusMs: 2_000,
+  /** Objects of nodes that are gone are looked for so often, besides when a node goes. */
+  collectMs: 3_600_000,
+  retryMs: 10_000,
+} as const
+
+/** From how many failures on one counts as a node that could not be written. */
+const manyFailures = 15
+
+/** Starts the loop where we lead. Ending it leaves everything where it is. */
+export async function startLabelling(
+  context: ControllerContext,
+  config: FeaturesConfig,
+  outer: AbortSignal,
+): Promise<Running<FeaturesConfig>> {
+  const { leading, informers } = context
+  if (leading === undefined) throw new Error('nodes are labelled only where we lead')
+  const stop = new AbortController()
+  const signal = AbortSignal.any([outer, stop.signal])
+  const work = new Labelling(context, leading, config)
+  await informers.allSynced(signal)
+  if (config.master.enableTaints) await withdrawUnfinished(leading, signal)
+  const running = work.run(signal)
+  return {
+    health: () => [{ name: 'features-labels', ok: true, message: work.state }],
+    reconfigure: async next => {
+      if (next.master.nfdApiParallelism !== config.master.nfdApiParallelism) return 'restart-part'
+      if (next.master.nodeFeatureGroups !== config.master.nodeFeatureGroups) return 'restart-part'
+      if (next.master.enableTaints !== config.master.enableTaints) return 'restart-part'
+      work.reconfigure(next)
+      return 'applied'
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort(new DOMException('labelling is stopped', 'AbortError'))
+      await running
+      work[Symbol.dispose]()
+    },
+  }
+}
+
+class Labelling implements Disposable {
+  readonly #context: ControllerContext
+  readonly #leading: Leading
+  #config: FeaturesConfig
+  readonly #nodes: Informer<Node>
+  readonly #features: Informer<KubeObject>
+  readonly #rules: Informer<KubeObject>
+  readonly #groups: Informer<KubeObject> | undefined
+  readonly #live: LiveFeatures
+  readonly #queue: WorkQueue<string>
+  readonly #bell: Bell
+  readonly #reports = new RuleReports()
+  readonly #members = new GroupMembers()
+  readonly #statuses: RuleStatuses
+  readonly #metrics: LabellingMetrics | undefined
+  readonly #unsubscribe: readonly (() => void)[]
+  /** Nodes of which features were seen in this life, or were seen to go: of the others nothing is taken away. */
+  readonly #seen = new Set<string>()
+  /** What was told of objects that cannot be read. */
+  readonly #told = new Set<string>()
+  #read: readonly RuleObject[] | undefined
+  #wantsCollecting = true
+  #wantsStatuses = false
+
+  constructor(context: ControllerContext, leading: Leading, config: FeaturesConfig) {
+    const { informers, clock, events, metrics, api, identity } = context
+    this.#context = context
+    this.#leading = leading
+    this.#config = config
+    this.#nodes = informers.of<Node>(builtIn.nodes)
+    this.#features = informers.of<KubeObject>(nodeFeatures, { metadataOnly: true, optional: true })
+    this.#rules = informers.of<KubeObject>(nodeFeatureRules, { optional: true })
+    this.#groups = config.master.nodeFeatureGroups
+      ? informers.of<KubeObject>(nodeFeatureGroups, { namespace: agentNamespaceOf(identity), optional: true })
+      : undefined
+    this.#live = new LiveFeatures(api, this.#features)
+    this.#queue = new WorkQueue<string>({ clock })
+    this.#bell = new Bell(clock)
+    this.#statuses = new RuleStatuses({ effects: leading.effects, events, rules: this.#rules })
+    this.#metrics = metrics === undefined ? undefined : labellingMetrics(metrics)
+    this.#unsubscribe = [
+      this.#features.onChange(({ type, object, previous }) => this.#featuresChanged(type, object, previous)),
+      this.#rules.onChange(({ type, object, previous }) => {
+        if (type !== 'DELETED' && previous?.metadata.generation === object.metadata.generation) return
+        this.#read = undefined
+        this.#want({ statuses: true })
+        this.#lookAtAll()
+      }),
+      this.#nodes.onChange(({ type, object, previous }) => this.#nodeChanged(type, object, previous)),
+      ...(this.#groups === undefined
+        ? []
+        : [
+            this.#groups.onChange(({ type, object, previous }) => {
+              if (type === 'DELETED' || previous?.metadata.generation !== object.metadata.generation) this.#lookAtAll()
+            }),
+          ]),
+    ]
+  }
+
+  get state(): string {
+    return `${this.#seen.size} nodes have features, ${this.#queue.depth + this.#queue.delayed} are to be looked at`
+  }
+
+  reconfigure(config: FeaturesConfig): void {
+    this.#config = config
+    this.#lookAtAll()
+  }
+
+  /** Until `signal` is aborted; never rejects but for what nobody foresaw. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#context
+    const { nfdApiParallelism: concurrency } = this.#config.master
+    const name = capabilityName
+    const workers = runWorkers(
+      {
+        name,
+        queue: this.#queue,
+        concurrency,
+        clock,
+        log,
+        reconcile: (node, limit) => this.#reconcile(node, limit),
+        onResult: (node, result) => {
+          if (result === 'error' && this.#queue.failuresOf(node) >= manyFailures) this.#metrics?.failures.inc()
+        },
+      },
+      signal,
+    )
+    await Promise.all([
+      workers,
+      this.#every(
+        () => durationMs(this.#config.master.resyncPeriod),
+        () => this.#lookAtAll(),
+        signal,
+      ),
+      this.#keepHouse(signal),
+    ])
+  }
+
+  [Symbol.dispose](): void {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    this.#queue[Symbol.dispose]()
+  }
+
+  #featuresChanged(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject, previous: KubeObject | undefined): void {
+    const node = nodeOf(object)
+    const before = previous === undefined ? node : nodeOf(previous)
+    if (type === 'DELETED') this.#seen.add(node)
+    else if (before === node && !isNews(previous, object)) return
+    if (before !== node) {
+      this.#seen.add(before)
+      this.#lookAt(before)
+    }
+    if (node === '') this.#want({ collecting: true })
+    else this.#lookAt(node)
+  }
+
+  #nodeChanged(type: 'ADDED' | 'MODIFIED' | 'DELETED', node: Node, previous: Node | undefined): void {
+    const { name, uid } = node.metadata
+    if (type === 'DELETED') {
+      this.#reports.forget(name)
+      this.#members.forget(name)
+      this.#want({ statuses: true, collecting: true })
+      return
+    }
+    // A kubelet that starts anew forgets resources that it does not know; people take labels away.
+    if (previous?.metadata.uid !== uid || lacksOwn(node, this.#config.master.instance)) this.#lookAt(name)
+  }
+
+  #lookAt(node: string): void {
+    this.#queue.addAfter(node, times.gatherMs)
+  }
+
+  #lookAtAll(): void {
+    for (const { metadata } of this.#nodes.store.list()) this.#queue.addAfter(metadata.name, times.gatherMs, backgroundPriority)
+  }
+
+  async #reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult> {
+    const node = this.#nodes.store.get(undefined, name)
+    if (node === undefined) return reconciled
+    this.#metrics?.requests.inc()
+    const { sources, problems } = await this.#live.of(name, signal)
+    for (const problem of problems) this.#tellOnce(problemSentence(problem))
+    if (sources.length === 0) {
+      // What was never seen may be on its way: its labels stay until it is seen to go.
+      if (!this.#seen.has(name)) return reconciled
+      if (problems.length > 0 || !(await this.#live.isNone(name, signal))) return { kind: 'again' }
+      this.#reports.forget(name)
+      this.#members.forget(name)
+      this.#want({ statuses: true })
+      return await this.#write(node, nothingWanted, signal)
+    }
+    this.#seen.add(name)
+    const outcome = this.#decide(name, sources)
+    const result = await this.#write(node, outcome, signal)
+    return result
+  }
+
+  #decide(node: string, sources: readonly NodeFeatureSource[]): NodeOutcome {
+    const { master } = this.#config
+    const ownNamespace = agentNamespaceOf(this.#context.identity)
+    const onRule = (object: string, seconds: number) => this.#metrics?.ruleSeconds.observe({ name: object, node }, seconds)
+    const outcome = decideNode(sources, this.#ruleObjects(), outcomeSettings(master), {
+      node,
+      ownNamespace,
+      onRule,
+      elapsedMs: () => this.#context.clock.elapsed(),
+    })
+    this.#reports.keep(node, outcome.reports)
+    if (this.#groups !== undefined) {
+      const groups = readGroups(this.#groups.store.list(), why => this.#tellOnce(why))
+      this.#members.keep(node, membershipOf(node, sources, groups, ownNamespace))
+    }
+    this.#want({ statuses: true })
+    for (const { outcome: how } of outcome.reports) if (how === 'failed') this.#metrics?.ruleErrors.inc()
+    for (const { what } of outcome.leftOut) if (what !== 'annotation') this.#metrics?.leftOut[what].inc()
+    return outcome
+  }
+
+  async #write(node: Node, wanted: Parameters<typeof nodeChanges>[1], signal: AbortSignal): Promise<ReconcileResult> {
+    const { master } = this.#config
+    const settings = { instance: master.instance, allowOverwrite: master.restrictions.allowOverwrite }
+    const decide = (now: Node) => nodeChanges(now, wanted, settings)
+    if (master.noPublish || isNothing(decide(node))) return reconciled
+    const written = await writeNode(node, decide, { leading: this.#leading, nodes: this.#nodes }, signal)
+    if (written.isWritten) this.#metrics?.updates.inc()
+    if (written.refused === undefined) return reconciled
+    this.#context.log.warn({ node: node.metadata.name, why: written.refused }, 'taints are not granted, asked for again')
+    return { kind: 'after', delayMs: times.refusedMs }
+  }
+
+  /** The rules as they are evaluated, read again only when one changed. */
+  #ruleObjects(): readonly RuleObject[] {
+    if (this.#read !== undefined) return this.#read
+    const { rules, problems } = clusterFeatures(this.#rules.store.list())
+    for (const problem of problems) this.#tellOnce(problemSentence(problem))
+    this.#read = rules
+    return rules
+  }
+
+  /** Objects of nodes that are gone, and statuses: what may wait until the nodes have their labels. */
+  async #keepHouse(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#context
+    const isWanted = () => (this.#wantsStatuses || this.#wantsCollecting ? true : undefined)
+    for (let delayMs: number = times.statusMs; !signal.aborted; ) {
+      try {
+        const isAsked = await this.#bell.until(isWanted, { limitMs: times.collectMs, signal })
+        await clock.after(delayMs, signal)
+        delayMs = times.statusMs
+        if (this.#queue.depth + this.#queue.processing > 0) continue
+        if (this.#wantsStatuses) await this.#writeStatuses(signal)
+        if (this.#wantsCollecting || isAsked === undefined) await this.#collect(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        if (!isOutside(error)) throw error
+        this.#want({ statuses: true, collecting: true })
+        delayMs = times.retryMs
+        log.warn({ capability: capabilityName, why: messageOf(error) }, 'statuses of rules are not written, tried again')
+      }
+    }
+  }
+
+  async #writeStatuses(signal: AbortSignal): Promise<void> {
+    this.#wantsStatuses = false
+    await this.#statuses.write(this.#reports, signal)
+    if (this.#groups === undefined) return
+    this.#metrics?.groupRequests.inc(this.#groups.store.size)
+    await this.#members.write(this.#groups, this.#leading.effects, signal)
+  }
+
+  async #collect(signal: AbortSignal): Promise<void> {
+    this.#wantsCollecting = false
+    const { effects } = this.#leading
+    const around = { features: this.#features, nodes: this.#nodes, log: this.#context.log, metrics: this.#metrics }
+    await collect({ effects, ...around }, signal)
+  }
+
+  #want({ statuses = false, collecting = false }: { readonly statuses?: boolean; readonly collecting?: boolean }): void {
+    this.#wantsStatuses ||= statuses
+    this.#wantsCollecting ||= collecting
+    this.#bell.ring()
+  }
+
+  async #every(periodMs: () => number, act: () => void, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context
+    while (!signal.aborted) {
+      await clock.after(periodMs(), signal).catch((reason: unknown) => {
+        if (!signal.aborted) throw reason
+      })
+      if (!signal.aborted) act()
+    }
+  }
+
+  #tellOnce(why: string): void {
+    if (this.#told.has(why)) return
+    if (this.#told.size >= mostTold) this.#told.clear()
+    this.#told.add(why)
+    this.#context.log.warn({ capability: capabilityName, why }, 'an object is set aside')
+  }
+}
+
+/** Sentences that are not told twice. */
+const mostTold = 1_000
+
+function agentNamespaceOf({ agentNamespace }: ControllerContext['identity']): string {
+  return agentNamespace ?? standardAgentNamespace
+}

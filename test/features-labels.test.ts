@@ -1,0 +1,164 @@
+// Nodes get what rules give them, lose it with the rule, and keep it through everything that only looks like a loss.
+import { expect, test } from 'vitest'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
+import {
+  featuresCluster,
+  featuresOf,
+  givenTo,
+  graphicsRule,
+  listsOn,
+  namespaceObject,
+  nodeFeatureRules,
+  nodeFeatures,
+  nodeIn,
+  ruleObject,
+} from './features-cluster.ts'
+import { node } from './small-cluster.ts'
+
+const { signal } = new AbortController()
+const nothing = { labels: {}, annotations: {}, capacity: {}, taints: [] }
+const everything = {
+  labels: { 'gpu.example.com/present': 'true', 'gpu.example.com/device-7d51': 'here' },
+  annotations: { 'gpu.example.com/by': 'graphics' },
+  capacity: { 'gpu.example.com/shares': '1k' },
+  taints: ['gpu.example.com/only'],
+}
+const machines = [featuresOf('n1', '7d51', { plain: 'yes' }), featuresOf('n2', undefined)]
+const hasLabels = (of: ControlledCluster, name: string) => Object.keys(givenTo(of, name).labels).length > 0
+
+test('a rule gives labels, annotations, resources and taints, and takes them along when it goes', async () => {
+  await using of = await controlledCluster(featuresCluster([...machines, graphicsRule]))
+  await of.until(() => givenTo(of, 'n1').taints.length > 0, 60_000)
+  expect(givenTo(of, 'n1')).toEqual(everything)
+  expect(givenTo(of, 'n2')).toEqual(nothing)
+  expect(nodeIn(of, 'n1').metadata.labels).toMatchObject({ 'feature.node.kubernetes.io/plain': 'yes' })
+  expect(listsOn(of, 'n1')).toEqual({
+    'nfd.node.kubernetes.io/feature-labels': 'gpu.example.com/device-7d51,gpu.example.com/present,plain',
+    'nfd.node.kubernetes.io/feature-annotations': 'gpu.example.com/by',
+    'nfd.node.kubernetes.io/extended-resources': 'gpu.example.com/shares',
+    'nfd.node.kubernetes.io/taints': 'gpu.example.com/only=yes:NoSchedule',
+  })
+  await of.admin.resource(nodeFeatureRules).delete('graphics', { signal })
+  await of.until(() => givenTo(of, 'n1').taints.length === 0, 60_000)
+  expect(givenTo(of, 'n1')).toEqual(nothing)
+  expect(listsOn(of, 'n1')).toEqual({ 'nfd.node.kubernetes.io/feature-labels': 'plain' })
+  expect(of.forbidden).toEqual([])
+})
+
+test('at rest nothing is written', async () => {
+  await using of = await controlledCluster(featuresCluster([...machines, graphicsRule]))
+  await of.until(() => givenTo(of, 'n1').taints.length > 0, 60_000)
+  await of.pass(120_000)
+  const before = of.writes.length
+  await of.pass(1.2 * 3_600_000)
+  expect(of.writes.slice(before).filter(write => /\/nodes\/|nfd\.k8s-sigs/.test(write))).toEqual([])
+})
+
+test('a status says on how many nodes a rule matches, where it fails, and which feature nobody has', async () => {
+  const faulty = ruleObject('faulty', {
+    name: 'no number',
+    labels: { 'x.example.com/a': 'b' },
+    matchFeatures: [{ feature: 'pci.device', matchExpressions: { class: { op: 'Gt', value: ['many'] } } }],
+  })
+  const old = ruleObject('old', { name: 'none', labels: {}, matchFeatures: [{ feature: 'nobody.has' }] })
+  await using of = await controlledCluster(featuresCluster([...machines, graphicsRule, faulty, old]))
+  const statusOf = (name: string) =>
+    of.list<KubeObject>('nodefeaturerules.nfd.k8s-sigs.io').find(({ metadata }) => metadata.name === name)?.['status']
+  await of.until(() => statusOf('old') !== undefined, 60_000)
+  expect(statusOf('graphics')).toMatchObject({ matchedNodes: 1, evaluatedNodes: 2, failedNodes: 0, unknownFeatures: [] })
+  expect(statusOf('old')).toMatchObject({ matchedNodes: 0, unknownFeatures: ['nobody.has'] })
+  expect(statusOf('faulty')).toMatchObject({
+    failedNodes: 1,
+    conditions: [{ type: 'Valid', status: 'False', reason: 'RuleFailed' }, {}],
+  })
+  expect(givenTo(of, 'n1')).toEqual(everything)
+  await of.until(() => true, 1_000)
+  expect((await of.events()).join('\n')).toContain('Warning RuleFailed NodeFeatureRule faulty')
+})
+
+test('what a node had of an earlier master stays until its features are seen to go', async () => {
+  const labelled = node('n3')
+  const before: KubeObject = {
+    ...labelled,
+    metadata: {
+      ...labelled.metadata,
+      labels: { ...labelled.metadata.labels, 'feature.node.kubernetes.io/old': 'true' },
+      annotations: { 'nfd.node.kubernetes.io/feature-labels': 'old' },
+    },
+  }
+  await using of = await controlledCluster(featuresCluster([...machines, before]))
+  await of.until(() => nodeIn(of, 'n1').metadata.labels?.['feature.node.kubernetes.io/plain'] === 'yes', 60_000)
+  await of.pass(1.2 * 3_600_000)
+  expect(nodeIn(of, 'n3').metadata.labels).toMatchObject({ 'feature.node.kubernetes.io/old': 'true' })
+  await of.admin.resource<KubeObject>(nodeFeatures).create(featuresOf('n3', undefined), { namespace: 'nfd', signal })
+  await of.until(() => nodeIn(of, 'n3').metadata.labels?.['feature.node.kubernetes.io/old'] === undefined, 60_000)
+})
+
+test('features that go take the labels along, those of another namespace keep them', async () => {
+  const elsewhere = featuresOf('n1', '7d51')
+  const second: KubeObject = { ...elsewhere, metadata: { ...elsewhere.metadata, namespace: 'z' } }
+  await using of = await controlledCluster(featuresCluster([namespaceObject('z'), ...machines, second, graphicsRule], {}))
+  await of.until(() => hasLabels(of, 'n1'), 60_000)
+  await of.admin.resource(nodeFeatures).delete('n1', { namespace: 'nfd', signal })
+  await of.until(() => nodeIn(of, 'n1').metadata.labels?.['feature.node.kubernetes.io/plain'] === undefined, 60_000)
+  expect(hasLabels(of, 'n1')).toBe(true)
+  await of.admin.resource(nodeFeatures).delete('n1', { namespace: 'z', signal })
+  await of.until(() => !hasLabels(of, 'n1'), 60_000)
+  expect(listsOn(of, 'n1')).toEqual({})
+})
+
+test('a label that a person takes away comes back, and a node that is made again has its labels before the resync', async () => {
+  await using of = await controlledCluster(featuresCluster([...machines, graphicsRule], {}))
+  await of.until(() => hasLabels(of, 'n1'), 60_000)
+  await of.change(builtIn.nodes, { name: 'n1' }, { metadata: { labels: { 'gpu.example.com/present': null } } })
+  await of.until(() => givenTo(of, 'n1').labels['gpu.example.com/present'] === 'true', 60_000)
+  await of.admin.resource(builtIn.nodes).delete('n1', { signal })
+  const { uid: _, ...metadata } = node('n1').metadata
+  await of.admin.resource<KubeObject>(builtIn.nodes).create({ ...node('n1'), metadata }, { signal })
+  await of.until(() => hasLabels(of, 'n1'), 60_000)
+  expect(of.list('nodefeatures.nfd.k8s-sigs.io')).toHaveLength(2)
+})
+
+test('features of nodes that are gone are collected, and those that name none', async () => {
+  const { labels: _, ...metadata } = featuresOf('nobody', undefined).metadata
+  const nobodys = { ...featuresOf('nobody', undefined), metadata }
+  await using of = await controlledCluster(featuresCluster([...machines, featuresOf('gone', undefined), nobodys], {}))
+  const names = () =>
+    of
+      .list('nodefeatures.nfd.k8s-sigs.io')
+      .map(one => one.metadata.name)
+      .sort()
+  await of.until(() => names().length === 2, 60_000)
+  expect(names()).toEqual(['n1', 'n2'])
+  await of.admin.resource(builtIn.nodes).delete('n2', { signal })
+  await of.until(() => names().length === 1, 60_000)
+})
+
+test('groups name the nodes that one of their rules matches', async () => {
+  const group = {
+    apiVersion: 'nfd.k8s-sigs.io/v1alpha1',
+    kind: 'NodeFeatureGroup',
+    metadata: { name: 'cards', namespace: 'ballast-agent' },
+    spec: {
+      featureGroupRules: [
+        {
+          name: 'sets',
+          vars: { card: 'yes' },
+          matchFeatures: [{ feature: 'pci.device', matchExpressions: { vendor: { op: 'Exists' } } }],
+        },
+        { name: 'never', matchFeatures: [{ feature: 'nobody.has' }] },
+      ],
+    },
+  }
+  const master = { nodeFeatureGroups: true }
+  await using of = await controlledCluster(featuresCluster([...machines, group], master))
+  const nodes = () =>
+    of.list<KubeObject & { status?: { nodes?: unknown } }>('nodefeaturegroups.nfd.k8s-sigs.io')[0]?.status?.nodes
+  await of.until(() => nodes() !== undefined, 60_000)
+  expect(nodes()).toEqual([{ name: 'n1' }])
+  await of.admin.resource<KubeObject>(nodeFeatures).delete('n1', { namespace: 'nfd', signal })
+  await of.until(() => JSON.stringify(nodes()) === '[]', 60_000)
+  expect(of.forbidden).toEqual([])
+})
