@@ -1,6 +1,7 @@
 // What gives the parts of each capability work, for the runs under trouble. A capability without a row fails the test.
 import { autoscale } from '#capabilities/autoscale'
 import { deschedule } from '#capabilities/deschedule'
+import { features } from '#capabilities/features'
 import { isolate } from '#capabilities/isolate'
 import { mirror } from '#capabilities/mirror'
 import { readiness } from '#capabilities/readiness'
@@ -9,6 +10,7 @@ import { rebalancePolicies } from '#coordination/api.ts'
 import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
+import { featuresCluster, featuresOf, givenTo, graphicsRule, nodeFeatures } from './features-cluster.ts'
 import { isVerified, smallIsolation } from './isolation-scenarios.ts'
 import type { TroubleRow } from './part-troubles.ts'
 import { changeConfigMap, configMap, rolloutsOf, surroundings, workload } from './reload-cluster.ts'
@@ -190,11 +192,34 @@ const autoscaleRow: TroubleRow = {
   faults: () => [],
 }
 
+const machines = ['n2', 'n3', 'n4']
+
+const featuresRow: TroubleRow = {
+  cluster: featuresCluster([...machines.slice(1).map(node), graphicsRule]),
+  isDispensable,
+  limitMs: 120_000,
+  isReady: cluster => isRunning(cluster, 'features'),
+  async work(cluster) {
+    for (const name of machines)
+      await cluster.admin.resource<KubeObject>(nodeFeatures).create(featuresOf(name, '7d51'), { namespace: 'nfd', signal })
+  },
+  units: cluster =>
+    new Map(
+      machines.map(name => {
+        const { labels, taints } = givenTo(cluster, name)
+        return [name, Object.keys(labels).length === 2 && taints.length === 1]
+      }),
+    ),
+  unitOf: path => /\/(?:nodes|nodefeatures)\/(n[234])(?:\/|$)/.exec(path)?.[1],
+  faults: () => [],
+}
+
 /** By name of capability. */
 export const troubleRows: Readonly<Record<string, TroubleRow>> = {
   [autoscale.name]: autoscaleRow,
   [reload.name]: reloadRow,
   [deschedule.name]: descheduleRow,
+  [features.name]: featuresRow,
   [isolate.name]: isolateRow,
   [mirror.name]: mirrorRow,
   [readiness.name]: readinessRow,

@@ -7,6 +7,7 @@ import type { Target } from '../intent.ts'
 import { type Answer, failure, grantedPermit, scripted } from '../testdata/scripted-api.ts'
 import { evict } from './evict.ts'
 import { dropGate, landingGate, openGate } from './gate.ts'
+import { advertiseResources, labelNode } from './label-node.ts'
 import { pauseRollout, resumeRollout } from './pause-rollout.ts'
 import { prepareStart } from './prepare-start.ts'
 import { createJob, replaceJob } from './replace-job.ts'
@@ -99,6 +100,8 @@ const effects: readonly [string, string, Parameters<typeof scripted>[0], (server
   ['removeTaint', 'taint.ts',   { 'GET /api/v1/nodes/n1': [node], 'PATCH /api/v1/nodes/n1': [bareNode] },         s => removeTaint(s.context, { node: 'n1', key: taint.key, requester: 'deschedule' }, signal), /"resourceVersion":"5"/],
   ['markNode',    'taint.ts',   { 'GET /api/v1/nodes/n1': [bareNode], 'PATCH /api/v1/nodes/n1': [node] },         s => markNode(s.context, grantedPermit(s, { targets: [n1], verb: 'taint' }), { node: 'n1', uid: 'uid-n1', marks: () => ({ add: [taint], remove: [], annotations: {} }) }, signal), /"resourceVersion":"5"/],
   ['unmarkNode',  'taint.ts',   { 'GET /api/v1/nodes/n1': [node], 'PATCH /api/v1/nodes/n1': [bareNode] },         s => unmarkNode(s.context, { node: 'n1', uid: 'uid-n1', requester: 'readiness', marks: () => ({ add: [], remove: [taint], annotations: {} }) }, signal), /"resourceVersion":"5"/],
+  ['labelNode',   'label-node.ts', { 'PATCH /api/v1/nodes/n1': [node] },                                          s => labelNode(s.context, { node: 'n1', uid: 'uid-n1', requester: 'features', labels: { a: 'b' }, annotations: {} }, signal), /"uid":"uid-n1"/],
+  ['advertiseResources', 'label-node.ts', { 'PATCH /api/v1/nodes/n1/status': [node] },                           s => advertiseResources(s.context, { node: 'n1', uid: 'uid-n1', requester: 'features', resources: { 'a.io/b': '1' } }, signal), /"uid":"uid-n1"/],
   ['uncordon',    'uncordon.ts', { 'GET /api/v1/nodes/n1': [cordonedNode], 'PATCH /api/v1/nodes/n1': [bareNode] }, s => uncordon(s.context, { node: 'n1', uid: 'uid-n1', cordon }, signal), /"uid":"uid-n1","resourceVersion":"5"/],
   ['openGate',    'gate.ts',    { [patchPod]: [ok(gated)] },                                                      s => openGate(s.context, grantedPermit(s, { targets: [pod], verb: 'evict' }), { pod: gated, node: 'n1' }, signal), /"op":"test","path":"\/metadata\/uid","value":"uid-a"/],
   ['dropGate',    'gate.ts',    { [patchPod]: [ok(gated)] },                                                      s => dropGate(s.context, { pod: gated, requester: 'deschedule' }, signal), /"op":"test","path":"\/metadata\/uid","value":"uid-a"/],

@@ -16,6 +16,8 @@ interface NodeChange {
   readonly requester: string
 }
 
+type LabelOutcome = { readonly kind: 'written'; readonly node: Node } | { readonly kind: 'gone' }
+
 /** The rights that these effects take. */
 export const labelNodePermissions: readonly Permission[] = [
   { groups: [''], resources: ['nodes'], verbs: ['patch'], because: 'labels and annotates nodes' },
@@ -25,14 +27,13 @@ export const labelNodePermissions: readonly Permission[] = [
 /**
  * Sets and takes away labels and annotations, in one write. Safe to call twice.
  *
- * @returns the node as it is then; `undefined` where it is gone
- * @throws StatusError; what the leadership throws when we lead no more
+ * @throws StatusError, also where a node of another UID has the name; what the leadership throws when we lead no more
  */
 export async function labelNode(
   context: EffectContext,
   { labels, annotations, ...change }: NodeChange & { readonly labels: Values; readonly annotations: Values },
   signal: AbortSignal,
-): Promise<Node | undefined> {
+): Promise<LabelOutcome> {
   return patched(context, { ...change, body: { metadata: { uid: change.uid, labels, annotations } } }, signal)
 }
 
@@ -41,7 +42,7 @@ export async function advertiseResources(
   context: EffectContext,
   { resources, ...change }: NodeChange & { readonly resources: Values },
   signal: AbortSignal,
-): Promise<Node | undefined> {
+): Promise<LabelOutcome> {
   const body = { metadata: { uid: change.uid }, status: { capacity: resources, allocatable: resources } }
   return patched(context, { ...change, body, subresource: 'status' }, signal)
 }
@@ -50,13 +51,14 @@ async function patched(
   context: EffectContext,
   { node, requester, body, subresource }: NodeChange & { readonly body: object; readonly subresource?: string },
   signal: AbortSignal,
-): Promise<Node | undefined> {
+): Promise<LabelOutcome> {
   const options = effectOptions(requester, undefined, { guard: leadingGuard(context), signal })
   const nodes = context.api.resource<Node>(builtIn.nodes)
   try {
-    return await nodes.patch(node, { type: 'merge', body }, { ...options, ...(subresource === undefined ? {} : { subresource }) })
+    const where = subresource === undefined ? options : { ...options, subresource }
+    return { kind: 'written', node: await nodes.patch(node, { type: 'merge', body }, where) }
   } catch (error) {
-    if (isNotFound(error)) return undefined
+    if (isNotFound(error)) return { kind: 'gone' }
     throw error
   }
 }

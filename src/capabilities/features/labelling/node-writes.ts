@@ -37,8 +37,8 @@ export async function writeNode(node: Node, decide: Decide, { leading, nodes }: 
   const { name, uid = '' } = node.metadata
   const { labels, annotations, resources, taints } = decide(node)
   const change = { node: name, uid, requester: capabilityName }
-  const seen = (after: Node | undefined) => {
-    if (after !== undefined) nodes.observe(after)
+  const seen = (outcome: Awaited<ReturnType<typeof labelNode>>) => {
+    if (outcome.kind === 'written') nodes.observe(outcome.node)
   }
   const writesResources = Object.keys(resources).length > 0
   const writesMarks = Object.keys(labels).length > 0 || Object.keys(annotations).length > 0
