@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
 import { HostTree } from '../../../src/capabilities/features/discovery/host-tree.ts'
 import type { Check } from '../check.ts'
+import { comparedLabels } from './labels.ts'
 import { engine, engineAnswers } from './oracle.ts'
 import { isAmong, ourAnswer } from './our-answer.ts'
 import { acceptedDifferences, ourDiscovery } from './our-discovery.ts'
@@ -54,6 +55,7 @@ async function comparedProcessors(seed: number): Promise<string> {
 export function featureChecks(seed: number): readonly Check[] {
   return [
     { name: 'features: templates of rules', run: () => compared('templates', templateQuestions) },
+    { name: 'features: labels on the real control plane, by nfd-master and by ours', run: comparedLabels },
     { name: 'features: trees of machines', run: comparedTrees },
     { name: 'features: processors by chance', run: () => comparedProcessors(seed) },
     { name: 'features: rules by chance', run: () => compared('rules', ruleQuestions(seed, count)) },
