@@ -29,6 +29,8 @@ const benchmarks = [
   'metrics-peers.ts',
   'autoscale.ts',
   'gateway.ts',
+  'features.ts',
+  'features-nodes.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

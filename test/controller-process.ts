@@ -72,7 +72,7 @@ export class ControllerProcess {
   /** The most memory that it had, in MiB. Linux only: elsewhere 0. */
   get peakMiB(): number {
     try {
-      const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#pid}/status`, 'utf8')) ?? []
+      const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8')) ?? []
       return Number(kilobytes ?? 0) / 1024
     } catch {
       return 0 // it has ended
@@ -81,14 +81,15 @@ export class ControllerProcess {
 
   /** Stops it as it is, until it goes on. */
   pause(): void {
-    process.kill(this.#pid, 'SIGSTOP')
+    process.kill(this.pid, 'SIGSTOP')
   }
 
   goOn(): void {
-    process.kill(this.#pid, 'SIGCONT')
+    process.kill(this.pid, 'SIGCONT')
   }
 
-  get #pid(): number {
+  /** @throws Error where it was not started */
+  get pid(): number {
     if (this.#child.pid === undefined) throw new Error('the process was not started')
     return this.#child.pid
   }

@@ -11,7 +11,7 @@ import { type FeaturesConfig, featuresConfiguration } from './config.ts'
 import { featureKinds } from './kinds.ts'
 import { startLabelling } from './labelling/labeller.ts'
 import { labellingMetrics } from './labelling/metrics.ts'
-import { nfdGroup, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, trackingNamespace } from './names.ts'
+import { nfdGroup, nodeFeatureGroups, nodeFeatureRules, nodeFeatures } from './names.ts'
 import { startWorker } from './publishing/worker.ts'
 
 const groups: Need = {
@@ -136,9 +136,8 @@ export const features = capability({
       { has: 'worker.core.ownerRefs', value: 'node', with: { worker: { core: { ownerRefs: ['node'] } } } },
     ],
   },
-  leaves: ['feature-labels', 'extended-resources', 'feature-annotations', 'taints'].map(
-    name => ({ kind: 'annotation', key: `${trackingNamespace}/${name}`, on: ['nodes'] }) as const,
-  ),
+  // What is ours on nodes is listed there as upstream's own is: whose it was nobody can tell, so that uninstalling leaves it.
+  leaves: [],
   codes: { reason: { 'node-features': 'a rule of node-feature-discovery asks for the taint, by what is on the node' } },
   metrics: registry => void labellingMetrics(registry),
   commands: [

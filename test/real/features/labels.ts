@@ -32,15 +32,17 @@ interface NodeObject extends ApiObject {
 
 type Client = ControlPlane['client']
 
-const configuration = JSON.stringify({
-  apiVersion: 'ballast.dev/v1alpha1',
-  kind: 'BallastConfiguration',
-  capabilities: {
-    deschedule: { enabled: false },
-    isolate: { enabled: false },
-    features: { enabled: true, master: { enableTaints: true } },
-  },
-})
+interface Account {
+  readonly namespace: string
+  readonly name: string
+}
+
+const configuration = (master: object) =>
+  JSON.stringify({
+    apiVersion: 'ballast.dev/v1alpha1',
+    kind: 'BallastConfiguration',
+    capabilities: { deschedule: { enabled: false }, isolate: { enabled: false }, features: { enabled: true, master } },
+  })
 
 /** @throws Error with what differs */
 export async function comparedLabels(): Promise<string> {
@@ -52,8 +54,7 @@ export async function comparedLabels(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'ballast-labels-'))
   stack.defer(() => rmSync(folder, { recursive: true, force: true }))
   const file = join(folder, 'config.yaml')
-  writeFileSync(file, configuration)
-  await install(plane, file)
+  await installFeatures(plane, file, { enableTaints: true })
   await client.want('POST', '/api/v1/namespaces', { metadata: { name: namespace } })
   for (const tree of trees) {
     const { metadata, spec } = await workerAnswer(tree)
@@ -235,11 +236,7 @@ async function ownWorker(plane: ControlPlane, file: string, stack: AsyncDisposab
   return `a worker with the rights of the manifests gave this machine ${Object.keys(here?.labels ?? {}).length} labels`
 }
 
-async function kubeconfigOf(
-  plane: ControlPlane,
-  stack: AsyncDisposableStack,
-  account: { readonly namespace: string; readonly name: string },
-): Promise<string> {
+async function kubeconfigOf(plane: ControlPlane, stack: AsyncDisposableStack, account: Account): Promise<string> {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3_600 } }
   const path = `/api/v1/namespaces/${account.namespace}/serviceaccounts/${account.name}/token`
   const { status } = (await plane.client.want('POST', path, body)) as { readonly status?: { readonly token?: string } }
@@ -247,8 +244,9 @@ async function kubeconfigOf(
   return stack.use(tokenKubeconfig(readFileSync(plane.kubeconfig, 'utf8'), status.token)).file
 }
 
-/** Everything that `ballast manifests` prints, but for the controller's Deployment: it runs here. */
-async function install(plane: ControlPlane, file: string): Promise<void> {
+/** Everything that `ballast manifests` prints, but for the controller's Deployment: it runs here, by the configuration in `file`. */
+export async function installFeatures(plane: ControlPlane, file: string, master: object) {
+  writeFileSync(file, configuration(master))
   const kubectl = await kubectlPath('newest')
   const printed = await commandOutput(process.execPath, [commandLine, 'manifests', '--config', file, '--format', 'json'])
   const { items }: { readonly items: readonly ApiObject[] } = JSON.parse(printed)
@@ -257,4 +255,5 @@ async function install(plane: ControlPlane, file: string): Promise<void> {
     timeoutMs: 120_000,
   })
   await untilEstablished(plane.client, 'nodefeatures.nfd.k8s-sigs.io')
+  return { kubeconfigOf: (stack: AsyncDisposableStack, account: Account) => kubeconfigOf(plane, stack, account) }
 }

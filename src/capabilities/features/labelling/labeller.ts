@@ -23,6 +23,7 @@ import { isNews, LiveFeatures, nodeOf } from './live-features.ts'
 import { type LabellingMetrics, labellingMetrics } from './metrics.ts'
 import { isNothing, lacksOwn, nodeChanges, nothingWanted } from './node-changes.ts'
 import { withdrawUnfinished, writeNode } from './node-writes.ts'
+import { type References, referencesOf } from './references.ts'
 import { RuleReports } from './rule-reports.ts'
 import { RuleStatuses } from './rule-statuses.ts'
 
@@ -72,6 +73,12 @@ export async function startLabelling(
   }
 }
 
+interface ReadObjects {
+  readonly rules: readonly RuleObject[]
+  readonly groups: ReturnType<typeof readGroups>
+  readonly references: References
+}
+
 class Labelling implements Disposable {
   readonly #context: ControllerContext
   readonly #leading: Leading
@@ -92,7 +99,7 @@ class Labelling implements Disposable {
   readonly #seen = new Set<string>()
   /** What was told of objects that cannot be read. */
   readonly #told = new Set<string>()
-  #read: readonly RuleObject[] | undefined
+  #lastRead: ReadObjects | undefined
   #wantsCollecting = true
   #wantsStatuses = false
 
@@ -116,16 +123,14 @@ class Labelling implements Disposable {
       this.#features.onChange(({ type, object, previous }) => this.#featuresChanged(type, object, previous)),
       this.#rules.onChange(({ type, object, previous }) => {
         if (type !== 'DELETED' && previous?.metadata.generation === object.metadata.generation) return
-        this.#read = undefined
-        this.#want({ statuses: true })
-        this.#lookAtAll()
+        this.#rulesChanged()
       }),
       this.#nodes.onChange(({ type, object, previous }) => this.#nodeChanged(type, object, previous)),
       ...(this.#groups === undefined
         ? []
         : [
             this.#groups.onChange(({ type, object, previous }) => {
-              if (type === 'DELETED' || previous?.metadata.generation !== object.metadata.generation) this.#lookAtAll()
+              if (type === 'DELETED' || previous?.metadata.generation !== object.metadata.generation) this.#rulesChanged()
             }),
           ]),
     ]
@@ -191,13 +196,18 @@ class Labelling implements Disposable {
   #nodeChanged(type: 'ADDED' | 'MODIFIED' | 'DELETED', node: Node, previous: Node | undefined): void {
     const { name, uid } = node.metadata
     if (type === 'DELETED') {
-      this.#reports.forget(name)
-      this.#members.forget(name)
+      this.#forget(name)
       this.#want({ statuses: true, collecting: true })
       return
     }
     // A kubelet that starts anew forgets resources that it does not know; people take labels away.
     if (previous?.metadata.uid !== uid || lacksOwn(node, this.#config.master.instance)) this.#lookAt(name)
+  }
+
+  #rulesChanged(): void {
+    this.#lastRead = undefined
+    this.#want({ statuses: true })
+    this.#lookAtAll()
   }
 
   #lookAt(node: string): void {
@@ -212,14 +222,13 @@ class Labelling implements Disposable {
     const node = this.#nodes.store.get(undefined, name)
     if (node === undefined) return reconciled
     this.#metrics?.requests.inc()
-    const { sources, problems } = await this.#live.of(name, signal)
+    const { sources, problems } = await this.#live.of(name, this.#read().references, signal)
     for (const problem of problems) this.#tellOnce(problemSentence(problem))
     if (sources.length === 0) {
       // What was never seen may be on its way: its labels stay until it is seen to go.
       if (!this.#seen.has(name)) return reconciled
       if (problems.length > 0 || !(await this.#live.isNone(name, signal))) return { kind: 'again' }
-      this.#reports.forget(name)
-      this.#members.forget(name)
+      this.#forget(name)
       this.#want({ statuses: true })
       return await this.#write(node, nothingWanted, signal)
     }
@@ -231,19 +240,17 @@ class Labelling implements Disposable {
 
   #decide(node: string, sources: readonly NodeFeatureSource[]): NodeOutcome {
     const { master } = this.#config
+    const { rules, groups } = this.#read()
     const ownNamespace = agentNamespaceOf(this.#context.identity)
     const onRule = (object: string, seconds: number) => this.#metrics?.ruleSeconds.observe({ name: object, node }, seconds)
-    const outcome = decideNode(sources, this.#ruleObjects(), outcomeSettings(master), {
+    const outcome = decideNode(sources, rules, outcomeSettings(master), {
       node,
       ownNamespace,
       onRule,
       elapsedMs: () => this.#context.clock.elapsed(),
     })
     this.#reports.keep(node, outcome.reports)
-    if (this.#groups !== undefined) {
-      const groups = readGroups(this.#groups.store.list(), why => this.#tellOnce(why))
-      this.#members.keep(node, membershipOf(node, sources, groups, ownNamespace))
-    }
+    if (this.#groups !== undefined) this.#members.keep(node, membershipOf(node, sources, groups, ownNamespace))
     this.#want({ statuses: true })
     for (const { outcome: how } of outcome.reports) if (how === 'failed') this.#metrics?.ruleErrors.inc()
     for (const { what } of outcome.leftOut) if (what !== 'annotation') this.#metrics?.leftOut[what].inc()
@@ -262,13 +269,21 @@ class Labelling implements Disposable {
     return { kind: 'after', delayMs: times.refusedMs }
   }
 
-  /** The rules as they are evaluated, read again only when one changed. */
-  #ruleObjects(): readonly RuleObject[] {
-    if (this.#read !== undefined) return this.#read
+  #forget(node: string): void {
+    this.#reports.forget(node)
+    this.#members.forget(node)
+    this.#live.forget(node)
+  }
+
+  /** Rules and groups as they are evaluated, read again only when one changed. */
+  #read(): ReadObjects {
+    if (this.#lastRead !== undefined) return this.#lastRead
     const { rules, problems } = clusterFeatures(this.#rules.store.list())
     for (const problem of problems) this.#tellOnce(problemSentence(problem))
-    this.#read = rules
-    return rules
+    const groups = this.#groups === undefined ? [] : readGroups(this.#groups.store.list(), why => this.#tellOnce(why))
+    const references = referencesOf([...rules.flatMap(object => object.rules), ...groups.flatMap(group => group.rules)])
+    this.#lastRead = { rules, groups, references }
+    return this.#lastRead
   }
 
   /** Objects of nodes that are gone, and statuses: what may wait until the nodes have their labels. */

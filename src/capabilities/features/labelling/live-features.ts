@@ -1,5 +1,5 @@
-// The NodeFeatures of a node, asked of the server each time: a watch of metadata says which there are, and none of their content is kept. A
-// slow or empty cache can take no label from any node so.
+// The NodeFeatures of a node, asked of the server: a watch of metadata says which there are and when they change; of their content only what rules
+// look at is kept. That a node has none is the server's word alone: no slow or empty cache can take a label from a node.
 
 import type { Api } from '#kube/client/api.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
@@ -9,6 +9,7 @@ import type { Problem } from '#kube/problem.ts'
 import { nodeFeatures, nodeNameLabel, workerPodAnnotation } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import type { NodeFeatureSource } from '../rules/node-outcome.ts'
+import { covers, pruned, type References } from './references.ts'
 
 const byNode = 'node-features-by-node'
 
@@ -29,14 +30,30 @@ export function isNews(before: KubeObject | undefined, { metadata: now }: KubeOb
   )
 }
 
+/** Names these very objects as they are. */
+function identityOf(objects: readonly KubeObject[]): string {
+  return objects
+    .map(({ metadata }) => `${metadata.uid}:${metadata.generation}`)
+    .sort()
+    .join()
+}
+
 interface FeaturesOfNode {
   readonly sources: readonly NodeFeatureSource[]
   readonly problems: readonly Problem[]
 }
 
+/** What is kept of a node: of which objects, as they were. */
+interface Kept {
+  readonly objects: string
+  readonly references: References
+  readonly sources: readonly NodeFeatureSource[]
+}
+
 export class LiveFeatures {
   readonly #api: Api
   readonly #known: Informer<KubeObject>
+  readonly #kept = new Map<string, Kept>()
 
   /** `known` is a watch of metadata. */
   constructor(api: Api, known: Informer<KubeObject>) {
@@ -45,10 +62,19 @@ export class LiveFeatures {
     known.store.addIndex(byNode, object => [nodeOf(object)])
   }
 
-  /** @throws StatusError where the server does not answer: nothing is known of the node then */
-  async of(node: string, signal: AbortSignal): Promise<FeaturesOfNode> {
+  /**
+   * What is known of the node's features, as far as `references` name it. The server is asked where an object changed since, or more is looked at.
+   *
+   * @throws StatusError where the server does not answer: nothing is known of the node then
+   */
+  async of(node: string, references: References, signal: AbortSignal): Promise<FeaturesOfNode> {
+    const known = [...this.#known.store.byIndex(byNode, node)]
+    const kept = this.#kept.get(node)
+    if (kept !== undefined && kept.objects === identityOf(known) && covers(kept.references, references))
+      return { sources: kept.sources, problems: [] }
+    this.#kept.delete(node)
     const found: KubeObject[] = []
-    for (const { metadata } of this.#known.store.byIndex(byNode, node)) {
+    for (const { metadata } of known) {
       try {
         const resource = this.#api.resource<KubeObject>(nodeFeatures)
         const object = await resource.get(metadata.name, { namespace: metadata.namespace, signal })
@@ -57,8 +83,14 @@ export class LiveFeatures {
         if (!isNotFound(error)) throw error
       }
     }
-    const { sources, problems } = clusterFeatures(found)
-    return { sources: sources.get(node) ?? [], problems }
+    const { sources: all, problems } = clusterFeatures(found)
+    const sources = (all.get(node) ?? []).map(source => pruned(source, references))
+    if (sources.length > 0 && problems.length === 0) this.#kept.set(node, { objects: identityOf(found), references, sources })
+    return { sources, problems }
+  }
+
+  forget(node: string): void {
+    this.#kept.delete(node)
   }
 
   /** Whether the server has none for the node, in any namespace. @throws StatusError */

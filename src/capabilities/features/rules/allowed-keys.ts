@@ -95,11 +95,18 @@ function isDenied(namespace: string, denied: readonly string[]): boolean {
   return denied.some(one => (one.startsWith('*') ? namespace.endsWith(one.slice(1)) : namespace === one))
 }
 
-/** `@domain.feature.element` stands for an attribute; the element may have dots. */
+/** The feature and element that a value such as `@cpu.model.family` names; the element may have dots. */
+export function namedElement(value: string): { readonly feature: string; readonly element: string } | undefined {
+  const [, feature = '', element = ''] = /^@([^.]*\.[^.]*)\.(.*)$/s.exec(value) ?? []
+  return feature === '' ? undefined : { feature, element }
+}
+
+/** What a value stands for: `@domain.feature.element` for that attribute. */
 function expand(value: string, { attributes }: FeatureSet): Judged {
   if (!value.startsWith('@')) return { ok: true, value }
-  const [, feature = '', element = ''] = /^@([^.]*\.[^.]*)\.(.*)$/s.exec(value) ?? []
-  if (feature === '') return refused(`${JSON.stringify(value)} is not of the form "@domain.feature.element"`)
+  const { feature, element } = namedElement(value) ?? {}
+  if (feature === undefined || element === undefined)
+    return refused(`${JSON.stringify(value)} is not of the form "@domain.feature.element"`)
   const elements: Attributes | undefined = attributes.get(feature)
   const found = elements?.get(element)
   if (found !== undefined) return { ok: true, value: found }

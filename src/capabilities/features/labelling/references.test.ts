@@ -1,0 +1,81 @@
+// What is kept of a node is enough: rules come out on it as on all of its features.
+
+import { expect, test } from 'vitest'
+import { ruleQuestions } from '#test/real/features/rule-questions.ts'
+import { templateQuestions } from '#test/real/features/template-questions.ts'
+import type { FeatureSet } from '../matching/feature-set.ts'
+import { type Rule, runRule } from '../matching/rule.ts'
+import { RuleFailure } from '../matching/rule-failure.ts'
+import { decideNode, type OutcomeSettings } from '../rules/node-outcome.ts'
+import { readFeatures, readRule } from '../rules/read-rule.ts'
+import { featuresSchema, ruleSchema } from '../rules/rule-schema.ts'
+import { covers, pruned, referencesOf } from './references.ts'
+
+const sourceOf = (features: FeatureSet, labels: Readonly<Record<string, string>> = {}) => ({
+  namespace: 'nfd',
+  name: 'n1',
+  features,
+  labels: new Map(Object.entries(labels)),
+})
+
+function outcome(rule: Rule, features: FeatureSet): unknown {
+  try {
+    const { looks: _, ...rest } = runRule(rule, features)
+    return rest
+  } catch (error) {
+    if (error instanceof RuleFailure) return error.message
+    throw error
+  }
+}
+
+test('each rule by chance, and each template, comes out the same', () => {
+  for (const { rule, features } of [...ruleQuestions(7, 2_000), ...templateQuestions]) {
+    const read = readRule(ruleSchema.parse(rule))
+    const all = readFeatures(featuresSchema.parse(features))
+    const kept = pruned(sourceOf(all), referencesOf([read])).features
+    expect(outcome(read, kept), JSON.stringify(rule)).toEqual(outcome(read, all))
+  }
+})
+
+const settings: OutcomeSettings = {
+  enableTaints: true,
+  autoPrefix: true,
+  disableLabels: false,
+  disableAnnotations: false,
+  disableExtendedResources: false,
+  disableTaints: false,
+  denyNodeFeatureLabels: false,
+  extraLabelNs: new Set(),
+  denyLabelNs: [],
+}
+
+test.each([
+  ['a label of a rule', { labels: { x: '@cpu.model.family' } }, {}],
+  ['a resource of a rule', { extendedResources: { x: '@cpu.model.family' } }, {}],
+  ['a label that the worker asks for', {}, { x: '@cpu.model.family' }],
+  ['a template', { labelsTemplate: 'x=@cpu.model.family', matchFeatures: [{ feature: 'cpu.model' }] }, {}],
+])('what %s names is kept', (_what, rule, labels) => {
+  const features = readFeatures({ attributes: { 'cpu.model': { elements: { family: '6', id: '1' } } } })
+  const read = readRule(ruleSchema.parse({ name: 'r', ...rule }))
+  const source = pruned(sourceOf(features, labels), referencesOf([read]))
+  const { labels: given, extendedResources } = decideNode([source], [{ name: 'o', rules: [read] }], settings, {
+    node: 'n1',
+    ownNamespace: 'nfd',
+  })
+  expect([...given.values(), ...extendedResources.values()].map(({ value }) => value)).toEqual(['6'])
+})
+
+test('what is looked at by more rules is not covered by less', () => {
+  const of = (...terms: readonly object[]) => referencesOf([readRule(ruleSchema.parse({ name: 'r', matchFeatures: terms }))])
+  const some = of({ feature: 'cpu.model', matchExpressions: { family: { op: 'Exists' } } })
+  const more = of({ feature: 'CPU.model', matchExpressions: { id: { op: 'Exists' }, family: { op: 'Exists' } } })
+  const names = of({ feature: 'cpu.model', matchName: { op: 'InRegexp', value: ['a'] } })
+  expect([
+    covers(more, some),
+    covers(some, more),
+    covers(names, more),
+    covers(more, names),
+    covers(undefined, names),
+    covers(names, undefined),
+  ]).toEqual([true, false, true, false, true, false])
+})
