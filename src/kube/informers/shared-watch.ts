@@ -156,8 +156,8 @@ export class SharedWatch<T extends KubeObject> {
         labelSelector,
         fieldSelector,
         metadataOnly: this.#want === 'metadata',
-        // Nobody knows what else is in custom resources.
-        withoutManagedFields: (typeof this.#want !== 'string' || only !== undefined) && isBuiltInGroup(this.resource.group),
+        // Nobody knows what else is in custom resources, but where their metadata is all that comes.
+        withoutManagedFields: only !== undefined || (typeof this.#want !== 'string' && isBuiltInGroup(this.resource.group)),
         annotations: only,
         knownSpecs: typeof this.#want === 'string' ? undefined : this.#knownSpecs,
       },

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
 import { HostTree } from '../../../src/capabilities/features/discovery/host-tree.ts'
 import type { Check } from '../check.ts'
+import { featuresInPods } from './in-pods.ts'
 import { comparedLabels } from './labels.ts'
 import { engine, engineAnswers } from './oracle.ts'
 import { isAmong, ourAnswer } from './our-answer.ts'
@@ -56,6 +57,7 @@ export function featureChecks(seed: number): readonly Check[] {
   return [
     { name: 'features: templates of rules', run: () => compared('templates', templateQuestions) },
     { name: 'features: labels on the real control plane, by nfd-master and by ours', run: comparedLabels },
+    { name: 'features: in pods of a real kubelet', run: featuresInPods },
     { name: 'features: trees of machines', run: comparedTrees },
     { name: 'features: processors by chance', run: () => comparedProcessors(seed) },
     { name: 'features: rules by chance', run: () => compared('rules', ruleQuestions(seed, count)) },

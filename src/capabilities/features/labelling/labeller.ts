@@ -14,7 +14,7 @@ import { isOutside } from '#kube/outside-error.ts'
 import { problemSentence } from '#kube/problem.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { type FeaturesConfig, outcomeSettings } from '../config.ts'
-import { capabilityName, nodeFeatureGroups, nodeFeatureRules, nodeFeatures } from '../names.ts'
+import { capabilityName, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, workerPodAnnotation } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import { decideNode, type NodeFeatureSource, type NodeOutcome, type RuleObject } from '../rules/node-outcome.ts'
 import { collect } from './collector.ts'
@@ -109,7 +109,11 @@ class Labelling implements Disposable {
     this.#leading = leading
     this.#config = config
     this.#nodes = informers.of<Node>(builtIn.nodes)
-    this.#features = informers.of<KubeObject>(nodeFeatures, { metadataOnly: true, optional: true })
+    this.#features = informers.of<KubeObject>(nodeFeatures, {
+      metadataOnly: true,
+      annotations: [workerPodAnnotation],
+      optional: true,
+    })
     this.#rules = informers.of<KubeObject>(nodeFeatureRules, { optional: true })
     this.#groups = config.master.nodeFeatureGroups
       ? informers.of<KubeObject>(nodeFeatureGroups, { namespace: agentNamespaceOf(identity), optional: true })
@@ -222,8 +226,10 @@ class Labelling implements Disposable {
     const node = this.#nodes.store.get(undefined, name)
     if (node === undefined) return reconciled
     this.#metrics?.requests.inc()
-    const { sources, problems } = await this.#live.of(name, this.#read().references, signal)
+    const { sources, problems, isWhole } = await this.#live.of(name, this.#read().references, signal)
     for (const problem of problems) this.#tellOnce(problemSentence(problem))
+    // The server has not what a watch has still: one of them is late.
+    if (!isWhole) return { kind: 'again' }
     if (sources.length === 0) {
       // What was never seen may be on its way: its labels stay until it is seen to go.
       if (!this.#seen.has(name)) return reconciled

@@ -4,12 +4,11 @@
 import type { Api } from '#kube/client/api.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { isNotFound } from '#kube/objects/status.ts'
 import type { Problem } from '#kube/problem.ts'
 import { nodeFeatures, nodeNameLabel, workerPodAnnotation } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import type { NodeFeatureSource } from '../rules/node-outcome.ts'
-import { covers, pruned, type References } from './references.ts'
+import { covers, prunedSpec, type References } from './references.ts'
 
 const byNode = 'node-features-by-node'
 
@@ -41,6 +40,8 @@ function identityOf(objects: readonly KubeObject[]): string {
 interface FeaturesOfNode {
   readonly sources: readonly NodeFeatureSource[]
   readonly problems: readonly Problem[]
+  /** False: the server did not have one that the watch has. */
+  readonly isWhole: boolean
 }
 
 /** What is kept of a node: of which objects, as they were. */
@@ -71,22 +72,27 @@ export class LiveFeatures {
     const known = [...this.#known.store.byIndex(byNode, node)]
     const kept = this.#kept.get(node)
     if (kept !== undefined && kept.objects === identityOf(known) && covers(kept.references, references))
-      return { sources: kept.sources, problems: [] }
+      return { sources: kept.sources, problems: [], isWhole: true }
     this.#kept.delete(node)
     const found: KubeObject[] = []
+    let isWhole = true
     for (const { metadata } of known) {
-      try {
-        const resource = this.#api.resource<KubeObject>(nodeFeatures)
-        const object = await resource.get(metadata.name, { namespace: metadata.namespace, signal })
-        if (nodeOf(object) === node) found.push(object)
-      } catch (error) {
-        if (!isNotFound(error)) throw error
-      }
+      const object = await this.#read(metadata, signal)
+      if (object === undefined) isWhole = false
+      else if (nodeOf(object) === node) found.push({ ...object, spec: prunedSpec(object['spec'], references) })
     }
     const { sources: all, problems } = clusterFeatures(found)
-    const sources = (all.get(node) ?? []).map(source => pruned(source, references))
-    if (sources.length > 0 && problems.length === 0) this.#kept.set(node, { objects: identityOf(found), references, sources })
-    return { sources, problems }
+    const sources = all.get(node) ?? []
+    if (isWhole && sources.length > 0 && problems.length === 0)
+      this.#kept.set(node, { objects: identityOf(found), references, sources })
+    return { sources, problems, isWhole }
+  }
+
+  /** One object, without the account of who wrote each of its thousands of fields, which a list can leave out while it is read. */
+  async #read({ name, namespace }: KubeObject['metadata'], signal: AbortSignal): Promise<KubeObject | undefined> {
+    const where = { namespace, fieldSelector: `metadata.name=${name}`, withoutManagedFields: true }
+    const { items } = await this.#api.resource<KubeObject>(nodeFeatures).list({ ...where, signal })
+    return items[0]
   }
 
   forget(node: string): void {

@@ -8,15 +8,8 @@ import { type Rule, runRule } from '../matching/rule.ts'
 import { RuleFailure } from '../matching/rule-failure.ts'
 import { decideNode, type OutcomeSettings } from '../rules/node-outcome.ts'
 import { readFeatures, readRule } from '../rules/read-rule.ts'
-import { featuresSchema, ruleSchema } from '../rules/rule-schema.ts'
-import { covers, pruned, referencesOf } from './references.ts'
-
-const sourceOf = (features: FeatureSet, labels: Readonly<Record<string, string>> = {}) => ({
-  namespace: 'nfd',
-  name: 'n1',
-  features,
-  labels: new Map(Object.entries(labels)),
-})
+import { featuresSchema, nodeFeatureSpec, ruleSchema } from '../rules/rule-schema.ts'
+import { covers, prunedSpec, referencesOf } from './references.ts'
 
 function outcome(rule: Rule, features: FeatureSet): unknown {
   try {
@@ -32,8 +25,8 @@ test('each rule by chance, and each template, comes out the same', () => {
   for (const { rule, features } of [...ruleQuestions(7, 2_000), ...templateQuestions]) {
     const read = readRule(ruleSchema.parse(rule))
     const all = readFeatures(featuresSchema.parse(features))
-    const kept = pruned(sourceOf(all), referencesOf([read])).features
-    expect(outcome(read, kept), JSON.stringify(rule)).toEqual(outcome(read, all))
+    const { features: kept } = nodeFeatureSpec.parse(prunedSpec({ features }, referencesOf([read])))
+    expect(outcome(read, readFeatures(kept ?? {})), JSON.stringify(rule)).toEqual(outcome(read, all))
   }
 })
 
@@ -55,15 +48,29 @@ test.each([
   ['a label that the worker asks for', {}, { x: '@cpu.model.family' }],
   ['a template', { labelsTemplate: 'x=@cpu.model.family', matchFeatures: [{ feature: 'cpu.model' }] }, {}],
 ])('what %s names is kept', (_what, rule, labels) => {
-  const features = readFeatures({ attributes: { 'cpu.model': { elements: { family: '6', id: '1' } } } })
   const read = readRule(ruleSchema.parse({ name: 'r', ...rule }))
-  const source = pruned(sourceOf(features, labels), referencesOf([read]))
+  const features = { attributes: { 'cpu.model': { elements: { family: '6', id: '1' } }, 'no.body': { elements: { asks: '1' } } } }
+  const kept = nodeFeatureSpec.parse(prunedSpec({ features, labels }, referencesOf([read])))
+  const source = {
+    namespace: 'nfd',
+    name: 'n1',
+    features: readFeatures(kept.features ?? {}),
+    labels: new Map(Object.entries(labels)),
+  }
   const { labels: given, extendedResources } = decideNode([source], [{ name: 'o', rules: [read] }], settings, {
     node: 'n1',
     ownNamespace: 'nfd',
   })
   expect([...given.values(), ...extendedResources.values()].map(({ value }) => value)).toEqual(['6'])
 })
+
+test.each([[undefined], ['text'], [{ features: [] }], [{ features: { flags: 'x', attributes: { 'a.b': 'x' } } }]])(
+  'what is no spec is left for whoever checks it: %j',
+  spec => {
+    const read = readRule(ruleSchema.parse({ name: 'r', matchFeatures: [{ feature: 'a.b' }] }))
+    expect(prunedSpec(spec, referencesOf([read]))).toEqual(spec)
+  },
+)
 
 test('what is looked at by more rules is not covered by less', () => {
   const of = (...terms: readonly object[]) => referencesOf([readRule(ruleSchema.parse({ name: 'r', matchFeatures: terms }))])

@@ -1,10 +1,8 @@
 // Which features rules look at: of a node's thousands of elements a few are kept, so that a rule that changes asks no server for what is known.
 
-import { type FeatureSet, type GrowingFeatures, noFeatures } from '../matching/feature-set.ts'
 import type { Term } from '../matching/matcher.ts'
 import type { Rule } from '../matching/rule.ts'
 import { namedElement } from '../rules/allowed-keys.ts'
-import type { NodeFeatureSource } from '../rules/node-outcome.ts'
 
 /** By feature: the elements that are looked at, or all of them; `undefined`: whatever there is. */
 export type References = ReadonlyMap<string, ReadonlySet<string> | 'all'> | undefined
@@ -53,27 +51,49 @@ export function covers(kept: References, wanted: References): boolean {
   })
 }
 
-/** A source with what `references` name: features stay known as such, so that what was there and what was not is told apart. */
-export function pruned(source: NodeFeatureSource, references: References): NodeFeatureSource {
-  if (references === undefined) return source
-  const all: Growing = new Map([...references].map(([feature, of]) => [feature, of === 'all' ? of : new Set(of)]))
-  addNamed(all, source.labels.values())
-  return { ...source, features: prunedFeatures(source.features, all) }
+/**
+ * The spec of a NodeFeature with what `references` name, before anything of it is checked or copied: of thousands of elements few are left. Features
+ * stay known as such, so that what was there and what was not is told apart. What has not the shape of a spec is left as it is, for whoever checks it.
+ */
+export function prunedSpec(spec: unknown, references: References): unknown {
+  if (references === undefined || !isFields(spec) || !isFields(spec['features'])) return spec
+  const wanted: Growing = new Map([...references].map(([feature, of]) => [feature, of === 'all' ? of : new Set(of)]))
+  const { labels, features } = spec
+  if (isFields(labels))
+    addNamed(
+      wanted,
+      Object.values(labels).filter(value => typeof value === 'string'),
+    )
+  const of = (kind: 'flags' | 'attributes' | 'instances') => {
+    const all = features[kind]
+    return isFields(all) ? { [kind]: chosen(all, wanted) } : {}
+  }
+  return { ...spec, features: { ...features, ...of('flags'), ...of('attributes'), ...of('instances') } }
 }
 
-function prunedFeatures({ flags, attributes, instances }: FeatureSet, references: Growing): FeatureSet {
-  const kept: GrowingFeatures = noFeatures()
-  for (const [feature, elements] of references) {
-    const isKept = (element: string) => elements === 'all' || elements.has(element)
-    const ofFlags = flags.get(feature)
-    const ofAttributes = attributes.get(feature)
-    const ofInstances = instances.get(feature)
-    if (ofFlags !== undefined) kept.flags.set(feature, new Set([...ofFlags].filter(isKept)))
-    if (ofAttributes !== undefined) kept.attributes.set(feature, new Map([...ofAttributes].filter(([name]) => isKept(name))))
-    // Devices have few attributes, and templates may show any.
-    if (ofInstances !== undefined) kept.instances.set(feature, [...ofInstances])
+type Fields = Readonly<Record<string, unknown>>
+
+/** Features of one kind with the elements that are wanted; lists of devices are kept whole, for templates may show anything of them. */
+function chosen(all: Fields, wanted: Growing): Fields {
+  const kept: Record<string, unknown> = {}
+  for (const [feature, names] of wanted) {
+    const found = Object.hasOwn(all, feature) ? all[feature] : undefined
+    if (found === undefined) continue
+    const elements = isFields(found) ? found['elements'] : undefined
+    kept[feature] =
+      names === 'all' || !isFields(elements)
+        ? found
+        : {
+            elements: Object.fromEntries(
+              [...names].filter(name => Object.hasOwn(elements, name)).map(name => [name, elements[name]]),
+            ),
+          }
   }
   return kept
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function elementsOf({ matchExpressions, matchName }: Term): Iterable<string> | 'all' {
