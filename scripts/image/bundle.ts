@@ -36,6 +36,8 @@ export async function bundle(root: string): Promise<Bundle> {
     tsconfig: false,
     plugins: [placedAssets(root, assets), plainBuiltIns(), withoutUnused(), plainOrder()],
     treeshake: { propertyReadSideEffects: false },
+    // A machine that is busy makes plugins slow, which is no fault of theirs.
+    checks: { bundlerTimings: false },
     onLog(level, log) {
       if (level === 'warn') throw new Error(`bundle: ${log.message}`)
     },

@@ -147,5 +147,13 @@ export const features = capability({
       about: 'says what rules of node-feature-discovery make of each node, by which rule and why not; it writes nothing',
       load: async () => (await import('./commands/features.ts')).defineFeatures,
     },
+    {
+      name: 'nfd-worker',
+      usage: '[options] [words...]',
+      about:
+        "finds the features of its node with nfd-worker's flags, configuration and port. A program called by that name runs it too",
+      inPlaceOf: { programs: ['nfd-worker'] },
+      load: async () => (await import('./commands/nfd-worker.ts')).defineNfdWorker,
+    },
   ],
 })

@@ -19,7 +19,8 @@ const interval = z
   .union([z.string(), z.int().transform(nanos => formatDuration(BigInt(nanos)))])
   .refine(text => parseDuration(text).ok, 'not a duration such as "60s"')
 
-const owners = ['node', 'pod', 'ds'] as const
+/** Whom a NodeFeature may belong to. */
+export const owners = ['node', 'pod', 'ds'] as const
 
 const core = z.object({
   sleepInterval: interval.default('60s').describe('between two looks; 0s: one look, and then only when something changes'),
@@ -105,26 +106,55 @@ export const workerConfigSchema = z.object({ core: core.prefault({}), sources: s
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>
 
-/** @throws InputError with every problem of the text */
-export function readWorkerConfig(text: string, path: string): WorkerConfig {
-  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true })
-  const expected = 'YAML with the keys core and sources'
-  const wrong = (found: string) => new InputError([{ code: 'configuration-yaml', where: path, found, expected }])
-  if (document.errors[0] !== undefined) throw wrong(document.errors[0].message)
-  let content: unknown
-  try {
-    content = document.toJS({ maxAliasCount: 100 })
-  } catch (error) {
-    throw wrong(messageOf(error))
-  }
-  const read = checkAgainst(workerConfigSchema, withoutNulls(content ?? {}), path)
+/** A text, and what it is called where something is wrong with it. */
+interface ConfigText {
+  readonly text: string
+  readonly path: string
+}
+
+/**
+ * The configuration of a file; what `overlay` says counts before it, key by key.
+ *
+ * @throws InputError with every problem
+ */
+export function readWorkerConfig(text: string, path: string, overlay?: ConfigText): WorkerConfig {
+  const below = contentOf({ text, path })
+  const content = overlay === undefined ? below : laidOver(below, contentOf(overlay))
+  const read = checkAgainst(
+    workerConfigSchema,
+    withoutNulls(content ?? {}),
+    overlay === undefined ? path : `${path} and ${overlay.path}`,
+  )
   if (!read.ok) throw new InputError(read.problems)
   return read.value
 }
 
+function contentOf({ text, path }: ConfigText): unknown {
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true })
+  const expected = 'YAML with the keys core and sources'
+  const wrong = (found: string) => new InputError([{ code: 'configuration-yaml', where: path, found, expected }])
+  if (document.errors[0] !== undefined) throw wrong(document.errors[0].message)
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    throw wrong(messageOf(error))
+  }
+}
+
+/** Mappings are laid over each other, anything else takes the place of what was there. */
+function laidOver(below: unknown, above: unknown): unknown {
+  if (!isMapping(below) || !isMapping(above)) return above ?? below
+  const keys = new Set([...Object.keys(below), ...Object.keys(above)])
+  return Object.fromEntries([...keys].map(key => [key, key in above ? laidOver(below[key], above[key]) : below[key]]))
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Charts write `core:` with nothing below it, which means nothing. */
 function withoutNulls(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  if (!isMapping(value)) return value
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, one]) => one !== null)

@@ -42,8 +42,10 @@ interface Surroundings {
   readonly cpuid: (tell: (what: string, about: object) => void) => CpuidSource
 }
 
-function thisMachine(): Surroundings {
-  const tree = new HostTree({ hostPrefix: existsSync(`${podPrefix}sys`) ? podPrefix : '/', ownRoot: '/' })
+/** This one; without `prefix` the host's directories are where the place has them. */
+export function thisMachine(prefix = ''): Surroundings {
+  const found = existsSync(`${podPrefix}sys`) ? podPrefix : '/'
+  const tree = new HostTree({ hostPrefix: prefix === '' ? found : prefix, ownRoot: '/' })
   const { arch } = process
   return { tree, architecture: arch, cpuid: tell => readCpuid(tree, arch, tell) }
 }
@@ -71,6 +73,16 @@ export async function startWorker(
       await running
     },
   }
+}
+
+/** Looks once, publishes, and is done. @throws StatusError where the server does not take it */
+export async function publishOnce(
+  context: NodeContext,
+  config: WorkerConfig,
+  signal: AbortSignal,
+  surroundings: Surroundings,
+): Promise<void> {
+  await new Worker(context, config, surroundings).once(signal)
 }
 
 /** What is compared to know whether something changed. */
@@ -105,6 +117,11 @@ class Worker {
     this.#config = config
     this.#owners = undefined
     this.#isChanged = true
+  }
+
+  /** One look, published. */
+  async once(signal: AbortSignal): Promise<void> {
+    await this.#publish(this.#look(), signal)
   }
 
   /** Until `signal` is aborted. */

@@ -1,0 +1,151 @@
+// `ballast nfd-worker`: upstream's worker with its flags, configuration file, environment and port, for DaemonSets that have it.
+
+import { readFileSync } from 'node:fs'
+import { Gauge, Registry } from 'prom-client'
+import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import type { Check } from '#coordination/capability.ts'
+import { systemClock } from '#kube/clock.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import { randomUuid, systemRandom } from '#kube/random.ts'
+import { programVersion } from '#kube/version.ts'
+import { connect } from '#process/agent/agent-roles.ts'
+import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
+import { klog } from '#process/drop-ins/klog.ts'
+import { ControllerHealth } from '#process/health/controller-health.ts'
+import { startHealthListener } from '#process/health/health-listener.ts'
+import { processFaults } from '#process/parts/process-faults.ts'
+import { CommandRefused, exitCodes } from '#process/surroundings.ts'
+import { featuresConfiguration } from '../config.ts'
+import { type WorkerSettings, workerSettings } from '../flags/worker-flags.ts'
+import { publishOnce, startWorker, thisMachine } from '../publishing/worker.ts'
+
+const accountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
+
+export const defineNfdWorker: DefineCommand = (program, surroundings, about) => {
+  program
+    .command('nfd-worker')
+    .description(about)
+    .argument('[words...]', "upstream's flags")
+    .allowUnknownOption()
+    .helpOption('-h, --help', 'what it takes')
+    .addHelpText(
+      'after',
+      [
+        "\nUpstream's flags, with one dash or two, and their defaults:",
+        '  -config /etc/kubernetes/node-feature-discovery/nfd-worker.conf, -options YAML',
+        '  -oneshot, -no-publish, -owner-refs pod,ds, -no-owner-refs',
+        '  -feature-sources all, -label-sources all, -no-publish-features',
+        '  -kubeconfig FILE, -port 8080, -version, -v 0; the others are taken without effect',
+        'Ours:',
+        '  -host-root-prefix PREFIX  in front of sys, etc, lib, boot, usr of the host',
+        '                            (/host- where there is /host-sys, else /)',
+        'Environment: NODE_NAME, POD_NAME, POD_UID, KUBERNETES_NAMESPACE.',
+        'Exit codes: 0 done or stopped, 1 failed, 2 bad flag or configuration.',
+        'Example: ballast nfd-worker -oneshot -no-publish',
+      ].join('\n'),
+    )
+    .action((words: readonly string[]) => run(words, surroundings))
+}
+
+async function run(words: readonly string[], surroundings: Surroundings): Promise<void> {
+  const { environment, terminal, signal, ending } = surroundings
+  const settings = workerSettings(words, readIfThere)
+  if (settings.version) {
+    terminal.write(`nfd-worker by Ballast ${programVersion}`)
+    return
+  }
+  const node = environment['NODE_NAME'] ?? ''
+  if (node === '') throw new CommandRefused('NODE_NAME is not set: it is the name of the node')
+  const log = klog({
+    program: 'nfd-worker',
+    format: 'text',
+    // What upstream tells at its lowest level is information of the machinery's second.
+    verbosity: settings.verbosity + 2,
+    clock: systemClock,
+    processId: process.pid,
+    write: line => terminal.say(line),
+  }).machinery
+  for (const warning of settings.warnings) log.warn({}, warning)
+  const { kubeconfig, config } = settings
+  const api = config.core.noPublish
+    ? undefined
+    : await connect({ ...(kubeconfig === '' ? {} : { kubeconfig }) }, { log, surroundings })
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => api?.close())
+  const metrics = new Registry()
+  const context = {
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    identity: identityOf(environment, node),
+    ports: { take: () => undefined, offer: () => undefined },
+    metrics,
+    node,
+    api,
+  }
+  const around = thisMachine(settings.hostRootPrefix)
+  if (settings.oneshot) {
+    await publishOnce(context, config, signal, around)
+    surroundings.end(exitCodes.done)
+    return
+  }
+  using faults = processFaults(exitAtOnce, ending)
+  const onFault = (why: string) => log.error({ why }, 'a fault that nobody owns: the process ends in order')
+  await endedInOrder({ faults, signal, ending, onFault }, async until => {
+    let checks: () => readonly Check[] = () => [{ name: 'features-worker', ok: false }]
+    await using _served = await serve(settings, { metrics, log, checks: () => checks() })
+    await using worker = await startWorker(context, featuresConfiguration.parse({ worker: config }), until, around)
+    checks = () => worker.health()
+    await aborted(until)
+  })
+}
+
+interface Served {
+  readonly metrics: Registry
+  readonly log: Log
+  readonly checks: () => readonly Check[]
+}
+
+/** Metrics and health at upstream's paths and port. */
+async function serve({ port }: WorkerSettings, { metrics, log, checks }: Served): Promise<AsyncDisposable> {
+  new Gauge({
+    name: 'nfd_worker_build_info',
+    help: 'The version, with the time of the start',
+    labelNames: ['version'] as const,
+    registers: [metrics],
+  }).set({ version: programVersion }, Math.floor(systemClock.now() / 1_000))
+  const health = new ControllerHealth()
+  health.add('features', checks)
+  const isWell = () => checks().every(({ ok }) => ok)
+  const also = { '/healthz': () => (isWell() ? { status: 200, body: 'ok' } : { status: 500, body: 'it has not looked yet' }) }
+  return await startHealthListener({ port }, { health, metrics, log, also })
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
+}
+
+function identityOf(environment: Surroundings['environment'], node: string) {
+  const name = environment['POD_NAME'] || node
+  const podUid = environment['POD_UID'] || undefined
+  const namespace = readIfThere(accountNamespace)?.trim() || environment['KUBERNETES_NAMESPACE'] || 'default'
+  return {
+    name,
+    namespace,
+    instance: `${name}_${randomUuid(systemRandom)}`,
+    // Upstream names the pod as an owner only where it knows both.
+    ...(podUid === undefined || environment['POD_NAME'] === undefined ? {} : { podUid }),
+  }
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw new CommandRefused(`${path} cannot be read: ${messageOf(error)}`)
+  }
+}
