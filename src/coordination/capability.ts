@@ -329,6 +329,16 @@ export interface OwnNodeWrites {
   readonly because: string
 }
 
+/**
+ * Objects of which a part on a node writes the one that bears its node's name, and says by a label whose it is: the API server is told to hold it to
+ * that, where it can, so that a token that is stolen from one node says nothing of the others.
+ */
+export interface OwnObjects {
+  readonly group: string
+  readonly resource: string
+  readonly nodeLabel: string
+}
+
 export interface PartOf<P extends Process, Config> {
   readonly process: P
   /** Distinguishes several parts of one process: the agent's `--role`. */
@@ -341,6 +351,8 @@ export interface PartOf<P extends Process, Config> {
   readonly permissions: OfConfig<Config, Permission>
   /** Only of parts on nodes that call the API: what they may do to their own node beyond `permissions`. */
   readonly ownNode?: OwnNodeWrites
+  /** The same of objects that its `permissions` let it write. */
+  readonly ownObjects?: readonly OwnObjects[]
   readonly host?: HostAccess
   readonly listeners: readonly Listener[]
   /** Ports of others that it connects to beside those of API servers and DNS, so that a policy of the network lets it. Only of apiserver and gateway. */

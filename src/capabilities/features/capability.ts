@@ -11,7 +11,7 @@ import { type FeaturesConfig, featuresConfiguration } from './config.ts'
 import { featureKinds } from './kinds.ts'
 import { startLabelling } from './labelling/labeller.ts'
 import { labellingMetrics } from './labelling/metrics.ts'
-import { nfdGroup, nodeFeatureGroups, nodeFeatureRules, nodeFeatures } from './names.ts'
+import { nfdGroup, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, nodeNameLabel } from './names.ts'
 import { startWorker } from './publishing/worker.ts'
 
 const groups: Need = {
@@ -105,6 +105,7 @@ export const features = capability({
       trust: 'agent',
       needs: [],
       permissions: workerPermissions,
+      ownObjects: [{ group: nfdGroup, resource: nodeFeatures.resource, nodeLabel: nodeNameLabel }],
       host: {
         mounts: [
           hostDirectory('/sys', '/host-sys', 'devices, interfaces and settings of the kernel'),
@@ -149,7 +150,7 @@ export const features = capability({
     },
     {
       name: 'nfd-worker',
-      usage: '[options] [words...]',
+      usage: '[words...]',
       about:
         "finds the features of its node with nfd-worker's flags, configuration and port. A program called by that name runs it too",
       inPlaceOf: { programs: ['nfd-worker'] },

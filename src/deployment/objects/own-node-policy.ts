@@ -12,6 +12,9 @@ export const admissionPolicies = 'admissionregistration.k8s.io/v1/ValidatingAdmi
 const apiVersion = 'admissionregistration.k8s.io/v1'
 const nodeName = "'authentication.kubernetes.io/node-name'"
 
+/** The pod of the token runs on the node of the name that is written. */
+const isOwnNode = `has(request.userInfo.extra) && ${nodeName} in request.userInfo.extra && request.userInfo.extra[${nodeName}][0] == request.name`
+
 /** The policy, what binds it, and the right that it narrows; none where no capability has a part on nodes that calls the API. */
 export function ownNodePolicy(capabilities: readonly Capability[]): readonly ObjectTree[] {
   const runs = runsOnNodes(capabilities, 'agent')
@@ -44,7 +47,7 @@ export function ownNodePolicy(capabilities: readonly Capability[]): readonly Obj
           matchConditions: [{ name: 'by-an-agent', expression: byAgent }],
           validations: [
             {
-              expression: `has(request.userInfo.extra) && ${nodeName} in request.userInfo.extra && request.userInfo.extra[${nodeName}][0] == request.name`,
+              expression: isOwnNode,
               message: "an agent writes the node that it runs on, by its pod's token, and no other",
               reason: 'Forbidden',
             },
@@ -63,6 +66,66 @@ export function ownNodePolicy(capabilities: readonly Capability[]): readonly Obj
       },
     },
     ...narrowRight(capabilities, { writing, narrowed }),
+    ...ownObjectsPolicy(capabilities, byAgent),
+  ]
+}
+
+/** A policy of its own for objects that bear the name of their node: none where no capability has such. */
+function ownObjectsPolicy(capabilities: readonly Capability[], byAgent: ReturnType<typeof text>): readonly ObjectTree[] {
+  const roles = agentRoles(capabilities, 'agent').filter(({ part }) => part.ownObjects !== undefined)
+  if (roles.length === 0) return []
+  const objects = roles.flatMap(({ part }) => part.ownObjects ?? [])
+  const isOn = any(...roles.map(({ capability }): Condition => ({ on: `capabilities.${capability}.enabled` })))
+  const around = { file: 'agents/rights.yaml', when: all(isOn, { on: 'agent.ownNodeOnly' }, { served: admissionPolicies }) }
+  const name = fullName('-agent-own-objects')
+  const metadata = metadataOf({ name, namespace: undefined, component: 'agent' })
+  const labels = 'object.metadata.labels'
+  const named = objects.map(
+    ({ group, resource, nodeLabel }) =>
+      `(request.resource.group == '${group}' && request.resource.resource == '${resource}' && has(${labels}) && '${nodeLabel}' in ${labels} && ${labels}['${nodeLabel}'] == request.name)`,
+  )
+  return [
+    {
+      ...around,
+      tree: {
+        apiVersion,
+        kind: 'ValidatingAdmissionPolicy',
+        metadata,
+        spec: {
+          failurePolicy: 'Fail',
+          matchConstraints: {
+            resourceRules: objects.map(({ group, resource }) => ({
+              apiGroups: [group],
+              apiVersions: ['*'],
+              operations: ['CREATE', 'UPDATE', 'DELETE'],
+              resources: [resource],
+            })),
+          },
+          matchConditions: [{ name: 'by-an-agent', expression: byAgent }],
+          validations: [
+            {
+              expression: isOwnNode,
+              message: "an agent writes the object of the node that it runs on, by its pod's token, and no other",
+              reason: 'Forbidden',
+            },
+            {
+              expression: `request.operation == 'DELETE' || ${named.join(' || ')}`,
+              message: 'an agent says whose its object is by the label of its own node, and of no other',
+              reason: 'Forbidden',
+            },
+          ],
+        },
+      },
+    },
+    {
+      ...around,
+      tree: {
+        apiVersion,
+        kind: 'ValidatingAdmissionPolicyBinding',
+        metadata,
+        spec: { policyName: name, validationActions: ['Deny'] },
+      },
+    },
   ]
 }
 

@@ -35,6 +35,8 @@ type Client = ControlPlane['client']
 interface Account {
   readonly namespace: string
   readonly name: string
+  /** The pod that its token is of. */
+  readonly bound?: object
 }
 
 const configuration = (master: object) =>
@@ -210,7 +212,13 @@ async function startOwn(plane: ControlPlane, file: string, stack: AsyncDisposabl
 async function ownWorker(plane: ControlPlane, file: string, stack: AsyncDisposableStack): Promise<string> {
   const { client } = plane
   await client.want('POST', '/api/v1/nodes', nodeObject('here'))
-  const kubeconfig = await kubeconfigOf(plane, stack, { namespace: agents, name: 'ballast-agent' })
+  // Nobody runs it: its token is bound to it, and so to the node.
+  const { metadata } = await client.want('POST', `/api/v1/namespaces/${agents}/pods`, {
+    metadata: { name: 'agent-here' },
+    spec: { nodeName: 'here', serviceAccountName: 'ballast-agent', containers: [{ name: 'features', image: 'ballast' }] },
+  })
+  const bound = { apiVersion: 'v1', kind: 'Pod', name: metadata.name, uid: metadata['uid'] }
+  const kubeconfig = await kubeconfigOf(plane, stack, { namespace: agents, name: 'ballast-agent', bound })
   const args = [commandLine, 'agent', '--role=features', '--config', file, '--kubeconfig', kubeconfig, '--node-name', 'here']
   const env = { PATH: process.env['PATH'], BALLAST_POD_NAMESPACE: agents }
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'], env })
@@ -237,7 +245,9 @@ async function ownWorker(plane: ControlPlane, file: string, stack: AsyncDisposab
 }
 
 async function kubeconfigOf(plane: ControlPlane, stack: AsyncDisposableStack, account: Account): Promise<string> {
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3_600 } }
+  const { bound } = account
+  const spec = { expirationSeconds: 3_600, ...(bound === undefined ? {} : { boundObjectRef: bound }) }
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec }
   const path = `/api/v1/namespaces/${account.namespace}/serviceaccounts/${account.name}/token`
   const { status } = (await plane.client.want('POST', path, body)) as { readonly status?: { readonly token?: string } }
   ok(status?.token !== undefined)

@@ -30,7 +30,7 @@ const unused: Readonly<Record<string, FlagForm>> = {
 }
 
 /** Go's own flags have one dash as well as two. */
-export function withTwoDashes(words: readonly string[]): readonly string[] {
+function withTwoDashes(words: readonly string[]): readonly string[] {
   return words.map(word => (/^-[A-Za-z]/.test(word) ? `-${word}` : word))
 }
 

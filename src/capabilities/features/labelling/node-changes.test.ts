@@ -1,7 +1,7 @@
 // What is written to a node, and what is left alone.
 
 import { describe, expect, test } from 'vitest'
-import type { Node } from '#kube/objects/objects.ts'
+import type { Node, Taint } from '#kube/objects/objects.ts'
 import type { NodeOutcome } from '../rules/node-outcome.ts'
 import { isNothing, lacksOwn, nodeChanges, nothingWanted } from './node-changes.ts'
 
@@ -9,19 +9,15 @@ const by = 'rule'
 const settings = { instance: '', allowOverwrite: true }
 const tracking = 'nfd.node.kubernetes.io'
 
-function node({
-  taints = [],
-  capacity = {},
-  ...metadata
-}: Partial<Node['metadata']> & { taints?: readonly object[]; capacity?: object }): Node {
-  // The cast: taints and capacity are as the tests write them.
-  return {
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: { name: 'n1', ...metadata },
-    spec: { taints },
-    status: { capacity },
-  } as unknown as Node
+interface Present {
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly taints?: readonly Taint[]
+  readonly capacity?: Readonly<Record<string, string>>
+}
+
+function node({ taints = [], capacity = {}, ...metadata }: Present): Node {
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n1', ...metadata }, spec: { taints }, status: { capacity } }
 }
 
 function wanted(of: {
