@@ -136,6 +136,20 @@ test('features of nodes that are gone are collected, and those that name none', 
   await of.until(() => names().length === 1, 60_000)
 })
 
+test('features count only in namespaces that the selector takes, as they are labelled now', async () => {
+  const namespace = { ...namespaceObject('trusted'), metadata: { name: 'trusted', labels: { features: 'yes' } } }
+  const trusted = featuresOf('n1', '7d51')
+  const second: KubeObject = { ...trusted, metadata: { ...trusted.metadata, namespace: 'trusted' } }
+  const master = { restrictions: { nodeFeatureNamespaceSelector: { matchLabels: { features: 'yes' } } } }
+  await using of = await controlledCluster(featuresCluster([namespace, ...machines, second, graphicsRule], master))
+  await of.until(() => hasLabels(of, 'n1'), 60_000)
+  await of.pass(10_000)
+  expect(nodeIn(of, 'n1').metadata.labels?.['feature.node.kubernetes.io/plain']).toBeUndefined()
+  await of.change(builtIn.namespaces, { name: 'nfd' }, { metadata: { labels: { features: 'yes' } } })
+  await of.until(() => nodeIn(of, 'n1').metadata.labels?.['feature.node.kubernetes.io/plain'] === 'yes', 60_000)
+  expect(of.forbidden).toEqual([])
+})
+
 test('groups name the nodes that one of their rules matches', async () => {
   const group = {
     apiVersion: 'nfd.k8s-sigs.io/v1alpha1',

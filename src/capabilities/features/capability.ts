@@ -22,6 +22,9 @@ const groups: Need = {
   optional: true,
 }
 
+/** Whole, since an arbiter reads more of them. */
+const namespaces: Need = { ...builtIn.namespaces, kind: 'Namespace', mode: 'full' }
+
 function needsFor({ master }: FeaturesConfig): readonly Need[] {
   return [
     // Taints need the arbiter's word, which judges by all of the cluster.
@@ -29,6 +32,7 @@ function needsFor({ master }: FeaturesConfig): readonly Need[] {
     { ...nodeFeatures, kind: 'NodeFeature', mode: 'metadata', optional: true },
     { ...nodeFeatureRules, kind: 'NodeFeatureRule', mode: 'full', optional: true },
     ...(master.nodeFeatureGroups ? [groups] : []),
+    ...(master.restrictions.nodeFeatureNamespaceSelector === undefined ? [] : [namespaces]),
   ]
 }
 
@@ -134,6 +138,10 @@ export const features = capability({
     settings: [
       { on: 'master.enableTaints', with: { master: { enableTaints: true } } },
       { on: 'master.nodeFeatureGroups', with: { master: { nodeFeatureGroups: true } } },
+      {
+        on: 'master.restrictions.nodeFeatureNamespaceSelector',
+        with: { master: { restrictions: { nodeFeatureNamespaceSelector: { matchLabels: { a: 'b' } } } } },
+      },
       { has: 'worker.core.ownerRefs', value: 'node', with: { worker: { core: { ownerRefs: ['node'] } } } },
     ],
   },

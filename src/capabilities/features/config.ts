@@ -3,6 +3,7 @@
 import * as z from 'zod'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
 import { durationBetween } from '#kube/schema/crd-fields.ts'
+import { labelSelectorSchema } from '#kube/schema/label-selector.ts'
 import { parsePattern } from '#kube/values/regex.ts'
 import { workerConfigSchema } from './discovery/worker-config.ts'
 import type { OutcomeSettings } from './rules/node-outcome.ts'
@@ -16,6 +17,9 @@ const list = (meaning: string) => z.array(z.string()).max(mostListed).default([]
 
 const restrictions = z
   .object({
+    nodeFeatureNamespaceSelector: labelSelectorSchema
+      .optional()
+      .describe('NodeFeatures count only in namespaces with these labels; without it in all'),
     disableLabels: z.boolean().default(false),
     disableExtendedResources: z.boolean().default(false),
     disableAnnotations: z.boolean().default(false),

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { arbitrationModes } from '#coordination/policy/arbiter-policy.ts'
-import { labelSelectorOf, parseLabelSelector } from '#kube/objects/selector.ts'
+import { parseLabelSelector } from '#kube/objects/selector.ts'
 import { durationBetween } from '#kube/schema/crd-fields.ts'
+import { labelSelectorSchema } from '#kube/schema/label-selector.ts'
 import { mirrorReadyCondition, ownTaintKeys } from './names.ts'
 
 const mostRules = 64
@@ -39,43 +40,6 @@ const webAddress = z
     return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === ''
   }, 'not an http or https URL without a user, such as "http://NODE_IP:8080/readyz"')
 
-const nodeSelector = z
-  .strictObject({
-    matchLabels: z.record(z.string(), z.string()).optional(),
-    matchExpressions: z
-      .array(
-        z.strictObject({
-          key: z.string(),
-          operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-          values: z.array(z.string()).max(mostListed).optional(),
-        }),
-      )
-      .max(mostListed)
-      .optional(),
-  })
-  .superRefine((selector, context) => {
-    const parsed = labelSelectorOf(plain(selector))
-    if (!parsed.ok) context.addIssue({ code: 'custom', message: `not ${parsed.problem.expected}` })
-  })
-
-type SelectorText = z.infer<typeof nodeSelector>
-
-/** Without the keys that are `undefined`, which the face of selectors does not know. */
-function plain({ matchLabels, matchExpressions }: SelectorText) {
-  return {
-    ...(matchLabels === undefined ? {} : { matchLabels }),
-    ...(matchExpressions === undefined
-      ? {}
-      : {
-          matchExpressions: matchExpressions.map(({ key, operator, values }) => ({
-            key,
-            operator,
-            ...(values === undefined ? {} : { values }),
-          })),
-        }),
-  }
-}
-
 const requirement = z.union(
   [
     z.strictObject({
@@ -100,7 +64,7 @@ const requirement = z.union(
 
 const ruleSchema = z.strictObject({
   name: z.string().regex(ruleName, 'not a name of lower-case letters, digits and dashes, at most 63 characters'),
-  nodeSelector: nodeSelector.prefault({}).describe('labels of the nodes it is for; empty: all'),
+  nodeSelector: labelSelectorSchema.prefault({}).describe('labels of the nodes it is for; empty: all'),
   require: z.array(requirement).min(1).max(mostRequirements).describe('what has to hold on the node'),
   mode: z
     .enum(['bootstrap', 'continuous'])
@@ -189,13 +153,7 @@ export const readinessConfiguration = z
   })
 
 export type ReadinessConfig = z.output<typeof readinessConfiguration>
-type RuleConfig = ReadinessConfig['rules'][number]
 export type NidhoggConfig = NonNullable<ReadinessConfig['nidhogg']>
-
-/** The selector of a rule's nodes; the schema has checked it. */
-export function selectorOfRule({ nodeSelector: selector }: RuleConfig) {
-  return labelSelectorOf(plain(selector))
-}
 
 /** The conditions that agents write, whatever their nodes: an agent that vanished writes none of them again. */
 export function agentConditions({ agent, rules }: Pick<ReadinessConfig, 'agent' | 'rules'>): readonly string[] {

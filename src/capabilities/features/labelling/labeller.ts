@@ -1,6 +1,7 @@
 // The loop of the master: looks at each node that something changed for, decides purely, writes what differs. All that it knows of a node
 // is asked of the server or stands on the node itself, so that whoever leads next goes on from any point.
 
+import { isDeepStrictEqual } from 'node:util'
 import { Bell } from '#coordination/arbiter/bell.ts'
 import type { ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import { standardAgentNamespace } from '#coordination/capability.ts'
@@ -12,6 +13,7 @@ import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import { problemSentence } from '#kube/problem.ts'
+import { checkedSelector } from '#kube/schema/label-selector.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { type FeaturesConfig, outcomeSettings } from '../config.ts'
 import { capabilityName, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, workerPodAnnotation } from '../names.ts'
@@ -62,6 +64,7 @@ export async function startLabelling(
       if (next.master.nfdApiParallelism !== config.master.nfdApiParallelism) return 'restart-part'
       if (next.master.nodeFeatureGroups !== config.master.nodeFeatureGroups) return 'restart-part'
       if (next.master.enableTaints !== config.master.enableTaints) return 'restart-part'
+      if (!isDeepStrictEqual(selectorOf(next), selectorOf(config))) return 'restart-part'
       work.reconfigure(next)
       return 'applied'
     },
@@ -87,6 +90,8 @@ class Labelling implements Disposable {
   readonly #features: Informer<KubeObject>
   readonly #rules: Informer<KubeObject>
   readonly #groups: Informer<KubeObject> | undefined
+  /** Where features of some namespaces only count. */
+  readonly #namespaces: Informer<KubeObject> | undefined
   readonly #live: LiveFeatures
   readonly #queue: WorkQueue<string>
   readonly #bell: Bell
@@ -118,7 +123,8 @@ class Labelling implements Disposable {
     this.#groups = config.master.nodeFeatureGroups
       ? informers.of<KubeObject>(nodeFeatureGroups, { namespace: agentNamespaceOf(identity), optional: true })
       : undefined
-    this.#live = new LiveFeatures(api, this.#features)
+    this.#namespaces = selectorOf(config) === undefined ? undefined : informers.of<KubeObject>(builtIn.namespaces)
+    this.#live = new LiveFeatures(api, this.#features, namespace => this.#counts(namespace))
     this.#queue = new WorkQueue<string>({ clock })
     this.#bell = new Bell(clock)
     this.#statuses = new RuleStatuses({ effects: leading.effects, events, rules: this.#rules })
@@ -130,6 +136,13 @@ class Labelling implements Disposable {
         this.#rulesChanged()
       }),
       this.#nodes.onChange(({ type, object, previous }) => this.#nodeChanged(type, object, previous)),
+      ...(this.#namespaces === undefined
+        ? []
+        : [
+            this.#namespaces.onChange(({ object, previous }) => {
+              if (!isDeepStrictEqual(object.metadata.labels, previous?.metadata.labels)) this.#lookAtAll()
+            }),
+          ]),
       ...(this.#groups === undefined
         ? []
         : [
@@ -206,6 +219,13 @@ class Labelling implements Disposable {
     }
     // A kubelet that starts anew forgets resources that it does not know; people take labels away.
     if (previous?.metadata.uid !== uid || lacksOwn(node, this.#config.master.instance)) this.#lookAt(name)
+  }
+
+  #counts(namespace: string): boolean {
+    const selector = selectorOf(this.#config)
+    if (selector === undefined) return true
+    const object = this.#namespaces?.store.get(undefined, namespace)
+    return object !== undefined && checkedSelector(selector).matches(object.metadata.labels)
   }
 
   #rulesChanged(): void {
@@ -351,6 +371,10 @@ class Labelling implements Disposable {
     this.#told.add(why)
     this.#context.log.warn({ capability: capabilityName, why }, 'an object is set aside')
   }
+}
+
+function selectorOf({ master }: FeaturesConfig) {
+  return master.restrictions.nodeFeatureNamespaceSelector
 }
 
 /** Sentences that are not told twice. */

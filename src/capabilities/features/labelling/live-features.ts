@@ -55,11 +55,13 @@ export class LiveFeatures {
   readonly #api: Api
   readonly #known: Informer<KubeObject>
   readonly #kept = new Map<string, Kept>()
+  readonly #counts: (namespace: string) => boolean
 
-  /** `known` is a watch of metadata. */
-  constructor(api: Api, known: Informer<KubeObject>) {
+  /** `known` is a watch of metadata; `counts` says whether NodeFeatures of a namespace do. */
+  constructor(api: Api, known: Informer<KubeObject>, counts: (namespace: string) => boolean) {
     this.#api = api
     this.#known = known
+    this.#counts = counts
     known.store.addIndex(byNode, object => [nodeOf(object)])
   }
 
@@ -69,7 +71,7 @@ export class LiveFeatures {
    * @throws StatusError where the server does not answer: nothing is known of the node then
    */
   async of(node: string, references: References, signal: AbortSignal): Promise<FeaturesOfNode> {
-    const known = [...this.#known.store.byIndex(byNode, node)]
+    const known = [...this.#known.store.byIndex(byNode, node)].filter(({ metadata }) => this.#counts(metadata.namespace ?? ''))
     const kept = this.#kept.get(node)
     if (kept !== undefined && kept.objects === identityOf(known) && covers(kept.references, references))
       return { sources: kept.sources, problems: [], isWhole: true }
@@ -99,7 +101,7 @@ export class LiveFeatures {
     this.#kept.delete(node)
   }
 
-  /** Whether the server has none for the node, in any namespace. @throws StatusError */
+  /** Whether the server has none for the node, in any namespace that counts. @throws StatusError */
   async isNone(node: string, signal: AbortSignal): Promise<boolean> {
     const labelSelector = `${nodeNameLabel}=${node}`
     const { items } = await this.#api

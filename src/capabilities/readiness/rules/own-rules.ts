@@ -1,8 +1,9 @@
 // Rules of the configuration as they are decided on: selectors read, requirements made one shape, times in milliseconds.
 
-import { nothing, type Selector } from '#kube/objects/selector.ts'
+import type { Selector } from '#kube/objects/selector.ts'
+import { checkedSelector } from '#kube/schema/label-selector.ts'
 import { durationMs } from '#kube/time/duration.ts'
-import { httpConditionOf, type ReadinessConfig, selectorOfRule } from '../config.ts'
+import { httpConditionOf, type ReadinessConfig } from '../config.ts'
 import type { ConditionStatus, NodeFacts } from '../node-facts.ts'
 
 type Requirement =
@@ -26,10 +27,9 @@ export function ownRules({
   onTimeout,
 }: Pick<ReadinessConfig, 'rules' | 'timeout' | 'onTimeout'>): readonly OwnRule[] {
   return rules.map((rule): OwnRule => {
-    const selector = selectorOfRule(rule)
     return {
       name: rule.name,
-      selector: selector.ok ? selector.value : nothing,
+      selector: checkedSelector(rule.nodeSelector),
       requirements: rule.require.map(requirementOf),
       mode: rule.mode,
       timeoutMs: durationMs(rule.timeout ?? timeout),
