@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { featureKinds } from '../src/capabilities/features/kinds.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import {
   featuresCluster,
@@ -134,6 +135,25 @@ test('features of nodes that are gone are collected, and those that name none', 
   expect(names()).toEqual(['n1', 'n2'])
   await of.admin.resource(builtIn.nodes).delete('n2', { signal })
   await of.until(() => names().length === 1, 60_000)
+})
+
+test('a definition of upstream, which has no status, is no trouble: what fails is told by Events', async () => {
+  const failing = ruleObject('failing', {
+    name: 'fails',
+    labelsTemplate: '{{ .no.thing }}',
+    matchFeatures: [{ feature: 'pci.device' }],
+  })
+  await using of = await controlledCluster(featuresCluster([...machines, graphicsRule, failing], {}))
+  const spec: unknown = featureKinds.find(({ plural }) => plural === 'nodefeaturerules')?.definition?.['spec']
+  // The cast: it is that of a CustomResourceDefinition.
+  const [version] = (spec as { readonly versions: readonly object[] }).versions
+  const versions = [{ ...version, subresources: {} }]
+  await of.change(builtIn.customresourcedefinitions, { name: 'nodefeaturerules.nfd.k8s-sigs.io' }, { spec: { versions } })
+  await of.until(() => hasLabels(of, 'n1'), 60_000)
+  await of.pass(60_000)
+  expect(of.errors).toEqual([])
+  expect(of.writes.filter(write => write.endsWith('nodefeaturerules/failing/status'))).toHaveLength(1)
+  expect((await of.events()).join('\n')).toContain('Warning RuleFailed NodeFeatureRule failing')
 })
 
 test('features count only in namespaces that the selector takes, as they are labelled now', async () => {

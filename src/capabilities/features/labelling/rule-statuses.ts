@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { EffectContext } from '#coordination/effects/effect-context.ts'
+import { AbsenceDoubtedError } from '#kube/client/absence.ts'
 import type { EventRecorder } from '#kube/events/events.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -43,8 +44,8 @@ export class RuleStatuses {
         const options = { signal, subresource: 'status', fieldManager: `ballast-${capabilityName}` }
         rules.observe(await api.patch(name, { type: 'merge', body }, options))
       } catch (error) {
-        // It is gone, or its definition has no status.
-        if (!isNotFound(error)) throw error
+        // It is gone, or its definition has no status, as upstream's: a watch has it, and the server says that there is no such thing.
+        if (!isNotFound(error) && !(error instanceof AbsenceDoubtedError)) throw error
         this.#without.add(uid)
       }
     }
