@@ -60,6 +60,7 @@ describe('documents that cannot be read', () => {
     ['a key twice', 'kind: Pod\nkind: Node\n', 'yaml-syntax', 'f.yaml: document 1: line 2 column 1'],
     ['a bare text', 'hello', 'document-shape', 'f.yaml: document 1'],
     ['an alias of nothing', 'kind: *nothing', 'yaml-alias', 'f.yaml: document 1'],
+    ['a merge of what is no map', 'kind: Node\n<<: text', 'yaml-alias', 'f.yaml: document 1'],
     ['an alias within what it stands for', 'kind: Node\nmetadata: {name: a}\n---\nmetadata: &m {name: x, annotations: *m}\n---\nkind: Node\nmetadata: {name: b}', 'object-too-deep', 'f.yaml: document 2'],
     ['a list within itself', '&a [*a]', 'list-too-deep', 'f.yaml: document 1[0][0][0][0]'],
     ['items that hold themselves', 'kind: List\nitems: &i [*i]', 'list-too-deep', 'f.yaml: document 1: items[0][0][0][0]'],

@@ -181,13 +181,13 @@ function parseYaml(file: string, text: string): Parsed {
     try {
       documents.push({ value: document.toJS({ maxAliasCount: mostAliases }), number })
     } catch (error) {
-      // Aliases that name nothing, or multiply without end.
-      if (!(error instanceof ReferenceError)) throw error
+      // Aliases that name nothing, or multiply without end; merges of what is no map.
+      if (!(error instanceof Error)) throw error
       problems.push({
         code: 'yaml-alias',
         where,
         found: error.message,
-        expected: `YAML with aliases that resolve, at most ${mostAliases} of them`,
+        expected: `YAML with aliases that resolve, at most ${mostAliases} of them, and merges (<<) of maps`,
       })
     }
   }

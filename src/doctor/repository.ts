@@ -296,7 +296,8 @@ function parsedValue(document: Document): unknown {
   try {
     return document.toJS({ maxAliasCount: mostAliases })
   } catch (error) {
-    if (error instanceof ReferenceError || error instanceof RangeError) return error
+    // As in `documentsIn`: it is the text that is at fault.
+    if (error instanceof Error) return error
     throw error
   }
 }

@@ -211,8 +211,8 @@ function parsedDocuments(file: string, written: string): readonly ParsedDocument
     try {
       documents.push({ value: document.toJS({ maxAliasCount: mostAliases }), document })
     } catch (thrown) {
-      if (!(thrown instanceof ReferenceError)) throw thrown
-      const expected = `aliases that resolve, at most ${mostAliases} of them`
+      if (!(thrown instanceof Error)) throw thrown
+      const expected = `aliases that resolve, at most ${mostAliases} of them, and merges (<<) of maps`
       problems.push({ code: 'yaml-alias', where: `${file}: document ${index + 1}`, found: thrown.message, expected })
     }
   }

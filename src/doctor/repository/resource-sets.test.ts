@@ -119,6 +119,10 @@ test.each<readonly [what: string, spec: unknown, kinds: readonly string[]]>([
   expect(madeBy(set(spec))).toMatchObject({ unseenKinds: kinds })
 })
 
+test.each(['<<:', '<<: text', 'a: *nothing', 'a: {<<: [1]}'])('a template of %j makes nothing, and breaks nothing', written =>
+  expect(madeBy(set({ resourcesTemplate: written }))).toMatchObject({ objects: [] }),
+)
+
 test('no text of a template breaks the reading or keeps a mark, and what is long is not read', () => {
   const piece = fc.constantFrom('<<', '>>', '-', ' ', 'inputs.app', '|', 'quote', 'if', 'end', '\n', ':', 'kind', '[', '$x', 'a')
   const text = fc.array(piece, { maxLength: 40 }).map(pieces => pieces.join(''))

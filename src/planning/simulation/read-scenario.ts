@@ -35,7 +35,7 @@ export function readScenario(file: string, text: string): Read {
   if (syntax.length > 0) return refused(syntax)
   const value = plainValue(document)
   if (!value.ok)
-    return refused([{ code: 'scenario-syntax', where: file, found: value.message, expected: 'YAML with aliases that resolve' }])
+    return refused([{ code: 'scenario-syntax', where: file, found: value.message, expected: 'YAML with aliases that resolve, and merges (<<) of maps' }])
   return checked(value.value, where)
 }
 
@@ -49,7 +49,7 @@ function plainValue(
   try {
     return { ok: true, value: document.toJS({ maxAliasCount: mostAliases }) }
   } catch (error) {
-    if (error instanceof ReferenceError) return { ok: false, message: error.message }
+    if (error instanceof Error) return { ok: false, message: error.message }
     throw error
   }
 }

@@ -34,7 +34,8 @@ export function readYaml(text: string): YamlReading {
       read: { value, duplicates: [], hasOddNumbers: false, textProblems: repeatedKeys(document, repeated, lines) },
     }
   } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error
+    if (!(error instanceof Error)) throw error
+    if (error.message.startsWith('Merge sources')) return { ok: false, why: 'yaml: map merge requires map or sequence of maps as the value' }
     const unknown = /Unresolved alias .*: (.*)$/.exec(error.message)?.[1]
     return {
       ok: false,

@@ -50,8 +50,8 @@ export function parsePolicyText(text: string, file: string): PolicyText {
     const value: unknown = document.toJS({ maxAliasCount: mostAliases })
     return { ok: true, value, ignored: documents.length > 1 ? ['document 2'] : [] }
   } catch (error) {
-    // What `yaml` throws for aliases: unknown ones and too many.
-    if (error instanceof ReferenceError) return refused(`yaml: ${error.message}`)
+    // What `yaml` throws for aliases, unknown ones and too many, and for merges of what is no map.
+    if (error instanceof Error) return refused(`yaml: ${error.message}`)
     throw error
   }
 }
