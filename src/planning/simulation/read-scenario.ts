@@ -35,7 +35,14 @@ export function readScenario(file: string, text: string): Read {
   if (syntax.length > 0) return refused(syntax)
   const value = plainValue(document)
   if (!value.ok)
-    return refused([{ code: 'scenario-syntax', where: file, found: value.message, expected: 'YAML with aliases that resolve, and merges (<<) of maps' }])
+    return refused([
+      {
+        code: 'scenario-syntax',
+        where: file,
+        found: value.message,
+        expected: 'YAML with aliases that resolve, and merges (<<) of maps',
+      },
+    ])
   return checked(value.value, where)
 }
 

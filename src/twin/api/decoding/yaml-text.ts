@@ -35,7 +35,8 @@ export function readYaml(text: string): YamlReading {
     }
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    if (error.message.startsWith('Merge sources')) return { ok: false, why: 'yaml: map merge requires map or sequence of maps as the value' }
+    if (error.message.startsWith('Merge sources'))
+      return { ok: false, why: 'yaml: map merge requires map or sequence of maps as the value' }
     const unknown = /Unresolved alias .*: (.*)$/.exec(error.message)?.[1]
     return {
       ok: false,
