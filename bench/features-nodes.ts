@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { environment } from '../scripts/image/build-image.ts'
 import { systemClock } from '../src/kube/clock.ts'
-import { commandLine } from '../test/cli/bundled.ts'
+import { setup, teardown } from '../test/cli/bundled.ts'
 import type { ApiObject } from '../test/real/control-plane/api-client.ts'
 import { freePort } from '../test/real/control-plane/free-ports.ts'
 import { type ControlPlane, startControlPlane } from '../test/real/control-plane/start.ts'
@@ -94,14 +94,19 @@ interface Started {
 /** The image's own, with a heap that has to do. */
 const inContainer = '--max-old-space-size=150 --max-semi-space-size=1'
 
-function startedBy(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Started {
-  const child = spawn(program, args, { stdio: 'ignore', env })
+function startedBy(path: string, args: readonly string[], env: NodeJS.ProcessEnv): Started {
+  const child = spawn(path, args, { stdio: 'ignore', env })
   const isOver = atEnd(() => child.kill('SIGKILL'))
   child.on('close', isOver)
   const ended = new Promise<void>(resolve => void child.once('exit', () => resolve()))
+  let isAsked = false
+  child.once('exit', code => {
+    if (!isAsked) throw new Error(`${path} ended by itself with ${code}`)
+  })
   return {
     pid: child.pid,
     async end() {
+      isAsked = true
       child.kill('SIGTERM')
       await ended
     },
@@ -124,6 +129,10 @@ async function measured(what: string, plane: ControlPlane, start: () => Promise<
 
 await using stack = new AsyncDisposableStack()
 const master = await upstreamPath('nfd-master')
+// The bundle of the image: what is measured is what is installed.
+await setup()
+stack.defer(teardown)
+const program = join(process.env['BALLAST_BUNDLE'] ?? '', 'ballast.mjs')
 const plane = await startControlPlane({ scheduler: 'off', controllerManager: false })
 stack.defer(() => plane.stop())
 const folder = mkdtempSync(join(tmpdir(), 'ballast-features-bench-'))
@@ -145,7 +154,7 @@ for (const turn of ['a', 'b']) {
     plane,
     async () => {
       const kubeconfig = await kubeconfigOf(stack, { namespace: 'ballast-system', name: 'ballast-controller' })
-      const args = [commandLine, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', '--config', file]
+      const args = [program, 'controller', '--kubeconfig', kubeconfig, '--install-crds', 'never', '--config', file]
       return startedBy(process.execPath, args, { ...environment, NODE_OPTIONS: inContainer, PATH: process.env['PATH'] })
     },
     `ours-${turn}`,

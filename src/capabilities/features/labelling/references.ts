@@ -1,35 +1,45 @@
 // Which features rules look at: of a node's thousands of elements a few are kept, so that a rule that changes asks no server for what is known.
 
-import type { Term } from '../matching/matcher.ts'
+import { type Expression, holds } from '../matching/expression.ts'
 import type { Rule } from '../matching/rule.ts'
+import { RuleFailure } from '../matching/rule-failure.ts'
 import { namedElement } from '../rules/allowed-keys.ts'
 
-/** By feature: the elements that are looked at, or all of them; `undefined`: whatever there is. */
-export type References = ReadonlyMap<string, ReadonlySet<string> | 'all'> | undefined
+/** What of a feature is looked at. */
+interface Looked {
+  /** Elements by their name. */
+  readonly elements: ReadonlySet<string>
+  /** Elements whose name an expression takes; by the text of the expression. */
+  readonly names: ReadonlyMap<string, Expression>
+}
+
+/** By feature; `undefined`: whatever there is. */
+export type References = ReadonlyMap<string, Looked> | undefined
 
 /** Always kept: the name that a node has in groups. */
-const always: readonly (readonly [string, string])[] = [['system.name', 'nodename']]
+const always = ['system.name', 'nodename'] as const
 
 /** What `rules` look at. */
 export function referencesOf(rules: readonly Rule[]): References {
   // A template may write a value that names any feature.
   if (rules.some(({ labelsTemplate = '' }) => labelsTemplate.includes('@'))) return undefined
-  const found = new Map<string, Set<string> | 'all'>()
-  for (const [feature, element] of always) add(found, feature, [element])
+  const found: Growing = new Map()
+  add(found, always[0], [always[1]])
   for (const rule of rules) {
-    for (const term of [...rule.matchFeatures, ...rule.matchAny.flat()]) add(found, term.feature.toLowerCase(), elementsOf(term))
+    for (const { feature, matchExpressions, matchName } of [...rule.matchFeatures, ...rule.matchAny.flat()])
+      add(found, feature.toLowerCase(), matchExpressions?.keys() ?? [], matchName)
     addNamed(found, [...rule.labels.values(), ...rule.extendedResources.values()])
   }
   return found
 }
 
-type Growing = Map<string, Set<string> | 'all'>
+type Growing = Map<string, { readonly elements: Set<string>; readonly names: Map<string, Expression> }>
 
-function add(found: Growing, feature: string, elements: Iterable<string> | 'all'): void {
-  const known = found.get(feature)
-  if (known === 'all') return
-  if (elements === 'all') found.set(feature, 'all')
-  else found.set(feature, new Set([...(known ?? []), ...elements]))
+function add(found: Growing, feature: string, elements: Iterable<string>, name?: Expression): void {
+  const known = found.get(feature) ?? { elements: new Set(), names: new Map() }
+  for (const element of elements) known.elements.add(element)
+  if (name !== undefined) known.names.set(JSON.stringify(name), name)
+  found.set(feature, known)
 }
 
 /** Values such as `@cpu.model.family`. */
@@ -44,10 +54,9 @@ function addNamed(found: Growing, values: Iterable<string>): void {
 export function covers(kept: References, wanted: References): boolean {
   if (kept === undefined) return true
   if (wanted === undefined) return false
-  return [...wanted].every(([feature, elements]) => {
+  return [...wanted].every(([feature, { elements, names }]) => {
     const there = kept.get(feature)
-    if (there === undefined) return false
-    return there === 'all' || (elements !== 'all' && [...elements].every(element => there.has(element)))
+    return there !== undefined && elements.isSubsetOf(there.elements) && [...names.keys()].every(name => there.names.has(name))
   })
 }
 
@@ -57,7 +66,9 @@ export function covers(kept: References, wanted: References): boolean {
  */
 export function prunedSpec(spec: unknown, references: References): unknown {
   if (references === undefined || !isFields(spec) || !isFields(spec['features'])) return spec
-  const wanted: Growing = new Map([...references].map(([feature, of]) => [feature, of === 'all' ? of : new Set(of)]))
+  const wanted: Growing = new Map(
+    [...references].map(([feature, { elements, names }]) => [feature, { elements: new Set(elements), names: new Map(names) }]),
+  )
   const { labels, features } = spec
   if (isFields(labels))
     addNamed(
@@ -76,26 +87,33 @@ type Fields = Readonly<Record<string, unknown>>
 /** Features of one kind with the elements that are wanted; lists of devices are kept whole, for templates may show anything of them. */
 function chosen(all: Fields, wanted: Growing): Fields {
   const kept: Record<string, unknown> = {}
-  for (const [feature, names] of wanted) {
+  for (const [feature, looked] of wanted) {
     const found = Object.hasOwn(all, feature) ? all[feature] : undefined
     if (found === undefined) continue
     const elements = isFields(found) ? found['elements'] : undefined
-    kept[feature] =
-      names === 'all' || !isFields(elements)
-        ? found
-        : {
-            elements: Object.fromEntries(
-              [...names].filter(name => Object.hasOwn(elements, name)).map(name => [name, elements[name]]),
-            ),
-          }
+    kept[feature] = isFields(elements) ? { elements: keptElements(elements, looked) } : found
   }
   return kept
 }
 
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function keptElements(elements: Fields, { elements: wanted, names }: Looked): Fields {
+  const isTaken = (name: string) => wanted.has(name) || [...names.values()].some(one => takes(one, name))
+  // In their own order, in which an expression that cannot be evaluated meets them.
+  const kept =
+    names.size === 0 ? [...wanted].filter(name => Object.hasOwn(elements, name)) : Object.keys(elements).filter(isTaken)
+  return Object.fromEntries(kept.map(name => [name, elements[name]]))
 }
 
-function elementsOf({ matchExpressions, matchName }: Term): Iterable<string> | 'all' {
-  return matchName === undefined ? (matchExpressions?.keys() ?? []) : 'all'
+/** An expression that cannot be evaluated takes every name: the rule is to fail as on all of them. */
+function takes(expression: Expression, name: string): boolean {
+  try {
+    return holds(expression, true, name)
+  } catch (error) {
+    if (error instanceof RuleFailure) return true
+    throw error
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
