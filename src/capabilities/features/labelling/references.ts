@@ -5,7 +5,7 @@ import type { Rule } from '../matching/rule.ts'
 import { RuleFailure } from '../matching/rule-failure.ts'
 import { namedElement } from '../rules/allowed-keys.ts'
 
-/** What of a feature is looked at. */
+/** The elements of a feature that rules look at. */
 interface Looked {
   /** Elements by their name. */
   readonly elements: ReadonlySet<string>
