@@ -6,6 +6,7 @@ import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { installedBy } from '../capability-objects.ts'
 import { installationValues, plainRelease } from '../installation.ts'
+import { agentRoles } from '../objects/agent-roles.ts'
 import { hasPartIn } from '../objects/rights-tree.ts'
 import { objects } from '../objects.ts'
 import { yamlDocuments, yamlText } from '../yaml-text.ts'
@@ -52,6 +53,9 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
   const unbounded = capabilities.filter(goesAnywhere).map(({ name }) => name)
   const hardened = policies(names.filter(name => !unbounded.includes(name)))
   const enabledByDefault = capabilities.filter(({ replaces }) => replaces.length === 0).map(({ name }) => name)
+  // Components cannot share a DaemonSet: one has the agents' names, and each other one agents of its own.
+  const onNodes = new Set(agentRoles(capabilities, 'agent').map(({ capability }) => capability))
+  const isApart = (name: string) => onNodes.has(name) && name !== [...onNodes].at(-1)
   return new Map([
     ['base/kustomization.yaml', kustomization('Kustomization', { resources: ['install.yaml'] })],
     ['base/install.yaml', header + yamlDocuments(base)],
@@ -59,7 +63,8 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
       const opened = unbounded.includes(name) ? policies([name]).filter(object => isOf(object, 'apiserver')) : []
       // A capability that bears its process's name brings that process along.
       const own = hostedProcesses.some(process => process === name) ? whole.filter(object => isOfHost(object, name)) : []
-      return component(name, [...made([name]), ...opened.map(policy => openedFor(policy, name))], none, own)
+      const enabled = [...made([name]), ...opened.map(policy => openedFor(policy, name))]
+      return component(name, isApart(name) ? enabled.map(object => agentsApart(object, name)) : enabled, none, own)
     }),
     ...processComponent('dashboard', 'apiserver', [
       ...made([], { apiserver: { enabled: true } }).filter(({ kind }) => roleKinds.has(kind)),
@@ -109,6 +114,16 @@ const isOf = ({ metadata }: KubeObject, process: string) => metadata.labels?.['a
 /** What runs, without what is one capability's: rights and APIServices. */
 const isOfHost = (object: KubeObject, process: string) =>
   isOf(object, process) && !roleKinds.has(object.kind) && object.kind !== 'APIService'
+
+/** What belongs to the agents, under names, labels and an account of one capability's own. */
+function agentsApart(object: KubeObject, capability: string): KubeObject {
+  if (!isOf(object, 'agent')) return object
+  const text = JSON.stringify(object)
+    .replaceAll(/"(name|serviceAccountName|policyName)":"ballast-agent(?=["-])/g, `"$1":"ballast-agent-${capability}`)
+    .replaceAll("serviceaccount:ballast-agent:ballast-agent'", `serviceaccount:ballast-agent:ballast-agent-${capability}'`)
+    .replaceAll('"app.kubernetes.io/component":"agent"', `"app.kubernetes.io/component":"agent-${capability}"`)
+  return JSON.parse(text)
+}
 
 /** A process apart from the controller, whole: nothing of it is in the base. */
 function processComponent(name: string, process: string, enabled: readonly KubeObject[]): readonly (readonly [string, string])[] {
