@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { partsIn } from '../../../src/coordination/part-hosts.ts'
 import { installationValues, plainRelease } from '../../../src/deployment/installation.ts'
+import { agentRoles } from '../../../src/deployment/objects/agent-roles.ts'
 import { objects } from '../../../src/deployment/objects.ts'
 import { kustomizeFiles } from '../../../src/deployment/packaging/kustomize.ts'
 import { yamlText } from '../../../src/deployment/yaml-text.ts'
@@ -69,6 +70,30 @@ function* choices(): Generator<readonly string[]> {
   for (let bits = 0; bits < 2 ** names.length; bits++) yield names.filter((_, at) => (bits & (1 << at)) !== 0)
 }
 
+const componentOf = ({ metadata }: KubeObject) => metadata.labels?.['app.kubernetes.io/component'] ?? ''
+/** Capabilities with a role in the agents' pod, and what their agents are called in components: the last has the agents' own names. */
+const onNodes = [...new Set(agentRoles(capabilities, 'agent').map(({ capability }) => capability))]
+const agentComponents = ['agent', ...onNodes.slice(0, -1).map(name => `agent-${name}`)]
+
+/** The agents of a component are, but for their names, those that the manifests have with that capability alone. */
+function judgeAgents(theirs: readonly KubeObject[], name: string): void {
+  const component = name === onNodes.at(-1) ? 'agent' : `agent-${name}`
+  const found = theirs
+    .filter(object => !isRights(object) && componentOf(object) === component)
+    .map((object): KubeObject => {
+      const text = JSON.stringify(object).replaceAll(`ballast-agent-${name}`, 'ballast-agent')
+      return JSON.parse(text.replaceAll(`"agent-${name}"`, '"agent"'))
+    })
+  const alone = objects(
+    installationValues(
+      { preset: { namespace: { create: true } }, enable: [name], disable: names.filter(one => one !== name) },
+      capabilities,
+    ),
+    { capabilities, release: plainRelease('ballast', 'ballast-system') },
+  ).filter(object => !isRights(object) && componentOf(object) === 'agent')
+  deepStrictEqual(canonical(found.map(withoutServing)), canonical(alone.map(withoutServing)))
+}
+
 export async function judgeKustomization(): Promise<string> {
   const kubectl = await kubectlPath('newest')
   const directory = mkdtempSync(join(tmpdir(), 'ballast-kustomize-'))
@@ -101,6 +126,7 @@ export async function judgeKustomization(): Promise<string> {
           object =>
             !isRights(object) &&
             !isForNodes(object) &&
+            !agentComponents.includes(componentOf(object)) &&
             !/^(ballast-config|ballast-webhook)$/.test(object.metadata.name) &&
             object.kind !== 'CustomResourceDefinition' &&
             object.kind !== 'NetworkPolicy',
@@ -111,6 +137,7 @@ export async function judgeKustomization(): Promise<string> {
       const apart = chosen.filter(name => inGateway.includes(name))
       deepStrictEqual(theirFlags.toSorted(), [...flags, ...[...hosted, ...apart].map(name => `--enable=${name}`)].toSorted())
       deepStrictEqual(plain(theirs), plain(ours))
+      for (const name of chosen.filter(one => onNodes.includes(one))) judgeAgents(theirs, name)
       // Beside the hardened policies, who asks sources brings along what lets it out.
       const policies = theirs.filter(({ kind }) => kind === 'NetworkPolicy').map(({ metadata }) => metadata.name)
       deepStrictEqual(
