@@ -2,7 +2,7 @@
 // the API server says in each request which node the token's pod is on (from 1.30 on), and a policy holds the agents to it. What an agent may
 // write of its Node beyond the status is given beside the policy and never without it.
 import type { Capability, OwnNodeWrites } from '#coordination/capability.ts'
-import { all, any, type Condition, named, type ObjectTree, text } from '../tree.ts'
+import { all, any, type Condition, type Fields, named, type ObjectTree, text } from '../tree.ts'
 import { type AgentRole, agentRoles, runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf } from './object-shapes.ts'
 import { agentAccount, granted, isMade } from './rights-objects.ts'
@@ -21,7 +21,6 @@ export function ownNodePolicy(capabilities: readonly Capability[]): readonly Obj
   if (runs === undefined) return []
   const narrowed = all(runs, { on: 'agent.ownNodeOnly' }, { served: admissionPolicies })
   const around = { file: 'agents/rights.yaml', when: narrowed }
-  const metadata = metadataOf({ name: fullName('-agent-own-node'), namespace: undefined, component: 'agent' })
   const byAgent = text(
     "request.userInfo.username == 'system:serviceaccount:",
     named('agentNamespace'),
@@ -33,38 +32,18 @@ export function ownNodePolicy(capabilities: readonly Capability[]): readonly Obj
     part.ownNode === undefined ? [] : [{ capability, writes: part.ownNode }],
   )
   return [
-    {
-      ...around,
-      tree: {
-        apiVersion,
-        kind: 'ValidatingAdmissionPolicy',
-        metadata,
-        spec: {
-          failurePolicy: 'Fail',
-          matchConstraints: {
-            resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['*'], resources: ['nodes', 'nodes/status'] }],
-          },
-          matchConditions: [{ name: 'by-an-agent', expression: byAgent }],
-          validations: [
-            {
-              expression: isOwnNode,
-              message: "an agent writes the node that it runs on, by its pod's token, and no other",
-              reason: 'Forbidden',
-            },
-            ...validations(writing.map(({ writes }) => writes)),
-          ],
+    ...policyOn('-agent-own-node', around, {
+      resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['*'], resources: ['nodes', 'nodes/status'] }],
+      byAgent,
+      validations: [
+        {
+          expression: isOwnNode,
+          message: "an agent writes the node that it runs on, by its pod's token, and no other",
+          reason: 'Forbidden',
         },
-      },
-    },
-    {
-      ...around,
-      tree: {
-        apiVersion,
-        kind: 'ValidatingAdmissionPolicyBinding',
-        metadata,
-        spec: { policyName: fullName('-agent-own-node'), validationActions: ['Deny'] },
-      },
-    },
+        ...validations(writing.map(({ writes }) => writes)),
+      ],
+    }),
     ...narrowRight(capabilities, { writing, narrowed }),
     ...ownObjectsPolicy(capabilities, byAgent),
   ]
@@ -77,13 +56,45 @@ function ownObjectsPolicy(capabilities: readonly Capability[], byAgent: ReturnTy
   const objects = roles.flatMap(({ part }) => part.ownObjects ?? [])
   const isOn = any(...roles.map(({ capability }): Condition => ({ on: `capabilities.${capability}.enabled` })))
   const around = { file: 'agents/rights.yaml', when: all(isOn, { on: 'agent.ownNodeOnly' }, { served: admissionPolicies }) }
-  const name = fullName('-agent-own-objects')
-  const metadata = metadataOf({ name, namespace: undefined, component: 'agent' })
   const labels = 'object.metadata.labels'
   const named = objects.map(
     ({ group, resource, nodeLabel }) =>
       `(request.resource.group == '${group}' && request.resource.resource == '${resource}' && has(${labels}) && '${nodeLabel}' in ${labels} && ${labels}['${nodeLabel}'] == request.name)`,
   )
+  return policyOn('-agent-own-objects', around, {
+    resourceRules: objects.map(({ group, resource }) => ({
+      apiGroups: [group],
+      apiVersions: ['*'],
+      operations: ['CREATE', 'UPDATE', 'DELETE'],
+      resources: [resource],
+    })),
+    byAgent,
+    validations: [
+      {
+        expression: isOwnNode,
+        message: "an agent writes the object of the node that it runs on, by its pod's token, and no other",
+        reason: 'Forbidden',
+      },
+      {
+        expression: `request.operation == 'DELETE' || ${named.join(' || ')}`,
+        message: 'an agent says whose its object is by the label of its own node, and of no other',
+        reason: 'Forbidden',
+      },
+    ],
+  })
+}
+
+/** A policy of the API server on what agents write, and what binds it. */
+function policyOn(
+  name: string,
+  around: Pick<ObjectTree, 'file'> & { readonly when: Condition },
+  spec: {
+    readonly resourceRules: readonly Fields[]
+    readonly byAgent: ReturnType<typeof text>
+    readonly validations: readonly Fields[]
+  },
+): readonly ObjectTree[] {
+  const metadata = metadataOf({ name: fullName(name), namespace: undefined, component: 'agent' })
   return [
     {
       ...around,
@@ -93,27 +104,9 @@ function ownObjectsPolicy(capabilities: readonly Capability[], byAgent: ReturnTy
         metadata,
         spec: {
           failurePolicy: 'Fail',
-          matchConstraints: {
-            resourceRules: objects.map(({ group, resource }) => ({
-              apiGroups: [group],
-              apiVersions: ['*'],
-              operations: ['CREATE', 'UPDATE', 'DELETE'],
-              resources: [resource],
-            })),
-          },
-          matchConditions: [{ name: 'by-an-agent', expression: byAgent }],
-          validations: [
-            {
-              expression: isOwnNode,
-              message: "an agent writes the object of the node that it runs on, by its pod's token, and no other",
-              reason: 'Forbidden',
-            },
-            {
-              expression: `request.operation == 'DELETE' || ${named.join(' || ')}`,
-              message: 'an agent says whose its object is by the label of its own node, and of no other',
-              reason: 'Forbidden',
-            },
-          ],
+          matchConstraints: { resourceRules: spec.resourceRules },
+          matchConditions: [{ name: 'by-an-agent', expression: spec.byAgent }],
+          validations: spec.validations,
         },
       },
     },
@@ -123,7 +116,7 @@ function ownObjectsPolicy(capabilities: readonly Capability[], byAgent: ReturnTy
         apiVersion,
         kind: 'ValidatingAdmissionPolicyBinding',
         metadata,
-        spec: { policyName: name, validationActions: ['Deny'] },
+        spec: { policyName: fullName(name), validationActions: ['Deny'] },
       },
     },
   ]
