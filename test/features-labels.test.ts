@@ -167,7 +167,46 @@ test('features count only in namespaces that the selector takes, as they are lab
   expect(nodeIn(of, 'n1').metadata.labels?.['feature.node.kubernetes.io/plain']).toBeUndefined()
   await of.change(builtIn.namespaces, { name: 'nfd' }, { metadata: { labels: { features: 'yes' } } })
   await of.until(() => nodeIn(of, 'n1').metadata.labels?.['feature.node.kubernetes.io/plain'] === 'yes', 60_000)
+  // Features that do not count keep no label, neither.
+  for (const name of ['trusted', 'nfd'])
+    await of.change(builtIn.namespaces, { name }, { metadata: { labels: { features: name === 'nfd' ? 'no' : 'yes' } } })
+  await of.admin.resource(nodeFeatures).delete('n1', { namespace: 'trusted', signal })
+  await of.until(() => !hasLabels(of, 'n1'), 60_000)
+  expect(listsOn(of, 'n1')).toEqual({})
   expect(of.forbidden).toEqual([])
+})
+
+test('a status that the server refuses holds up neither the others nor what is collected', async () => {
+  const refused = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 422, reason: 'Invalid', message: 'no' }
+  const other = ruleObject('other', {
+    name: 'all',
+    labels: { 'x.example.com/all': 'yes' },
+    matchFeatures: [{ feature: 'pci.device' }],
+  })
+  await using of = await controlledCluster({
+    ...featuresCluster([...machines, featuresOf('gone', undefined), graphicsRule, other], {}),
+    between: inner => ({
+      ...inner,
+      request: request =>
+        request.path.endsWith('/nodefeaturerules/graphics/status')
+          ? Promise.resolve({ status: 422, headers: {}, body: Buffer.from(JSON.stringify(refused)) })
+          : inner.request(request),
+    }),
+  })
+  const statusOf = (name: string) =>
+    of.list<KubeObject>('nodefeaturerules.nfd.k8s-sigs.io').find(({ metadata }) => metadata.name === name)?.['status']
+  await of.until(() => statusOf('other') !== undefined, 60_000)
+  await of.until(() => of.list('nodefeatures.nfd.k8s-sigs.io').length === 2, 60_000)
+  expect(statusOf('graphics')).toBeUndefined()
+  expect(of.warnings.map(({ message }) => message)).toContain('the status of a rule is not written, tried again')
+})
+
+test('a freeze of the arbiter holds taints, and labels go on', async () => {
+  await using of = await controlledCluster({ ...featuresCluster([...machines, graphicsRule]), arbiter: { freeze: true } })
+  await of.until(() => hasLabels(of, 'n1'), 120_000)
+  await of.pass(30_000)
+  expect(givenTo(of, 'n1')).toEqual({ ...everything, taints: [] })
+  expect(of.warnings.map(({ message }) => message)).toContain('taints are not granted, asked for again')
 })
 
 test('groups name the nodes that one of their rules matches', async () => {

@@ -16,7 +16,7 @@ const instanceName = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/
 const list = (meaning: string) => z.array(z.string()).max(mostListed).default([]).describe(meaning)
 
 const restrictions = z
-  .object({
+  .strictObject({
     nodeFeatureNamespaceSelector: labelSelectorSchema
       .optional()
       .describe('NodeFeatures count only in namespaces with these labels; without it in all'),
@@ -36,7 +36,7 @@ const restrictions = z
   .prefault({})
 
 const master = z
-  .object({
+  .strictObject({
     instance: z
       .string()
       .refine(text => text === '' || instanceName.test(text), 'not the name of an instance, such as "blue"')

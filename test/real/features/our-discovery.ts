@@ -33,6 +33,7 @@ export function ourDiscovery(
     const config = readWorkerConfig(
       tree.config === undefined ? '' : readFileSync(join(root, workerConfigPath), 'utf8'),
       workerConfigPath,
+      { tell: warning => void told.push(warning) },
     )
     const machine = {
       tree: new HostTree({ hostPrefix: `${root}/`, ownRoot: root }),

@@ -67,7 +67,7 @@ function printDiscovery(options: DiscoverOptions, { terminal, environment }: Sur
   const [problem] = qualifiedNameProblems(node)
   if (problem !== undefined)
     throw new CommandRefused(`${JSON.stringify(node)} is no name of a node: it ${problem}; give one with --node`)
-  const config = configuration(tree, options.config)
+  const config = configuration(tree, options.config, warning => terminal.say(warning))
   const tell = (what: string, about: object) => terminal.say(`${what}: ${words(about)}`)
   const cpuid = processorOf(tree, root === '/', tell)
   const found = discover({ tree, cpuid, architecture: process.arch, nodeName: node, nowMs: systemClock.now(), tell }, config)
@@ -78,16 +78,16 @@ function printDiscovery(options: DiscoverOptions, { terminal, environment }: Sur
   else for (const line of discoveryLines(node, cpuid, found, terminal.columns)) terminal.write(line)
 }
 
-function configuration(tree: HostTree, given: string | undefined): WorkerConfig {
+function configuration(tree: HostTree, given: string | undefined, tell: (warning: string) => void): WorkerConfig {
   const path = given ?? tree.own(workerConfigPath)
-  if (given === undefined && !tree.exists(path)) return readWorkerConfig('', path)
+  if (given === undefined && !tree.exists(path)) return readWorkerConfig('', path, { tell })
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
     throw new CommandRefused(`the configuration cannot be read: ${messageOf(error)}`)
   }
-  return readWorkerConfig(text, path)
+  return readWorkerConfig(text, path, { tell })
 }
 
 /** A tree says by its `proc/cpuinfo` what processor it has; without that it is the one of this machine, as with upstream's worker. */

@@ -9,6 +9,7 @@ import { ourDiscovery } from '#test/real/features/our-discovery.ts'
 import { registersOf } from '#test/real/features/processor-answers.ts'
 import { writeTree } from '#test/real/features/tree-files.ts'
 import type { Tree } from '#test/real/features/trees.ts'
+import { featuresConfiguration } from '../config.ts'
 import { readProcessor } from './cpu/cpuid-flags.ts'
 import { noRegisters, type Registers } from './cpu/cpuid-registers.ts'
 import { namesInCpuinfo } from './cpu/kernel-flags.ts'
@@ -188,7 +189,7 @@ describe('the configuration of a worker', () => {
   ])('%s is refused with its place', (text, where, what) => {
     let problems = ''
     try {
-      readWorkerConfig(text, 'nfd-worker.conf')
+      readWorkerConfig(text, 'nfd-worker.conf', { tell: () => undefined })
     } catch (error) {
       if (!(error instanceof InputError)) throw error
       problems = JSON.stringify(error.problems)
@@ -197,8 +198,21 @@ describe('the configuration of a worker', () => {
     expect(problems).toContain(what)
   })
 
+  test('a key that nobody knows is told, counts for nothing, and takes nothing along', () => {
+    const told: string[] = []
+    const text = 'core: {sleepIntervall: 1s, noPublish: true}\nsources: {pci: {deviceClassWhiteList: ["02"]}, gpu: {}}\n'
+    const { core, sources } = readWorkerConfig(text, 'nfd-worker.conf', { tell: warning => void told.push(warning) })
+    expect([core.noPublish, sources.pci.deviceClassWhitelist]).toEqual([true, ['03', '0b40', '12']])
+    expect(told.map(warning => warning.split(' ')[1]).sort()).toEqual([
+      'core.sleepIntervall',
+      'sources.gpu',
+      'sources.pci.deviceClassWhiteList',
+    ])
+    expect(() => featuresConfiguration.parse({ worker: { core: { sleepIntervall: '1s' } } })).toThrow('sleepIntervall')
+  })
+
   test.each(['', 'core:\nsources:\n', '# nothing'])('%j is all defaults', text => {
-    const { core, sources } = readWorkerConfig(text, 'nfd-worker.conf')
+    const { core, sources } = readWorkerConfig(text, 'nfd-worker.conf', { tell: () => undefined })
     expect(core.ownerRefs).toEqual(['pod', 'ds'])
     expect(sources.pci.deviceClassWhitelist).toEqual(['03', '0b40', '12'])
   })

@@ -22,7 +22,7 @@ const interval = z
 /** Whom a NodeFeature may belong to. */
 export const owners = ['node', 'pod', 'ds'] as const
 
-const core = z.object({
+const core = z.strictObject({
   sleepInterval: interval.default('60s').describe('between two looks; 0s: one look, and then only when something changes'),
   featureSources: strings.default(['all']).describe('sources that look; `-name` leaves one out'),
   labelSources: strings.default(['all']).describe('sources that give labels'),
@@ -57,7 +57,7 @@ const names = z.record(z.string(), z.string())
 
 /** All keys of an object, filled in where they are left out. */
 function section<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.object(shape).prefault({} as never)
+  return z.strictObject(shape).prefault({} as never)
 }
 
 const fakeLabels = { fakefeature1: 'true', fakefeature2: 'true', fakefeature3: 'true' }
@@ -73,7 +73,7 @@ function over(standard: Readonly<Record<string, string>>) {
   return names.default({}).transform(given => ({ ...standard, ...given }))
 }
 
-const sources = z.object({
+const sources = z.strictObject({
   cpu: section({
     cpuid: section({ attributeBlacklist: strings.default(withoutLabel), attributeWhitelist: strings.default([]) }),
   }),
@@ -102,7 +102,7 @@ const sources = z.object({
   }),
 })
 
-export const workerConfigSchema = z.object({ core: core.prefault({}), sources: sources.prefault({}) })
+export const workerConfigSchema = z.strictObject({ core: core.prefault({}), sources: sources.prefault({}) })
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>
 
@@ -113,20 +113,41 @@ interface ConfigText {
 }
 
 /**
- * The configuration of a file; what `overlay` says counts before it, key by key.
+ * The configuration of a file; what `overlay` says counts before it, key by key. Files of upstream may have keys that nobody knows: `tell` hears of
+ * each, and it counts for nothing, as upstream has it.
  *
  * @throws InputError with every problem
  */
-export function readWorkerConfig(text: string, path: string, overlay?: ConfigText): WorkerConfig {
+export function readWorkerConfig(
+  text: string,
+  path: string,
+  { overlay, tell }: { readonly overlay?: ConfigText | undefined; readonly tell: (warning: string) => void },
+): WorkerConfig {
   const below = contentOf({ text, path })
   const content = overlay === undefined ? below : laidOver(below, contentOf(overlay))
-  const read = checkAgainst(
-    workerConfigSchema,
-    withoutNulls(content ?? {}),
-    overlay === undefined ? path : `${path} and ${overlay.path}`,
+  const where = overlay === undefined ? path : `${path} and ${overlay.path}`
+  const known = withoutUnknown(withoutNulls(content ?? {}), key =>
+    tell(`${where}: ${key} is no key of the configuration, and has no effect`),
   )
+  const read = checkAgainst(workerConfigSchema, known, where)
   if (!read.ok) throw new InputError(read.problems)
   return read.value
+}
+
+/** Without the keys of mappings that the schema does not know. */
+function withoutUnknown(content: unknown, tell: (key: string) => void): unknown {
+  const parsed = workerConfigSchema.safeParse(content)
+  const unknown = (parsed.error?.issues ?? []).flatMap(issue =>
+    issue.code === 'unrecognized_keys' ? issue.keys.map(key => [...issue.path.map(String), key]) : [],
+  )
+  for (const path of unknown) tell(path.join('.'))
+  return unknown.reduce(withoutPath, content)
+}
+
+function withoutPath(content: unknown, [key = '', ...rest]: readonly string[]): unknown {
+  if (!isMapping(content)) return content
+  const { [key]: inner, ...others } = content
+  return rest.length === 0 ? others : { ...others, [key]: withoutPath(inner, rest) }
 }
 
 function contentOf({ text, path }: ConfigText): unknown {

@@ -48,8 +48,12 @@ export function workerSettings(words: readonly string[], read: (path: string) =>
   if (all.length > 0) throw new InputError(all)
   const path = text('config', `/${workerConfigPath}`)
   const given = read(path)
+  const unknown: string[] = []
   const overlay = { text: text('options'), path: '--options' }
-  const config = readWorkerConfig(given ?? '', path, overlay.text === '' ? undefined : overlay)
+  const config = readWorkerConfig(given ?? '', path, {
+    overlay: overlay.text === '' ? undefined : overlay,
+    tell: warning => void unknown.push(warning),
+  })
   const over = <Key extends keyof WorkerConfig['core']>(key: Key, name: string, value: WorkerConfig['core'][Key] | undefined) =>
     values.has(name) && value !== undefined ? { [key]: value } : {}
   const core = {
@@ -72,7 +76,7 @@ export function workerSettings(words: readonly string[], read: (path: string) =>
     port: typeof port === 'number' ? port : standardPort,
     verbosity: typeof verbosity === 'number' ? verbosity : 0,
     hostRootPrefix: text('host-root-prefix'),
-    warnings: [...without, ...(given === undefined ? [`there is no configuration ${path}: the standards hold`] : [])],
+    warnings: [...without, ...unknown, ...(given === undefined ? [`there is no configuration ${path}: the standards hold`] : [])],
   }
 }
 

@@ -3,8 +3,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type EffectContext, effectOptions, leadingGuard } from '#coordination/effects/effect-context.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
+import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { isNotFound } from '#kube/objects/status.ts'
+import { isNotFound, StatusError } from '#kube/objects/status.ts'
 import { problemSentence } from '#kube/problem.ts'
 import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import { setAttributes } from '../matching/feature-set.ts'
@@ -78,9 +79,14 @@ export class GroupMembers {
     this.#nodes.delete(node)
   }
 
-  /** Writes the statuses that differ. @throws StatusError; what the leadership throws when we lead no more */
-  async write(groups: Informer<KubeObject>, effects: EffectContext, signal: AbortSignal): Promise<void> {
+  /**
+   * Writes the statuses that differ; one that cannot be written holds up no other.
+   *
+   * @returns whether all is written @throws what the leadership throws when we lead no more
+   */
+  async write(groups: Informer<KubeObject>, { effects, log }: Writing, signal: AbortSignal): Promise<boolean> {
     const resource = effects.api.resource<KubeObject>(nodeFeatureGroups)
+    let isDone = true
     for (const group of [...groups.store.list()]) {
       const { name, namespace, uid } = group.metadata
       const members = [...this.#nodes.values()].filter(one => one.groups.has(name)).map(one => one.name)
@@ -93,8 +99,17 @@ export class GroupMembers {
         const body = { metadata: { uid }, status: { nodes } }
         groups.observe(await resource.patch(name, { type: 'merge', body }, { ...options, subresource: 'status' }))
       } catch (error) {
-        if (!isNotFound(error)) throw error
+        if (isNotFound(error)) continue
+        if (!(error instanceof StatusError)) throw error
+        isDone = false
+        log.warn({ group: name, why: messageOf(error) }, 'the status of a group is not written, tried again')
       }
     }
+    return isDone
   }
+}
+
+interface Writing {
+  readonly effects: EffectContext
+  readonly log: Log
 }

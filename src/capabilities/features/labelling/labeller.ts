@@ -127,7 +127,7 @@ class Labelling implements Disposable {
     this.#live = new LiveFeatures(api, this.#features, namespace => this.#counts(namespace))
     this.#queue = new WorkQueue<string>({ clock })
     this.#bell = new Bell(clock)
-    this.#statuses = new RuleStatuses({ effects: leading.effects, events, rules: this.#rules })
+    this.#statuses = new RuleStatuses({ effects: leading.effects, events, rules: this.#rules, log: context.log })
     this.#metrics = metrics === undefined ? undefined : labellingMetrics(metrics)
     this.#unsubscribe = [
       this.#features.onChange(({ type, object, previous }) => this.#featuresChanged(type, object, previous)),
@@ -260,8 +260,7 @@ class Labelling implements Disposable {
     }
     this.#seen.add(name)
     const outcome = this.#decide(name, sources)
-    const result = await this.#write(node, outcome, signal)
-    return result
+    return await this.#write(node, outcome, signal)
   }
 
   #decide(node: string, sources: readonly NodeFeatureSource[]): NodeOutcome {
@@ -322,24 +321,31 @@ class Labelling implements Disposable {
         await clock.after(delayMs, signal)
         delayMs = times.statusMs
         if (this.#queue.depth + this.#queue.processing > 0) continue
-        if (this.#wantsStatuses) await this.#writeStatuses(signal)
+        if (this.#wantsStatuses && !(await this.#writeStatuses(signal))) delayMs = times.retryMs
         if (this.#wantsCollecting || isAsked === undefined) await this.#collect(signal)
       } catch (error) {
         if (signal.aborted) return
         if (!isOutside(error)) throw error
         this.#want({ statuses: true, collecting: true })
         delayMs = times.retryMs
-        log.warn({ capability: capabilityName, why: messageOf(error) }, 'statuses of rules are not written, tried again')
+        log.warn(
+          { capability: capabilityName, why: messageOf(error) },
+          'what is behind the labels is not looked after, tried again',
+        )
       }
     }
   }
 
-  async #writeStatuses(signal: AbortSignal): Promise<void> {
+  /** @returns whether all of them are written */
+  async #writeStatuses(signal: AbortSignal): Promise<boolean> {
     this.#wantsStatuses = false
-    await this.#statuses.write(this.#reports, signal)
-    if (this.#groups === undefined) return
-    this.#metrics?.groupRequests.inc(this.#groups.store.size)
-    await this.#members.write(this.#groups, this.#leading.effects, signal)
+    const areRulesTold = await this.#statuses.write(this.#reports, signal)
+    this.#metrics?.groupRequests.inc(this.#groups?.store.size ?? 0)
+    const around = { effects: this.#leading.effects, log: this.#context.log }
+    const areGroupsTold = this.#groups === undefined || (await this.#members.write(this.#groups, around, signal))
+    if (areRulesTold && areGroupsTold) return true
+    this.#wantsStatuses = true
+    return false
   }
 
   async #collect(signal: AbortSignal): Promise<void> {

@@ -104,9 +104,7 @@ export class LiveFeatures {
   /** Whether the server has none for the node, in any namespace that counts. @throws StatusError */
   async isNone(node: string, signal: AbortSignal): Promise<boolean> {
     const labelSelector = `${nodeNameLabel}=${node}`
-    const { items } = await this.#api
-      .resource<KubeObject>(nodeFeatures)
-      .list({ labelSelector, limit: 1, metadataOnly: true, signal })
-    return items.length === 0
+    const { items } = await this.#api.resource<KubeObject>(nodeFeatures).list({ labelSelector, metadataOnly: true, signal })
+    return !items.some(({ metadata }) => this.#counts(metadata.namespace ?? ''))
   }
 }

@@ -102,9 +102,6 @@ function intentOf(
   pods: readonly PodState[],
   nowMs: number,
 ): Intent {
-  const evicting = add.filter(({ effect }) => effect === 'NoExecute')
-  const stays = ({ object }: PodState) =>
-    evicting.every(taint => (object.spec.tolerations ?? []).some(toleration => tolerates(toleration, taint)))
   const wished = add.map(({ key, value = '', effect }) => `${key}=${value}:${effect}`).toSorted()
   return {
     requester: capabilityName,
@@ -113,9 +110,13 @@ function intentOf(
     class: 'correctness',
     targets: [{ apiVersion: 'v1', kind: 'Node', name: node, uid }],
     workload: undefined,
-    disrupts: pods
-      .filter(pod => !pod.isTerminating && !stays(pod))
-      .map(pod => ({ apiVersion: 'v1', kind: 'Pod', namespace: pod.namespace, name: pod.name, uid: pod.uid })),
+    disrupts: takenAway(add, pods).map(pod => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      namespace: pod.namespace,
+      name: pod.name,
+      uid: pod.uid,
+    })),
     reasons: [{ code: 'node-features', message: `its features ask for ${wished.slice(0, 8).join(', ')}` }],
     idempotencyKey: createHash('sha256')
       .update(`${uid} ${wished.join(' ')}`)
@@ -123,4 +124,15 @@ function intentOf(
     deadlineMs: nowMs + permitMs,
     timeToLiveMs: permitMs,
   }
+}
+
+/** The pods of a node that `add` takes away from it: at once, or when their time of tolerating it is over. Pure. */
+export function takenAway<Of extends Pick<PodState, 'object' | 'isTerminating'>>(
+  add: readonly Taint[],
+  pods: readonly Of[],
+): readonly Of[] {
+  const evicting = add.filter(({ effect }) => effect === 'NoExecute')
+  const stays = ({ object }: Of, taint: Taint) =>
+    (object.spec.tolerations ?? []).some(one => one.tolerationSeconds === undefined && tolerates(one, taint))
+  return pods.filter(pod => !pod.isTerminating && evicting.some(taint => !stays(pod, taint)))
 }

@@ -12,6 +12,20 @@ interface OnNode {
   readonly asked: ReadonlyMap<string, boolean>
 }
 
+/** Where a NodeFeatureRule fails, and why. */
+interface Failure {
+  readonly node: string
+  readonly why: string
+}
+
+interface StatusOf {
+  readonly generation: number
+  readonly before: RuleStatus | undefined
+  /** What `failures` has of it. */
+  readonly failing: Failure | undefined
+  readonly nowMs: number
+}
+
 /** By node, then by NodeFeatureRule. */
 export class RuleReports {
   readonly #nodes = new Map<string, ReadonlyMap<string, OnNode>>()
@@ -30,8 +44,8 @@ export class RuleReports {
   }
 
   /** Why each NodeFeatureRule fails somewhere, by its name: of the first node in the order of names. */
-  failures(): ReadonlyMap<string, { readonly node: string; readonly why: string }> {
-    const found = new Map<string, { readonly node: string; readonly why: string }>()
+  failures(): ReadonlyMap<string, Failure> {
+    const found = new Map<string, Failure>()
     for (const [node, rules] of [...this.#nodes].sort(([a], [b]) => (a < b ? -1 : 1)))
       for (const [object, { failed }] of rules)
         if (failed !== undefined && !found.has(object)) found.set(object, { node, why: failed })
@@ -39,34 +53,17 @@ export class RuleReports {
   }
 
   /** The status of one; conditions keep the time at which they came about. */
-  statusOf(
-    object: string,
-    {
-      generation,
-      before,
-      nowMs,
-    }: { readonly generation: number; readonly before: RuleStatus | undefined; readonly nowMs: number },
-  ): RuleStatus {
+  statusOf(object: string, { generation, before, failing, nowMs }: StatusOf): RuleStatus {
     const all = [...this.#nodes.values()].flatMap(rules => rules.get(object) ?? [])
     const asked = new Map<string, boolean>()
     for (const one of all)
       for (const [feature, isThere] of one.asked) asked.set(feature, (asked.get(feature) ?? false) || isThere)
-    const failing = this.failures().get(object)
+    const isEvaluated = all.length > 0
     const conditions: readonly Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>[] = [
-      failing === undefined
-        ? { type: 'Valid', status: 'True', reason: 'Evaluated', message: '' }
-        : {
-            type: 'Valid',
-            status: 'False',
-            reason: 'RuleFailed',
-            message: `on node ${failing.node}: ${failing.why}`.slice(0, longestMessage),
-          },
-      {
-        type: 'Evaluated',
-        status: all.length > 0 ? 'True' : 'False',
-        reason: all.length > 0 ? 'OnNodes' : 'NoFeatures',
-        message: '',
-      },
+      validity(isEvaluated, failing),
+      isEvaluated
+        ? { type: 'Evaluated', status: 'True', reason: 'OnNodes', message: '' }
+        : { type: 'Evaluated', status: 'False', reason: 'OnNoNode', message: '' },
     ]
     return {
       observedGeneration: generation,
@@ -87,6 +84,20 @@ export class RuleReports {
 }
 
 type Condition = NonNullable<RuleStatus['conditions']>[number]
+
+/** A rule that was never evaluated, for want of nodes or because it cannot be read, is not said to be well. */
+function validity(
+  isEvaluated: boolean,
+  failing: Failure | undefined,
+): Omit<Condition, 'lastTransitionTime' | 'observedGeneration'> {
+  if (failing !== undefined) {
+    const message = `on node ${failing.node}: ${failing.why}`.slice(0, longestMessage)
+    return { type: 'Valid', status: 'False', reason: 'RuleFailed', message }
+  }
+  return isEvaluated
+    ? { type: 'Valid', status: 'True', reason: 'Evaluated', message: '' }
+    : { type: 'Valid', status: 'Unknown', reason: 'NotEvaluated', message: '' }
+}
 
 const longestMessage = 1_024
 

@@ -27,8 +27,8 @@ const times = {
   /** Feature files are looked after so often, and devices every fifth time. */
   pollMs: 1_000,
   devicesEvery: 5,
-  /** The server is asked whether all is still there, give or take a tenth. */
-  checkMs: 3_600_000,
+  /** The server is asked whether all is still there, give or take a tenth: whoever deletes the object takes the node's labels along. */
+  checkMs: 600_000,
 } as const
 
 /** Where a pod has the host's directories. */
