@@ -106,7 +106,7 @@ export function overviewLines(outcomes: Outcomes, unknown: readonly string[], wi
   ]
   const left = [...outcomes].flatMap(([node, { leftOut }]) => leftOut.map(one => [node, one.what, one.key, one.why]))
   return [
-    `${outcomes.size} nodes with features`,
+    outcomes.size === 1 ? '1 node with features' : `${outcomes.size} nodes with features`,
     rows.length === 0 ? 'no NodeFeatureRule' : fittedTable(titles, rows, width),
     ...(unknown.length === 0 ? [] : ['', `no node has these features that rules ask for: ${unknown.join(', ')}`]),
     ...(left.length === 0 ? [] : ['', fittedTable(leftOutTitles, left, width)]),
