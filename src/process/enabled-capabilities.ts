@@ -1,6 +1,7 @@
 // The capabilities that this program has.
 import { autoscale } from '#capabilities/autoscale'
 import { deschedule } from '#capabilities/deschedule'
+import { devices } from '#capabilities/devices'
 import { features } from '#capabilities/features'
 import { gateway } from '#capabilities/gateway'
 import { isolate } from '#capabilities/isolate'
@@ -16,6 +17,7 @@ import type { ControllerSettings } from './configuration/controller-settings.ts'
 export const enabledCapabilities: readonly Capability[] = [
   autoscale,
   deschedule,
+  devices,
   features,
   gateway,
   isolate,

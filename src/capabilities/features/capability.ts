@@ -128,7 +128,7 @@ export const features = capability({
         linuxCapabilities: [],
         network: 'pod',
       },
-      listeners: [],
+      listeners: [{ kind: 'port', name: 'features', port: 8082, protocol: 'TCP', exposure: 'pod' }],
       offers: [],
       takes: [],
       start: startWorker,

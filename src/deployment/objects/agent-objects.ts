@@ -60,9 +60,6 @@ export function agentObjects(capabilities: readonly Capability[]): readonly Obje
 
 function daemonSet(roles: readonly AgentRole[]): Fields {
   const selector = selectorLabels(component)
-  const mounts = new Map(
-    roles.flatMap(({ part }) => (part.host?.mounts ?? []).map(mount => [volumeName(mount.path), mount] as const)),
-  )
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -89,13 +86,30 @@ function daemonSet(roles: readonly AgentRole[]): Fields {
           volumes: [
             { name: 'config', configMap: { name: fullName('-config') } },
             tokenVolume,
-            ...Array.from(mounts, ([name, { path }]): Tree => ({ name, hostPath: { path } })),
+            ...hostVolumes(roles),
             block('agent.extraVolumes'),
           ],
         },
       },
     },
   }
+}
+
+/** Directories of the node, each where a role that has it is enabled. */
+function hostVolumes(roles: readonly AgentRole[]): readonly Tree[] {
+  const found = new Map<string, { readonly path: string; readonly capabilities: Set<string> }>()
+  for (const { capability, part } of roles)
+    for (const { path } of part.host?.mounts ?? []) {
+      const volume = found.get(volumeName(path)) ?? { path, capabilities: new Set<string>() }
+      found.set(volumeName(path), volume)
+      volume.capabilities.add(capability)
+    }
+  return Array.from(found, ([name, { path, capabilities }]) =>
+    when(any(...Array.from(capabilities, (one): Condition => ({ on: `capabilities.${one}.enabled` }))), {
+      name,
+      hostPath: { path },
+    }),
+  )
 }
 
 const volumeName = (path: string) => `host${path.replaceAll(/[^A-Za-z0-9]+/g, '-').toLowerCase()}`.replace(/-$/, '').slice(0, 63)
@@ -150,7 +164,14 @@ function container({ role, part }: AgentRole): Fields {
     name: role,
     image: nameText('image'),
     imagePullPolicy: value('image.pullPolicy'),
-    args: ['agent', `--role=${role}`, '--config=/etc/ballast/config.yaml', block('agent.extraArgs')],
+    args: [
+      'agent',
+      `--role=${role}`,
+      '--config=/etc/ballast/config.yaml',
+      // Containers of a pod share its ports.
+      ...(port === undefined ? [] : [`--health-probe-bind-address=:${port}`]),
+      block('agent.extraArgs'),
+    ],
     env: [...nodeEnvironment, block('agent.extraEnv')],
     ...(port === undefined
       ? {}

@@ -56,6 +56,8 @@ export const agentSchema = z
     podSecurityContext: mapping().default({ seccompProfile: { type: 'RuntimeDefault' } }),
     securityContext: mapping().default(tightContainer).describe('of the containers; their users are their own'),
     ...podFields('agent'),
+    // The new pod serves before the old one ends, so that devices are never missing.
+    updateStrategy: mapping().default({ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: '10%' } }),
   })
   .prefault({})
   .describe('the DaemonSet of the parts that run on every node and call the API; there is none while none is enabled')

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
-import { HostTree } from '../../../src/capabilities/features/discovery/host-tree.ts'
+import { HostTree } from '#machines/host-tree.ts'
 import type { Check } from '../check.ts'
 import { featuresInPods } from './in-pods.ts'
 import { comparedLabels } from './labels.ts'

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
-import { HostTree } from '../../../src/capabilities/features/discovery/host-tree.ts'
+import { HostTree } from '#machines/host-tree.ts'
 import { engine, engineAnswers } from './oracle.ts'
 import { comparable, library, libraryAnswers } from './processor-answers.ts'
 import { processorQuestions, questionOf } from './processor-questions.ts'

@@ -16,7 +16,7 @@ import type { CpuidSource } from '../discovery/cpu/cpuid-registers.ts'
 import { namesInCpuinfo } from '../discovery/cpu/kernel-flags.ts'
 import { knownFlags, readCpuid } from '../discovery/cpu/read-cpuid.ts'
 import { type Discovery, discover } from '../discovery/discover.ts'
-import { HostTree } from '../discovery/host-tree.ts'
+import { HostTree } from '#machines/host-tree.ts'
 import { nodeFeature } from '../discovery/node-feature.ts'
 import { readWorkerConfig, type WorkerConfig, workerConfigPath } from '../discovery/worker-config.ts'
 

@@ -3,7 +3,7 @@
 import { addFeatures, type FeatureSet, noFeatures, setAttributes } from '../matching/feature-set.ts'
 import { type Rule, runRule } from '../matching/rule.ts'
 import { RuleFailure } from '../matching/rule-failure.ts'
-import type { HostTree } from './host-tree.ts'
+import type { HostTree } from '#machines/host-tree.ts'
 import type { Labels, Machine } from './source.ts'
 import { readRulesFile } from './worker-rules.ts'
 

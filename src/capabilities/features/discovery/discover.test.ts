@@ -14,7 +14,7 @@ import { readProcessor } from './cpu/cpuid-flags.ts'
 import { noRegisters, type Registers } from './cpu/cpuid-registers.ts'
 import { namesInCpuinfo } from './cpu/kernel-flags.ts'
 import { ofAnswers, readCpuid } from './cpu/read-cpuid.ts'
-import { HostTree } from './host-tree.ts'
+import { HostTree } from '#machines/host-tree.ts'
 import { readFeatureFile } from './local-source.ts'
 import { readWorkerConfig } from './worker-config.ts'
 

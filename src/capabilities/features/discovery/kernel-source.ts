@@ -2,7 +2,7 @@
 
 import { gunzipSync } from 'node:zlib'
 import type { FeatureSet } from '../matching/feature-set.ts'
-import type { HostTree } from './host-tree.ts'
+import type { HostTree } from '#machines/host-tree.ts'
 import { attributesOf, Found, type Labels, type Machine } from './source.ts'
 
 interface KernelSettings {

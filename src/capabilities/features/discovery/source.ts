@@ -3,7 +3,7 @@
 import type { FeatureSet, GrowingFeatures } from '../matching/feature-set.ts'
 import { noFeatures } from '../matching/feature-set.ts'
 import type { CpuidSource } from './cpu/cpuid-registers.ts'
-import type { HostTree } from './host-tree.ts'
+import type { HostTree } from '#machines/host-tree.ts'
 
 /** What sources look at. */
 export interface Machine {

@@ -1,7 +1,7 @@
 // What may have changed on a machine, by names and times alone: far cheaper than a look at all of it.
 
 import { statSync } from 'node:fs'
-import { featureFilesDirectory, type HostTree } from '../discovery/host-tree.ts'
+import { featureFilesDirectory, type HostTree } from '#machines/host-tree.ts'
 
 const deviceDirectories = ['sys/bus/pci/devices', 'sys/bus/usb/devices', 'sys/class/net', 'sys/class/drm']
 

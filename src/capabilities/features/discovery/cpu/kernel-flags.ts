@@ -1,6 +1,6 @@
 // Flags of a processor as the kernel tells them, where the processor itself cannot be asked.
 
-import type { HostTree } from '../host-tree.ts'
+import type { HostTree } from '#machines/host-tree.ts'
 import { type CpuidSource, vendorNamed } from './cpuid-registers.ts'
 
 type NamedSource = Extract<CpuidSource, { readonly kind: 'names' }>

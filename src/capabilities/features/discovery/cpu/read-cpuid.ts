@@ -5,7 +5,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readSync, rmSync, writeFi
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf } from '#kube/log.ts'
-import type { HostTree } from '../host-tree.ts'
+import type { HostTree } from '#machines/host-tree.ts'
 import { bitRows } from './cpuid-bits.ts'
 import { askOtherCore, askXcr0, cpuidHelper, helperName } from './cpuid-helper.ts'
 import { type CpuidSource, noRegisters, type Registers } from './cpuid-registers.ts'

@@ -1,6 +1,16 @@
 // The files of the machine that is looked at: its own root in a pod lies beside where the host's directories are mounted.
 
-import { closeSync, fstatSync, openSync, readdirSync, readSync, type Stats, statSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 /** Where feature files lie. */
@@ -11,6 +21,14 @@ interface HostPlaces {
   readonly hostPrefix: string
   /** Where `/proc` is, and the folders of feature files and rules. */
   readonly ownRoot: string
+}
+
+/** A file in `/dev`; numbers of 0 where it is an ordinary one, as in trees for tests. */
+export interface DeviceFile {
+  /** The number of the group that it belongs to. */
+  readonly group: number
+  readonly major: number
+  readonly minor: number
 }
 
 /** An attribute in sysfs has at most a page; lists such as `/proc/modules` and configurations of kernels are longer. */
@@ -68,6 +86,34 @@ export class HostTree {
       // As with files.
       return undefined
     }
+  }
+
+  /** Where a symbolic link points, as it is written; `undefined` where there is no link. */
+  link(path: string): string | undefined {
+    try {
+      return readlinkSync(path)
+    } catch {
+      // As with files.
+      return undefined
+    }
+  }
+
+  /** The path without any link in it; `undefined` where it leads nowhere. */
+  resolved(path: string): string | undefined {
+    try {
+      return realpathSync(path)
+    } catch {
+      // As with files.
+      return undefined
+    }
+  }
+
+  /** What a device's file says of itself; `undefined` where there is none. */
+  node(path: string): DeviceFile | undefined {
+    const stats = found(path)
+    if (stats === undefined) return undefined
+    const { gid: group, rdev } = stats
+    return { group, major: ((rdev >> 8) & 0xfff) | 0, minor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00) }
   }
 
   exists(path: string): boolean {

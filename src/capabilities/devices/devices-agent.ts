@@ -1,0 +1,246 @@
+// The agent's role: looks at the machine again and again, and has a plugin before the kubelet for each resource that it finds.
+
+import { existsSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
+import type { Check, NodeContext, Running } from '#coordination/capability.ts'
+import { messageOf } from '#kube/log.ts'
+import { durationMs } from '#kube/time/duration.ts'
+import { HostTree } from '#machines/host-tree.ts'
+import { type Allocation, allocate } from './allocation/allocate.ts'
+import { linkedShares, pairWeights } from './allocation/linked.ts'
+import { type PreferredQuestion, preferredShares } from './allocation/preferred.ts'
+import { CdiFiles } from './cdi/cdi-files.ts'
+import type { DevicesConfig } from './config.ts'
+import type { FoundDevice } from './discovery/found-device.ts'
+import { lookAt, type Machine, type Offer, offersOf } from './discovery/offers.ts'
+import { complaintOf, computeComplaint, Steadied } from './health/card-health.ts'
+import { LevelZero } from './health/level-zero.ts'
+import { type DeviceMetrics, deviceMetrics } from './metrics.ts'
+import { cdiDirectory, pluginDirectory } from './names.ts'
+import { PluginDirectory } from './plugin/plugin-directory.ts'
+import type { PluginAnswers } from './plugin/plugin-server.ts'
+import { ResourcePlugin } from './plugin/resource-plugin.ts'
+import { Wake } from './plugin/wake.ts'
+
+/** Where a pod has the host's directories. */
+const podPrefix = '/host-'
+
+/** Where the machine and the kubelet are. */
+export interface DevicesSurroundings {
+  readonly tree: HostTree
+  readonly pluginDirectory: string
+  readonly cdiDirectory: string
+}
+
+/** This machine; with `prefix` what lies below it in its place. */
+export function thisMachine(prefix = ''): DevicesSurroundings {
+  const found = existsSync(`${podPrefix}sys`) ? podPrefix : '/'
+  const tree = new HostTree({ hostPrefix: prefix === '' ? found : `${prefix}/`, ownRoot: '/' })
+  return { tree, pluginDirectory, cdiDirectory }
+}
+
+/** Serves what is there until it is disposed of. What containers have they keep. */
+export async function startDevices(
+  context: NodeContext,
+  config: DevicesConfig,
+  outer: AbortSignal,
+  surroundings: DevicesSurroundings = thisMachine(),
+): Promise<Running<DevicesConfig>> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([outer, stop.signal])
+  const agent = new DevicesAgent(context, config, surroundings)
+  const running = agent.run(signal)
+  return {
+    health: () => agent.health(),
+    reconfigure: async next => {
+      agent.reconfigure(next)
+      return 'applied'
+    },
+    [Symbol.asyncDispose]: async () => {
+      stop.abort(new DOMException('the plugins are stopped', 'AbortError'))
+      await running
+    },
+  }
+}
+
+class DevicesAgent {
+  readonly #context: NodeContext
+  readonly #surroundings: DevicesSurroundings
+  readonly #metrics: DeviceMetrics | undefined
+  readonly #plugins = new Map<string, ResourcePlugin>()
+  readonly #steadied = new Steadied()
+  readonly #wake: Wake
+  #config: DevicesConfig
+  #machine: Machine = { devices: [], passedOver: [], compute: [], firmware: new Map() }
+  #cdi: CdiFiles
+  #hasLooked = false
+  #toldIll = new Map<string, string>()
+
+  constructor(context: NodeContext, config: DevicesConfig, surroundings: DevicesSurroundings) {
+    this.#context = context
+    this.#config = config
+    this.#surroundings = surroundings
+    this.#metrics = context.metrics === undefined ? undefined : deviceMetrics(context.metrics)
+    this.#wake = new Wake(context.clock)
+    this.#cdi = this.#cdiFiles()
+  }
+
+  reconfigure(config: DevicesConfig): void {
+    this.#config = config
+    this.#cdi = this.#cdiFiles()
+    this.#wake.wake()
+  }
+
+  health(): readonly Check[] {
+    const checks = [...this.#plugins.values()].map(({ resource, isRegistered, state }) => ({
+      name: `device-plugin-${resource}`,
+      ok: isRegistered,
+      state,
+    }))
+    const count = this.#machine.devices.length
+    return [
+      { name: 'devices', ok: this.#hasLooked, state: this.#hasLooked ? `${count} devices` : 'it has not looked yet' },
+      ...checks,
+    ]
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#context
+    using directory = new PluginDirectory({ path: this.#surroundings.pluginDirectory, clock, log })
+    try {
+      while (!signal.aborted) {
+        await this.#look(directory, signal)
+        await this.#wake.wait(durationMs(this.#config.scanInterval), signal)
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error
+    } finally {
+      await Promise.all([...this.#plugins.values()].map(plugin => plugin[Symbol.asyncDispose]()))
+      this.#plugins.clear()
+    }
+  }
+
+  async #look(directory: PluginDirectory, signal: AbortSignal): Promise<void> {
+    const config = this.#config
+    const machine = lookAt(this.#surroundings.tree, config)
+    this.#tellChanges(machine)
+    this.#machine = machine
+    const ill = await this.#ill(machine, config, signal)
+    if (config.cdi.enabled) this.#cdi.bring(machine.devices)
+    const offers = offersOf(machine, config, ill)
+    this.#metrics?.offered(offers)
+    for (const [resource, offer] of offers) {
+      const plugin = this.#plugins.get(resource)
+      if (plugin !== undefined) plugin.offer(offer)
+      else this.#plugins.set(resource, this.#plugin(offer, directory))
+    }
+    const gone = [...this.#plugins].filter(([resource]) => !offers.has(resource))
+    await Promise.all(
+      gone.map(async ([resource, plugin]) => {
+        this.#plugins.delete(resource)
+        this.#context.log.info({ resource }, 'the last device of a resource is gone')
+        await plugin[Symbol.asyncDispose]()
+      }),
+    )
+    this.#hasLooked = true
+  }
+
+  async #ill(machine: Machine, config: DevicesConfig, signal: AbortSignal): Promise<ReadonlySet<string>> {
+    const { tree } = this.#surroundings
+    const { health, levelZeroSocket } = config.gpu
+    const complaints = new Map<string, string | undefined>()
+    const asked = new Map<string, string>()
+    const compute = config.amd.health === 'none' ? undefined : computeComplaint(machine.compute)
+    const { tempLimit, gpuTempLimit, memoryTempLimit } = config.gpu
+    const limits = {
+      intel: { other: tempLimit, gpu: gpuTempLimit, memory: memoryTempLimit },
+      amd: { other: config.amd.tempLimit, gpu: config.amd.tempLimit, memory: config.amd.tempLimit },
+    }
+    using sidecar = health === 'level-zero' ? new LevelZero(levelZeroSocket, this.#context) : undefined
+    for (const device of machine.devices.filter(({ kind }) => kind === 'gpu')) {
+      const { id, vendor, address } = device
+      const way = vendor === 'amd' ? config.amd.health : health
+      // What upstream's plugins go by counts at once, as it does there.
+      const why =
+        vendor === 'amd' ? compute : address === undefined ? undefined : await sidecar?.complaintOf(address, config.gpu, signal)
+      if (why !== undefined) asked.set(id, why)
+      if (way === 'sysfs') complaints.set(id, complaintOf(tree, device, limits[vendor]))
+    }
+    const ill = new Set([...asked.keys(), ...this.#steadied.look(complaints)])
+    this.#tellIll(new Map([...ill].map(id => [id, asked.get(id) ?? complaints.get(id) ?? 'it was not well before'])))
+    return ill
+  }
+
+  #plugin(offer: Offer, directory: PluginDirectory): ResourcePlugin {
+    const { clock, log, random } = this.#context
+    return new ResourcePlugin(offer, current => this.#answers(current), {
+      directory,
+      clock,
+      log,
+      random,
+      metrics: this.#metrics,
+    })
+  }
+
+  #answers(current: () => Offer): PluginAnswers {
+    return {
+      shares: () => current().shares.values(),
+      preferred: question => this.#preferred(current(), question),
+      allocate: ids => this.#allocate(current(), ids),
+    }
+  }
+
+  #preferred({ policy, shares }: Offer, question: PreferredQuestion): readonly string[] {
+    if (policy === 'links') return linkedShares(question, shares, pairWeights(this.#machine.devices, this.#machine.compute))
+    return preferredShares(question, policy, this.#config.onePhysicalPerContainer)
+  }
+
+  #allocate(offer: Offer, ids: readonly string[]): Allocation {
+    const { resource } = offer
+    const end = this.#metrics?.allocateSeconds.startTimer({ resource })
+    try {
+      const allocation = allocate(offer, ids)
+      const cdi = allocation.cdi.filter(name => this.#cdi.has(name))
+      this.#context.log.debug({ resource, ids, cdi }, 'a container gets devices')
+      return { ...allocation, cdi }
+    } catch (error) {
+      this.#metrics?.refusals.inc({ resource })
+      this.#context.log.warn({ resource, ids, why: messageOf(error) }, 'the kubelet asked for devices that it cannot have')
+      throw error
+    } finally {
+      end?.()
+    }
+  }
+
+  #cdiFiles(): CdiFiles {
+    return new CdiFiles({
+      directory: this.#surroundings.cdiDirectory,
+      groups: this.#config.cdi.groups,
+      log: this.#context.log,
+    })
+  }
+
+  #tellChanges({ devices, passedOver }: Machine): void {
+    const { log } = this.#context
+    const before = new Map(this.#machine.devices.map(device => [device.id, device]))
+    for (const device of devices) {
+      if (!isDeepStrictEqual(before.get(device.id), device)) log.info(about(device), 'a device is there')
+      before.delete(device.id)
+    }
+    for (const device of before.values()) log.info(about(device), 'a device is gone')
+    const known = new Set(this.#machine.passedOver.map(({ id, reason }) => `${id} ${reason}`))
+    for (const { id, reason } of passedOver)
+      if (!known.has(`${id} ${reason}`)) log.info({ id, reason }, 'a device is not offered')
+  }
+
+  #tellIll(ill: Map<string, string>): void {
+    const { log } = this.#context
+    for (const [id, why] of ill) if (!this.#toldIll.has(id)) log.warn({ id, why }, 'a device is unhealthy')
+    for (const id of this.#toldIll.keys()) if (!ill.has(id)) log.info({ id }, 'a device is healthy again')
+    this.#toldIll = ill
+  }
+}
+
+function about({ id, resource, pciId, shares, nodes }: FoundDevice) {
+  return { id, resource, pciId, shares, files: nodes.map(({ path }) => path) }
+}

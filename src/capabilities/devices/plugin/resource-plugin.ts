@@ -1,0 +1,209 @@
+// One resource before the kubelet: served, registered, and again whenever something shows that the kubelet does not know it any more. A socket has
+// a name of its own each time: newer kubelets tell plugins apart by it, and refuse a second one at the path of the first.
+
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '#kube/clock.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import { isOutside } from '#kube/outside-error.ts'
+import type { Random } from '#kube/random.ts'
+import type { Offer } from '../discovery/offers.ts'
+import type { DeviceMetrics } from '../metrics.ts'
+import { kubeletSocket, resourceFile } from '../names.ts'
+import { longestSocketPath, type PluginDirectory } from './plugin-directory.ts'
+import { type PluginAnswers, PluginServer } from './plugin-server.ts'
+import { NotRegistered, register } from './register.ts'
+import { Wake } from './wake.ts'
+
+const times = {
+  /** From registration to the stream that the kubelet opens. */
+  streamMs: 5_000,
+  firstRetryMs: 100,
+  longestRetryMs: 30_000,
+  /** What lasted less long counts as a failure: two plugins of one resource are not to fight. */
+  steadyMs: 30_000,
+  listenMs: 10_000,
+  /** What was said is said again after another plugin of the resource went: older kubelets take its end for ours. */
+  sayAgainMs: [1_000, 5_000],
+} as const
+
+export interface PluginContext {
+  readonly directory: PluginDirectory
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: Random
+  readonly metrics?: DeviceMetrics | undefined
+}
+
+type State = 'starting' | 'waits for the kubelet' | 'registered'
+
+export class ResourcePlugin implements AsyncDisposable {
+  readonly resource: string
+  readonly #context: PluginContext
+  readonly #answersOf: (offer: () => Offer) => PluginAnswers
+  readonly #stop = new AbortController()
+  readonly #wake: Wake
+  readonly #running: Promise<void>
+  #offer: Offer
+  #server: PluginServer | undefined
+  #state: State = 'starting'
+  #why = ''
+
+  constructor(offer: Offer, answersOf: (offer: () => Offer) => PluginAnswers, context: PluginContext) {
+    this.resource = offer.resource
+    this.#offer = offer
+    this.#answersOf = answersOf
+    this.#context = context
+    this.#wake = new Wake(context.clock)
+    this.#running = this.#run(this.#stop.signal)
+  }
+
+  get isRegistered(): boolean {
+    return this.#state === 'registered'
+  }
+
+  get state(): string {
+    return this.#why === '' || this.isRegistered ? this.#state : `${this.#state}: ${this.#why}`
+  }
+
+  /** From now on this is offered: the kubelet is told where it is anything else than before. */
+  offer(offer: Offer): void {
+    const isSame = isDeepStrictEqual(offer, this.#offer)
+    this.#offer = offer
+    if (!isSame) this.#server?.say()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new DOMException('the plugin is stopped', 'AbortError'))
+    await this.#running
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { directory, clock, log, random } = this.#context
+    using _watched = directory.onChange(() => this.#wake.wake())
+    let retryMs: number = times.firstRetryMs
+    while (!signal.aborted) {
+      const startMs = clock.elapsed()
+      let kubelet = directory.kubelet()
+      try {
+        if (kubelet === undefined) throw new NotRegistered(`there is no ${kubeletSocket} in ${directory.path}`)
+        const why = await this.#life(kubelet, signal)
+        log.info({ resource: this.resource, why }, 'the plugin registers again')
+      } catch (error) {
+        if (signal.aborted) break
+        if (!isOutside(error)) throw error
+        this.#tell(messageOf(error))
+      }
+      this.#state = 'waits for the kubelet'
+      if (directory.kubelet() !== kubelet) continue
+      if (clock.elapsed() - startMs >= times.steadyMs) retryMs = times.firstRetryMs
+      const untilMs = clock.elapsed() + Math.ceil(retryMs * (0.8 + 0.4 * random()))
+      retryMs = Math.min(times.longestRetryMs, retryMs * 2)
+      // A kubelet that comes is asked at once.
+      for (kubelet = directory.kubelet(); directory.kubelet() === kubelet && clock.elapsed() < untilMs && !signal.aborted; )
+        await this.#wake.wait(Math.max(1, Math.ceil(untilMs - clock.elapsed())), signal)
+      if (directory.kubelet() !== kubelet) retryMs = times.firstRetryMs
+    }
+    this.#state = 'starting'
+  }
+
+  /** From a socket to what is wrong with it, in words. @throws NotRegistered, errors of the system */
+  async #life(kubelet: string, signal: AbortSignal): Promise<string> {
+    const { directory, clock, log, random, metrics } = this.#context
+    const prefix = `${resourceFile(this.resource)}-`
+    await directory.sweep(prefix, signal)
+    const name = socketName(directory.path, prefix, random)
+    const answers = this.#answersOf(() => this.#offer)
+    const server = new PluginServer(answers, () => this.#wake.wake())
+    try {
+      await within(server.listen(join(directory.path, name)), times.listenMs, clock)
+      this.#server = server
+      const own = directory.stamp(name)
+      await register({ directory: directory.path, endpoint: name, resource: this.resource }, clock, signal)
+      metrics?.registrations.inc({ resource: this.resource })
+      log.info({ resource: this.resource, socket: name, devices: this.#offer.shares.size }, 'the plugin is registered')
+      this.#state = 'registered'
+      this.#why = ''
+      return await this.#watched({ name, own, kubelet, prefix, server }, signal)
+    } finally {
+      this.#server = undefined
+      await server.close()
+    }
+  }
+
+  /** Until something is wrong: the kubelet is another one, the socket is gone, or nobody listens to the stream. */
+  async #watched({ name, own, kubelet, prefix, server }: Life, signal: AbortSignal): Promise<string> {
+    const { directory, clock } = this.#context
+    let withoutMs: number | undefined = clock.elapsed()
+    let others = siblings(directory, prefix, name)
+    let sayAt: readonly number[] = []
+    for (;;) {
+      signal.throwIfAborted()
+      const nowMs = clock.elapsed()
+      if (directory.kubelet() !== kubelet) return 'the kubelet started anew'
+      if (directory.stamp(name) !== own) return 'the socket is gone'
+      if (server.streams > 0) withoutMs = undefined
+      else if (withoutMs === undefined) return 'the kubelet ended the stream'
+      else if (nowMs - withoutMs >= times.streamMs) return 'the kubelet opened no stream'
+      const now = siblings(directory, prefix, name)
+      if (others.some(other => !now.includes(other))) {
+        server.say()
+        sayAt = times.sayAgainMs.map(afterMs => nowMs + afterMs)
+      }
+      others = now
+      if (sayAt.some(atMs => atMs <= nowMs)) {
+        server.say()
+        sayAt = sayAt.filter(atMs => atMs > nowMs)
+      }
+      const nextMs = Math.min(
+        withoutMs === undefined ? Number.POSITIVE_INFINITY : withoutMs + times.streamMs,
+        ...sayAt,
+        nowMs + times.longestRetryMs,
+      )
+      await this.#wake.wait(Math.max(1, Math.ceil(nextMs - nowMs)), signal)
+    }
+  }
+
+  #tell(why: string): void {
+    if (why !== this.#why)
+      this.#context.log.warn({ resource: this.resource, why }, 'the plugin is not registered: it tries again')
+    this.#why = why
+  }
+}
+
+interface Life {
+  readonly name: string
+  /** What tells our socket from another one at its path. */
+  readonly own: string | undefined
+  readonly kubelet: string
+  readonly prefix: string
+  readonly server: PluginServer
+}
+
+function siblings(directory: PluginDirectory, prefix: string, own: string): readonly string[] {
+  return directory
+    .sockets(prefix)
+    .map(({ name }) => name)
+    .filter(name => name !== own)
+}
+
+/** A new one each time; without its prefix where that would be too long for the kernel. */
+function socketName(directory: string, prefix: string, random: Random): string {
+  const number = Math.floor(random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0')
+  const name = `${prefix}${number}.sock`
+  if (Buffer.byteLength(join(directory, name)) <= longestSocketPath) return name
+  return `${createHash('sha256').update(prefix).digest('hex').slice(0, 16)}-${number}.sock`
+}
+
+async function within(work: Promise<void>, limitMs: number, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<never>()
+  const cancel = clock.schedule(limitMs, () => late.reject(new NotRegistered(`the socket does not listen after ${limitMs} ms`)))
+  try {
+    await Promise.race([work, late.promise])
+  } finally {
+    cancel()
+  }
+}
