@@ -25,6 +25,7 @@ import { instrumentChecks } from './descheduler/instrument-checks.ts'
 import { measuredChecks } from './descheduler/measured-checks.ts'
 import { prometheusChecks } from './descheduler/prometheus-checks.ts'
 import { shadowChecks } from './descheduler/shadow.ts'
+import { deviceChecks } from './devices/checks.ts'
 import { evictionChecks } from './evictions/checks.ts'
 import { featureChecks } from './features/checks.ts'
 import { gatewayChecks } from './gateway/checks.ts'
@@ -91,6 +92,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['scalers/driver-checks.ts', driverChecks],
   ['placements/checks.ts', placementChecks(seed)],
   ['features/checks.ts', featureChecks(seed)],
+  ['devices/checks.ts', deviceChecks],
 ]
 
 interface RealRow extends Row {

@@ -1,8 +1,8 @@
 // node-feature-discovery and ours over the same: rules and features, trees of machines, processors.
 
 import { isDeepStrictEqual } from 'node:util'
-import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
 import { HostTree } from '#machines/host-tree.ts'
+import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
 import type { Check } from '../check.ts'
 import { featuresInPods } from './in-pods.ts'
 import { comparedLabels } from './labels.ts'

@@ -2,8 +2,8 @@
 // Its engine on rules, its worker on trees of machines, its library on processors; each has a file in test/fixtures/features.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
 import { HostTree } from '#machines/host-tree.ts'
+import { readCpuid } from '../../../src/capabilities/features/discovery/cpu/read-cpuid.ts'
 import { engine, engineAnswers } from './oracle.ts'
 import { comparable, library, libraryAnswers } from './processor-answers.ts'
 import { processorQuestions, questionOf } from './processor-questions.ts'

@@ -1,6 +1,6 @@
 // A node as its user has it: containerd 2, a kubelet and the reference network plug-ins on a machine of its own.
 import { cpSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { PartUnavailable } from '../cache.ts'
 import { componentPath } from '../control-plane/build.ts'
 import { programPath } from '../control-plane/debian.ts'
@@ -39,6 +39,10 @@ export interface KubeletNode extends AsyncDisposable {
   readonly machine: Machine
   readonly containerd: Program
   ctr(...args: readonly string[]): Promise<CommandResult>
+  /** Ends the kubelet by SIGKILL and starts another: pods go on meanwhile. */
+  restartKubelet(): Promise<void>
+  /** The last lines of the kubelet that runs. */
+  kubeletLog(): string
 }
 
 /** Starts it; the kubelet registers the node by itself. @throws PartUnavailable where a program cannot be had or cannot run here */
@@ -69,14 +73,29 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
     })
     await must('images', 'pull', '--local', '--plain-http', options.sandboxImage)
     for (const archive of options.archives) await must('images', 'import', archive)
-    machine.start([
-      programs.kubelet,
-      `--config=${kubeletFile}`,
-      '--kubeconfig=/etc/kubernetes/kubeconfig',
-      `--hostname-override=${machine.name}`,
-      `--node-ip=${machine.address}`,
-    ])
-    return { machine, containerd, ctr, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+    const startKubelet = () =>
+      machine.start([
+        programs.kubelet,
+        `--config=${kubeletFile}`,
+        '--kubeconfig=/etc/kubernetes/kubeconfig',
+        `--hostname-override=${machine.name}`,
+        `--node-ip=${machine.address}`,
+      ])
+    let kubelet = startKubelet()
+    const restartKubelet = async () => {
+      // What was started enters the machine as a child: the kubelet itself is the one by its program there.
+      await machine.run(['pkill', '-KILL', '-x', basename(programs.kubelet)])
+      await kubelet.kill()
+      kubelet = startKubelet()
+    }
+    return {
+      machine,
+      containerd,
+      ctr,
+      restartKubelet,
+      kubeletLog: () => kubelet.log(),
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    }
   } catch (cause) {
     await stack.disposeAsync()
     throw cause

@@ -18,6 +18,7 @@ const verticalAutoscaler = { path: 'k8s.io/autoscaler/vertical-pod-autoscaler', 
 const keda = { path: 'github.com/kedacore/keda/v2', version: 'v2.21.0' }
 const httpAddOn = { path: 'github.com/kedacore/http-add-on', version: 'v0.15.0' }
 const nodeFeatures = { path: 'sigs.k8s.io/node-feature-discovery', version: 'v0.19.0' }
+const intelPlugins = { path: 'github.com/intel/intel-device-plugins-for-kubernetes', version: 'v0.36.0' }
 const modules = {
   descheduler: { path: 'sigs.k8s.io/descheduler', version: 'v0.36.0', command: 'cmd/descheduler' },
   updater: { ...verticalAutoscaler, command: 'pkg/updater' },
@@ -33,6 +34,9 @@ const modules = {
   'http-add-on-operator': { ...httpAddOn, command: 'operator' },
   'nfd-worker': { ...nodeFeatures, command: 'cmd/nfd-worker' },
   'nfd-master': { ...nodeFeatures, command: 'cmd/nfd-master' },
+  'intel-gpu-plugin': { ...intelPlugins, command: 'cmd/gpu_plugin' },
+  'intel-npu-plugin': { ...intelPlugins, command: 'cmd/npu_plugin' },
+  'intel-operator': { ...intelPlugins, command: 'cmd/operator' },
   // Modules of 3.7 lack files in its archive, and others of it are not served.
   traefik: { path: 'github.com/traefik/traefik/v3', version: 'v3.6.12', command: 'cmd/traefik' },
 } as const satisfies Readonly<Record<string, Module>>
