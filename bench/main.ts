@@ -31,6 +31,7 @@ const benchmarks = [
   'gateway.ts',
   'features.ts',
   'features-nodes.ts',
+  'devices.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

@@ -1,6 +1,7 @@
 // The plugins before a kubelet that is played: registration, lists, allocation, and what both sides survive.
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -245,19 +246,39 @@ test('the folder of the kubelet may be missing, and another one later', async ()
   await kubelet.until(() => kubelet.ids(i915).length === 1)
 }, 15_000)
 
-test('two of them serve one resource side by side; when the older ends, the newer says its list again', async () => {
-  const { kubelet, start } = machine()
+test('a newer one takes over: when the older ends, the kubelet counts all devices again at once, and gives them away', async () => {
+  const { kubelet, start, allocate } = machine()
   await using _kubelet = kubelet
   await kubelet.start()
   const older = await start()
   await kubelet.until(() => kubelet.ids(i915).length === 1)
   await using _newer = await start()
-  await kubelet.until(() => kubelet.endpoints.get(i915)?.length === 2 && kubelet.ids(i915).length === 1)
-  const newest = () => kubelet.endpoints.get(i915)?.at(-1)
-  await kubelet.until(() => newest()?.lists === 1)
+  await kubelet.until(() => kubelet.endpoints.get(i915)?.length === 3 && kubelet.endpoints.get(i915)?.at(-1)?.lists === 1)
+  let zeros = 0
+  const counted = () => kubelet.counted.get(i915)
   await older[Symbol.asyncDispose]()
-  await kubelet.until(() => (newest()?.lists ?? 0) > 1)
-  expect(kubelet.ids(i915)).toEqual(['card0-0'])
+  await kubelet.until(() => {
+    zeros += counted()?.healthy.length === 0 ? 1 : 0
+    return counted()?.isStopped === true
+  })
+  await kubelet.until(() => counted()?.healthy.length === 1)
+  await kubelet.until(() => counted()?.isStopped === false)
+  expect(zeros).toBeGreaterThan(0)
+  expect((await allocate('card0-0')).containerResponses).toHaveLength(1)
+  // One by the older, two by the newer, one more after the older's end: the first of the newer's streams never ended.
+  expect(kubelet.registrations).toHaveLength(4)
+  expect(new Set(kubelet.registrations.map(({ endpoint }) => endpoint)).size).toBe(2)
+})
+
+test("upstream's plugin is taken over from in the same way", async () => {
+  const { kubelet, start, directory } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  const theirs = createServer().listen(join(directory, 'gpu.intel.com-i915.sock'))
+  await using _agent = await start()
+  await kubelet.until(() => kubelet.endpoints.get(i915)?.length === 2)
+  expect(readdirSync(directory)).toContain('gpu.intel.com-i915.sock')
+  theirs.close()
 })
 
 test('sockets of processes that were killed are taken away, what lies beside them stays', async () => {

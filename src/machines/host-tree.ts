@@ -1,16 +1,6 @@
 // The files of the machine that is looked at: its own root in a pod lies beside where the host's directories are mounted.
 
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-  realpathSync,
-  type Stats,
-  statSync,
-} from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readlinkSync, readSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Where feature files lie. */
@@ -24,7 +14,7 @@ interface HostPlaces {
 }
 
 /** A file in `/dev`; numbers of 0 where it is an ordinary one, as in trees for tests. */
-export interface DeviceFile {
+interface DeviceFile {
   /** The number of the group that it belongs to. */
   readonly group: number
   readonly major: number

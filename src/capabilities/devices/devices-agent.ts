@@ -26,7 +26,7 @@ import { Wake } from './plugin/wake.ts'
 const podPrefix = '/host-'
 
 /** Where the machine and the kubelet are. */
-export interface DevicesSurroundings {
+interface DevicesSurroundings {
   readonly tree: HostTree
   readonly pluginDirectory: string
   readonly cdiDirectory: string

@@ -1,18 +1,14 @@
-// What a plugin says and does before a kubelet that is played, on a tree of a machine: a real process, with folders of its own where the kubelet and
-// the runtime have theirs.
+// What a plugin says and does before a kubelet that is played, on a tree of a machine.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { systemClock } from '#kube/clock.ts'
 import { seededRandom } from '#kube/random.ts'
 import { pluginMethods } from '../../../src/capabilities/devices/plugin/plugin-api.ts'
-import { FakeKubelet } from '../../../src/capabilities/devices/testdata/fake-kubelet.ts'
-import { PartUnavailable } from '../cache.ts'
-import { writeTree } from '../features/tree-files.ts'
-import { startProgram } from '../mirror/laboratory/program.ts'
+import type { FakeKubelet } from '../../../src/capabilities/devices/testdata/fake-kubelet.ts'
 import type { PluginCase } from './plugin-cases.ts'
+import { startPlugin } from './plugin-process.ts'
 
 interface Answered {
   readonly files: readonly string[]
@@ -22,7 +18,7 @@ interface Answered {
 
 export interface ResourceAnswer {
   readonly devices: readonly { readonly id: string; readonly health: string; readonly numa: readonly number[] }[]
-  /** Of the first id, and of the first and the last. */
+  /** What came for the first id, and for the first and the last. */
   readonly allocated: readonly Answered[]
   /** The kubelet's questions, and the ids in order of their text. */
   readonly preferred: readonly { readonly available: readonly string[]; readonly size: number; readonly ids: readonly string[] }[]
@@ -38,60 +34,31 @@ export interface PluginAnswer {
 const quietMs = 1_500
 const limitMs = 30_000
 
-/** `$1` its folder; the rest is the command. */
-const within =
-  'set -e; directory=$1; shift; mount -t tmpfs tmpfs /var/lib; mount -t tmpfs tmpfs /run; mkdir -p /var/lib/kubelet/device-plugins /var/run/cdi; mount --bind $directory/kubelet /var/lib/kubelet/device-plugins; mount --bind $directory/cdi /var/run/cdi; exec "$@"'
-
 /** @param command the program without its flags. @throws PartUnavailable where nobody may mount */
 export async function pluginAnswer(command: readonly string[], { files, flags, name }: PluginCase): Promise<PluginAnswer> {
-  if (process.getuid?.() !== 0) throw new PartUnavailable('mounts need root')
-  const root = mkdtempSync(join(tmpdir(), 'bdp-'))
-  const directory = join(root, 'kubelet')
-  const cdi = join(root, 'cdi')
-  mkdirSync(cdi)
-  writeTree(join(root, 'tree'), { files })
-  await using kubelet = new FakeKubelet(directory)
-  await kubelet.start()
-  const program = startProgram('unshare', [
-    '--mount',
-    '--propagation',
-    'private',
-    'sh',
-    '-c',
-    within,
-    'within',
-    root,
-    ...command,
-    ...flags,
-    `-prefix=${join(root, 'tree')}`,
-  ])
-  try {
-    let seen = ''
-    let sinceMs = systemClock.elapsed()
-    const began = sinceMs
-    while (systemClock.elapsed() - sinceMs < quietMs) {
-      if (program.hasEnded()) throw new Error(`${name}: the plugin ended: ${program.log()}`)
-      if (systemClock.elapsed() - began > limitMs) throw new Error(`${name}: it does not come to rest: ${program.log()}`)
-      await systemClock.after(100)
-      const now = JSON.stringify([...kubelet.endpoints.keys()].map(resource => kubelet.devices(resource)))
-      if (now !== seen) sinceMs = systemClock.elapsed()
-      seen = now
-    }
-    const resources: Record<string, ResourceAnswer> = {}
-    for (const resource of [...kubelet.endpoints.keys()].sort())
-      resources[resource] = await asked(kubelet, resource, join(root, 'tree'))
-    const text = (file: string) => readFileSync(join(cdi, file), 'utf8').replaceAll(join(root, 'tree'), '')
-    return {
-      resources,
-      cdi: Object.fromEntries(
-        readdirSync(cdi)
-          .sort()
-          .map(file => [file, parse(text(file))]),
-      ),
-    }
-  } finally {
-    await program.kill()
-    rmSync(root, { recursive: true, force: true })
+  await using plugin = await startPlugin(files, tree => [...command, ...flags, `-prefix=${tree}`])
+  const { kubelet, program, tree, cdi } = plugin
+  let seen = ''
+  let sinceMs = systemClock.elapsed()
+  const began = sinceMs
+  while (systemClock.elapsed() - sinceMs < quietMs) {
+    if (program.hasEnded()) throw new Error(`${name}: the plugin ended: ${program.log()}`)
+    if (systemClock.elapsed() - began > limitMs) throw new Error(`${name}: it does not come to rest: ${program.log()}`)
+    await systemClock.after(100)
+    const now = JSON.stringify([...kubelet.endpoints.keys()].map(resource => kubelet.devices(resource)))
+    if (now !== seen) sinceMs = systemClock.elapsed()
+    seen = now
+  }
+  const resources: Record<string, ResourceAnswer> = {}
+  for (const resource of [...kubelet.endpoints.keys()].sort()) resources[resource] = await asked(kubelet, resource, tree)
+  const text = (file: string) => readFileSync(join(cdi, file), 'utf8').replaceAll(tree, '')
+  return {
+    resources,
+    cdi: Object.fromEntries(
+      readdirSync(cdi)
+        .sort()
+        .map(file => [file, parse(text(file))]),
+    ),
   }
 }
 

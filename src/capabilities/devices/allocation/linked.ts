@@ -21,7 +21,7 @@ const linkKinds = { pcie: 2, xgmi: 11 } as const
 /** Sets are tried one by one up to so many; beyond that the nearest is added again and again. */
 const mostSets = 50_000
 
-export type PairWeight = (left: string, right: string) => number
+type PairWeight = (left: string, right: string) => number
 
 /** The weight of each pair of devices. */
 export function pairWeights(devices: readonly FoundDevice[], compute: readonly ComputeNode[]): PairWeight {

@@ -87,7 +87,7 @@ const picks: Readonly<Record<AllocationPolicy, (free: readonly string[], count: 
   packed: (free, count) => [...free].sort().slice(0, count),
 }
 
-/** Of the devices that have enough the one that has least: what is left of others is of more use. */
+/** The device that has enough and least beyond it: what is left of others is of more use. */
 function fullestThatFits(free: readonly string[], count: number): readonly string[] | undefined {
   const fitting = [...byDevice(free)]
     .filter(([, ids]) => ids.length >= count)

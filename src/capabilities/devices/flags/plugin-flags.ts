@@ -9,7 +9,7 @@ import { type DevicesConfig, devicesConfiguration } from '../config.ts'
 /** The programs whose command lines are read, by their images' names. */
 export type PluginProgram = 'intel-gpu-plugin' | 'intel-npu-plugin' | 'amd-gpu-plugin'
 
-export interface PluginSettings {
+interface PluginSettings {
   readonly config: DevicesConfig
   /** In front of `/dev` and `/sys`. */
   readonly prefix: string

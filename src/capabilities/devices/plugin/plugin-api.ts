@@ -5,7 +5,7 @@ import { flag, integer, list, type Message, message, nested, text, textMap, text
 export const apiVersion = 'v1beta1'
 
 const empty = message({})
-export const pluginOptions = message({ preStartRequired: flag(1), getPreferredAllocationAvailable: flag(2) })
+const pluginOptions = message({ preStartRequired: flag(1), getPreferredAllocationAvailable: flag(2) })
 
 const device = message({
   id: text(1),

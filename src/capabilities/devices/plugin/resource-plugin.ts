@@ -24,11 +24,14 @@ const times = {
   /** What lasted less long counts as a failure: two plugins of one resource are not to fight. */
   steadyMs: 30_000,
   listenMs: 10_000,
-  /** What was said is said again after another plugin of the resource went: older kubelets take its end for ours. */
-  sayAgainMs: [1_000, 5_000],
+  /** After a stream of several ended, the list is said again so often: see `#watched`. */
+  sayAgainMs: [20, 100, 1_000, 5_000],
+  /** And the plugin is registered again after so long, doubled each time that did not help. */
+  firstAgainMs: 50,
+  mostAgain: 5,
 } as const
 
-export interface PluginContext {
+interface PluginContext {
   readonly directory: PluginDirectory
   readonly clock: Clock
   readonly log: Log
@@ -132,12 +135,22 @@ export class ResourcePlugin implements AsyncDisposable {
     }
   }
 
-  /** Until something is wrong: the kubelet is another one, the socket is gone, or nobody listens to the stream. */
+  /**
+   * Until something is wrong: the kubelet is another one, the socket is gone, or nobody listens to a stream.
+   *
+   * Kubelets up to 1.36 know plugins by their resource alone. When an older plugin of the resource ends, such a kubelet ends the connection of the
+   * newest in its place, and counts no device as healthy. So the newest registers twice where there is an older one: the second connection
+   * ends, the list that is said on the first makes the devices healthy again within moments, and a third registration makes up for the second.
+   */
   async #watched({ name, own, kubelet, prefix, server }: Life, signal: AbortSignal): Promise<string> {
-    const { directory, clock } = this.#context
+    const { directory, clock, log } = this.#context
+    const again = () => register({ directory: directory.path, endpoint: name, resource: this.resource }, clock, signal)
+    if (others(directory, prefix, name).length > 0) await this.#orTold(again, signal)
     let withoutMs: number | undefined = clock.elapsed()
-    let others = siblings(directory, prefix, name)
+    let streams = 0
     let sayAt: readonly number[] = []
+    let againAtMs = Number.POSITIVE_INFINITY
+    let tries = 0
     for (;;) {
       signal.throwIfAborted()
       const nowMs = clock.elapsed()
@@ -146,22 +159,43 @@ export class ResourcePlugin implements AsyncDisposable {
       if (server.streams > 0) withoutMs = undefined
       else if (withoutMs === undefined) return 'the kubelet ended the stream'
       else if (nowMs - withoutMs >= times.streamMs) return 'the kubelet opened no stream'
-      const now = siblings(directory, prefix, name)
-      if (others.some(other => !now.includes(other))) {
+      if (server.streams < streams) {
+        if (tries >= times.mostAgain) return 'the kubelet ends one stream after the other'
         server.say()
         sayAt = times.sayAgainMs.map(afterMs => nowMs + afterMs)
+        againAtMs = nowMs + times.firstAgainMs * 2 ** tries
+        tries += 1
+        log.info({ resource: this.resource }, 'another plugin of the resource ended, and the kubelet one of our streams with it')
       }
-      others = now
+      streams = server.streams
       if (sayAt.some(atMs => atMs <= nowMs)) {
         server.say()
         sayAt = sayAt.filter(atMs => atMs > nowMs)
+        if (sayAt.length === 0) tries = 0
+      }
+      if (againAtMs <= nowMs) {
+        againAtMs = Number.POSITIVE_INFINITY
+        await this.#orTold(again, signal)
+        continue
       }
       const nextMs = Math.min(
         withoutMs === undefined ? Number.POSITIVE_INFINITY : withoutMs + times.streamMs,
+        againAtMs,
         ...sayAt,
         nowMs + times.longestRetryMs,
       )
       await this.#wake.wait(Math.max(1, Math.ceil(nextMs - nowMs)), signal)
+    }
+  }
+
+  /** Newer kubelets refuse a second registration at one path: the first one holds then. */
+  async #orTold(again: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    try {
+      await again()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isOutside(error)) throw error
+      this.#context.log.debug({ resource: this.resource, why: messageOf(error) }, 'the kubelet does not take the plugin twice')
     }
   }
 
@@ -181,11 +215,14 @@ interface Life {
   readonly server: PluginServer
 }
 
-function siblings(directory: PluginDirectory, prefix: string, own: string): readonly string[] {
+/** Sockets of other plugins for the resource: of our own kind, and as upstream's programs call theirs. */
+function others(directory: PluginDirectory, prefix: string, own: string): readonly string[] {
+  const stem = prefix.slice(0, -1)
+  const known = [`${stem}.sock`, stem.replace('-', '_')]
   return directory
-    .sockets(prefix)
+    .sockets(stem.slice(0, stem.indexOf('-')))
     .map(({ name }) => name)
-    .filter(name => name !== own)
+    .filter(name => name !== own && (name.startsWith(prefix) || known.includes(name)))
 }
 
 /** A new one each time; without its prefix where that would be too long for the kernel. */

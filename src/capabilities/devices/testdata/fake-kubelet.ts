@@ -1,5 +1,6 @@
-// A kubelet's side of device plugins, as the real one plays it: it calls a plugin back before it answers, then listens to its list; when it starts
-// it deletes every socket in the folder.
+// A kubelet's side of device plugins, as the real one (up to 1.36) plays it: it calls a plugin back before it answers, then listens to its list; when it
+// starts it deletes every socket in the folder. It knows plugins by their resource alone: where any stream of a resource ends, it ends the connection of
+// the newest plugin, counts no device as healthy until a list comes, and gives none away until a plugin registers.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,16 +23,25 @@ interface Endpoint {
   end: () => void
 }
 
+/** What it has of a resource. */
+interface Counted {
+  healthy: readonly string[]
+  /** Nothing can be given away. */
+  isStopped: boolean
+}
+
 export class FakeKubelet implements AsyncDisposable {
   readonly registrations: Registration[] = []
   /** By resource, newest last. */
   readonly endpoints = new Map<string, Endpoint[]>()
+  readonly counted = new Map<string, Counted>()
   /** What registration is answered with instead. */
   refusal: string | undefined
   /** It answers, and listens to no list. */
   isDeaf = false
   readonly #directory: string
   readonly #waiting = new Set<() => void>()
+  readonly #current = new Map<string, Endpoint>()
   #server: Server | undefined
 
   constructor(directory: string) {
@@ -65,6 +75,8 @@ export class FakeKubelet implements AsyncDisposable {
   async stop(): Promise<void> {
     for (const endpoint of [...this.endpoints.values()].flat()) endpoint.end()
     this.endpoints.clear()
+    this.counted.clear()
+    this.#current.clear()
     this.#server?.forceShutdown()
     this.#server = undefined
   }
@@ -127,11 +139,14 @@ export class FakeKubelet implements AsyncDisposable {
     await asked(client, pluginMethods.options, {})
     const endpoint: Endpoint = { name, client, devices: undefined, lists: 0, isOpen: true, end: () => client.close() }
     this.endpoints.set(resourceName, [...(this.endpoints.get(resourceName) ?? []), endpoint])
-    if (!this.isDeaf) this.#listen(endpoint)
+    this.#current.set(resourceName, endpoint)
+    const before = this.counted.get(resourceName)
+    this.counted.set(resourceName, { healthy: before?.healthy ?? [], isStopped: false })
+    if (!this.isDeaf) this.#listen(endpoint, resourceName)
     this.#happened()
   }
 
-  #listen(endpoint: Endpoint): void {
+  #listen(endpoint: Endpoint, resource: string): void {
     const { path, request, response } = pluginMethods.listAndWatch
     const stream = endpoint.client.makeServerStreamRequest(
       path,
@@ -142,10 +157,19 @@ export class FakeKubelet implements AsyncDisposable {
     stream.on('data', ({ devices }: ResponseOf<typeof pluginMethods.listAndWatch>) => {
       endpoint.devices = devices
       endpoint.lists += 1
+      const counted = this.counted.get(resource)
+      if (counted !== undefined) counted.healthy = devices.filter(({ health }) => health === 'Healthy').map(({ id }) => id)
       this.#happened()
     })
     const end = () => {
+      if (!endpoint.isOpen) return
       endpoint.isOpen = false
+      const current = this.#current.get(resource)
+      if (current !== undefined) {
+        this.#current.delete(resource)
+        current.end()
+        this.counted.set(resource, { healthy: [], isStopped: true })
+      }
       this.#happened()
     }
     endpoint.end = () => {

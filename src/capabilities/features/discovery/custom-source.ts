@@ -1,9 +1,9 @@
 // Labels by rules of the node's own: fixed ones, those of the configuration, those that lie in a directory.
 
+import type { HostTree } from '#machines/host-tree.ts'
 import { addFeatures, type FeatureSet, noFeatures, setAttributes } from '../matching/feature-set.ts'
 import { type Rule, runRule } from '../matching/rule.ts'
 import { RuleFailure } from '../matching/rule-failure.ts'
-import type { HostTree } from '#machines/host-tree.ts'
 import type { Labels, Machine } from './source.ts'
 import { readRulesFile } from './worker-rules.ts'
 

@@ -1,8 +1,8 @@
 // The kernel: version, configuration, modules, SELinux, KVM.
 
 import { gunzipSync } from 'node:zlib'
-import type { FeatureSet } from '../matching/feature-set.ts'
 import type { HostTree } from '#machines/host-tree.ts'
+import type { FeatureSet } from '../matching/feature-set.ts'
 import { attributesOf, Found, type Labels, type Machine } from './source.ts'
 
 interface KernelSettings {

@@ -1,7 +1,7 @@
 // Feature files: what programs and people on the node say of it, a line each.
 
-import type { FeatureSet } from '../matching/feature-set.ts'
 import { featureFilesDirectory, type HostTree } from '#machines/host-tree.ts'
+import type { FeatureSet } from '../matching/feature-set.ts'
 import { attributesOf, Found, type Labels, type Machine } from './source.ts'
 
 /** A longer feature file is set aside. */

@@ -1,9 +1,9 @@
 // What a source of features is: it looks at the machine, and some of what it finds is worth a label.
 
+import type { HostTree } from '#machines/host-tree.ts'
 import type { FeatureSet, GrowingFeatures } from '../matching/feature-set.ts'
 import { noFeatures } from '../matching/feature-set.ts'
 import type { CpuidSource } from './cpu/cpuid-registers.ts'
-import type { HostTree } from '#machines/host-tree.ts'
 
 /** What sources look at. */
 export interface Machine {

@@ -1,0 +1,204 @@
+// Device plugins before a kubelet that is played, each a process: Intel's own and ours with the same flags on the same cards. How long a plugin takes
+// to be known to a kubelet that starts anew, what it answers in, and what it costs at rest.
+
+import { readdirSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { cpus, loadavg } from 'node:os'
+import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { pluginMethods } from '../src/capabilities/devices/plugin/plugin-api.ts'
+import { type Files, intelCard, merged } from '../test/real/devices/device-trees.ts'
+import { type PluginProcess, startPlugin } from '../test/real/devices/plugin-process.ts'
+import { upstreamPath } from '../test/real/upstreams/build.ts'
+
+const ours = [process.execPath, '--disable-warning=ExperimentalWarning', join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')]
+const theirs = [await upstreamPath('intel-gpu-plugin')]
+const restarts = Number(process.env['BENCH_RESTARTS'] ?? 200)
+const calls = 4_000
+const callers = 8
+const idleSeconds = Number(process.env['BENCH_IDLE_SECONDS'] ?? 60)
+
+const cards = (count: number): Files =>
+  merged(
+    ...Array.from({ length: count }, (_, number) =>
+      intelCard(number, {
+        address: `0000:${number.toString(16).padStart(2, '0')}:00.0`,
+        render: 128 + number,
+        driver: ['i915', 'xe', 'vfio-pci', 'other'][number % 4] ?? 'xe',
+      }),
+    ),
+  )
+
+const sorted = (values: readonly number[]) => [...values].sort((left, right) => left - right)
+const quantile = (values: readonly number[], at: number) =>
+  sorted(values)[Math.min(values.length - 1, Math.floor(values.length * at))] ?? 0
+const ms = (values: readonly number[]) =>
+  `p50 ${quantile(values, 0.5).toFixed(2)} ms, p99 ${quantile(values, 0.99).toFixed(2)} ms`
+const mib = (bytes: number) => `${(bytes / 1_048_576).toFixed(0)} MiB`
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startMs = performance.now()
+  await work()
+  return performance.now() - startMs
+}
+
+const known =
+  ({ kubelet }: PluginProcess, resources: number) =>
+  () =>
+    [...kubelet.endpoints.keys()].filter(resource => kubelet.ids(resource).length > 0).length === resources
+
+/** From a kubelet's socket, made anew, to all lists. */
+async function restarted(name: string, program: readonly string[]): Promise<void> {
+  await using plugin = await startPlugin(cards(4), tree => [...program, `-prefix=${tree}`])
+  await plugin.kubelet.until(known(plugin, 4))
+  const files = () => readdirSync(`/proc/${plugin.program.pid}/fd`).length
+  const before = { files: files(), rss: plugin.program.memory().rss }
+  const took: number[] = []
+  for (let round = 0; round < restarts; round += 1) {
+    await plugin.kubelet.stop()
+    took.push(
+      await timed(async () => {
+        await plugin.kubelet.start()
+        await plugin.kubelet.until(known(plugin, 4))
+      }),
+    )
+    if (plugin.program.hasEnded()) throw new Error(`${name} ended: ${plugin.program.log()}`)
+  }
+  const after = { files: files(), rss: plugin.program.memory().rss }
+  console.log(
+    `${name}: ${restarts} kubelets started anew, 4 resources known again: ${ms(took)}; files ${before.files} to ${after.files}, memory ${mib(before.rss)} to ${mib(after.rss)}`,
+  )
+}
+
+/** 64 cards of one driver with ten shares each, eight calls at a time. */
+async function allocated(name: string, program: readonly string[]): Promise<void> {
+  const files = merged(
+    ...Array.from({ length: 64 }, (_, number) =>
+      intelCard(number, { address: `0000:${number.toString(16).padStart(2, '0')}:00.0`, render: 128 + number, driver: 'xe' }),
+    ),
+  )
+  await using plugin = await startPlugin(files, tree => [...program, '-shared-dev-num=10', `-prefix=${tree}`])
+  await plugin.kubelet.until(known(plugin, 1))
+  const took: number[] = []
+  let next = 0
+  const call = async () => {
+    for (let number = next++; number < calls; number = next++) {
+      const deviceIds = [`card${number % 64}-${number % 10}`]
+      took.push(
+        await timed(() =>
+          plugin.kubelet.call('gpu.intel.com/xe', pluginMethods.allocate, { containerRequests: [{ deviceIds }] }),
+        ),
+      )
+    }
+  }
+  const wholeMs = await timed(() => Promise.all(Array.from({ length: callers }, call)))
+  console.log(
+    `${name}: Allocate, ${callers} callers: ${ms(took.slice(callers * 10))}, ${(calls / (wholeMs / 1_000)).toFixed(0)} a second`,
+  )
+}
+
+/** Eight cards with 128 shares each, eight wanted. */
+async function preferred(name: string, program: readonly string[], policy: string): Promise<void> {
+  const files = merged(
+    ...Array.from({ length: 8 }, (_, number) =>
+      intelCard(number, { address: `0000:0${number}:00.0`, render: 128 + number, driver: 'xe' }),
+    ),
+  )
+  const flags = ['-shared-dev-num=128', `-allocation-policy=${policy}`]
+  await using plugin = await startPlugin(files, tree => [...program, ...flags, `-prefix=${tree}`])
+  await plugin.kubelet.until(known(plugin, 1))
+  const availableDeviceIds = plugin.kubelet.ids('gpu.intel.com/xe')
+  const took: number[] = []
+  for (let number = 0; number < 1_000; number += 1)
+    took.push(
+      await timed(() =>
+        plugin.kubelet.call('gpu.intel.com/xe', pluginMethods.preferred, {
+          containerRequests: [{ availableDeviceIds, mustIncludeDeviceIds: [], allocationSize: 8 }],
+        }),
+      ),
+    )
+  console.log(`${name}: GetPreferredAllocation ${policy}, with the call itself: ${ms(took.slice(100))}`)
+}
+
+async function idle(
+  name: string,
+  command: (tree: string) => readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await using plugin = await startPlugin(cards(2), command, env)
+  await plugin.kubelet.until(known(plugin, 2))
+  await new Promise(resolve => setTimeout(resolve, 10_000))
+  const startSeconds = plugin.program.cpuSeconds()
+  await new Promise(resolve => setTimeout(resolve, idleSeconds * 1_000))
+  const millicores = ((plugin.program.cpuSeconds() - startSeconds) / idleSeconds) * 1_000
+  if (plugin.program.hasEnded()) throw new Error(`${name} ended: ${plugin.program.log()}`)
+  const { rss, pss } = plugin.program.memory()
+  console.log(
+    `${name}, at rest for ${idleSeconds} s with 2 cards: ${mib(rss)} resident (${mib(pss)} its own), ${millicores.toFixed(1)} millicores`,
+  )
+}
+
+/** Takes what it is sent, and has nothing. */
+async function emptyServer(): Promise<{ readonly url: string } & Disposable> {
+  const published = new Map<string, unknown>()
+  const server = createServer((request, response) => {
+    response.setHeader('content-type', 'application/json')
+    const answer = (code: number, body: unknown) => {
+      response.statusCode = code
+      response.end(JSON.stringify(body))
+    }
+    const path = request.url?.split('?')[0] ?? ''
+    if (request.method !== 'POST')
+      answer(
+        published.has(path) ? 200 : 404,
+        published.get(path) ?? { kind: 'Status', apiVersion: 'v1', code: 404, reason: 'NotFound' },
+      )
+    else
+      json(request).then(
+        body => {
+          published.set(`${path}/bench`, body)
+          answer(201, body)
+        },
+        (error: unknown) => response.destroy(error instanceof Error ? error : undefined),
+      )
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  // The cast: a server that listens on an address and a port has both.
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, [Symbol.dispose]: () => void server.close() }
+}
+
+console.log(`${cpus().length} × ${cpus()[0]?.model}, load ${loadavg()[0]?.toFixed(1)}, Node ${process.version}`)
+const programs = [
+  ['ours', [...ours, 'intel-gpu-plugin']],
+  ['upstream', theirs],
+] as const
+for (const [name, program] of programs) await restarted(name, program)
+for (const [name, program] of programs) await allocated(name, program)
+for (const policy of ['none', 'balanced', 'packed'])
+  for (const [name, program] of programs) await preferred(name, program, policy)
+for (const [name, program] of programs) await idle(name, tree => [...program, `-prefix=${tree}`])
+using server = await emptyServer()
+const kubeconfig = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'Config',
+  clusters: [{ name: 'here', cluster: { server: server.url } }],
+  contexts: [{ name: 'here', context: { cluster: 'here', user: 'nobody' } }],
+  users: [{ name: 'nobody', user: {} }],
+  'current-context': 'here',
+})
+/** The machine of the agent is below its prefix by mounts over its own places, as in a pod. */
+const agent = (roles: string) => (tree: string) => [
+  'sh',
+  '-c',
+  `mkdir -p /run/bench; printf %s "$KUBECONFIG_TEXT" > /run/bench/kubeconfig; for place in class devices bus; do [ ! -d ${tree}/sys/$place ] || mount -t overlay -o lowerdir=${tree}/sys/$place:/sys/$place overlay /sys/$place; done; mkdir -p /dev/dri; mount -t tmpfs tmpfs /dev/dri; cp ${tree}/dev/dri/* /dev/dri/; exec "$@"`,
+  'agent',
+  ...ours,
+  'agent',
+  `--role=${roles}`,
+  '--kubeconfig=/run/bench/kubeconfig',
+  '--node-name=bench',
+]
+for (const roles of ['devices', 'features,devices'])
+  await idle(`ballast agent --role=${roles}`, agent(roles), { KUBECONFIG_TEXT: kubeconfig })
