@@ -5,7 +5,7 @@ import type { Capability, HostAccess } from '#coordination/capability.ts'
 import { graceVariable, podGraceSeconds } from '#process/ending.ts'
 import { all, any, block, type Condition, checksum, type Fields, not, type ObjectTree, type Tree, value, when } from '../tree.ts'
 import type { JsonSchema } from '../values/values-schema.ts'
-import { type AgentRole, agentRoles, runsOnNodes } from './agent-roles.ts'
+import { type AgentRole, agentRoles, anyRoleOn, runsOnNodes } from './agent-roles.ts'
 import { configurationObject } from './namespace-objects.ts'
 import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 import { tokenMount, tokenVolume } from './process-objects.ts'
@@ -60,9 +60,7 @@ export function agentObjects(capabilities: readonly Capability[]): readonly Obje
 
 function daemonSet(roles: readonly AgentRole[]): Fields {
   const selector = selectorLabels(component)
-  const mounts = new Map(
-    roles.flatMap(({ part }) => (part.host?.mounts ?? []).map(mount => [volumeName(mount.path), mount] as const)),
-  )
+  const paths = new Set(roles.flatMap(({ part }) => (part.host?.mounts ?? []).map(({ path }) => path)))
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -85,17 +83,22 @@ function daemonSet(roles: readonly AgentRole[]): Fields {
           serviceAccountName: nameText('agentAccount'),
           ...podOnNode('agent'),
           initContainers: block('agent.initContainers'),
-          containers: roles.map(role => when({ on: `capabilities.${role.capability}.enabled` }, container(role))),
+          containers: roles.map(role => when(anyRoleOn([role]), container(role))),
           volumes: [
             { name: 'config', configMap: { name: fullName('-config') } },
             tokenVolume,
-            ...Array.from(mounts, ([name, { path }]): Tree => ({ name, hostPath: { path } })),
+            ...Array.from(paths, (path): Tree => when(mountedWhen(roles, path), { name: volumeName(path), hostPath: { path } })),
             block('agent.extraVolumes'),
           ],
         },
       },
     },
   }
+}
+
+/** A pod has no more of its machine than its containers take. */
+function mountedWhen(roles: readonly AgentRole[], path: string): Condition {
+  return anyRoleOn(roles.filter(({ part }) => part.host?.mounts.some(mount => mount.path === path) === true))
 }
 
 const volumeName = (path: string) => `host${path.replaceAll(/[^A-Za-z0-9]+/g, '-').toLowerCase()}`.replace(/-$/, '').slice(0, 63)
