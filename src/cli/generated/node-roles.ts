@@ -10,6 +10,7 @@ interface NodeRole {
 /** By `--role`, in the order of the help. */
 export const nodeRoles: Readonly<Record<string, NodeRole>> = {
   "features": { capability: "features" },
+  "topology": { capability: "features" },
   "mirror": { capability: "mirror", load: async () => await (await import('#capabilities/mirror')).mirror.agentRole?.load() },
   "readiness": { capability: "readiness" },
 }
