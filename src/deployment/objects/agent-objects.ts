@@ -2,6 +2,7 @@
 // its own mounts, in one pod.
 
 import type { Capability, HostAccess } from '#coordination/capability.ts'
+import { processPorts } from '#coordination/part-hosts.ts'
 import { graceVariable, podGraceSeconds } from '#process/ending.ts'
 import { all, any, block, type Condition, checksum, type Fields, not, type ObjectTree, type Tree, value, when } from '../tree.ts'
 import type { JsonSchema } from '../values/values-schema.ts'
@@ -83,7 +84,7 @@ function daemonSet(roles: readonly AgentRole[]): Fields {
           serviceAccountName: nameText('agentAccount'),
           ...podOnNode('agent'),
           initContainers: block('agent.initContainers'),
-          containers: roles.map(role => when(anyRoleOn([role]), container(role))),
+          containers: roles.map((role, at) => when(anyRoleOn([role]), container(role, processPorts.health + at))),
           volumes: [
             { name: 'config', configMap: { name: fullName('-config') } },
             tokenVolume,
@@ -140,7 +141,8 @@ const mountOf = ({ path, at = path, access, propagation }: HostAccess['mounts'][
   ...(propagation === undefined ? {} : { mountPropagation: propagation }),
 })
 
-function container({ role, part }: AgentRole): Fields {
+/** Containers of one pod share its network, so that each has a port of its own for health and metrics. */
+function container({ role, part }: AgentRole, healthPort: number): Fields {
   const port = part.listeners.find(listener => listener.kind === 'port')?.port
   const probe = (path: string, failureThreshold: number, periodSeconds: number): Fields => ({
     httpGet: { path, port: port ?? 0 },
@@ -153,7 +155,13 @@ function container({ role, part }: AgentRole): Fields {
     name: role,
     image: nameText('image'),
     imagePullPolicy: value('image.pullPolicy'),
-    args: ['agent', `--role=${role}`, '--config=/etc/ballast/config.yaml', block('agent.extraArgs')],
+    args: [
+      'agent',
+      `--role=${role}`,
+      '--config=/etc/ballast/config.yaml',
+      `--health-probe-bind-address=:${healthPort}`,
+      block('agent.extraArgs'),
+    ],
     env: [...nodeEnvironment, block('agent.extraEnv')],
     ...(port === undefined
       ? {}

@@ -71,6 +71,18 @@ test('what a role takes of its machine is there with the role alone', () => {
   expect(whole.containers[0]?.volumeMounts.map(({ name }) => name)).not.toContain('host-var-lib-kubelet-pod-resources')
 })
 
+test('containers of one pod do not take the same port', () => {
+  const asked = { enable: ['features', 'readiness'], disable: ['mirror'], set: ['capabilities.features.topology.enabled=true'] }
+  const [agent] = made(asked).filter(({ kind }) => kind === 'DaemonSet')
+  if (agent === undefined) throw new Error('there is no DaemonSet')
+  const { containers } = (agent['spec'] as { readonly template: PodTemplate }).template.spec
+  expect(containers.map(({ name, args }) => [name, args.find(text => text.startsWith('--health'))])).toEqual([
+    ['features', '--health-probe-bind-address=:8081'],
+    ['topology', '--health-probe-bind-address=:8082'],
+    ['readiness', '--health-probe-bind-address=:8083'],
+  ])
+})
+
 test('the controller runs where every node waits for it, and says nothing of taints where it does not hold nodes', () => {
   const tolerationsOf = (asked: Asked) => {
     const controller = made(asked).find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'ballast-controller')
