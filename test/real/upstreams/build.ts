@@ -33,6 +33,7 @@ const modules = {
   'http-add-on-operator': { ...httpAddOn, command: 'operator' },
   'nfd-worker': { ...nodeFeatures, command: 'cmd/nfd-worker' },
   'nfd-master': { ...nodeFeatures, command: 'cmd/nfd-master' },
+  'nfd-topology-updater': { ...nodeFeatures, command: 'cmd/nfd-topology-updater' },
   // Modules of 3.7 lack files in its archive, and others of it are not served.
   traefik: { path: 'github.com/traefik/traefik/v3', version: 'v3.6.12', command: 'cmd/traefik' },
 } as const satisfies Readonly<Record<string, Module>>

@@ -9,15 +9,20 @@ type Answer = Buffer | 'hangs' | 'breaks' | 'refuses'
 type Call = ServerUnaryCall<Buffer, Buffer>
 
 export class FakeKubelet implements AsyncDisposable {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'bk-'))
-  readonly socket = join(this.#directory, 'k.sock')
+  readonly socket: string
+  readonly #directory: string
   /** Questions so far, by their names. */
   readonly asked: string[] = []
   answers: Readonly<Record<string, Answer>> = {}
   #server: Server | undefined
 
-  static async start(): Promise<FakeKubelet> {
-    const kubelet = new FakeKubelet()
+  private constructor(below: string) {
+    this.#directory = mkdtempSync(join(below, 'bk-'))
+    this.socket = join(this.#directory, 'k.sock')
+  }
+
+  static async start(below = tmpdir()): Promise<FakeKubelet> {
+    const kubelet = new FakeKubelet(below)
     await kubelet.listen()
     return kubelet
   }
