@@ -137,6 +137,27 @@ test('features of nodes that are gone are collected, and those that name none', 
   await of.until(() => names().length === 1, 60_000)
 })
 
+test('topologies of nodes that are gone are collected, those of the others stay', async () => {
+  const topologyOf = (name: string): KubeObject => ({
+    apiVersion: 'topology.node.k8s.io/v1alpha2',
+    kind: 'NodeResourceTopology',
+    metadata: { name },
+    zones: [],
+  })
+  await using of = await controlledCluster(featuresCluster(['n1', 'n2', 'gone'].map(topologyOf), {}))
+  const names = () =>
+    of
+      .list('noderesourcetopologies.topology.node.k8s.io')
+      .map(one => one.metadata.name)
+      .sort()
+  await of.until(() => names().length === 2, 60_000)
+  expect(names()).toEqual(['n1', 'n2'])
+  await of.admin.resource(builtIn.nodes).delete('n2', { signal })
+  await of.until(() => names().length === 1, 60_000)
+  expect(names()).toEqual(['n1'])
+  expect(of.forbidden).toEqual([])
+})
+
 test('a definition of upstream, which has no status, is no trouble: what fails is told by Events', async () => {
   const failing = ruleObject('failing', {
     name: 'fails',

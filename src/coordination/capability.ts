@@ -283,6 +283,8 @@ export interface GatewayContext extends ClusterContext {
 
 export interface NodeContext extends PartContext {
   readonly node: string
+  /** Where the node and its kubelet are reached; absent where nobody said. */
+  readonly nodeAddress?: string | undefined
   /** Absent for roles without a token (mirror). A node part has no arbiter: it offers facts, and a leader asks. */
   readonly api: Api | undefined
   /** The API in the name of another user, where the process can ask for that; whoever asks closes it. */
@@ -330,19 +332,22 @@ export interface OwnNodeWrites {
 }
 
 /**
- * Objects of which a part on a node writes the one that bears its node's name, and says by a label whose it is: the API server is told to hold it to
+ * Objects of which a part on a node writes the one that bears its node's name, and may say by a label whose it is: the API server is told to hold it to
  * that, where it can, so that a token that is stolen from one node says nothing of the others.
  */
 export interface OwnObjects {
   readonly group: string
   readonly resource: string
-  readonly nodeLabel: string
+  /** The label that names the node; absent where the name alone says it. */
+  readonly nodeLabel?: string
 }
 
 export interface PartOf<P extends Process, Config> {
   readonly process: P
   /** Distinguishes several parts of one process: the agent's `--role`. */
   readonly role?: string
+  /** Only of parts on nodes: a key of its section, a path with dots, without which its container is not installed. Absent: it is wherever its capability is on. */
+  readonly switchedBy?: string
   /** `leading`: on the leader only; `always`: on every replica, safe side by side. */
   readonly presence: 'leading' | 'always'
   /** Parts of one trust share a pod and a ServiceAccount: `core`, `edge`, `gateway`, `agent`, `agent-mirror` (`part-hosts.ts`). */

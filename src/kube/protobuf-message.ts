@@ -55,6 +55,8 @@ export const bytes = single('bytes', readBytes, value => (value.length === 0 ? u
 export const manyBytes = repeated('bytes', readBytes)
 /** `int64` */
 export const integer = single('int64', readNumber, value => value || undefined)
+/** `repeated int64`, packed or not. */
+export const integers = repeated('int64', readNumber)
 /** `double` */
 export const double = single('double', readNumber, value => value || undefined)
 /** `fixed64` */
@@ -134,6 +136,47 @@ export function hasFewFields(bytes: Uint8Array, most: number): boolean {
   return true
 }
 
+/**
+ * The same of all that lies in it, as far as the table of `inner` knows it: many empty messages take a few bytes on the wire and megabytes once they are
+ * read. A number of a packed list counts as a field. @throws Error where the bytes are no such message
+ */
+export function hasFewFieldsWithin(bytes: Uint8Array, inner: { readonly type: protobuf.Type }, most: number): boolean {
+  const reader = protobuf.Reader.create(bytes)
+  return fieldsLeft(reader, { type: inner.type, end: reader.len, left: most }) >= 0
+}
+
+interface Within {
+  readonly type: protobuf.Type
+  readonly end: number
+  readonly left: number
+}
+
+/** How many more fields there may be, after what lies before `end`; below 0 it has stopped. */
+function fieldsLeft(reader: protobuf.Reader, { type, end, left }: Within): number {
+  let rest = left
+  while (reader.pos < end && rest >= 0) {
+    const tag = reader.uint32()
+    const wire = tag & 7
+    if (wire === groupStart) throw new Error('a group')
+    rest -= 1
+    const field = type.fieldsById[tag >>> 3]?.resolve()
+    if (field === undefined || wire !== lengthDelimited) reader.skipType(wire)
+    else {
+      const length = reader.uint32()
+      const ends = reader.pos + length
+      if (ends > end) throw new Error('a field that is longer than its message')
+      if (field.resolvedType instanceof protobuf.Type)
+        rest = fieldsLeft(reader, { type: field.resolvedType, end: ends, left: rest })
+      else {
+        if (field.repeated && field.type in protobuf.types.packed) rest -= length
+        reader.skip(length)
+      }
+    }
+  }
+  return rest
+}
+
+const lengthDelimited = 2
 const groupStart = 3
 
 function bufferOf(writer: protobuf.Writer): Buffer {

@@ -11,7 +11,15 @@ import { type FeaturesConfig, featuresConfiguration } from './config.ts'
 import { featureKinds } from './kinds.ts'
 import { startLabelling } from './labelling/labeller.ts'
 import { labellingMetrics } from './labelling/metrics.ts'
-import { nfdGroup, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, nodeNameLabel } from './names.ts'
+import {
+  nfdGroup,
+  nodeFeatureGroups,
+  nodeFeatureRules,
+  nodeFeatures,
+  nodeNameLabel,
+  nodeResourceTopologies,
+  topologyGroup,
+} from './names.ts'
 import { startWorker } from './publishing/worker.ts'
 
 const groups: Need = {
@@ -31,6 +39,7 @@ function needsFor({ master }: FeaturesConfig): readonly Need[] {
     ...(master.enableTaints ? clusterNeeds : [{ ...builtIn.nodes, kind: 'Node', mode: 'full' } as const]),
     { ...nodeFeatures, kind: 'NodeFeature', mode: 'metadata', optional: true },
     { ...nodeFeatureRules, kind: 'NodeFeatureRule', mode: 'full', optional: true },
+    { ...nodeResourceTopologies, kind: 'NodeResourceTopology', mode: 'metadata', optional: true },
     ...(master.nodeFeatureGroups ? [groups] : []),
     ...(master.restrictions.nodeFeatureNamespaceSelector === undefined ? [] : [namespaces]),
   ]
@@ -47,6 +56,12 @@ function labellingPermissions({ master }: FeaturesConfig): readonly Permission[]
     ...labelNodePermissions,
     ...(master.enableTaints ? [taintPermission] : []),
     own('nodefeatures', 'delete', 'takes away what describes nodes that are gone'),
+    {
+      groups: [topologyGroup],
+      resources: [nodeResourceTopologies.resource],
+      verbs: ['delete'],
+      because: 'takes away what is said of nodes that are gone',
+    },
     own('nodefeaturerules/status', 'patch', 'says how rules go'),
     ...(master.nodeFeatureGroups
       ? [
@@ -78,6 +93,27 @@ function workerPermissions({ worker }: FeaturesConfig): readonly Permission[] {
     ...(worker.core.ownerRefs.includes('node')
       ? [{ ...read, resources: ['nodes'], because: 'asks for its node, which owns what it publishes' } as const]
       : []),
+  ]
+}
+
+function topologyPermissions({ topology }: FeaturesConfig): readonly Permission[] {
+  if (!topology.enabled) return []
+  return [
+    {
+      groups: [topologyGroup],
+      resources: [nodeResourceTopologies.resource],
+      // The API server asks for the right to create where an applied object is new.
+      verbs: ['create', 'patch'],
+      because: 'publishes what is where on its node, and what pods hold of it',
+    },
+    {
+      groups: [''],
+      resources: ['pods'],
+      verbs: ['get', 'list', 'watch'],
+      because: 'reads which pods of its node have processors of their own',
+    },
+    { groups: [''], resources: ['namespaces'], verbs: ['get'], because: 'asks for its namespace, which owns what it publishes' },
+    { groups: [''], resources: ['nodes/configz'], verbs: ['get'], because: 'asks the kubelet of its node for its policies' },
   ]
 }
 
@@ -133,9 +169,40 @@ export const features = capability({
       takes: [],
       start: startWorker,
     },
+    {
+      process: 'node',
+      role: 'topology',
+      switchedBy: 'topology.enabled',
+      presence: 'always',
+      trust: 'agent',
+      needs: [],
+      permissions: topologyPermissions,
+      ownObjects: [{ group: topologyGroup, resource: nodeResourceTopologies.resource }],
+      host: {
+        mounts: [
+          hostDirectory('/sys', '/host-sys', 'NUMA nodes with their processors, memory and distances'),
+          hostDirectory(
+            '/var/lib/kubelet/pod-resources',
+            '/host-var/lib/kubelet/pod-resources',
+            'the socket by which the kubelet says what pods hold',
+          ),
+        ],
+        // The kubelet lets nobody else connect.
+        user: 'root',
+        linuxCapabilities: [],
+        network: 'pod',
+      },
+      listeners: [{ kind: 'port', name: 'topology', port: 8085, protocol: 'TCP', exposure: 'pod' }],
+      offers: [],
+      takes: [],
+      // It brings gRPC, which no other process of the capability needs.
+      start: async (context, config, signal) =>
+        (await import('./topology/topology-updater.ts')).startTopologyUpdater(context, config, signal),
+    },
   ],
   rightsFollow: {
     settings: [
+      { on: 'topology.enabled', with: { topology: { enabled: true } } },
       { on: 'master.enableTaints', with: { master: { enableTaints: true } } },
       { on: 'master.nodeFeatureGroups', with: { master: { nodeFeatureGroups: true } } },
       {
@@ -163,6 +230,14 @@ export const features = capability({
         "finds the features of its node with nfd-worker's flags, configuration and port. A program called by that name runs it too",
       inPlaceOf: { programs: ['nfd-worker'] },
       load: async () => (await import('./commands/nfd-worker.ts')).defineNfdWorker,
+    },
+    {
+      name: 'nfd-topology-updater',
+      usage: '[words...]',
+      about:
+        "publishes the NodeResourceTopology of its node with nfd-topology-updater's flags, configuration and port. A program called by that name runs it too",
+      inPlaceOf: { programs: ['nfd-topology-updater'] },
+      load: async () => (await import('./commands/nfd-topology-updater.ts')).defineNfdTopologyUpdater,
     },
   ],
 })

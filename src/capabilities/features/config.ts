@@ -7,6 +7,7 @@ import { labelSelectorSchema } from '#kube/schema/label-selector.ts'
 import { parsePattern } from '#kube/values/regex.ts'
 import { workerConfigSchema } from './discovery/worker-config.ts'
 import type { OutcomeSettings } from './rules/node-outcome.ts'
+import { topologySchema } from './topology/topology-settings.ts'
 
 const mostListed = 1_000
 const mostParallel = 100
@@ -65,6 +66,7 @@ export const featuresConfiguration = z.object({
   arbitration: z.enum(arbitrationModes).default('observe').describe('which rules of the arbiter hold for taints of rules'),
   worker: workerConfigSchema.prefault({}).describe('as in nfd-worker.conf'),
   master: master.describe('as in nfd-master.conf'),
+  topology: topologySchema.prefault({}).describe('the NodeResourceTopology of each node, as nfd-topology-updater publishes it'),
 })
 
 export type FeaturesConfig = z.output<typeof featuresConfiguration>

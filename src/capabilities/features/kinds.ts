@@ -3,8 +3,9 @@
 import * as z from 'zod'
 import type { ServedKind } from '#coordination/capability.ts'
 import { crd } from '#kube/schema/crd.ts'
-import { nfdGroup, nfdVersion, nodeFeatureGroups, nodeFeatureRules, nodeFeatures } from './names.ts'
+import { nfdGroup, nfdVersion, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, nodeResourceTopologies } from './names.ts'
 import { nodeFeatureGroupSpec, nodeFeatureRuleSpec, nodeFeatureSpec } from './rules/rule-schema.ts'
+import { topologyDefinition } from './topology/topology-schema.ts'
 
 const condition = z.object({
   type: z.string(),
@@ -68,8 +69,8 @@ const definitions = [
 ]
 
 /** Adopted where upstream's definitions are there already; never deleted. */
-export const featureKinds: readonly ServedKind[] = [nodeFeatures, nodeFeatureRules, nodeFeatureGroups].map(
-  ({ resource }, at): ServedKind => {
+export const featureKinds: readonly ServedKind[] = [
+  ...[nodeFeatures, nodeFeatureRules, nodeFeatureGroups].map(({ resource }, at): ServedKind => {
     const definition = definitions[at]
     if (definition?.spec.names.plural !== resource) throw new Error(`no definition of ${resource}`)
     const { names, scope } = definition.spec
@@ -82,5 +83,14 @@ export const featureKinds: readonly ServedKind[] = [nodeFeatures, nodeFeatureRul
       owner: 'upstream',
       definition: { ...definition },
     }
+  }),
+  {
+    group: nodeResourceTopologies.group,
+    version: nodeResourceTopologies.version,
+    kind: 'NodeResourceTopology',
+    plural: nodeResourceTopologies.resource,
+    scope: 'Cluster',
+    owner: 'upstream',
+    definition: topologyDefinition,
   },
-)
+]

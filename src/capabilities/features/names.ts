@@ -24,6 +24,15 @@ export const nodeFeatures = ofGroup('nodefeatures')
 export const nodeFeatureRules = ofGroup('nodefeaturerules')
 export const nodeFeatureGroups = ofGroup('nodefeaturegroups')
 
+export const topologyGroup = 'topology.node.k8s.io'
+export const topologyVersion = 'v1alpha2'
+/** What is where on a node, by the node's name. */
+export const nodeResourceTopologies: GroupVersionResource = {
+  group: topologyGroup,
+  version: topologyVersion,
+  resource: 'noderesourcetopologies',
+}
+
 /** The namespace of what a master and workers note of themselves; an instance of a master puts its name in front. */
 export const trackingNamespace = 'nfd.node.kubernetes.io'
 

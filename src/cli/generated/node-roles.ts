@@ -11,6 +11,7 @@ interface NodeRole {
 export const nodeRoles: Readonly<Record<string, NodeRole>> = {
   "devices": { capability: "devices" },
   "features": { capability: "features" },
+  "topology": { capability: "features" },
   "mirror": { capability: "mirror", load: async () => await (await import('#capabilities/mirror')).mirror.agentRole?.load() },
   "readiness": { capability: "readiness" },
 }

@@ -2,10 +2,11 @@
 // its own mounts, in one pod.
 
 import type { Capability, HostAccess } from '#coordination/capability.ts'
+import { processPorts } from '#coordination/part-hosts.ts'
 import { graceVariable, podGraceSeconds } from '#process/ending.ts'
 import { all, any, block, type Condition, checksum, type Fields, not, type ObjectTree, type Tree, value, when } from '../tree.ts'
 import type { JsonSchema } from '../values/values-schema.ts'
-import { type AgentRole, agentRoles, runsOnNodes } from './agent-roles.ts'
+import { type AgentRole, agentRoles, anyRoleOn, runsOnNodes } from './agent-roles.ts'
 import { configurationObject } from './namespace-objects.ts'
 import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from './object-shapes.ts'
 import { tokenMount, tokenVolume } from './process-objects.ts'
@@ -60,6 +61,7 @@ export function agentObjects(capabilities: readonly Capability[]): readonly Obje
 
 function daemonSet(roles: readonly AgentRole[]): Fields {
   const selector = selectorLabels(component)
+  const paths = new Set(roles.flatMap(({ part }) => (part.host?.mounts ?? []).map(({ path }) => path)))
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -82,11 +84,11 @@ function daemonSet(roles: readonly AgentRole[]): Fields {
           serviceAccountName: nameText('agentAccount'),
           ...podOnNode('agent'),
           initContainers: block('agent.initContainers'),
-          containers: roles.map(role => when({ on: `capabilities.${role.capability}.enabled` }, container(role))),
+          containers: roles.map(role => when(anyRoleOn([role]), container(role))),
           volumes: [
             { name: 'config', configMap: { name: fullName('-config') } },
             tokenVolume,
-            ...hostVolumes(roles),
+            ...Array.from(paths, (path): Tree => when(mountedWhen(roles, path), { name: volumeName(path), hostPath: { path } })),
             block('agent.extraVolumes'),
           ],
         },
@@ -95,21 +97,9 @@ function daemonSet(roles: readonly AgentRole[]): Fields {
   }
 }
 
-/** Directories of the node, each where a role that has it is enabled. */
-function hostVolumes(roles: readonly AgentRole[]): readonly Tree[] {
-  const found = new Map<string, { readonly path: string; readonly capabilities: Set<string> }>()
-  for (const { capability, part } of roles)
-    for (const { path } of part.host?.mounts ?? []) {
-      const volume = found.get(volumeName(path)) ?? { path, capabilities: new Set<string>() }
-      found.set(volumeName(path), volume)
-      volume.capabilities.add(capability)
-    }
-  return Array.from(found, ([name, { path, capabilities }]) =>
-    when(any(...Array.from(capabilities, (one): Condition => ({ on: `capabilities.${one}.enabled` }))), {
-      name,
-      hostPath: { path },
-    }),
-  )
+/** A pod has no more of its machine than its containers take. */
+function mountedWhen(roles: readonly AgentRole[], path: string): Condition {
+  return anyRoleOn(roles.filter(({ part }) => part.host?.mounts.some(mount => mount.path === path) === true))
 }
 
 const volumeName = (path: string) => `host${path.replaceAll(/[^A-Za-z0-9]+/g, '-').toLowerCase()}`.replace(/-$/, '').slice(0, 63)
@@ -151,6 +141,7 @@ const mountOf = ({ path, at = path, access, propagation }: HostAccess['mounts'][
   ...(propagation === undefined ? {} : { mountPropagation: propagation }),
 })
 
+/** Containers of one pod share its network, so that each says a port of its own for health and metrics; one of them may have the usual one. */
 function container({ role, part }: AgentRole): Fields {
   const port = part.listeners.find(listener => listener.kind === 'port')?.port
   const probe = (path: string, failureThreshold: number, periodSeconds: number): Fields => ({
@@ -168,8 +159,7 @@ function container({ role, part }: AgentRole): Fields {
       'agent',
       `--role=${role}`,
       '--config=/etc/ballast/config.yaml',
-      // Containers of a pod share its ports.
-      ...(port === undefined ? [] : [`--health-probe-bind-address=:${port}`]),
+      `--health-probe-bind-address=:${port ?? processPorts.health}`,
       block('agent.extraArgs'),
     ],
     env: [...nodeEnvironment, block('agent.extraEnv')],

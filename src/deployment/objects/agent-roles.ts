@@ -1,7 +1,7 @@
 // Which parts of capabilities run on nodes, and when: pods, accounts and namespace of the agents follow from it.
 import type { Capability, PartOf } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
-import { any, type Condition } from '../tree.ts'
+import { all, any, type Condition } from '../tree.ts'
 
 /** Parts of one trust share a pod: the mirror has one of its own, because it serves before the pods' network is there. */
 type AgentTrust = 'agent' | 'agent-mirror'
@@ -19,6 +19,19 @@ export function agentRoles(capabilities: readonly Capability[], trust: AgentTrus
     partsIn('node', capability)
       .filter(part => part.trust === trust)
       .map(part => ({ capability: capability.name, role: part.role ?? capability.name, part })),
+  )
+}
+
+/** When the container of any of these roles is there. */
+export function anyRoleOn(roles: readonly AgentRole[]): Condition {
+  const always = new Set(roles.filter(({ part }) => part.switchedBy === undefined).map(({ capability }) => capability))
+  const switched = roles.filter(({ capability }) => !always.has(capability))
+  const isEnabled = (capability: string): Condition => ({ on: `capabilities.${capability}.enabled` })
+  return any(
+    ...Array.from(always, isEnabled),
+    ...switched.map(({ capability, part }) =>
+      all(isEnabled(capability), { on: `capabilities.${capability}.${part.switchedBy}` }),
+    ),
   )
 }
 

@@ -47,6 +47,42 @@ test('nothing runs on nodes unless something is enabled that does', () => {
   expect(namesOf(quiet).filter(name => /agent|DaemonSet/.test(name))).toEqual([])
 })
 
+test('what a role takes of its machine is there with the role alone', () => {
+  const agentOf = (...set: readonly string[]) => {
+    const [agent] = made({ enable: ['features'], disable: ['mirror', 'readiness'], set }).filter(
+      ({ kind }) => kind === 'DaemonSet',
+    )
+    if (agent === undefined) throw new Error('there is no DaemonSet')
+    const { containers, volumes } = (agent['spec'] as { readonly template: PodTemplate }).template.spec
+    return {
+      roles: containers.map(({ name }) => name),
+      paths: volumes.flatMap(({ hostPath }) => hostPath?.path ?? []),
+      containers,
+    }
+  }
+  const socket = '/var/lib/kubelet/pod-resources'
+  expect(agentOf().roles).toEqual(['features'])
+  expect(agentOf().paths).not.toContain(socket)
+  const whole = agentOf('capabilities.features.topology.enabled=true')
+  expect(whole.roles).toEqual(['features', 'topology'])
+  expect(whole.paths).toContain(socket)
+  const user = { runAsUser: 0, capabilities: { drop: ['ALL'] }, readOnlyRootFilesystem: true, allowPrivilegeEscalation: false }
+  expect(whole.containers[1]?.securityContext).toMatchObject(user)
+  expect(whole.containers[0]?.volumeMounts.map(({ name }) => name)).not.toContain('host-var-lib-kubelet-pod-resources')
+})
+
+test('containers of one pod do not take the same port', () => {
+  const asked = { enable: ['features', 'readiness'], disable: ['mirror'], set: ['capabilities.features.topology.enabled=true'] }
+  const [agent] = made(asked).filter(({ kind }) => kind === 'DaemonSet')
+  if (agent === undefined) throw new Error('there is no DaemonSet')
+  const { containers } = (agent['spec'] as { readonly template: PodTemplate }).template.spec
+  expect(containers.map(({ name, args }) => [name, args.find(text => text.startsWith('--health'))])).toEqual([
+    ['features', '--health-probe-bind-address=:8082'],
+    ['topology', '--health-probe-bind-address=:8085'],
+    ['readiness', '--health-probe-bind-address=:8081'],
+  ])
+})
+
 test('the controller runs where every node waits for it, and says nothing of taints where it does not hold nodes', () => {
   const tolerationsOf = (asked: Asked) => {
     const controller = made(asked).find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'ballast-controller')

@@ -3,7 +3,7 @@
 // write of its Node beyond the status is given beside the policy and never without it.
 import type { Capability, OwnNodeWrites } from '#coordination/capability.ts'
 import { all, any, type Condition, type Fields, named, type ObjectTree, text } from '../tree.ts'
-import { type AgentRole, agentRoles, runsOnNodes } from './agent-roles.ts'
+import { type AgentRole, agentRoles, anyRoleOn, runsOnNodes } from './agent-roles.ts'
 import { fullName, metadataOf } from './object-shapes.ts'
 import { agentAccount, granted, isMade } from './rights-objects.ts'
 
@@ -54,13 +54,17 @@ function ownObjectsPolicy(capabilities: readonly Capability[], byAgent: ReturnTy
   const roles = agentRoles(capabilities, 'agent').filter(({ part }) => part.ownObjects !== undefined)
   if (roles.length === 0) return []
   const objects = roles.flatMap(({ part }) => part.ownObjects ?? [])
-  const isOn = any(...roles.map(({ capability }): Condition => ({ on: `capabilities.${capability}.enabled` })))
-  const around = { file: 'agents/rights.yaml', when: all(isOn, { on: 'agent.ownNodeOnly' }, { served: admissionPolicies }) }
+  const around = {
+    file: 'agents/rights.yaml',
+    when: all(anyRoleOn(roles), { on: 'agent.ownNodeOnly' }, { served: admissionPolicies }),
+  }
   const labels = 'object.metadata.labels'
-  const named = objects.map(
-    ({ group, resource, nodeLabel }) =>
-      `(request.resource.group == '${group}' && request.resource.resource == '${resource}' && has(${labels}) && '${nodeLabel}' in ${labels} && ${labels}['${nodeLabel}'] == request.name)`,
-  )
+  const named = objects.map(({ group, resource, nodeLabel }) => {
+    const isOne = `request.resource.group == '${group}' && request.resource.resource == '${resource}'`
+    // A kind without the label says by its name alone whose it is.
+    if (nodeLabel === undefined) return `(${isOne})`
+    return `(${isOne} && has(${labels}) && '${nodeLabel}' in ${labels} && ${labels}['${nodeLabel}'] == request.name)`
+  })
   return policyOn('-agent-own-objects', around, {
     resourceRules: objects.map(({ group, resource }) => ({
       apiGroups: [group],

@@ -28,6 +28,7 @@ test('Chart.yaml names the version, the kinds and the cluster that it needs', ()
     'nodefeaturerules.nfd.k8s-sigs.io',
     'nodefeatures.nfd.k8s-sigs.io',
     'nodereadinessrules.readiness.node.x-k8s.io',
+    'noderesourcetopologies.topology.node.k8s.io',
     'rebalanceplans.ballast.dev',
     'rebalancepolicies.ballast.dev',
     'scaledjobs.keda.sh',

@@ -99,8 +99,9 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
     instance: `${name}_${randomUuid(systemRandom)}`,
     ...(podUid === undefined || podUid === '' ? {} : { podUid }),
   }
+  const nodeAddress = environment['NODE_IP'] || undefined
   const apiAs = (user: string) => connect({ ...options, as: user }, opening)
-  const shared = { random: systemRandom, log, identity, metrics, node: options.nodeName, api, apiAs }
+  const shared = { random: systemRandom, log, identity, metrics, node: options.nodeName, nodeAddress, api, apiAs }
   const whole = stack.move()
   return {
     parts: found.map(({ capability, part, role }) => ({

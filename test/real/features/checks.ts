@@ -13,6 +13,7 @@ import { comparable, library, libraryAnswers, ourProcessor } from './processor-a
 import { processorQuestions } from './processor-questions.ts'
 import { type Question, ruleQuestions } from './rule-questions.ts'
 import { templateQuestions } from './template-questions.ts'
+import { comparedTopologies } from './topologies.ts'
 import { trees } from './trees.ts'
 import { nodeName, worker, workerAnswer } from './worker-answer.ts'
 
@@ -59,6 +60,7 @@ export function featureChecks(seed: number): readonly Check[] {
     { name: 'features: labels on the real control plane, by nfd-master and by ours', run: comparedLabels },
     { name: 'features: in pods of a real kubelet', run: featuresInPods },
     { name: 'features: trees of machines', run: comparedTrees },
+    { name: 'features: topologies of nodes', run: () => comparedTopologies(seed) },
     { name: 'features: processors by chance', run: () => comparedProcessors(seed) },
     { name: 'features: rules by chance', run: () => compared('rules', ruleQuestions(seed, count)) },
   ]

@@ -1,5 +1,6 @@
 // Features of nodes in pods of a real kubelet: controller and agent as `ballast manifests --enable features` installs them, in our image with
-// a root that is read-only. The node's own files are found through its mounts, a feature file that comes is seen, and what was published goes with the agents.
+// a root that is read-only. The node's own files are found through its mounts, a feature file that comes is seen, the kubelet is asked what is where, and
+// what was published goes with the agents.
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -49,8 +50,21 @@ export async function featuresInPods(): Promise<string> {
       250,
     )
 
-    const said = await kubectl(cluster, '-n', agents, 'logs', 'daemonset/ballast-agent', '-c', 'features')
-    ok(!/"level":(4|5|6)0|level=(warn|error)/.test(said), said)
+    await until('the node has a topology', async () => (await topology(cluster)) !== undefined, limitMs, 500)
+    const { zones = [], attributes = [] } = (await topology(cluster)) ?? {}
+    const processors = zones.flatMap(({ resources }) => resources.filter(({ name }) => name === 'cpu'))
+    ok(processors.length > 0 && processors.every(({ capacity }) => Number(capacity) > 0), JSON.stringify(zones))
+    // What the kubelet says at /configz, asked from the pod's own network.
+    ok(
+      attributes.some(({ name, value }) => name === 'topologyManagerPolicy' && value === 'none'),
+      JSON.stringify(attributes),
+    )
+    ok(attributes.some(({ name, value }) => name === 'nodeTopologyPodsFingerprint' && value.startsWith('pfp0v001')))
+
+    for (const role of ['features', 'topology']) {
+      const said = await kubectl(cluster, '-n', agents, 'logs', 'daemonset/ballast-agent', '-c', role)
+      ok(!/"level":(4|5|6)0|level=(warn|error)/.test(said), said)
+    }
     const refused = cluster.plane
       .answered()
       .filter(one => one.code === 403 && one.user.startsWith('system:serviceaccount:ballast-'))
@@ -67,9 +81,9 @@ export async function featuresInPods(): Promise<string> {
       500,
     )
     const count = Object.keys(found).filter(key => key.startsWith('feature.node.kubernetes.io/')).length
-    return `kubelet ${cluster.plane.serverVersion}: ${count} labels of the node's own files and processor, a feature file seen while it ran; they went with the DaemonSet`
+    return `kubelet ${cluster.plane.serverVersion}: ${count} labels of the node's own files and processor, a feature file seen while it ran, ${zones.length} zones by its pod resources; the labels went with the DaemonSet`
   } catch (cause) {
-    const logs = await cluster.kubectl('-n', agents, 'logs', 'daemonset/ballast-agent', '-c', 'features', '--tail=40')
+    const logs = await cluster.kubectl('-n', agents, 'logs', 'daemonset/ballast-agent', '--all-containers', '--tail=40')
     throw new Error(`${cause instanceof Error ? cause.message : String(cause)}\n${logs.stdout}\n${await toldOf(cluster)}`, {
       cause,
     })
@@ -81,7 +95,14 @@ const system = 'feature.node.kubernetes.io/system-os_release.ID'
 async function manifests(): Promise<string> {
   const [, registry = '', repository = '', tag = ''] = /^([^/]+)\/(.+):(.+)$/.exec(reference) ?? []
   const image = Object.entries({ registry, repository, tag }).flatMap(([key, text]) => ['--set', `image.${key}=${text}`])
-  const less = ['--disable', 'deschedule,isolate', '--set', 'controller.replicas=1']
+  const less = [
+    '--disable',
+    'deschedule,isolate',
+    '--set',
+    'controller.replicas=1',
+    '--set',
+    'capabilities.features.topology.enabled=true',
+  ]
   return await commandOutput(process.execPath, [commandLine, 'manifests', '--enable', 'features', ...less, ...image])
 }
 
@@ -93,6 +114,16 @@ async function kubectl(cluster: KubeletCluster, ...args: readonly string[]): Pro
 
 async function json<T>(cluster: KubeletCluster, ...args: readonly string[]): Promise<T> {
   return JSON.parse(await kubectl(cluster, ...args, '-o', 'json'))
+}
+
+interface Topology {
+  readonly zones?: readonly { readonly resources: readonly { readonly name: string; readonly capacity: string }[] }[]
+  readonly attributes?: readonly { readonly name: string; readonly value: string }[]
+}
+
+async function topology(cluster: KubeletCluster): Promise<Topology | undefined> {
+  const { code, stdout } = await cluster.kubectl('get', 'noderesourcetopology', 'n1', '-o', 'json')
+  return code === 0 ? JSON.parse(stdout) : undefined
 }
 
 async function labels(cluster: KubeletCluster): Promise<Readonly<Record<string, string>>> {

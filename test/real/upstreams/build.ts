@@ -37,6 +37,7 @@ const modules = {
   'intel-gpu-plugin': { ...intelPlugins, command: 'cmd/gpu_plugin' },
   'intel-npu-plugin': { ...intelPlugins, command: 'cmd/npu_plugin' },
   'intel-operator': { ...intelPlugins, command: 'cmd/operator' },
+  'nfd-topology-updater': { ...nodeFeatures, command: 'cmd/nfd-topology-updater' },
   // Modules of 3.7 lack files in its archive, and others of it are not served.
   traefik: { path: 'github.com/traefik/traefik/v3', version: 'v3.6.12', command: 'cmd/traefik' },
 } as const satisfies Readonly<Record<string, Module>>

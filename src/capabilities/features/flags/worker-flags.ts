@@ -4,8 +4,9 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { owners, readWorkerConfig, type WorkerConfig, workerConfigPath } from '../discovery/worker-config.ts'
+import { logFlags, withTwoDashes } from './go-flags.ts'
 
-export interface WorkerSettings {
+interface WorkerSettings {
   readonly config: WorkerConfig
   readonly kubeconfig: string
   readonly oneshot: boolean
@@ -23,24 +24,13 @@ const forms: Readonly<Record<string, FlagForm>> = {
   'feature-sources': 'text', 'label-sources': 'text', 'no-publish-features': 'text', version: 'bool', v: 'level', 'host-root-prefix': 'text',
 }
 
-// biome-ignore format: a table
-const unused: Readonly<Record<string, FlagForm>> = {
-  'feature-gates': 'text', metrics: 'whole', 'grpc-health': 'whole', vmodule: 'text', add_dir_header: 'bool', alsologtostderr: 'bool', log_backtrace_at: 'text', log_dir: 'text',
-  log_file: 'text', log_file_max_size: 'whole', logtostderr: 'bool', one_output: 'bool', skip_headers: 'bool', skip_log_headers: 'bool', stderrthreshold: 'text',
-}
-
-/** Go's own flags have one dash as well as two. */
-function withTwoDashes(words: readonly string[]): readonly string[] {
-  return words.map(word => (/^-[A-Za-z]/.test(word) ? `-${word}` : word))
-}
-
 /**
  * What `words`, which follow the program's name, say over the configuration; `read` yields the text of a file, `undefined` where it is not there.
  *
  * @throws InputError with everything that is wrong
  */
 export function workerSettings(words: readonly string[], read: (path: string) => string | undefined): WorkerSettings {
-  const table = { program: 'nfd-worker', forms, unused, letters: {}, words: 'refused' } as const
+  const table = { program: 'nfd-worker', forms, unused: logFlags, letters: {}, words: 'refused' } as const
   const { values, unused: without, problems } = readFlags(withTwoDashes(words), table)
   const { text, flag } = new GivenFlags(values)
   const ownerRefs = values.has('owner-refs') ? listed(text('owner-refs')) : undefined

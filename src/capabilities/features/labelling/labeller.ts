@@ -16,7 +16,14 @@ import { problemSentence } from '#kube/problem.ts'
 import { checkedSelector } from '#kube/schema/label-selector.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { type FeaturesConfig, outcomeSettings } from '../config.ts'
-import { capabilityName, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, workerPodAnnotation } from '../names.ts'
+import {
+  capabilityName,
+  nodeFeatureGroups,
+  nodeFeatureRules,
+  nodeFeatures,
+  nodeResourceTopologies,
+  workerPodAnnotation,
+} from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import { decideNode, type NodeFeatureSource, type NodeOutcome, type RuleObject } from '../rules/node-outcome.ts'
 import { collect } from './collector.ts'
@@ -88,6 +95,7 @@ class Labelling implements Disposable {
   #config: FeaturesConfig
   readonly #nodes: Informer<Node>
   readonly #features: Informer<KubeObject>
+  readonly #topologies: Informer<KubeObject>
   readonly #rules: Informer<KubeObject>
   readonly #groups: Informer<KubeObject> | undefined
   /** Where features of some namespaces only count. */
@@ -119,6 +127,7 @@ class Labelling implements Disposable {
       annotations: [workerPodAnnotation],
       optional: true,
     })
+    this.#topologies = informers.of<KubeObject>(nodeResourceTopologies, { metadataOnly: true, optional: true })
     this.#rules = informers.of<KubeObject>(nodeFeatureRules, { optional: true })
     this.#groups = config.master.nodeFeatureGroups
       ? informers.of<KubeObject>(nodeFeatureGroups, { namespace: agentNamespaceOf(identity), optional: true })
@@ -351,8 +360,8 @@ class Labelling implements Disposable {
   async #collect(signal: AbortSignal): Promise<void> {
     this.#wantsCollecting = false
     const { effects } = this.#leading
-    const around = { features: this.#features, nodes: this.#nodes, log: this.#context.log, metrics: this.#metrics }
-    await collect({ effects, ...around }, signal)
+    const read = { features: this.#features, topologies: this.#topologies, nodes: this.#nodes }
+    await collect({ effects, ...read, log: this.#context.log, metrics: this.#metrics }, signal)
   }
 
   #want({ statuses = false, collecting = false }: { readonly statuses?: boolean; readonly collecting?: boolean }): void {

@@ -15,10 +15,11 @@ export function devicesSeen(tree: HostTree): string {
 /** Feature files, their sizes and times. */
 export function featureFilesSeen(tree: HostTree): string {
   const directory = tree.own(featureFilesDirectory)
-  return (tree.names(directory) ?? []).map(name => `${name} ${stamp(`${directory}/${name}`)}`).join('\n')
+  return (tree.names(directory) ?? []).map(name => `${name} ${fileStamp(`${directory}/${name}`)}`).join('\n')
 }
 
-function stamp(path: string): string {
+/** What changes with a file: which it is, its size and times. */
+export function fileStamp(path: string): string {
   try {
     const { ino, size, mtimeMs, ctimeMs } = statSync(path)
     return `${ino} ${size} ${mtimeMs} ${ctimeMs}`
