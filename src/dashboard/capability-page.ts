@@ -69,7 +69,6 @@ export function capabilityViewOf(picture: Picture, path: string, viewing: Viewin
 const later: ReadonlyMap<string, string> = new Map([
   ['rightsizing', 'Right-sizing'],
   ['power', 'Power'],
-  ['hardware', 'Hardware'],
   ['provision', 'Node buying'],
 ])
 

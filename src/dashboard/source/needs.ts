@@ -14,10 +14,11 @@ export const eventFields: readonly string[] = [
   ...['deprecatedFirstTimestamp', 'deprecatedLastTimestamp', 'deprecatedCount', 'deprecatedSource'],
 ]
 
-/** Routes of requests: shown where they are and may be read. */
-export const routeKinds: readonly GroupVersionResource[] = [
+/** Routes of requests, and rules that label nodes: shown where they are and may be read. */
+export const dispensableKinds: readonly GroupVersionResource[] = [
   { group: 'http.keda.sh', version: 'v1beta1', resource: 'interceptorroutes' },
   { group: 'http.keda.sh', version: 'v1alpha1', resource: 'httpscaledobjects' },
+  { group: 'nfd.k8s-sigs.io', version: 'v1alpha1', resource: 'nodefeaturerules' },
 ]
 
 export const twinClocks: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinclocks' }
