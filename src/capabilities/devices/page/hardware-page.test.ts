@@ -36,7 +36,21 @@ const pod = (name: string, on: string | undefined, shares: number, namespace = '
       },
     ],
   },
-  status: { phase: on === undefined ? 'Pending' : 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+  status: {
+    phase: on === undefined ? 'Pending' : 'Running',
+    conditions: [
+      { type: 'Ready', status: 'True' },
+      ...(name === 'sixth'
+        ? [
+            {
+              type: 'PodScheduled',
+              status: 'False',
+              message: `0/3 nodes are available: 1 Insufficient ${gpu}. no new claims to deallocate.`,
+            },
+          ]
+        : []),
+    ],
+  },
 })
 const rule: KubeObject = {
   apiVersion: 'nfd.k8s-sigs.io/v1alpha1',
@@ -73,7 +87,7 @@ describe('the page of hardware', () => {
       '1 of them cannot be had now: their plugin is away, or they are not well.',
     ])
     expect(cells(view, 'devices')).toEqual([
-      ['media-1', gpu, 2, 2, 2, 0, 'media/plex, media/tdarr'],
+      ['media-1', gpu, 2, 2, 2, 0, 'plex, tdarr'],
       ['media-2', gpu, 2, 1, 0, 1, ''],
     ])
     expect(cells(view, 'holders')).toEqual([
@@ -81,8 +95,8 @@ describe('the page of hardware', () => {
       ['media/tdarr', gpu, 1, 'media-1', 'ready'],
     ])
     expect(cells(view, 'waiting')).toEqual([
-      ['lab/huge', `${gpu}: 3`, `no node has 3 of ${gpu} free`],
-      ['media/sixth', `${gpu}: 1`, `${gpu} is free on media-2`],
+      ['lab/huge', `${gpu}: 3`, 'on no node', ''],
+      ['media/sixth', `${gpu}: 1`, 'media-2', `0/3 nodes are available: 1 Insufficient ${gpu}.`],
     ])
     expect(cells(view, 'labels')).toEqual([
       ['feature.node.kubernetes.io/pci-0300_8086.present', 'true', 2, 'media-1, media-2', ''],
@@ -100,7 +114,7 @@ describe('the page of hardware', () => {
 
   test('names five holders and counts the others', () => {
     const many = [node('media-1', 9), ...Array.from({ length: 7 }, (_, number) => pod(`p${number}`, 'media-1', 1))]
-    expect(cells(viewOf(many), 'devices')?.[0]?.at(-1)).toBe('media/p0, media/p1, media/p2, media/p3, media/p4 and 2 more')
+    expect(cells(viewOf(many), 'devices')?.[0]?.at(-1)).toBe('p0, p1, p2, p3, p4 and 2 more')
   })
 
   test('where pods may not be read nobody knows what is taken', () => {

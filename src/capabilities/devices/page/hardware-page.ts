@@ -94,8 +94,9 @@ function devicesOf(picture: Picture, viewing: Viewing): Table {
   const isKnown = podsUnknown(picture) === undefined
   const had = everything(picture)
   const row = ({ node, resource, allocatable, capacity, holders, requested }: Had) => {
-    const seen = holders.filter(({ namespace }) => viewing.sees(namespace)).map(({ key }) => key)
-    const hidden = holders.length - seen.length
+    const visible = holders.filter(({ namespace }) => viewing.sees(namespace))
+    const seen = visible.map(({ workload, name }) => workload?.name ?? name)
+    const hidden = holders.length - visible.length
     const words = [named(seen), ...(hidden > 0 ? [`${hidden} that you may not see`] : [])].filter(text => text !== '')
     return {
       key: `${node.name}/${resource}`,
@@ -173,13 +174,17 @@ function waitingOf(picture: Picture, viewing: Viewing): readonly Table[] {
         const offering = had.filter(one => one.resource === resource)
         const free = offering.filter(one => one.allocatable - one.requested >= amount).map(({ node }) => node.name)
         if (offering.length === 0) return `no node offers ${resource}`
-        if (free.length === 0) return `no node has ${amount} of ${resource} free`
-        return `${resource} is free on ${named(free)}`
+        return free.length === 0 ? `on no node` : named(free)
       })
       return [
         {
           key: pod.key,
-          cells: [pod.key, wanted.map(([resource, amount]) => `${resource}: ${amount}`).join(', '), words.join('; ')],
+          cells: [
+            pod.key,
+            wanted.map(([resource, amount]) => `${resource}: ${amount}`).join(', '),
+            words.join('; '),
+            toldBy(pod),
+          ],
           path: podPath(pod.namespace, pod.name),
         },
       ]
@@ -189,12 +194,18 @@ function waitingOf(picture: Picture, viewing: Viewing): readonly Table[] {
     {
       name: 'waiting',
       title: 'Who waits',
-      columns: columns([], 'Pod', 'Asks for', 'Why'),
+      columns: columns([], 'Pod', 'Asks for', 'Free on', 'The scheduler says'),
       rows: rows.slice(0, mostRows),
       total: rows.length,
       empty: 'Nobody waits.',
     },
   ]
+}
+
+/** Its first sentence: what follows is of preemption. */
+function toldBy({ object }: PodState): string {
+  const condition = object.status?.conditions?.find(({ type }) => type === 'PodScheduled')
+  return /^.*?\.(?=\s|$)/.exec(condition?.message ?? '')?.[0] ?? ''
 }
 
 /** Labels of features with the nodes that have them, and the NodeFeatureRules that name them. */
