@@ -164,5 +164,21 @@ export const features = capability({
       inPlaceOf: { programs: ['nfd-worker'] },
       load: async () => (await import('./commands/nfd-worker.ts')).defineNfdWorker,
     },
+    {
+      name: 'nfd-master',
+      usage: '[words...]',
+      about:
+        "labels nodes by NodeFeatureRules with nfd-master's flags, configuration and port, or prunes them. A program called by that name runs it too",
+      inPlaceOf: { programs: ['nfd-master'] },
+      load: async () => (await import('./commands/nfd-master.ts')).defineNfdMaster,
+    },
+    {
+      name: 'nfd-gc',
+      usage: '[words...]',
+      about:
+        "deletes what describes nodes that are gone, with nfd-gc's flags and port. A program called by that name runs it too",
+      inPlaceOf: { programs: ['nfd-gc'] },
+      load: async () => (await import('./commands/nfd-gc.ts')).defineNfdGc,
+    },
   ],
 })

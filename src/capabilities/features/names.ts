@@ -24,6 +24,13 @@ export const nodeFeatures = ofGroup('nodefeatures')
 export const nodeFeatureRules = ofGroup('nodefeaturerules')
 export const nodeFeatureGroups = ofGroup('nodefeaturegroups')
 
+/** What a topology updater publishes: one object a node, by its name. */
+export const nodeResourceTopologies: GroupVersionResource = {
+  group: 'topology.node.k8s.io',
+  version: 'v1alpha2',
+  resource: 'noderesourcetopologies',
+}
+
 /** The namespace of what a master and workers note of themselves; an instance of a master puts its name in front. */
 export const trackingNamespace = 'nfd.node.kubernetes.io'
 

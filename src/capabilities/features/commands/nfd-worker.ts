@@ -1,25 +1,19 @@
 // `ballast nfd-worker`: upstream's worker with its flags, configuration file, environment and port, for DaemonSets that have it.
 
-import { readFileSync } from 'node:fs'
-import { Gauge, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
 import type { Check } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
-import { type Log, messageOf } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
 import { connect } from '#process/agent/agent-roles.ts'
 import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
-import { klog } from '#process/drop-ins/klog.ts'
-import { ControllerHealth } from '#process/health/controller-health.ts'
-import { startHealthListener } from '#process/health/health-listener.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { featuresConfiguration } from '../config.ts'
-import { type WorkerSettings, workerSettings } from '../flags/worker-flags.ts'
+import { workerSettings } from '../flags/worker-flags.ts'
 import { publishOnce, startWorker, thisMachine } from '../publishing/worker.ts'
-
-const accountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
+import { buildInfo, endOf, nfdLog, ownNamespace, readIfThere, serve } from './nfd-program.ts'
 
 export const defineNfdWorker: DefineCommand = (program, surroundings, about) => {
   program
@@ -56,15 +50,7 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   }
   const node = environment['NODE_NAME'] ?? ''
   if (node === '') throw new CommandRefused('NODE_NAME is not set: it is the name of the node')
-  const log = klog({
-    program: 'nfd-worker',
-    format: 'text',
-    // What upstream tells at its lowest level is information of the machinery's second.
-    verbosity: settings.verbosity + 2,
-    clock: systemClock,
-    processId: process.pid,
-    write: line => terminal.say(line),
-  }).machinery
+  const log = nfdLog('nfd-worker', settings.verbosity, surroundings)
   for (const warning of settings.warnings) log.warn({}, warning)
   const { kubeconfig, config } = settings
   const api = config.core.noPublish
@@ -93,59 +79,22 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   const onFault = (why: string) => log.error({ why }, 'a fault that nobody owns: the process ends in order')
   await endedInOrder({ faults, signal, ending, onFault }, async until => {
     let checks: () => readonly Check[] = () => [{ name: 'features-worker', ok: false }]
-    await using _served = await serve(settings, { metrics, log, checks: () => checks() })
+    buildInfo('worker', metrics)
+    await using _served = await serve(settings.port, { metrics, log, checks: () => checks() })
     await using worker = await startWorker(context, featuresConfiguration.parse({ worker: config }), until, around)
     checks = () => worker.health()
-    await aborted(until)
+    await endOf(until)
   })
-}
-
-interface Served {
-  readonly metrics: Registry
-  readonly log: Log
-  readonly checks: () => readonly Check[]
-}
-
-/** Metrics and health at upstream's paths and port. */
-async function serve({ port }: WorkerSettings, { metrics, log, checks }: Served): Promise<AsyncDisposable> {
-  new Gauge({
-    name: 'nfd_worker_build_info',
-    help: 'The version, with the time of the start',
-    labelNames: ['version'] as const,
-    registers: [metrics],
-  }).set({ version: programVersion }, Math.floor(systemClock.now() / 1_000))
-  const health = new ControllerHealth()
-  health.add('features', checks)
-  const isWell = () => checks().every(({ ok }) => ok)
-  const also = { '/healthz': () => (isWell() ? { status: 200, body: 'ok' } : { status: 500, body: 'it has not looked yet' }) }
-  return await startHealthListener({ port }, { health, metrics, log, also })
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => resolve(), { once: true })
-  return promise
 }
 
 function identityOf(environment: Surroundings['environment'], node: string) {
   const name = environment['POD_NAME'] || node
   const podUid = environment['POD_UID'] || undefined
-  const namespace = readIfThere(accountNamespace)?.trim() || environment['KUBERNETES_NAMESPACE'] || 'default'
   return {
     name,
-    namespace,
+    namespace: ownNamespace(environment),
     instance: `${name}_${randomUuid(systemRandom)}`,
     // Upstream names the pod as an owner only where it knows both.
     ...(podUid === undefined || environment['POD_NAME'] === undefined ? {} : { podUid }),
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw new CommandRefused(`${path} cannot be read: ${messageOf(error)}`)
   }
 }

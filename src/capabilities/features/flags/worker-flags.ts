@@ -4,8 +4,9 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { owners, readWorkerConfig, type WorkerConfig, workerConfigPath } from '../discovery/worker-config.ts'
+import { listed, logForms, oldPortForms, standardPort, withTwoDashes } from './go-words.ts'
 
-export interface WorkerSettings {
+interface WorkerSettings {
   readonly config: WorkerConfig
   readonly kubeconfig: string
   readonly oneshot: boolean
@@ -23,16 +24,7 @@ const forms: Readonly<Record<string, FlagForm>> = {
   'feature-sources': 'text', 'label-sources': 'text', 'no-publish-features': 'text', version: 'bool', v: 'level', 'host-root-prefix': 'text',
 }
 
-// biome-ignore format: a table
-const unused: Readonly<Record<string, FlagForm>> = {
-  'feature-gates': 'text', metrics: 'whole', 'grpc-health': 'whole', vmodule: 'text', add_dir_header: 'bool', alsologtostderr: 'bool', log_backtrace_at: 'text', log_dir: 'text',
-  log_file: 'text', log_file_max_size: 'whole', logtostderr: 'bool', one_output: 'bool', skip_headers: 'bool', skip_log_headers: 'bool', stderrthreshold: 'text',
-}
-
-/** Go's own flags have one dash as well as two. */
-function withTwoDashes(words: readonly string[]): readonly string[] {
-  return words.map(word => (/^-[A-Za-z]/.test(word) ? `-${word}` : word))
-}
+const unused: Readonly<Record<string, FlagForm>> = { 'feature-gates': 'text', ...oldPortForms, ...logForms }
 
 /**
  * What `words`, which follow the program's name, say over the configuration; `read` yields the text of a file, `undefined` where it is not there.
@@ -78,12 +70,6 @@ export function workerSettings(words: readonly string[], read: (path: string) =>
     hostRootPrefix: text('host-root-prefix'),
     warnings: [...without, ...unknown, ...(given === undefined ? [`there is no configuration ${path}: the standards hold`] : [])],
   }
-}
-
-const standardPort = 8080
-
-function listed(text: string): string[] {
-  return text.split(',').flatMap(part => (part.trim() === '' ? [] : [part.trim()]))
 }
 
 function ownerProblems(given: readonly string[]): readonly Problem[] {

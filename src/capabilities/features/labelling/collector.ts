@@ -5,11 +5,11 @@ import { effectOptions, leadingGuard } from '#coordination/effects/effect-contex
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject, Node } from '#kube/objects/objects.ts'
-import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound, StatusError } from '#kube/objects/status.ts'
 import { capabilityName, nodeFeatures } from '../names.ts'
 import { nodeOf } from './live-features.ts'
-import type { LabellingMetrics } from './metrics.ts'
+import type { CollectingMetrics } from './metrics.ts'
+import { isNodeGone } from './sweep.ts'
 
 interface CollectorOptions {
   readonly effects: EffectContext
@@ -17,7 +17,7 @@ interface CollectorOptions {
   readonly features: Informer<KubeObject>
   readonly nodes: Informer<Node>
   readonly log: Log
-  readonly metrics: LabellingMetrics | undefined
+  readonly metrics: CollectingMetrics | undefined
 }
 
 /**
@@ -33,7 +33,7 @@ export async function collect({ effects, features, nodes, log, metrics }: Collec
     if (node !== '' && nodes.store.get(undefined, node) !== undefined) continue
     const { name, namespace, uid } = object.metadata
     try {
-      if (node !== '' && !(await isGone(effects, node, signal))) continue
+      if (node !== '' && !(await isNodeGone(effects.api, node, signal))) continue
       const options = effectOptions(capabilityName, namespace, { guard: leadingGuard(effects), signal })
       await resource.delete(name, { ...options, ...(uid === undefined ? {} : { preconditions: { uid } }) })
       metrics?.collected.inc({ kind: 'NodeFeature' })
@@ -44,15 +44,5 @@ export async function collect({ effects, features, nodes, log, metrics }: Collec
       metrics?.notCollected.inc({ kind: 'NodeFeature' })
       log.warn({ namespace, name, node, why: messageOf(error) }, 'a NodeFeature is not deleted, tried again')
     }
-  }
-}
-
-async function isGone({ api }: EffectContext, node: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    await api.resource<Node>(builtIn.nodes).get(node, { signal })
-    return false
-  } catch (error) {
-    if (isNotFound(error)) return true
-    throw error
   }
 }
