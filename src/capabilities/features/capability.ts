@@ -149,6 +149,7 @@ export const features = capability({
   leaves: [],
   codes: { reason: { 'node-features': 'a rule of node-feature-discovery asks for the taint, by what is on the node' } },
   metrics: registry => void labellingMetrics(registry),
+  upstreams: async () => [(await import('./swap/nfd.ts')).nfd],
   commands: [
     {
       name: 'features',
