@@ -1,8 +1,14 @@
 // `ballast migrate apply nfd`, forth and back, on a twin with two nodes: no label, annotation, resource or taint is away or otherwise for a second, and each
 // node is described at every moment.
 import { describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { systemClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
+import { readValuesInput } from '#upstreams/values-input.ts'
+import { openSwap } from '../src/migration/swap.ts'
+import { upstreamNamed } from './carried-swap.ts'
 import { shareOf } from './crash-harness.ts'
 import { featuresOf, nodeFeatures } from './features-cluster.ts'
 import { installWithReadiness, NfdSite, nfdInstallation, nfdNamespace, podOf } from './nfd-swap-site.ts'
@@ -36,6 +42,39 @@ test('forth and back: nothing is lost of any node, and who publishes changes', a
 const { signal } = new AbortController()
 const theirs = [`${nfdNamespace}/n1`, `${nfdNamespace}/n2`]
 const own = ['ballast-agent/n1', 'ballast-agent/n2']
+
+test('what plan prints to convert has all that is read: nothing is lost by it', async () => {
+  await using site = await NfdSite.start()
+  const place = {
+    api: site.swap.admin,
+    clock: systemClock,
+    capabilities: enabledCapabilities,
+    upstream: upstreamNamed('nfd'),
+    signal,
+  }
+  const { steps } = await openSwap(place, { holder: 'a test' })
+  const command = steps.find(({ id }) => id === 'convert')?.command ?? ''
+  const named = [...command.matchAll(/get (\w+) (\S+) -o yaml/g)].map(([, kind, name]) => `${kind} ${name}`)
+  const documents = named.map(one => {
+    const [kind = '', name = ''] = one.split(' ')
+    const list = kind === 'configmap' ? 'configmaps' : `${kind}s.apps`
+    const found = site.swap.list(list).find(({ metadata }) => metadata.name === name)
+    const apiVersion = kind === 'configmap' ? 'v1' : 'apps/v1'
+    return stringify({
+      ...found,
+      apiVersion,
+      kind: { configmap: 'ConfigMap', deployment: 'Deployment', daemonset: 'DaemonSet' }[kind],
+    })
+  })
+  const { replaced } = upstreamNamed('nfd')
+  const input = readValuesInput('printed', documents.join('---\n'), replaced.chart ?? '', replaced.plainKinds)
+  const { report, isLossy } = replaced.convertWorkload(input.workload ?? {}, { beside: input.beside ?? [], namespace: undefined })
+  expect([named.length, isLossy, report.map(({ to }) => to)]).toEqual([
+    4,
+    false,
+    expect.arrayContaining(['capabilities.features.master.extraLabelNs', 'capabilities.features.worker.core.ownerRefs']),
+  ])
+}, 60_000)
 
 test('the site sees what would be wrong: both publish while upstream decides, which no step does', async () => {
   await using site = await NfdSite.start()

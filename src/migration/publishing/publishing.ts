@@ -1,13 +1,13 @@
 // A swap of workers that publish and of who decides by it, forth and back. Upstream decides no more first, so that objects of both sides may be there at
 // once; the old ones go when each node has its new one; only then the other side decides. What was decided before stays all the while.
 
+import { listAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { PublishingPart } from '#upstreams/upstream.ts'
 import { missingOf, of, ofObject, ofRemoval } from '../access.ts'
 import { refusedSettings } from '../apis/own-api.ts'
 import {
-  convertCommand,
   doctorStep,
   forgetting,
   liveOwner,
@@ -96,7 +96,7 @@ async function stepsForth(swap: Swap, part: PublishingPart): Promise<readonly St
     {
       id: 'convert',
       title: 'convert what its programs are told',
-      command: convertCommand(swap, theirs),
+      command: convertCommand(swap, [theirs, ...workers]),
       proof: 'everything has its place (exit 0), and Ballast takes it',
       undo: '-',
       prove: now => converted(now, part),
@@ -174,6 +174,17 @@ async function stepsForth(swap: Swap, part: PublishingPart): Promise<readonly St
     },
     doctorStep(swap, now => ended(now)),
   ]
+}
+
+/** Its workloads, with the files that they read, as values of ours. */
+function convertCommand({ upstream }: Swap, loops: readonly Pick<Loop, 'workload' | 'namespace' | 'name'>[]): string {
+  const got = loops.flatMap(({ workload, namespace, name }) => {
+    const maps = listAt(templateOf(workload), 'spec', 'volumes').flatMap(volume => textAt(volume, 'configMap', 'name') ?? [])
+    return [[workload.kind.toLowerCase(), name], ...maps.map(map => ['configmap', map])].map(
+      ([kind, of]) => `kubectl -n ${namespace} get ${kind} ${of} -o yaml`,
+    )
+  })
+  return `(${got.join('; echo ---; ')}) | ballast migrate values --from ${upstream.replaced.id} -o values.yaml -`
 }
 
 async function stepsBack(swap: Swap, part: PublishingPart): Promise<readonly Step[]> {

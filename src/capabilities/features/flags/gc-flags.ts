@@ -24,16 +24,18 @@ const forms: Readonly<Record<string, FlagForm>> = {
 const standardIntervalMs = 3_600_000
 const standardPageSize = 200
 
+const unused: Readonly<Record<string, FlagForm>> = { ...oldPortForms, ...logForms }
+
 /** What `words`, which follow the program's name, say. @throws InputError with everything that is wrong */
 export function gcSettings(words: readonly string[]): GcSettings {
   const table = {
     program: 'nfd-gc',
     forms,
-    unused: { ...oldPortForms, ...logForms },
+    unused,
     letters: {},
     words: 'refused',
   } as const
-  const { values, unused, problems } = readFlags(withTwoDashes(words), table)
+  const { values, unused: without, problems } = readFlags(withTwoDashes(words, { ...forms, ...unused }), table)
   const given = new GivenFlags(values)
   const intervalMs = given.number('gc-interval', standardIntervalMs)
   const pageSize = given.number('list-size', standardPageSize)
@@ -48,6 +50,6 @@ export function gcSettings(words: readonly string[]): GcSettings {
     version: given.flag('version'),
     port: given.number('port', standardPort),
     verbosity: given.number('v', 0),
-    warnings: unused,
+    warnings: without,
   }
 }

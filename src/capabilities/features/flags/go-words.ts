@@ -15,9 +15,20 @@ export const logForms: Readonly<Record<string, FlagForm>> = {
 /** Ports of v0.17, whose metrics and health had one each. */
 export const oldPortForms: Readonly<Record<string, FlagForm>> = { metrics: 'whole', 'grpc-health': 'whole' }
 
-/** The same words as `readFlags` takes them; empty ones, which charts leave behind, count for nothing. */
-export function withTwoDashes(words: readonly string[]): readonly string[] {
-  return words.filter(word => word !== '').map(word => (/^-[A-Za-z]/.test(word) ? `-${word}` : word))
+/**
+ * The same words as `readFlags` takes them, by the forms of all flags; empty ones, which charts leave behind, count for nothing. A word that is the value
+ * of the flag before it stays as it is: `-label-sources -usb`.
+ */
+export function withTwoDashes(words: readonly string[], forms: Readonly<Record<string, FlagForm>>): readonly string[] {
+  let isValue = false
+  return words
+    .filter(word => word !== '')
+    .map(word => {
+      const [, name] = isValue ? [] : (/^--?([A-Za-z][^=]*)$/.exec(word) ?? [])
+      const isFlag = !isValue && /^-[A-Za-z]/.test(word)
+      isValue = name !== undefined && Object.hasOwn(forms, name) && forms[name] !== 'bool'
+      return isFlag ? `-${word}` : word
+    })
 }
 
 /** The parts of a list with commas; blanks around them and empty ones count for nothing. */

@@ -46,7 +46,7 @@ const gates = { NodeFeatureAPI: true, DisableAutoPrefix: false, NodeFeatureGroup
  */
 export function masterSettings(words: readonly string[], read: (path: string) => string | undefined): MasterSettings {
   const table = { program: 'nfd-master', forms, unused, letters: {}, words: 'refused' } as const
-  const { values, unused: without, problems } = readFlags(withTwoDashes(words), table)
+  const { values, unused: without, problems } = readFlags(withTwoDashes(words, { ...forms, ...unused }), table)
   const { text, flag, number } = new GivenFlags(values)
   const gated = gatesOf(values)
   if (problems.length + gated.problems.length > 0) throw new InputError([...problems, ...gated.problems])

@@ -33,7 +33,7 @@ const unused: Readonly<Record<string, FlagForm>> = { 'feature-gates': 'text', ..
  */
 export function workerSettings(words: readonly string[], read: (path: string) => string | undefined): WorkerSettings {
   const table = { program: 'nfd-worker', forms, unused, letters: {}, words: 'refused' } as const
-  const { values, unused: without, problems } = readFlags(withTwoDashes(words), table)
+  const { values, unused: without, problems } = readFlags(withTwoDashes(words, { ...forms, ...unused }), table)
   const { text, flag } = new GivenFlags(values)
   const ownerRefs = values.has('owner-refs') ? listed(text('owner-refs')) : undefined
   const all = [...problems, ...ownerProblems(ownerRefs ?? [])]

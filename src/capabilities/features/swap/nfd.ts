@@ -45,7 +45,7 @@ export const nfd: Upstream = {
       isCompanion: workload => !programIs(workload, 'master'),
       isPlain,
       hint: () => 'its CustomResourceDefinitions and NodeFeatureRules stay; helm uninstall would prune all nodes by its hook',
-      reinstall: `helm install nfd ${chart} -n ${chart} --set postDeleteCleanup=false --set master.replicaCount=0 --set gc.replicaCount=0`,
+      reinstall: `helm install nfd nfd/${chart} -n ${chart} --set postDeleteCleanup=false --set master.replicaCount=0 --set gc.replicaCount=0 --set-string 'worker.nodeSelector.ballast\\.dev/asleep=true'`,
     },
   },
 }
