@@ -71,7 +71,7 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
 async function convertFile(file: string, options: ValuesOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { terminal } = surroundings
   const { replaced, version } = upstreamOf(options.from)
-  const chart = replaced.id
+  const chart = replaced.chart ?? replaced.id
   const input = readValuesInput(file === '-' ? 'standard input' : file, await textOf(file), chart, replaced.plainKinds)
   const converted = convertInput(input, { replaced, version, namespace: options.namespace })
   const written = valuesText(

@@ -33,7 +33,7 @@ export function valueFindings(release: KubeObject, tag?: string): readonly Findi
   const chart = textAt(release, 'spec', 'chart', 'spec', 'chart') ?? textAt(release, 'spec', 'chartRef', 'name')
   if (!isTree(values)) return []
   const named = textAt(release, 'spec', 'chart', 'spec', 'version') ?? tag
-  const { rows, knownVersions } = replaceable().find(({ replaced }) => replaced.id === chart)?.replaced ?? {}
+  const { rows, knownVersions } = replaceable().find(({ replaced }) => (replaced.chart ?? replaced.id) === chart)?.replaced ?? {}
   if (rows === undefined || knownVersions === undefined) return removed(release, chart, named)
   const version = named !== undefined && knownVersions.test(named) ? named : undefined
   const { report } = convertValues({ rows, version, values, namespace: release.metadata.namespace, start: {} })

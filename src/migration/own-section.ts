@@ -30,14 +30,14 @@ export function sectionOf({ upstream }: Swap, { values }: Pick<ConvertedValues, 
 const rights = ({ upstream }: Swap, ours: Ours) => withCapability(ours, upstream.capability, {}).filter(isRight)
 
 /** Everything for `values`, switched on: only then it has its rights. */
-function switchedOn(swap: Swap, { converted }: Whole, extraObjects: readonly KubeObject[] = []): readonly KubeObject[] {
+export function switchedOn(swap: Swap, { converted }: Whole, extraObjects: readonly KubeObject[] = []): readonly KubeObject[] {
   const section = { ...sectionOf(swap, converted), enabled: true }
   const more = extraObjects.length === 0 ? {} : { extraObjects }
   return newInstallation({ ...converted.values, capabilities: { [swap.upstream.capability]: section }, ...more })
 }
 
 /** Everything is installed with its rights, and only the configuration says that it is off yet. */
-function switchedOff({ upstream }: Swap, object: KubeObject): KubeObject {
+export function switchedOff({ upstream }: Swap, object: KubeObject): KubeObject {
   const { capability } = upstream
   const data: unknown = object['data']
   const text = valueAt(data, ['config.yaml'])

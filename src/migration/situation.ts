@@ -22,7 +22,7 @@ const resources: Readonly<Record<string, GroupVersionResource>> = {
 export async function readSituation(place: Place): Promise<Situation> {
   const { api, clock, signal, upstream } = place
   const { plainKinds, swap } = upstream.replaced
-  const kinds = new Set(['Deployment', ...(swap.part.kind === 'nodes' ? ['DaemonSet'] : plainKinds)])
+  const kinds = new Set(['Deployment', ...(isOnNodes(swap.part) ? ['DaemonSet'] : plainKinds)])
   const lists = Array.from(kinds, kind => listOf(api, resources[kind] ?? builtIn.deployments, kind, { signal }))
   const workloads = (await Promise.all(lists)).flat()
   const component = 'component' in swap.part ? swap.part.component : undefined
@@ -124,6 +124,8 @@ async function oursOf(place: Place, controller: KubeObject, own: readonly KubeOb
 function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
   return [all.filter(isFirst), all.filter(one => !isFirst(one))]
 }
+
+const isOnNodes = ({ kind }: Place['upstream']['replaced']['swap']['part']) => kind === 'nodes' || kind === 'publishing'
 
 /** Parts outside of the controller have keys of their own. */
 const statusKeyOf = ({

@@ -13,6 +13,7 @@ import { nodesBack } from './node-back.ts'
 import { nodesForth } from './node-forth.ts'
 import { sectionAhead } from './own-section.ts'
 import type { Place } from './place.ts'
+import { publishingBack, publishingForth } from './publishing/publishing.ts'
 import { MigrationRecord } from './record.ts'
 import { readSituation, wholeOf } from './situation.ts'
 import type { Step, Swap, Way } from './step.ts'
@@ -33,6 +34,7 @@ function wayOf(part: Part, towards: Direction): Way {
   if (part.kind === 'api') return towards === 'back' ? apiBack(part) : apiForth(part)
   if (part.kind === 'led-api') return towards === 'back' ? ledApiBack(part) : ledApiForth(part)
   if (part.kind === 'in-place') return towards === 'back' ? inPlaceBack(part) : inPlaceForth(part)
+  if (part.kind === 'publishing') return towards === 'back' ? publishingBack(part) : publishingForth(part)
   if (part.kind === 'nodes') return towards === 'back' ? nodesBack(part) : nodesForth(part)
   return towards === 'back' ? handoverBack(part) : handoverForth(part)
 }

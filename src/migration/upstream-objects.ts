@@ -39,8 +39,12 @@ export async function upstreamObjects(place: Place, workload: KubeObject): Promi
     found.push(...all.filter(object => isOf(place, object, workload)))
   }
   if (isCompanion !== undefined && namespace !== undefined) {
-    const beside = await listOf(api, builtIn.deployments, 'Deployment', { signal, namespace })
-    const others = findUpstreams(beside, [place.upstream]).map(one => one.workload)
+    const wish = { signal, namespace }
+    const beside = await listOf(api, builtIn.deployments, 'Deployment', wish)
+    // What publishes is on nodes.
+    const onNodes =
+      place.upstream.replaced.swap.part.kind === 'publishing' ? await listOf(api, builtIn.daemonsets, 'DaemonSet', wish) : []
+    const others = findUpstreams([...beside, ...onNodes], [place.upstream]).map(one => one.workload)
     found.push(...others.filter(isCompanion))
   }
   return [...found, workload]
@@ -57,17 +61,17 @@ async function allowed(listing: Promise<readonly KubeObject[]>): Promise<readonl
 }
 
 function isOf({ upstream }: Place, object: KubeObject, workload: KubeObject): boolean {
-  const { id, swap } = upstream.replaced
+  const { id, chart = id, swap } = upstream.replaced
   if (object.metadata.labels?.['app.kubernetes.io/part-of'] === 'ballast') return false
-  const [release, theirs] = [releaseOf(object, id), releaseOf(workload, id)]
+  const [release, theirs] = [releaseOf(object, chart), releaseOf(workload, chart)]
   if (release !== undefined) return release === theirs && isPlacedWith(object, workload)
   return (swap.isPlain ?? isNamedAfter)(object, workload)
 }
 
 /** The release of upstream's chart, by the labels that it gives. */
-function releaseOf({ metadata: { labels = {} } }: KubeObject, id: string): string | undefined {
-  const chart = labels['helm.sh/chart'] ?? labels['chart'] ?? ''
-  if (!chart.startsWith(`${id}-`) || !/^v?\d/.test(chart.slice(id.length + 1))) return undefined
+function releaseOf({ metadata: { labels = {} } }: KubeObject, chart: string): string | undefined {
+  const label = labels['helm.sh/chart'] ?? labels['chart'] ?? ''
+  if (!label.startsWith(`${chart}-`) || !/^v?\d/.test(label.slice(chart.length + 1))) return undefined
   return labels['app.kubernetes.io/instance'] ?? labels['release']
 }
 

@@ -93,6 +93,18 @@ export async function applyAll({ api, signal }: Wire, objects: readonly KubeObje
   }
 }
 
+export const isDefinition = ({ kind }: KubeObject): boolean => kind === 'CustomResourceDefinition'
+
+/** Kinds that somebody else has defined stay as they are: whoever deletes a definition deletes every object of it. */
+export async function withoutTheirKinds({ api, signal }: Wire, objects: readonly KubeObject[]): Promise<readonly KubeObject[]> {
+  const taken = new Set<string>()
+  for (const { metadata } of objects.filter(isDefinition)) {
+    const found = await optional(api.resource<KubeObject>(builtIn.customresourcedefinitions).get(metadata.name, { signal }))
+    if (found !== undefined && found.metadata.labels?.['app.kubernetes.io/part-of'] !== 'ballast') taken.add(metadata.name)
+  }
+  return objects.filter(object => !isDefinition(object) || !taken.has(object.metadata.name))
+}
+
 /** The first of these roles, bindings and accounts that is not there, or grants otherwise. */
 export async function missingRights({ api, signal }: Wire, wanted: readonly KubeObject[]): Promise<string | undefined> {
   for (const object of wanted) {

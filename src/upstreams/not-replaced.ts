@@ -22,17 +22,6 @@ export const notReplaced: readonly Upstream[] = [
   },
   {
     ...none,
-    name: 'node-feature-discovery',
-    capability: 'features',
-    workloads: [/^(.*-)?(nfd|node-feature-discovery)-(master|worker|gc)$/],
-    names: ['node-feature-discovery', 'nfd'],
-    images: ['nfd/node-feature-discovery'],
-    leases: ['nfd-master.nfd.kubernetes.io'],
-    groups: ['nfd.k8s-sigs.io'],
-    nodeLabels: [/^feature\.node\.kubernetes\.io\//],
-  },
-  {
-    ...none,
     name: 'Intel device plugins',
     capability: 'devices',
     workloads: [/^inteldeviceplugins-controller-manager$/, /^intel-gpu-plugin/],

@@ -8,5 +8,6 @@ export const swapWords: Readonly<Record<Part['kind'], string>> = {
   api: 'ours measures beside it, callers are led to ours, then upstream sleeps',
   'led-api': 'ours stands by, upstream sleeps and gives it its Lease, callers are led after it',
   'in-place': 'program by program, within its own Deployments: its roll-outs bring ours',
+  publishing: 'upstream decides no more, ours publish beside its workers, these sleep, then ours decides',
   nodes: 'node by node: its pod goes, ours comes',
 }

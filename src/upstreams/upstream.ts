@@ -90,8 +90,9 @@ export interface Around {
 }
 
 export interface Replaced {
-  /** Its name for `migrate`, and that of its chart. */
+  /** Its name for `migrate`, and that of its chart unless `chart` says another. */
   readonly id: string
+  readonly chart?: string
   /** Charts whose keys are recorded, oldest first. */
   readonly versions: readonly string[]
   /** Versions of which every key is known to `rows`; absent: doctor judges none. */
@@ -136,7 +137,7 @@ interface Swap {
 }
 
 /** Which part of ours does the job. */
-export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart | InPlacePart
+export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart | InPlacePart | PublishingPart
 
 /** A section of the controller's configuration, switched on and off there. */
 export interface SectionPart {
@@ -225,6 +226,41 @@ export interface InPlacePart {
   readonly kind: 'in-place'
   /** In the order in which they change; on the way back the other way round. */
   readonly programs: readonly InPlaceProgram[]
+}
+
+/**
+ * Workers on nodes publish an object a node, and who leads decides by them. Objects of both sides are there at once only while nobody decides, and those
+ * of one side go when the other's are there: so that nothing that was decided is taken back, or decided by what is there twice.
+ */
+export interface PublishingPart {
+  readonly kind: 'publishing'
+  /** The label of our pods on nodes. */
+  readonly component: string
+  /** The role of them that publishes. */
+  readonly role: string
+  readonly published: GroupVersionResource
+  /** Is it the workload on nodes that publishes? The one that leads decides. */
+  readonly isWorker: (workload: KubeObject) => boolean
+  /** The node that an object describes which a worker in `namespace` published; `undefined`: it is somebody else's. */
+  readonly describes: (object: KubeObject, namespace: string) => string | undefined
+  /** What ours would do to nodes now, without the objects that are left out. */
+  readonly compare: (
+    at: Reads,
+    by: {
+      readonly section: unknown
+      readonly ownNamespace: string
+      readonly isLeftOut: (object: KubeObject) => boolean
+    },
+  ) => Promise<Compared>
+  /** What Helm's uninstall would do. */
+  readonly uninstallHarm: string
+}
+
+export interface Compared {
+  /** What nodes would lose, or have otherwise, by sentences. */
+  readonly taken: readonly string[]
+  /** So many things nodes would get besides. */
+  readonly added: number
 }
 
 export interface InPlaceProgram {

@@ -216,6 +216,7 @@ export const features = capability({
   leaves: [],
   codes: { reason: { 'node-features': 'a rule of node-feature-discovery asks for the taint, by what is on the node' } },
   metrics: registry => void labellingMetrics(registry),
+  upstreams: async () => [(await import('./swap/nfd.ts')).nfd],
   commands: [
     {
       name: 'features',
@@ -238,6 +239,22 @@ export const features = capability({
         "publishes the NodeResourceTopology of its node with nfd-topology-updater's flags, configuration and port. A program called by that name runs it too",
       inPlaceOf: { programs: ['nfd-topology-updater'] },
       load: async () => (await import('./commands/nfd-topology-updater.ts')).defineNfdTopologyUpdater,
+    },
+    {
+      name: 'nfd-master',
+      usage: '[words...]',
+      about:
+        "labels nodes by NodeFeatureRules with nfd-master's flags, configuration and port, or prunes them. A program called by that name runs it too",
+      inPlaceOf: { programs: ['nfd-master'] },
+      load: async () => (await import('./commands/nfd-master.ts')).defineNfdMaster,
+    },
+    {
+      name: 'nfd-gc',
+      usage: '[words...]',
+      about:
+        "deletes what describes nodes that are gone, with nfd-gc's flags and port. A program called by that name runs it too",
+      inPlaceOf: { programs: ['nfd-gc'] },
+      load: async () => (await import('./commands/nfd-gc.ts')).defineNfdGc,
     },
   ],
 })

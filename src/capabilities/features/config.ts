@@ -10,13 +10,15 @@ import type { OutcomeSettings } from './rules/node-outcome.ts'
 import { topologySchema } from './topology/topology-settings.ts'
 
 const mostListed = 1_000
-const mostParallel = 100
+/** Nodes that are looked at at a time. */
+export const mostParallel = 100
 /** Upstream's, for the name of an instance. */
 const instanceName = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/
 
 const list = (meaning: string) => z.array(z.string()).max(mostListed).default([]).describe(meaning)
 
-const restrictions = z
+/** What a master does not take from NodeFeatures and rules, as nfd-master.conf has it, and nodeFeatureNamespaceSelector. */
+export const restrictions = z
   .strictObject({
     nodeFeatureNamespaceSelector: labelSelectorSchema
       .optional()
@@ -36,6 +38,9 @@ const restrictions = z
   })
   .prefault({})
 
+/** Nodes are all looked at at least, and at most, so often. */
+export const resyncLimits = { leastMs: 1_000, mostMs: 7 * 86_400_000 } as const
+
 const master = z
   .strictObject({
     instance: z
@@ -53,7 +58,7 @@ const master = z
       .describe('what the name of a label must contain'),
     enableTaints: z.boolean().default(false).describe('taints of rules are set'),
     autoPrefix: z.boolean().default(true).describe('keys without a namespace get feature.node.kubernetes.io'),
-    resyncPeriod: durationBetween(1_000, 7 * 86_400_000)
+    resyncPeriod: durationBetween(resyncLimits.leastMs, resyncLimits.mostMs)
       .default('1h')
       .describe('all nodes are looked at so often, though nothing changed'),
     nfdApiParallelism: z.int().min(1).max(mostParallel).default(10).describe('nodes that are looked at at a time'),

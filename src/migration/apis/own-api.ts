@@ -21,7 +21,7 @@ import type { Loop, Ours } from '../place.ts'
 import { optional } from '../reading.ts'
 import { ownName, readSituation } from '../situation.ts'
 import { type Access, StepFailed, type Swap } from '../step.ts'
-import { applyAll, missingRights, writeSection } from '../writes.ts'
+import { applyAll, isDefinition, missingRights, withoutTheirKinds, writeSection } from '../writes.ts'
 
 export type ServedPart = ApiPart | LedApiPart
 
@@ -51,7 +51,6 @@ function beside(swap: Swap, part: ServedPart, ours: Ours, values: ValuesTree): r
     .map(object => asHelmTakes(ofSameImage(object, ours.controller), ours.controller))
 }
 
-const isDefinition = ({ kind }: KubeObject): boolean => kind === 'CustomResourceDefinition'
 const isRegistration = ({ kind }: KubeObject): boolean => kind === 'APIService'
 
 /** Objects of ours by what upstream is told; `undefined` ours: nothing is there. */
@@ -132,7 +131,7 @@ function unsaid(said: ValuesTree, ours: unknown, standard: unknown): ValuesTree 
 }
 
 /** What the file of an installation that is there is to say: all that it says, and what is unsaid. */
-function sectionAhead(swap: Swap, ours: Ours, converted: ConvertedValues): ValuesTree {
+export function sectionAhead(swap: Swap, ours: Ours, converted: ConvertedValues): ValuesTree {
   const { enabled: _on, ...said } = sectionOf(swap, converted)
   const standard: unknown = schemaOf(swap)?.parse({})
   const written = valueAt(parse(ours.text), ['capabilities', swap.upstream.capability])
@@ -151,7 +150,7 @@ export function refusedSettings(swap: Swap, converted: ConvertedValues): string 
 }
 
 /** Keys of the section that say otherwise than upstream is told, though nobody meant it. */
-function missingSettings(swap: Swap, ours: Ours, converted: ConvertedValues): readonly string[] {
+export function missingSettings(swap: Swap, ours: Ours, converted: ConvertedValues): readonly string[] {
   const { enabled: _on, ...ahead } = sectionAhead(swap, ours, converted)
   const read = schemaOf(swap)?.safeParse(ahead)
   if (read === undefined || !read.success) return []
@@ -171,16 +170,6 @@ export async function install(swap: Swap, part: ServedPart, { situation: { ours 
   )
   await openService(swap, part, ours)
   await openPods(swap, part, ours)
-}
-
-/** Kinds that somebody else has defined stay as they are: whoever deletes a definition deletes every object of it. */
-async function withoutTheirKinds({ api, signal }: Swap, objects: readonly KubeObject[]): Promise<readonly KubeObject[]> {
-  const taken = new Set<string>()
-  for (const { metadata } of objects.filter(isDefinition)) {
-    const found = await optional(api.resource<KubeObject>(builtIn.customresourcedefinitions).get(metadata.name, { signal }))
-    if (found !== undefined && found.metadata.labels?.['app.kubernetes.io/part-of'] !== 'ballast') taken.add(metadata.name)
-  }
-  return objects.filter(object => !isDefinition(object) || !taken.has(object.metadata.name))
 }
 
 /** A port more on the Service of the process that is there. */

@@ -10,7 +10,7 @@ import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { updaterSettings } from '../flags/topology-flags.ts'
 import { thisMachine } from '../publishing/worker.ts'
 import { publishTopologyOnce, startTopologyUpdater } from '../topology/topology-updater.ts'
-import { aborted, identityOf, programLog, readIfThere, served, untilEnded, versionSaid } from './drop-in-program.ts'
+import { buildInfo, endOf, identityOf, nfdLog, readIfThere, serve, untilEnded, versionSaid } from './nfd-program.ts'
 
 const programName = 'nfd-topology-updater'
 
@@ -56,7 +56,7 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   }
   const node = environment['NODE_NAME'] ?? ''
   if (node === '') throw new CommandRefused('NODE_NAME is not set: it is the name of the node')
-  const log = programLog(programName, settings.verbosity, terminal)
+  const log = nfdLog(programName, settings.verbosity, surroundings)
   for (const warning of settings.warnings) log.warn({}, warning)
   const { kubeconfig, topology } = settings
   const api = await connect({ ...(kubeconfig === '' ? {} : { kubeconfig }) }, { log, surroundings })
@@ -81,14 +81,14 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   }
   await untilEnded(surroundings, log, async until => {
     let checks: () => readonly Check[] = () => []
-    await using _served = await served({
-      ...{ port: settings.port, metrics, log, buildInfo: 'nfd_topology_updater_build_info' },
-      checks: () => checks(),
+    buildInfo('topology_updater', metrics)
+    await using _served = await serve(settings.port, {
+      ...{ metrics, log, checks: () => checks() },
       // Upstream's is well as long as it runs: what it waits for it does not get by a new start.
       waiting: () => undefined,
     })
     await using updater = await startTopologyUpdater(context, { topology }, until, around)
     checks = () => updater.health()
-    await aborted(until)
+    await endOf(until)
   })
 }

@@ -10,7 +10,7 @@ import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { featuresConfiguration } from '../config.ts'
 import { workerSettings } from '../flags/worker-flags.ts'
 import { publishOnce, startWorker, thisMachine } from '../publishing/worker.ts'
-import { aborted, identityOf, programLog, readIfThere, served, untilEnded, versionSaid } from './drop-in-program.ts'
+import { buildInfo, endOf, identityOf, nfdLog, readIfThere, serve, untilEnded, versionSaid } from './nfd-program.ts'
 
 export const defineNfdWorker: DefineCommand = (program, surroundings, about) => {
   program
@@ -47,7 +47,7 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   }
   const node = environment['NODE_NAME'] ?? ''
   if (node === '') throw new CommandRefused('NODE_NAME is not set: it is the name of the node')
-  const log = programLog('nfd-worker', settings.verbosity, terminal)
+  const log = nfdLog('nfd-worker', settings.verbosity, surroundings)
   for (const warning of settings.warnings) log.warn({}, warning)
   const { kubeconfig, config } = settings
   const api = config.core.noPublish
@@ -74,14 +74,10 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   }
   await untilEnded(surroundings, log, async until => {
     let checks: () => readonly Check[] = () => [{ name: 'features-worker', ok: false }]
-    const isWell = () => checks().every(({ ok }) => ok)
-    await using _served = await served({
-      ...{ port: settings.port, metrics, log, buildInfo: 'nfd_worker_build_info' },
-      checks: () => checks(),
-      waiting: () => (isWell() ? undefined : 'it has not looked yet'),
-    })
+    buildInfo('worker', metrics)
+    await using _served = await serve(settings.port, { metrics, log, checks: () => checks() })
     await using worker = await startWorker(context, featuresConfiguration.parse({ worker: config }), until, around)
     checks = () => worker.health()
-    await aborted(until)
+    await endOf(until)
   })
 }

@@ -1,12 +1,8 @@
 // The configuration of a worker, as nfd-worker.conf has it: the same keys, the same defaults.
 
-import { parseDocument } from 'yaml'
 import * as z from 'zod'
-import { messageOf } from '#kube/log.ts'
-import { InputError } from '#kube/problem.ts'
-import { checkAgainst } from '#kube/schema/schema-problems.ts'
-import { formatDuration, parseDuration } from '#kube/time/duration.ts'
 import { parsePattern } from '#kube/values/regex.ts'
+import { goDuration, readConfigurationText, withoutNulls } from '../configuration-text.ts'
 import { workerRulesSchema } from './worker-rules.ts'
 
 /** Where a worker looks for it, below the root. */
@@ -14,16 +10,11 @@ export const workerConfigPath = 'etc/kubernetes/node-feature-discovery/nfd-worke
 
 const strings = z.array(z.string())
 
-/** A duration, or nanoseconds as a number. */
-const interval = z
-  .union([z.string(), z.int().transform(nanos => formatDuration(BigInt(nanos)))])
-  .refine(text => parseDuration(text).ok, 'not a duration such as "60s"')
-
 /** Whom a NodeFeature may belong to. */
 export const owners = ['node', 'pod', 'ds'] as const
 
 const core = z.strictObject({
-  sleepInterval: interval.default('60s').describe('between two looks; 0s: one look, and then only when something changes'),
+  sleepInterval: goDuration.default('60s').describe('between two looks; 0s: one look, and then only when something changes'),
   featureSources: strings.default(['all']).describe('sources that look; `-name` leaves one out'),
   labelSources: strings.default(['all']).describe('sources that give labels'),
   sources: strings.optional().describe('an old name of labelSources, which wins'),
@@ -106,12 +97,6 @@ export const workerConfigSchema = z.strictObject({ core: core.prefault({}), sour
 
 export type WorkerConfig = z.output<typeof workerConfigSchema>
 
-/** A text, and what it is called where something is wrong with it. */
-interface ConfigText {
-  readonly text: string
-  readonly path: string
-}
-
 /**
  * The configuration of a file; what `overlay` says counts before it, key by key. Files of upstream may have keys that nobody knows: `tell` hears of
  * each, and it counts for nothing, as upstream has it.
@@ -121,64 +106,13 @@ interface ConfigText {
 export function readWorkerConfig(
   text: string,
   path: string,
-  { overlay, tell }: { readonly overlay?: ConfigText | undefined; readonly tell: (warning: string) => void },
+  around: Pick<Parameters<typeof readConfigurationText>[2], 'overlay' | 'tell'>,
 ): WorkerConfig {
-  const below = contentOf({ text, path })
-  const content = overlay === undefined ? below : laidOver(below, contentOf(overlay))
-  const where = overlay === undefined ? path : `${path} and ${overlay.path}`
-  const known = withoutUnknown(withoutNulls(content ?? {}), key =>
-    tell(`${where}: ${key} is no key of the configuration, and has no effect`),
-  )
-  const read = checkAgainst(workerConfigSchema, known, where)
-  if (!read.ok) throw new InputError(read.problems)
-  return read.value
-}
-
-/** Without the keys of mappings that the schema does not know. */
-function withoutUnknown(content: unknown, tell: (key: string) => void): unknown {
-  const parsed = workerConfigSchema.safeParse(content)
-  const unknown = (parsed.error?.issues ?? []).flatMap(issue =>
-    issue.code === 'unrecognized_keys' ? issue.keys.map(key => [...issue.path.map(String), key]) : [],
-  )
-  for (const path of unknown) tell(path.join('.'))
-  return unknown.reduce(withoutPath, content)
-}
-
-function withoutPath(content: unknown, [key = '', ...rest]: readonly string[]): unknown {
-  if (!isMapping(content)) return content
-  const { [key]: inner, ...others } = content
-  return rest.length === 0 ? others : { ...others, [key]: withoutPath(inner, rest) }
-}
-
-function contentOf({ text, path }: ConfigText): unknown {
-  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true })
-  const expected = 'YAML with the keys core and sources'
-  const wrong = (found: string) => new InputError([{ code: 'configuration-yaml', where: path, found, expected }])
-  if (document.errors[0] !== undefined) throw wrong(document.errors[0].message)
-  try {
-    return document.toJS({ maxAliasCount: 100 })
-  } catch (error) {
-    throw wrong(messageOf(error))
+  const options = {
+    ...around,
+    expected: 'YAML with the keys core and sources',
+    // Rules and made-up features say something by a null.
+    prepared: (content: unknown) => withoutNulls(content, ['custom', 'fake']),
   }
-}
-
-/** Mappings are laid over each other, anything else takes the place of what was there. */
-function laidOver(below: unknown, above: unknown): unknown {
-  if (!isMapping(below) || !isMapping(above)) return above ?? below
-  const keys = new Set([...Object.keys(below), ...Object.keys(above)])
-  return Object.fromEntries([...keys].map(key => [key, key in above ? laidOver(below[key], above[key]) : below[key]]))
-}
-
-function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** Charts write `core:` with nothing below it, which means nothing. */
-function withoutNulls(value: unknown): unknown {
-  if (!isMapping(value)) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, one]) => one !== null)
-      .map(([key, one]) => [key, key === 'custom' || key === 'fake' ? one : withoutNulls(one)]),
-  )
+  return readConfigurationText(workerConfigSchema, { text, path }, options)
 }

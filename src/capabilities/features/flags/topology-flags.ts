@@ -6,7 +6,7 @@ import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { configzOf } from '../topology/kubelet-configuration.ts'
 import { readExcludeList, type TopologySettings, topologySchema } from '../topology/topology-settings.ts'
-import { logFlags, withTwoDashes } from './go-flags.ts'
+import { logForms, oldPortForms, standardPort, withTwoDashes } from './go-words.ts'
 
 interface UpdaterSettings {
   readonly topology: TopologySettings
@@ -26,8 +26,9 @@ const forms: Readonly<Record<string, FlagForm>> = {
   'api-auth-token-file': 'text', 'podresources-socket': 'text', 'pods-fingerprint': 'bool', 'kubelet-state-dir': 'text', version: 'bool', v: 'level', 'host-root-prefix': 'text',
 }
 
+const withoutEffect: Readonly<Record<string, FlagForm>> = { 'feature-gates': 'text', ...oldPortForms, ...logForms }
+
 const configPath = '/etc/kubernetes/node-feature-discovery/nfd-topology-updater.conf'
-const standardPort = 8080
 
 interface Around {
   /** The text of a file, `undefined` where it is not there. */
@@ -44,8 +45,8 @@ interface Around {
  * @throws InputError with everything that is wrong
  */
 export function updaterSettings(words: readonly string[], { read, nodeAddress, stateDirectory }: Around): UpdaterSettings {
-  const table = { program: 'nfd-topology-updater', forms, unused: logFlags, letters: {}, words: 'refused' } as const
-  const { values, unused, problems } = readFlags(withTwoDashes(words), table)
+  const table = { program: 'nfd-topology-updater', forms, unused: withoutEffect, letters: {}, words: 'refused' } as const
+  const { values, unused, problems } = readFlags(withTwoDashes(words, { ...forms, ...withoutEffect }), table)
   const given = new GivenFlags(values)
   const uri = given.text('kubelet-config-uri')
   const asksKubelet = uri === '' && !given.flag('version')

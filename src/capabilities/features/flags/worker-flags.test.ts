@@ -33,6 +33,11 @@ describe('what counts', () => {
     expect(config.sources.pci).toEqual({ deviceClassWhitelist: ['02'], deviceLabelFields: ['vendor'] })
   })
 
+  test('a value that looks like a flag is one all the same', () => {
+    const { config } = settings('-label-sources', '-usb', '-oneshot')
+    expect(config.core.labelSources).toEqual(['-usb'])
+  })
+
   test('an empty list of owners is none', () => expect(settings('-owner-refs=').config.core.ownerRefs).toEqual([]))
 
   test('flags of logs and old ports are taken and told', () => {

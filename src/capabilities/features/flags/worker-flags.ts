@@ -4,7 +4,7 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { owners, readWorkerConfig, type WorkerConfig, workerConfigPath } from '../discovery/worker-config.ts'
-import { logFlags, withTwoDashes } from './go-flags.ts'
+import { listed, logForms, oldPortForms, standardPort, withTwoDashes } from './go-words.ts'
 
 interface WorkerSettings {
   readonly config: WorkerConfig
@@ -24,14 +24,16 @@ const forms: Readonly<Record<string, FlagForm>> = {
   'feature-sources': 'text', 'label-sources': 'text', 'no-publish-features': 'text', version: 'bool', v: 'level', 'host-root-prefix': 'text',
 }
 
+const unused: Readonly<Record<string, FlagForm>> = { 'feature-gates': 'text', ...oldPortForms, ...logForms }
+
 /**
  * What `words`, which follow the program's name, say over the configuration; `read` yields the text of a file, `undefined` where it is not there.
  *
  * @throws InputError with everything that is wrong
  */
 export function workerSettings(words: readonly string[], read: (path: string) => string | undefined): WorkerSettings {
-  const table = { program: 'nfd-worker', forms, unused: logFlags, letters: {}, words: 'refused' } as const
-  const { values, unused: without, problems } = readFlags(withTwoDashes(words), table)
+  const table = { program: 'nfd-worker', forms, unused, letters: {}, words: 'refused' } as const
+  const { values, unused: without, problems } = readFlags(withTwoDashes(words, { ...forms, ...unused }), table)
   const { text, flag } = new GivenFlags(values)
   const ownerRefs = values.has('owner-refs') ? listed(text('owner-refs')) : undefined
   const all = [...problems, ...ownerProblems(ownerRefs ?? [])]
@@ -68,12 +70,6 @@ export function workerSettings(words: readonly string[], read: (path: string) =>
     hostRootPrefix: text('host-root-prefix'),
     warnings: [...without, ...unknown, ...(given === undefined ? [`there is no configuration ${path}: the standards hold`] : [])],
   }
-}
-
-const standardPort = 8080
-
-function listed(text: string): string[] {
-  return text.split(',').flatMap(part => (part.trim() === '' ? [] : [part.trim()]))
 }
 
 function ownerProblems(given: readonly string[]): readonly Problem[] {

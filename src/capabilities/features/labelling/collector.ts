@@ -5,11 +5,12 @@ import { effectOptions, leadingGuard } from '#coordination/effects/effect-contex
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { KubeObject, Node } from '#kube/objects/objects.ts'
-import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
+import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { isNotFound, StatusError } from '#kube/objects/status.ts'
 import { capabilityName, nodeFeatures, nodeResourceTopologies } from '../names.ts'
 import { nodeOf } from './live-features.ts'
-import type { LabellingMetrics } from './metrics.ts'
+import type { CollectingMetrics } from './metrics.ts'
+import { isNodeGone } from './sweep.ts'
 
 interface CollectorOptions {
   readonly effects: EffectContext
@@ -19,7 +20,7 @@ interface CollectorOptions {
   readonly topologies: Informer<KubeObject>
   readonly nodes: Informer<Node>
   readonly log: Log
-  readonly metrics: LabellingMetrics | undefined
+  readonly metrics: CollectingMetrics | undefined
 }
 
 /**
@@ -59,7 +60,7 @@ async function collectKind(
     if (node !== '' && nodes.store.get(undefined, node) !== undefined) continue
     const { name, namespace, uid } = object.metadata
     try {
-      if (node !== '' && !(await isGone(effects, node, signal))) continue
+      if (node !== '' && !(await isNodeGone(effects.api, node, signal))) continue
       const options = effectOptions(capabilityName, namespace, { guard: leadingGuard(effects), signal })
       await api.delete(name, { ...options, ...(uid === undefined ? {} : { preconditions: { uid } }) })
       metrics?.collected.inc({ kind })
@@ -73,15 +74,5 @@ async function collectKind(
         'what is said of a node that is gone is not deleted, tried again',
       )
     }
-  }
-}
-
-async function isGone({ api }: EffectContext, node: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    await api.resource<Node>(builtIn.nodes).get(node, { signal })
-    return false
-  } catch (error) {
-    if (isNotFound(error)) return true
-    throw error
   }
 }

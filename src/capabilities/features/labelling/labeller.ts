@@ -11,6 +11,7 @@ import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { isNotFound } from '#kube/objects/status.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import { problemSentence } from '#kube/problem.ts'
 import { checkedSelector } from '#kube/schema/label-selector.ts'
@@ -51,17 +52,30 @@ const times = {
 /** From how many failures on one counts as a node that could not be written. */
 const manyFailures = 15
 
+/** What the loop does besides labels, as the role of its process lets it. */
+export interface Duties {
+  /** Deletes what describes nodes that are gone. */
+  readonly collects: boolean
+  /** Writes statuses of rules. */
+  readonly tellsRules: boolean
+  /** Nodes are listed now and then and not watched: one that is not known yet is asked for. */
+  readonly asksForNodes: boolean
+}
+
+const allDuties: Duties = { collects: true, tellsRules: true, asksForNodes: false }
+
 /** Starts the loop where we lead. Ending it leaves everything where it is. */
 export async function startLabelling(
   context: ControllerContext,
   config: FeaturesConfig,
   outer: AbortSignal,
+  duties: Duties = allDuties,
 ): Promise<Running<FeaturesConfig>> {
   const { leading, informers } = context
   if (leading === undefined) throw new Error('nodes are labelled only where we lead')
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
-  const work = new Labelling(context, leading, config)
+  const work = new Labelling(context, leading, { config, duties })
   await informers.allSynced(signal)
   if (config.master.enableTaints) await withdrawUnfinished(leading, signal)
   const running = work.run(signal)
@@ -93,6 +107,7 @@ class Labelling implements Disposable {
   readonly #context: ControllerContext
   readonly #leading: Leading
   #config: FeaturesConfig
+  readonly #duties: Duties
   readonly #nodes: Informer<Node>
   readonly #features: Informer<KubeObject>
   readonly #topologies: Informer<KubeObject>
@@ -116,11 +131,16 @@ class Labelling implements Disposable {
   #wantsCollecting = true
   #wantsStatuses = false
 
-  constructor(context: ControllerContext, leading: Leading, config: FeaturesConfig) {
+  constructor(
+    context: ControllerContext,
+    leading: Leading,
+    { config, duties }: { readonly config: FeaturesConfig; readonly duties: Duties },
+  ) {
     const { informers, clock, events, metrics, api, identity } = context
     this.#context = context
     this.#leading = leading
     this.#config = config
+    this.#duties = duties
     this.#nodes = informers.of<Node>(builtIn.nodes)
     this.#features = informers.of<KubeObject>(nodeFeatures, {
       metadataOnly: true,
@@ -252,7 +272,7 @@ class Labelling implements Disposable {
   }
 
   async #reconcile(name: string, signal: AbortSignal): Promise<ReconcileResult> {
-    const node = this.#nodes.store.get(undefined, name)
+    const node = this.#nodes.store.get(undefined, name) ?? (await this.#askedFor(name, signal))
     if (node === undefined) return reconciled
     this.#metrics?.requests.inc()
     const { sources, problems, isWhole } = await this.#live.of(name, this.#read().references, signal)
@@ -270,6 +290,16 @@ class Labelling implements Disposable {
     this.#seen.add(name)
     const outcome = this.#decide(name, sources)
     return await this.#write(node, outcome, signal)
+  }
+
+  async #askedFor(name: string, signal: AbortSignal): Promise<Node | undefined> {
+    if (!this.#duties.asksForNodes) return undefined
+    try {
+      return await this.#context.api.resource<Node>(builtIn.nodes).get(name, { signal })
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
+    }
   }
 
   #decide(node: string, sources: readonly NodeFeatureSource[]): NodeOutcome {
@@ -348,7 +378,7 @@ class Labelling implements Disposable {
   /** @returns whether all of them are written */
   async #writeStatuses(signal: AbortSignal): Promise<boolean> {
     this.#wantsStatuses = false
-    const areRulesTold = await this.#statuses.write(this.#reports, signal)
+    const areRulesTold = !this.#duties.tellsRules || (await this.#statuses.write(this.#reports, signal))
     this.#metrics?.groupRequests.inc(this.#groups?.store.size ?? 0)
     const around = { effects: this.#leading.effects, log: this.#context.log }
     const areGroupsTold = this.#groups === undefined || (await this.#members.write(this.#groups, around, signal))
@@ -359,6 +389,7 @@ class Labelling implements Disposable {
 
   async #collect(signal: AbortSignal): Promise<void> {
     this.#wantsCollecting = false
+    if (!this.#duties.collects) return
     const { effects } = this.#leading
     const read = { features: this.#features, topologies: this.#topologies, nodes: this.#nodes }
     await collect({ effects, ...read, log: this.#context.log, metrics: this.#metrics }, signal)

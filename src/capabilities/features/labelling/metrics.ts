@@ -4,7 +4,12 @@ import { Counter, Histogram, type Registry } from 'prom-client'
 
 const buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01]
 
-export interface LabellingMetrics {
+export interface CollectingMetrics {
+  readonly collected: Counter<'kind'>
+  readonly notCollected: Counter<'kind'>
+}
+
+export interface LabellingMetrics extends CollectingMetrics {
   readonly requests: Counter
   readonly updates: Counter
   readonly failures: Counter
@@ -12,8 +17,6 @@ export interface LabellingMetrics {
   readonly leftOut: Readonly<Record<'label' | 'extended resource' | 'taint', Counter>>
   readonly ruleErrors: Counter
   readonly ruleSeconds: Histogram<'name' | 'node'>
-  readonly collected: Counter<'kind'>
-  readonly notCollected: Counter<'kind'>
 }
 
 const made = new WeakMap<Registry, LabellingMetrics>()
@@ -45,19 +48,18 @@ export function labellingMetrics(registry: Registry): LabellingMetrics {
       buckets,
       registers,
     }),
-    collected: new Counter({
-      name: 'nfd_gc_objects_deleted_total',
-      help: 'Objects of nodes that are gone, deleted',
-      labelNames: ['kind'] as const,
-      registers,
-    }),
-    notCollected: new Counter({
-      name: 'nfd_gc_object_delete_failures_total',
-      help: 'Objects of nodes that are gone, which could not be deleted',
-      labelNames: ['kind'] as const,
-      registers,
-    }),
+    ...collectingMetrics(registry),
   }
   made.set(registry, metrics)
   return metrics
+}
+
+/** What collecting counts: by kind, what was deleted and what could not be. */
+export function collectingMetrics(registry: Registry): CollectingMetrics {
+  const counter = (name: string, help: string) =>
+    new Counter({ name: `nfd_gc_${name}`, help, labelNames: ['kind'] as const, registers: [registry] })
+  return {
+    collected: counter('objects_deleted_total', 'Objects of nodes that are gone, deleted'),
+    notCollected: counter('object_delete_failures_total', 'Objects of nodes that are gone, which could not be deleted'),
+  }
 }

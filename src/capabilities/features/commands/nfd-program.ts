@@ -1,4 +1,4 @@
-// What programs of node-feature-discovery have in common when they run by our commands: who they are, how they log, what they answer, how they end.
+// What the programs of node-feature-discovery have in common: their log, where they run, metrics and health at one port.
 
 import { readFileSync } from 'node:fs'
 import { Gauge, type Registry } from 'prom-client'
@@ -17,11 +17,8 @@ import { CommandRefused } from '#process/surroundings.ts'
 
 const accountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
 
-/** What `-version` prints. */
-export const versionSaid = (program: string): string => `${program} by Ballast ${programVersion}`
-
-/** A log as klog writes it. */
-export function programLog(program: string, verbosity: number, terminal: Surroundings['terminal']): Log {
+/** The log of `program`, as klog writes it. */
+export function nfdLog(program: string, verbosity: number, { terminal }: Pick<Surroundings, 'terminal'>): Log {
   return klog({
     program,
     format: 'text',
@@ -33,30 +30,31 @@ export function programLog(program: string, verbosity: number, terminal: Surroun
   }).machinery
 }
 
-interface Served {
-  readonly port: number
-  readonly metrics: Registry
-  readonly log: Log
-  /** The gauge that says the version. */
-  readonly buildInfo: string
-  /** The checks of what runs. */
-  readonly checks: () => readonly Check[]
-  /** Why `/healthz` is not well; `undefined`: it is. */
-  readonly waiting: () => string | undefined
-}
-
-/** Metrics and health at upstream's paths and port. */
-export async function served({ port, metrics, log, buildInfo, checks, waiting }: Served): Promise<AsyncDisposable> {
+/** Says which program and version runs. */
+export function buildInfo(program: 'master' | 'worker' | 'gc' | 'topology_updater', metrics: Registry): void {
   new Gauge({
-    name: buildInfo,
+    name: `nfd_${program}_build_info`,
     help: 'The version, with the time of the start',
     labelNames: ['version'] as const,
     registers: [metrics],
   }).set({ version: programVersion }, Math.floor(systemClock.now() / 1_000))
+}
+
+interface Served {
+  readonly metrics: Registry
+  readonly log: Log
+  readonly checks: () => readonly Check[]
+  /** Why `/healthz` is not well, `undefined` where it is; absent: it is by the checks. */
+  readonly waiting?: () => string | undefined
+}
+
+/** Metrics and health at upstream's paths and port. */
+export async function serve(port: number, { metrics, log, checks, waiting }: Served): Promise<AsyncDisposable> {
   const health = new ControllerHealth()
   health.add('features', checks)
+  const isWaiting = waiting ?? (() => (checks().every(({ ok }) => ok) ? undefined : 'it has not looked yet'))
   const healthz = () => {
-    const why = waiting()
+    const why = isWaiting()
     return why === undefined ? { status: 200, body: 'ok' } : { status: 500, body: why }
   }
   return await startHealthListener({ port }, { health, metrics, log, also: { '/healthz': healthz } })
@@ -73,29 +71,28 @@ export async function untilEnded(
   await endedInOrder({ faults, signal, ending, onFault }, work)
 }
 
-/** When `signal` is aborted. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => resolve(), { once: true })
-  return promise
-}
-
 /** By upstream's variables. */
 export function identityOf(environment: Surroundings['environment'], node: string): Identity {
   const name = environment['POD_NAME'] || node
   const podUid = environment['POD_UID'] || undefined
-  const namespace = readIfThere(accountNamespace)?.trim() || environment['KUBERNETES_NAMESPACE'] || 'default'
   return {
     name,
-    namespace,
+    namespace: ownNamespace(environment),
     instance: `${name}_${randomUuid(systemRandom)}`,
     // Upstream names the pod as an owner only where it knows both.
     ...(podUid === undefined || environment['POD_NAME'] === undefined ? {} : { podUid }),
   }
 }
 
-/** The text of a file, `undefined` where there is none. @throws CommandRefused where it cannot be read */
+/** What `-version` prints. */
+export const versionSaid = (program: string): string => `${program} by Ballast ${programVersion}`
+
+/** The namespace of the pod, else what the environment says. */
+export function ownNamespace(environment: Surroundings['environment']): string {
+  return readIfThere(accountNamespace)?.trim() || environment['KUBERNETES_NAMESPACE'] || 'default'
+}
+
+/** @throws CommandRefused where there is something that cannot be read */
 export function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
@@ -103,4 +100,12 @@ export function readIfThere(path: string): string | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw new CommandRefused(`${path} cannot be read: ${messageOf(error)}`)
   }
+}
+
+/** Resolves when `signal` is aborted. */
+export function endOf(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (signal.aborted) resolve()
+  else signal.addEventListener('abort', () => resolve(), { once: true })
+  return promise
 }
