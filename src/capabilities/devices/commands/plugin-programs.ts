@@ -5,6 +5,7 @@ import { systemClock } from '#kube/clock.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
 import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
 import { klog } from '#process/drop-ins/klog.ts'
+import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { startDevices, thisMachine } from '../devices-agent.ts'
 import { type PluginProgram, pluginSettings } from '../flags/plugin-flags.ts'
@@ -45,6 +46,7 @@ export const definePlugin =
 
 async function run(name: PluginProgram, words: readonly string[], surroundings: Surroundings): Promise<void> {
   const { environment, terminal, signal, ending } = surroundings
+  preferSmallHeap()
   const { config, prefix, verbosity, warnings } = pluginSettings(name, words)
   const log = klog({
     program: name,
