@@ -6,6 +6,7 @@ import { systemClock } from '#kube/clock.ts'
 import { readAgentConfiguration } from '#process/agent/agent-configuration.ts'
 import { runAgentParts } from '#process/agent/agent-host.ts'
 import type { NodeRoles } from '#process/agent/agent-roles.ts'
+import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
 import { partsGraceMs } from '#process/parts/tuning.ts'
 import { processLog } from '#process/process-log.ts'
 import { about } from './about.ts'
@@ -68,6 +69,8 @@ function roleList(text: string): readonly string[] {
 
 async function runAgent(options: AgentCommandOptions, command: Command, surroundings: Surroundings): Promise<void> {
   const { environment, signal, ending } = surroundings
+  // It runs on every node, and waits most of the time.
+  preferSmallHeap()
   const path = options.config ?? environment['BALLAST_CONFIG']
   const file = path === '' ? undefined : path
   const others = options.role.filter(name => !ownRoles.some(own => own.name === name))
