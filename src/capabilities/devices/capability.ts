@@ -5,18 +5,62 @@ import { devicesConfiguration } from './config.ts'
 import { startDevices } from './devices-agent.ts'
 import { deviceMetrics } from './metrics.ts'
 import { cdiDirectory, pluginDirectory } from './names.ts'
+import { admissionConfigurationName, objectWebhookName } from './operator/admission.ts'
+import { startOperator } from './operator/operator.ts'
+import { operatorNeeds, operatorPermissions } from './operator/operator-rights.ts'
+import { deviceNames, pluginGroup, pluginsOf, pluginVersion } from './operator/plugin-kinds.ts'
+import { pluginKinds } from './operator/plugin-schema.ts'
+import { startPluginWebhooks } from './operator/webhooks.ts'
+
+const webhook = {
+  kind: 'webhook',
+  name: objectWebhookName,
+  // As upstream's: objects are not written unasked.
+  failurePolicy: 'Fail',
+  configuration: admissionConfigurationName,
+  groups: [pluginGroup],
+  versions: [pluginVersion],
+  resources: deviceNames.map(device => pluginsOf(device).resource),
+  operations: ['CREATE', 'UPDATE'],
+} as const
 
 export const devices = capability({
   name: 'devices',
   document: 'devices.md',
   config: devicesConfiguration,
-  kinds: ballastKinds,
+  kinds: [...ballastKinds, ...pluginKinds],
   replaces: [
-    { upstream: 'intel-device-plugins', leases: [] },
+    { upstream: 'intel-device-plugins', leases: ['d1c7b6d5.intel.com'] },
     { upstream: 'amd-device-plugin', leases: [] },
   ],
   disrupts: [],
   parts: [
+    {
+      process: 'controller',
+      presence: 'leading',
+      trust: 'core',
+      needs: operatorNeeds,
+      permissions: operatorPermissions,
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: startOperator,
+    },
+    {
+      process: 'controller',
+      role: 'devices-webhooks',
+      presence: 'always',
+      trust: 'core',
+      needs: [],
+      permissions: [],
+      listeners: [
+        { ...webhook, mutates: true },
+        { ...webhook, mutates: false },
+      ],
+      offers: [],
+      takes: [],
+      start: startPluginWebhooks,
+    },
     {
       process: 'node',
       role: 'devices',
@@ -42,8 +86,12 @@ export const devices = capability({
       start: startDevices,
     },
   ],
-  // Sockets are gone with the process, and files of CDI name devices that are there with us or without.
-  leaves: [],
+  rightsFollow: { settings: [{ on: 'operator.enabled', with: { operator: { enabled: true } } }] },
+  // Sockets are gone with the process, and files of CDI name devices that are there with us or without. DaemonSets go with their objects, which are
+  // upstream's.
+  leaves: (['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const).map(
+    of => ({ kind: 'object', apiVersion: 'admissionregistration.k8s.io/v1', of, name: admissionConfigurationName }) as const,
+  ),
   metrics: registry => void deviceMetrics(registry),
   commands: [
     {
