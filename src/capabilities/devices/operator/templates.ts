@@ -93,13 +93,15 @@ const templates: Readonly<Record<DeviceName, Template>> = {
 /** Where nothing else is asked for: upstream builds its images for nothing else. */
 export const standardNodeSelector = { 'kubernetes.io/arch': 'amd64' } as const
 
-/** `devices` moves the first mount to another folder, for drivers whose files lie elsewhere. */
+/**
+ * `devices` is the folder of the host that stands in the first mount, for drivers whose files lie elsewhere. The container has it at the same
+ * path as ever, as with upstream.
+ */
 export function templatePod(
   device: DeviceName,
   devices?: string,
 ): { readonly container: PluginContainer; readonly volumes: readonly Volume[]; readonly rest: object } {
-  const { amounts, mounts: all, ...of } = templates[device]
-  const mounts = all.map((mount, at) => (devices !== undefined && at === 0 ? { ...mount, mountPath: devices } : mount))
+  const { amounts, mounts, ...of } = templates[device]
   const [cpu, memory, mostCpu, mostMemory] = amounts
   const env = [
     ...(of.isWithoutNodeName === true ? [] : [fieldOf('NODE_NAME', 'spec.nodeName')]),
@@ -126,9 +128,9 @@ export function templatePod(
   }
   return {
     container,
-    volumes: mounts.map(({ name, mountPath, type }) => ({
+    volumes: mounts.map(({ name, mountPath, type }, at) => ({
       name,
-      hostPath: { path: mountPath, ...(type === undefined ? {} : { type }) },
+      hostPath: { path: at === 0 ? (devices ?? mountPath) : mountPath, ...(type === undefined ? {} : { type }) },
     })),
     rest: of.isWithoutToken === true ? { automountServiceAccountToken: false } : {},
   }

@@ -98,15 +98,15 @@ export function brought(found: DaemonSet, wanted: DaemonSet, device: DeviceName)
   if (wantedMain === undefined || main === undefined) return { daemonSet: found, differs: [] }
   const differs: string[] = []
   const nextMain = mainContainer(main, wantedMain, ownMark(device), differs)
-  const folders = device === 'dsa' ? devicesMoved(now, nextMain, then, differs) : { main: nextMain, volumes: now.volumes ?? [] }
-  const prepared = preparation({ ...now, volumes: folders.volumes }, then, device, differs)
+  const volumes = device === 'dsa' ? devicesMoved(now, then, differs) : (now.volumes ?? [])
+  const prepared = preparation({ ...now, volumes }, then, device, differs)
   if (!isDeepStrictEqual(now.nodeSelector ?? {}, then.nodeSelector ?? {})) differs.push('nodeSelector')
   if (!isDeepStrictEqual(now.tolerations ?? [], then.tolerations ?? [])) differs.push('tolerations')
   if (differs.length === 0) return { daemonSet: found, differs }
   const { nodeSelector: _selector, tolerations: _tolerations, initContainers: _init, ...kept } = now
   const pod: PluginPodSpec = {
     ...kept,
-    containers: now.containers.map(one => (one === main ? folders.main : one)),
+    containers: now.containers.map(one => (one === main ? nextMain : one)),
     ...(prepared.initContainers.length === 0 ? {} : { initContainers: prepared.initContainers }),
     volumes: prepared.volumes,
     ...(then.nodeSelector === undefined ? {} : { nodeSelector: then.nodeSelector }),
@@ -141,20 +141,12 @@ function mainContainer(now: PluginContainer, then: PluginContainer, mark: string
   }
 }
 
-/** The volume with the device files, and where the plugin has it: another driver has them elsewhere. */
-function devicesMoved(now: PluginPodSpec, main: PluginContainer, then: PluginPodSpec, differs: string[]) {
-  const name = 'devfs'
-  const wanted = then.volumes?.find(volume => volume.name === name)
-  const mount = then.containers[0]?.volumeMounts?.find(one => one.name === name)
-  const volumes = now.volumes ?? []
-  const isHere = volumes.every(one => one.name !== name || wanted === undefined || says(wanted, one))
-  const isMounted = (main.volumeMounts ?? []).every(one => one.name !== name || mount === undefined || says(mount, one))
-  if ((isHere && isMounted) || wanted === undefined || mount === undefined) return { main, volumes }
+/** The volume with the device files: another driver has them elsewhere. */
+function devicesMoved({ volumes = [] }: PluginPodSpec, then: PluginPodSpec, differs: string[]): readonly Volume[] {
+  const wanted = then.volumes?.find(({ name }) => name === 'devfs')
+  if (wanted === undefined || volumes.every(one => one.name !== wanted.name || says(wanted, one))) return volumes
   differs.push('volumes')
-  return {
-    main: { ...main, volumeMounts: (main.volumeMounts ?? []).map(one => (one.name === name ? mount : one)) },
-    volumes: volumes.map(one => (one.name === name ? wanted : one)),
-  }
+  return volumes.map(one => (one.name === wanted.name ? wanted : one))
 }
 
 function preparation(now: PluginPodSpec, then: PluginPodSpec, device: DeviceName, differs: string[]) {
