@@ -22,7 +22,13 @@ const recorded: Recorded = JSON.parse(
   readFileSync(join(import.meta.dirname, 'fixtures', 'devices', 'operator-answers.json'), 'utf8'),
 )
 
-const settings = { images: 'upstream', imagePullSecret: '', imageOverrides: {}, namespace: 'ballast-agent', ownImage: '' } as const
+const settings = {
+  images: 'upstream',
+  imagePullSecret: '',
+  imageOverrides: {},
+  namespace: 'ballast-agent',
+  ownImage: '',
+} as const
 
 /** What an object is brought to, from nothing or from a DaemonSet that is there: images first, as the loop does. */
 function decided(device: (typeof deviceNames)[number], object: KubeObject, found: readonly DaemonSet[]) {

@@ -12,29 +12,153 @@ interface OperatorCase {
 const digest = `@sha256:${'0123456789abcdef'.repeat(4)}`
 const plugin = (device: DeviceName) => `intel/intel-${device}-plugin:0.36.0`
 const everywhere = { tolerations: [{ operator: 'Exists' }] }
-const tainted = { tolerations: [{ key: 'gpu', operator: 'Equal', value: 'yes', effect: 'NoSchedule' }, { key: 'b', tolerationSeconds: 30, effect: 'NoExecute' }] }
+const tainted = {
+  tolerations: [
+    { key: 'gpu', operator: 'Equal', value: 'yes', effect: 'NoSchedule' },
+    { key: 'b', tolerationSeconds: 30, effect: 'NoExecute' },
+  ],
+}
 const labelled = { nodeSelector: { 'intel.feature.node.kubernetes.io/gpu': 'true' } }
 const init = 'intel/intel-idxd-config-initcontainer:0.36.0'
 
 export const operatorCases: readonly OperatorCase[] = [
-  { device: 'gpu', name: 'igpu', specs: [{ image: plugin('gpu'), sharedDevNum: 5, enableMonitoring: true }, { image: plugin('gpu'), sharedDevNum: 10, enableMonitoring: true, monitoringMode: 'split', ...labelled }] },
-  { device: 'gpu', name: 'all', specs: [{ image: `registry.example/intel-gpu-plugin${digest}`, sharedDevNum: 2, preferredAllocationPolicy: 'packed', allowIDs: '0x56a0,0x56a1', bypathMode: 'all', logLevel: 4, ...tainted }, { image: `registry.example/intel-gpu-plugin${digest}`, denyIDs: '0x56a0', bypathMode: 'none' }] },
+  {
+    device: 'gpu',
+    name: 'igpu',
+    specs: [
+      { image: plugin('gpu'), sharedDevNum: 5, enableMonitoring: true },
+      { image: plugin('gpu'), sharedDevNum: 10, enableMonitoring: true, monitoringMode: 'split', ...labelled },
+    ],
+  },
+  {
+    device: 'gpu',
+    name: 'all',
+    specs: [
+      {
+        image: `registry.example/intel-gpu-plugin${digest}`,
+        sharedDevNum: 2,
+        preferredAllocationPolicy: 'packed',
+        allowIDs: '0x56a0,0x56a1',
+        bypathMode: 'all',
+        logLevel: 4,
+        ...tainted,
+      },
+      { image: `registry.example/intel-gpu-plugin${digest}`, denyIDs: '0x56a0', bypathMode: 'none' },
+    ],
+  },
   { device: 'gpu', name: 'old', specs: [{ image: 'intel/intel-gpu-plugin:0.34.1' }, { image: 'intel/intel-gpu-plugin:0.37.0' }] },
-  { device: 'gpu', name: 'init', specs: [{ image: plugin('gpu'), initImage: 'intel/intel-gpu-initcontainer:0.30.0' }, { image: plugin('gpu'), initImage: 'intel/intel-gpu-initcontainer:0.37.0', ...everywhere }] },
-  { device: 'gpu', name: 'late-init', specs: [{ image: plugin('gpu') }, { image: plugin('gpu'), initImage: 'intel/intel-gpu-initcontainer:0.36.0' }] },
-  { device: 'npu', name: 'npu', specs: [{ image: plugin('npu') }, { image: plugin('npu'), sharedDevNum: 4, logLevel: 2, ...everywhere }] },
-  { device: 'sgx', name: 'sgx', specs: [{ image: plugin('sgx'), enclaveLimit: 110, provisionLimit: 110, dcapInfraResources: true }, { image: plugin('sgx'), initImage: 'intel/intel-sgx-initcontainer:0.36.0' }] },
-  { device: 'sgx', name: 'sgx-init', specs: [{ image: plugin('sgx'), initImage: 'intel/intel-sgx-initcontainer:0.36.0' }, { image: plugin('sgx') }] },
-  { device: 'qat', name: 'qat', specs: [{ image: plugin('qat') }, { image: plugin('qat'), dpdkDriver: 'igb_uio', maxNumDevices: 1, preferredAllocationPolicy: 'balanced', kernelVfDrivers: ['4xxxvf', '420xxvf'] }] },
-  { device: 'qat', name: 'qat-init', specs: [{ image: plugin('qat'), initImage: 'intel/intel-qat-initcontainer:0.36.0', kernelVfDrivers: ['dh895xccvf', 'c3xxxvf', 'c6xxvf', 'd15xxvf', '4xxxvf', '420xxvf', 'c4xxxvf', '6xxxvf'], provisioningConfig: 'one' }, { image: plugin('qat'), initImage: 'intel/intel-qat-initcontainer:0.36.0', kernelVfDrivers: ['4xxxvf'], provisioningConfig: 'two' }] },
-  { device: 'qat', name: 'qat-bare', specs: [{ image: plugin('qat'), initImage: 'intel/intel-qat-initcontainer:0.36.0', kernelVfDrivers: ['4xxxvf'], provisioningConfig: 'one' }, { image: plugin('qat'), kernelVfDrivers: ['4xxxvf'] }] },
-  { device: 'dsa', name: 'dsa', specs: [{ image: plugin('dsa'), initImage: init, provisioningConfig: 'one', sharedDevNum: 10 }, { image: plugin('dsa'), initImage: init, provisioningConfig: 'two', driver: 'vfio-pci' }] },
+  {
+    device: 'gpu',
+    name: 'init',
+    specs: [
+      { image: plugin('gpu'), initImage: 'intel/intel-gpu-initcontainer:0.30.0' },
+      { image: plugin('gpu'), initImage: 'intel/intel-gpu-initcontainer:0.37.0', ...everywhere },
+    ],
+  },
+  {
+    device: 'gpu',
+    name: 'late-init',
+    specs: [{ image: plugin('gpu') }, { image: plugin('gpu'), initImage: 'intel/intel-gpu-initcontainer:0.36.0' }],
+  },
+  {
+    device: 'npu',
+    name: 'npu',
+    specs: [{ image: plugin('npu') }, { image: plugin('npu'), sharedDevNum: 4, logLevel: 2, ...everywhere }],
+  },
+  {
+    device: 'sgx',
+    name: 'sgx',
+    specs: [
+      { image: plugin('sgx'), enclaveLimit: 110, provisionLimit: 110, dcapInfraResources: true },
+      { image: plugin('sgx'), initImage: 'intel/intel-sgx-initcontainer:0.36.0' },
+    ],
+  },
+  {
+    device: 'sgx',
+    name: 'sgx-init',
+    specs: [{ image: plugin('sgx'), initImage: 'intel/intel-sgx-initcontainer:0.36.0' }, { image: plugin('sgx') }],
+  },
+  {
+    device: 'qat',
+    name: 'qat',
+    specs: [
+      { image: plugin('qat') },
+      {
+        image: plugin('qat'),
+        dpdkDriver: 'igb_uio',
+        maxNumDevices: 1,
+        preferredAllocationPolicy: 'balanced',
+        kernelVfDrivers: ['4xxxvf', '420xxvf'],
+      },
+    ],
+  },
+  {
+    device: 'qat',
+    name: 'qat-init',
+    specs: [
+      {
+        image: plugin('qat'),
+        initImage: 'intel/intel-qat-initcontainer:0.36.0',
+        kernelVfDrivers: ['dh895xccvf', 'c3xxxvf', 'c6xxvf', 'd15xxvf', '4xxxvf', '420xxvf', 'c4xxxvf', '6xxxvf'],
+        provisioningConfig: 'one',
+      },
+      {
+        image: plugin('qat'),
+        initImage: 'intel/intel-qat-initcontainer:0.36.0',
+        kernelVfDrivers: ['4xxxvf'],
+        provisioningConfig: 'two',
+      },
+    ],
+  },
+  {
+    device: 'qat',
+    name: 'qat-bare',
+    specs: [
+      {
+        image: plugin('qat'),
+        initImage: 'intel/intel-qat-initcontainer:0.36.0',
+        kernelVfDrivers: ['4xxxvf'],
+        provisioningConfig: 'one',
+      },
+      { image: plugin('qat'), kernelVfDrivers: ['4xxxvf'] },
+    ],
+  },
+  {
+    device: 'dsa',
+    name: 'dsa',
+    specs: [
+      { image: plugin('dsa'), initImage: init, provisioningConfig: 'one', sharedDevNum: 10 },
+      { image: plugin('dsa'), initImage: init, provisioningConfig: 'two', driver: 'vfio-pci' },
+    ],
+  },
   { device: 'dsa', name: 'dsa-vfio', specs: [{ image: plugin('dsa'), driver: 'vfio-pci' }, { image: plugin('dsa') }] },
   { device: 'dsa', name: 'dsa-bare', specs: [{ image: plugin('dsa'), initImage: init }, { image: plugin('dsa') }] },
-  { device: 'iaa', name: 'iaa', specs: [{ image: plugin('iaa'), initImage: init, provisioningConfig: 'one', sharedDevNum: 10, nodeSelector: { iaa: 'true' } }, { image: plugin('iaa') }] },
-  { device: 'dlb', name: 'dlb', specs: [{ image: plugin('dlb') }, { image: plugin('dlb'), initImage: 'intel/intel-dlb-initcontainer:0.36.0', ...labelled }] },
-  { device: 'dlb', name: 'dlb-init', specs: [{ image: plugin('dlb'), initImage: 'intel/intel-dlb-initcontainer:0.36.0' }, { image: plugin('dlb') }] },
-  { device: 'fpga', name: 'fpga', specs: [{ image: plugin('fpga'), initImage: 'intel/intel-fpga-initcontainer:0.36.0' }, { image: plugin('fpga'), initImage: 'intel/intel-fpga-initcontainer:0.37.0', mode: 'region' }] },
+  {
+    device: 'iaa',
+    name: 'iaa',
+    specs: [
+      { image: plugin('iaa'), initImage: init, provisioningConfig: 'one', sharedDevNum: 10, nodeSelector: { iaa: 'true' } },
+      { image: plugin('iaa') },
+    ],
+  },
+  {
+    device: 'dlb',
+    name: 'dlb',
+    specs: [{ image: plugin('dlb') }, { image: plugin('dlb'), initImage: 'intel/intel-dlb-initcontainer:0.36.0', ...labelled }],
+  },
+  {
+    device: 'dlb',
+    name: 'dlb-init',
+    specs: [{ image: plugin('dlb'), initImage: 'intel/intel-dlb-initcontainer:0.36.0' }, { image: plugin('dlb') }],
+  },
+  {
+    device: 'fpga',
+    name: 'fpga',
+    specs: [
+      { image: plugin('fpga'), initImage: 'intel/intel-fpga-initcontainer:0.36.0' },
+      { image: plugin('fpga'), initImage: 'intel/intel-fpga-initcontainer:0.37.0', mode: 'region' },
+    ],
+  },
 ]
 
 interface AskedCase {
@@ -93,8 +217,16 @@ export const askedCases: readonly AskedCase[] = [
   ofImage('iaa', plugin('iaa'), { initImage: 'intel/intel-iaa-initcontainer:0.36.0' }),
   ofImage('qat', plugin('qat'), { provisioningConfig: 'c' }),
   ofImage('qat', plugin('qat'), { provisioningConfig: 'c', initImage: 'intel/intel-qat-initcontainer:0.36.0' }),
-  ofImage('qat', plugin('qat'), { provisioningConfig: 'c', initImage: 'intel/intel-qat-initcontainer:0.36.0', kernelVfDrivers: ['c6xxvf'] }),
-  ofImage('qat', plugin('qat'), { provisioningConfig: 'c', initImage: 'intel/intel-qat-initcontainer:0.36.0', kernelVfDrivers: ['c6xxvf', '420xxvf'] }),
+  ofImage('qat', plugin('qat'), {
+    provisioningConfig: 'c',
+    initImage: 'intel/intel-qat-initcontainer:0.36.0',
+    kernelVfDrivers: ['c6xxvf'],
+  }),
+  ofImage('qat', plugin('qat'), {
+    provisioningConfig: 'c',
+    initImage: 'intel/intel-qat-initcontainer:0.36.0',
+    kernelVfDrivers: ['c6xxvf', '420xxvf'],
+  }),
   ofImage('dlb', plugin('dlb'), { initImage: 'intel/intel-dlb-initimage:0.36.0' }),
   ofImage('fpga', plugin('fpga')),
   ofImage('fpga', plugin('fpga'), { initImage: 'intel/intel-fpga-initimage:0.36.0' }),
