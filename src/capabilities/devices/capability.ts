@@ -105,15 +105,23 @@ export const devices = capability({
       name: 'intel-gpu-plugin',
       usage: '[words...]',
       about: "offers GPUs with the flags of Intel's plugin. A program called intel_gpu_device_plugin runs it too",
-      inPlaceOf: { programs: ['intel_gpu_device_plugin'] },
+      inPlaceOf: { programs: ['intel_gpu_device_plugin'], variables: ['BALLAST_INTEL_GPU_PLUGIN'] },
       load: async () => (await import('./commands/plugin-programs.ts')).definePlugin('intel-gpu-plugin'),
     },
     {
       name: 'intel-npu-plugin',
       usage: '[words...]',
       about: "offers NPUs with the flags of Intel's plugin. A program called intel_npu_device_plugin runs it too",
-      inPlaceOf: { programs: ['intel_npu_device_plugin'] },
+      inPlaceOf: { programs: ['intel_npu_device_plugin'], variables: ['BALLAST_INTEL_NPU_PLUGIN'] },
       load: async () => (await import('./commands/plugin-programs.ts')).definePlugin('intel-npu-plugin'),
+    },
+    {
+      name: 'intel-device-plugin-operator',
+      usage: '[words...]',
+      about:
+        "makes the DaemonSets of Intel's kinds with the flags, webhooks and Lease of Intel's operator. A program called intel_deviceplugin_operator runs it too",
+      inPlaceOf: { programs: ['intel_deviceplugin_operator'] },
+      load: async () => (await import('./commands/intel-device-plugin-operator.ts')).defineOperator,
     },
     {
       name: 'amd-gpu-plugin',

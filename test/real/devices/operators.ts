@@ -24,7 +24,7 @@ import { commandOutput } from '../run-command.ts'
 import { upstreamPath, upstreamSource, upstreamVersion } from '../upstreams/build.ts'
 import { askedCases, askedObject, operatorCases } from './operator-cases.ts'
 
-const namespace = 'ballast-agent'
+export const namespace = 'ballast-agent'
 const group = '/apis/deviceplugin.intel.com/v1'
 const daemonSetsPath = `/apis/apps/v1/namespaces/${namespace}/daemonsets`
 /** Its webhooks listen there and nowhere else. */
@@ -134,7 +134,7 @@ async function prepared(stack: AsyncDisposableStack): Promise<{ readonly plane: 
 }
 
 /** Each object with its specs one after the other; all objects side by side. */
-async function followed(client: Client, log: () => string): Promise<readonly Made[]> {
+export async function followed(client: Client, log: () => string): Promise<readonly Made[]> {
   const steps: Made[] = []
   const longest = Math.max(...operatorCases.map(({ specs }) => specs.length))
   for (let step = 0; step < longest; step++) {
@@ -279,13 +279,14 @@ function followedTo(child: ChildProcess): Promise<void> {
 }
 
 /** Certificate and key for its webhooks. @returns the authority in PEM */
-async function certificatesIn(folder: string): Promise<string> {
+export async function certificatesIn(folder: string): Promise<string> {
   const nowMs = systemClock.now()
   const authority = await issueAuthority({ commonName: 'test authority', nowMs })
   const leaf = await issueLeaf(authority, { commonName: 'webhooks', ipAddresses: ['127.0.0.1'], usages: ['server'], nowMs })
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'tls.crt'), leaf.certificate)
   writeFileSync(join(folder, 'tls.key'), leaf.key)
+  writeFileSync(join(folder, 'ca.crt'), authority.certificate)
   return authority.certificate
 }
 

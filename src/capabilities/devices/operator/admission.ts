@@ -34,7 +34,7 @@ function askedOf({
 }
 
 /** `intel/intel-gpu-plugin:0.36.0` */
-export function standardImage(device: DeviceName): string {
+function standardImage(device: DeviceName): string {
   return `intel/${pluginName(device)}:${leastVersion}`
 }
 

@@ -117,7 +117,7 @@ function queues(device: 'dsa' | 'iaa', { driver, provisioningConfig = '' }: Plug
   }
 }
 
-/** Of a ConfigMap's files: owner and group may read. */
+/** Owner and group may read files of the ConfigMap. */
 const readableMode = 0o440
 
 const further: Readonly<Record<DeviceName, (spec: PluginSpec) => Further>> = {

@@ -130,9 +130,8 @@ class Operator implements Disposable {
 
   health(): readonly Check[] {
     const count = Array.from(this.#objects.values(), ({ store }) => store.size).reduce((sum, size) => sum + size, 0)
-    const refused = Array.from(this.#refused, ([key, why]) => `${key}: ${why}`)
-    const state = [`${count} objects of device plugins`, ...refused].join('; ')
-    return [{ name: 'device-plugin-operator', ok: true, message: state }]
+    const refused = this.#refused.size === 0 ? '' : `, of which ${this.#refused.size} are not served as they ask`
+    return [{ name: 'device-plugin-operator', ok: true, state: `${count} objects of device plugins${refused}` }]
   }
 
   /** Until `signal` is aborted; never rejects but for what nobody foresaw. */

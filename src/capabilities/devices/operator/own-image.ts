@@ -1,10 +1,10 @@
 // GPUs and NPUs served by Ballast's image in the DaemonSet of an object. The container has upstream's arguments and mounts, so that nothing else
 // changes, and an operator of Intel that comes after finds a DaemonSet that it brings to its own image.
 
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { PluginContainer } from './daemon-set.ts'
 import type { OperatorSettings } from './operator-settings.ts'
 import { type DeviceName, isOwnDevice } from './plugin-kinds.ts'
-import type { PluginObject } from './wanted-daemon-set.ts'
 
 /** On an object with the value `true`: its image stays, whatever the settings say. */
 const keepImageAnnotation = 'ballast.dev/keep-image'
@@ -14,8 +14,8 @@ export function ownMark(device: DeviceName): string {
   return `BALLAST_INTEL_${device.toUpperCase()}_PLUGIN`
 }
 
-export function isOwnImage({ device, object }: Pick<PluginObject, 'device' | 'object'>, { images }: OperatorSettings): boolean {
-  return images === 'own' && isOwnDevice(device) && object.metadata.annotations?.[keepImageAnnotation] !== 'true'
+export function isOwnImage(device: DeviceName, { metadata }: KubeObject, { images }: Pick<OperatorSettings, 'images'>): boolean {
+  return images === 'own' && isOwnDevice(device) && metadata.annotations?.[keepImageAnnotation] !== 'true'
 }
 
 /** A process of Node takes more memory than one of Go, and begins with more work than a tenth of a processor does in time. */

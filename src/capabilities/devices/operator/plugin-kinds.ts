@@ -10,7 +10,7 @@ export const deviceNames = ['dsa', 'dlb', 'fpga', 'gpu', 'iaa', 'qat', 'sgx', 'n
 export type DeviceName = (typeof deviceNames)[number]
 
 /** Those that a program of Ballast serves too. */
-export type OwnDevice = Extract<DeviceName, 'gpu' | 'npu'>
+type OwnDevice = Extract<DeviceName, 'gpu' | 'npu'>
 
 export function isOwnDevice(device: DeviceName): device is OwnDevice {
   return device === 'gpu' || device === 'npu'

@@ -72,7 +72,7 @@ export function controllerOf({ metadata }: KubeObject) {
   return metadata.ownerReferences?.find(({ controller }) => controller === true)
 }
 
-/** Of several the one that is called as it is to be. One whose owner had another UID goes with that one. */
+/** The one that is called as it is to be comes before others. One whose owner had another UID goes with that one. */
 function ownedBy(plugin: PluginObject, { daemonSets, settings }: Surroundings): DaemonSet | undefined {
   const { device, object } = plugin
   const isOwned = (one: DaemonSet) => {

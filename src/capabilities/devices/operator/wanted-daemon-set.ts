@@ -40,7 +40,7 @@ export function wantedDaemonSet(plugin: PluginObject, settings: OperatorSettings
   const pod: PluginPodSpec = {
     ...rest,
     ...(preparation === undefined ? {} : { initContainers: [preparation.container] }),
-    containers: [isOwnImage(plugin, settings) ? inOwnImage(plain, device, settings) : plain],
+    containers: [isOwnImage(device, object, settings) ? inOwnImage(plain, device, settings) : plain],
     volumes: [...volumes, ...(preparation?.volumes ?? [])],
     nodeSelector: selectorOf(device, spec),
     ...((spec.tolerations ?? []).length === 0 ? {} : { tolerations: spec.tolerations ?? [] }),
