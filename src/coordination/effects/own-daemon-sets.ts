@@ -2,7 +2,7 @@
 // pods go at once. What holds it is the proof that we lead, and the explicit freeze, which its caller asks.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
-import { isConflict, isNotFound } from '#kube/objects/status.ts'
+import { isAlreadyExists, isConflict, isNotFound } from '#kube/objects/status.ts'
 import { effectOptions, leadingGuard } from './effect-context.ts'
 import type { OwnScaling } from './scale-own.ts'
 
@@ -26,7 +26,7 @@ export async function createOwnDaemonSet<Set extends KubeObject>(
   try {
     return { kind: 'written', object: await context.api.resource<Set>(builtIn.daemonsets).create(daemonSet, options) }
   } catch (error) {
-    if (!isConflict(error)) throw error
+    if (!isAlreadyExists(error)) throw error
     return { kind: 'outdated' }
   }
 }
