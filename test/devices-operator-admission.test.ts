@@ -1,10 +1,13 @@
 // The webhooks on Intel's kinds, asked over HTTPS by the API server of the twin: with certificates of our own, and nobody is written unasked.
 import { expect, test } from 'vitest'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { admissionConfiguration } from '../src/capabilities/devices/operator/admission.ts'
 import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
 import { createPlugin, gpuImage, gpuPlugin, operatorCluster, pluginIn } from './operator-cluster.ts'
 import { makePatient } from './patient-webhooks.ts'
 
+const { signal } = new AbortController()
 const configurations = ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'].map(
   plural => `${plural}.admissionregistration.k8s.io`,
 )
@@ -43,11 +46,27 @@ test('an object without an image gets one, and what cannot be is refused with th
   expect(await create('both', { image: gpuImage, allowIDs: '0x56a0', denyIDs: '0x7d51 ' })).toBe(
     `${denied}spec.denyIDs: found "0x7d51 ", expected four lower-case hexadecimal digits without blanks, such as 0x56a0,0x7d51; spec.denyIDs: found together with allowIDs, expected one of both`,
   )
+  // A pod with an enclave gets what goes with it, and nobody is asked about others.
+  const sgx = { limits: { 'sgx.intel.com/epc': '1Mi' }, requests: { 'sgx.intel.com/epc': '1Mi' } }
+  for (const [name, resources] of [
+    ['enclave', sgx],
+    ['any', {}],
+  ] as const) {
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default' },
+      spec: { containers: [{ name: 'a', image: 'a', resources }] },
+    }
+    expect(await said(of, of.admin.resource<KubeObject>(builtIn.pods).create(pod, { namespace: 'default', signal }))).toBe('')
+  }
+  const annotations = of.list('pods').map(({ metadata }) => [metadata.name, metadata.annotations?.['sgx.intel.com/epc']])
+  expect(annotations).toContainEqual(['enclave', '1Mi'])
   expect([...of.forbidden, ...of.errors]).toEqual([])
 })
 
 test('nobody asks where admission is none, and what was there is taken away', async () => {
-  const nowhere = { url: 'https://127.0.0.1:1/validate' }
+  const nowhere = { clientConfig: () => ({ url: 'https://127.0.0.1:1/validate' }) }
   const before = admissionConfiguration('ValidatingWebhookConfiguration', ['gpu'], nowhere)
   await using of = await controlledCluster({ ...operatorCluster([before], { admission: 'none' }), hold: true })
   expect(ours(of)).toHaveLength(1)

@@ -3,19 +3,22 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { applyJsonPatch } from '#kube/objects/json-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { answerDefaults, answerPlugin } from '../src/capabilities/devices/operator/admission.ts'
 import type { DaemonSet } from '../src/capabilities/devices/operator/daemon-set.ts'
 import { deviceNames, pluginName, pluginsOf } from '../src/capabilities/devices/operator/plugin-kinds.ts'
 import { pluginKinds, specOf } from '../src/capabilities/devices/operator/plugin-schema.ts'
 import { reconcilePlugin } from '../src/capabilities/devices/operator/reconcile.ts'
+import { answerSgxPod } from '../src/capabilities/devices/operator/sgx-pods.ts'
 import { plainDaemonSet } from './plain-daemon-set.ts'
-import { askedCases, askedObject, operatorCases } from './real/devices/operator-cases.ts'
+import { askedCases, askedObject, operatorCases, podCases, podObject, podParts } from './real/devices/operator-cases.ts'
 
 interface Recorded {
   readonly definitions: Readonly<Record<string, unknown>>
   readonly daemonSets: readonly Readonly<Record<string, object>>[]
   readonly asked: readonly { readonly image?: unknown; readonly isAllowed: boolean }[]
+  readonly pods: readonly (object | null)[]
 }
 
 const recorded: Recorded = JSON.parse(
@@ -75,6 +78,15 @@ test.each(askedCases.map((one, at) => ({ one, at, says: JSON.stringify(one) })))
   const answer = answerPlugin(request)
   const isTaken = takenBesides.some(name => JSON.stringify(one).includes(name))
   expect([answer.kind === 'allowed', isTaken]).toEqual([isTaken || isAllowed, isTaken])
+})
+
+test.each(podCases.map((one, at) => ({ one, at, says: JSON.stringify(one) })))('pod $says', ({ one, at }) => {
+  const pod = podObject(one)
+  const answer = answerSgxPod({ operation: 'CREATE', object: pod })
+  const after = answer.kind === 'patched' ? applyJsonPatch(pod, answer.patch) : { ok: true as const, value: pod }
+  if (!after.ok) throw new Error('the patch cannot be applied')
+  const parts = answer.kind === 'denied' ? null : podParts(after.value as ReturnType<typeof podObject>)
+  expect(parts).toEqual(recorded.pods[at])
 })
 
 /** Integers of ours say how long they are, and nothing else differs. */

@@ -10,6 +10,7 @@ import { startOperator } from './operator/operator.ts'
 import { operatorNeeds, operatorPermissions } from './operator/operator-rights.ts'
 import { deviceNames, pluginGroup, pluginsOf, pluginVersion } from './operator/plugin-kinds.ts'
 import { pluginKinds } from './operator/plugin-schema.ts'
+import { podWebhook, podWebhookName } from './operator/sgx-pods.ts'
 import { startPluginWebhooks } from './operator/webhooks.ts'
 
 const webhook = {
@@ -56,6 +57,15 @@ export const devices = capability({
       listeners: [
         { ...webhook, mutates: true },
         { ...webhook, mutates: false },
+        {
+          ...webhook,
+          name: podWebhookName,
+          mutates: true,
+          failurePolicy: podWebhook.failurePolicy,
+          groups: [''],
+          resources: ['pods'],
+          operations: ['CREATE'],
+        },
       ],
       offers: [],
       takes: [],

@@ -238,3 +238,81 @@ export function askedObject({ device, spec }: AskedCase) {
   const kind = `${device.charAt(0).toUpperCase()}${device.slice(1)}DevicePlugin`
   return { apiVersion: 'deviceplugin.intel.com/v1', kind, metadata: { name: 'asked' }, ...(spec === undefined ? {} : { spec }) }
 }
+
+const epc = (amount: string, requested = amount, more: object = {}) => ({
+  resources: {
+    limits: { cpu: '1', 'sgx.intel.com/epc': amount, ...more },
+    requests: { cpu: '1', 'sgx.intel.com/epc': requested, ...more },
+  },
+})
+const quoted = (by: string) => ({ 'sgx.intel.com/quote-provider': by })
+
+/** Pods as they are created: annotations, containers, volumes. */
+export const podCases: readonly {
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly containers: readonly object[]
+  readonly volumes?: readonly object[]
+}[] = [
+  { containers: [{ name: 'a' }] },
+  { containers: [{ name: 'a', ...epc('512Ki') }] },
+  { containers: [{ name: 'a', ...epc('1Mi') }, { name: 'b' }, { name: 'c', ...epc('1048576') }], annotations: { other: 'x' } },
+  { containers: [{ name: 'a', ...epc('1Mi', '2Mi') }] },
+  { containers: [{ name: 'a', ...epc('0') }] },
+  { containers: [{ name: 'a', ...epc('1Mi') }], annotations: quoted('a') },
+  { containers: [{ name: 'a', ...epc('1Mi') }], annotations: quoted('other') },
+  { containers: [{ name: 'a', ...epc('1Mi') }], annotations: quoted('aesmd') },
+  {
+    containers: [
+      { name: 'a', ...epc('1Mi') },
+      { name: 'aesmd', ...epc('1Mi') },
+    ],
+    annotations: quoted('aesmd'),
+  },
+  { containers: [{ name: 'aesmd', ...epc('1Mi') }], annotations: quoted('aesmd') },
+  { containers: [{ name: 'a', ...epc('1Mi') }, { name: 'aesmd' }], annotations: quoted('aesmd') },
+  {
+    containers: [
+      {
+        name: 'a',
+        ...epc('1Mi'),
+        env: [{ name: 'X', value: 'y' }],
+        volumeMounts: [{ name: 'own', mountPath: '/var/run/aesmd' }],
+      },
+      { name: 'b', ...epc('1Mi', '1Mi', { 'sgx.intel.com/provision': '1' }), volumeMounts: [{ name: 'own', mountPath: '/x' }] },
+    ],
+    annotations: quoted('aesmd'),
+    volumes: [{ name: 'own', emptyDir: {} }],
+  },
+  { containers: [{ name: 'a', ...epc('1Mi') }], annotations: quoted('aesmd'), volumes: [{ name: 'aesmd-socket', emptyDir: {} }] },
+  { containers: [{ name: 'a' }], annotations: quoted('aesmd') },
+  {
+    containers: [
+      { name: 'a', ...epc('1k') },
+      { name: 'b', ...epc('24') },
+    ],
+  },
+]
+
+export function podObject({ annotations, containers, volumes }: (typeof podCases)[number]) {
+  const metadata = { name: 'asked', namespace: 'default', ...(annotations === undefined ? {} : { annotations }) }
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers, ...(volumes === undefined ? {} : { volumes }) } }
+}
+
+/** What a webhook may change of a pod. */
+export function podParts({
+  metadata,
+  spec,
+}: {
+  readonly metadata: { readonly annotations?: object }
+  readonly spec: unknown
+}): object {
+  return { annotations: metadata.annotations ?? {}, spec: withoutEmpty(spec) }
+}
+
+/** Go writes resources of containers that have none. */
+function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmpty)
+  if (typeof value !== 'object' || value === null) return value
+  const kept = Object.entries(value).filter(([key, inner]) => key !== 'resources' || JSON.stringify(inner) !== '{}')
+  return Object.fromEntries(kept.map(([key, inner]) => [key, withoutEmpty(inner)]))
+}

@@ -10,6 +10,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parse } from 'yaml'
 import { systemClock } from '#kube/clock.ts'
+import { applyJsonPatch, readJsonPatch } from '#kube/objects/json-patch.ts'
+import { parseApiVersion } from '#kube/objects/resource.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { ControllerProcess, tokenKubeconfig } from '../../controller-process.ts'
 import { plainDaemonSet } from '../../plain-daemon-set.ts'
@@ -22,7 +24,7 @@ import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
 import { atEnd } from '../endings.ts'
 import { commandOutput } from '../run-command.ts'
 import { upstreamPath, upstreamSource, upstreamVersion } from '../upstreams/build.ts'
-import { askedCases, askedObject, operatorCases } from './operator-cases.ts'
+import { askedCases, askedObject, operatorCases, podCases, podObject, podParts } from './operator-cases.ts'
 
 export const namespace = 'ballast-agent'
 const group = '/apis/deviceplugin.intel.com/v1'
@@ -44,6 +46,8 @@ interface OperatorAnswers {
   readonly definitions: Readonly<Record<string, unknown>>
   readonly daemonSets: readonly Made[]
   readonly asked: readonly { readonly question: unknown; readonly image?: unknown; readonly isAllowed: boolean }[]
+  /** Annotations and specs of pods, as they are created; null: refused. */
+  readonly pods: readonly (object | null)[]
 }
 
 const configuration = JSON.stringify({
@@ -66,7 +70,7 @@ export async function upstreamAnswers(): Promise<OperatorAnswers> {
     program: upstreamVersion('intel-operator'),
     definitions: await upstreamDefinitions(),
     daemonSets,
-    asked: await operator.asked(),
+    ...(await operator.asked()),
   }
 }
 
@@ -96,8 +100,12 @@ export async function comparedOperators(): Promise<string> {
   ok(writesOf(plane, 'ballast').length >= operatorCases.length, 'what ours writes is not seen')
   const again = await startUpstream(plane, stack)
   await pause(quietMs)
-  const after = writesOf(plane, 'intel-operator').slice(before)
+  // It writes a DaemonSet of SGX with a container that prepares nodes each time it looks, also its own, as it is.
+  const after = writesOf(plane, 'intel-operator')
+    .slice(before)
+    .filter(write => !write.endsWith('/intel-sgx-plugin-sgx'))
   deepStrictEqual(after, [], 'theirs wrote to what ours had made')
+  deepStrictEqual(await made(client), byUs.at(-1), 'theirs changed what ours had made')
   await again.end()
   const refused = plane.answered().filter(({ user, code }) => code === 403 && user.startsWith('system:serviceaccount:ballast-'))
   deepStrictEqual(
@@ -232,7 +240,7 @@ function writesOf(plane: ControlPlane, agent: string): readonly string[] {
 interface Upstream {
   log(): string
   end(): Promise<void>
-  asked(): Promise<OperatorAnswers['asked']>
+  asked(): Promise<Pick<OperatorAnswers, 'asked' | 'pods'>>
 }
 
 async function startUpstream(plane: ControlPlane, stack: AsyncDisposableStack): Promise<Upstream> {
@@ -268,7 +276,7 @@ async function startUpstream(plane: ControlPlane, stack: AsyncDisposableStack): 
       child.kill('SIGKILL')
       await ended
     },
-    asked: () => askedOf(authority),
+    asked: async () => ({ asked: await askedOf(authority), pods: await podsOf(authority) }),
   }
 }
 
@@ -310,11 +318,29 @@ async function askedOf(authority: string): Promise<OperatorAnswers['asked']> {
   return answers
 }
 
+async function podsOf(authority: string): Promise<OperatorAnswers['pods']> {
+  const answers: (object | null)[] = []
+  for (const one of podCases) {
+    const pod = podObject(one)
+    const { allowed, patch } = await review(authority, '/mutate--v1-pod', pod)
+    const operations = readJsonPatch(patch === undefined ? [] : JSON.parse(Buffer.from(patch, 'base64').toString()))
+    ok(operations.ok)
+    const after = applyJsonPatch(pod, operations.value)
+    ok(after.ok)
+    answers.push(allowed ? podParts(after.value as ReturnType<typeof podObject>) : null)
+  }
+  return answers
+}
+
 const imageIn = (value: unknown) => (typeof value === 'object' && value !== null && 'image' in value ? value.image : value)
 
-function review(authority: string, path: string, object: ReturnType<typeof askedObject>): Promise<Answer> {
+function review(
+  authority: string,
+  path: string,
+  object: ReturnType<typeof askedObject> | ReturnType<typeof podObject>,
+): Promise<Answer> {
   const resource = `${object.kind.toLowerCase()}s`
-  const [apiGroup = '', version = ''] = object.apiVersion.split('/')
+  const { group: apiGroup, version } = parseApiVersion(object.apiVersion)
   const body = JSON.stringify({
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',

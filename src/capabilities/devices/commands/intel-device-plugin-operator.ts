@@ -25,6 +25,7 @@ import { devices } from '../capability.ts'
 import { operatorProgram } from '../flags/operator-flags.ts'
 import { webhookLabel } from '../operator/admission.ts'
 import { deviceNames } from '../operator/plugin-kinds.ts'
+import { podWebhookLabel } from '../operator/sgx-pods.ts'
 
 const name = 'intel-device-plugin-operator'
 const accountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
@@ -48,7 +49,7 @@ export const defineOperator: DefineCommand = (program, surroundings, about) => {
         '  -enable-http2 is taken without effect; -v 0',
         'Environment: DEVICEPLUGIN_NAMESPACE, DEVICEPLUGIN_SECRET, INTEL_GPU_PLUGIN_SHA and its like for other images.',
         'Webhooks are answered on port 9443 at upstream’s paths, with the certificate in $TMPDIR/k8s-webhook-server/serving-certs.',
-        "Pods of SGX and FPGA are let through as they are: keep upstream's own webhooks for these.",
+        "Pods with FPGAs are let through as they are: keep upstream's own webhook for these.",
         'Exit codes: 0 stopped, 1 failed or a device that is unknown or named twice, 2 bad flag.',
         `Example: ballast ${name} -devices gpu -devices npu -leader-elect`,
       ].join('\n'),
@@ -179,8 +180,8 @@ const upstreamPaths = new Map([
       [`/validate-${kind}`, `/validate/${webhookLabel}`],
     ] as const
   }),
-  ['/pods', '/mutate/pods.devices'] as const,
-  ['/mutate--v1-pod', '/mutate/pods.devices'] as const,
+  ['/pods', '/mutate/fpga-pods.devices'] as const,
+  ['/mutate--v1-pod', `/mutate/${podWebhookLabel}`] as const,
 ])
 
 async function openWebhooks(certificates: CertificateDirectory, front: Front, log: Log) {

@@ -1,6 +1,7 @@
 // What is asked about objects while they are written: one without an image gets the standard one; images of other names and old versions, and
 // settings that exclude each other, are refused, as by upstream's operator. Pure.
 
+import type { WebhookEndpoint } from '#coordination/capability.ts'
 import type { JsonPatchOperation } from '#kube/objects/json-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { AdmissionRequest, MutatingAnswer } from '#kube/server/admission.ts'
@@ -16,6 +17,7 @@ import {
   pluginVersion,
 } from './plugin-kinds.ts'
 import { type PluginSpec, specOf } from './plugin-schema.ts'
+import { podWebhook, podWebhookLabel, podWebhookName } from './sgx-pods.ts'
 
 type Asked = Pick<AdmissionRequest, 'operation' | 'object' | 'subResource' | 'resource'>
 
@@ -165,40 +167,49 @@ export const webhookLabel = 'objects.devices'
 /** How long an API server waits; upstream's says nothing, which is this. */
 const timeoutSeconds = 10
 
-/** What makes API servers ask about objects of `devices`. Like upstream's it fails closed: without an answer nothing is written. */
+/**
+ * What makes API servers ask about objects of `devices`, and of pods with enclaves where SGX is one. Like upstream's it fails closed for objects: without
+ * an answer none is written.
+ */
 export function admissionConfiguration(
   kind: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration',
   devices: readonly DeviceName[],
-  clientConfig: Readonly<Record<string, unknown>>,
-  annotations: Readonly<Record<string, string>> = {},
+  { clientConfig, annotations }: Pick<WebhookEndpoint, 'clientConfig' | 'annotations'>,
 ): KubeObject {
+  const isMutating = kind === 'MutatingWebhookConfiguration'
+  const common = { sideEffects: 'None', timeoutSeconds, admissionReviewVersions: ['v1'] } as const
+  const again = isMutating ? { reinvocationPolicy: 'IfNeeded' } : {}
+  const objects = {
+    ...common,
+    ...again,
+    name: objectWebhookName,
+    failurePolicy: 'Fail',
+    clientConfig: clientConfig(`${isMutating ? '/mutate' : '/validate'}/${webhookLabel}`),
+    rules: [
+      {
+        apiGroups: [pluginGroup],
+        apiVersions: [pluginVersion],
+        operations: ['CREATE', 'UPDATE'],
+        resources: deviceNames.filter(device => devices.includes(device)).map(device => pluginsOf(device).resource),
+        scope: 'Cluster',
+      },
+    ],
+  }
+  const pods = {
+    ...common,
+    ...again,
+    ...podWebhook,
+    name: podWebhookName,
+    clientConfig: clientConfig(`/mutate/${podWebhookLabel}`),
+  }
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind,
     metadata: {
       name: admissionConfigurationName,
       labels: { 'ballast.dev/managed': 'true', 'ballast.dev/capability': 'devices' },
-      annotations: { ...annotations },
+      annotations: { ...annotations?.() },
     },
-    webhooks: [
-      {
-        name: objectWebhookName,
-        failurePolicy: 'Fail',
-        sideEffects: 'None',
-        timeoutSeconds,
-        admissionReviewVersions: ['v1'],
-        clientConfig,
-        ...(kind === 'MutatingWebhookConfiguration' ? { reinvocationPolicy: 'IfNeeded' } : {}),
-        rules: [
-          {
-            apiGroups: [pluginGroup],
-            apiVersions: [pluginVersion],
-            operations: ['CREATE', 'UPDATE'],
-            resources: deviceNames.filter(device => devices.includes(device)).map(device => pluginsOf(device).resource),
-            scope: 'Cluster',
-          },
-        ],
-      },
-    ],
+    webhooks: [objects, ...(isMutating && devices.includes('sgx') ? [pods] : [])],
   }
 }

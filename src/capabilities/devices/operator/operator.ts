@@ -5,7 +5,6 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Check, ControllerContext, Leading, Running } from '#coordination/capability.ts'
 import { standardAgentNamespace } from '#coordination/capability.ts'
 import { createOwnDaemonSet, updateOwnDaemonSet } from '#coordination/effects/own-daemon-sets.ts'
-import { AbsenceDoubtedError } from '#kube/client/absence.ts'
 import { type ReconcileResult, reconciled, runWorkers } from '#kube/controllers/controller.ts'
 import { backgroundPriority, WorkQueue } from '#kube/controllers/queue.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
@@ -300,7 +299,7 @@ class Keeping {
         this.#problem = undefined
       } catch (error) {
         if (signal.aborted) return
-        if (!isOutside(error) || error instanceof AbsenceDoubtedError) throw error
+        if (!isOutside(error)) throw error
         this.#problem = messageOf(error)
         delayMs = times.keepRetryMs
         log.warn({ capability: capabilityName, why: this.#problem }, 'the configurations of webhooks are not kept, tried again')

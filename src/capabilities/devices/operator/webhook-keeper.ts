@@ -7,15 +7,15 @@ import { takeAway } from '#kube/client/take-away.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { capabilityName } from '../names.ts'
-import { admissionConfiguration, admissionConfigurationName, webhookLabel } from './admission.ts'
+import { admissionConfiguration, admissionConfigurationName } from './admission.ts'
 import type { OperatorConfig } from './operator-settings.ts'
 
 /** How old what we wrote may be: others may have changed or deleted it. */
 const freshMs = 10 * 60_000
 
 const kinds = {
-  MutatingWebhookConfiguration: { resource: builtIn.mutatingwebhookconfigurations, path: `/mutate/${webhookLabel}` },
-  ValidatingWebhookConfiguration: { resource: builtIn.validatingwebhookconfigurations, path: `/validate/${webhookLabel}` },
+  MutatingWebhookConfiguration: builtIn.mutatingwebhookconfigurations,
+  ValidatingWebhookConfiguration: builtIn.validatingwebhookconfigurations,
 } as const
 type Kind = keyof typeof kinds
 const kindNames: readonly Kind[] = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration']
@@ -35,10 +35,7 @@ export class WebhookKeeper {
     if (enabled && admission === 'upstream') return
     const endpoint = enabled && admission === 'own' ? this.#webhooks : undefined
     for (const kind of kindNames) {
-      const object =
-        endpoint === undefined
-          ? undefined
-          : admissionConfiguration(kind, devices, endpoint.clientConfig(kinds[kind].path), endpoint.annotations?.())
+      const object = endpoint === undefined ? undefined : admissionConfiguration(kind, devices, endpoint)
       const known = this.#written.get(kind)
       const nowMs = this.#effects.clock.elapsed()
       // What is not wanted is taken away once: only we could make it again.
@@ -50,7 +47,7 @@ export class WebhookKeeper {
   }
 
   async #write(kind: Kind, object: KubeObject | undefined, signal: AbortSignal): Promise<void> {
-    const configurations = this.#effects.api.resource<KubeObject>(kinds[kind].resource)
+    const configurations = this.#effects.api.resource<KubeObject>(kinds[kind])
     this.#effects.leadership.assert()
     if (object === undefined) await takeAway(configurations, admissionConfigurationName, { signal })
     else await configurations.apply(object, { signal, fieldManager: `ballast-${capabilityName}`, force: true })
