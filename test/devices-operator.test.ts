@@ -1,6 +1,8 @@
 // Ballast's operator on the twin: objects of Intel's kinds get their DaemonSets, and say how these go.
 import { expect, test } from 'vitest'
+import { devices } from '#capabilities/devices'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { controlledCluster } from './controlled-cluster.ts'
 import {
   argsOf,
@@ -19,6 +21,7 @@ import {
 
 const name = 'intel-gpu-plugin-igpu'
 const minute = 60_000
+const { signal } = new AbortController()
 
 test('an object gets its DaemonSet, says on which nodes it runs, and takes it along', async () => {
   const spec = { image: gpuImage, sharedDevNum: 5, enableMonitoring: true }
@@ -86,9 +89,7 @@ test('an object that nobody can read, and a DaemonSet that is in the way, hold u
   expect(told).toContain('gpu/bad')
   expect((await of.events()).filter(event => event.includes('NotServed')).length).toBe(2)
   // A person takes it out of the way.
-  await of.admin
-    .resource<KubeObject>({ group: 'apps', version: 'v1', resource: 'daemonsets' })
-    .delete('intel-gpu-plugin-taken', { namespace: pluginNamespace, signal: new AbortController().signal })
+  await of.admin.resource<KubeObject>(builtIn.daemonsets).delete('intel-gpu-plugin-taken', { namespace: pluginNamespace, signal })
   await of.until(() => containerOf(of, 'intel-gpu-plugin-taken')?.image === gpuImage, 5 * minute)
 })
 
@@ -169,4 +170,45 @@ test('an object that is deleted and made anew waits until the DaemonSet before i
   await of.until(() => argsOf(of, name).includes('-shared-dev-num 2') && pluginIn(of, 'igpu')?.status !== undefined, 5 * minute)
   expect(daemonSets(of)).toHaveLength(1)
   expect(daemonSets(of)[0]?.metadata.uid).not.toBe(before)
+})
+
+test('a DaemonSet that upstream made in another namespace is the one: its object says how it goes, and a change that is not allowed is told', async () => {
+  await using of = await controlledCluster(operatorCluster([gpuPlugin('igpu')]))
+  const labels = { app: 'intel-gpu-plugin' }
+  const uid = pluginIn(of, 'igpu')?.metadata.uid ?? ''
+  const owner = { apiVersion: 'deviceplugin.intel.com/v1', kind: 'GpuDevicePlugin', name: 'igpu', uid, controller: true }
+  const args = ['-v', '0', '-shared-dev-num', '1', '-allocation-policy', 'none']
+  const theirs: KubeObject = {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name, labels, ownerReferences: [owner] },
+    spec: {
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          containers: [{ name: 'intel-gpu-plugin', image: gpuImage, args }],
+          nodeSelector: { 'kubernetes.io/arch': 'amd64' },
+        },
+      },
+    },
+  }
+  await of.admin.resource<KubeObject>(builtIn.daemonsets).create(theirs, { namespace: 'kube-system', signal })
+  of.startController()
+  await of.until(() => pluginIn(of, 'igpu')?.status?.numberReady === 2, 5 * minute)
+  expect([of.forbidden, of.warnings]).toEqual([[], []])
+  await changePlugin(of, 'igpu', { sharedDevNum: 2 })
+  await of.until(() => of.forbidden.length > 0, 5 * minute)
+  await of.pass(minute)
+  expect(daemonSets(of)).toHaveLength(1)
+  expect((await of.events()).filter(event => event.includes('NotServed'))).toHaveLength(1)
+})
+
+test('an object whose devices the agents offer too is told of it', async () => {
+  const { configurations: _, ...cluster } = operatorCluster([gpuPlugin('igpu')])
+  const both = { devices: devices.config.parse({ operator: { enabled: true } }) }
+  await using of = await controlledCluster({ ...cluster, configurations: both })
+  of.startController()
+  await of.until(() => pluginIn(of, 'igpu')?.status?.numberReady === 2, 5 * minute)
+  expect((await of.events()).filter(event => event.includes('OfferedTwice GpuDevicePlugin igpu'))).toHaveLength(1)
 })

@@ -114,7 +114,7 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   )
 }
 
-/** Of the capability what upstream's operator is. */
+/** The parts that make up what upstream's operator is. */
 function operatorOnly(): Capability {
   return { ...devices, parts: devices.parts.filter(({ process }) => process === 'controller') }
 }
