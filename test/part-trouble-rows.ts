@@ -1,6 +1,7 @@
 // What gives the parts of each capability work, for the runs under trouble. A capability without a row fails the test.
 import { autoscale } from '#capabilities/autoscale'
 import { deschedule } from '#capabilities/deschedule'
+import { devices } from '#capabilities/devices'
 import { features } from '#capabilities/features'
 import { isolate } from '#capabilities/isolate'
 import { mirror } from '#capabilities/mirror'
@@ -12,6 +13,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import type { ControlledCluster } from './controlled-cluster.ts'
 import { featuresCluster, featuresOf, givenTo, graphicsRule, nodeFeatures } from './features-cluster.ts'
 import { isVerified, smallIsolation } from './isolation-scenarios.ts'
+import { createPlugin, gpuImage, gpuPlugin, operatorCluster, pluginIn } from './operator-cluster.ts'
 import type { TroubleRow } from './part-troubles.ts'
 import { changeConfigMap, configMap, rolloutsOf, surroundings, workload } from './reload-cluster.ts'
 import { node, smallCluster, smallPolicy } from './small-cluster.ts'
@@ -214,11 +216,27 @@ const featuresRow: TroubleRow = {
   faults: () => [],
 }
 
+const plugins = ['p2', 'p3', 'p4']
+
+const devicesRow: TroubleRow = {
+  cluster: operatorCluster([gpuPlugin('p1')]),
+  isDispensable,
+  limitMs: 120_000,
+  isReady: cluster => isRunning(cluster, 'devices') && pluginIn(cluster, 'p1')?.status?.numberReady === 2,
+  async work(cluster) {
+    for (const name of plugins) await createPlugin(cluster, gpuPlugin(name, { image: gpuImage }))
+  },
+  units: cluster => new Map(plugins.map(name => [name, pluginIn(cluster, name)?.status?.numberReady === 2])),
+  unitOf: path => /\/(?:gpudeviceplugins\/|daemonsets\/intel-gpu-plugin-)(p[234])(?:\/|$)/.exec(path)?.[1],
+  faults: () => [],
+}
+
 /** By name of capability. */
 export const troubleRows: Readonly<Record<string, TroubleRow>> = {
   [autoscale.name]: autoscaleRow,
   [reload.name]: reloadRow,
   [deschedule.name]: descheduleRow,
+  [devices.name]: devicesRow,
   [features.name]: featuresRow,
   [isolate.name]: isolateRow,
   [mirror.name]: mirrorRow,

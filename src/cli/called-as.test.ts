@@ -7,6 +7,7 @@ const chart = { RELOADER_NAMESPACE: 'tools', RELOADER_DEPLOYMENT_NAME: 'reloader
 // biome-ignore format: a table
 test.each([
   [['/bin/node', '/app/ballast.mjs', 'up'], 'node', {}, ['up']],
+  [['/bin/node', '/app/ballast.mjs', '-v', '0', '-shared-dev-num', '2'], 'node', { NODE_NAME: 'n1', BALLAST_INTEL_GPU_PLUGIN: 'true' }, ['intel-gpu-plugin', '-v', '0', '-shared-dev-num', '2']],
   [['/bin/node', '/app/ballast.mjs', 'reloader', '--enable-ha'], 'node', {}, ['reloader', '--enable-ha']],
   [['/bin/node', '/manager/reloader', '--enable-ha'], 'node', {}, ['reloader', '--enable-ha']],
   [['/bin/node', '/app/reloader.mjs'], '/bin/node', {}, ['reloader']],

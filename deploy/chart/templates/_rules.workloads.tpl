@@ -38,22 +38,22 @@
     - list
     - watch
 {{- end }}
-{{- if or (or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled) }}
+{{- if or (or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled) (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled) }}
 - apiGroups:
     - ""
   resources:
     - pods
   verbs:
-{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled) (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled) (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled) (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
@@ -65,22 +65,22 @@
   verbs:
     - create
 {{- end }}
-{{- if or (or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled) (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - apps
   resources:
     - daemonsets
   verbs:
-{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled) (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - get
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled) (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
-{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled) (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - watch
 {{- end }}
 {{- end }}
@@ -226,6 +226,17 @@
     - get
     - update
 {{- end }}
+{{- if $.Values.capabilities.devices.enabled }}
+- apiGroups:
+    - coordination.k8s.io
+  resources:
+    - leases
+  resourceNames:
+    - d1c7b6d5.intel.com
+  verbs:
+    - get
+    - update
+{{- end }}
 {{- if $.Values.capabilities.features.enabled }}
 - apiGroups:
     - coordination.k8s.io
@@ -248,7 +259,7 @@
     - get
     - update
 {{- end }}
-{{- if or $.Values.capabilities.features.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.devices.enabled $.Values.capabilities.features.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - coordination.k8s.io
   resources:
@@ -257,19 +268,19 @@
     - create
     - list
 {{- end }}
-{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
+{{- if or (or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.devices.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) (or $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled) }}
 - apiGroups:
     - events.k8s.io
   resources:
     - events
   verbs:
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.devices.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - create
 {{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - list
 {{- end }}
-{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
+{{- if or $.Values.capabilities.autoscale.enabled $.Values.capabilities.deschedule.enabled $.Values.capabilities.devices.enabled $.Values.capabilities.features.enabled $.Values.capabilities.isolate.enabled $.Values.capabilities.mirror.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
     - patch
 {{- end }}
 {{- end }}

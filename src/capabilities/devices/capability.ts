@@ -5,18 +5,72 @@ import { devicesConfiguration } from './config.ts'
 import { startDevices } from './devices-agent.ts'
 import { deviceMetrics } from './metrics.ts'
 import { cdiDirectory, pluginDirectory } from './names.ts'
+import { admissionConfigurationName, objectWebhookName } from './operator/admission.ts'
+import { startOperator } from './operator/operator.ts'
+import { operatorNeeds, operatorPermissions } from './operator/operator-rights.ts'
+import { deviceNames, pluginGroup, pluginsOf, pluginVersion } from './operator/plugin-kinds.ts'
+import { pluginKinds } from './operator/plugin-schema.ts'
+import { podWebhook, podWebhookName } from './operator/sgx-pods.ts'
+import { startPluginWebhooks } from './operator/webhooks.ts'
+
+const webhook = {
+  kind: 'webhook',
+  name: objectWebhookName,
+  // As upstream's: objects are not written unasked.
+  failurePolicy: 'Fail',
+  configuration: admissionConfigurationName,
+  groups: [pluginGroup],
+  versions: [pluginVersion],
+  resources: deviceNames.map(device => pluginsOf(device).resource),
+  operations: ['CREATE', 'UPDATE'],
+} as const
 
 export const devices = capability({
   name: 'devices',
   document: 'devices.md',
   config: devicesConfiguration,
-  kinds: ballastKinds,
+  kinds: [...ballastKinds, ...pluginKinds],
   replaces: [
-    { upstream: 'intel-device-plugins', leases: [] },
+    { upstream: 'intel-device-plugins', leases: ['d1c7b6d5.intel.com'] },
     { upstream: 'amd-device-plugin', leases: [] },
   ],
   disrupts: [],
   parts: [
+    {
+      process: 'controller',
+      presence: 'leading',
+      trust: 'core',
+      needs: operatorNeeds,
+      permissions: operatorPermissions,
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: startOperator,
+    },
+    {
+      process: 'controller',
+      role: 'devices-webhooks',
+      presence: 'always',
+      trust: 'core',
+      needs: [],
+      permissions: [],
+      listeners: [
+        { ...webhook, mutates: true },
+        { ...webhook, mutates: false },
+        {
+          ...webhook,
+          name: podWebhookName,
+          mutates: true,
+          failurePolicy: podWebhook.failurePolicy,
+          groups: [''],
+          resources: ['pods'],
+          operations: ['CREATE'],
+        },
+      ],
+      offers: [],
+      takes: [],
+      start: startPluginWebhooks,
+    },
     {
       process: 'node',
       role: 'devices',
@@ -42,8 +96,12 @@ export const devices = capability({
       start: startDevices,
     },
   ],
-  // Sockets are gone with the process, and files of CDI name devices that are there with us or without.
-  leaves: [],
+  rightsFollow: { settings: [{ on: 'operator.enabled', with: { operator: { enabled: true } } }] },
+  // Sockets are gone with the process, and files of CDI name devices that are there with us or without. DaemonSets go with their objects, which are
+  // upstream's.
+  leaves: (['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const).map(
+    of => ({ kind: 'object', apiVersion: 'admissionregistration.k8s.io/v1', of, name: admissionConfigurationName }) as const,
+  ),
   metrics: registry => void deviceMetrics(registry),
   page: async () => (await import('./page/hardware-page.ts')).hardwarePage,
   commands: [
@@ -58,15 +116,23 @@ export const devices = capability({
       name: 'intel-gpu-plugin',
       usage: '[words...]',
       about: "offers GPUs with the flags of Intel's plugin. A program called intel_gpu_device_plugin runs it too",
-      inPlaceOf: { programs: ['intel_gpu_device_plugin'] },
+      inPlaceOf: { programs: ['intel_gpu_device_plugin'], variables: ['BALLAST_INTEL_GPU_PLUGIN'] },
       load: async () => (await import('./commands/plugin-programs.ts')).definePlugin('intel-gpu-plugin'),
     },
     {
       name: 'intel-npu-plugin',
       usage: '[words...]',
       about: "offers NPUs with the flags of Intel's plugin. A program called intel_npu_device_plugin runs it too",
-      inPlaceOf: { programs: ['intel_npu_device_plugin'] },
+      inPlaceOf: { programs: ['intel_npu_device_plugin'], variables: ['BALLAST_INTEL_NPU_PLUGIN'] },
       load: async () => (await import('./commands/plugin-programs.ts')).definePlugin('intel-npu-plugin'),
+    },
+    {
+      name: 'intel-device-plugin-operator',
+      usage: '[words...]',
+      about:
+        "makes the DaemonSets of Intel's kinds with the flags, webhooks and Lease of Intel's operator. A program called intel_deviceplugin_operator runs it too",
+      inPlaceOf: { programs: ['intel_deviceplugin_operator'] },
+      load: async () => (await import('./commands/intel-device-plugin-operator.ts')).defineOperator,
     },
     {
       name: 'amd-gpu-plugin',

@@ -3,6 +3,7 @@
 
 import * as z from 'zod'
 import { durationBetween } from '#kube/schema/crd-fields.ts'
+import { operatorConfiguration } from './operator/operator-settings.ts'
 
 const mostShares = 1_000
 const mostAliases = 50
@@ -139,6 +140,7 @@ export const devicesConfiguration = z.object({
     .boolean()
     .default(false)
     .describe('a container that asks for several shares is to get them of one device where that has enough'),
+  operator: operatorConfiguration.describe("as Intel's operator for device plugins takes it"),
 })
 
 export type DevicesConfig = z.output<typeof devicesConfiguration>

@@ -11,3 +11,6 @@ export const kubeletSocket = 'kubelet.sock'
 export const cdiDirectory = '/var/run/cdi'
 
 export const resourceFile = (resource: string): string => resource.replace('/', '-')
+
+/** The name under which objects are written. */
+export const capabilityName = 'devices'

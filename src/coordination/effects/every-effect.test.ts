@@ -178,7 +178,7 @@ describe('every effect', () => {
       ...['begun.ts', 'finished.ts', 'effect-context.ts', 'template-patch.ts', 'sift-passengers.ts', 'job-manifest.ts'],
       ...['foreseen.ts', 'eviction-request.ts', 'eviction-version.ts'],
       // What owners do with their own needs no permit: own-effects.test.ts.
-      ...['scale-own.ts', 'own-jobs.ts'],
+      ...['scale-own.ts', 'own-jobs.ts', 'own-daemon-sets.ts'],
     ]
     const files = readdirSync(import.meta.dirname).filter(name => !name.endsWith('.test.ts') && !withoutEffect.includes(name))
     expect(files.toSorted()).toEqual([...new Set(effects.map(([, file]) => file))].toSorted())

@@ -1,6 +1,7 @@
 // What owners do with their own: nobody is asked, and nothing is sent by who does not lead.
 import { describe, expect, test } from 'vitest'
 import { type Answer, scripted } from '../testdata/scripted-api.ts'
+import { createOwnDaemonSet, updateOwnDaemonSet } from './own-daemon-sets.ts'
 import { deleteOwnJob, startOwnJob } from './own-jobs.ts'
 import { scaleOwn } from './scale-own.ts'
 
@@ -24,6 +25,11 @@ const scaleOf = (replicas: number): Answer => ({
   },
 })
 
+const sets = '/apis/apps/v1/namespaces/plugins/daemonsets'
+const wanted = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: 'gpu', namespace: 'plugins' } }
+const there = { ...wanted, metadata: { ...wanted.metadata, uid: 'uid-d', resourceVersion: '7' } }
+const by = { requester: 'devices', signal }
+
 const effects: readonly (readonly [
   string,
   (context: ReturnType<typeof scripted>['context']) => Promise<unknown>,
@@ -43,6 +49,16 @@ const effects: readonly (readonly [
     'scaleOwn',
     context => scaleOwn(context, target, 3, { requester: 'autoscale', signal }),
     { [`GET ${scale}`]: [scaleOf(0)], [`PUT ${scale}`]: [scaleOf(3)] },
+  ],
+  [
+    'createOwnDaemonSet',
+    context => createOwnDaemonSet(context, wanted, by),
+    { [`POST ${sets}`]: [{ status: 201, body: there }] },
+  ],
+  [
+    'updateOwnDaemonSet',
+    context => updateOwnDaemonSet(context, there, by),
+    { [`PUT ${sets}/gpu`]: [{ status: 200, body: there }] },
   ],
 ]
 
@@ -78,3 +94,16 @@ for (const [what, answer] of [
     const [sent] = server.asked
     expect(JSON.parse(String(sent?.body))).toMatchObject({ preconditions: { uid: 'uid-a' }, propagationPolicy: 'Background' })
   })
+
+test('a DaemonSet that is there, was written meanwhile or is gone is read anew, and nothing of another is lost', async () => {
+  const taken = scripted({ [`POST ${sets}`]: [refusal(409, 'AlreadyExists')] })
+  expect(await createOwnDaemonSet(taken.context, wanted, by)).toEqual({ kind: 'outdated' })
+  for (const answer of [refusal(409, 'Conflict'), refusal(404, 'NotFound')]) {
+    const server = scripted({ [`PUT ${sets}/gpu`]: [answer] })
+    expect(await updateOwnDaemonSet(server.context, there, by)).toEqual({ kind: 'outdated' })
+    expect(JSON.parse(String(server.asked[0]?.body))).toMatchObject({ metadata: { resourceVersion: '7' } })
+  }
+  const blind = scripted({})
+  await expect(updateOwnDaemonSet(blind.context, wanted, by)).rejects.toThrow('has no version')
+  expect(blind.asked).toEqual([])
+})

@@ -2,9 +2,13 @@
 
 import type { Check } from '../check.ts'
 import { devicesOnKubelet } from './on-kubelet.ts'
+import { operatorProgram } from './operator-program.ts'
+import { comparedOperators, operatorPort } from './operators.ts'
 import { comparedPlugins } from './plugins.ts'
 
 export const deviceChecks: readonly Check[] = [
   { name: "devices: Intel's plugins and ours on the same machines", run: comparedPlugins },
+  { name: "devices: Intel's operator and ours", port: operatorPort, run: comparedOperators },
+  { name: "devices: ours called as Intel's operator", port: operatorPort, run: operatorProgram },
   { name: 'devices: five players on a card of a real kubelet', alone: true, run: devicesOnKubelet },
 ]
