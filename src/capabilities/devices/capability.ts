@@ -2,7 +2,6 @@
 import { capability } from '#coordination/capability.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
 import { devicesConfiguration } from './config.ts'
-import { startDevices } from './devices-agent.ts'
 import { deviceMetrics } from './metrics.ts'
 import { cdiDirectory, pluginDirectory } from './names.ts'
 import { admissionConfigurationName, objectWebhookName } from './operator/admission.ts'
@@ -74,6 +73,7 @@ export const devices = capability({
     {
       process: 'node',
       role: 'devices',
+      switchedBy: 'agent.enabled',
       presence: 'always',
       trust: 'agent',
       needs: [],
@@ -93,7 +93,8 @@ export const devices = capability({
       listeners: [{ kind: 'port', name: 'devices', port: 8083, protocol: 'TCP', exposure: 'pod' }],
       offers: [],
       takes: [],
-      start: startDevices,
+      // It brings gRPC, which no other process of the capability needs.
+      start: async (context, config, signal) => (await import('./devices-agent.ts')).startDevices(context, config, signal),
     },
   ],
   rightsFollow: { settings: [{ on: 'operator.enabled', with: { operator: { enabled: true } } }] },

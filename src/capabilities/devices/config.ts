@@ -122,6 +122,11 @@ const alias = z
   .refine(({ ids, drivers }) => ids.length + drivers.length > 0, 'ids, drivers or both')
 
 export const devicesConfiguration = z.object({
+  agent: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('agents on nodes offer devices; off: only objects of operators do'),
+    })
+    .prefault({}),
   scanInterval: durationBetween(1_000, 3_600_000).default('5s').describe('how often the machine is looked at'),
   cdi: z
     .strictObject({

@@ -101,7 +101,7 @@ class Operator implements Disposable {
       ownImage: ownImage === '' ? `ghcr.io/ballast-dev/ballast:${programVersion}` : ownImage,
       namespace: identity.agentNamespace ?? standardAgentNamespace,
     }
-    this.#offered = new Set((['gpu', 'npu'] as const).filter(device => config[device].enabled))
+    this.#offered = new Set((['gpu', 'npu'] as const).filter(device => config.agent.enabled && config[device].enabled))
     this.#objects = new Map(
       config.operator.devices.map(device => [device, informers.of<KubeObject>(pluginsOf(device), { optional: true })]),
     )
@@ -246,7 +246,7 @@ class Operator implements Disposable {
   /** Two plugins of one resource on a node take it from each other. */
   #tellTwice(device: DeviceName, object: KubeObject, daemonSet: string): void {
     if (!isOwnDevice(device) || !this.#offered.has(device)) return
-    const why = `agents of Ballast offer ${device}s too: on a node with both, the newer of DaemonSet ${daemonSet} and the agent wins; set capabilities.devices.${device}.enabled to false, or delete this object`
+    const why = `agents of Ballast offer ${device}s too: on a node with both, the newer of DaemonSet ${daemonSet} and the agent wins; set capabilities.devices.agent.enabled or capabilities.devices.${device}.enabled to false, or delete this object`
     this.#context.log.warn({ object: `${device}/${object.metadata.name}`, why }, 'devices are offered twice')
     this.#tell(device, object, 'OfferedTwice', why)
   }
