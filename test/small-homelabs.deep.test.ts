@@ -70,6 +70,46 @@ test('M2: the sixth pod waits for a share of the GPU, and is told so', async () 
   expect(JSON.stringify(sixth?.['status'])).toContain('Insufficient gpu.intel.com/i915')
 })
 
+test('M3: what is on the machines is labelled by its rule, the page says who holds the shares, and why says what the sixth waits for', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ballast-small-'))
+  const kubeconfig = join(folder, 'kubeconfig')
+  try {
+    const words = ['up', '--cluster', folderOf('media-homelab'), '--kubeconfig-out', kubeconfig, '--port', '0']
+    await using ballast = startBallast(words)
+    await ballast.said(/Ctrl-C ends it\./)
+    const address = /The page: (http:\S+)/.exec(ballast.output)?.[1] ?? ''
+    const page = async (): Promise<HardwareView> =>
+      JSON.parse(await (await fetch(new URL('api/v1/pages/hardware', address))).text())
+    await expect
+      .poll(async () => rowsOf(await page(), 'labels').map(cells => [cells[0], cells[2], cells[4]]), { timeout: 60_000 })
+      .toEqual([
+        ['feature.node.kubernetes.io/pci-0300_8086.present', 2, ''],
+        ['intel.feature.node.kubernetes.io/gpu', 2, 'intel-dp-gpu-device: a GPU of Intel with its driver'],
+      ])
+    const found = await page()
+    expect(rowsOf(found, 'devices').map(cells => cells.slice(0, 6))).toEqual([
+      ['media-1', 'gpu.intel.com/i915', 5, 5, 5, 0],
+      ['media-2', 'gpu.intel.com/i915', 5, 5, 0, 5],
+    ])
+    expect(rowsOf(found, 'holders')).toHaveLength(5)
+    await expect
+      .poll(async () => rowsOf(await page(), 'waiting')[0]?.at(-1), { timeout: 60_000 })
+      .toContain('Insufficient gpu.intel.com/i915')
+    const why = await runBallast(['why', 'deployment/sixth', '-n', 'media', '--kubeconfig', kubeconfig])
+    expect(why.output).toContain('1 Insufficient gpu.intel.com/i915')
+    expect(await ballast.stop()).toBe(0)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+interface HardwareView {
+  readonly tables: readonly { readonly name: string; readonly rows: readonly { readonly cells: readonly unknown[] }[] }[]
+}
+
+const rowsOf = ({ tables }: HardwareView, name: string) =>
+  tables.find(table => table.name === name)?.rows.map(({ cells }) => cells) ?? []
+
 test('U3: the image of 12 GB comes from the node that has it, and still does with the registry away', async () => {
   await using twin = await loaded('utilities-homelab')
   const image = 'docker.io/vllm/vllm-openai:v0.11.2'

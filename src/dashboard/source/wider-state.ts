@@ -5,7 +5,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 
 const addedKinds = [
   ...['NodeMetrics', 'PodMetrics', 'HorizontalPodAutoscaler', 'Lease'],
-  ...['InterceptorRoute.http.keda.sh', 'HTTPScaledObject.http.keda.sh'],
+  ...['InterceptorRoute.http.keda.sh', 'HTTPScaledObject.http.keda.sh', 'NodeFeatureRule.nfd.k8s-sigs.io'],
 ] as const
 
 const added: ReadonlySet<string> = new Set(addedKinds)
