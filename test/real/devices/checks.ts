@@ -1,10 +1,12 @@
 // Devices: beside Intel's plugins, and before a real kubelet.
 
 import type { Check } from '../check.ts'
+import { claimsOnKubelet } from './claims-on-kubelet.ts'
 import { devicesOnKubelet } from './on-kubelet.ts'
 import { comparedPlugins } from './plugins.ts'
 
 export const deviceChecks: readonly Check[] = [
   { name: "devices: Intel's plugins and ours on the same machines", run: comparedPlugins },
   { name: 'devices: five players on a card of a real kubelet', alone: true, run: devicesOnKubelet },
+  { name: 'devices: a claim on a real kubelet', alone: true, run: claimsOnKubelet },
 ]
