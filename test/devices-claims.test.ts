@@ -1,167 +1,13 @@
-// Devices by claims before a kubelet that is played and a twin of an API server, under the rights that are installed: what is published, what is prepared,
-// and what both survive.
+// Devices by claims before a kubelet that is played and a twin of an API server: what is published, what is prepared, and what of it survives.
 
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import type { AllocatedDevice, ResourceClaim, ResourceSlice } from '#cluster/devices/device-shapes.ts'
-import { openApi } from '#kube/client/api.ts'
-import { hostClock, systemClock } from '#kube/clock.ts'
-import { silentLog } from '#kube/log.ts'
-import type { KubeObject } from '#kube/objects/objects.ts'
-import { builtIn } from '#kube/objects/resource.ts'
-import { systemRandom } from '#kube/random.ts'
-import { HostTree } from '#machines/host-tree.ts'
-import { enabledCapabilities as capabilities } from '#process/enabled-capabilities.ts'
-import { startTwin } from '#twin/twin.ts'
-import { devicesConfiguration } from '../src/capabilities/devices/config.ts'
-import { startDevices } from '../src/capabilities/devices/devices-agent.ts'
-import { FakeDraKubelet } from '../src/capabilities/devices/testdata/fake-dra-kubelet.ts'
-import { installationValues, plainRelease } from '../src/deployment/installation.ts'
-import { objects } from '../src/deployment/objects.ts'
-import { type Files, intelCard, merged } from './real/devices/device-trees.ts'
-import { writeTree } from './real/features/tree-files.ts'
-
-const { signal } = new AbortController()
-const roots: string[] = []
-afterEach(() => {
-  for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true })
-})
-
-const namespace = 'ballast-agent'
-const driver = 'gpu.intel.com'
-const first = '0000-00-02-0-0x7d51'
-const second = '0000-03-00-0-0x7d51'
-const oneCard = intelCard(0, { address: '0000:00:02.0', render: 128, driver: 'i915' })
-const twoCards = merged(oneCard, intelCard(1, { address: '0000:03:00.0', render: 129, driver: 'xe', numa: '1' }))
-
-const installed = objects(
-  installationValues({ enable: ['devices'], preset: { capabilities: { devices: { dra: { enabled: true } } } } }, capabilities),
-  { capabilities, release: plainRelease('ballast', 'ballast-system') },
-).filter(
-  ({ kind, metadata }) =>
-    kind === 'DeviceClass' ||
-    (/^(ServiceAccount|ClusterRole|ClusterRoleBinding|Role|RoleBinding|ValidatingAdmissionPolicy|ValidatingAdmissionPolicyBinding)$/.test(
-      kind,
-    ) &&
-      metadata.name.includes('agent')),
-)
-const node = (name: string) => ({ apiVersion: 'v1', kind: 'Node', metadata: { name, uid: `uid-${name}` }, status: {} })
-const pod = {
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name: 'agent-1', namespace, uid: 'uid-agent-1' },
-  spec: { nodeName: 'n1', serviceAccountName: 'ballast-agent', containers: [{ name: 'main', image: 'agent' }] },
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await systemClock.after(5)
-}
-
-async function site(files: Files = oneCard) {
-  await using stack = new AsyncDisposableStack()
-  const root = mkdtempSync(join(tmpdir(), 'bd-'))
-  roots.push(root)
-  writeTree(root, { files: { 'sys/class': { directory: true }, ...files } })
-  const around = ['default', namespace].map(name => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }))
-  const twin = await startTwin({
-    clock: systemClock,
-    objects: [...around, node('n1'), node('n2'), pod, ...installed],
-    components: false,
-  })
-  stack.defer(() => twin.stop())
-  const admin = openApi(twin.transport({ admin: true }), { clock: systemClock, userAgent: 'test' })
-  const token = await twin.issueToken({
-    namespace,
-    serviceAccount: 'ballast-agent',
-    bound: { kind: 'Pod', name: 'agent-1', uid: 'uid-agent-1' },
-  })
-  const clock = hostClock({ speed: 5 })
-  const agentApi = openApi(twin.transport({ token }), { clock, userAgent: 'agent' })
-  const slicesApi = admin.resource<ResourceSlice>(builtIn.resourceslices)
-  const claimsApi = admin.resource<ResourceClaim>(builtIn.resourceclaims)
-  const slices = async () => (await slicesApi.list({ signal })).items
-  const registry = join(root, 'registry')
-  const kubelet = stack.use(
-    new FakeDraKubelet(registry, async () => {
-      for (const { metadata } of await slices()) await slicesApi.delete(metadata.name, { signal })
-    }),
-  )
-  const paths = {
-    pluginDirectory: join(root, 'kubelet'),
-    cdiDirectory: join(root, 'cdi'),
-    draDirectory: join(root, 'plugins'),
-    draRegistry: registry,
-  }
-  const section = (more: object) => devicesConfiguration.parse({ scanInterval: '1s', dra: { enabled: true }, ...more })
-  const start = (more: object = {}) =>
-    startDevices(
-      {
-        clock,
-        random: systemRandom,
-        log: silentLog,
-        identity: { name: 'agent-1', namespace, instance: 'agent_1' },
-        ports: { take: () => undefined, offer: () => undefined },
-        node: 'n1',
-        api: agentApi,
-      },
-      section(more),
-      signal,
-      { tree: new HostTree({ hostPrefix: `${root}/`, ownRoot: root }), ...paths },
-    )
-  const claim = async (name: string, results: readonly Partial<AllocatedDevice>[] | undefined) => {
-    const made = await claimsApi.create(
-      {
-        apiVersion: 'resource.k8s.io/v1',
-        kind: 'ResourceClaim',
-        metadata: { name, namespace: 'default' },
-        spec: { devices: { requests: [{ name: 'gpu', exactly: { deviceClassName: driver } }] } },
-      },
-      { namespace: 'default', signal },
-    )
-    const { uid = '' } = made.metadata
-    if (results !== undefined) await allocate(made, results)
-    return { namespace: 'default', name, uid }
-  }
-  const allocate = async (made: ResourceClaim, results: readonly Partial<AllocatedDevice>[]) => {
-    const full = results.map(result => ({ request: 'gpu', driver, pool: 'n1', device: first, ...result }))
-    await claimsApi.updateStatus(
-      { ...made, status: { allocation: { devices: { results: full } } } },
-      { namespace: 'default', signal },
-    )
-  }
-  const published = async () => (await slices()).flatMap(({ spec }) => (spec.devices ?? []).map(({ name }) => name))
-  const prepared = () => {
-    try {
-      return readdirSync(join(paths.draDirectory, driver, 'prepared'))
-    } catch {
-      return []
-    }
-  }
-  const parts = stack.move()
-  return {
-    ...{
-      root,
-      ...paths,
-      admin,
-      agentApi,
-      slices,
-      slicesApi,
-      claimsApi,
-      published,
-      kubelet,
-      start,
-      claim,
-      allocate,
-      prepared,
-      section,
-    },
-    [Symbol.asyncDispose]: () => parts.disposeAsync(),
-  }
-}
+import type { AllocatedDevice } from '#cluster/devices/device-shapes.ts'
+import { OutsideError } from '#kube/outside-error.ts'
+import { device, driver, first, second, signal, site, twoCards, until } from './devices-claims-site.ts'
+import { amdCard, kfd, merged, npu } from './real/devices/device-trees.ts'
 
 test('it registers after it serves, publishes the node, and prepares a claim once however often it is asked', async () => {
   await using of = await site(twoCards)
@@ -197,17 +43,8 @@ test('it registers after it serves, publishes the node, and prepares a claim onc
   })
   expect(await of.kubelet.unprepare(driver, [claim], 'v1beta1')).toEqual(new Map([[claim.uid, { error: '' }]]))
   expect(of.prepared()).toEqual([])
-  expect(agent.health().filter(({ ok }) => !ok)).toEqual([])
+  await until(() => agent.health().every(({ ok }) => ok))
 }, 15_000)
-
-const device = (name: string, more: object = {}) => ({
-  requestNames: ['gpu'],
-  poolName: 'n1',
-  deviceName: name,
-  cdiDeviceIds: [`intel.com/gpu=${name}`],
-  shareId: undefined,
-  ...more,
-})
 
 test('one claim that cannot be prepared is told in its own entry, the others of the call are prepared', async () => {
   await using of = await site(twoCards)
@@ -341,156 +178,44 @@ test('without files for CDI no claim is prepared, and with them again it is', as
   expect((await of.kubelet.prepare(driver, [claim])).get(claim.uid)?.error).toBe('')
 }, 15_000)
 
-test('a kubelet that restarts deletes what is published, and gets it again; the driver keeps its sockets', async () => {
-  await using of = await site()
-  await using _agent = await of.start()
-  // Nothing is published for a kubelet that does not know the driver.
-  await systemClock.after(100)
-  expect(await of.slices()).toEqual([])
-  await of.kubelet.start()
-  await until(async () => (await of.published()).length === 1)
-  const endpoint = of.kubelet.newest(driver)?.info.endpoint
-  for (let round = 0; round < 3; round += 1) {
-    const before = (await of.slices())[0]?.metadata.uid
-    await of.kubelet.restart()
-    await until(async () => (await of.slices()).some(({ metadata }) => metadata.uid !== before))
-  }
-  await until(() => of.kubelet.newest(driver) !== undefined)
-  expect(of.kubelet.newest(driver)?.info.endpoint).toBe(endpoint)
-}, 15_000)
-
-test('a kubelet that refuses is asked again, and says why meanwhile', async () => {
-  await using of = await site()
-  of.kubelet.refusal = 'none of services supported by the plugin are supported'
-  await of.kubelet.start()
-  await using agent = await of.start()
-  await until(() => of.kubelet.asked.length >= 2)
-  expect(agent.health().find(({ name }) => name === `claims-${driver}`)).toMatchObject({
-    ok: false,
-    state: expect.stringContaining('none of services'),
+test('a server that does not say what a claim has loses nothing that was prepared', async () => {
+  let isAway = false
+  await using of = await site(twoCards, request => {
+    if (isAway && request.path.includes('/resourceclaims/')) throw new OutsideError('the API server is away')
+    return request
   })
-  of.kubelet.refusal = undefined
-  await until(async () => (await of.published()).length === 1)
-}, 15_000)
-
-test('a socket that somebody deletes is made again, those of processes that were killed are taken away', async () => {
-  await using of = await site()
-  await of.kubelet.start()
-  mkdirSync(join(of.draDirectory, driver), { recursive: true })
-  const path = join(of.root, 'dying.sock')
-  const dying = createServer().listen(path)
-  linkSync(path, join(of.draRegistry, 'gpu.intel.com-dead-reg.sock'))
-  dying.close()
-  await using agent = await of.start()
-  await until(async () => (await of.published()).length === 1)
-  const [own = '', ...others] = readdirSync(of.draRegistry)
-  expect(others).toEqual([])
-  rmSync(join(of.draRegistry, own))
-  await until(() => of.kubelet.asked.length >= 2 && of.kubelet.newest(driver) !== undefined)
-  expect(readdirSync(of.draRegistry)).not.toContain(own)
-  rmSync(of.kubelet.newest(driver)?.info.endpoint ?? '')
-  await until(() => of.kubelet.asked.length >= 3 && of.kubelet.plugins.length === 1)
-  expect(agent.health().filter(({ ok }) => !ok)).toEqual([])
-}, 15_000)
-
-test('an agent that takes over is asked from then on, and the older one leaves nothing missing', async () => {
-  await using of = await site()
-  await of.kubelet.start()
-  const older = await of.start()
-  await until(async () => (await of.published()).length === 1)
-  const claim = await of.claim('one', [{}])
-  await of.kubelet.prepare(driver, [claim])
-  await using _newer = await of.start()
-  await until(() => of.kubelet.plugins.length === 2)
-  await older[Symbol.asyncDispose]()
-  await until(() => of.kubelet.plugins.length === 1)
-  expect((await of.kubelet.prepare(driver, [claim])).get(claim.uid)?.devices).toEqual([device(first)])
-  const [slice, ...others] = await of.slices()
-  expect(others).toEqual([])
-  expect(slice?.spec.pool.generation).toBe(1)
-}, 15_000)
-
-test('what others do to the slices is undone, and slices that are not wanted go', async () => {
-  await using of = await site()
   await of.kubelet.start()
   await using _agent = await of.start()
-  await until(async () => (await of.published()).length === 1)
-  const [slice] = await of.slices()
-  if (slice === undefined) throw new Error('a slice')
-  const { resourceVersion: _, uid: __, ...metadata } = slice.metadata
-  await of.slicesApi.create({ ...slice, metadata: { ...metadata, name: 'foreign' } }, { signal })
-  await until(async () => (await of.slices()).every(({ metadata: { name } }) => name !== 'foreign'))
-  const now = await of.slicesApi.get(slice.metadata.name, { signal })
-  await of.slicesApi.update({ ...now, spec: { ...now.spec, devices: [] } }, { signal })
-  await until(async () => (await of.published()).length === 1)
-  const [after] = await of.slices()
-  expect(after?.spec.pool.generation).toBeGreaterThan(slice.spec.pool.generation)
-}, 15_000)
-
-test('a card that is too hot is tainted and told to be unhealthy; one that is gone is published no more', async () => {
-  const hwmon = 'sys/devices/pci0000:00/0000:00:02.0/hwmon/hwmon2/temp1_input'
-  await using of = await site({ ...twoCards, [hwmon]: '60000\n' })
-  await of.kubelet.start()
-  await using _agent = await of.start({ gpu: { health: 'sysfs' } })
   await until(async () => (await of.published()).length === 2)
-  await until(() => of.kubelet.health(driver).every(({ health }) => health === 1) && of.kubelet.health(driver).length === 2)
-  const taintsOf = async () => (await of.slices()).flatMap(({ spec }) => spec.devices ?? []).flatMap(({ taints = [] }) => taints)
-  writeFileSync(join(of.root, hwmon), '101000\n')
-  await until(async () => (await taintsOf()).length > 0)
-  expect(await taintsOf()).toEqual([expect.objectContaining({ key: 'HealthIssues-temperature', effect: 'NoSchedule' })])
-  await until(() => of.kubelet.health(driver).some(({ health }) => health === 2))
-  expect(of.kubelet.health(driver).find(({ health }) => health === 2)).toMatchObject({
-    device: { poolName: 'n1', deviceName: first },
-    healthCheckTimeoutSeconds: 30,
-    message: 'its temperature is 101 °C, above 100 °C',
-  })
-  rmSync(join(of.root, 'dev/dri'), { recursive: true })
-  await until(async () => (await of.slices()).length === 0)
+  const before = await of.claim('before', [{}])
+  const after = await of.claim('after', [{ device: second }])
+  await of.kubelet.prepare(driver, [before])
+  isAway = true
+  const answers = await of.kubelet.prepare(driver, [before, after])
+  expect(answers.get(before.uid)).toEqual({ devices: [device(first)], error: '' })
+  expect(answers.get(after.uid)?.error).toBe('claim default/after cannot be read: the API server is away')
+  isAway = false
+  expect((await of.kubelet.prepare(driver, [after])).get(after.uid)?.error).toBe('')
 }, 15_000)
 
-test('the token of an agent writes the slices of its own node and no others', async () => {
-  await using of = await site()
-  const own = of.agentApi.resource<ResourceSlice>(builtIn.resourceslices)
-  const slice = (name: string, nodeName: string | undefined): ResourceSlice => ({
-    apiVersion: 'resource.k8s.io/v1',
-    kind: 'ResourceSlice',
-    metadata: { name },
-    spec: {
-      driver,
-      pool: { name: 'a', generation: 1, resourceSliceCount: 1 },
-      ...(nodeName === undefined ? { allNodes: true } : { nodeName }),
-      devices: [],
-    },
-  })
-  const refused = 'an agent writes what is of the node that it runs on'
-  await own.create(slice('mine', 'n1'), { signal })
-  await expect(own.create(slice('theirs', 'n2'), { signal })).rejects.toThrow(refused)
-  await expect(own.create(slice('everywhere', undefined), { signal })).rejects.toThrow(refused)
-  await of.slicesApi.create(slice('theirs', 'n2'), { signal })
-  await expect(own.delete('theirs', { signal })).rejects.toThrow(refused)
-  const theirs = await of.slicesApi.get('theirs', { signal })
-  await expect(own.update({ ...theirs, spec: { ...theirs.spec, nodeName: 'n1' } }, { signal })).rejects.toThrow()
-  await own.delete('mine', { signal })
-  await expect(of.agentApi.resource<KubeObject>(builtIn.resourceclaims).list({ signal })).rejects.toThrow('forbidden')
-})
-
-test('other settings are taken up while it serves; switching it on or off begins it anew', async () => {
-  await using of = await site()
+test('each kind of device has a driver of its own, and the plugins what they are left', async () => {
+  await using of = await site(
+    merged(twoCards, npu(0, '0x7d1d'), kfd(), amdCard({ address: '0000:05:00.0', card: 2, render: 130, numa: '-1' })),
+  )
   await of.kubelet.start()
-  await using agent = await of.start()
-  await until(async () => (await of.published()).length === 1)
-  expect(await agent.reconfigure(of.section({ gpu: { sharedDevNum: 2 } }))).toBe('applied')
-  await until(async () => (await of.slices())[0]?.spec.pool.generation === 2)
-  expect(await agent.reconfigure(of.section({ dra: { enabled: false } }))).toBe('restart-part')
-  await expect(
-    startDevices(
-      {
-        ...{ clock: systemClock, random: systemRandom, log: silentLog, node: 'n1', api: undefined },
-        identity: { name: 'a', namespace, instance: 'a' },
-        ports: { take: () => undefined, offer: () => undefined },
-      },
-      of.section({}),
-      signal,
-    ),
-  ).rejects.toThrow('need the API server')
-})
+  await using agent = await of.start({ gpu: { enableMonitoring: true } })
+  await until(async () => (await of.published()).length === 4)
+  const drivers = ['gpu.amd.com', 'gpu.intel.com', 'npu.intel.com']
+  expect((await of.slices()).map(({ spec }) => spec.driver).sort()).toEqual(drivers)
+  expect(drivers.map(name => of.kubelet.newest(name)?.info.name)).toEqual(drivers)
+  expect(readdirSync(of.cdiDirectory).filter(file => file.startsWith('ballast-claims-'))).toEqual([
+    'ballast-claims-amd.com-gpu-0000-05-00-0-0x15d8.yaml',
+    `ballast-claims-intel.com-gpu-${first}.yaml`,
+    `ballast-claims-intel.com-gpu-${second}.yaml`,
+    'ballast-claims-intel.com-npu-0000-00-0b-0-0x7d1d.yaml',
+  ])
+  const offered = () => agent.health().flatMap(({ name }) => (name.startsWith('device-plugin-') ? [name] : []))
+  expect(offered()).toEqual(['device-plugin-gpu.intel.com/monitoring'])
+  await agent.reconfigure(of.section({ dra: { enabled: true, alsoByPlugin: true } }))
+  await until(() => offered().length === 4)
+}, 15_000)

@@ -4,6 +4,7 @@ import { basename, dirname } from 'node:path'
 import type { HostTree } from '#machines/host-tree.ts'
 import type { DevicesConfig } from '../config.ts'
 import type { FoundDevice } from '../discovery/found-device.ts'
+import { pciAddress } from '../discovery/intel-gpu.ts'
 import type { Complaint } from '../health/card-health.ts'
 import { draDrivers } from '../names.ts'
 
@@ -36,7 +37,9 @@ export function draDevices(
   { complaints, config }: { readonly complaints: ReadonlyMap<string, Complaint>; readonly config: DevicesConfig },
 ): readonly DraDevice[] {
   const seen = new Set<string>()
-  return found.flatMap((device): readonly DraDevice[] => {
+  return found.flatMap((one): readonly DraDevice[] => {
+    const address = one.address ?? addressOf(tree, one)
+    const device = address === undefined ? one : { ...one, address }
     const driver = driverOf(device)
     const name = nameOf(device)
     const key = `${driver}/${name}`
@@ -64,6 +67,12 @@ export function draDevices(
 function driverOf({ vendor, kind }: FoundDevice): DraDriverName {
   if (vendor === 'amd') return draDrivers.amdGpu.name
   return kind === 'npu' ? draDrivers.intelNpu.name : draDrivers.intelGpu.name
+}
+
+/** The folder of a device on PCI is called by its address. */
+function addressOf(tree: HostTree, { directory }: FoundDevice): string | undefined {
+  const name = basename(tree.resolved(directory) ?? '')
+  return pciAddress.test(name) ? name : undefined
 }
 
 /** By its place, since the kernel numbers cards anew at each start. */
