@@ -8,12 +8,18 @@ import { archivesIn, type KubeletCluster, registryFiles, registryHost, startKube
 import type { KubeletNode } from '../kubelet/kubelet-node.ts'
 import { limitMs, toldOf } from '../kubelet/pods.ts'
 import { until } from '../mirror/laboratory/program.ts'
-import { agentPods, agents, cardGroup, kubectl, manifests, plugIn, pods, running } from './node-with-card.ts'
+import { agentPods, agents, cardGroup, kubectl, manifests, plugIn, pods, running, warm } from './node-with-card.ts'
 
 const driver = 'gpu.intel.com'
 const device = '0000-00-02-0-0x7d51'
 const shares = 2
-const settings = ['dra.enabled=true', 'dra.extendedResources=true', `gpu.sharedDevNum=${shares}`, 'cdi.groups=true']
+const settings = [
+  'dra.enabled=true',
+  'dra.extendedResources=true',
+  'gpu.health=sysfs',
+  `gpu.sharedDevNum=${shares}`,
+  'cdi.groups=true',
+]
 
 export async function claimsOnKubelet(): Promise<string> {
   const archives = archivesIn(await ownImage())
@@ -38,6 +44,24 @@ export async function claimsOnKubelet(): Promise<string> {
     const [player = '', other = ''] = (await pods(cluster)).filter(({ status }) => status.phase === 'Running').map(nameOf)
     for (const one of [player, other]) await opensCard(cluster, one)
     strictEqual(await prepared(n1), shares)
+
+    await until(
+      'the kubelet says that the card is well',
+      async () => (await healthOf(cluster, player)) === 'Healthy',
+      limitMs,
+      250,
+    )
+    warm(n1, 101)
+    await until('the card is tainted', async () => (await taints(cluster)) === 'HealthIssues-temperature', limitMs, 250)
+    await until(
+      'the kubelet says that the card is ill',
+      async () => (await healthOf(cluster, player)) === 'Unhealthy',
+      limitMs,
+      250,
+    )
+    strictEqual(await running(cluster), shares)
+    warm(n1, 50)
+    await until('the card has no taint', async () => (await taints(cluster)) === '', limitMs, 250)
 
     await kubectl(cluster, '-n', agents, 'rollout', 'restart', 'daemonset/ballast-agent')
     await kubectl(cluster, '-n', agents, 'rollout', 'status', 'daemonset/ballast-agent', '--timeout=300s')
@@ -72,7 +96,7 @@ export async function claimsOnKubelet(): Promise<string> {
     strictEqual(await prepared(n1), 1)
     await deleteAll(cluster)
     await until('it is given back too', async () => (await prepared(n1)) === 0, limitMs, 250)
-    return `kubelet ${cluster.plane.serverVersion}: two pods share a card by their claims and open it, a third waits until a claim is gone; the agent replaced with ${shares} claims prepared; the kubelet restarted (published again ${seconds} s after the kill); one with access for administration besides; one by gpu.intel.com/i915`
+    return `kubelet ${cluster.plane.serverVersion}: two pods share a card by their claims and open it, a third waits until a claim is gone; a hot card is tainted, and the kubelet says so in its pods; the agent replaced with ${shares} claims prepared; the kubelet restarted (published again ${seconds} s after the kill); one with access for administration besides; one by gpu.intel.com/i915`
   } catch (cause) {
     const logs = await cluster.kubectl('-n', agents, 'logs', 'daemonset/ballast-agent', '-c', 'devices', '--tail=60')
     const objects = await cluster.kubectl('get', 'resourceslices,resourceclaims,deviceclasses', '-A', '-o', 'yaml')
@@ -100,6 +124,15 @@ interface SliceList {
 async function slices(cluster: KubeletCluster): Promise<SliceList['items']> {
   const list: SliceList = JSON.parse(await kubectl(cluster, 'get', 'resourceslices', '-o', 'json'))
   return list.items
+}
+
+async function taints(cluster: KubeletCluster): Promise<string> {
+  return await kubectl(cluster, 'get', 'resourceslices', '-o', 'jsonpath={.items[*].spec.devices[*].taints[*].key}')
+}
+
+async function healthOf(cluster: KubeletCluster, pod: string): Promise<string> {
+  const path = 'jsonpath={.status.containerStatuses[0].allocatedResourcesStatus[0].resources[0].health}'
+  return await kubectl(cluster, 'get', 'pod', pod, '-o', path)
 }
 
 const isAnew = (list: SliceList['items'], before: string | undefined): boolean =>

@@ -1,7 +1,7 @@
 // A node of real kubelets whose card is made up: sysfs below an overlay, device nodes of a driver that this kernel has.
 
 import { strictEqual } from 'node:assert'
-import { mkdirSync, rmdirSync } from 'node:fs'
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs'
 import { commandLine } from '../../cli/bundled.ts'
 import { writeTree } from '../features/tree-files.ts'
 import { reference } from '../image/own-image.ts'
@@ -17,10 +17,11 @@ export const cardGroup = 109
 /** `/dev/fuse` under other names: a container may open it by its device rule alone. */
 const fuse = '10 229'
 const hardware = '/opt/hardware'
+const thermometer = 'sys/devices/pci0000:00/0000:00:02.0/hwmon/hwmon0/temp1_input'
 
 /** Gives the machine a card. Its folder in this machine's `/dev` goes with it. */
 export async function plugIn({ machine }: KubeletNode): Promise<Disposable> {
-  const { files } = { files: intelCard(0, { address: '0000:00:02.0', render: 128, driver: 'i915' }) }
+  const files = { ...intelCard(0, { address: '0000:00:02.0', render: 128, driver: 'i915' }), [thermometer]: '50000\n' }
   writeTree(machine.path(hardware), {
     files: Object.fromEntries(Object.entries(files).filter(([path]) => path.startsWith('sys/'))),
   })
@@ -44,6 +45,11 @@ export async function plugIn({ machine }: KubeletNode): Promise<Disposable> {
       }
     },
   }
+}
+
+/** Makes the card as warm as that, in degrees Celsius. */
+export function warm({ machine }: KubeletNode, degrees: number): void {
+  writeFileSync(machine.path(`${hardware}/${thermometer}`), `${degrees * 1_000}\n`)
 }
 
 /** What is installed with these settings of the capability. */
