@@ -8,7 +8,7 @@ import type { AllocatedDevice, ResourceClaim, ResourceSlice } from '#cluster/dev
 import { openApi } from '#kube/client/api.ts'
 import type { Transport, TransportRequest } from '#kube/client/transport.ts'
 import { hostClock, systemClock } from '#kube/clock.ts'
-import { silentLog } from '#kube/log.ts'
+import { type Log, silentLog } from '#kube/log.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { systemRandom } from '#kube/random.ts'
 import { HostTree } from '#machines/host-tree.ts'
@@ -99,12 +99,12 @@ export async function site(files: Files = oneCard, tamper: Tamper = request => r
     draRegistry: registry,
   }
   const section = (more: object) => devicesConfiguration.parse({ scanInterval: '1s', dra: { enabled: true }, ...more })
-  const start = (more: object = {}) =>
+  const start = (more: object = {}, log: Log = silentLog) =>
     startDevices(
       {
         clock,
         random: systemRandom,
-        log: silentLog,
+        log,
         identity: { name: 'agent-1', namespace, instance: 'agent_1' },
         ports: { take: () => undefined, offer: () => undefined },
         node: 'n1',

@@ -84,6 +84,33 @@ test('an agent that takes over is asked from then on, and the older one leaves n
   expect(slice?.spec.pool.generation).toBe(1)
 }, 15_000)
 
+test('an agent that dies after the file and before the answer has prepared the claim', async () => {
+  await using of = await site()
+  await of.kubelet.start()
+  const dying = await of.start(
+    {},
+    {
+      ...silentLog,
+      info: (_, message) => {
+        if (message === 'a claim is prepared') throw new Error('killed')
+      },
+    },
+  )
+  await until(async () => (await of.published()).length === 1)
+  const claim = await of.claim('one', [{}])
+  await expect(of.kubelet.prepare(driver, [claim])).rejects.toThrow('killed')
+  expect(of.prepared()).toEqual([`${claim.uid}.json`])
+  await dying[Symbol.asyncDispose]()
+  await until(() => of.kubelet.newest(driver) === undefined)
+  await using _next = await of.start()
+  await until(() => of.kubelet.newest(driver) !== undefined)
+  const other = await of.claim('two', [{}])
+  const answers = await of.kubelet.prepare(driver, [other, claim])
+  expect(answers.get(claim.uid)).toEqual({ devices: [device(first)], error: '' })
+  expect(answers.get(other.uid)?.error).toContain('is prepared for claim default/one')
+  expect(of.prepared()).toHaveLength(1)
+}, 15_000)
+
 test('what others do to the slices is undone, and slices that are not wanted go', async () => {
   await using of = await site()
   await of.kubelet.start()
