@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { HostTree } from '#machines/host-tree.ts'
 import { allocate } from '../src/capabilities/devices/allocation/allocate.ts'
 import { linkedShares, pairWeights } from '../src/capabilities/devices/allocation/linked.ts'
-import { cdiSpec } from '../src/capabilities/devices/cdi/cdi-spec.ts'
+import { cdiSpec, pluginCdi } from '../src/capabilities/devices/cdi/cdi-spec.ts'
 import { devicesConfiguration } from '../src/capabilities/devices/config.ts'
 import { lookAt, type Offer, offersOf } from '../src/capabilities/devices/discovery/offers.ts'
 import { amdCard, computeNode, type Files, intelCard, kfd, merged, npu } from './real/devices/device-trees.ts'
@@ -293,8 +293,10 @@ describe('a container', () => {
   test('is told by CDI what a device is, in the lowest version that can say it', () => {
     const [device] = machine.devices
     if (device === undefined) throw new Error('a device')
+    const name = pluginCdi(device)
+    if (name === undefined) throw new Error('a name for CDI')
     const nodes = [{ path: '/dev/dri/renderD128', group: 109 }]
-    expect(cdiSpec({ ...device, nodes, mounts: ['/dev/dri/by-path/x'] }, false)).toEqual({
+    expect(cdiSpec({ ...device, nodes, mounts: ['/dev/dri/by-path/x'] }, name, false)).toEqual({
       cdiVersion: '0.5.0',
       kind: 'intel.cdi.k8s.io/gpu',
       devices: [
@@ -314,7 +316,7 @@ describe('a container', () => {
         },
       ],
     })
-    expect(cdiSpec({ ...device, nodes }, true)).toMatchObject({
+    expect(cdiSpec({ ...device, nodes }, name, true)).toMatchObject({
       cdiVersion: '0.7.0',
       devices: [{ containerEdits: { additionalGids: [109] } }],
     })

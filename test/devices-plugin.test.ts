@@ -48,7 +48,13 @@ function machine(files: Files = oneCard) {
     }
     const tree = new HostTree({ hostPrefix: `${root}/`, ownRoot: root })
     const config = devicesConfiguration.parse({ scanInterval: '1s', ...section })
-    return startDevices(context, config, signal, { tree, pluginDirectory: directory, cdiDirectory: cdi })
+    return startDevices(context, config, signal, {
+      tree,
+      pluginDirectory: directory,
+      cdiDirectory: cdi,
+      draDirectory: join(root, 'plugins'),
+      draRegistry: join(root, 'plugins_registry'),
+    })
   }
   const sockets = () => readdirSync(directory).filter(name => name !== 'kubelet.sock')
   const allocate = (...deviceIds: readonly string[]) =>

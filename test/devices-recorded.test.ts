@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { HostTree } from '#machines/host-tree.ts'
 import { allocate } from '../src/capabilities/devices/allocation/allocate.ts'
 import { preferredShares } from '../src/capabilities/devices/allocation/preferred.ts'
-import { cdiFile, cdiSpec } from '../src/capabilities/devices/cdi/cdi-spec.ts'
+import { cdiSpec, pluginCdi } from '../src/capabilities/devices/cdi/cdi-spec.ts'
 import { lookAt, offersOf } from '../src/capabilities/devices/discovery/offers.ts'
 import { pluginSettings } from '../src/capabilities/devices/flags/plugin-flags.ts'
 import type { PluginAnswer } from './real/devices/plugin-answers.ts'
@@ -49,7 +49,10 @@ test.each(pluginCases)('$name', ({ name, program, flags, files }) => {
       for (const { available, size, ids: preferred } of theirs.preferred)
         expect([...preferredShares({ available, mustInclude: [], size }, policy, false)].sort()).toEqual(preferred)
     }
-    const specs = machine.devices.map(device => [cdiFile(device.id), cdiSpec(device, false)] as const)
+    const specs = machine.devices.flatMap(device => {
+      const cdi = pluginCdi(device)
+      return cdi === undefined ? [] : [[cdi.file, cdiSpec(device, cdi, false)] as const]
+    })
     expect(Object.fromEntries(specs.filter(([file]) => Object.hasOwn(recorded.cdi, file)))).toEqual(recorded.cdi)
   } finally {
     rmSync(root, { recursive: true, force: true })

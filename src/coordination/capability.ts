@@ -55,6 +55,10 @@ export interface HostAccess {
     readonly at?: string
     readonly access: 'read' | 'write'
     readonly propagation?: 'HostToContainer' | 'Bidirectional'
+    /** The folder is made where it is not there. */
+    readonly isMade?: true
+    /** A key of its section, a path with dots, without which it is not mounted. */
+    readonly switchedBy?: string
     readonly because: string
   }[]
   readonly user: 'root' | 'non-root'
@@ -340,6 +344,8 @@ export interface OwnObjects {
   readonly resource: string
   /** The label that names the node; absent where the name alone says it. */
   readonly nodeLabel?: string
+  /** The field that names the node, for kinds of which a node has several: their names say nothing. */
+  readonly nodeField?: 'spec.nodeName'
 }
 
 export interface PartOf<P extends Process, Config> {

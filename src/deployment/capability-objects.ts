@@ -15,13 +15,14 @@ declare module '#coordination/capability.ts' {
 }
 
 export interface CapabilityObjects {
-  /** Its block of the values. */
-  readonly name: string
-  /** The schema of its block. */
-  readonly values: z.ZodType
+  /** Its block of the values, with an account of its own; absent where its section of the configuration says all. */
+  readonly block?: {
+    readonly name: string
+    readonly values: z.ZodType
+  }
   /** What is wrong with whole values beyond their form; `where` names them. */
   readonly problems?: (values: Values, where: string) => readonly Problem[]
-  /** A process that is there where `<name>.enabled` says so, in whatever namespace: Kustomize has a component that switches it on. */
+  /** A process that is there where `enabled` of its block says so, in whatever namespace: Kustomize has a component that switches it on. */
   readonly isSwitched?: true
   /** All that it may consist of, with its account and its rights. */
   readonly objects: (capabilities: readonly Capability[]) => readonly ObjectTree[]

@@ -66,6 +66,12 @@ export const flag = single(
   sent => sent === true,
   value => value || undefined,
 )
+/** `optional string`; undefined is not sent, an empty text is. */
+export const optionalText = single(
+  'string',
+  sent => (typeof sent === 'string' ? sent : undefined),
+  value => value,
+)
 /** `uint32`; undefined is not sent, 0 is. */
 export const optionalCount = single(
   'uint32',
@@ -90,6 +96,18 @@ export const textMap = (number: number): Field<ReadonlyMap<string, string>> => (
   reflected: name => new protobuf.MapField(name, number, 'string', 'string'),
   read: sent => new Map(isObject(sent) ? Object.entries(sent).map(([key, value]) => [key, readText(value)]) : []),
   write: values => Object.fromEntries(values),
+})
+
+/** `map<string, …>` of messages. */
+export const messageMap = <T>(number: number, inner: Message<T>): Field<ReadonlyMap<string, T>> => ({
+  reflected: name => new protobuf.MapField(name, number, 'string', inner.type.fullName),
+  read: sent =>
+    new Map(
+      isObject(sent)
+        ? Object.entries(sent).flatMap(([key, value]) => (isObject(value) ? [[key, inner.fromWire(value)]] : []))
+        : [],
+    ),
+  write: values => Object.fromEntries(Array.from(values, ([key, value]) => [key, inner.toWire(value)])),
 })
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

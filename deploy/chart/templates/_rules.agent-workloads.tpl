@@ -9,4 +9,12 @@
     - list
     - watch
 {{- end }}
+{{- if and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.dra.enabled }}
+- apiGroups:
+    - resource.k8s.io
+  resources:
+    - resourceclaims
+  verbs:
+    - get
+{{- end }}
 {{- end -}}

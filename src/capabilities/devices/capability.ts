@@ -1,9 +1,11 @@
-// Devices of nodes for containers: GPUs and NPUs, by plugins before the kubelet, in place of Intel's and AMD's.
+// Devices of nodes for containers: GPUs and NPUs, by plugins before the kubelet or by claims, in place of Intel's and AMD's.
 import { capability } from '#coordination/capability.ts'
 import { ballastKinds } from '#coordination/kinds.ts'
-import { devicesConfiguration } from './config.ts'
+import type { Permission } from '#coordination/needs.ts'
+import { builtIn } from '#kube/objects/resource.ts'
+import { type DevicesConfig, devicesConfiguration } from './config.ts'
 import { deviceMetrics } from './metrics.ts'
-import { cdiDirectory, pluginDirectory } from './names.ts'
+import { cdiDirectory, draDirectory, draDrivers, draRegistry, pluginDirectory } from './names.ts'
 import { admissionConfigurationName, objectWebhookName } from './operator/admission.ts'
 import { startOperator } from './operator/operator.ts'
 import { operatorNeeds, operatorPermissions } from './operator/operator-rights.ts'
@@ -23,6 +25,21 @@ const webhook = {
   resources: deviceNames.map(device => pluginsOf(device).resource),
   operations: ['CREATE', 'UPDATE'],
 } as const
+
+function claimPermissions({ dra }: DevicesConfig): readonly Permission[] {
+  if (!dra.enabled) return []
+  const { group } = builtIn.resourceslices
+  return [
+    {
+      groups: [group],
+      resources: ['resourceslices'],
+      verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'],
+      because: 'publishes the devices of its node for claims',
+    },
+    { groups: [group], resources: ['resourceclaims'], verbs: ['get'], because: 'reads which devices a claim has been given' },
+    { groups: [''], resources: ['nodes'], verbs: ['get'], because: 'asks for its node, which owns what it publishes' },
+  ]
+}
 
 export const devices = capability({
   name: 'devices',
@@ -77,13 +94,28 @@ export const devices = capability({
       presence: 'always',
       trust: 'agent',
       needs: [],
-      permissions: [],
+      permissions: claimPermissions,
+      ownObjects: [
+        { group: builtIn.resourceslices.group, resource: builtIn.resourceslices.resource, nodeField: 'spec.nodeName' },
+      ],
       host: {
         mounts: [
           { path: '/sys', at: '/host-sys', access: 'read', because: 'cards, their drivers and how they are' },
           { path: '/dev', at: '/host-dev', access: 'read', because: 'which files cards have; it may open none' },
           { path: pluginDirectory, access: 'write', because: 'speaks with the kubelet by sockets' },
           { path: cdiDirectory, access: 'write', because: 'tells runtimes what devices consist of (CDI)' },
+          // No more of the folder than that: volumes of others are mounted in it.
+          ...Object.values(draDrivers).map(
+            ({ name }) =>
+              ({
+                path: `${draDirectory}/${name}`,
+                access: 'write',
+                switchedBy: 'dra.enabled',
+                isMade: true,
+                because: 'is asked for claims by sockets, and keeps what it prepared',
+              }) as const,
+          ),
+          { path: draRegistry, access: 'write', switchedBy: 'dra.enabled', because: 'is found by the kubelet there' },
         ],
         // The folders belong to root.
         user: 'root',
@@ -97,7 +129,13 @@ export const devices = capability({
       start: async (context, config, signal) => (await import('./devices-agent.ts')).startDevices(context, config, signal),
     },
   ],
-  rightsFollow: { settings: [{ on: 'operator.enabled', with: { operator: { enabled: true } } }] },
+  rightsFollow: {
+    settings: [
+      { on: 'operator.enabled', with: { operator: { enabled: true } } },
+      { on: 'dra.enabled', with: { dra: { enabled: true } } },
+    ],
+  },
+  installs: async () => (await import('./deploy/device-classes.ts')).deviceClasses,
   // Sockets are gone with the process, and files of CDI name devices that are there with us or without. DaemonSets go with their objects, which are
   // upstream's.
   leaves: (['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const).map(

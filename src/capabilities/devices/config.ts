@@ -100,6 +100,26 @@ const amd = z
   })
   .prefault({})
 
+const dra = z
+  .strictObject({
+    enabled: z.boolean().default(false).describe('devices are offered by claims (Dynamic Resource Allocation, Kubernetes 1.34)'),
+    alsoByPlugin: z
+      .boolean()
+      .default(false)
+      .describe(
+        'the same devices are offered by the plugins too: a device is given away twice then, since neither knows of the other',
+      ),
+    extendedResources: z
+      .boolean()
+      .default(false)
+      .describe('pods that ask for gpu.intel.com/i915 and the like get a claim (gate DRAExtendedResource)'),
+    taintEffect: z
+      .enum(['NoSchedule', 'NoExecute', 'none'])
+      .default('NoSchedule')
+      .describe('what happens to pods where a device is unhealthy: none come to it, those that have it are evicted too, nothing'),
+  })
+  .prefault({})
+
 const extendedResource = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 
 const alias = z
@@ -140,6 +160,7 @@ export const devicesConfiguration = z.object({
   gpu: gpu.describe("as Intel's GPU plugin takes it"),
   npu: npu.describe("as Intel's NPU plugin takes it"),
   amd: amd.describe("as AMD's plugin takes it"),
+  dra: dra.describe('devices by claims'),
   resources: z.array(alias).max(mostAliases).default([]).describe('other names under which devices are offered'),
   onePhysicalPerContainer: z
     .boolean()

@@ -10,13 +10,15 @@ import { type Allocation, allocate } from './allocation/allocate.ts'
 import { linkedShares, pairWeights } from './allocation/linked.ts'
 import { type PreferredQuestion, preferredShares } from './allocation/preferred.ts'
 import { CdiFiles } from './cdi/cdi-files.ts'
+import { isPluginFile, pluginCdi } from './cdi/cdi-spec.ts'
 import type { DevicesConfig } from './config.ts'
 import type { FoundDevice } from './discovery/found-device.ts'
 import { lookAt, type Machine, type Offer, offersOf } from './discovery/offers.ts'
-import { complaintOf, computeComplaint, Steadied } from './health/card-health.ts'
+import type { DraDrivers } from './dra/dra-drivers.ts'
+import { type Complaint, complaintOf, computeComplaint, Steadied } from './health/card-health.ts'
 import { LevelZero } from './health/level-zero.ts'
 import { type DeviceMetrics, deviceMetrics } from './metrics.ts'
-import { cdiDirectory, pluginDirectory } from './names.ts'
+import { cdiDirectory, draDirectory, draRegistry, pluginDirectory } from './names.ts'
 import { PluginDirectory } from './plugin/plugin-directory.ts'
 import type { PluginAnswers } from './plugin/plugin-server.ts'
 import { ResourcePlugin } from './plugin/resource-plugin.ts'
@@ -30,13 +32,15 @@ interface DevicesSurroundings {
   readonly tree: HostTree
   readonly pluginDirectory: string
   readonly cdiDirectory: string
+  readonly draDirectory: string
+  readonly draRegistry: string
 }
 
 /** This machine; with `prefix` what lies below it in its place. */
 export function thisMachine(prefix = ''): DevicesSurroundings {
   const found = existsSync(`${podPrefix}sys`) ? podPrefix : '/'
   const tree = new HostTree({ hostPrefix: prefix === '' ? found : `${prefix}/`, ownRoot: '/' })
-  return { tree, pluginDirectory, cdiDirectory }
+  return { tree, pluginDirectory, cdiDirectory, draDirectory, draRegistry }
 }
 
 /** Serves what is there until it is disposed of. What containers have they keep. */
@@ -48,11 +52,14 @@ export async function startDevices(
 ): Promise<Running<DevicesConfig>> {
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
+  if (config.dra.enabled && context.api === undefined) throw new Error('devices by claims (dra.enabled) need the API server')
   const agent = new DevicesAgent(context, config, surroundings)
   const running = agent.run(signal)
   return {
     health: () => agent.health(),
     reconfigure: async next => {
+      // Claims bring sockets and watches of their own.
+      if (next.dra.enabled !== config.dra.enabled) return 'restart-part'
       agent.reconfigure(next)
       return 'applied'
     },
@@ -74,7 +81,8 @@ class DevicesAgent {
   #machine: Machine = { devices: [], passedOver: [], compute: [], firmware: new Map() }
   #cdi: CdiFiles
   #hasLooked = false
-  #toldIll = new Map<string, string>()
+  #toldIll: ReadonlyMap<string, Complaint> = new Map()
+  #drivers: DraDrivers | undefined
 
   constructor(context: NodeContext, config: DevicesConfig, surroundings: DevicesSurroundings) {
     this.#context = context
@@ -101,6 +109,7 @@ class DevicesAgent {
     return [
       { name: 'devices', ok: this.#hasLooked, state: this.#hasLooked ? `${count} devices` : 'it has not looked yet' },
       ...checks,
+      ...(this.#drivers?.health() ?? []),
     ]
   }
 
@@ -108,6 +117,10 @@ class DevicesAgent {
     const { clock, log } = this.#context
     using directory = new PluginDirectory({ path: this.#surroundings.pluginDirectory, clock, log })
     try {
+      if (this.#config.dra.enabled) {
+        const { DraDrivers } = await import('./dra/dra-drivers.ts')
+        this.#drivers = new DraDrivers(this.#context, this.#surroundings, this.#metrics)
+      }
       while (!signal.aborted) {
         await this.#look(directory, signal)
         await this.#wake.wait(durationMs(this.#config.scanInterval), signal)
@@ -117,6 +130,7 @@ class DevicesAgent {
     } finally {
       await Promise.all([...this.#plugins.values()].map(plugin => plugin[Symbol.asyncDispose]()))
       this.#plugins.clear()
+      await this.#drivers?.[Symbol.asyncDispose]()
     }
   }
 
@@ -125,9 +139,16 @@ class DevicesAgent {
     const machine = lookAt(this.#surroundings.tree, config)
     this.#tellChanges(machine)
     this.#machine = machine
-    const ill = await this.#ill(machine, config, signal)
-    if (config.cdi.enabled) this.#cdi.bring(machine.devices)
-    const offers = offersOf(machine, config, ill)
+    const complaints = await this.#complaints(machine, config, signal)
+    if (config.cdi.enabled)
+      this.#cdi.bring(
+        machine.devices.flatMap(device => {
+          const name = pluginCdi(device)
+          return name === undefined ? [] : [{ ...name, device }]
+        }),
+      )
+    this.#drivers?.bring({ devices: machine.devices, complaints, config })
+    const offers = offersOf(machine, config, new Set(complaints.keys()))
     this.#metrics?.offered(offers)
     for (const [resource, offer] of offers) {
       const plugin = this.#plugins.get(resource)
@@ -145,11 +166,12 @@ class DevicesAgent {
     this.#hasLooked = true
   }
 
-  async #ill(machine: Machine, config: DevicesConfig, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  /** What is wrong with devices, by their ids; those that are well are not among them. */
+  async #complaints(machine: Machine, config: DevicesConfig, signal: AbortSignal): Promise<ReadonlyMap<string, Complaint>> {
     const { tree } = this.#surroundings
     const { health, levelZeroSocket } = config.gpu
-    const complaints = new Map<string, string | undefined>()
-    const asked = new Map<string, string>()
+    const complaints = new Map<string, Complaint | undefined>()
+    const asked = new Map<string, Complaint>()
     const compute = config.amd.health === 'none' ? undefined : computeComplaint(machine.compute)
     const { tempLimit, gpuTempLimit, memoryTempLimit } = config.gpu
     const limits = {
@@ -166,8 +188,11 @@ class DevicesAgent {
       if (why !== undefined) asked.set(id, why)
       if (way === 'sysfs') complaints.set(id, complaintOf(tree, device, limits[vendor]))
     }
-    const ill = new Set([...asked.keys(), ...this.#steadied.look(complaints)])
-    this.#tellIll(new Map([...ill].map(id => [id, asked.get(id) ?? complaints.get(id) ?? 'it was not well before'])))
+    const ids = new Set([...asked.keys(), ...this.#steadied.look(complaints)])
+    // Who is well again at this look, and not yet for long enough, has the complaint of before.
+    const said = (id: string) => asked.get(id) ?? complaints.get(id) ?? this.#toldIll.get(id) ?? unknownComplaint
+    const ill = new Map(Array.from(ids, id => [id, said(id)]))
+    this.#tellIll(ill)
     return ill
   }
 
@@ -217,6 +242,8 @@ class DevicesAgent {
       directory: this.#surroundings.cdiDirectory,
       groups: this.#config.cdi.groups,
       log: this.#context.log,
+      isOwn: isPluginFile,
+      without: 'containers get devices without',
     })
   }
 
@@ -233,13 +260,15 @@ class DevicesAgent {
       if (!known.has(`${id} ${reason}`)) log.info({ id, reason }, 'a device is not offered')
   }
 
-  #tellIll(ill: Map<string, string>): void {
+  #tellIll(ill: ReadonlyMap<string, Complaint>): void {
     const { log } = this.#context
-    for (const [id, why] of ill) if (!this.#toldIll.has(id)) log.warn({ id, why }, 'a device is unhealthy')
+    for (const [id, { why }] of ill) if (!this.#toldIll.has(id)) log.warn({ id, why }, 'a device is unhealthy')
     for (const id of this.#toldIll.keys()) if (!ill.has(id)) log.info({ id }, 'a device is healthy again')
     this.#toldIll = ill
   }
 }
+
+const unknownComplaint: Complaint = { why: 'it was not well before', about: ['driver'] }
 
 function about({ id, resource, pciId, shares, nodes }: FoundDevice) {
   return { id, resource, pciId, shares, files: nodes.map(({ path }) => path) }

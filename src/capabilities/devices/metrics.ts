@@ -7,6 +7,9 @@ export interface DeviceMetrics {
   readonly registrations: Counter<'resource'>
   readonly allocateSeconds: Histogram<'resource'>
   readonly refusals: Counter<'resource'>
+  readonly draRegistrations: Counter<'driver'>
+  readonly claimsPrepared: Gauge<'driver'>
+  readonly claimsRefused: Counter<'driver'>
   /** Counts what is offered now. */
   offered(offers: ReadonlyMap<string, Offer>): void
 }
@@ -44,6 +47,24 @@ export function deviceMetrics(registry: Registry): DeviceMetrics {
       name: 'ballast_devices_allocate_refused_total',
       help: 'Calls of Allocate that were refused: the device is unknown or unhealthy',
       labelNames,
+      registers,
+    }),
+    draRegistrations: new Counter({
+      name: 'ballast_devices_driver_registrations_total',
+      help: 'How often a kubelet took a driver for claims',
+      labelNames: ['driver'],
+      registers,
+    }),
+    claimsPrepared: new Gauge({
+      name: 'ballast_devices_claims_prepared',
+      help: 'Claims that are prepared on the node',
+      labelNames: ['driver'],
+      registers,
+    }),
+    claimsRefused: new Counter({
+      name: 'ballast_devices_claims_refused_total',
+      help: 'Claims that could not be prepared',
+      labelNames: ['driver'],
       registers,
     }),
     offered(offers) {

@@ -61,7 +61,9 @@ export function agentObjects(capabilities: readonly Capability[]): readonly Obje
 
 function daemonSet(roles: readonly AgentRole[]): Fields {
   const selector = selectorLabels(component)
-  const paths = new Set(roles.flatMap(({ part }) => (part.host?.mounts ?? []).map(({ path }) => path)))
+  const mounts = roles.flatMap(({ part }) => part.host?.mounts ?? [])
+  const paths = new Set(mounts.map(({ path }) => path))
+  const made = new Set(mounts.filter(({ isMade }) => isMade).map(({ path }) => path))
   return {
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
@@ -88,7 +90,10 @@ function daemonSet(roles: readonly AgentRole[]): Fields {
           volumes: [
             { name: 'config', configMap: { name: fullName('-config') } },
             tokenVolume,
-            ...Array.from(paths, (path): Tree => when(mountedWhen(roles, path), { name: volumeName(path), hostPath: { path } })),
+            ...Array.from(paths, (path): Tree => {
+              const hostPath = { path, ...(made.has(path) ? { type: 'DirectoryOrCreate' } : {}) }
+              return when(mountedWhen(roles, path), { name: volumeName(path), hostPath })
+            }),
             block('agent.extraVolumes'),
           ],
         },
@@ -99,8 +104,18 @@ function daemonSet(roles: readonly AgentRole[]): Fields {
 
 /** A pod has no more of its machine than its containers take. */
 function mountedWhen(roles: readonly AgentRole[], path: string): Condition {
-  return anyRoleOn(roles.filter(({ part }) => part.host?.mounts.some(mount => mount.path === path) === true))
+  const taking = roles.flatMap(role => {
+    const mount = role.part.host?.mounts.find(one => one.path === path)
+    return mount === undefined ? [] : [{ role, switchedBy: mount.switchedBy }]
+  })
+  const always = taking.filter(({ switchedBy }) => switchedBy === undefined).map(({ role }) => role)
+  const switched = taking.flatMap(({ role, switchedBy }) =>
+    switchedBy === undefined ? [] : [all(anyRoleOn([role]), settingOf(role, switchedBy))],
+  )
+  return switched.length === 0 ? anyRoleOn(always) : any(...(always.length === 0 ? [] : [anyRoleOn(always)]), ...switched)
 }
+
+const settingOf = ({ capability }: AgentRole, setting: string): Condition => ({ on: `capabilities.${capability}.${setting}` })
 
 const volumeName = (path: string) => `host${path.replaceAll(/[^A-Za-z0-9]+/g, '-').toLowerCase()}`.replace(/-$/, '').slice(0, 63)
 
@@ -142,7 +157,8 @@ const mountOf = ({ path, at = path, access, propagation }: HostAccess['mounts'][
 })
 
 /** Containers of one pod share its network, so that each says a port of its own for health and metrics; one of them may have the usual one. */
-function container({ role, part }: AgentRole): Fields {
+function container(of: AgentRole): Fields {
+  const { role, part } = of
   const port = part.listeners.find(listener => listener.kind === 'port')?.port
   const probe = (path: string, failureThreshold: number, periodSeconds: number): Fields => ({
     httpGet: { path, port: port ?? 0 },
@@ -176,7 +192,10 @@ function container({ role, part }: AgentRole): Fields {
     volumeMounts: [
       { name: 'config', mountPath: '/etc/ballast', readOnly: true },
       tokenMount,
-      ...(part.host?.mounts ?? []).map(mountOf),
+      ...(part.host?.mounts ?? []).map((mount): Tree => {
+        const { switchedBy } = mount
+        return switchedBy === undefined ? mountOf(mount) : when(settingOf(of, switchedBy), mountOf(mount))
+      }),
       block('agent.extraVolumeMounts'),
     ],
   }

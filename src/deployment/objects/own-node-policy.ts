@@ -12,8 +12,10 @@ export const admissionPolicies = 'admissionregistration.k8s.io/v1/ValidatingAdmi
 const apiVersion = 'admissionregistration.k8s.io/v1'
 const nodeName = "'authentication.kubernetes.io/node-name'"
 
-/** The pod of the token runs on the node of the name that is written. */
-const isOwnNode = `has(request.userInfo.extra) && ${nodeName} in request.userInfo.extra && request.userInfo.extra[${nodeName}][0] == request.name`
+/** The pod of the token runs on the node that an expression names. */
+const isOnNode = (node: string) =>
+  `has(request.userInfo.extra) && ${nodeName} in request.userInfo.extra && request.userInfo.extra[${nodeName}][0] == ${node}`
+const isOwnNode = isOnNode('request.name')
 
 /** The policy, what binds it, and the right that it narrows; none where no capability has a part on nodes that calls the API. */
 export function ownNodePolicy(capabilities: readonly Capability[]): readonly ObjectTree[] {
@@ -46,14 +48,45 @@ export function ownNodePolicy(capabilities: readonly Capability[]): readonly Obj
     }),
     ...narrowRight(capabilities, { writing, narrowed }),
     ...ownObjectsPolicy(capabilities, byAgent),
+    ...fieldPolicy(capabilities, byAgent),
   ]
+}
+
+const writes = ['CREATE', 'UPDATE', 'DELETE']
+
+/** A policy for objects that say by a field whose they are: before the write and after it. None where no capability has such. */
+function fieldPolicy(capabilities: readonly Capability[], byAgent: ReturnType<typeof text>): readonly ObjectTree[] {
+  const roles = agentRoles(capabilities, 'agent').filter(({ part }) => part.ownObjects?.some(({ nodeField }) => nodeField))
+  if (roles.length === 0) return []
+  const objects = roles.flatMap(({ part }) => part.ownObjects ?? []).filter(({ nodeField }) => nodeField !== undefined)
+  const around = {
+    file: 'agents/rights.yaml',
+    when: all(anyRoleOn(roles), { on: 'agent.ownNodeOnly' }, { served: admissionPolicies }),
+  }
+  const isOfOwnNode = (object: string) => `(has(${object}.spec.nodeName) && ${isOnNode(`${object}.spec.nodeName`)})`
+  return policyOn('-agent-own-slices', around, {
+    resourceRules: objects.map(({ group, resource }) => ({
+      apiGroups: [group],
+      apiVersions: ['*'],
+      operations: writes,
+      resources: [resource],
+    })),
+    byAgent,
+    validations: [
+      {
+        expression: `(request.operation == 'CREATE' || ${isOfOwnNode('oldObject')}) && (request.operation == 'DELETE' || ${isOfOwnNode('object')})`,
+        message: 'an agent writes what is of the node that it runs on, and of no other',
+        reason: 'Forbidden',
+      },
+    ],
+  })
 }
 
 /** A policy of its own for objects that bear the name of their node: none where no capability has such. */
 function ownObjectsPolicy(capabilities: readonly Capability[], byAgent: ReturnType<typeof text>): readonly ObjectTree[] {
-  const roles = agentRoles(capabilities, 'agent').filter(({ part }) => part.ownObjects !== undefined)
+  const roles = agentRoles(capabilities, 'agent').filter(({ part }) => part.ownObjects?.some(({ nodeField }) => !nodeField))
   if (roles.length === 0) return []
-  const objects = roles.flatMap(({ part }) => part.ownObjects ?? [])
+  const objects = roles.flatMap(({ part }) => part.ownObjects ?? []).filter(({ nodeField }) => nodeField === undefined)
   const around = {
     file: 'agents/rights.yaml',
     when: all(anyRoleOn(roles), { on: 'agent.ownNodeOnly' }, { served: admissionPolicies }),
@@ -69,7 +102,7 @@ function ownObjectsPolicy(capabilities: readonly Capability[], byAgent: ReturnTy
     resourceRules: objects.map(({ group, resource }) => ({
       apiGroups: [group],
       apiVersions: ['*'],
-      operations: ['CREATE', 'UPDATE', 'DELETE'],
+      operations: writes,
       resources: [resource],
     })),
     byAgent,

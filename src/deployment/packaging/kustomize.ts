@@ -71,8 +71,10 @@ export function kustomizeFiles(capabilities: readonly Capability[]): ReadonlyMap
       // Its pods may have parts of capabilities beside the page: they are reached by what is there for all of them.
       ...made(names, { apiserver: { enabled: true } }).filter(object => isOfHost(object, 'apiserver')),
     ]),
-    ...installedBy(capabilities).flatMap(({ name, isSwitched }) =>
-      isSwitched === true ? processComponent(name, name, made([], { [name]: { enabled: true } })) : [],
+    ...installedBy(capabilities).flatMap(({ block, isSwitched }) =>
+      isSwitched === true && block !== undefined
+        ? processComponent(block.name, block.name, made([], { [block.name]: { enabled: true } }))
+        : [],
     ),
     ...hostedProcesses
       .filter(process => hasPartIn(capabilities, process) !== undefined && !names.includes(process))

@@ -20,6 +20,7 @@ const installed: readonly GroupVersionResource[] = [
   monitoring('podmonitors'),
   monitoring('prometheusrules'),
   builtIn.configmaps,
+  builtIn.deviceclasses,
   { group: '', version: 'v1', resource: 'resourcequotas' },
   ...['validatingadmissionpolicybindings', 'validatingadmissionpolicies'].map(
     (resource): GroupVersionResource => ({ group: 'admissionregistration.k8s.io', version: 'v1', resource }),

@@ -263,7 +263,9 @@ export function valuesSchema(capabilities: readonly Capability[]) {
     extraObjects: items().default([]).describe('objects of your own; templates in them are filled in'),
   }
   const own = [...Object.keys(before), ...Object.keys(after)]
-  const blocks = capabilities.flatMap(one => installedBy([one]).map(({ name, values }) => ({ name, values, by: one.name })))
+  const blocks = capabilities.flatMap(one =>
+    installedBy([one]).flatMap(({ block }) => (block === undefined ? [] : [{ ...block, by: one.name }])),
+  )
   assertFreeBlocks(own, blocks)
   return z.strictObject({
     ...before,

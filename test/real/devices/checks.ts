@@ -1,6 +1,7 @@
 // Devices: beside Intel's plugins, and before a real kubelet.
 
 import type { Check } from '../check.ts'
+import { claimsOnKubelet } from './claims-on-kubelet.ts'
 import { devicesOnKubelet } from './on-kubelet.ts'
 import { operatorProgram } from './operator-program.ts'
 import { comparedOperators, operatorPort } from './operators.ts'
@@ -11,4 +12,5 @@ export const deviceChecks: readonly Check[] = [
   { name: "devices: Intel's operator and ours", port: operatorPort, run: comparedOperators },
   { name: "devices: ours called as Intel's operator", port: operatorPort, run: operatorProgram },
   { name: 'devices: five players on a card of a real kubelet', alone: true, run: devicesOnKubelet },
+  { name: 'devices: a claim on a real kubelet', alone: true, run: claimsOnKubelet },
 ]

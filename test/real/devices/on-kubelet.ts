@@ -2,26 +2,16 @@
 // below an overlay, device nodes of a driver that this kernel has. Five pods share the card, the sixth waits; the kubelet is killed, agents are replaced.
 
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert'
-import { mkdirSync, rmdirSync } from 'node:fs'
 import { systemClock } from '#kube/clock.ts'
-import { commandLine } from '../../cli/bundled.ts'
-import { writeTree } from '../features/tree-files.ts'
-import { ownImage, reference } from '../image/own-image.ts'
+import { ownImage } from '../image/own-image.ts'
 import { archivesIn, type KubeletCluster, registryFiles, registryHost, startKubeletCluster } from '../kubelet/cluster.ts'
 import type { KubeletNode } from '../kubelet/kubelet-node.ts'
 import { limitMs, toldOf } from '../kubelet/pods.ts'
 import { until } from '../mirror/laboratory/program.ts'
-import { commandOutput } from '../run-command.ts'
-import { intelCard } from './device-trees.ts'
+import { agentPods, agents, cardGroup, kubectl, manifests, plugIn, pods, running } from './node-with-card.ts'
 
-const agents = 'ballast-agent'
 const resource = 'gpu.intel.com/i915'
 const shares = 5
-/** Who may open the card, as on most machines a group called render. */
-const group = 109
-/** `/dev/fuse` under other names: a container may open it by its device rule alone. */
-const fuse = '10 229'
-const hardware = '/opt/hardware'
 const sampleMs = 50
 const restarts = Number(process.env['BALLAST_KUBELET_RESTARTS'] ?? 5)
 
@@ -33,7 +23,7 @@ export async function devicesOnKubelet(): Promise<string> {
   using _card = await plugIn(n1)
   await cluster.pushRunning('acme/player', 'v1', 10)
   try {
-    await cluster.apply(await manifests())
+    await cluster.apply(await manifests([`gpu.sharedDevNum=${shares}`, 'cdi.groups=true']))
     await until('the node has the card', async () => (await allocatable(cluster)) === shares, limitMs, 250)
     for (let number = 1; number <= shares + 1; number += 1) await play(cluster, number)
     await until('five players run', async () => (await running(cluster)) === shares, limitMs, 250)
@@ -42,7 +32,7 @@ export async function devicesOnKubelet(): Promise<string> {
     const player = (await pods(cluster)).find(({ status }) => status.phase === 'Running')?.metadata.name ?? ''
     const said = await kubectl(cluster, 'exec', player, '--', '/bin/busybox', 'sh', '-c', opens)
     match(said, /^uid=1000/)
-    match(said, new RegExp(`groups=[^\\n]*\\b${group}\\b`))
+    match(said, new RegExp(`groups=[^\\n]*\\b${cardGroup}\\b`))
     match(said, /opened \/dev\/dri\/renderD128\n/)
     match(said, /no \/dev\/fuse/)
 
@@ -108,43 +98,6 @@ const opens = `/bin/busybox id
 [ -e /dev/fuse ] || echo no /dev/fuse
 `
 
-/** Gives the machine a card. Its folder in this machine's `/dev` goes with it. */
-async function plugIn({ machine }: KubeletNode): Promise<Disposable> {
-  const { files } = { files: intelCard(0, { address: '0000:00:02.0', render: 128, driver: 'i915' }) }
-  writeTree(machine.path(hardware), {
-    files: Object.fromEntries(Object.entries(files).filter(([path]) => path.startsWith('sys/'))),
-  })
-  mkdirSync('/dev/dri', { recursive: true })
-  const script = [
-    'set -e',
-    `for place in class devices bus; do mount -t overlay -o lowerdir=${hardware}/sys/$place:/sys/$place overlay /sys/$place; done`,
-    'mount -t tmpfs tmpfs /dev/dri',
-    ...['card0', 'renderD128'].map(
-      name => `mknod -m 660 /dev/dri/${name} c ${fuse}; chown 0:${group} /dev/dri/${name}; chmod 660 /dev/dri/${name}`,
-    ),
-  ].join('\n')
-  const { code, stderr } = await machine.run(['sh', '-c', script])
-  strictEqual(code, 0, stderr)
-  return {
-    [Symbol.dispose]() {
-      try {
-        rmdirSync('/dev/dri')
-      } catch {
-        // This machine has a card of its own: the folder is not ours.
-      }
-    },
-  }
-}
-
-async function manifests(): Promise<string> {
-  const [, registry = '', repository = '', tag = ''] = /^([^/]+)\/(.+):(.+)$/.exec(reference) ?? []
-  const image = Object.entries({ registry, repository, tag }).flatMap(([key, text]) => ['--set', `image.${key}=${text}`])
-  const settings = [`gpu.sharedDevNum=${shares}`, 'cdi.groups=true'].flatMap(text => ['--set', `capabilities.devices.${text}`])
-  const less = ['--disable', 'deschedule,isolate', '--set', 'controller.replicas=1']
-  const args = ['manifests', '--enable', 'devices', ...less, ...settings, ...image]
-  return await commandOutput(process.execPath, [commandLine, ...args])
-}
-
 async function play({ plane }: KubeletCluster, number: number): Promise<void> {
   await plane.client.want('POST', '/api/v1/namespaces/default/pods', {
     apiVersion: 'v1',
@@ -156,26 +109,6 @@ async function play({ plane }: KubeletCluster, number: number): Promise<void> {
     },
   })
 }
-
-interface PodList {
-  readonly items: readonly {
-    readonly metadata: { readonly name: string }
-    readonly status: {
-      readonly phase: string
-      readonly podIP?: string
-      readonly conditions?: readonly { readonly message?: string }[]
-      readonly containerStatuses?: readonly { readonly restartCount: number }[]
-    }
-  }[]
-}
-
-async function pods(cluster: KubeletCluster, namespace = 'default'): Promise<PodList['items']> {
-  const list: PodList = JSON.parse(await kubectl(cluster, '-n', namespace, 'get', 'pods', '-o', 'json'))
-  return list.items
-}
-
-const running = async (cluster: KubeletCluster) => (await pods(cluster)).filter(({ status }) => status.phase === 'Running').length
-const agentPods = async (cluster: KubeletCluster) => (await pods(cluster, agents)).length
 
 async function allocatable({ plane }: KubeletCluster): Promise<number> {
   const node = await plane.client.want('GET', '/api/v1/nodes/n1')
@@ -214,10 +147,4 @@ async function sampledWhile(cluster: KubeletCluster, work: () => Promise<void>):
     await sampling
   }
   return samples
-}
-
-async function kubectl(cluster: KubeletCluster, ...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await cluster.kubectl(...args)
-  strictEqual(code, 0, stderr)
-  return stdout
 }

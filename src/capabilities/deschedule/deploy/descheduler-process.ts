@@ -5,8 +5,7 @@ import { deschedulerProblems } from './descheduler-problems.ts'
 import { deschedulerSchema } from './descheduler-values.ts'
 
 export const deschedulerProcess: CapabilityObjects = {
-  name: 'descheduler',
-  values: deschedulerSchema,
+  block: { name: 'descheduler', values: deschedulerSchema },
   problems: deschedulerProblems,
   isSwitched: true,
   objects: deschedulerObjects,

@@ -1,34 +1,33 @@
 // The files that runtimes read: written as soon as a device is there, so that containers that start after the machine did find them, and anew
-// when the device changes. A write that fails leaves containers with what the kubelet gives them.
+// when the device changes.
 
-import {
-  closeSync,
-  fchmodSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Log, messageOf } from '#kube/log.ts'
 import type { FoundDevice } from '../discovery/found-device.ts'
-import { cdiDeviceName } from '../discovery/offers.ts'
-import { cdiFile, cdiSpec, deviceOfFile } from './cdi-spec.ts'
+import { type CdiName, cdiSpec } from './cdi-spec.ts'
+import { replaceFile } from './replace-file.ts'
 
 interface CdiOptions {
   readonly directory: string
   readonly groups: boolean
   readonly log: Log
+  /** Tells files of ours from those of others. */
+  readonly isOwn: (file: string) => boolean
+  /** What follows where files cannot be written, for the log. */
+  readonly without: string
+}
+
+/** A device that has a file. */
+interface CdiDevice extends CdiName {
+  readonly file: string
+  readonly device: FoundDevice
 }
 
 export class CdiFiles {
   readonly #options: CdiOptions
-  #wanted: ReadonlyMap<string, { readonly id: string; readonly text: string }> = new Map()
+  #wanted: ReadonlyMap<string, { readonly file: string; readonly text: string }> = new Map()
   #told = ''
 
   constructor(options: CdiOptions) {
@@ -36,29 +35,29 @@ export class CdiFiles {
   }
 
   /** Brings the files to what these devices are; files of devices that are gone go too. */
-  bring(devices: readonly FoundDevice[]): void {
-    const { groups, directory, log } = this.#options
+  bring(devices: readonly CdiDevice[]): void {
+    const { groups, directory, log, isOwn } = this.#options
     this.#wanted = new Map(
-      devices.flatMap(device => {
-        const name = cdiDeviceName(device)
-        return name === undefined ? [] : [[name, { id: device.id, text: stringify(cdiSpec(device, groups)) }] as const]
-      }),
+      devices.map(({ kind, name, file, device }) => [
+        `${kind}=${name}`,
+        { file, text: stringify(cdiSpec(device, { kind, name }, groups)) },
+      ]),
     )
     for (const name of this.#wanted.keys()) this.has(name)
-    const isWanted = new Set([...this.#wanted.values()].map(({ id }) => cdiFile(id)))
+    const isWanted = new Set(Array.from(this.#wanted.values(), ({ file }) => file))
     for (const file of listed(directory))
-      if (deviceOfFile(file) !== undefined && !isWanted.has(file)) {
+      if (isOwn(file) && !isWanted.has(file)) {
         log.info({ file }, 'a device is gone, and its file for CDI with it')
         this.#try(() => rmSync(join(directory, file), { force: true }))
       }
   }
 
-  /** Whether runtimes know the device: its file is there as it should be, or is now. */
+  /** Whether runtimes know the device by `kind=name`: its file is there as it should be, or is now. */
   has(name: string): boolean {
     const wanted = this.#wanted.get(name)
     if (wanted === undefined) return false
-    const path = join(this.#options.directory, cdiFile(wanted.id))
-    return textOf(path) === wanted.text || this.#try(() => replace(path, wanted.text))
+    const path = join(this.#options.directory, wanted.file)
+    return textOf(path) === wanted.text || this.#try(() => replaceFile(path, wanted.text, 0o644))
   }
 
   #try(write: () => void): boolean {
@@ -68,7 +67,7 @@ export class CdiFiles {
       return true
     } catch (error) {
       const why = messageOf(error)
-      if (why !== this.#told) this.#options.log.warn({ why }, 'files for CDI cannot be written: containers get devices without')
+      if (why !== this.#told) this.#options.log.warn({ why }, `files for CDI cannot be written: ${this.#options.without}`)
       this.#told = why
       return false
     }
@@ -90,25 +89,5 @@ function textOf(path: string): string | undefined {
   } catch {
     // It is written then.
     return undefined
-  }
-}
-
-/** Whole or not at all: runtimes read while we write. */
-function replace(path: string, text: string): void {
-  const unfinished = `${path}.${process.pid}.tmp`
-  mkdirSync(join(path, '..'), { recursive: true })
-  try {
-    const file = openSync(unfinished, 'w', 0o644)
-    try {
-      fchmodSync(file, 0o644)
-      writeSync(file, text)
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
-    renameSync(unfinished, path)
-  } catch (error) {
-    rmSync(unfinished, { force: true })
-    throw error
   }
 }

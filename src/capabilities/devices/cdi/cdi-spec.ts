@@ -1,19 +1,39 @@
-// What a container gets of a device, as the Container Device Interface says it: one file a device, named as Intel's plugin names it.
+// What a container gets of a device, as the Container Device Interface says it: one file a device.
 
 import type { FoundDevice } from '../discovery/found-device.ts'
 
-const kind = 'intel.cdi.k8s.io/gpu'
+/** What a device is called: containers get it by `kind=name`. */
+export interface CdiName {
+  readonly kind: string
+  readonly name: string
+}
+
+const pluginKind = 'intel.cdi.k8s.io/gpu'
 /** The lowest versions that have what is used: older runtimes refuse newer files. */
 const versions = { usual: '0.5.0', groups: '0.7.0' } as const
 
-/** A file's name ends with the device's. */
-export const cdiFile = (id: string): string => `${kind.replace('/', '-')}-${id}.yaml`
-/** The device that such a file is of; `undefined` for files of others. */
-export const deviceOfFile = (name: string): string | undefined => ownFile.exec(name)?.[1]
-const ownFile = /^intel\.cdi\.k8s\.io-gpu-(card\d+)\.yaml$/
+/** GPUs of Intel have the name and the file that its plugin gives them; NPUs have none there, and need none. */
+export function pluginCdi(
+  device: Pick<FoundDevice, 'id' | 'vendor' | 'kind'>,
+): (CdiName & { readonly file: string }) | undefined {
+  if (device.vendor !== 'intel' || device.kind !== 'gpu') return undefined
+  return { kind: pluginKind, name: device.id, file: `${pluginKind.replace('/', '-')}-${device.id}.yaml` }
+}
+/** Whether a file is of a plugin of ours, or of Intel's. */
+export const isPluginFile = (file: string): boolean => /^intel\.cdi\.k8s\.io-gpu-card\d+\.yaml$/.test(file)
+
+const draPrefix = 'ballast-claims-'
+/** The file of a device that claims give away. */
+export const draCdiFile = ({ kind, name }: CdiName): string => `${draPrefix}${kind.replace('/', '-')}-${name}.yaml`
+/** Whether a file is of a driver of ours. */
+export const isDraFile = (file: string): boolean => file.startsWith(draPrefix) && file.endsWith('.yaml')
 
 /** The content of the file. With `groups` the processes of a container are in the groups that may open its devices. */
-export function cdiSpec({ id, nodes, mounts }: Pick<FoundDevice, 'id' | 'nodes' | 'mounts'>, groups: boolean): object {
+export function cdiSpec(
+  { nodes, mounts }: Pick<FoundDevice, 'nodes' | 'mounts'>,
+  { kind, name }: CdiName,
+  groups: boolean,
+): object {
   const owners = [...new Set(nodes.map(({ group }) => group).filter(group => group > 0))].sort((left, right) => left - right)
   const hasGroups = groups && owners.length > 0
   return {
@@ -21,7 +41,7 @@ export function cdiSpec({ id, nodes, mounts }: Pick<FoundDevice, 'id' | 'nodes' 
     kind,
     devices: [
       {
-        name: id,
+        name,
         containerEdits: {
           deviceNodes: nodes.map(({ path }) => ({ path, hostPath: path, permissions: 'rw' })),
           ...(mounts.length === 0

@@ -36,13 +36,13 @@ export const defineDevices: DefineCommand = (program, surroundings, about) => {
         'Example: ballast devices --root tree --config ballast.yaml -o json',
       ].join('\n'),
     )
-    .action((options: DevicesOptions) => {
-      print(options, surroundings)
+    .action(async (options: DevicesOptions) => {
+      await print(options, surroundings)
       surroundings.end(exitCodes.done)
     })
 }
 
-function print(options: DevicesOptions, { terminal }: Surroundings): void {
+async function print(options: DevicesOptions, { terminal }: Surroundings): Promise<void> {
   const root = resolve(options.root)
   const tree = new HostTree({ hostPrefix: root.endsWith('/') ? root : `${root}/`, ownRoot: root })
   if (!tree.isDirectory(tree.host('sys')))
@@ -50,8 +50,27 @@ function print(options: DevicesOptions, { terminal }: Surroundings): void {
   const config = configuration(options.config)
   const machine = lookAt(tree, config)
   const offers = offersOf(machine, config, new Set())
-  if (options.output === 'json') terminal.write(JSON.stringify(document(machine, offers), undefined, 2))
-  else for (const line of lines(machine, offers, terminal.columns)) terminal.write(line)
+  const claimed = config.dra.enabled ? await devicesOfClaims(tree, machine, config) : []
+  if (options.output === 'json') terminal.write(JSON.stringify(document(machine, offers, claimed), undefined, 2))
+  else for (const line of lines(machine, { offers, claimed, width: terminal.columns })) terminal.write(line)
+}
+
+/** What claims ask for, with the driver that gives it away. */
+interface Claimed {
+  readonly driver: string
+  readonly name: string
+  readonly device: string
+  readonly shares: number
+}
+
+async function devicesOfClaims(tree: HostTree, { devices }: Machine, config: DevicesConfig): Promise<readonly Claimed[]> {
+  const { draDevices } = await import('../dra/dra-devices.ts')
+  return draDevices(tree, devices, { complaints: new Map(), config }).map(({ driver, name, found: { id, shares } }) => ({
+    driver,
+    name,
+    device: id,
+    shares,
+  }))
 }
 
 function configuration(path: string | undefined): DevicesConfig {
@@ -73,7 +92,7 @@ function fieldOf(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined
 }
 
-function document({ devices, passedOver }: Machine, offers: ReadonlyMap<string, Offer>): object {
+function document({ devices, passedOver }: Machine, offers: ReadonlyMap<string, Offer>, claimed: readonly Claimed[]): object {
   return {
     resources: [...offers.values()].map(({ resource, policy, shares }) => ({
       resource,
@@ -97,14 +116,18 @@ function document({ devices, passedOver }: Machine, offers: ReadonlyMap<string, 
       address: address ?? null,
       shares,
     })),
+    claims: claimed,
     leftOut: passedOver,
   }
 }
 
 function lines(
   { devices, passedOver }: Machine,
-  offers: ReadonlyMap<string, Offer>,
-  width: number | undefined,
+  {
+    offers,
+    claimed,
+    width,
+  }: { readonly offers: ReadonlyMap<string, Offer>; readonly claimed: readonly Claimed[]; readonly width: number | undefined },
 ): readonly string[] {
   const resources = [...offers.values()].map(({ resource, shares }) => [
     resource,
@@ -122,10 +145,21 @@ function lines(
   ])
   const tables = [
     ...(resources.length === 0
+      ? []
+      : [fittedTable([{ title: 'RESOURCE' }, { title: 'COUNT', align: 'right' }, { title: 'DEVICES' }], resources, width), '']),
+    ...(claimed.length === 0
+      ? []
+      : [
+          fittedTable(
+            [{ title: 'BY CLAIMS' }, { title: 'NAME' }, { title: 'SHARES', align: 'right' }, { title: 'DEVICE' }],
+            claimed.map(({ driver, name, shares, device }) => [driver, name, String(shares), device]),
+            width,
+          ),
+          '',
+        ]),
+    ...(resources.length + claimed.length === 0
       ? ['no device that Ballast offers is on this machine']
       : [
-          fittedTable([{ title: 'RESOURCE' }, { title: 'COUNT', align: 'right' }, { title: 'DEVICES' }], resources, width),
-          '',
           fittedTable(
             ['DEVICE', 'KIND', 'DRIVER', 'ID', 'ADDRESS', 'NUMA', 'FILES'].map(title => ({ title })),
             found,

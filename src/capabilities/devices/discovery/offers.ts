@@ -2,6 +2,7 @@
 // was found, of the configuration, and of how devices are.
 
 import type { HostTree } from '#machines/host-tree.ts'
+import { pluginCdi } from '../cdi/cdi-spec.ts'
 import type { Alias, AllocationPolicy, DevicesConfig } from '../config.ts'
 import { intelGpuDomain } from '../names.ts'
 import { amdGpus } from './amd-gpu.ts'
@@ -76,7 +77,9 @@ export function offersOf(
     offers.set(resource, offer)
     for (const share of shares) offer.shares.set(share.id, share)
   }
-  for (const device of devices) {
+  // Claims give these away: neither side would know what the other one gave.
+  const byPlugin = config.dra.enabled && !config.dra.alsoByPlugin ? [] : devices
+  for (const device of byPlugin) {
     const policy = device.vendor === 'amd' ? 'links' : device.kind === 'npu' ? 'none' : config.gpu.allocationPolicy
     const shares = sharesOf(device, !ill.has(device.id), config)
     const aliases = config.resources.filter(alias => fits(alias, device))
@@ -100,13 +103,15 @@ function fits({ ids, drivers }: Alias, { pciId, driver }: FoundDevice): boolean 
 /** AMD's own plugin shares nothing, and its ids have no number: so have ours where nothing is shared. */
 function sharesOf(device: FoundDevice, isHealthy: boolean, { cdi }: DevicesConfig): readonly Share[] {
   const { id, nodes, mounts, numaNodes } = device
-  const name = cdi.enabled ? cdiDeviceName(device) : undefined
-  const common = { device: id, isHealthy, numaNodes, nodes, mounts, ...(name === undefined ? {} : { cdi: name }) }
+  const name = cdi.enabled ? pluginCdi(device) : undefined
+  const common = {
+    device: id,
+    isHealthy,
+    numaNodes,
+    nodes,
+    mounts,
+    ...(name === undefined ? {} : { cdi: `${name.kind}=${name.name}` }),
+  }
   if (device.vendor === 'amd' && device.shares === 1) return [{ id, ...common }]
   return Array.from({ length: device.shares }, (_, number) => ({ id: `${id}-${number}`, ...common }))
-}
-
-/** GPUs of Intel have the name that its plugin gives them; NPUs have none there, and need none. */
-export function cdiDeviceName(device: Pick<FoundDevice, 'id' | 'vendor' | 'kind'>): string | undefined {
-  return device.vendor === 'intel' && device.kind === 'gpu' ? `intel.cdi.k8s.io/gpu=${device.id}` : undefined
 }

@@ -14,18 +14,34 @@ interface TemperatureLimits {
   readonly memory: number
 }
 
+/** Why a device is not well. */
+export interface Complaint {
+  readonly why: string
+  /** What it is about, each in a word. */
+  readonly about: readonly ('temperature' | 'memory' | 'bus' | 'processor' | 'driver')[]
+}
+
 /** Why a device is not well now; `undefined` where it is. */
-export function complaintOf(tree: HostTree, device: FoundDevice, limits: TemperatureLimits): string | undefined {
+export function complaintOf(tree: HostTree, device: FoundDevice, limits: TemperatureLimits): Complaint | undefined {
   const { directory, id } = device
   for (const [kind, degrees] of temperatures(tree, directory)) {
     const limit = limits[kind]
-    if (degrees > limit) return `its ${kind === 'other' ? '' : `${kind} `}temperature is ${degrees} °C, above ${limit} °C`
+    if (degrees > limit) return tooHot(kind === 'other' ? '' : `${kind} `, degrees, limit)
   }
   const error = tree.text(`${directory}/drm/${id}/error`)
-  if (error !== undefined && error !== '' && !/^no error/i.test(error)) return 'its driver keeps an error (error)'
-  if ((tree.names(`${directory}/devcoredump`) ?? []).length > 0) return 'its driver left a dump after a crash (devcoredump)'
+  if (error !== undefined && error !== '' && !/^no error/i.test(error)) return ofDriver('its driver keeps an error (error)')
+  if ((tree.names(`${directory}/devcoredump`) ?? []).length > 0)
+    return ofDriver('its driver left a dump after a crash (devcoredump)')
   return undefined
 }
+
+/** A complaint about a temperature of a part of the device; `part` ends with a blank, or is empty. */
+export const tooHot = (part: string, degrees: number, limit: number): Complaint => ({
+  why: `its ${part}temperature is ${degrees} °C, above ${limit} °C`,
+  about: ['temperature'],
+})
+
+const ofDriver = (why: string): Complaint => ({ why, about: ['driver'] })
 
 /** Whole degrees, as upstream cuts them, by what is measured. */
 function temperatures(tree: HostTree, directory: string): readonly (readonly ['gpu' | 'memory' | 'other', number])[] {
@@ -44,8 +60,8 @@ function temperatures(tree: HostTree, directory: string): readonly (readonly ['g
 }
 
 /** Upstream's simple check: GPUs are well while the compute driver knows any. */
-export function computeComplaint(nodes: readonly ComputeNode[]): string | undefined {
-  return nodes.some(({ isGpu }) => isGpu) ? undefined : 'the compute driver has no GPU among its nodes'
+export function computeComplaint(nodes: readonly ComputeNode[]): Complaint | undefined {
+  return nodes.some(({ isGpu }) => isGpu) ? undefined : ofDriver('the compute driver has no GPU among its nodes')
 }
 
 interface Seen {
@@ -59,7 +75,7 @@ export class Steadied {
   #seen = new Map<string, Seen>()
 
   /** Takes what a look found of each device; answers who is ill. Devices that are gone are forgotten. */
-  look(complaints: ReadonlyMap<string, string | undefined>): ReadonlySet<string> {
+  look(complaints: ReadonlyMap<string, Complaint | undefined>): ReadonlySet<string> {
     const next = new Map<string, Seen>()
     for (const [id, complaint] of complaints) {
       const before = this.#seen.get(id) ?? { isIll: false, against: 0 }

@@ -5,6 +5,7 @@ import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { double, flag, integer, type Message, message, nested, text } from '#kube/protobuf-message.ts'
 import type { DevicesConfig } from '../config.ts'
+import { type Complaint, tooHot } from './card-health.ts'
 
 const callLimitMs = 2_000
 
@@ -35,15 +36,15 @@ export class LevelZero implements Disposable {
   }
 
   /** Why the card at a PCI address is not well; `undefined` where it is, or nobody could say. */
-  async complaintOf(address: string, config: DevicesConfig['gpu'], signal: AbortSignal): Promise<string | undefined> {
+  async complaintOf(address: string, config: DevicesConfig['gpu'], signal: AbortSignal): Promise<Complaint | undefined> {
     try {
       const health = await this.#ask('GetDeviceHealth', healthAnswer, address, signal)
       const ills = [
-        ...(health.memoryOk ? [] : ['memory']),
-        ...(health.busOk ? [] : ['bus']),
-        ...(health.socOk ? [] : ['processor']),
+        ...(health.memoryOk ? [] : (['memory'] as const)),
+        ...(health.busOk ? [] : (['bus'] as const)),
+        ...(health.socOk ? [] : (['processor'] as const)),
       ]
-      if (ills.length > 0) return `the sidecar says that something is wrong with its ${ills.join(', ')}`
+      if (ills.length > 0) return { why: `the sidecar says that something is wrong with its ${ills.join(', ')}`, about: ills }
       const temperature = await this.#ask('GetDeviceTemperature', temperatureAnswer, address, signal)
       const limits = [
         ['', temperature.global, config.tempLimit],
@@ -51,7 +52,7 @@ export class LevelZero implements Disposable {
         ['memory ', temperature.memory, config.memoryTempLimit],
       ] as const
       const [hot] = limits.filter(([, degrees, limit]) => Math.trunc(degrees) > limit)
-      return hot === undefined ? undefined : `its ${hot[0]}temperature is ${Math.trunc(hot[1])} °C, above ${hot[2]} °C`
+      return hot === undefined ? undefined : tooHot(hot[0], Math.trunc(hot[1]), hot[2])
     } catch (error) {
       signal.throwIfAborted()
       this.#tell(address, messageOf(error))

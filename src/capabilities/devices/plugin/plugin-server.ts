@@ -1,21 +1,13 @@
 // A resource's server, which the kubelet calls: one socket, for as long as nothing is wrong with it. It answers from what is offered now.
 
-import {
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-  status,
-} from '@grpc/grpc-js'
-import { messageOf } from '#kube/log.ts'
+import { Server, type ServerWritableStream, status } from '@grpc/grpc-js'
 import type { Of } from '#kube/protobuf-message.ts'
 import type { Allocation } from '../allocation/allocate.ts'
-import { NoAnswer, type PreferredQuestion } from '../allocation/preferred.ts'
+import type { PreferredQuestion } from '../allocation/preferred.ts'
 import type { Share } from '../discovery/offers.ts'
-import { type Method, pluginMethods } from './plugin-api.ts'
+import { pluginMethods } from './plugin-api.ts'
+import { answering, definition, listenAt, serverLimits } from './served-method.ts'
 
-const largestMessage = 16 * 1024 * 1024
 /** One kubelet opens one stream; a second comes while a restarted one knocks. */
 const mostStreams = 16
 
@@ -41,11 +33,7 @@ export class PluginServer {
   constructor(answers: PluginAnswers, onStreams: () => void) {
     this.#answers = answers
     this.#onStreams = onStreams
-    this.#server = new Server({
-      'grpc.max_receive_message_length': largestMessage,
-      'grpc.max_send_message_length': largestMessage,
-      'grpc.max_concurrent_streams': 1_000,
-    })
+    this.#server = new Server(serverLimits)
     this.#server.addService(
       {
         GetDevicePluginOptions: definition(pluginMethods.options),
@@ -81,11 +69,7 @@ export class PluginServer {
 
   /** Listens at a path. @throws Error where nobody can */
   listen(path: string): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), error =>
-      error === null ? resolve() : reject(error),
-    )
-    return promise
+    return listenAt(this.#server, path)
   }
 
   /** Says the list again to whoever listens: it replaces what was said before. */
@@ -139,28 +123,5 @@ function onWire({ nodes, mounts, cdi }: Allocation) {
     devices: nodes.map(({ path }) => ({ containerPath: path, hostPath: path, permissions: 'rw' })),
     annotations: new Map<string, string>(),
     cdiDevices: cdi.map(name => ({ name })),
-  }
-}
-
-function answering<Request, Response>(_method: Method<Request, Response>, answer: (request: Request) => Response) {
-  return (call: ServerUnaryCall<Request, Response>, done: sendUnaryData<Response>): void => {
-    try {
-      done(null, answer(call.request))
-    } catch (error) {
-      const code = error instanceof NoAnswer ? status.INVALID_ARGUMENT : status.INTERNAL
-      done({ code, details: messageOf(error) })
-    }
-  }
-}
-
-function definition<Request, Response>({ path, request, response }: Method<Request, Response>, isStream = false) {
-  return {
-    path,
-    requestStream: false,
-    responseStream: isStream,
-    requestSerialize: (value: Partial<Request>) => request.encode(value),
-    requestDeserialize: (bytes: Buffer) => request.decode(bytes),
-    responseSerialize: (value: Partial<Response>) => response.encode(value),
-    responseDeserialize: (bytes: Buffer) => response.decode(bytes),
   }
 }

@@ -7,8 +7,7 @@ import { mirrorSchema } from './mirror-values.ts'
 import { mirrorStaticPod } from './static-pod.ts'
 
 export const installs: CapabilityObjects = {
-  name: 'mirror',
-  values: mirrorSchema,
+  block: { name: 'mirror', values: mirrorSchema },
   objects: mirrorObjects,
   hooks: cleanupTrees,
   uninstall: restoreHostsFiles,

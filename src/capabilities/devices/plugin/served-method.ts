@@ -1,0 +1,50 @@
+// Methods of gRPC as servers of ours answer them.
+
+import { type Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
+import { messageOf } from '#kube/log.ts'
+import { NoAnswer } from '../allocation/preferred.ts'
+import type { Method } from './plugin-api.ts'
+
+/** What a server is made with: messages of the kubelet are small, and one kubelet calls. */
+export const serverLimits = {
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+  'grpc.max_send_message_length': 16 * 1024 * 1024,
+  'grpc.max_concurrent_streams': 1_000,
+} as const
+
+/** A call with one answer. NoAnswer says that the question is wrong; anything else counts as our own. */
+export function answering<Request, Response>(
+  _method: Method<Request, Response>,
+  answer: (request: Request) => Response | Promise<Response>,
+) {
+  return (call: ServerUnaryCall<Request, Response>, done: sendUnaryData<Response>): void => {
+    const answered = async () => await answer(call.request)
+    answered().then(
+      response => done(null, response),
+      (error: unknown) => {
+        const code = error instanceof NoAnswer ? status.INVALID_ARGUMENT : status.INTERNAL
+        done({ code, details: messageOf(error) })
+      },
+    )
+  }
+}
+
+/** A method as gRPC's library takes it. */
+export function definition<Request, Response>({ path, request, response }: Method<Request, Response>, isStream = false) {
+  return {
+    path,
+    requestStream: false,
+    responseStream: isStream,
+    requestSerialize: (value: Partial<Request>) => request.encode(value),
+    requestDeserialize: (bytes: Buffer) => request.decode(bytes),
+    responseSerialize: (value: Partial<Response>) => response.encode(value),
+    responseDeserialize: (bytes: Buffer) => response.decode(bytes),
+  }
+}
+
+/** Listens at a path. @throws Error where nobody can */
+export function listenAt(server: Server, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), error => (error === null ? resolve() : reject(error)))
+  return promise
+}
