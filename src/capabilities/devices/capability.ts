@@ -45,6 +45,7 @@ export const devices = capability({
   // Sockets are gone with the process, and files of CDI name devices that are there with us or without.
   leaves: [],
   metrics: registry => void deviceMetrics(registry),
+  upstreams: async () => [(await import('./swap/intel-plugins.ts')).intelPlugins],
   page: async () => (await import('./page/hardware-page.ts')).hardwarePage,
   commands: [
     {
