@@ -13,6 +13,8 @@ import { HostTree } from '#machines/host-tree.ts'
 import { devicesConfiguration } from '../src/capabilities/devices/config.ts'
 import { startDevices } from '../src/capabilities/devices/devices-agent.ts'
 import { pluginMethods } from '../src/capabilities/devices/plugin/plugin-api.ts'
+import { PluginServer } from '../src/capabilities/devices/plugin/plugin-server.ts'
+import { register } from '../src/capabilities/devices/plugin/register.ts'
 import { FakeKubelet } from '../src/capabilities/devices/testdata/fake-kubelet.ts'
 import { type Files, intelCard, merged } from './real/devices/device-trees.ts'
 import { writeTree } from './real/features/tree-files.ts'
@@ -279,6 +281,28 @@ test("upstream's plugin is taken over from in the same way", async () => {
   await kubelet.until(() => kubelet.endpoints.get(i915)?.length === 2)
   expect(readdirSync(directory)).toContain('gpu.intel.com-i915.sock')
   theirs.close()
+})
+
+test("when ours ends beside upstream's plugin, which registered later, the kubelet counts that one's devices again", async () => {
+  const { kubelet, start, directory } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  const ours = await start()
+  await kubelet.until(() => kubelet.ids(i915).length === 1)
+  // As upstream's: it says its list to whoever listens, and never registers a second time.
+  const share = { id: 'card0-0', device: 'card0', isHealthy: true, numaNodes: [], nodes: [], mounts: [] }
+  const answers = { shares: () => [share], preferred: () => [], allocate: () => ({ nodes: [], mounts: [], cdi: [] }) }
+  const theirs = new PluginServer(answers, () => undefined)
+  const endpoint = 'gpu.intel.com-i915.sock'
+  await theirs.listen(join(directory, endpoint))
+  await register({ directory, endpoint, resource: i915 }, hostClock({ speed: 5 }), signal)
+  await ours[Symbol.asyncDispose]()
+  await kubelet.until(() => kubelet.counted.get(i915)?.healthy.length === 1 && kubelet.counted.get(i915)?.isStopped === false)
+  expect(kubelet.registrations.at(-1)?.endpoint).toBe(endpoint)
+  // A connection that ends breaks upstream's plugin: none of its two has.
+  const opened = kubelet.endpoints.get(i915)?.filter(({ name }) => name === endpoint)
+  expect(opened?.map(({ isOpen }) => isOpen)).toEqual([true, true])
+  await theirs.close()
 })
 
 test('sockets of processes that were killed are taken away, what lies beside them stays', async () => {

@@ -14,9 +14,9 @@ import { until } from '../mirror/laboratory/program.ts'
 import { commandOutput } from '../run-command.ts'
 import { intelCard } from './device-trees.ts'
 
-const agents = 'ballast-agent'
+export const agents = 'ballast-agent'
 const resource = 'gpu.intel.com/i915'
-const shares = 5
+export const shares = 5
 /** Who may open the card, as on most machines a group called render. */
 const group = 109
 /** `/dev/fuse` under other names: a container may open it by its device rule alone. */
@@ -109,7 +109,7 @@ const opens = `/bin/busybox id
 `
 
 /** Gives the machine a card. Its folder in this machine's `/dev` goes with it. */
-async function plugIn({ machine }: KubeletNode): Promise<Disposable> {
+export async function plugIn({ machine }: KubeletNode): Promise<Disposable> {
   const { files } = { files: intelCard(0, { address: '0000:00:02.0', render: 128, driver: 'i915' }) }
   writeTree(machine.path(hardware), {
     files: Object.fromEntries(Object.entries(files).filter(([path]) => path.startsWith('sys/'))),
@@ -136,7 +136,7 @@ async function plugIn({ machine }: KubeletNode): Promise<Disposable> {
   }
 }
 
-async function manifests(): Promise<string> {
+export async function manifests(): Promise<string> {
   const [, registry = '', repository = '', tag = ''] = /^([^/]+)\/(.+):(.+)$/.exec(reference) ?? []
   const image = Object.entries({ registry, repository, tag }).flatMap(([key, text]) => ['--set', `image.${key}=${text}`])
   const settings = [`gpu.sharedDevNum=${shares}`, 'cdi.groups=true'].flatMap(text => ['--set', `capabilities.devices.${text}`])
@@ -145,7 +145,7 @@ async function manifests(): Promise<string> {
   return await commandOutput(process.execPath, [commandLine, ...args])
 }
 
-async function play({ plane }: KubeletCluster, number: number): Promise<void> {
+export async function play({ plane }: KubeletCluster, number: number): Promise<void> {
   await plane.client.want('POST', '/api/v1/namespaces/default/pods', {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -169,15 +169,16 @@ interface PodList {
   }[]
 }
 
-async function pods(cluster: KubeletCluster, namespace = 'default'): Promise<PodList['items']> {
+export async function pods(cluster: KubeletCluster, namespace = 'default'): Promise<PodList['items']> {
   const list: PodList = JSON.parse(await kubectl(cluster, '-n', namespace, 'get', 'pods', '-o', 'json'))
   return list.items
 }
 
-const running = async (cluster: KubeletCluster) => (await pods(cluster)).filter(({ status }) => status.phase === 'Running').length
-const agentPods = async (cluster: KubeletCluster) => (await pods(cluster, agents)).length
+export const running = async (cluster: KubeletCluster) =>
+  (await pods(cluster)).filter(({ status }) => status.phase === 'Running').length
+export const agentPods = async (cluster: KubeletCluster) => (await pods(cluster, agents)).length
 
-async function allocatable({ plane }: KubeletCluster): Promise<number> {
+export async function allocatable({ plane }: KubeletCluster): Promise<number> {
   const node = await plane.client.want('GET', '/api/v1/nodes/n1')
   const { status }: { readonly status: { readonly allocatable?: Readonly<Record<string, string>> } } = JSON.parse(
     JSON.stringify(node),
@@ -191,14 +192,14 @@ async function registrations(cluster: KubeletCluster, { machine }: KubeletNode):
   return Number(/^ballast_devices_registrations_total\{[^}]*\} (\d+)$/m.exec(stdout)?.[1] ?? 0)
 }
 
-async function isReady(cluster: KubeletCluster, { machine }: KubeletNode): Promise<boolean> {
+export async function isReady(cluster: KubeletCluster, { machine }: KubeletNode): Promise<boolean> {
   const address = (await pods(cluster, agents))[0]?.status.podIP ?? ''
   const { code } = await machine.run(['curl', '-sf', '-m', '5', `http://${address}:8083/readyz`])
   return code === 0
 }
 
 /** How much the node has to give, again and again until `work` is done. */
-async function sampledWhile(cluster: KubeletCluster, work: () => Promise<void>): Promise<readonly number[]> {
+export async function sampledWhile(cluster: KubeletCluster, work: () => Promise<void>): Promise<readonly number[]> {
   const samples: number[] = []
   let isOver = false
   const sampling = (async () => {
@@ -216,7 +217,7 @@ async function sampledWhile(cluster: KubeletCluster, work: () => Promise<void>):
   return samples
 }
 
-async function kubectl(cluster: KubeletCluster, ...args: readonly string[]): Promise<string> {
+export async function kubectl(cluster: KubeletCluster, ...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await cluster.kubectl(...args)
   strictEqual(code, 0, stderr)
   return stdout

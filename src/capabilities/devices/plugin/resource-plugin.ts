@@ -11,6 +11,7 @@ import type { Random } from '#kube/random.ts'
 import type { Offer } from '../discovery/offers.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import { kubeletSocket, resourceFile } from '../names.ts'
+import { handOver, upstreamSockets } from './hand-over.ts'
 import { longestSocketPath, type PluginDirectory } from './plugin-directory.ts'
 import { type PluginAnswers, PluginServer } from './plugin-server.ts'
 import { NotRegistered, register } from './register.ts'
@@ -131,7 +132,9 @@ export class ResourcePlugin implements AsyncDisposable {
       return await this.#watched({ name, own, kubelet, prefix, server }, signal)
     } finally {
       this.#server = undefined
-      await server.close()
+      const end = () => server.close()
+      if (signal.aborted && this.isRegistered) await handOver({ directory, resource: this.resource, own: name, clock, log }, end)
+      else await end()
     }
   }
 
@@ -145,7 +148,7 @@ export class ResourcePlugin implements AsyncDisposable {
   async #watched({ name, own, kubelet, prefix, server }: Life, signal: AbortSignal): Promise<string> {
     const { directory, clock, log } = this.#context
     const again = () => register({ directory: directory.path, endpoint: name, resource: this.resource }, clock, signal)
-    if (others(directory, prefix, name).length > 0) await this.#orTold(again, signal)
+    if (others(directory, { resource: this.resource, prefix, name }).length > 0) await this.#orTold(again, signal)
     let withoutMs: number | undefined = clock.elapsed()
     let streams = 0
     let sayAt: readonly number[] = []
@@ -216,13 +219,15 @@ interface Life {
 }
 
 /** Sockets of other plugins for the resource: of our own kind, and as upstream's programs call theirs. */
-function others(directory: PluginDirectory, prefix: string, own: string): readonly string[] {
-  const stem = prefix.slice(0, -1)
-  const known = [`${stem}.sock`, stem.replace('-', '_')]
-  return directory
-    .sockets(stem.slice(0, stem.indexOf('-')))
-    .map(({ name }) => name)
-    .filter(name => name !== own && (name.startsWith(prefix) || known.includes(name)))
+function others(directory: PluginDirectory, { resource, prefix, name: own }: OtherThan): readonly string[] {
+  const ofOurs = directory.sockets(prefix).map(({ name }) => name)
+  return [...ofOurs, ...upstreamSockets(directory, resource)].filter(name => name !== own)
+}
+
+interface OtherThan {
+  readonly resource: string
+  readonly prefix: string
+  readonly name: string
 }
 
 /** A new one each time; without its prefix where that would be too long for the kernel. */
