@@ -29,6 +29,10 @@ const i915 = 'gpu.intel.com/i915'
 const oneCard = intelCard(0, { address: '0000:00:02.0', render: 128, driver: 'i915' })
 const otherCard = intelCard(1, { address: '0000:03:00.0', render: 129, driver: 'i915', numa: '1' })
 
+const share = { id: 'card0-0', device: 'card0', isHealthy: true, numaNodes: [], nodes: [], mounts: [] }
+/** As upstream's plugin answers for one card. */
+const oneShare = { shares: () => [share], preferred: () => [], allocate: () => ({ nodes: [], mounts: [], cdi: [] }) }
+
 function machine(files: Files = oneCard) {
   const root = mkdtempSync(join(tmpdir(), 'bd-'))
   roots.push(root)
@@ -290,9 +294,7 @@ test("when ours ends beside upstream's plugin, which registered later, the kubel
   const ours = await start()
   await kubelet.until(() => kubelet.ids(i915).length === 1)
   // As upstream's: it says its list to whoever listens, and never registers a second time.
-  const share = { id: 'card0-0', device: 'card0', isHealthy: true, numaNodes: [], nodes: [], mounts: [] }
-  const answers = { shares: () => [share], preferred: () => [], allocate: () => ({ nodes: [], mounts: [], cdi: [] }) }
-  const theirs = new PluginServer(answers, () => undefined)
+  const theirs = new PluginServer(oneShare, () => undefined)
   const endpoint = 'gpu.intel.com-i915.sock'
   await theirs.listen(join(directory, endpoint))
   await register({ directory, endpoint, resource: i915 }, hostClock({ speed: 5 }), signal)
@@ -303,6 +305,24 @@ test("when ours ends beside upstream's plugin, which registered later, the kubel
   const opened = kubelet.endpoints.get(i915)?.filter(({ name }) => name === endpoint)
   expect(opened?.map(({ isOpen }) => isOpen)).toEqual([true, true])
   await theirs.close()
+})
+
+test("when upstream's plugin, which registered later, ends, ours is counted again", async () => {
+  const { kubelet, start, directory } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  await using _ours = await start()
+  await kubelet.until(() => kubelet.ids(i915).length === 1)
+  const theirs = new PluginServer(oneShare, () => undefined)
+  const endpoint = 'gpu.intel.com-i915.sock'
+  await theirs.listen(join(directory, endpoint))
+  await register({ directory, endpoint, resource: i915 }, hostClock({ speed: 5 }), signal)
+  // Ours looks at it each second.
+  await hostClock({ speed: 1 }).after(600)
+  await theirs.close()
+  await kubelet.until(() => kubelet.counted.get(i915)?.isStopped === true)
+  await kubelet.until(() => kubelet.counted.get(i915)?.healthy.length === 1 && kubelet.counted.get(i915)?.isStopped === false)
+  expect(kubelet.registrations.at(-1)?.endpoint).not.toBe(endpoint)
 })
 
 test('sockets of processes that were killed are taken away, what lies beside them stays', async () => {

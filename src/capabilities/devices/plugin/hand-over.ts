@@ -35,6 +35,12 @@ export function upstreamSockets(directory: PluginDirectory, resource: string): r
     .filter(name => known.includes(name))
 }
 
+/** Is an upstream's plugin of the resource there? */
+export async function isUpstreamBeside(directory: PluginDirectory, resource: string, signal: AbortSignal): Promise<boolean> {
+  for (const name of upstreamSockets(directory, resource)) if (await directory.answers(name, signal)) return true
+  return false
+}
+
 /** Ends ours by `end`, and has upstream's plugin go on where one answers and no other of ours does. What the kubelet refuses stops nothing. */
 export async function handOver(of: HandOver, end: () => Promise<void>): Promise<void> {
   const limit = new AbortController()

@@ -11,7 +11,7 @@ import type { Random } from '#kube/random.ts'
 import type { Offer } from '../discovery/offers.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import { kubeletSocket, resourceFile } from '../names.ts'
-import { handOver, upstreamSockets } from './hand-over.ts'
+import { handOver, isUpstreamBeside, upstreamSockets } from './hand-over.ts'
 import { longestSocketPath, type PluginDirectory } from './plugin-directory.ts'
 import { type PluginAnswers, PluginServer } from './plugin-server.ts'
 import { NotRegistered, register } from './register.ts'
@@ -30,6 +30,8 @@ const times = {
   /** And the plugin is registered again after so long, doubled each time that did not help. */
   firstAgainMs: 50,
   mostAgain: 5,
+  /** While upstream's plugin is there it is looked at so often: it may have registered after ours, and then its end takes all devices along. */
+  besideMs: 1_000,
 } as const
 
 interface PluginContext {
@@ -154,7 +156,11 @@ export class ResourcePlugin implements AsyncDisposable {
     let sayAt: readonly number[] = []
     let againAtMs = Number.POSITIVE_INFINITY
     let tries = 0
+    let isBeside = false
     for (;;) {
+      signal.throwIfAborted()
+      const wasBeside = isBeside
+      isBeside = await isUpstreamBeside(directory, this.resource, signal)
       signal.throwIfAborted()
       const nowMs = clock.elapsed()
       if (directory.kubelet() !== kubelet) return 'the kubelet started anew'
@@ -169,6 +175,10 @@ export class ResourcePlugin implements AsyncDisposable {
         againAtMs = nowMs + times.firstAgainMs * 2 ** tries
         tries += 1
         log.info({ resource: this.resource }, 'another plugin of the resource ended, and the kubelet one of our streams with it')
+      } else if (wasBeside && !isBeside && tries === 0) {
+        server.say()
+        againAtMs = nowMs
+        log.info({ resource: this.resource }, "upstream's plugin ended: ours is registered again")
       }
       streams = server.streams
       if (sayAt.some(atMs => atMs <= nowMs)) {
@@ -185,7 +195,7 @@ export class ResourcePlugin implements AsyncDisposable {
         withoutMs === undefined ? Number.POSITIVE_INFINITY : withoutMs + times.streamMs,
         againAtMs,
         ...sayAt,
-        nowMs + times.longestRetryMs,
+        nowMs + (isBeside ? times.besideMs : times.longestRetryMs),
       )
       await this.#wake.wait(Math.max(1, Math.ceil(nextMs - nowMs)), signal)
     }
