@@ -13,6 +13,8 @@ import { HostTree } from '#machines/host-tree.ts'
 import { devicesConfiguration } from '../src/capabilities/devices/config.ts'
 import { startDevices } from '../src/capabilities/devices/devices-agent.ts'
 import { pluginMethods } from '../src/capabilities/devices/plugin/plugin-api.ts'
+import { PluginServer } from '../src/capabilities/devices/plugin/plugin-server.ts'
+import { register } from '../src/capabilities/devices/plugin/register.ts'
 import { FakeKubelet } from '../src/capabilities/devices/testdata/fake-kubelet.ts'
 import { type Files, intelCard, merged } from './real/devices/device-trees.ts'
 import { writeTree } from './real/features/tree-files.ts'
@@ -26,6 +28,10 @@ afterEach(() => {
 const i915 = 'gpu.intel.com/i915'
 const oneCard = intelCard(0, { address: '0000:00:02.0', render: 128, driver: 'i915' })
 const otherCard = intelCard(1, { address: '0000:03:00.0', render: 129, driver: 'i915', numa: '1' })
+
+const share = { id: 'card0-0', device: 'card0', isHealthy: true, numaNodes: [], nodes: [], mounts: [] }
+/** As upstream's plugin answers for one card. */
+const oneShare = { shares: () => [share], preferred: () => [], allocate: () => ({ nodes: [], mounts: [], cdi: [] }) }
 
 function machine(files: Files = oneCard) {
   const root = mkdtempSync(join(tmpdir(), 'bd-'))
@@ -285,6 +291,44 @@ test("upstream's plugin is taken over from in the same way", async () => {
   await kubelet.until(() => kubelet.endpoints.get(i915)?.length === 2)
   expect(readdirSync(directory)).toContain('gpu.intel.com-i915.sock')
   theirs.close()
+})
+
+test("when ours ends beside upstream's plugin, which registered later, the kubelet counts that one's devices again", async () => {
+  const { kubelet, start, directory } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  const ours = await start()
+  await kubelet.until(() => kubelet.ids(i915).length === 1)
+  // As upstream's: it says its list to whoever listens, and never registers a second time.
+  const theirs = new PluginServer(oneShare, () => undefined)
+  const endpoint = 'gpu.intel.com-i915.sock'
+  await theirs.listen(join(directory, endpoint))
+  await register({ directory, endpoint, resource: i915 }, hostClock({ speed: 5 }), signal)
+  await ours[Symbol.asyncDispose]()
+  await kubelet.until(() => kubelet.counted.get(i915)?.healthy.length === 1 && kubelet.counted.get(i915)?.isStopped === false)
+  expect(kubelet.registrations.at(-1)?.endpoint).toBe(endpoint)
+  // A connection that ends breaks upstream's plugin: none of its two has.
+  const opened = kubelet.endpoints.get(i915)?.filter(({ name }) => name === endpoint)
+  expect(opened?.map(({ isOpen }) => isOpen)).toEqual([true, true])
+  await theirs.close()
+})
+
+test("when upstream's plugin, which registered later, ends, ours is counted again", async () => {
+  const { kubelet, start, directory } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  await using _ours = await start()
+  await kubelet.until(() => kubelet.ids(i915).length === 1)
+  const theirs = new PluginServer(oneShare, () => undefined)
+  const endpoint = 'gpu.intel.com-i915.sock'
+  await theirs.listen(join(directory, endpoint))
+  await register({ directory, endpoint, resource: i915 }, hostClock({ speed: 5 }), signal)
+  // Ours looks at it each second.
+  await hostClock({ speed: 1 }).after(600)
+  await theirs.close()
+  await kubelet.until(() => kubelet.counted.get(i915)?.isStopped === true)
+  await kubelet.until(() => kubelet.counted.get(i915)?.healthy.length === 1 && kubelet.counted.get(i915)?.isStopped === false)
+  expect(kubelet.registrations.at(-1)?.endpoint).not.toBe(endpoint)
 })
 
 test('sockets of processes that were killed are taken away, what lies beside them stays', async () => {

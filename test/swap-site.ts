@@ -122,6 +122,8 @@ export class SwapSite implements AsyncDisposable {
   readonly #stop = new AbortController()
   /** Called with each write of a migration before it is sent. */
   meanwhile: (write: string) => Promise<void> = async () => undefined
+  /** Stands between a migration and the twin: for what a twin cannot answer. */
+  wrapped: (transport: Transport) => Transport = transport => transport
 
   readonly #subject: Subject
 
@@ -157,7 +159,7 @@ export class SwapSite implements AsyncDisposable {
     const results: StepResult[] = []
     const death = new AbortController()
     const mortality = { kill: options.kill, meanwhile: this.meanwhile, death }
-    const api = this.api(mortal(this.twin.transport({ admin: true }), writes, mortality))
+    const api = this.api(mortal(this.wrapped(this.twin.transport({ admin: true })), writes, mortality))
     const reach = { api, clock: this.clock, capabilities: enabledCapabilities, signal: death.signal }
     const run = carriedSwap(this.#subject.upstream, reach, options, result => results.push(result))
     return { results, writes, ...(await endOf(run, this.clock)) }

@@ -56,7 +56,8 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
       [
         '\nFILE: values, a Flux HelmRelease, an Argo CD Application, a Deployment of',
         'upstream (of the descheduler also a CronJob, with the ConfigMap of its',
-        'policy behind ---), or - for standard input.',
+        "policy behind ---; of Intel's plugins objects of their operator and",
+        'DaemonSets), or - for standard input.',
         'Exit codes: 0 everything carried, 1 something is lost or behaves otherwise,',
         '2 bad usage or input.',
         'Example: ballast migrate values --from reloader@2.2.7 release.yaml -o values.yaml',
@@ -70,10 +71,11 @@ function defineValues(migrate: Command, surroundings: Surroundings): void {
 
 async function convertFile(file: string, options: ValuesOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { terminal } = surroundings
-  const { replaced, version } = upstreamOf(options.from)
+  const { replaced, version, chart: named } = upstreamOf(options.from)
   const chart = replaced.chart ?? replaced.id
-  const input = readValuesInput(file === '-' ? 'standard input' : file, await textOf(file), chart, replaced.plainKinds)
-  const converted = convertInput(input, { replaced, version, namespace: options.namespace })
+  const where = file === '-' ? 'standard input' : file
+  const input = readValuesInput(where, await textOf(file), chart, replaced.plainKinds, replaced)
+  const converted = convertInput(input, { replaced, version, chart: named ?? input.chart, namespace: options.namespace })
   const written = valuesText(
     converted.values,
     converted.report.flatMap(({ from, to }) => (to === undefined ? [] : [{ from, to }])),
@@ -82,7 +84,7 @@ async function convertFile(file: string, options: ValuesOptions, surroundings: S
   assertUsed({ '--force': options.force }, options.out !== undefined, '--out')
   if (options.out !== undefined) await writeTo(options.out, written, options.force === true)
   if (options.format === 'json')
-    terminal.write(JSON.stringify(valuesDocument(converted, input, { chart, version }), undefined, 2))
+    terminal.write(JSON.stringify(valuesDocument(converted, input, { chart: named ?? chart, version }), undefined, 2))
   else if (options.out === undefined) terminal.write(written.trimEnd())
   for (const line of reportLines(converted.report)) terminal.say(line)
   return converted.isLossy && options.allowLossy !== true ? exitCodes.failed : exitCodes.done
@@ -91,7 +93,13 @@ async function convertFile(file: string, options: ValuesOptions, surroundings: S
 /** The file's own version wins over none, the option's over the file's. */
 function convertInput(
   input: ValuesInput,
-  given: { readonly replaced: Replaced; readonly version: string | undefined; readonly namespace: string | undefined },
+  given: {
+    readonly replaced: Replaced
+    readonly version: string | undefined
+    /** One of several, where it is named. */
+    readonly chart: string | undefined
+    readonly namespace: string | undefined
+  },
 ): ConvertedValues {
   const namespace = given.namespace ?? input.namespace
   const named = given.version ?? input.version
@@ -99,7 +107,7 @@ function convertInput(
   const { workload, beside = [], values } = input
   const converted =
     workload === undefined
-      ? given.replaced.convert({ values, version, namespace })
+      ? given.replaced.convert({ values, version, namespace, chart: given.chart })
       : given.replaced.convertWorkload(workload, { beside, namespace })
   const unread = input.unread.map(
     (from): ReportLine => ({
@@ -111,14 +119,25 @@ function convertInput(
   return { ...converted, report: [...converted.report, ...unread], isLossy: converted.isLossy || unread.length > 0 }
 }
 
-function upstreamOf(text: string): { readonly replaced: Replaced; readonly version: string | undefined } {
+interface NamedUpstream {
+  readonly replaced: Replaced
+  readonly version: string | undefined
+  readonly chart: string | undefined
+}
+
+/** By the upstream's name, or by that of one of its charts where it has several. */
+function upstreamOf(text: string): NamedUpstream {
   const [name = '', version] = text.split('@', 2)
-  const { replaced } = replaceable().find(one => one.replaced.id === name) ?? {}
+  const chartsOf = ({ chart, furtherCharts = [] }: Replaced) =>
+    chart === undefined || furtherCharts.length === 0 ? [] : [chart, ...furtherCharts]
+  const { replaced } =
+    replaceable().find(one => one.replaced.id === name) ?? replaceable().find(one => chartsOf(one.replaced).includes(name)) ?? {}
   if (replaced === undefined) throw new CommandRefused(`--from: ${notYet(name)}`)
   const [oldest = '', newest = ''] = [replaced.versions[0], replaced.versions.at(-1)]
   if (version !== undefined && (!/^v?\d+\.\d+\.\d+$/.test(version) || isOlder(version, oldest) || isOlder(newest, version)))
     throw new CommandRefused(`--from: found version ${JSON.stringify(version)}, expected one from ${oldest} to ${newest}`)
-  return { replaced, version: version?.replace(/^v/, '') }
+  const chart = chartsOf(replaced).find(one => one === name)
+  return { replaced, version: version?.replace(/^v/, ''), chart }
 }
 
 async function textOf(file: string): Promise<string> {
@@ -163,7 +182,7 @@ function valuesDocument(
   return {
     apiVersion: 'cli.ballast.dev/v1',
     kind: 'ConvertedValues',
-    from: { chart, version: version ?? input.version ?? null, read: input.from },
+    from: { chart: input.chart ?? chart, version: version ?? input.version ?? null, read: input.from },
     isLossy: converted.isLossy,
     values: converted.values,
     report: converted.report,

@@ -384,7 +384,7 @@ const cases: readonly (readonly [string, ClusterFacts, readonly string[]])[] = [
   ...(
     [
       ['0.36.0', ['value-dropped']],
-      ['0.35.0', []],
+      ['0.32.1', []],
       ['0.x', []],
     ] as const
   ).map(([version, expected]): (typeof cases)[number] => [

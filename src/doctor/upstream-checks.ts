@@ -55,7 +55,10 @@ function doubleDuty(facts: ClusterFacts, found: readonly FoundUpstream[]): reado
 /** Ours and theirs, both at work. */
 function ownDouble(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly Finding[] {
   return found
-    .filter(({ upstream, isLive }) => isLive && isAtWork(facts, upstream.capability))
+    .filter(
+      ({ upstream, workload, isLive }) =>
+        isLive && isAtWork(facts, upstream.capability) && upstream.doesNoJob?.(workload) !== true,
+    )
     .map(({ upstream, workload }) => {
       const program = ownProgramIn(upstream, workload)
       const who = program === undefined ? upstream.name : `ballast ${program.command}, in the place of ${upstream.name}'s,`
@@ -144,8 +147,9 @@ function sharedScope(a: readonly string[] | undefined, b: readonly string[] | un
 
 /** How upstream is to end its work: where callers are led to it, they are led elsewhere first. */
 function endCommand({ replaced }: FoundUpstream['upstream'], workload: KubeObject): string {
-  const leadsCallers = replaced?.swap.part.kind === 'api' || replaced?.swap.part.kind === 'led-api'
-  return leadsCallers ? `ballast migrate plan ${replaced.id}` : stopCommand(workload)
+  // Ended by hand it leaves callers, or nodes, with nothing for a while.
+  const isStepByStep = replaced !== undefined && ['api', 'led-api', 'offering'].includes(replaced.swap.part.kind)
+  return isStepByStep ? `ballast migrate plan ${replaced.id}` : stopCommand(workload)
 }
 
 function stopCommand({ kind, metadata: { namespace = 'default', name } }: KubeObject): string {

@@ -37,7 +37,7 @@ export function valueFindings(release: KubeObject, tag?: string): readonly Findi
   if (rows === undefined || knownVersions === undefined) return removed(release, chart, named)
   const version = named !== undefined && knownVersions.test(named) ? named : undefined
   const { report } = convertValues({ rows, version, values, namespace: release.metadata.namespace, start: {} })
-  return report
+  const unknown = report
     .filter(({ kind }) => kind === 'unknown')
     .map(({ from, why }) =>
       finding('value-dropped', {
@@ -46,4 +46,5 @@ export function valueFindings(release: KubeObject, tag?: string): readonly Findi
         fix: `take spec.values.${from} away, or write it as the chart has it`,
       }),
     )
+  return [...removed(release, chart, named), ...unknown]
 }

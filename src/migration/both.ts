@@ -112,7 +112,8 @@ function toKeep(saved: Saved | undefined, { workload }: Theirs, objects: readonl
   return kept([...(isOfThis ? earlier : []), ...objects])
 }
 
-async function forget(swap: Swap, { owner }: Theirs, harm: string): Promise<void> {
+/** Deletes Helm's own record of upstream's release, where that is agreed to. @throws StepFailed where it is not */
+export async function forget(swap: Swap, { owner }: Theirs, harm: string): Promise<void> {
   if (owner?.by !== 'helm') return
   const secrets = await releaseSecrets(swap, owner.name, owner.namespace)
   if (secrets.length > 0 && !swap.forgetRelease)

@@ -125,7 +125,8 @@ function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly
   return [all.filter(isFirst), all.filter(one => !isFirst(one))]
 }
 
-const isOnNodes = ({ kind }: Place['upstream']['replaced']['swap']['part']) => kind === 'nodes' || kind === 'publishing'
+const isOnNodes = ({ kind }: Place['upstream']['replaced']['swap']['part']) =>
+  kind === 'nodes' || kind === 'publishing' || kind === 'offering'
 
 /** Parts outside of the controller have keys of their own. */
 const statusKeyOf = ({

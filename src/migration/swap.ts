@@ -11,6 +11,8 @@ import { ledApiBack } from './led-apis/led-api-back.ts'
 import { ledApiForth } from './led-apis/led-api-forth.ts'
 import { nodesBack } from './node-back.ts'
 import { nodesForth } from './node-forth.ts'
+import { offeringBack } from './offering/offering-back.ts'
+import { offeringForth } from './offering/offering-forth.ts'
 import { sectionAhead } from './own-section.ts'
 import type { Place } from './place.ts'
 import { publishingBack, publishingForth } from './publishing/publishing.ts'
@@ -35,6 +37,7 @@ function wayOf(part: Part, towards: Direction): Way {
   if (part.kind === 'led-api') return towards === 'back' ? ledApiBack(part) : ledApiForth(part)
   if (part.kind === 'in-place') return towards === 'back' ? inPlaceBack(part) : inPlaceForth(part)
   if (part.kind === 'publishing') return towards === 'back' ? publishingBack(part) : publishingForth(part)
+  if (part.kind === 'offering') return towards === 'back' ? offeringBack(part) : offeringForth(part)
   if (part.kind === 'nodes') return towards === 'back' ? nodesBack(part) : nodesForth(part)
   return towards === 'back' ? handoverBack(part) : handoverForth(part)
 }

@@ -58,6 +58,9 @@ const resources: Readonly<Record<string, GroupVersionResource>> = {
   NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' },
   APIService: { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' },
   ValidatingWebhookConfiguration: builtIn.validatingwebhookconfigurations,
+  MutatingWebhookConfiguration: builtIn.mutatingwebhookconfigurations,
+  Certificate: { group: 'cert-manager.io', version: 'v1', resource: 'certificates' },
+  Issuer: { group: 'cert-manager.io', version: 'v1', resource: 'issuers' },
   ValidatingAdmissionPolicy: { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies' },
   ValidatingAdmissionPolicyBinding: {
     group: 'admissionregistration.k8s.io',

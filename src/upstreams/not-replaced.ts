@@ -22,24 +22,6 @@ export const notReplaced: readonly Upstream[] = [
   },
   {
     ...none,
-    name: 'Intel device plugins',
-    capability: 'devices',
-    workloads: [/^inteldeviceplugins-controller-manager$/, /^intel-gpu-plugin/],
-    names: ['intel-device-plugins-operator', 'intel-device-plugins-gpu'],
-    images: ['intel/intel-deviceplugin-operator', 'intel/intel-gpu-plugin'],
-    leases: ['d1c7b6d5.intel.com'],
-    groups: ['deviceplugin.intel.com', 'fpga.intel.com'],
-    removedKeys: [
-      {
-        chart: 'intel-device-plugins-gpu',
-        path: 'resourceManager',
-        since: '0.36.0',
-        now: 'the plugin has no resource manager any more',
-      },
-    ],
-  },
-  {
-    ...none,
     name: 'csi-driver-nfs',
     capability: 'nfs',
     workloads: [/^csi-nfs-(controller|node)$/],

@@ -1,6 +1,6 @@
 // Which workloads of a cluster are of an upstream: any two of image, name, labels and chart are enough.
 
-import { imagesOf, isWanted } from '#kube/objects/object-fields.ts'
+import { at, imagesOf, isWanted } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Upstream } from './upstream.ts'
 import { upstreams } from './upstreams.ts'
@@ -25,10 +25,23 @@ export function findUpstreams(objects: readonly KubeObject[], among: readonly Up
       const upstream = among.find(candidate => signals(candidate, workload) >= 2)
       if (upstream === undefined) return []
       return [
-        { upstream, workload, version: versionOf(upstream, workload), chart: chartOf(workload), isLive: isWanted(workload) },
+        {
+          upstream,
+          workload,
+          version: versionOf(upstream, workload),
+          chart: chartOf(workload),
+          isLive: isWanted(workload) && !sleepsBySelector(workload),
+        },
       ]
     })
 }
+
+/** No node has it: pods that ask for it are nowhere. So DaemonSets sleep in a swap. */
+export const asleepLabel = 'ballast.dev/asleep'
+
+/** Does a DaemonSet ask for nodes that nobody has? */
+export const sleepsBySelector = (workload: KubeObject): boolean =>
+  at(workload, 'spec', 'template', 'spec', 'nodeSelector', asleepLabel) !== undefined
 
 function signals(upstream: Upstream, workload: KubeObject): number {
   const labels = workload.metadata.labels ?? {}

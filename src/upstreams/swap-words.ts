@@ -9,5 +9,6 @@ export const swapWords: Readonly<Record<Part['kind'], string>> = {
   'led-api': 'ours stands by, upstream sleeps and gives it its Lease, callers are led after it',
   'in-place': 'program by program, within its own Deployments: its roll-outs bring ours',
   publishing: 'upstream decides no more, ours publish beside its workers, these sleep, then ours decides',
+  offering: "ours offer beside upstream's, every node has as much by ours, then its operator and its pods go",
   nodes: 'node by node: its pod goes, ours comes',
 }

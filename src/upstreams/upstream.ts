@@ -39,6 +39,8 @@ export interface Upstream {
   readonly twice?: Twice
   /** What comes of it beside ours; without it, `both act`. */
   readonly beside?: (workload: KubeObject) => string | undefined
+  /** A workload of it that does nothing by itself which ours does, such as an operator of others. */
+  readonly doesNoJob?: (workload: KubeObject) => boolean
   /** The Lease by which a workload of it, or ours in its place, elects a leader: `namespace/name`. */
   readonly leaseOf?: (workload: KubeObject) => string | undefined
   /** How Ballast takes its place; absent: not yet. */
@@ -74,7 +76,9 @@ interface Twice {
   readonly isScaledToNone?: (values: unknown) => boolean
 }
 
-interface ChartInput {
+export interface ChartInput {
+  /** The chart that is named, by whoever asks or by the file, where there are several. */
+  readonly chart?: string | undefined
   readonly values: ValuesTree
   /** The chart's version, where it is known. */
   readonly version: string | undefined
@@ -93,6 +97,8 @@ export interface Replaced {
   /** Its name for `migrate`, and that of its chart unless `chart` says another. */
   readonly id: string
   readonly chart?: string
+  /** Other charts of the same upstream, whose values are converted too. */
+  readonly furtherCharts?: readonly string[]
   /** Charts whose keys are recorded, oldest first. */
   readonly versions: readonly string[]
   /** Versions of which every key is known to `rows`; absent: doctor judges none. */
@@ -103,6 +109,8 @@ export interface Replaced {
   readonly convertWorkload: (workload: ValuesTree, around: Around) => ConvertedValues
   /** Workloads of plain manifests that `migrate values` takes. */
   readonly plainKinds: readonly PlainKind[]
+  /** Other objects that `migrate values` takes, any number in one file: the first is what `convertWorkload` gets. */
+  readonly isObject?: (object: ValuesTree) => boolean
   readonly swap: Swap
 }
 
@@ -137,7 +145,7 @@ interface Swap {
 }
 
 /** Which part of ours does the job. */
-export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart | InPlacePart | PublishingPart
+export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart | InPlacePart | PublishingPart | OfferingPart
 
 /** A section of the controller's configuration, switched on and off there. */
 export interface SectionPart {
@@ -253,6 +261,32 @@ export interface PublishingPart {
     },
   ) => Promise<Compared>
   /** What Helm's uninstall would do. */
+  readonly uninstallHarm: string
+}
+
+/**
+ * Pods on nodes offer the same to their kubelets, who take it from the newest. So ours come beside upstream's; these, and the operator that would bring
+ * them back, go when every node has as much by ours.
+ */
+export interface OfferingPart {
+  readonly kind: 'offering'
+  /** The label of our pods on nodes. */
+  readonly component: string
+  /** The role of them that offers. */
+  readonly role: string
+  /** Where a pod of ours tells its readiness. */
+  readonly healthPort: number
+  /** Is a resource of a node one of those that upstream offers? */
+  readonly isOffered: (resource: string) => boolean
+  /** Does a pod of ours say in its readiness that the kubelet knows it for this resource? */
+  readonly isRegistered: (readiness: string, resource: string) => boolean
+  /** Is it the operator, which makes workloads on nodes of objects? */
+  readonly isOperator: (workload: KubeObject) => boolean
+  /** Objects that it makes workloads of which ours replaces, by their kind. */
+  readonly objects: Readonly<Record<string, GroupVersionResource>>
+  /** What else it looks after, which ours does not replace; while there is any it stays awake. */
+  readonly looksAfter: (at: Reads) => Promise<readonly string[]>
+  /** What Helm's uninstall would take along. */
   readonly uninstallHarm: string
 }
 

@@ -3,7 +3,7 @@
 import { Document, isMap, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml'
 import { merged } from '#deployment/installation.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
-import type { PlainKind } from './upstream.ts'
+import type { PlainKind, Replaced } from './upstream.ts'
 import { isTree, type ValuesTree, valueAt, withValue } from './values-tree.ts'
 
 type InputKind = 'HelmRelease' | 'Application' | PlainKind
@@ -12,7 +12,9 @@ type InputKind = 'HelmRelease' | 'Application' | PlainKind
 type ValueComments = ReadonlyMap<string, { readonly before?: string; readonly after?: string }>
 
 export interface ValuesInput {
-  readonly from: 'values' | InputKind
+  readonly from: 'values' | 'objects' | InputKind
+  /** The chart that the file names. */
+  readonly chart?: string
   readonly values: ValuesTree
   /** Version of the chart, where the file names it. */
   readonly version: string | undefined
@@ -30,8 +32,17 @@ export interface ValuesInput {
 const largestValuesFile = 10 * 1024 * 1024
 const mostAliases = 100
 
+/** What an upstream with several charts, or with objects of its own, says besides. */
+type FurtherInput = Pick<Replaced, 'furtherCharts' | 'isObject'>
+
 /** Reads `text`; `chart` is the upstream's chart. @throws InputError with every problem, by file, line and column */
-export function readValuesInput(file: string, text: string, chart: string, plainKinds: readonly PlainKind[]): ValuesInput {
+export function readValuesInput(
+  file: string,
+  text: string,
+  chart: string,
+  plainKinds: readonly PlainKind[],
+  { furtherCharts = [], isObject: isTaken = () => false }: FurtherInput = {},
+): ValuesInput {
   if (text.length > largestValuesFile)
     throw refused(file, `${text.length} characters`, `at most ${largestValuesFile}`, 'file-too-large')
   const documents = parsedDocuments(file, text)
@@ -47,7 +58,12 @@ export function readValuesInput(file: string, text: string, chart: string, plain
   const isObject = (value: ValuesTree) => typeof value['kind'] === 'string' && typeof value['apiVersion'] === 'string'
   const objects = documents.filter(({ value }) => isTree(value) && isObject(value))
   for (const kind of ['HelmRelease', 'Application', ...plainKinds] as const) {
-    const found = objects.filter(({ value }) => isTree(value) && value['kind'] === kind && isOf(kind, value, chart))
+    const found = objects.flatMap(({ value, document }) => {
+      if (!isTree(value) || value['kind'] !== kind) return []
+      const charts = [chart, ...furtherCharts].filter(of => isOf(kind, value, of))
+      const named = charts.length === 1 ? charts[0] : charts.find(of => refersTo(value, of, values))
+      return charts.length === 0 ? [] : [{ value, document, named }]
+    })
     if (found.length > 1)
       throw refused(
         file,
@@ -56,8 +72,13 @@ export function readValuesInput(file: string, text: string, chart: string, plain
         'several-releases',
       )
     const [one] = found
-    if (one !== undefined && isTree(one.value)) return readers[kind](one.value, one.document, { file, others: values, chart })
+    if (one !== undefined) {
+      const read = readers[kind](one.value, one.document, { file, others: values, chart: one.named ?? chart })
+      return furtherCharts.length === 0 || one.named === undefined ? read : { ...read, chart: one.named }
+    }
   }
+  const own = objects.map(({ value }) => value).find((value): value is ValuesTree => isTree(value) && isTaken(value))
+  if (own !== undefined) return { ...nothing, from: 'objects', namespace: namespaceIn(own), workload: own, beside: values }
   if (objects.length > 0) {
     const kinds = objects.map(({ value }) => String(valueAt(value, ['kind'])))
     throw refused(
@@ -168,13 +189,22 @@ export function upstreamContainer(workload: unknown, name: string): ValuesTree |
   )
 }
 
-/** The tag of the OCIRepository beside it that its `chartRef` names. */
-function referencedVersion(release: ValuesTree, others: readonly unknown[]): string | undefined {
+const namespaceIn = (object: ValuesTree): string | undefined => text(valueAt(object, ['metadata', 'namespace']))
+
+/** The OCIRepository beside it that its `chartRef` names. */
+function referencedRepository(release: ValuesTree, others: readonly unknown[]): unknown {
   const name = valueAt(release, ['spec', 'chartRef', 'name'])
-  const repository = others.find(
-    other => valueAt(other, ['kind']) === 'OCIRepository' && valueAt(other, ['metadata', 'name']) === name,
-  )
-  return text(valueAt(repository, ['spec', 'ref', 'tag']))
+  return others.find(other => valueAt(other, ['kind']) === 'OCIRepository' && valueAt(other, ['metadata', 'name']) === name)
+}
+
+function referencedVersion(release: ValuesTree, others: readonly unknown[]): string | undefined {
+  return text(valueAt(referencedRepository(release, others), ['spec', 'ref', 'tag']))
+}
+
+/** Does it refer to this one of several charts? By the chart's address, else by the name of the reference. */
+function refersTo(release: ValuesTree, chart: string, others: readonly unknown[]): boolean {
+  const url = text(valueAt(referencedRepository(release, others), ['spec', 'url']))
+  return (url?.split('/').at(-1) ?? text(valueAt(release, ['spec', 'chartRef', 'name']))) === chart
 }
 
 /** Helm's `--set` paths: dots part, `\.` is a dot of a key. */

@@ -142,6 +142,7 @@ export const devices = capability({
     of => ({ kind: 'object', apiVersion: 'admissionregistration.k8s.io/v1', of, name: admissionConfigurationName }) as const,
   ),
   metrics: registry => void deviceMetrics(registry),
+  upstreams: async () => [(await import('./swap/intel-plugins.ts')).intelPlugins],
   page: async () => (await import('./page/hardware-page.ts')).hardwarePage,
   commands: [
     {

@@ -1,12 +1,11 @@
-// Ours on nodes, in a swap of what publishes: installed with the section of the controller off, or added to the pods that are there; and taken
-// away again.
+// Ours on nodes, in a swap of what publishes or offers there: installed, or added to the pods that are there; and taken away again.
 import { standardAgentNamespace } from '#coordination/capability.ts'
 import { listAt, numberAt, templateOf, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
-import type { PublishingPart } from '#upstreams/upstream.ts'
+import type { OfferingPart, PublishingPart } from '#upstreams/upstream.ts'
 import type { ValuesTree } from '#upstreams/values-tree.ts'
 import { missingSettings, sectionAhead } from '../apis/own-api.ts'
 import { type Now, named, shown } from '../both.ts'
@@ -22,25 +21,28 @@ import { applyAll, isDefinition, missingRights, withoutTheirKinds, withSection, 
 /** Pods of all nodes are renewed, ten in a hundred at a time. */
 const rolloutMs = 1_800_000
 
+/** A role of our pods on nodes. */
+type AgentPart = Pick<PublishingPart | OfferingPart, 'component' | 'role'>
+
 const componentLabel = 'app.kubernetes.io/component'
 
 /** Where our pods on nodes are. */
 export const agentNamespaceOf = ({ ours }: Situation): string => ours?.loop?.namespace ?? standardAgentNamespace
 
-const wordOf = ({ role }: PublishingPart) => `--role=${role}`
+const wordOf = ({ role }: AgentPart) => `--role=${role}`
 
 /** Does the container have the role? A container has all roles of its process in one word. */
-function hasRole(container: unknown, part: PublishingPart): boolean {
+function hasRole(container: unknown, part: AgentPart): boolean {
   return listAt(container, 'args').some(word => String(word) === wordOf(part))
 }
 
 const containersOf = (workload: KubeObject): readonly unknown[] => listAt(templateOf(workload), 'spec', 'containers')
 
-const publishes = (loop: Loop | undefined, part: PublishingPart): boolean =>
+export const publishes = (loop: Loop | undefined, part: AgentPart): boolean =>
   loop !== undefined && containersOf(loop.workload).some(container => hasRole(container, part))
 
 /** What an installation that is there lacks for it: rights, kinds, and its pods on nodes. */
-function beside(swap: Swap, part: PublishingPart, ours: Ours, { converted: { values } }: Whole): readonly KubeObject[] {
+function beside(swap: Swap, part: AgentPart, ours: Ours, { converted: { values } }: Whole): readonly KubeObject[] {
   const { capabilities: _section, ...around } = values
   const isOfNodes = ({ kind, metadata }: KubeObject) => {
     const component = metadata.labels?.[componentLabel]
@@ -53,23 +55,23 @@ function beside(swap: Swap, part: PublishingPart, ours: Ours, { converted: { val
 }
 
 /** All that is applied, by what is there. */
-export function wantedObjects(swap: Swap, part: PublishingPart, { situation: { ours }, whole }: Now): readonly KubeObject[] {
+export function wantedObjects(swap: Swap, part: AgentPart, { situation: { ours }, whole }: Now): readonly KubeObject[] {
   return ours === undefined ? switchedOn(swap, whole) : beside(swap, part, ours, whole)
 }
 
-/** The controller's section stays off; agents begin to publish. */
-export async function install(swap: Swap, part: PublishingPart, now: Now): Promise<void> {
+/** Agents begin, whatever the controller's section says: `isOn`. */
+export async function install(swap: Swap, part: AgentPart, now: Now, isOn: boolean): Promise<void> {
   const { capability } = swap.upstream
   const { ours } = now.situation
   if (ours === undefined) {
     const objects = await withoutTheirKinds(swap, wantedObjects(swap, part, now))
     return applyAll(
       swap,
-      objects.map(object => switchedOff(swap, object)),
+      objects.map(object => (isOn ? object : switchedOff(swap, object))),
     )
   }
   const section = sectionAhead(swap, ours, now.whole.converted)
-  await writeSection(swap, ours, capability, { ...section, enabled: false })
+  await writeSection(swap, ours, capability, { ...section, enabled: isOn })
   // What agents are told follows from what stands in the controller's file now.
   const situation = await readSituation(swap)
   const objects = await withoutTheirKinds(swap, wantedObjects(swap, part, { ...now, situation }))
@@ -100,7 +102,7 @@ async function tellAgents(swap: Swap, own: Loop, { enabled: _on, ...section }: V
 }
 
 /** One container more, and what it mounts; the others stay as they are. */
-async function addRole(swap: Swap, part: PublishingPart, own: Loop, objects: readonly KubeObject[]): Promise<void> {
+async function addRole(swap: Swap, part: AgentPart, own: Loop, objects: readonly KubeObject[]): Promise<void> {
   if (publishes(own, part)) return
   const made = objects.find(({ kind, metadata }) => kind === 'DaemonSet' && metadata.labels?.[componentLabel] === part.component)
   const container = made === undefined ? undefined : containersOf(made).find(one => hasRole(one, part))
@@ -127,15 +129,16 @@ async function writePod({ api, signal }: Swap, { workload, namespace }: Loop, ch
   await api.resource<KubeObject>(builtIn.daemonsets).update({ ...workload, spec }, { namespace, signal, fieldManager })
 }
 
-/** The section is off, with upstream's settings, and our pods are on every node that they are for. */
-export function installed(swap: Swap, part: PublishingPart, now: Now): Proof {
+/** The section is on or off, with upstream's settings, and our pods are on every node that they are for. */
+export function installed(swap: Swap, part: AgentPart, now: Now, isOn: boolean): Proof {
   const { capability } = swap.upstream
   const { situation, whole } = now
   const { ours } = situation
   if (ours === undefined) return no('the controller is not there')
   if (ours.config === undefined)
     return no(`the configuration in ${ours.namespace}/${ours.file?.metadata.name} is refused: ballast doctor names it`)
-  if (ours.isEnabled || ours.isWorking) return no(`${capability} is on`)
+  if (!isOn && (ours.isEnabled || ours.isWorking)) return no(`${capability} is on`)
+  if (isOn && !ours.isEnabled) return no(`${capability} is off`)
   const missing = missingSettings(swap, ours, whole.converted)
   if (missing.length > 0) return no(`settings that upstream has are missing: ${missing.join(', ')}`)
   if (!ours.isReady) return no('no pod of the controller is ready')
@@ -144,7 +147,7 @@ export function installed(swap: Swap, part: PublishingPart, now: Now): Proof {
 }
 
 /** Asked last: rendering all objects takes its time. */
-export async function hasRights(swap: Swap, part: PublishingPart, now: Now): Promise<Proof> {
+export async function hasRights(swap: Swap, part: AgentPart, now: Now): Promise<Proof> {
   const lacking = await missingRights(swap, wantedObjects(swap, part, now).filter(isRight))
   return lacking === undefined ? yes('with its rights') : no(`${lacking} is not as ${swap.upstream.capability} needs it`)
 }
@@ -160,7 +163,7 @@ function rolledOut(loop: Loop): Proof {
 }
 
 /** Nothing of ours publishes any more: the role goes, and with it the DaemonSet where it has no other. @throws StepFailed where its pods do not end */
-export async function takeRole(swap: Swap, part: PublishingPart): Promise<void> {
+export async function takeRole(swap: Swap, part: AgentPart): Promise<void> {
   const own = (await readSituation(swap)).ours?.loop
   if (own !== undefined && publishes(own, part)) {
     const others = containersOf(own.workload).filter(container => !hasRole(container, part))
@@ -172,7 +175,7 @@ export async function takeRole(swap: Swap, part: PublishingPart): Promise<void> 
 }
 
 /** No pod of ours has the role: one that is on its way out may publish once more. */
-export async function publishesNoMore(swap: Swap, part: PublishingPart, situation: Situation): Promise<Proof> {
+export async function publishesNoMore(swap: Swap, part: AgentPart, situation: Situation): Promise<Proof> {
   const { api, signal } = swap
   if (publishes(situation.ours?.loop, part)) return no(`our pods on nodes have the role ${part.role}`)
   const pods = await listOf(api, builtIn.pods, 'Pod', { signal, namespace: agentNamespaceOf(situation) })

@@ -4,17 +4,14 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
+import { asleepLabel, sleepsBySelector } from '#upstreams/recognition.ts'
 import type { PublishingPart } from '#upstreams/upstream.ts'
-import { valueAt } from '#upstreams/values-tree.ts'
 import { shown, theTheirs } from '../both.ts'
 import { fieldManager } from '../own-made.ts'
 import type { Loop, Situation } from '../place.ts'
 import { listOf } from '../reading.ts'
 import { readSituation } from '../situation.ts'
 import { eventually, StepFailed, type Swap } from '../step.ts'
-
-/** No node has it: pods that ask for it are nowhere. */
-const asleepLabel = 'ballast.dev/asleep'
 
 /** Pods have their grace to end. */
 const endPatienceMs = 300_000
@@ -33,10 +30,10 @@ export const workersOf = (swap: Swap, situation: Situation): readonly Loop[] =>
 export const helpersOf = (swap: Swap, situation: Situation): readonly Loop[] =>
   besideOf(situation, swap).filter(({ workload }) => workload.kind === 'Deployment')
 
-export const isAsleep = ({ workload }: Pick<Loop, 'workload'>): boolean =>
-  valueAt(workload['spec'], ['template', 'spec', 'nodeSelector', asleepLabel]) !== undefined
+export const isAsleep = ({ workload }: Pick<Loop, 'workload'>): boolean => sleepsBySelector(workload)
 
-async function setSleep({ api, signal }: Swap, { namespace, name, workload }: Loop, value: string | null): Promise<void> {
+/** A DaemonSet sleeps by `'true'`, and wakes by `null`. */
+export async function setSleep({ api, signal }: Swap, { namespace, name, workload }: Loop, value: string | null): Promise<void> {
   const body = {
     metadata: { resourceVersion: workload.metadata.resourceVersion },
     spec: { template: { spec: { nodeSelector: { [asleepLabel]: value } } } },

@@ -319,14 +319,14 @@ async function publishBeside(swap: Swap, part: PublishingPart): Promise<void> {
   // Upstream would decide by what is there twice.
   const isHeld = held(swap, now.situation)
   if (!isHeld.ok) throw new StepFailed(`${isHeld.said}: hold first`)
-  await install(swap, part, now)
+  await install(swap, part, now, false)
 }
 
 async function described(swap: Swap, part: PublishingPart): Promise<Proof> {
   const now = await nowOf(swap)
   const isHeld = held(swap, now.situation)
   if (!isHeld.ok) return isHeld
-  const isInstalled = installed(swap, part, now)
+  const isInstalled = installed(swap, part, now, false)
   if (!isInstalled.ok) return isInstalled
   const sides = { from: now.theirs.namespace, to: agentNamespaceOf(now.situation) }
   const isDescribed = await succeeded(swap, part, sides)

@@ -6,6 +6,7 @@ import { devicesOnKubelet } from './on-kubelet.ts'
 import { operatorProgram } from './operator-program.ts'
 import { comparedOperators, operatorPort } from './operators.ts'
 import { comparedPlugins } from './plugins.ts'
+import { takenOver } from './taken-over.ts'
 
 export const deviceChecks: readonly Check[] = [
   { name: "devices: Intel's plugins and ours on the same machines", run: comparedPlugins },
@@ -13,4 +14,5 @@ export const deviceChecks: readonly Check[] = [
   { name: "devices: ours called as Intel's operator", port: operatorPort, run: operatorProgram },
   { name: 'devices: five players on a card of a real kubelet', alone: true, run: devicesOnKubelet },
   { name: 'devices: a claim on a real kubelet', alone: true, run: claimsOnKubelet },
+  { name: "devices: from Intel's plugin to ours and back on a real kubelet", alone: true, run: takenOver },
 ]

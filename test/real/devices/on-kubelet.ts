@@ -11,7 +11,7 @@ import { until } from '../mirror/laboratory/program.ts'
 import { agentPods, agents, cardGroup, kubectl, manifests, plugIn, pods, running } from './node-with-card.ts'
 
 const resource = 'gpu.intel.com/i915'
-const shares = 5
+export const shares = 5
 const sampleMs = 50
 const restarts = Number(process.env['BALLAST_KUBELET_RESTARTS'] ?? 5)
 
@@ -98,7 +98,7 @@ const opens = `/bin/busybox id
 [ -e /dev/fuse ] || echo no /dev/fuse
 `
 
-async function play({ plane }: KubeletCluster, number: number): Promise<void> {
+export async function play({ plane }: KubeletCluster, number: number): Promise<void> {
   await plane.client.want('POST', '/api/v1/namespaces/default/pods', {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -110,7 +110,7 @@ async function play({ plane }: KubeletCluster, number: number): Promise<void> {
   })
 }
 
-async function allocatable({ plane }: KubeletCluster): Promise<number> {
+export async function allocatable({ plane }: KubeletCluster): Promise<number> {
   const node = await plane.client.want('GET', '/api/v1/nodes/n1')
   const { status }: { readonly status: { readonly allocatable?: Readonly<Record<string, string>> } } = JSON.parse(
     JSON.stringify(node),
@@ -124,14 +124,14 @@ async function registrations(cluster: KubeletCluster, { machine }: KubeletNode):
   return Number(/^ballast_devices_registrations_total\{[^}]*\} (\d+)$/m.exec(stdout)?.[1] ?? 0)
 }
 
-async function isReady(cluster: KubeletCluster, { machine }: KubeletNode): Promise<boolean> {
+export async function isReady(cluster: KubeletCluster, { machine }: KubeletNode): Promise<boolean> {
   const address = (await pods(cluster, agents))[0]?.status.podIP ?? ''
   const { code } = await machine.run(['curl', '-sf', '-m', '5', `http://${address}:8083/readyz`])
   return code === 0
 }
 
 /** How much the node has to give, again and again until `work` is done. */
-async function sampledWhile(cluster: KubeletCluster, work: () => Promise<void>): Promise<readonly number[]> {
+export async function sampledWhile(cluster: KubeletCluster, work: () => Promise<void>): Promise<readonly number[]> {
   const samples: number[] = []
   let isOver = false
   const sampling = (async () => {

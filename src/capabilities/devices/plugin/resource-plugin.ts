@@ -11,6 +11,7 @@ import type { Random } from '#kube/random.ts'
 import type { Offer } from '../discovery/offers.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import { kubeletSocket, resourceFile } from '../names.ts'
+import { handOver, isUpstreamBeside, upstreamSockets } from './hand-over.ts'
 import { longestSocketPath, type PluginDirectory } from './plugin-directory.ts'
 import { type PluginAnswers, PluginServer } from './plugin-server.ts'
 import { NotRegistered, register } from './register.ts'
@@ -29,6 +30,8 @@ const times = {
   /** And the plugin is registered again after so long, doubled each time that did not help. */
   firstAgainMs: 50,
   mostAgain: 5,
+  /** While upstream's plugin is there it is looked at so often: it may have registered after ours, and then its end takes all devices along. */
+  besideMs: 1_000,
 } as const
 
 interface PluginContext {
@@ -131,7 +134,9 @@ export class ResourcePlugin implements AsyncDisposable {
       return await this.#watched({ name, own, kubelet, prefix, server }, signal)
     } finally {
       this.#server = undefined
-      await server.close()
+      const end = () => server.close()
+      if (signal.aborted && this.isRegistered) await handOver({ directory, resource: this.resource, own: name, clock, log }, end)
+      else await end()
     }
   }
 
@@ -145,13 +150,17 @@ export class ResourcePlugin implements AsyncDisposable {
   async #watched({ name, own, kubelet, prefix, server }: Life, signal: AbortSignal): Promise<string> {
     const { directory, clock, log } = this.#context
     const again = () => register({ directory: directory.path, endpoint: name, resource: this.resource }, clock, signal)
-    if (others(directory, prefix, name).length > 0) await this.#orTold(again, signal)
+    if (others(directory, { resource: this.resource, prefix, name }).length > 0) await this.#orTold(again, signal)
     let withoutMs: number | undefined = clock.elapsed()
     let streams = 0
     let sayAt: readonly number[] = []
     let againAtMs = Number.POSITIVE_INFINITY
     let tries = 0
+    let isBeside = false
     for (;;) {
+      signal.throwIfAborted()
+      const wasBeside = isBeside
+      isBeside = await isUpstreamBeside(directory, this.resource, signal)
       signal.throwIfAborted()
       const nowMs = clock.elapsed()
       if (directory.kubelet() !== kubelet) return 'the kubelet started anew'
@@ -166,6 +175,10 @@ export class ResourcePlugin implements AsyncDisposable {
         againAtMs = nowMs + times.firstAgainMs * 2 ** tries
         tries += 1
         log.info({ resource: this.resource }, 'another plugin of the resource ended, and the kubelet one of our streams with it')
+      } else if (wasBeside && !isBeside && tries === 0) {
+        server.say()
+        againAtMs = nowMs
+        log.info({ resource: this.resource }, "upstream's plugin ended: ours is registered again")
       }
       streams = server.streams
       if (sayAt.some(atMs => atMs <= nowMs)) {
@@ -182,7 +195,7 @@ export class ResourcePlugin implements AsyncDisposable {
         withoutMs === undefined ? Number.POSITIVE_INFINITY : withoutMs + times.streamMs,
         againAtMs,
         ...sayAt,
-        nowMs + times.longestRetryMs,
+        nowMs + (isBeside ? times.besideMs : times.longestRetryMs),
       )
       await this.#wake.wait(Math.max(1, Math.ceil(nextMs - nowMs)), signal)
     }
@@ -216,13 +229,15 @@ interface Life {
 }
 
 /** Sockets of other plugins for the resource: of our own kind, and as upstream's programs call theirs. */
-function others(directory: PluginDirectory, prefix: string, own: string): readonly string[] {
-  const stem = prefix.slice(0, -1)
-  const known = [`${stem}.sock`, stem.replace('-', '_')]
-  return directory
-    .sockets(stem.slice(0, stem.indexOf('-')))
-    .map(({ name }) => name)
-    .filter(name => name !== own && (name.startsWith(prefix) || known.includes(name)))
+function others(directory: PluginDirectory, { resource, prefix, name: own }: OtherThan): readonly string[] {
+  const ofOurs = directory.sockets(prefix).map(({ name }) => name)
+  return [...ofOurs, ...upstreamSockets(directory, resource)].filter(name => name !== own)
+}
+
+interface OtherThan {
+  readonly resource: string
+  readonly prefix: string
+  readonly name: string
 }
 
 /** A new one each time; without its prefix where that would be too long for the kernel. */
