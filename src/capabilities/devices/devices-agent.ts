@@ -16,6 +16,7 @@ import type { FoundDevice } from './discovery/found-device.ts'
 import { lookAt, type Machine, type Offer, offersOf } from './discovery/offers.ts'
 import type { DraDrivers } from './dra/dra-drivers.ts'
 import { type Complaint, complaintOf, computeComplaint, Steadied } from './health/card-health.ts'
+import { DeviceUses } from './health/device-use.ts'
 import { LevelZero } from './health/level-zero.ts'
 import { type DeviceMetrics, deviceMetrics } from './metrics.ts'
 import { cdiDirectory, draDirectory, draRegistry, pluginDirectory } from './names.ts'
@@ -76,6 +77,7 @@ class DevicesAgent {
   readonly #metrics: DeviceMetrics | undefined
   readonly #plugins = new Map<string, ResourcePlugin>()
   readonly #steadied = new Steadied()
+  readonly #uses = new DeviceUses()
   readonly #wake: Wake
   #config: DevicesConfig
   #machine: Machine = { devices: [], passedOver: [], compute: [], firmware: new Map() }
@@ -150,6 +152,7 @@ class DevicesAgent {
     this.#drivers?.bring({ devices: machine.devices, complaints, config })
     const offers = offersOf(machine, config, new Set(complaints.keys()))
     this.#metrics?.offered(offers)
+    this.#metrics?.used(this.#uses.look(this.#surroundings.tree, machine.devices, this.#context.clock.elapsed()))
     for (const [resource, offer] of offers) {
       const plugin = this.#plugins.get(resource)
       if (plugin !== undefined) plugin.offer(offer)

@@ -2,6 +2,7 @@
 
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Offer } from './discovery/offers.ts'
+import type { DeviceUse } from './health/device-use.ts'
 
 export interface DeviceMetrics {
   readonly registrations: Counter<'resource'>
@@ -12,6 +13,8 @@ export interface DeviceMetrics {
   readonly claimsRefused: Counter<'driver'>
   /** Counts what is offered now. */
   offered(offers: ReadonlyMap<string, Offer>): void
+  /** Counts how devices are used now; those that are not named have no figure. */
+  used(uses: ReadonlyMap<string, DeviceUse>): void
 }
 
 export function deviceMetrics(registry: Registry): DeviceMetrics {
@@ -29,7 +32,29 @@ export function deviceMetrics(registry: Registry): DeviceMetrics {
     labelNames,
     registers,
   })
+  const device = ['device'] as const
+  const busy = new Gauge({
+    name: 'ballast_devices_busy_ratio',
+    help: 'How busy a device was since the look before, from 0 to 1, where the kernel says it',
+    labelNames: device,
+    registers,
+  })
+  const memory = new Gauge({
+    name: 'ballast_devices_memory_bytes',
+    help: 'Memory of a device: all of it, and what is used, where the kernel says it',
+    labelNames: ['device', 'state'] as const,
+    registers,
+  })
   return {
+    used(uses) {
+      busy.reset()
+      memory.reset()
+      for (const [id, use] of uses) {
+        if (use.busy !== undefined) busy.set({ device: id }, use.busy)
+        if (use.memoryUsedBytes !== undefined) memory.set({ device: id, state: 'used' }, use.memoryUsedBytes)
+        if (use.memoryBytes !== undefined) memory.set({ device: id, state: 'all' }, use.memoryBytes)
+      }
+    },
     registrations: new Counter({
       name: 'ballast_devices_registrations_total',
       help: 'Registrations with the kubelet',

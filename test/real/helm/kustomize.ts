@@ -1,9 +1,10 @@
-// The Kustomize form: every choice of components builds, and adds up to what `ballast manifests` prints for it.
+// The Kustomize form: choices of components build, and add up to what `ballast manifests` prints for it.
 import { deepStrictEqual } from 'node:assert'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { seededRandom } from '#kube/random.ts'
 import { partsIn } from '../../../src/coordination/part-hosts.ts'
 import { installationValues, plainRelease } from '../../../src/deployment/installation.ts'
 import { agentRoles } from '../../../src/deployment/objects/agent-roles.ts'
@@ -66,8 +67,21 @@ function rightsIn(list: readonly KubeObject[]): readonly string[] {
   return [...all].filter(right => right.endsWith(' ') || !all.has(right.replace(/ \S*$/, ' '))).sort()
 }
 
-function* choices(): Generator<readonly string[]> {
-  for (let bits = 0; bits < 2 ** names.length; bits++) yield names.filter((_, at) => (bits & (1 << at)) !== 0)
+/** So many more are drawn by chance, always the same. */
+const drawn = 120
+
+/** None, one, two, all but one, all, and some by chance: components meet in pairs, and all of them are too many. */
+function choices(): readonly (readonly string[])[] {
+  const random = seededRandom(names.length)
+  const chosen = [
+    [],
+    ...names.map(name => [name]),
+    ...names.flatMap((name, at) => names.slice(at + 1).map(other => [name, other])),
+    ...names.map(name => names.filter(other => other !== name)),
+    [...names],
+    ...Array.from({ length: drawn }, () => names.filter(() => random() < 0.5)),
+  ]
+  return [...new Map(chosen.map(choice => [choice.join(), choice])).values()]
 }
 
 const componentOf = ({ metadata }: KubeObject) => metadata.labels?.['app.kubernetes.io/component'] ?? ''
