@@ -125,7 +125,11 @@ export async function comparedOperators(): Promise<string> {
 /** The object whose status is followed. */
 const statusPath = '/apis/deviceplugin.intel.com/v1/gpudeviceplugins/igpu'
 
-const statusIn = (object: object): unknown => Reflect.get(object, 'status')
+/** Nodes are named in no order. */
+function statusIn(object: object): unknown {
+  const { nodeNames = [], ...rest } = (object as { readonly status?: { readonly nodeNames?: readonly string[] } }).status ?? {}
+  return { ...rest, nodeNames: [...nodeNames].sort() }
+}
 
 async function prepared(stack: AsyncDisposableStack): Promise<{ readonly plane: ControlPlane; readonly file: string }> {
   const plane = await startControlPlane({ scheduler: 'off', controllerManager: false, audit: true })
