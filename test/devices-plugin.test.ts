@@ -8,6 +8,7 @@ import { afterEach, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { hostClock } from '#kube/clock.ts'
 import { silentLog } from '#kube/log.ts'
+import { isOutside } from '#kube/outside-error.ts'
 import { systemRandom } from '#kube/random.ts'
 import { HostTree } from '#machines/host-tree.ts'
 import { devicesConfiguration } from '../src/capabilities/devices/config.ts'
@@ -341,6 +342,14 @@ test('sockets of processes that were killed are taken away, what lies beside the
   await using _agent = await start()
   await kubelet.until(() => kubelet.ids(i915).length === 1)
   expect(sockets()).toHaveLength(3)
+})
+
+test('where nobody can listen the error is one that is tried again', async () => {
+  const answers = { shares: () => [], preferred: () => [], allocate: () => ({ nodes: [], mounts: [], cdi: [] }) }
+  const server = new PluginServer(answers, () => undefined)
+  const failed = await server.listen('/nowhere/at-all.sock').catch((error: unknown) => error)
+  expect(isOutside(failed)).toBe(true)
+  await server.close()
 })
 
 test('a changed configuration is taken up while it serves', async () => {

@@ -182,15 +182,17 @@ class DevicesAgent {
       amd: { other: config.amd.tempLimit, gpu: config.amd.tempLimit, memory: config.amd.tempLimit },
     }
     using sidecar = health === 'level-zero' ? new LevelZero(levelZeroSocket, this.#context) : undefined
-    for (const device of machine.devices.filter(({ kind }) => kind === 'gpu')) {
+    const look = async (device: FoundDevice) => {
       const { id, vendor, address } = device
       const way = vendor === 'amd' ? config.amd.health : health
+      if (way === 'sysfs') complaints.set(id, complaintOf(tree, device, limits[vendor]))
       // What upstream's plugins go by counts at once, as it does there.
       const why =
         vendor === 'amd' ? compute : address === undefined ? undefined : await sidecar?.complaintOf(address, config.gpu, signal)
       if (why !== undefined) asked.set(id, why)
-      if (way === 'sysfs') complaints.set(id, complaintOf(tree, device, limits[vendor]))
     }
+    // Side by side: a sidecar that does not answer holds up a look for one card's time, not for that of all.
+    await Promise.all(machine.devices.filter(({ kind }) => kind === 'gpu').map(look))
     const ids = new Set([...asked.keys(), ...this.#steadied.look(complaints)])
     // Who is well again at this look, and not yet for long enough, has the complaint of before.
     const said = (id: string) => asked.get(id) ?? complaints.get(id) ?? this.#toldIll.get(id) ?? unknownComplaint

@@ -67,7 +67,7 @@ export class PluginServer {
     return this.#streams.size
   }
 
-  /** Listens at a path. @throws Error where nobody can */
+  /** Listens at a path. @throws OutsideError where nobody can: the folder is gone or read-only */
   listen(path: string): Promise<void> {
     return listenAt(this.#server, path)
   }

@@ -2,6 +2,7 @@
 
 import { type Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
 import { messageOf } from '#kube/log.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import { NoAnswer } from '../allocation/preferred.ts'
 import type { Method } from './plugin-api.ts'
 
@@ -42,9 +43,12 @@ export function definition<Request, Response>({ path, request, response }: Metho
   }
 }
 
-/** Listens at a path. @throws Error where nobody can */
+/** Listens at a path. @throws OutsideError where nobody can: the folder is gone, full or read-only */
 export function listenAt(server: Server, path: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), error => (error === null ? resolve() : reject(error)))
+  server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), error => {
+    if (error === null) resolve()
+    else reject(new OutsideError(`nobody can listen at ${path}: ${error.message}`, { cause: error }))
+  })
   return promise
 }
