@@ -10,3 +10,6 @@ export const pluginFolder = 'plugins/csi-nfsplugin'
 /** Where kubelets find plugins by their sockets, below the kubelet's folder. */
 export const registryFolder = 'plugins_registry'
 export const kubeletDirectory = '/var/lib/kubelet'
+
+/** Where the jobs find the driver, in their own pod. */
+export const controllerSocket = '/csi/csi.sock'

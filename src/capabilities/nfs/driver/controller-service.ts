@@ -13,12 +13,11 @@ import {
   type Volume,
   type VolumeCapability,
 } from '../csi/messages.ts'
-import { MountFailed } from '../mounts/mounter.ts'
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
 import { sourceOf } from './node-service.ts'
 import { Operations } from './operations.ts'
 import { refusal } from './refusals.ts'
-import { FileWorkFailed, type Place, type ShareFiles } from './share-files.ts'
+import type { Place, ShareFiles } from './share-files.ts'
 import { cleanPath } from './share-path.ts'
 import { readSnapshotId, type SnapshotId, writeSnapshotId } from './snapshot-id.ts'
 import type { ClaimFacts } from './sub-dir.ts'
@@ -69,12 +68,6 @@ const mostRemembered = 10_000
 
 const invalid = (message: string) => new CallRefused(status.INVALID_ARGUMENT, message)
 const notFound = (message: string) => new CallRefused(status.NOT_FOUND, message)
-
-/** A mount of the server that was there before, or of one that does not answer. */
-export function spoilsMount(error: unknown): boolean {
-  const { cause } = error instanceof CallRefused ? error : { cause: error }
-  return cause instanceof FileWorkFailed && ['ESTALE', 'EIO', 'ENOTCONN', 'EHOSTDOWN', 'ELATE'].includes(cause.code)
-}
 
 export class ControllerService {
   readonly #options: ControllerServiceOptions
@@ -198,7 +191,7 @@ export class ControllerService {
             sizeBytes: this.#restoreSize(archive.bytes, sourceVolumeId),
             snapshotId: writeSnapshotId(wish.id),
             sourceVolumeId,
-            creationTime: { seconds: Math.floor(archive.modifiedMs / 1_000), nanos: (archive.modifiedMs % 1_000) * 1_000_000 },
+            creationTime: timeOf(archive.mtimeMs),
             isReadyToUse: true,
           },
         }
@@ -253,7 +246,7 @@ export class ControllerService {
     await this.#on(id, options, 'failed to make subdirectory', async root => {
       const into = { root, path: cleanPath(id.subDir) }
       // The share itself is there, and its permissions are none of a volume's.
-      const { warning } = into.path === '' ? {} : await files.makeFolder(into, permissions)
+      const warning = into.path === '' ? undefined : await files.makeFolder(into, permissions)
       if (warning !== undefined) log.warn({ why: warning, subDir: id.subDir }, 'failed to chmod subdirectory')
       if (from !== undefined) await this.#fill(into, from, options)
     })
@@ -293,7 +286,7 @@ export class ControllerService {
     try {
       return await this.#options.shares.using({ source, options }, work)
     } catch (error) {
-      throw refusal(error, error instanceof MountFailed ? 'failed to mount nfs server' : what, source)
+      throw refusal(error, what, source)
     }
   }
 
@@ -331,3 +324,6 @@ const capacityOf = ({ capacityRange }: CreateVolume): bigint => capacityRange?.r
 
 const textOf = (source: ContentSource | undefined): string =>
   source === undefined ? '' : `${source.snapshot?.snapshotId ?? ''}\n${source.volume?.volumeId ?? ''}`
+
+/** @param ms since 1970, maybe with a fraction */
+const timeOf = (ms: number) => ({ seconds: Math.floor(ms / 1_000), nanos: Math.floor(ms % 1_000) * 1_000_000 })

@@ -33,13 +33,13 @@ export class NodeFiles {
   }
 
   async look(path: string): Promise<Looked> {
-    const { outcome } = await this.#program('stat', ['--printf=%a', '--', path])
+    const { outcome } = await this.#program('stat', ['-L', '--printf=%a', '--', path])
     return outcome
   }
 
   /** Bits of a folder: as of `07777`. */
   async permissions(path: string): Promise<number | Looked> {
-    const { outcome, output } = await this.#program('stat', ['--printf=%a', '--', path])
+    const { outcome, output } = await this.#program('stat', ['-L', '--printf=%a', '--', path])
     return outcome === 'there' ? Number.parseInt(output, 8) : outcome
   }
 

@@ -11,9 +11,9 @@ import type { Breaker } from '../mounts/breaker.ts'
 import { askedConnections, optionsProblem, portOf } from '../mounts/mount-options.ts'
 import { mountAt } from '../mounts/mount-table.ts'
 import { type Mounter, MountFailed } from '../mounts/mounter.ts'
+import { mountRefusal } from './mount-refusal.ts'
 import type { NodeFiles } from './node-files.ts'
 import { Operations } from './operations.ts'
-import { mountCodes } from './refusals.ts'
 import { pathProblem, permissionBits, serverProblem } from './share-path.ts'
 import { expandGiven } from './sub-dir.ts'
 import { VolumeStats } from './volume-stats.ts'
@@ -229,7 +229,7 @@ export class NodeService {
       if (!(error instanceof MountFailed)) throw error
       until(error.gone)
       if (error.kind === 'late') await breaker.suspect(server, portOf(order.options))
-      throw new CallRefused(mountCodes[error.kind], error.message, { cause: error })
+      throw mountRefusal(error)
     }
   }
 

@@ -1,0 +1,72 @@
+// Volumes on an NFS server, in place of csi-driver-nfs and the sidecars beside it.
+import { capability } from '#coordination/capability.ts'
+import { nfsConfiguration } from './config.ts'
+import { kubeletDirectory, pluginFolder, registryFolder } from './names.ts'
+
+export const nfs = capability({
+  name: 'nfs',
+  document: 'nfs.md',
+  config: nfsConfiguration,
+  kinds: [],
+  replaces: [{ upstream: 'csi-driver-nfs', leases: [] }],
+  disrupts: [],
+  parts: [
+    {
+      process: 'node',
+      role: 'nfs',
+      presence: 'always',
+      trust: 'agent-nfs',
+      needs: [],
+      permissions: [],
+      host: {
+        mounts: [
+          {
+            path: `${kubeletDirectory}/${pluginFolder}`,
+            access: 'write',
+            isMade: true,
+            because: 'the kubelet calls the driver there',
+          },
+          { path: `${kubeletDirectory}/${registryFolder}`, access: 'write', because: 'is found by the kubelet there' },
+          {
+            path: `${kubeletDirectory}/pods`,
+            access: 'write',
+            propagation: 'Bidirectional',
+            because: 'mounts volumes for pods, which outlive this process',
+          },
+        ],
+        user: 'root',
+        linuxCapabilities: ['SYS_ADMIN'],
+        privileged: true,
+        network: 'host',
+      },
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: async (context, config, signal) => (await import('./node-part.ts')).startNodePart(context, config, signal),
+    },
+    {
+      process: 'node',
+      role: 'nfs-controller',
+      presence: 'always',
+      trust: 'nfs-controller',
+      needs: [],
+      permissions: [],
+      host: { mounts: [], user: 'root', linuxCapabilities: ['SYS_ADMIN'], privileged: true, network: 'host' },
+      listeners: [],
+      offers: [],
+      takes: [],
+      start: async (context, config, signal) =>
+        (await import('./controller-part.ts')).startControllerPart(context, config, signal),
+    },
+  ],
+  leaves: [],
+  commands: [
+    {
+      name: 'nfsplugin',
+      usage: '[words...]',
+      about: 'the CSI driver for NFS with the flags of csi-driver-nfs. A program called nfsplugin runs it too',
+      inPlaceOf: { programs: ['nfsplugin'] },
+      load: async () => (await import('./commands/nfsplugin.ts')).defineNfsplugin,
+    },
+  ],
+})
