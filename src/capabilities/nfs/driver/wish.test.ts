@@ -79,7 +79,7 @@ describe('what a class asks for', () => {
   test('what a volume is told has the folder as it came to be, under the key as it was written', async () => {
     const { context } = await wishOf({ ...base, ...metadata, SubDir: '${pvc.metadata.name}' })
     expect(Object.fromEntries(context)).toEqual({ ...base, ...metadata, SubDir: 'pvcname' })
-    expect(Object.fromEntries((await wishOf(base)).context)).toEqual({ ...base, subDir: 'pv-name' })
+    expect(Object.fromEntries((await wishOf(base)).context)).toEqual({ ...base, subdir: 'pv-name' })
   })
 
   test('the default of the driver is kept in the identifier', async () => {

@@ -85,7 +85,7 @@ async function expanded(pattern: string, values: ReadonlyMap<string, string>, { 
 
 /** The key keeps the spelling in which it was given. */
 function withSubDir(parameters: ReadonlyMap<string, string>, subDir: string): ReadonlyMap<string, string> {
-  const key = [...parameters.keys()].find(one => one.toLowerCase() === 'subdir') ?? 'subDir'
+  const key = [...parameters.keys()].find(one => one.toLowerCase() === 'subdir') ?? 'subdir'
   return new Map([...parameters, [key, subDir]])
 }
 
