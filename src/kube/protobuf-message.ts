@@ -55,6 +55,12 @@ export const bytes = single('bytes', readBytes, value => (value.length === 0 ? u
 export const manyBytes = repeated('bytes', readBytes)
 /** `int64` */
 export const integer = single('int64', readNumber, value => value || undefined)
+/** `int64`, with all its digits. */
+export const bigInteger = single(
+  'int64',
+  sent => BigInt(String(sent ?? 0)),
+  value => (value === 0n ? undefined : String(value)),
+)
 /** `repeated int64`, packed or not. */
 export const integers = repeated('int64', readNumber)
 /** `double` */

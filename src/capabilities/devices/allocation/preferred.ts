@@ -1,6 +1,7 @@
 // Which of the free shares a container had best get. The kubelet asks and may decide otherwise.
 
-import { OutsideError } from '#kube/outside-error.ts'
+import { status } from '@grpc/grpc-js'
+import { CallRefused } from '#kube/grpc/served-method.ts'
 import type { AllocationPolicy } from '../config.ts'
 
 export interface PreferredQuestion {
@@ -10,8 +11,12 @@ export interface PreferredQuestion {
 }
 
 /** A question that has no answer: told to the kubelet in these words. */
-export class NoAnswer extends OutsideError {
+export class NoAnswer extends CallRefused {
   override readonly name = 'NoAnswer'
+
+  constructor(message: string) {
+    super(status.INVALID_ARGUMENT, message)
+  }
 }
 
 /**

@@ -1,8 +1,8 @@
 // The kubelet's API for drivers of claims: registration, preparing and unpreparing (v1; v1beta1 is the same on the wire), health. Numbers of fields are the
 // contract.
 
-import { flag, integer, list, message, messageMap, nested, optionalText, text, texts } from '#kube/protobuf-message.ts'
-import type { Method } from '../plugin/plugin-api.ts'
+import { method } from '#kube/grpc/method.ts'
+import { integer, list, message, messageMap, nested, optionalText, text, texts } from '#kube/protobuf-message.ts'
 
 /** What a driver is called among the kinds of plugins. */
 export const pluginType = 'DRAPlugin'
@@ -29,36 +29,17 @@ const deviceHealth = message({
   message: text(5),
 })
 
-const method = <Request, Response>(
-  path: string,
-  request: Method<Request, Response>['request'],
-  response: Method<Request, Response>['response'],
-): Method<Request, Response> => ({ path, request, response })
+const healthOf = (version: 'v1' | 'v1alpha1') =>
+  method(`/${version}.DRAResourceHealth/NodeWatchResources`, message({}), message({ devices: list(1, deviceHealth) }))
 
 const pluginOf = (version: 'v1' | 'v1beta1') => ({
   prepare: method(`/k8s.io.kubelet.pkg.apis.dra.${version}.DRAPlugin/NodePrepareResources`, claims, prepared),
   unprepare: method(`/k8s.io.kubelet.pkg.apis.dra.${version}.DRAPlugin/NodeUnprepareResources`, claims, unprepared),
 })
 
-const healthOf = (version: 'v1' | 'v1alpha1') =>
-  method(`/${version}.DRAResourceHealth/NodeWatchResources`, message({}), message({ devices: list(1, deviceHealth) }))
-
 export const draMethods = {
   v1: pluginOf('v1'),
   v1beta1: pluginOf('v1beta1'),
   healthV1: healthOf('v1'),
   healthV1alpha1: healthOf('v1alpha1'),
-} as const
-
-export const registrationMethods = {
-  info: method(
-    '/pluginregistration.Registration/GetInfo',
-    message({}),
-    message({ type: text(1), name: text(2), endpoint: text(3), supportedVersions: texts(4) }),
-  ),
-  notify: method(
-    '/pluginregistration.Registration/NotifyRegistrationStatus',
-    message({ pluginRegistered: flag(1), error: text(2) }),
-    message({}),
-  ),
 } as const

@@ -7,6 +7,7 @@ import type { ResourceSlice } from '#cluster/devices/device-shapes.ts'
 import type { Check } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
+import { Registrar } from '#kube/grpc/plugin-registration.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { isOutside, OutsideError } from '#kube/outside-error.ts'
@@ -15,8 +16,9 @@ import type { DeviceMetrics } from '../metrics.ts'
 import { longestSocketPath, PluginDirectory } from '../plugin/plugin-directory.ts'
 import { Wake } from '../plugin/wake.ts'
 import { ClaimService } from './claim-service.ts'
+import { draServices, pluginType } from './dra-api.ts'
 import type { DraDevice, DraDriverName } from './dra-devices.ts'
-import { DraServer, type HealthReport, Registrar } from './dra-server.ts'
+import { DraServer, type HealthReport } from './dra-server.ts'
 import { PreparedClaims } from './prepared-claims.ts'
 import { SlicePublisher } from './slice-publisher.ts'
 import type { SliceSettings } from './slices.ts'
@@ -163,8 +165,10 @@ export class DraDriver implements AsyncDisposable {
     let refusal: string | undefined
     const server = new DraServer(this.#claims, () => this.#health(), signal)
     const registrar = new Registrar({
-      driver,
+      type: pluginType,
+      name: driver,
       endpoint: join(own, names.service),
+      supportedVersions: draServices,
       onStatus: error => {
         refusal = error
         if (error === undefined) this.#registered()

@@ -1,11 +1,11 @@
 // The two sockets of a driver: the one that the kubelet calls for claims and for health, and the one by which it finds the driver.
 
 import { Server, type ServerWritableStream, status } from '@grpc/grpc-js'
+import { answering, definition, listenAt, serverLimits } from '#kube/grpc/served-method.ts'
 import type { Of } from '#kube/protobuf-message.ts'
 import { NoAnswer } from '../allocation/preferred.ts'
-import { answering, definition, listenAt, serverLimits } from '../plugin/served-method.ts'
 import { type ClaimService, mostClaims } from './claim-service.ts'
-import { draMethods, draServices, pluginType, registrationMethods } from './dra-api.ts'
+import { draMethods } from './dra-api.ts'
 import type { PreparedClaim } from './prepared-claims.ts'
 
 /** One kubelet opens one stream; a second comes while a restarted one knocks. */
@@ -104,43 +104,6 @@ export class DraServer {
         message,
       })),
     })
-  }
-}
-
-interface RegistrarOptions {
-  readonly driver: string
-  /** The path of the other socket, as the kubelet sees it. */
-  readonly endpoint: string
-  /** Called with what is wrong, or with nothing where the kubelet took the driver. */
-  readonly onStatus: (error: string | undefined) => void
-}
-
-/** Tells kubelets of the driver. Each that starts asks anew. */
-export class Registrar {
-  readonly #server = new Server(serverLimits)
-
-  constructor({ driver, endpoint, onStatus }: RegistrarOptions) {
-    const { info, notify } = registrationMethods
-    this.#server.addService(
-      { GetInfo: definition(info), NotifyRegistrationStatus: definition(notify) },
-      {
-        GetInfo: answering(info, () => ({ type: pluginType, name: driver, endpoint, supportedVersions: draServices })),
-        NotifyRegistrationStatus: answering(notify, ({ pluginRegistered, error }) => {
-          onStatus(pluginRegistered ? undefined : error || 'the kubelet says no reason')
-          return {}
-        }),
-      },
-    )
-  }
-
-  /** Listens at a path. @throws Error where nobody can */
-  listen(path: string): Promise<void> {
-    return listenAt(this.#server, path)
-  }
-
-  /** The socket is gone then, and kubelets forget the driver. */
-  close(): void {
-    this.#server.forceShutdown()
   }
 }
 

@@ -1,5 +1,6 @@
 // The kubelet's API for device plugins, `v1beta1`: numbers of fields are the contract.
 
+import { method } from '#kube/grpc/method.ts'
 import { flag, integer, list, type Message, message, nested, text, textMap, texts } from '#kube/protobuf-message.ts'
 
 export const apiVersion = 'v1beta1'
@@ -20,28 +21,19 @@ const containerAllocation = message({
   cdiDevices: list(5, message({ name: text(1) })),
 })
 
-export interface Method<Request, Response> {
-  readonly path: string
-  readonly request: Message<Request>
-  readonly response: Message<Response>
-}
+const pluginMethod = <Request, Response>(path: string, request: Message<Request>, response: Message<Response>) =>
+  method(`/${apiVersion}.${path}`, request, response)
 
-const method = <Request, Response>(
-  path: string,
-  request: Message<Request>,
-  response: Message<Response>,
-): Method<Request, Response> => ({ path: `/${apiVersion}.${path}`, request, response })
-
-export const registerMethod = method(
+export const registerMethod = pluginMethod(
   'Registration/Register',
   message({ version: text(1), endpoint: text(2), resourceName: text(3), options: nested(4, pluginOptions) }),
   empty,
 )
 
 export const pluginMethods = {
-  options: method('DevicePlugin/GetDevicePluginOptions', empty, pluginOptions),
-  listAndWatch: method('DevicePlugin/ListAndWatch', empty, message({ devices: list(1, device) })),
-  preferred: method(
+  options: pluginMethod('DevicePlugin/GetDevicePluginOptions', empty, pluginOptions),
+  listAndWatch: pluginMethod('DevicePlugin/ListAndWatch', empty, message({ devices: list(1, device) })),
+  preferred: pluginMethod(
     'DevicePlugin/GetPreferredAllocation',
     message({
       containerRequests: list(
@@ -51,10 +43,10 @@ export const pluginMethods = {
     }),
     message({ containerResponses: list(1, message({ deviceIds: texts(1) })) }),
   ),
-  allocate: method(
+  allocate: pluginMethod(
     'DevicePlugin/Allocate',
     message({ containerRequests: list(1, message({ deviceIds: texts(1) })) }),
     message({ containerResponses: list(1, containerAllocation) }),
   ),
-  preStart: method('DevicePlugin/PreStartContainer', message({ deviceIds: texts(1) }), empty),
+  preStart: pluginMethod('DevicePlugin/PreStartContainer', message({ deviceIds: texts(1) }), empty),
 } as const

@@ -1,12 +1,12 @@
 // A resource's server, which the kubelet calls: one socket, for as long as nothing is wrong with it. It answers from what is offered now.
 
 import { Server, type ServerWritableStream, status } from '@grpc/grpc-js'
+import { answering, definition, listenAt, serverLimits } from '#kube/grpc/served-method.ts'
 import type { Of } from '#kube/protobuf-message.ts'
 import type { Allocation } from '../allocation/allocate.ts'
 import type { PreferredQuestion } from '../allocation/preferred.ts'
 import type { Share } from '../discovery/offers.ts'
 import { pluginMethods } from './plugin-api.ts'
-import { answering, definition, listenAt, serverLimits } from './served-method.ts'
 
 /** One kubelet opens one stream; a second comes while a restarted one knocks. */
 const mostStreams = 16

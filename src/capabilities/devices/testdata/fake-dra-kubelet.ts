@@ -6,8 +6,9 @@ import { mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client, type ClientReadableStream, credentials } from '@grpc/grpc-js'
 import { systemClock } from '#kube/clock.ts'
-import { draMethods, registrationMethods } from '../dra/dra-api.ts'
-import type { Method } from '../plugin/plugin-api.ts'
+import type { Method } from '#kube/grpc/method.ts'
+import { registrationMethods } from '#kube/grpc/plugin-registration.ts'
+import { draMethods } from '../dra/dra-api.ts'
 
 type ResponseOf<M> = M extends Method<unknown, infer Response> ? Response : never
 type Health = ResponseOf<typeof draMethods.healthV1alpha1>['devices'][number]

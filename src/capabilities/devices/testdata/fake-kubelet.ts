@@ -5,7 +5,8 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client, credentials, Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
-import { type Method, pluginMethods, registerMethod } from '../plugin/plugin-api.ts'
+import type { Method } from '#kube/grpc/method.ts'
+import { pluginMethods, registerMethod } from '../plugin/plugin-api.ts'
 
 type RequestOf<M> = M extends Method<infer Request, unknown> ? Request : never
 type ResponseOf<M> = M extends Method<unknown, infer Response> ? Response : never

@@ -1,10 +1,9 @@
-// Methods of gRPC as servers of ours answer them.
+// Methods of gRPC as servers of ours answer them on sockets of the machine.
 
 import { type Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
-import { messageOf } from '#kube/log.ts'
-import { OutsideError } from '#kube/outside-error.ts'
-import { NoAnswer } from '../allocation/preferred.ts'
-import type { Method } from './plugin-api.ts'
+import { messageOf } from '../log.ts'
+import { OutsideError } from '../outside-error.ts'
+import type { Method } from './method.ts'
 
 /** What a server is made with: messages of the kubelet are small, and one kubelet calls. */
 export const serverLimits = {
@@ -13,7 +12,18 @@ export const serverLimits = {
   'grpc.max_concurrent_streams': 1_000,
 } as const
 
-/** A call with one answer. NoAnswer says that the question is wrong; anything else counts as our own. */
+/** A call that gets no answer but a code of gRPC, with its reason in words. */
+export class CallRefused extends OutsideError {
+  override readonly name: string = 'CallRefused'
+  readonly code: status
+
+  constructor(code: status, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** A call with one answer. A CallRefused is told with its code; anything else counts as our own fault. */
 export function answering<Request, Response>(
   _method: Method<Request, Response>,
   answer: (request: Request) => Response | Promise<Response>,
@@ -23,7 +33,7 @@ export function answering<Request, Response>(
     answered().then(
       response => done(null, response),
       (error: unknown) => {
-        const code = error instanceof NoAnswer ? status.INVALID_ARGUMENT : status.INTERNAL
+        const code = error instanceof CallRefused ? error.code : status.INTERNAL
         done({ code, details: messageOf(error) })
       },
     )

@@ -1,0 +1,158 @@
+// The Container Storage Interface 1.12, as far as a driver of files has to do with it. Numbers of fields are the contract; what no table names is
+// passed over.
+
+import { bigInteger, flag, integer, list, message, nested, type Of, text, textMap, texts } from '#kube/protobuf-message.ts'
+
+/** Values of `access_mode.mode`. */
+export const accessModes = {
+  UNKNOWN: 0,
+  SINGLE_NODE_WRITER: 1,
+  SINGLE_NODE_READER_ONLY: 2,
+  MULTI_NODE_READER_ONLY: 3,
+  MULTI_NODE_SINGLE_WRITER: 4,
+  MULTI_NODE_MULTI_WRITER: 5,
+  SINGLE_NODE_SINGLE_WRITER: 6,
+  SINGLE_NODE_MULTI_WRITER: 7,
+} as const
+
+/** What a plugin is beside a driver of nodes. */
+export const pluginServices = { CONTROLLER_SERVICE: 1, VOLUME_ACCESSIBILITY_CONSTRAINTS: 2 } as const
+export const volumeExpansion = { ONLINE: 1, OFFLINE: 2 } as const
+
+/** Values of a controller's capability. */
+export const controllerCapabilities = {
+  CREATE_DELETE_VOLUME: 1,
+  PUBLISH_UNPUBLISH_VOLUME: 2,
+  LIST_VOLUMES: 3,
+  GET_CAPACITY: 4,
+  CREATE_DELETE_SNAPSHOT: 5,
+  LIST_SNAPSHOTS: 6,
+  CLONE_VOLUME: 7,
+  EXPAND_VOLUME: 9,
+  SINGLE_NODE_MULTI_WRITER: 13,
+} as const
+
+/** Values of a node's capability. */
+export const nodeCapabilities = {
+  STAGE_UNSTAGE_VOLUME: 1,
+  GET_VOLUME_STATS: 2,
+  EXPAND_VOLUME: 3,
+  VOLUME_CONDITION: 4,
+  SINGLE_NODE_MULTI_WRITER: 5,
+} as const
+
+/** What a figure of use counts. */
+export const usageUnits = { BYTES: 1, INODES: 2 } as const
+
+const empty = message({})
+
+/** Sizes are of 64 bits, and come back as they went. */
+const capacityRange = message({ requiredBytes: bigInteger(1), limitBytes: bigInteger(2) })
+
+const contentSource = message({
+  snapshot: nested(1, message({ snapshotId: text(1) })),
+  volume: nested(2, message({ volumeId: text(1) })),
+})
+
+const capability = message({
+  block: nested(1, empty),
+  mount: nested(2, message({ fsType: text(1), mountFlags: texts(2), volumeMountGroup: text(3) })),
+  accessMode: nested(3, message({ mode: integer(1) })),
+})
+
+const volume = message({
+  capacityBytes: bigInteger(1),
+  volumeId: text(2),
+  volumeContext: textMap(3),
+  contentSource: nested(4, contentSource),
+})
+
+const snapshot = message({
+  sizeBytes: bigInteger(1),
+  snapshotId: text(2),
+  sourceVolumeId: text(3),
+  creationTime: nested(4, message({ seconds: integer(1), nanos: integer(2) })),
+  isReadyToUse: flag(5),
+})
+
+/** A capability of a controller or a node is a message in a message. */
+const rpc = message({ rpc: nested(1, message({ type: integer(1) })) })
+
+export const csiMessages = {
+  empty,
+  pluginInfo: message({ name: text(1), vendorVersion: text(2), manifest: textMap(3) }),
+  pluginCapabilities: message({
+    capabilities: list(
+      1,
+      message({ service: nested(1, message({ type: integer(1) })), volumeExpansion: nested(2, message({ type: integer(1) })) }),
+    ),
+  }),
+  probed: message({ ready: nested(1, message({ value: flag(1) })) }),
+
+  createVolume: message({
+    name: text(1),
+    capacityRange: nested(2, capacityRange),
+    volumeCapabilities: list(3, capability),
+    parameters: textMap(4),
+    secrets: textMap(5),
+    contentSource: nested(6, contentSource),
+  }),
+  createdVolume: message({ volume: nested(1, volume) }),
+  deleteVolume: message({ volumeId: text(1), secrets: textMap(2) }),
+  validateCapabilities: message({
+    volumeId: text(1),
+    volumeContext: textMap(2),
+    volumeCapabilities: list(3, capability),
+    parameters: textMap(4),
+    secrets: textMap(5),
+  }),
+  validatedCapabilities: message({
+    confirmed: nested(1, message({ volumeContext: textMap(1), volumeCapabilities: list(2, capability), parameters: textMap(3) })),
+    message: text(2),
+  }),
+  listVolumes: message({ maxEntries: integer(1), startingToken: text(2) }),
+  listedVolumes: message({ entries: list(1, message({ volume: nested(1, volume) })), nextToken: text(2) }),
+  getCapacity: message({ volumeCapabilities: list(1, capability), parameters: textMap(2) }),
+  capacity: message({ availableCapacity: bigInteger(1) }),
+  capabilities: message({ capabilities: list(1, rpc) }),
+  createSnapshot: message({ sourceVolumeId: text(1), name: text(2), secrets: textMap(3), parameters: textMap(4) }),
+  createdSnapshot: message({ snapshot: nested(1, snapshot) }),
+  deleteSnapshot: message({ snapshotId: text(1), secrets: textMap(2) }),
+  listSnapshots: message({
+    maxEntries: integer(1),
+    startingToken: text(2),
+    sourceVolumeId: text(3),
+    snapshotId: text(4),
+    secrets: textMap(5),
+  }),
+  listedSnapshots: message({ entries: list(1, message({ snapshot: nested(1, snapshot) })), nextToken: text(2) }),
+  expandVolume: message({
+    volumeId: text(1),
+    capacityRange: nested(2, capacityRange),
+    secrets: textMap(3),
+    volumeCapability: nested(4, capability),
+  }),
+  expandedVolume: message({ capacityBytes: bigInteger(1), isNodeExpansionRequired: flag(2) }),
+
+  publishVolume: message({
+    volumeId: text(1),
+    publishContext: textMap(2),
+    stagingTargetPath: text(3),
+    targetPath: text(4),
+    volumeCapability: nested(5, capability),
+    isReadonly: flag(6),
+    secrets: textMap(7),
+    volumeContext: textMap(8),
+  }),
+  unpublishVolume: message({ volumeId: text(1), targetPath: text(2) }),
+  volumeStats: message({ volumeId: text(1), volumePath: text(2), stagingTargetPath: text(3) }),
+  measuredVolume: message({
+    usage: list(1, message({ available: integer(1), total: integer(2), used: integer(3), unit: integer(4) })),
+  }),
+  nodeInfo: message({ nodeId: text(1), maxVolumesPerNode: integer(2) }),
+} as const
+
+export type VolumeCapability = Of<typeof capability>
+export type ContentSource = Of<typeof contentSource>
+export type Volume = Of<typeof volume>
+export type Snapshot = Of<typeof snapshot>

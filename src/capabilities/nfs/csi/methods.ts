@@ -1,0 +1,47 @@
+// Calls of the Container Storage Interface by their paths.
+
+import { method } from '#kube/grpc/method.ts'
+import { csiMessages as m } from './messages.ts'
+
+const identity = '/csi.v1.Identity'
+const controller = '/csi.v1.Controller'
+const node = '/csi.v1.Node'
+
+export const identityMethods = {
+  getPluginInfo: method(`${identity}/GetPluginInfo`, m.empty, m.pluginInfo),
+  getPluginCapabilities: method(`${identity}/GetPluginCapabilities`, m.empty, m.pluginCapabilities),
+  probe: method(`${identity}/Probe`, m.empty, m.probed),
+} as const
+
+export const controllerMethods = {
+  createVolume: method(`${controller}/CreateVolume`, m.createVolume, m.createdVolume),
+  deleteVolume: method(`${controller}/DeleteVolume`, m.deleteVolume, m.empty),
+  validateVolumeCapabilities: method(`${controller}/ValidateVolumeCapabilities`, m.validateCapabilities, m.validatedCapabilities),
+  listVolumes: method(`${controller}/ListVolumes`, m.listVolumes, m.listedVolumes),
+  getCapacity: method(`${controller}/GetCapacity`, m.getCapacity, m.capacity),
+  controllerGetCapabilities: method(`${controller}/ControllerGetCapabilities`, m.empty, m.capabilities),
+  createSnapshot: method(`${controller}/CreateSnapshot`, m.createSnapshot, m.createdSnapshot),
+  deleteSnapshot: method(`${controller}/DeleteSnapshot`, m.deleteSnapshot, m.empty),
+  listSnapshots: method(`${controller}/ListSnapshots`, m.listSnapshots, m.listedSnapshots),
+  controllerExpandVolume: method(`${controller}/ControllerExpandVolume`, m.expandVolume, m.expandedVolume),
+} as const
+
+export const nodeMethods = {
+  nodePublishVolume: method(`${node}/NodePublishVolume`, m.publishVolume, m.empty),
+  nodeUnpublishVolume: method(`${node}/NodeUnpublishVolume`, m.unpublishVolume, m.empty),
+  nodeGetVolumeStats: method(`${node}/NodeGetVolumeStats`, m.volumeStats, m.measuredVolume),
+  nodeGetCapabilities: method(`${node}/NodeGetCapabilities`, m.empty, m.capabilities),
+  nodeGetInfo: method(`${node}/NodeGetInfo`, m.empty, m.nodeInfo),
+} as const
+
+/** Calls that a driver of files has no use for: answered with UNIMPLEMENTED. */
+export const unservedPaths = [
+  `${controller}/ControllerPublishVolume`,
+  `${controller}/ControllerUnpublishVolume`,
+  `${controller}/ControllerGetVolume`,
+  `${controller}/ControllerModifyVolume`,
+  `${controller}/GetSnapshot`,
+  `${node}/NodeStageVolume`,
+  `${node}/NodeUnstageVolume`,
+  `${node}/NodeExpandVolume`,
+] as const
