@@ -39,7 +39,7 @@ type call struct {
 }
 
 const (
-	pollEvery  = 5 * time.Millisecond
+	pollEvery  = 25 * time.Millisecond
 	mountError = 32
 	usageError = 1
 )
