@@ -11,6 +11,8 @@ interface PeerArchive {
   readonly version: string
   /** The chart in it, where it has one. */
   readonly chart?: string
+  /** Main package, below the module; the module itself without it. */
+  readonly command?: string
 }
 
 export const peerArchives = {
@@ -20,6 +22,12 @@ export const peerArchives = {
     chart: 'deployments/kubernetes/chart/reloader',
   },
   spegel: { module: 'github.com/spegel-org/spegel', version: '0.7.4', chart: 'charts/spegel' },
+  'csi-driver-nfs': {
+    module: 'github.com/kubernetes-csi/csi-driver-nfs',
+    version: '4.13.4',
+    chart: 'charts/v4.13.4/csi-driver-nfs',
+    command: 'cmd/nfsplugin',
+  },
   'kube-state-metrics': { module: 'k8s.io/kube-state-metrics/v2', version: '2.20.0' },
 } as const satisfies Readonly<Record<string, PeerArchive>>
 export type Peer = keyof typeof peerArchives
@@ -33,17 +41,18 @@ export function peerProgram(peer: Peer): Promise<string> {
 }
 
 /** Folder of a peer's chart. @throws PartUnavailable where there is no archive with it */
-export async function peerChart(peer: 'reloader' | 'spegel'): Promise<string> {
+export async function peerChart(peer: 'reloader' | 'spegel' | 'csi-driver-nfs'): Promise<string> {
   return join(await builtOnce(`source of ${peer}`, () => unpackedPeer(peer)), peerArchives[peer].chart)
 }
 
 async function builtPeer(peer: Peer): Promise<string> {
-  const { version } = peerArchives[peer]
+  const { version, command }: PeerArchive = peerArchives[peer]
   const path = join(cacheDirectory(`${peer}-${version}`), peer)
   if (existsSync(path)) return path
   const directory = await builtOnce(`source of ${peer}`, () => unpackedPeer(peer))
   const flags = ['-mod=mod', '-p=1', '-ldflags=-s -w']
-  return await goProgram({ what: `${peer} ${version}`, path, directory, target: '.', flags })
+  const target = command === undefined ? '.' : `./${command}`
+  return await goProgram({ what: `${peer} ${version}`, path, directory, target, flags })
 }
 
 async function unpackedPeer(peer: Peer): Promise<string> {
