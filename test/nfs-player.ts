@@ -72,6 +72,9 @@ export async function answersIn(site: PlayedSite, start: StartPlayed, one: Drive
   }
 }
 
+/** Until a program is called for which a case waits. */
+const longestWaitMs = 10_000
+
 type Seen = Required<Pick<StepAnswer, 'exports' | 'targets' | 'mounted'>>
 
 class Player {
@@ -116,7 +119,11 @@ class Player {
         .calls()
         .slice(before)
         .some(({ program }) => program === waitsFor)
-    while (!isCalled()) await new Promise(resolve => setImmediate(resolve))
+    const untilMs = Date.now() + longestWaitMs
+    while (!isCalled()) {
+      if (Date.now() > untilMs) throw new Error(`${waitsFor} was not called`)
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
     for (const step of meanwhile) await this.play(step)
     // The name of a server is that of its told file; whoever hangs goes on.
     for (const name of ['candlekeep', 'umount']) this.#site.tell(name, undefined)

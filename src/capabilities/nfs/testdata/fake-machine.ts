@@ -1,7 +1,7 @@
 // A machine whose servers are folders: `mount` puts a link in the place of the target, `umount` takes it away. What a server does is up to the test. All
 // other programs are the real ones.
 
-import { existsSync, mkdirSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Mounted, MountTable } from '../mounts/mount-table.ts'
@@ -54,7 +54,9 @@ export class FakeMachine {
 
   /** Command lines of `mount` and `umount`, in order. */
   get commands(): readonly string[] {
-    return this.calls.map(({ program, argv }) => [program, ...argv].join(' '))
+    return this.calls
+      .filter(({ program }) => program !== 'mount.nfs')
+      .map(({ program, argv }) => [program, ...argv].join(' '))
   }
 
   /** Undefined has it work again; what hangs goes on then. */
@@ -90,6 +92,8 @@ export class FakeMachine {
     const [, bracketed, bare, share = ''] = /^(?:\[(.+)\]|([^[:]+)):(.*)$/s.exec(source) ?? []
     const server = bare ?? bracketed
     const options = args.includes('-o') ? (args[args.indexOf('-o') + 1] ?? '').split(',') : []
+    // It is what `mount` calls, and is seen to be called.
+    this.calls.push({ program: 'mount.nfs', argv: [source, target] })
     if (server === undefined) return failed(`mount.nfs: remote share not in 'host:dir' format`)
     if (this.#options.isStrict) {
       if (options.some(option => option !== '' && !knownOption.test(option)))
@@ -100,9 +104,12 @@ export class FakeMachine {
     const refused = await this.#obey(server)
     if (refused !== undefined) return refused
     const folder = this.#folder(server, share)
-    if (this.#options.isStrict && !existsSync(folder))
-      return failed(`mount.nfs: mounting ${source} failed, reason given by server: No such file or directory`)
-    mkdirSync(folder, { recursive: true })
+    if (!this.#options.isStrict) mkdirSync(folder, { recursive: true })
+    const found = statSync(folder, { throwIfNoEntry: false })
+    if (!found?.isDirectory()) {
+      const why = found === undefined ? 'No such file or directory' : 'Not a directory'
+      return failed(`mount.nfs: mounting ${source} failed, reason given by server: ${why}`)
+    }
     const below = join(this.#options.below, String(this.#made++))
     renameSync(target, below)
     symlinkSync(folder, target)
@@ -141,7 +148,7 @@ export class FakeMachine {
 }
 
 const knownOption =
-  /^(rw|ro|hard|soft|sync|async|noatime|nolock|tcp|nfsvers=.*|vers=.*|nconnect=.*|timeo=.*|retrans=.*|port=.*|proto=.*|sec=.*|rsize=.*|wsize=.*|retry=.*|actimeo=.*)$/
+  /^(rw|ro|remount|_netdev|nofail|addr=.*|context=.*|b"|hard|soft|sync|async|noatime|nolock|tcp|nfsvers=.*|vers=.*|nconnect=.*|timeo=.*|retrans=.*|port=.*|proto=.*|sec=.*|rsize=.*|wsize=.*|retry=.*|actimeo=.*)$/
 
 const failed = (output: string, code = 32): ProgramEnd => ended(code, output)
 const ended = (code: number, output: string): ProgramEnd => ({ code, output, isLate: false, gone: Promise.resolve() })
