@@ -21,6 +21,7 @@ interface AgentCommandOptions {
   readonly context?: string
   readonly nodeName: string
   readonly healthProbeBindAddress: string
+  readonly metricsBindAddress: string
   readonly logLevel?: LogLevel
 }
 
@@ -45,6 +46,11 @@ export const defineAgent: DefineCommand = (program, surroundings) => {
       '--health-probe-bind-address <address>',
       'HOST:PORT for health and metrics of roles other than mirror, which has --metrics-addr; 0 switches it off',
       environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
+    )
+    .option(
+      '--metrics-bind-address <address>',
+      'HOST:PORT for metrics alone, where health is for this machine only; 0: metrics are told beside health and nowhere else',
+      '0',
     )
     .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR', logLevelOf)
   for (const { role } of ownRoles) role.addFlags(command)

@@ -1,7 +1,7 @@
 // Volumes on an NFS server, in place of csi-driver-nfs and the sidecars beside it.
 import { capability } from '#coordination/capability.ts'
 import { nfsConfiguration } from './config.ts'
-import { kubeletDirectory, pluginFolder, registryFolder } from './names.ts'
+import { controllerSocket, healthPorts, kubeletDirectory, metricsPorts, pluginFolder, registryFolder } from './names.ts'
 
 export const nfs = capability({
   name: 'nfs',
@@ -39,7 +39,11 @@ export const nfs = capability({
         privileged: true,
         network: 'host',
       },
-      listeners: [],
+      listeners: [
+        { kind: 'port', name: 'nfs-health', port: healthPorts.node, protocol: 'TCP', exposure: 'loopback' },
+        { kind: 'port', name: 'nfs-metrics', port: metricsPorts.node, protocol: 'TCP', exposure: 'host' },
+        { kind: 'socket', path: `${kubeletDirectory}/${pluginFolder}/csi.sock`, protocol: 'grpc' },
+      ],
       offers: [],
       takes: [],
       start: async (context, config, signal) => (await import('./node-part.ts')).startNodePart(context, config, signal),
@@ -52,7 +56,11 @@ export const nfs = capability({
       needs: [],
       permissions: [],
       host: { mounts: [], user: 'root', linuxCapabilities: ['SYS_ADMIN'], privileged: true, network: 'host' },
-      listeners: [],
+      listeners: [
+        { kind: 'port', name: 'csi-health', port: healthPorts.controller, protocol: 'TCP', exposure: 'loopback' },
+        { kind: 'port', name: 'csi-metrics', port: metricsPorts.controller, protocol: 'TCP', exposure: 'host' },
+        { kind: 'socket', path: controllerSocket, protocol: 'grpc' },
+      ],
       offers: [],
       takes: [],
       start: async (context, config, signal) =>
@@ -60,6 +68,12 @@ export const nfs = capability({
     },
   ],
   leaves: [],
+  codes: {
+    problem: {
+      'values-nfs': 'what pods that mount cannot have: a working folder that is taken, or two drivers on a node while they are renewed',
+    },
+  },
+  installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
     {
       name: 'nfsplugin',

@@ -13,5 +13,7 @@ export const nodeRoles: Readonly<Record<string, NodeRole>> = {
   "features": { capability: "features" },
   "topology": { capability: "features" },
   "mirror": { capability: "mirror", load: async () => await (await import('#capabilities/mirror')).mirror.agentRole?.load() },
+  "nfs": { capability: "nfs" },
+  "nfs-controller": { capability: "nfs" },
   "readiness": { capability: "readiness" },
 }

@@ -13,6 +13,7 @@ import type { Log } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
 import { countTurnedAway } from '#kube/server/front/front-metrics.ts'
 import { loopFront } from '#kube/server/front/loop-front.ts'
+import { startMetricsServer } from '#kube/server/health.ts'
 import { programVersion } from '#kube/version.ts'
 import { enabledCapabilities } from '../enabled-capabilities.ts'
 import { ControllerHealth } from '../health/controller-health.ts'
@@ -28,6 +29,8 @@ interface RoleOptions {
   readonly context?: string
   readonly nodeName: string
   readonly healthProbeBindAddress: string
+  /** Where metrics are told beside health; `0`: nowhere. */
+  readonly metricsBindAddress: string
 }
 
 interface Opening {
@@ -86,10 +89,10 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
   let checks: () => readonly Check[] = () => [{ name: 'start', ok: false, state: 'starting' }]
   stack.use(health.add('agent', () => checks()))
   const address = readAddress(options.healthProbeBindAddress)
-  if (address !== undefined) {
-    const front = loopFront({ clock: systemClock, log, onTurnedAway: countTurnedAway(metrics) })
-    stack.use(await startHealthListener(address, { health, metrics, log, front }))
-  }
+  const open = readAddress(options.metricsBindAddress, '--metrics-bind-address')
+  const front = loopFront({ clock: systemClock, log, onTurnedAway: countTurnedAway(metrics) })
+  if (address !== undefined) stack.use(await startHealthListener(address, { health, metrics, log, front }))
+  if (open !== undefined) stack.use(await startMetricsServer({ ...open, metrics, log, front }))
   const name = environment['BALLAST_POD_NAME'] ?? hostname()
   const namespace = environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace
   const podUid = environment['BALLAST_POD_UID']
