@@ -8,19 +8,20 @@ const longestPart = 255
 
 /**
  * The parts of a path below a root.
- * @throws FileWorkFailed UNSAFE_PATH where a part is empty, `.`, `..`, longer than a name can be, or has NUL or a line break in it; `\` divides as
- *   `/` does, since upstream's driver takes it so
+ * @throws FileWorkFailed UNSAFE_PATH where a part is empty, `.`, `..`, longer than a name can be, or has NUL or a line break in it. Names may have `\` in
+ *   them, as those of volumes that are there; what leads up between two of them is refused, since servers on Windows take it for `/`
  */
 export function partsOf(path: string): readonly ByteText[] {
   const refuse = (why: string) =>
     new FileWorkFailed('UNSAFE_PATH', `path ${JSON.stringify(path)}: ${why}, expected names with / between them`, { path })
   if (path === '') throw refuse('it is empty')
   if (/[\0\n\r]/.test(path)) throw refuse('it has NUL or a line break in it')
-  const parts = path.split(/[/\\]/)
+  if (path.split(/[/\\]/).includes('..')) throw refuse('a part of it is ..')
+  const parts = path.split('/')
   if (parts.length > mostParts) throw refuse(`it has more than ${mostParts} parts`)
   for (const part of parts) {
     if (part === '') throw refuse('a part of it is empty')
-    if (part === '.' || part === '..') throw refuse(`a part of it is ${part}`)
+    if (part === '.') throw refuse('a part of it is .')
     if (Buffer.byteLength(part) > longestPart) throw refuse(`a part of it is longer than ${longestPart} bytes`)
   }
   return parts.map(bytesOf)
