@@ -178,9 +178,9 @@ const firstReconnectMs = 20
 export class CsiClient implements Disposable {
   readonly #client: Client
 
-  /** @param socket an absolute path */
-  constructor(socket: string) {
-    this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
+  /** @param address the absolute path of a socket, or `host:port` */
+  constructor(address: string) {
+    this.#client = new Client(address.startsWith('/') ? `unix://${address}` : address, credentials.createInsecure(), {
       'grpc.default_authority': 'localhost',
       'grpc.enable_retries': 0,
       'grpc.initial_reconnect_backoff_ms': firstReconnectMs,

@@ -1,7 +1,7 @@
 // What a driver makes of the cases of `test/nfs-driver-cases.ts`: each answer, the commands that came, and what then lies on the servers.
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, rmSync, statfsSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, globSync, mkdirSync, rmSync, statfsSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { CsiAnswer, CsiCall } from './csi-wire.ts'
 import type { CallStep, DriverCase, Planted, Step } from './nfs-driver-cases.ts'
@@ -206,22 +206,14 @@ class Player {
     }
     if (key === 'usage') return this.#ofDisk(fields)
     const shown = Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, this.#shown(one, name)]))
-    if (
-      'sizeBytes' in fields &&
-      typeof fields['snapshotId'] === 'string' &&
-      fields['sizeBytes'] === this.#archiveBytes(fields['snapshotId'])
-    )
-      shown['sizeBytes'] = '$archive'
+    if (this.#archiveBytes().has(Number(fields['sizeBytes']))) shown['sizeBytes'] = '$archive'
     return shown
   }
 
-  #archiveBytes(snapshotId: string): number | undefined {
-    const [server = '', share = '', name = '', , source = ''] = snapshotId.split('#')
-    for (const ending of ['.tar.gz', '.tar']) {
-      const file = join(this.#site.exports, server, share, name, `${source}${ending}`)
-      if (existsSync(file)) return statSync(file).size
-    }
-    return undefined
+  /** Sizes of all archives: where one lies is not in an identifier whose fields have its separator. */
+  #archiveBytes(): ReadonlySet<number> {
+    const archives = globSync('**/*.{tar,tar.gz}', { cwd: this.#site.exports })
+    return new Set(archives.map(name => statSync(join(this.#site.exports, name)).size))
   }
 
   #ofDisk(usage: Readonly<Record<string, unknown>>): unknown {

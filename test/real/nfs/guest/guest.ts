@@ -117,6 +117,9 @@ export async function startGuest({
   }
 }
 
+/** busybox' shell takes its own mount and umount before those of PATH. `timeout` does too: name /usr/bin/umount after it. */
+const machinesOwn = 'mount() { /usr/bin/mount "$@"; }; umount() { /usr/bin/umount "$@"; }\n'
+
 /** A shell that reads its script from the connection, and ends with it. */
 async function shell(port: number, script: string, limitMs: number): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port })
@@ -126,7 +129,7 @@ async function shell(port: number, script: string, limitMs: number): Promise<str
   )
   try {
     await once(socket, 'connect')
-    socket.write(`{ ${script}\n} 2>&1; echo "ended with $?"; exit\n`)
+    socket.write(`${machinesOwn}{ ${script}\n} 2>&1; echo "ended with $?"; exit\n`)
     const said = await text(socket)
     const [, output = '', code] = /^([\s\S]*)ended with (\d+)\n$/.exec(said) ?? []
     if (code !== '0') throw new Error(`the guest's shell: ${script}: ${code === undefined ? said : `${output.trim()} (${code})`}`)
