@@ -8,7 +8,7 @@ import type { ApiObject } from '../control-plane/api-client.ts'
 import { apiPath } from '../control-plane/api-client.ts'
 import { until } from '../mirror/laboratory/program.ts'
 import type { ClaimsSite } from './claims-site.ts'
-import { treeLines } from './export-tree.ts'
+import { treeLines } from '../../nfs-export-tree.ts'
 
 export interface EventSeen {
   readonly type: string
