@@ -68,6 +68,11 @@ async function printFeatures(
   for (const problem of problems) terminal.say(`set aside: ${problemSentence(problem)}`)
   if (sources.size === 0)
     throw new CommandRefused(`no NodeFeature in ${shown}: node-feature-discovery writes one for each node; give some with -f`)
+  const partial = [...sources.values()].filter(own => own.some(({ publishedFor }) => publishedFor !== undefined)).length
+  if (partial > 0 && options.file !== undefined)
+    terminal.say(
+      `${partial} ${partial === 1 ? 'node publishes' : 'nodes publish'} only what rules of the cluster look at (core.publish: referenced): what else a rule that is tried looks at counts as absent there`,
+    )
   const settings = settingsOf(options)
   const outcomes = new Map(
     [...sources].map(([node, own]) => [node, decideNode(own, rules, settings, { node, ownNamespace: options.namespace })]),

@@ -17,25 +17,19 @@ import { problemSentence } from '#kube/problem.ts'
 import { checkedSelector } from '#kube/schema/label-selector.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { type FeaturesConfig, outcomeSettings } from '../config.ts'
-import {
-  capabilityName,
-  nodeFeatureGroups,
-  nodeFeatureRules,
-  nodeFeatures,
-  nodeResourceTopologies,
-  workerPodAnnotation,
-} from '../names.ts'
+import { capabilityName, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, nodeResourceTopologies } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import { decideNode, type NodeFeatureSource, type NodeOutcome, type RuleObject } from '../rules/node-outcome.ts'
+import { type References, referencesOf } from '../rules/references.ts'
 import { collect } from './collector.ts'
 import { GroupMembers, membershipOf, readGroups } from './groups.ts'
-import { isNews, LiveFeatures, nodeOf } from './live-features.ts'
+import { isNews, LiveFeatures, nodeOf, tellingAnnotations } from './live-features.ts'
 import { type LabellingMetrics, labellingMetrics } from './metrics.ts'
 import { isNothing, lacksOwn, nodeChanges, nothingWanted } from './node-changes.ts'
 import { withdrawUnfinished, writeNode } from './node-writes.ts'
-import { type References, referencesOf } from './references.ts'
 import { RuleReports } from './rule-reports.ts'
 import { RuleStatuses } from './rule-statuses.ts'
+import { WantedKeeper } from './wanted-keeper.ts'
 
 const times = {
   /** Changes of so long are looked at together. */
@@ -47,6 +41,11 @@ const times = {
   /** Objects of nodes that are gone are looked for so often, besides when a node goes. */
   collectMs: 3_600_000,
   retryMs: 10_000,
+  /** Rules that come together are told together. */
+  tellMs: 300,
+  /** What workers were told is looked after so often, and tried again so soon where the server does not answer. */
+  toldMs: 300_000,
+  tellAgainMs: 1_000,
 } as const
 
 /** From how many failures on one counts as a node that could not be written. */
@@ -58,11 +57,13 @@ export interface Duties {
   readonly collects: boolean
   /** Writes statuses of rules. */
   readonly tellsRules: boolean
+  /** Tells workers what rules look at, where they publish no more than that. */
+  readonly tellsWorkers: boolean
   /** Nodes are listed now and then and not watched: one that is not known yet is asked for. */
   readonly asksForNodes: boolean
 }
 
-const allDuties: Duties = { collects: true, tellsRules: true, asksForNodes: false }
+const allDuties: Duties = { collects: true, tellsRules: true, tellsWorkers: true, asksForNodes: false }
 
 /** Starts the loop where we lead. Ending it leaves everything where it is. */
 export async function startLabelling(
@@ -85,10 +86,12 @@ export async function startLabelling(
       if (next.master.nfdApiParallelism !== config.master.nfdApiParallelism) return 'restart-part'
       if (next.master.nodeFeatureGroups !== config.master.nodeFeatureGroups) return 'restart-part'
       if (next.master.enableTaints !== config.master.enableTaints) return 'restart-part'
+      if (next.worker.core.publish !== config.worker.core.publish) return 'restart-part'
       if (!isDeepStrictEqual(selectorOf(next), selectorOf(config))) return 'restart-part'
       work.reconfigure(next)
       return 'applied'
     },
+    switchedOff: until => work.endTelling(until),
     [Symbol.asyncDispose]: async () => {
       stop.abort(new DOMException('labelling is stopped', 'AbortError'))
       await running
@@ -118,6 +121,8 @@ class Labelling implements Disposable {
   readonly #live: LiveFeatures
   readonly #queue: WorkQueue<string>
   readonly #bell: Bell
+  readonly #wanted: WantedKeeper
+  readonly #tellingBell: Bell
   readonly #reports = new RuleReports()
   readonly #members = new GroupMembers()
   readonly #statuses: RuleStatuses
@@ -125,11 +130,14 @@ class Labelling implements Disposable {
   readonly #unsubscribe: readonly (() => void)[]
   /** Nodes of which features were seen in this life, or were seen to go: of the others nothing is taken away. */
   readonly #seen = new Set<string>()
+  /** Nodes whose workers have not published yet what rules look at: what they have stays as it is until then. */
+  readonly #waiting = new Set<string>()
   /** What was told of objects that cannot be read. */
   readonly #told = new Set<string>()
   #lastRead: ReadObjects | undefined
   #wantsCollecting = true
   #wantsStatuses = false
+  #wantsTelling = true
 
   constructor(
     context: ControllerContext,
@@ -144,7 +152,7 @@ class Labelling implements Disposable {
     this.#nodes = informers.of<Node>(builtIn.nodes)
     this.#features = informers.of<KubeObject>(nodeFeatures, {
       metadataOnly: true,
-      annotations: [workerPodAnnotation],
+      annotations: tellingAnnotations,
       optional: true,
     })
     this.#topologies = informers.of<KubeObject>(nodeResourceTopologies, { metadataOnly: true, optional: true })
@@ -156,6 +164,8 @@ class Labelling implements Disposable {
     this.#live = new LiveFeatures(api, this.#features, namespace => this.#counts(namespace))
     this.#queue = new WorkQueue<string>({ clock })
     this.#bell = new Bell(clock)
+    this.#wanted = new WantedKeeper(leading.effects, agentNamespaceOf(identity))
+    this.#tellingBell = new Bell(clock)
     this.#statuses = new RuleStatuses({ effects: leading.effects, events, rules: this.#rules, log: context.log })
     this.#metrics = metrics === undefined ? undefined : labellingMetrics(metrics)
     this.#unsubscribe = [
@@ -183,7 +193,8 @@ class Labelling implements Disposable {
   }
 
   get state(): string {
-    return `${this.#seen.size} nodes have features, ${this.#queue.depth + this.#queue.delayed} are to be looked at`
+    const late = this.#waiting.size === 0 ? '' : `, ${this.#waiting.size} wait for what rules look at`
+    return `${this.#seen.size} nodes have features, ${this.#queue.depth + this.#queue.delayed} are to be looked at${late}`
   }
 
   reconfigure(config: FeaturesConfig): void {
@@ -218,7 +229,13 @@ class Labelling implements Disposable {
         signal,
       ),
       this.#keepHouse(signal),
+      ...(this.#tellsWorkers ? [this.#keepTelling(signal)] : []),
     ])
+  }
+
+  /** Nobody keeps the list from now on: workers publish everything. */
+  async endTelling(signal: AbortSignal): Promise<void> {
+    if (this.#tellsWorkers) await this.#wanted.end(signal)
   }
 
   [Symbol.dispose](): void {
@@ -259,6 +276,8 @@ class Labelling implements Disposable {
 
   #rulesChanged(): void {
     this.#lastRead = undefined
+    this.#wantsTelling = true
+    this.#tellingBell.ring()
     this.#want({ statuses: true })
     this.#lookAtAll()
   }
@@ -288,6 +307,12 @@ class Labelling implements Disposable {
       return await this.#write(node, nothingWanted, signal)
     }
     this.#seen.add(name)
+    // What its worker left out may be there all the same: a rule that looks at it would take labels away that are to stay.
+    if (!sources.every(({ publishedFor }) => this.#wanted.isEnough(publishedFor, this.#read().references))) {
+      this.#waiting.add(name)
+      return reconciled
+    }
+    this.#waiting.delete(name)
     const outcome = this.#decide(name, sources)
     return await this.#write(node, outcome, signal)
   }
@@ -334,6 +359,7 @@ class Labelling implements Disposable {
   }
 
   #forget(node: string): void {
+    this.#waiting.delete(node)
     this.#reports.forget(node)
     this.#members.forget(node)
     this.#live.forget(node)
@@ -371,6 +397,34 @@ class Labelling implements Disposable {
           { capability: capabilityName, why: messageOf(error) },
           'what is behind the labels is not looked after, tried again',
         )
+      }
+    }
+  }
+
+  get #tellsWorkers(): boolean {
+    return this.#duties.tellsWorkers && this.#config.worker.core.publish === 'referenced'
+  }
+
+  /** Workers hear at once what rules look at that are new; until they have published it their nodes wait. */
+  async #keepTelling(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#context
+    const isWanted = () => (this.#wantsTelling ? true : undefined)
+    while (!signal.aborted) {
+      try {
+        await this.#tellingBell.until(isWanted, { limitMs: times.toldMs, signal })
+        await clock.after(times.tellMs, signal)
+        this.#wantsTelling = false
+        await this.#wanted.keep(this.#read().references, this.#nodes.store.size, signal)
+        // Which lists are known may have changed, and with it what is enough.
+        for (const node of this.#waiting) this.#queue.add(node)
+      } catch (error) {
+        if (signal.aborted) return
+        if (!isOutside(error)) throw error
+        this.#wantsTelling = true
+        log.warn({ capability: capabilityName, why: messageOf(error) }, 'workers are not told what rules look at, tried again')
+        await clock.after(times.tellAgainMs, signal).catch((reason: unknown) => {
+          if (!signal.aborted) throw reason
+        })
       }
     }
   }

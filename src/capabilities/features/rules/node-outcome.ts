@@ -13,6 +13,8 @@ export interface NodeFeatureSource {
   readonly features: FeatureSet
   /** Asked for without a rule. */
   readonly labels: ReadonlyMap<string, string>
+  /** The list that it was published for (`wanted-list.ts`): what that does not name may be on the node all the same. */
+  readonly publishedFor?: string
 }
 
 /** A NodeFeatureRule. */
