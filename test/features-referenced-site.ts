@@ -65,7 +65,7 @@ export async function workersOn(of: ControlledCluster): Promise<Workers> {
       const spec = published(name)?.['spec'] as { features?: { flags?: Record<string, { elements?: object }> } } | undefined
       return Object.keys(spec?.features?.flags?.['kernel.loadedmodule']?.elements ?? {})
     },
-    start: async (name, { log = silentLog, between = inner => inner } = {}) => {
+    start: async (name, { log = silentLog, between = (inner: Transport) => inner } = {}) => {
       const token = await of.twin.issueToken({ namespace: agents, serviceAccount: 'ballast-agent' })
       const transport = between(of.twin.transport({ token }))
       const api: Api = openApi(transport, { clock: of.clock, userAgent: 'worker' })

@@ -20,7 +20,8 @@ import { type FeaturesConfig, outcomeSettings } from '../config.ts'
 import { capabilityName, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, nodeResourceTopologies } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import { decideNode, type NodeFeatureSource, type NodeOutcome, type RuleObject } from '../rules/node-outcome.ts'
-import { type References, referencesOf } from '../rules/references.ts'
+import { featuresOfNode } from '../rules/node-own.ts'
+import { namedReferences, type References, referencesOf } from '../rules/references.ts'
 import { collect } from './collector.ts'
 import { GroupMembers, membershipOf, readGroups } from './groups.ts'
 import { isNews, LiveFeatures, nodeOf, tellingAnnotations } from './live-features.ts'
@@ -104,6 +105,7 @@ interface ReadObjects {
   readonly rules: readonly RuleObject[]
   readonly groups: ReturnType<typeof readGroups>
   readonly references: References
+  readonly named: ReturnType<typeof namedReferences>
 }
 
 class Labelling implements Disposable {
@@ -265,6 +267,13 @@ class Labelling implements Disposable {
     }
     // A kubelet that starts anew forgets resources that it does not know; people take labels away.
     if (previous?.metadata.uid !== uid || lacksOwn(node, this.#config.master.instance)) this.#lookAt(name)
+    else if (previous !== undefined && this.#saysOther(previous, node)) this.#lookAt(name)
+  }
+
+  /** Whether something of the Node changed that rules look at. */
+  #saysOther(previous: Node, node: Node): boolean {
+    const { named } = this.#read()
+    return !isDeepStrictEqual(featuresOfNode(previous, named), featuresOfNode(node, named))
   }
 
   #counts(namespace: string): boolean {
@@ -313,7 +322,7 @@ class Labelling implements Disposable {
       return reconciled
     }
     this.#waiting.delete(name)
-    const outcome = this.#decide(name, sources)
+    const outcome = this.#decide(node, sources)
     return await this.#write(node, outcome, signal)
   }
 
@@ -327,19 +336,20 @@ class Labelling implements Disposable {
     }
   }
 
-  #decide(node: string, sources: readonly NodeFeatureSource[]): NodeOutcome {
+  #decide(present: Node, sources: readonly NodeFeatureSource[]): NodeOutcome {
     const { master } = this.#config
-    const { rules, groups } = this.#read()
-    const ownNamespace = agentNamespaceOf(this.#context.identity)
+    const { rules, groups, named } = this.#read()
+    const node = present.metadata.name
+    const around = { ownNamespace: agentNamespaceOf(this.#context.identity), ofNode: featuresOfNode(present, named) }
     const onRule = (object: string, seconds: number) => this.#metrics?.ruleSeconds.observe({ name: object, node }, seconds)
     const outcome = decideNode(sources, rules, outcomeSettings(master), {
+      ...around,
       node,
-      ownNamespace,
       onRule,
       elapsedMs: () => this.#context.clock.elapsed(),
     })
     this.#reports.keep(node, outcome.reports)
-    if (this.#groups !== undefined) this.#members.keep(node, membershipOf(node, sources, groups, ownNamespace))
+    if (this.#groups !== undefined) this.#members.keep(node, membershipOf(node, sources, groups, around))
     this.#want({ statuses: true })
     for (const { outcome: how } of outcome.reports) if (how === 'failed') this.#metrics?.ruleErrors.inc()
     for (const { what } of outcome.leftOut) if (what !== 'annotation') this.#metrics?.leftOut[what].inc()
@@ -371,8 +381,8 @@ class Labelling implements Disposable {
     const { rules, problems } = clusterFeatures(this.#rules.store.list())
     for (const problem of problems) this.#tellOnce(problemSentence(problem))
     const groups = this.#groups === undefined ? [] : readGroups(this.#groups.store.list(), why => this.#tellOnce(why))
-    const references = referencesOf([...rules.flatMap(object => object.rules), ...groups.flatMap(group => group.rules)])
-    this.#lastRead = { rules, groups, references }
+    const all = [...rules.flatMap(object => object.rules), ...groups.flatMap(group => group.rules)]
+    this.#lastRead = { rules, groups, references: referencesOf(all), named: namedReferences(all) }
     return this.#lastRead
   }
 

@@ -29,7 +29,11 @@ export function looksAt(references: References, feature: string, element: string
 /** What `rules` look at. */
 export function referencesOf(rules: readonly Rule[]): References {
   // A template may write a value that names any feature.
-  if (rules.some(({ labelsTemplate = '' }) => labelsTemplate.includes('@'))) return undefined
+  return rules.some(({ labelsTemplate = '' }) => labelsTemplate.includes('@')) ? undefined : namedReferences(rules)
+}
+
+/** What `rules` name in so many words. */
+export function namedReferences(rules: readonly Rule[]): NonNullable<References> {
   const found: Growing = new Map()
   add(found, always[0], [always[1]])
   for (const rule of rules) {

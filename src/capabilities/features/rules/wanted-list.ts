@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import * as z from 'zod'
 import { messageOf } from '#kube/log.ts'
 import type { Expression } from '../matching/expression.ts'
+import { nodeDomain } from './node-own.ts'
 import { type Looked, type References, sortedBy } from './references.ts'
 
 /** Where the agents are. */
@@ -44,7 +45,7 @@ export function wantedList(references: References): WantedList {
 
 /** Without what the controller itself knows of each node. */
 export function ofWorkers(references: References): References {
-  return references === undefined ? undefined : new Map([...references].filter(([feature]) => !feature.startsWith('node.')))
+  return references === undefined ? undefined : new Map([...references].filter(([feature]) => !feature.startsWith(nodeDomain)))
 }
 
 const listSchema = z.record(
