@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { featureKinds } from '../src/capabilities/features/kinds.ts'
-import { type ControlledCluster, controlledCluster } from './controlled-cluster.ts'
+import { type ControlledCluster, controlledCluster, startMs } from './controlled-cluster.ts'
 import {
   featuresCluster,
   featuresOf,
@@ -288,4 +288,20 @@ test('a rule follows a label of the node and what its kubelet says, and what rul
   await of.until(() => given() === 'a.example.com/fast,a.example.com/old', 10_000)
   await of.change(builtIn.nodes, { name: 'n1' }, { metadata: { labels: { 'example.com/pool': 'slow' } } })
   await of.until(() => given() === 'a.example.com/old', 10_000)
+})
+
+test('with a grace a node keeps what it has for so long, and what comes back meanwhile changes nothing', async () => {
+  await using of = await controlledCluster(featuresCluster([...machines, graphicsRule], { removalGrace: '10m' }))
+  await of.until(() => hasLabels(of, 'n1'), 60_000)
+  await of.pass(10_000)
+  const written = of.writes.length
+  const resource = of.admin.resource<KubeObject>(nodeFeatures)
+  await resource.delete('n1', { namespace: 'nfd', signal })
+  await of.pass(9 * 60_000)
+  await resource.create(featuresOf('n1', '7d51', { plain: 'yes' }), { namespace: 'nfd', signal })
+  await of.pass(30 * 60_000)
+  expect(of.writes.slice(written).filter(write => write.includes('/nodes/'))).toEqual([])
+  await resource.delete('n1', { namespace: 'nfd', signal })
+  await of.until(() => !hasLabels(of, 'n1'), 11 * 60_000)
+  expect(of.clock.now() - startMs).toBeGreaterThan(49 * 60_000)
 })

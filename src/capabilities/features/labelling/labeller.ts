@@ -132,6 +132,8 @@ class Labelling implements Disposable {
   readonly #unsubscribe: readonly (() => void)[]
   /** Nodes of which features were seen in this life, or were seen to go: of the others nothing is taken away. */
   readonly #seen = new Set<string>()
+  /** Nodes that nobody describes any more, since when by the clock's `elapsed()`. */
+  readonly #withoutSince = new Map<string, number>()
   /** Nodes whose workers have not published yet what rules look at: what they have stays as it is until then. */
   readonly #waiting = new Set<string>()
   /** What was told of objects that cannot be read. */
@@ -311,11 +313,14 @@ class Labelling implements Disposable {
       // What was never seen may be on its way: its labels stay until it is seen to go.
       if (!this.#seen.has(name)) return reconciled
       if (problems.length > 0 || !(await this.#live.isNone(name, signal))) return { kind: 'again' }
+      const graceMs = this.#graceLeftMs(name)
+      if (graceMs > 0) return { kind: 'after', delayMs: graceMs }
       this.#forget(name)
       this.#want({ statuses: true })
       return await this.#write(node, nothingWanted, signal)
     }
     this.#seen.add(name)
+    this.#withoutSince.delete(name)
     // What its worker left out may be there all the same: a rule that looks at it would take labels away that are to stay.
     if (!sources.every(({ publishedFor }) => this.#wanted.isEnough(publishedFor, this.#read().references))) {
       this.#waiting.add(name)
@@ -324,6 +329,14 @@ class Labelling implements Disposable {
     this.#waiting.delete(name)
     const outcome = this.#decide(node, sources)
     return await this.#write(node, outcome, signal)
+  }
+
+  /** How long the node keeps what it has, though nobody describes it any more. */
+  #graceLeftMs(node: string): number {
+    const nowMs = this.#context.clock.elapsed()
+    const sinceMs = this.#withoutSince.get(node) ?? nowMs
+    this.#withoutSince.set(node, sinceMs)
+    return sinceMs + durationMs(this.#config.master.removalGrace) - nowMs
   }
 
   async #askedFor(name: string, signal: AbortSignal): Promise<Node | undefined> {
@@ -370,6 +383,7 @@ class Labelling implements Disposable {
 
   #forget(node: string): void {
     this.#waiting.delete(node)
+    this.#withoutSince.delete(node)
     this.#reports.forget(node)
     this.#members.forget(node)
     this.#live.forget(node)
