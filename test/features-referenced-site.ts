@@ -22,7 +22,10 @@ export const agents = 'ballast-agent'
 export const list = { name: 'ballast-features', namespace: agents }
 const { signal } = new AbortController()
 
-const configuration = features.config.parse({ worker: { core: { publish: 'referenced', sleepInterval: '0s' } } })
+const configuration = features.config.parse({
+  worker: { core: { publish: 'referenced', sleepInterval: '0s' } },
+  master: { resyncPeriod: '1m' },
+})
 
 /** A rule that looks at one module of the kernel. */
 export const moduleRule = (name: string, module: string, labels: object = { [`modules.example.com/${module}`]: 'true' }) =>

@@ -30,7 +30,7 @@ import { isNothing, lacksOwn, nodeChanges, nothingWanted } from './node-changes.
 import { withdrawUnfinished, writeNode } from './node-writes.ts'
 import { RuleReports } from './rule-reports.ts'
 import { RuleStatuses } from './rule-statuses.ts'
-import { WantedKeeper } from './wanted-keeper.ts'
+import { TellingWorkers } from './telling-workers.ts'
 
 const times = {
   /** Changes of so long are looked at together. */
@@ -42,11 +42,6 @@ const times = {
   /** Objects of nodes that are gone are looked for so often, besides when a node goes. */
   collectMs: 3_600_000,
   retryMs: 10_000,
-  /** Rules that come together are told together. */
-  tellMs: 300,
-  /** What workers were told is looked after so often, and tried again so soon where the server does not answer. */
-  toldMs: 300_000,
-  tellAgainMs: 1_000,
 } as const
 
 /** From how many failures on one counts as a node that could not be written. */
@@ -123,8 +118,7 @@ class Labelling implements Disposable {
   readonly #live: LiveFeatures
   readonly #queue: WorkQueue<string>
   readonly #bell: Bell
-  readonly #wanted: WantedKeeper
-  readonly #tellingBell: Bell
+  readonly #telling: TellingWorkers
   readonly #reports = new RuleReports()
   readonly #members = new GroupMembers()
   readonly #statuses: RuleStatuses
@@ -134,14 +128,11 @@ class Labelling implements Disposable {
   readonly #seen = new Set<string>()
   /** Nodes that nobody describes any more, since when by the clock's `elapsed()`. */
   readonly #withoutSince = new Map<string, number>()
-  /** Nodes whose workers have not published yet what rules look at: what they have stays as it is until then. */
-  readonly #waiting = new Set<string>()
   /** What was told of objects that cannot be read. */
   readonly #told = new Set<string>()
   #lastRead: ReadObjects | undefined
   #wantsCollecting = true
   #wantsStatuses = false
-  #wantsTelling = true
 
   constructor(
     context: ControllerContext,
@@ -168,8 +159,14 @@ class Labelling implements Disposable {
     this.#live = new LiveFeatures(api, this.#features, namespace => this.#counts(namespace))
     this.#queue = new WorkQueue<string>({ clock })
     this.#bell = new Bell(clock)
-    this.#wanted = new WantedKeeper(leading.effects, agentNamespaceOf(identity))
-    this.#tellingBell = new Bell(clock)
+    this.#telling = new TellingWorkers({
+      effects: leading.effects,
+      namespace: agentNamespaceOf(identity),
+      log: context.log,
+      references: () => this.#read().references,
+      nodes: () => this.#nodes.store.size,
+      lookAgain: node => this.#queue.add(node),
+    })
     this.#statuses = new RuleStatuses({ effects: leading.effects, events, rules: this.#rules, log: context.log })
     this.#metrics = metrics === undefined ? undefined : labellingMetrics(metrics)
     this.#unsubscribe = [
@@ -197,7 +194,8 @@ class Labelling implements Disposable {
   }
 
   get state(): string {
-    const late = this.#waiting.size === 0 ? '' : `, ${this.#waiting.size} wait for what rules look at`
+    const { waiting } = this.#telling
+    const late = waiting === 0 ? '' : `, ${waiting} wait for what rules look at`
     return `${this.#seen.size} nodes have features, ${this.#queue.depth + this.#queue.delayed} are to be looked at${late}`
   }
 
@@ -233,13 +231,13 @@ class Labelling implements Disposable {
         signal,
       ),
       this.#keepHouse(signal),
-      ...(this.#tellsWorkers ? [this.#keepTelling(signal)] : []),
+      ...(this.#tellsWorkers ? [this.#telling.run(signal)] : []),
     ])
   }
 
   /** Nobody keeps the list from now on: workers publish everything. */
   async endTelling(signal: AbortSignal): Promise<void> {
-    if (this.#tellsWorkers) await this.#wanted.end(signal)
+    if (this.#tellsWorkers) await this.#telling.end(signal)
   }
 
   [Symbol.dispose](): void {
@@ -287,8 +285,7 @@ class Labelling implements Disposable {
 
   #rulesChanged(): void {
     this.#lastRead = undefined
-    this.#wantsTelling = true
-    this.#tellingBell.ring()
+    this.#telling.rulesChanged()
     this.#want({ statuses: true })
     this.#lookAtAll()
   }
@@ -321,12 +318,7 @@ class Labelling implements Disposable {
     }
     this.#seen.add(name)
     this.#withoutSince.delete(name)
-    // What its worker left out may be there all the same: a rule that looks at it would take labels away that are to stay.
-    if (!sources.every(({ publishedFor }) => this.#wanted.isEnough(publishedFor, this.#read().references))) {
-      this.#waiting.add(name)
-      return reconciled
-    }
-    this.#waiting.delete(name)
+    if (!this.#telling.isEnough(name, sources)) return reconciled
     const outcome = this.#decide(node, sources)
     return await this.#write(node, outcome, signal)
   }
@@ -382,7 +374,7 @@ class Labelling implements Disposable {
   }
 
   #forget(node: string): void {
-    this.#waiting.delete(node)
+    this.#telling.forget(node)
     this.#withoutSince.delete(node)
     this.#reports.forget(node)
     this.#members.forget(node)
@@ -427,30 +419,6 @@ class Labelling implements Disposable {
 
   get #tellsWorkers(): boolean {
     return this.#duties.tellsWorkers && this.#config.worker.core.publish === 'referenced'
-  }
-
-  /** Workers hear at once what rules look at that are new; until they have published it their nodes wait. */
-  async #keepTelling(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#context
-    const isWanted = () => (this.#wantsTelling ? true : undefined)
-    while (!signal.aborted) {
-      try {
-        await this.#tellingBell.until(isWanted, { limitMs: times.toldMs, signal })
-        await clock.after(times.tellMs, signal)
-        this.#wantsTelling = false
-        await this.#wanted.keep(this.#read().references, this.#nodes.store.size, signal)
-        // Which lists are known may have changed, and with it what is enough.
-        for (const node of this.#waiting) this.#queue.add(node)
-      } catch (error) {
-        if (signal.aborted) return
-        if (!isOutside(error)) throw error
-        this.#wantsTelling = true
-        log.warn({ capability: capabilityName, why: messageOf(error) }, 'workers are not told what rules look at, tried again')
-        await clock.after(times.tellAgainMs, signal).catch((reason: unknown) => {
-          if (!signal.aborted) throw reason
-        })
-      }
-    }
   }
 
   /** @returns whether all of them are written */

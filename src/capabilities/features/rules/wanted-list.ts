@@ -23,7 +23,7 @@ const longestListBytes = 65_536
 const msPerNode = 1
 const longestSpreadMs = 30_000
 
-export interface WantedList {
+interface WantedList {
   readonly text: string
   /** What is published for it bears this; absent: everything is published. */
   readonly digest?: string
