@@ -26,10 +26,19 @@ const webhook = {
   operations: ['CREATE', 'UPDATE'],
 } as const
 
-function claimPermissions({ dra }: DevicesConfig): readonly Permission[] {
-  if (!dra.enabled) return []
+function agentPermissions({ dra }: DevicesConfig): readonly Permission[] {
+  const events: Permission = {
+    groups: ['events.k8s.io'],
+    resources: ['events'],
+    verbs: ['create', 'patch'],
+    // Where events of what is in no namespace lie.
+    scope: { namespaces: ['default'] },
+    because: "tells on its node that the kubelet's folder of plugins cannot be used",
+  }
+  if (!dra.enabled) return [events]
   const { group } = builtIn.resourceslices
   return [
+    events,
     {
       groups: [group],
       resources: ['resourceslices'],
@@ -94,7 +103,7 @@ export const devices = capability({
       presence: 'always',
       trust: 'agent',
       needs: [],
-      permissions: claimPermissions,
+      permissions: agentPermissions,
       ownObjects: [
         { group: builtIn.resourceslices.group, resource: builtIn.resourceslices.resource, nodeField: 'spec.nodeName' },
       ],

@@ -22,6 +22,7 @@ import { DeviceUses } from './health/device-use.ts'
 import { LevelZero } from './health/level-zero.ts'
 import { type DeviceMetrics, deviceMetrics } from './metrics.ts'
 import { cdiDirectory, draDirectory, draRegistry, pluginDirectory } from './names.ts'
+import { FolderTeller, folderTrouble } from './plugin/folder-trouble.ts'
 import type { PluginAnswers } from './plugin/plugin-server.ts'
 import { ResourcePlugin } from './plugin/resource-plugin.ts'
 
@@ -79,6 +80,7 @@ class DevicesAgent {
   readonly #steadied = new Steadied()
   readonly #uses = new DeviceUses()
   readonly #wake: Wake
+  readonly #folder: FolderTeller
   #config: DevicesConfig
   #machine: Machine = { devices: [], passedOver: [], compute: [], firmware: new Map() }
   #cdi: CdiFiles
@@ -92,6 +94,7 @@ class DevicesAgent {
     this.#surroundings = surroundings
     this.#metrics = context.metrics === undefined ? undefined : deviceMetrics(context.metrics)
     this.#wake = new Wake(context.clock)
+    this.#folder = new FolderTeller(context)
     this.#cdi = this.#cdiFiles()
   }
 
@@ -151,6 +154,9 @@ class DevicesAgent {
       )
     this.#drivers?.bring({ devices: machine.devices, complaints, config })
     const offers = offersOf(machine, config, new Set(complaints.keys()))
+    const { pluginDirectory: folder } = this.#surroundings
+    const trouble = offers.size === 0 ? undefined : folderTrouble(folder)
+    if (trouble !== undefined) await this.#folder.tell(folder, trouble)
     this.#metrics?.offered(offers)
     this.#metrics?.used(this.#uses.look(this.#surroundings.tree, machine.devices, this.#context.clock.elapsed()))
     for (const [resource, offer] of offers) {

@@ -15,7 +15,6 @@ import { countTurnedAway } from '#kube/server/front/front-metrics.ts'
 import { loopFront } from '#kube/server/front/loop-front.ts'
 import { startMetricsServer } from '#kube/server/health.ts'
 import { programVersion } from '#kube/version.ts'
-import { enabledCapabilities } from '../enabled-capabilities.ts'
 import { ControllerHealth } from '../health/controller-health.ts'
 import { readAddress, startHealthListener } from '../health/health-listener.ts'
 import { ballastNamespace } from '../own-names.ts'
@@ -51,9 +50,10 @@ export interface NodeRoles {
   open(opening: Opening): Promise<OpenRoles>
 }
 
-/** @throws CommandRefused naming a role that nothing has */
-export function nodeRoles(roles: readonly string[], options: RoleOptions): NodeRoles {
-  const found = roles.map(role => partOf(role))
+/** `capabilities` are those that have the roles. @throws CommandRefused naming a role that nothing has */
+export function nodeRoles(roles: readonly string[], options: RoleOptions, capabilities: readonly Capability[]): NodeRoles {
+  assertHosted(capabilities)
+  const found = roles.map(role => partOf(role, capabilities))
   const schemas = Object.fromEntries(
     found.map(({ capability }) => [capability.name, capability.config instanceof z.ZodObject ? capability.config : z.object({})]),
   )
@@ -66,9 +66,8 @@ interface FoundPart {
   readonly role: string
 }
 
-function partOf(role: string): FoundPart {
-  assertHosted(enabledCapabilities)
-  const parts = enabledCapabilities.flatMap(capability =>
+function partOf(role: string, capabilities: readonly Capability[]): FoundPart {
+  const parts = capabilities.flatMap(capability =>
     partsIn('node', capability).map(part => ({ capability, part, role: part.role ?? capability.name })),
   )
   const found = parts.find(one => one.role === role)
