@@ -7,7 +7,7 @@ import { messageOf } from '#kube/log.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { HostTree } from '#machines/host-tree.ts'
 import { type Allocation, allocate } from './allocation/allocate.ts'
-import { linkedShares, pairWeights } from './allocation/linked.ts'
+import { kinshipOf, linkedShares } from './allocation/linked.ts'
 import { type PreferredQuestion, preferredShares } from './allocation/preferred.ts'
 import { CdiFiles } from './cdi/cdi-files.ts'
 import { isPluginFile, pluginCdi } from './cdi/cdi-spec.ts'
@@ -221,8 +221,9 @@ class DevicesAgent {
   }
 
   #preferred({ policy, shares }: Offer, question: PreferredQuestion): readonly string[] {
-    if (policy === 'links') return linkedShares(question, shares, pairWeights(this.#machine.devices, this.#machine.compute))
-    return preferredShares(question, policy, this.#config.onePhysicalPerContainer)
+    const { onePhysicalPerContainer } = this.#config
+    if (policy !== 'links') return preferredShares(question, policy, onePhysicalPerContainer)
+    return linkedShares(question, shares, kinshipOf(this.#machine.devices, this.#machine.compute), onePhysicalPerContainer)
   }
 
   #allocate(offer: Offer, ids: readonly string[]): Allocation {

@@ -45,13 +45,13 @@ const modules = {
 /** Those that disrupt pods by themselves. */
 export const upstreams = ['descheduler', 'updater', 'reloader'] as const
 export type DisruptiveUpstream = (typeof upstreams)[number]
-export type Upstream = keyof typeof modules | 'reloader' | 'kube-state-metrics'
+const peers = ['reloader', 'kube-state-metrics', 'amd-gpu-plugin', 'amd-node-labeller'] as const
+export type Upstream = keyof typeof modules | (typeof peers)[number]
 
 /** Reloader listens there and nowhere else. */
 export const reloaderPort = 9090
 
-const isPeer = (upstream: Upstream): upstream is 'reloader' | 'kube-state-metrics' =>
-  upstream === 'reloader' || upstream === 'kube-state-metrics'
+const isPeer = (upstream: Upstream): upstream is (typeof peers)[number] => peers.some(peer => peer === upstream)
 
 /** Module and version, as recordings name what they were made with. */
 export function upstreamVersion(upstream: Upstream): string {
@@ -136,7 +136,7 @@ async function wrapperModule(upstream: Upstream, { path, version }: Module): Pro
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2)
-  for (const upstream of [...Object.keys(modules), 'reloader', 'kube-state-metrics'] as Upstream[]) {
+  for (const upstream of [...Object.keys(modules), ...peers] as Upstream[]) {
     if (wanted.length === 0 || wanted.includes(upstream)) console.log(await upstreamPath(upstream))
   }
 }
