@@ -282,6 +282,7 @@ describe('a container', () => {
     expect(allocate(i915, ['card0-0', 'card0-1'])).toEqual({
       nodes: dri('card0', 'renderD128').map(path => ({ path, group: expect.any(Number) })),
       mounts: [],
+      environment: {},
       cdi: ['intel.cdi.k8s.io/gpu=card0'],
     })
   })

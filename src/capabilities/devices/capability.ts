@@ -104,6 +104,20 @@ export const devices = capability({
           { path: '/dev', at: '/host-dev', access: 'read', because: 'which files cards have; it may open none' },
           { path: pluginDirectory, access: 'write', because: 'speaks with the kubelet by sockets' },
           { path: cdiDirectory, access: 'write', because: 'tells runtimes what devices consist of (CDI)' },
+          {
+            path: '/var/lib/amd-metrics-exporter',
+            access: 'read',
+            switchedBy: 'amd.exporter.enabled',
+            isMade: true,
+            because: "asks AMD's metrics exporter how GPUs are",
+          },
+          {
+            path: '/run/xpumd',
+            access: 'read',
+            switchedBy: 'gpu.xpumd.enabled',
+            isMade: true,
+            because: "hears Intel's xpumd say how cards are",
+          },
           // No more of the folder than that: volumes of others are mounted in it.
           ...Object.values(draDrivers).map(
             ({ name }) =>
@@ -142,7 +156,10 @@ export const devices = capability({
     of => ({ kind: 'object', apiVersion: 'admissionregistration.k8s.io/v1', of, name: admissionConfigurationName }) as const,
   ),
   metrics: registry => void deviceMetrics(registry),
-  upstreams: async () => [(await import('./swap/intel-plugins.ts')).intelPlugins],
+  upstreams: async () => [
+    (await import('./swap/intel-plugins.ts')).intelPlugins,
+    (await import('./swap/amd-plugin.ts')).amdPlugin,
+  ],
   page: async () => (await import('./page/hardware-page.ts')).hardwarePage,
   commands: [
     {
