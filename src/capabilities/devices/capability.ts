@@ -198,5 +198,13 @@ export const devices = capability({
       inPlaceOf: { programs: ['k8s-device-plugin'] },
       load: async () => (await import('./commands/plugin-programs.ts')).definePlugin('amd-gpu-plugin'),
     },
+    {
+      name: 'amd-node-labeller',
+      usage: '[words...]',
+      about:
+        "labels its node with what its GPUs are, with the flags of AMD's labeller. A program called k8s-node-labeller runs it too",
+      inPlaceOf: { programs: ['k8s-node-labeller'] },
+      load: async () => (await import('./commands/amd-node-labeller.ts')).defineNodeLabeller,
+    },
   ],
 })

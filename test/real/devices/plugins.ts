@@ -13,7 +13,7 @@ export const amdPlugin = upstreamVersion('amd-gpu-plugin')
 const ours = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts')
 
 /** AMD's takes no prefix: it gets the tree where the kernel's own files are. */
-const asMachine = 'set -e; tree=$1; shift; mount --bind "$tree/sys" /sys; exec "$@"'
+export const asMachine = 'set -e; tree=$1; shift; mount --bind "$tree/sys" /sys; exec "$@"'
 
 export async function upstreamAnswer(one: PluginCase): Promise<PluginAnswer> {
   const path = await upstreamPath(one.program)

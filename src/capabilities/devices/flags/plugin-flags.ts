@@ -30,7 +30,7 @@ const forms: Readonly<Record<PluginProgram, Forms>> = {
 }
 
 // biome-ignore format: a table
-const logging: Forms = {
+export const loggingFlags: Forms = {
   vmodule: 'text', add_dir_header: 'bool', alsologtostderr: 'bool', log_backtrace_at: 'text', log_dir: 'text', log_file: 'text', log_file_max_size: 'whole', logtostderr: 'bool',
   one_output: 'bool', skip_headers: 'bool', skip_log_headers: 'bool', stderrthreshold: 'text', legacy_stderr_threshold_behavior: 'bool',
 }
@@ -60,7 +60,7 @@ const furtherNames: Readonly<Record<string, string>> = {
 /** What `words`, which follow the program's name, say. @throws InputError with everything that is wrong */
 export function pluginSettings(program: PluginProgram, words: readonly string[]): PluginSettings {
   const dashed = words.map(word => (/^-[A-Za-z]/.test(word) ? `-${word}` : word))
-  const table = { program, forms: forms[program], unused: logging, letters: {}, words: 'refused' } as const
+  const table = { program, forms: forms[program], unused: loggingFlags, letters: {}, words: 'refused' } as const
   const { values, unused, problems } = readFlags(dashed, table)
   const given = new GivenFlags(values)
   const idle = limitsWithXpumd(given, values)
