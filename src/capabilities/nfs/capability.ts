@@ -82,6 +82,7 @@ export const nfs = capability({
     },
   },
   metrics: registry => void nfsMetrics(registry),
+  page: async () => (await import('./page/volumes-page.ts')).volumesPage,
   installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
     {
