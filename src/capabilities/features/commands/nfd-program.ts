@@ -63,7 +63,7 @@ export async function serve(port: number, { metrics, log, checks, waiting }: Ser
 }
 
 /** Runs `work` until the process is told to end, or a fault that nobody owns ends it. */
-export async function untilEnded(
+async function untilEnded(
   { signal, ending }: Surroundings,
   log: Log,
   work: (until: AbortSignal) => Promise<void>,
@@ -149,7 +149,7 @@ export async function runOnNode(
 }
 
 /** By upstream's variables. */
-export function identityOf(environment: Surroundings['environment'], node: string): Identity {
+function identityOf(environment: Surroundings['environment'], node: string): Identity {
   const name = environment['POD_NAME'] || node
   const podUid = environment['POD_UID'] || undefined
   return {
@@ -162,7 +162,7 @@ export function identityOf(environment: Surroundings['environment'], node: strin
 }
 
 /** What `-version` prints. */
-export const versionSaid = (program: string): string => `${program} by Ballast ${programVersion}`
+const versionSaid = (program: string): string => `${program} by Ballast ${programVersion}`
 
 /** The namespace of the pod, else what the environment says. */
 export function ownNamespace(environment: Surroundings['environment']): string {
@@ -180,7 +180,7 @@ export function readIfThere(path: string): string | undefined {
 }
 
 /** Resolves when `signal` is aborted. */
-export function endOf(signal: AbortSignal): Promise<void> {
+function endOf(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   if (signal.aborted) resolve()
   else signal.addEventListener('abort', () => resolve(), { once: true })
