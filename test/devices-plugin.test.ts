@@ -407,3 +407,19 @@ test('a changed configuration is taken up while it serves', async () => {
   await kubelet.until(() => kubelet.ids(i915).length === 3)
   expect(kubelet.registrations).toHaveLength(1)
 })
+
+test('a file for CDI that somebody changed or took away is there again when a container is to use it', async () => {
+  const { kubelet, start, allocate, cdi } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  // Looks of its own are too far apart to help.
+  await using _agent = await start({ scanInterval: '1h' })
+  await kubelet.until(() => kubelet.ids(i915).length === 1)
+  const path = join(cdi, 'intel.cdi.k8s.io-gpu-card0.yaml')
+  const text = readFileSync(path, 'utf8')
+  for (const spoil of [() => writeFileSync(path, text.replace('card0', 'card9')), () => rmSync(path), () => undefined]) {
+    spoil()
+    await allocate('card0-0')
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  }
+})
