@@ -55,7 +55,13 @@ const modules = {
 /** Those that disrupt pods by themselves. */
 export const upstreams = ['descheduler', 'updater', 'reloader'] as const
 export type DisruptiveUpstream = (typeof upstreams)[number]
-const peers = ['reloader', 'kube-state-metrics', 'csi-driver-nfs'] as const satisfies readonly Peer[]
+const peers = [
+  'reloader',
+  'kube-state-metrics',
+  'csi-driver-nfs',
+  'amd-gpu-plugin',
+  'amd-node-labeller',
+] as const satisfies readonly Peer[]
 type PeerUpstream = (typeof peers)[number]
 export type Upstream = keyof typeof modules | PeerUpstream
 

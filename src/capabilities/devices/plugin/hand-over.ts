@@ -5,10 +5,10 @@
 // the kubelet ends is our own. Right after that upstream's plugin is registered in its place, and says its list.
 
 import type { Clock } from '#kube/clock.ts'
+import type { PluginDirectory } from '#kube/grpc/plugin-directory.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import { resourceFile } from '../names.ts'
-import type { PluginDirectory } from './plugin-directory.ts'
 import { register } from './register.ts'
 
 /** By then the kubelet has opened our second connection, and has heard of the end of both. */

@@ -5,6 +5,8 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '#kube/clock.ts'
+import { Wake } from '#kube/controllers/wake.ts'
+import { longestSocketPath, type PluginDirectory } from '#kube/grpc/plugin-directory.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import type { Random } from '#kube/random.ts'
@@ -12,10 +14,8 @@ import type { Offer } from '../discovery/offers.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import { kubeletSocket, resourceFile } from '../names.ts'
 import { handOver, isUpstreamBeside, upstreamSockets } from './hand-over.ts'
-import { longestSocketPath, type PluginDirectory } from './plugin-directory.ts'
 import { type PluginAnswers, PluginServer } from './plugin-server.ts'
 import { NotRegistered, register } from './register.ts'
-import { Wake } from './wake.ts'
 
 const times = {
   /** From registration to the stream that the kubelet opens. */
@@ -91,7 +91,7 @@ export class ResourcePlugin implements AsyncDisposable {
     let retryMs: number = times.firstRetryMs
     while (!signal.aborted) {
       const startMs = clock.elapsed()
-      let kubelet = directory.kubelet()
+      let kubelet = directory.stamp(kubeletSocket)
       try {
         if (kubelet === undefined) throw new NotRegistered(`there is no ${kubeletSocket} in ${directory.path}`)
         const why = await this.#life(kubelet, signal)
@@ -102,14 +102,17 @@ export class ResourcePlugin implements AsyncDisposable {
         this.#tell(messageOf(error))
       }
       this.#state = 'waits for the kubelet'
-      if (directory.kubelet() !== kubelet) continue
+      if (directory.stamp(kubeletSocket) !== kubelet) continue
       if (clock.elapsed() - startMs >= times.steadyMs) retryMs = times.firstRetryMs
       const untilMs = clock.elapsed() + Math.ceil(retryMs * (0.8 + 0.4 * random()))
       retryMs = Math.min(times.longestRetryMs, retryMs * 2)
       // A kubelet that comes is asked at once.
-      for (kubelet = directory.kubelet(); directory.kubelet() === kubelet && clock.elapsed() < untilMs && !signal.aborted; )
+      for (
+        kubelet = directory.stamp(kubeletSocket);
+        directory.stamp(kubeletSocket) === kubelet && clock.elapsed() < untilMs && !signal.aborted;
+      )
         await this.#wake.wait(Math.max(1, Math.ceil(untilMs - clock.elapsed())), signal)
-      if (directory.kubelet() !== kubelet) retryMs = times.firstRetryMs
+      if (directory.stamp(kubeletSocket) !== kubelet) retryMs = times.firstRetryMs
     }
     this.#state = 'starting'
   }
@@ -163,7 +166,7 @@ export class ResourcePlugin implements AsyncDisposable {
       isBeside = await isUpstreamBeside(directory, this.resource, signal)
       signal.throwIfAborted()
       const nowMs = clock.elapsed()
-      if (directory.kubelet() !== kubelet) return 'the kubelet started anew'
+      if (directory.stamp(kubeletSocket) !== kubelet) return 'the kubelet started anew'
       if (directory.stamp(name) !== own) return 'the socket is gone'
       if (server.streams > 0) withoutMs = undefined
       else if (withoutMs === undefined) return 'the kubelet ended the stream'

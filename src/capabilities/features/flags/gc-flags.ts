@@ -2,8 +2,9 @@
 
 import { InputError } from '#kube/problem.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
+import { logForms, withTwoDashes } from '#process/drop-ins/go-words.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
-import { logForms, oldPortForms, standardPort, withTwoDashes } from './go-words.ts'
+import { oldPortForms, standardPort } from './go-words.ts'
 
 interface GcSettings {
   readonly intervalMs: number

@@ -4,9 +4,10 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { checkAgainst } from '#kube/schema/schema-problems.ts'
 import { durationMs, formatDurationMs } from '#kube/time/duration.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
+import { logForms, withTwoDashes } from '#process/drop-ins/go-words.ts'
 import { type FlagForm, type FlagValues, readFlags } from '#process/drop-ins/pflags.ts'
 import { type FeaturesConfig, featuresConfiguration, mostParallel, resyncLimits } from '../config.ts'
-import { listed, logForms, oldPortForms, standardPort, withTwoDashes } from './go-words.ts'
+import { listed, oldPortForms, standardPort } from './go-words.ts'
 import { type MasterFile, masterConfigPath, readMasterConfig } from './master-config.ts'
 
 interface MasterSettings {

@@ -3,10 +3,11 @@
 import { InputError, type Problem } from '#kube/problem.ts'
 import { formatDurationMs } from '#kube/time/duration.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
+import { logForms, withTwoDashes } from '#process/drop-ins/go-words.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { configzOf } from '../topology/kubelet-configuration.ts'
 import { readExcludeList, type TopologySettings, topologySchema } from '../topology/topology-settings.ts'
-import { logForms, oldPortForms, standardPort, withTwoDashes } from './go-words.ts'
+import { oldPortForms, standardPort } from './go-words.ts'
 
 interface UpdaterSettings {
   readonly topology: TopologySettings

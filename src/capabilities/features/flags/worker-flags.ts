@@ -2,9 +2,10 @@
 
 import { InputError, type Problem } from '#kube/problem.ts'
 import { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
+import { logForms, withTwoDashes } from '#process/drop-ins/go-words.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { owners, readWorkerConfig, type WorkerConfig, workerConfigPath } from '../discovery/worker-config.ts'
-import { listed, logForms, oldPortForms, standardPort, withTwoDashes } from './go-words.ts'
+import { listed, oldPortForms, standardPort } from './go-words.ts'
 
 interface WorkerSettings {
   readonly config: WorkerConfig

@@ -1,6 +1,6 @@
 // A wait that ends early where something happens.
 
-import type { Clock } from '#kube/clock.ts'
+import type { Clock } from '../clock.ts'
 
 export class Wake {
   readonly #clock: Clock

@@ -1,11 +1,10 @@
-// The kubelet's folder of sockets, watched once for all resources: it deletes them all when it starts, and makes its own anew.
+// A folder of sockets that kubelets look at, watched once for all who ask: a kubelet may delete what is in it, or make it anew.
 
 import { type FSWatcher, readdirSync, rmSync, statSync, watch } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import type { Cancel, Clock } from '#kube/clock.ts'
-import { type Log, messageOf } from '#kube/log.ts'
-import { kubeletSocket } from '../names.ts'
+import type { Cancel, Clock } from '../clock.ts'
+import { type Log, messageOf } from '../log.ts'
 
 /** Where the kernel gives no notice it is looked at so often. */
 const pollMs = 1_000
@@ -45,12 +44,7 @@ export class PluginDirectory implements Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
   }
 
-  /** What tells one kubelet's socket from the next one's at the same path; `undefined` where there is none. */
-  kubelet(): string | undefined {
-    return this.stamp(kubeletSocket)
-  }
-
-  /** The same of any file in the folder. */
+  /** What tells a file in the folder from the next one of its name; `undefined` where there is none. */
   stamp(name: string): string | undefined {
     try {
       const { ino, ctimeMs, birthtimeMs } = statSync(join(this.path, name))
@@ -71,7 +65,7 @@ export class PluginDirectory implements Disposable {
           return stats === undefined ? [] : [{ name, madeMs: stats.mtimeMs }]
         })
     } catch (error) {
-      this.#log.debug({ path: this.path, why: messageOf(error) }, 'the folder of device plugins cannot be listed')
+      this.#log.debug({ path: this.path, why: messageOf(error) }, 'the folder of plugins cannot be listed')
       return []
     }
   }
@@ -142,7 +136,7 @@ export class PluginDirectory implements Disposable {
     this.#isTold = true
     this.#log.warn(
       { path: this.path, why, everyMs: pollMs },
-      'no notice of changes in the folder of device plugins: it is looked at instead',
+      'no notice of changes in the folder of plugins: it is looked at instead',
     )
   }
 
