@@ -153,7 +153,7 @@ const secrets: readonly ClaimScenario[] = [
   scenario(
     'secret-deprecated',
     secret('options', { mountOptions: 'nfsvers=4.1' }),
-    storageClass({ csiProvisionerSecretName: 'options', csiProvisionerSecretNamespace: '$s' }),
+    storageClass({ csiProvisionerSecretName: 'options' }),
     claim(),
     failed,
   ),

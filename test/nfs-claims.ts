@@ -43,6 +43,39 @@ export interface ClaimScenario {
   readonly alone?: boolean
 }
 
+export interface EventSeen {
+  readonly type: string
+  readonly reason: string
+  readonly message: string
+  /** `Kind/name` */
+  readonly regarding: string
+  readonly from: string
+}
+
+/** What a scenario came to. In all texts `$s` is its name, `uid-of-Kind-name` an object's uid. */
+export interface ClaimOutcome {
+  readonly name: string
+  readonly objects: readonly Readonly<Record<string, unknown>>[]
+  /** Of those who provision, resize and take snapshots; in the order in which they first came, each once. */
+  readonly events: readonly EventSeen[]
+  /** What lies on its server. */
+  readonly exports: readonly string[]
+}
+
+/**
+ * An outcome without what is of chance: the order of Events of several processes, whether a state that failed was looked at once more before it was
+ * mended, and whether a call that goes on was asked for again.
+ */
+export function comparableOutcome({ events, ...outcome }: ClaimOutcome): ClaimOutcome {
+  const isOfChance = ({ reason, message }: EventSeen) =>
+    reason === 'SnapshotContentCheckandUpdateFailed' || /code = (Aborted|DeadlineExceeded)/.test(message)
+  const key = (event: EventSeen) => JSON.stringify(event)
+  return {
+    ...outcome,
+    events: events.filter(event => !isOfChance(event)).toSorted((one, other) => (key(one) < key(other) ? -1 : 1)),
+  }
+}
+
 export const driverName = 'nfs.csi.k8s.io'
 
 const manifest = <K extends ClaimKind>(kind: K, name: string, fields: Readonly<Record<string, unknown>>): ClaimStep => {

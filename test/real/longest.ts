@@ -24,6 +24,8 @@ const longChecks = [
   'migrate: Reloader to Ballast, back, and there again',
   'descheduler, program beside program on the twin: RemoveDuplicates',
   'bad input is answered as recorded: queries',
+  "nfs: claims by upstream's sidecars come to what was recorded",
+  "nfs: upstream's driver answers as recorded",
   'the real front proxy with a new authority',
   "migrate: KEDA's HTTP add-on to Ballast, and back, no request failed",
   'reload: Reloader to Ballast and back, annotations',

@@ -4,10 +4,15 @@ import { deepStrictEqual, strictEqual } from 'node:assert'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { claimScenarios } from '../../nfs-claim-scenarios.ts'
+import { type ClaimOutcome, type ClaimScenario, comparableOutcome } from '../../nfs-claims.ts'
 import { callCount, driverCases } from '../../nfs-driver-cases.ts'
 import type { CaseAnswers } from '../../nfs-player.ts'
 import type { Check } from '../check.ts'
 import { upstreamVersion } from '../upstreams/build.ts'
+import { playClaims } from './claim-outcomes.ts'
+import { startClaimsSite, startUpstreamSidecars } from './claims-site.ts'
 import { answersTo } from './driver-answers.ts'
 import { upstreamDriver } from './driver-process.ts'
 import { startNfsServer } from './ganesha.ts'
@@ -15,7 +20,7 @@ import { byUpstream, plainMounts, throughDriver, troubledServer } from './guest/
 import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
 import { conformance, toldCounts } from './sanity.ts'
 
-const fixture = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs', 'driver-answers.json')
+const fixtures = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs')
 
 /** What upstream's driver is known to fail; a change here is one of upstream's, or of the stand-in. */
 const knownFailures = [
@@ -36,7 +41,9 @@ const casesAtOnce = 4
 
 /** Recorded answers are still upstream's, and the stand-in the one that they were recorded with. */
 async function recordedAnswers(): Promise<string> {
-  const { cases }: { readonly cases: readonly CaseAnswers[] } = JSON.parse(readFileSync(fixture, 'utf8'))
+  const { cases }: { readonly cases: readonly CaseAnswers[] } = JSON.parse(
+    readFileSync(join(fixtures, 'driver-answers.json'), 'utf8'),
+  )
   const command = await upstreamDriver()
   const asked = driverCases.filter(({ isSlow }) => isSlow !== true)
   const left = [...asked]
@@ -50,6 +57,27 @@ async function recordedAnswers(): Promise<string> {
     }),
   )
   return `${asked.reduce((sum, { steps }) => sum + callCount(steps), 0)} calls in ${asked.length} cases answered as recorded`
+}
+
+/** Four programs of upstream's race for some objects: what came out otherwise beside the others is played once more alone. */
+async function recordedClaims(): Promise<string> {
+  const { outcomes: recorded }: { readonly outcomes: readonly ClaimOutcome[] } = JSON.parse(
+    readFileSync(join(fixtures, 'claims.json'), 'utf8'),
+  )
+  const before = new Map(recorded.map(one => [one.name, comparableOutcome(one)]))
+  const differing = async (scenarios: readonly ClaimScenario[]) => {
+    await using site = await startClaimsSite()
+    await using _sidecars = await startUpstreamSidecars(site)
+    const outcomes = await playClaims(site, scenarios)
+    return outcomes.map(comparableOutcome).filter(one => !isDeepStrictEqual(one, before.get(one.name)))
+  }
+  const raced = new Set((await differing(claimScenarios)).map(({ name }) => name))
+  const again = raced.size === 0 ? [] : await differing(claimScenarios.filter(({ name }) => raced.has(name)))
+  const [first] = again
+  if (first !== undefined)
+    deepStrictEqual(first, before.get(first.name), `scenarios that differ: ${again.map(({ name }) => name).join(', ')}`)
+  const once = raced.size === 0 ? '' : `, at the second time: ${[...raced].join(', ')}`
+  return `${claimScenarios.length} scenarios came to what was recorded${once}`
 }
 
 async function serverAndClient(): Promise<string> {
@@ -74,6 +102,7 @@ async function serverAndClient(): Promise<string> {
 export const nfsChecks: readonly Check[] = [
   { name: "nfs: csi-sanity on upstream's driver", run: upstreamConformance },
   { name: "nfs: upstream's driver answers as recorded", run: recordedAnswers },
+  { name: "nfs: claims by upstream's sidecars come to what was recorded", run: recordedClaims },
   { name: 'nfs: a real server, a client in user space', run: serverAndClient },
   { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },
   { name: "nfs: volumes of that kernel, through upstream's driver", run: byUpstream(throughDriver) },

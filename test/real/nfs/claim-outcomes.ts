@@ -3,30 +3,20 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type ClaimKind, type ClaimScenario, type ClaimStep, claimKinds, type Ref } from '../../nfs-claims.ts'
+import {
+  type ClaimKind,
+  type ClaimOutcome,
+  type ClaimScenario,
+  type ClaimStep,
+  claimKinds,
+  type EventSeen,
+  type Ref,
+} from '../../nfs-claims.ts'
 import type { ApiObject } from '../control-plane/api-client.ts'
 import { apiPath } from '../control-plane/api-client.ts'
 import { until } from '../mirror/laboratory/program.ts'
 import type { ClaimsSite } from './claims-site.ts'
 import { treeLines } from '../../nfs-export-tree.ts'
-
-export interface EventSeen {
-  readonly type: string
-  readonly reason: string
-  readonly message: string
-  /** `Kind/name` */
-  readonly regarding: string
-  readonly from: string
-}
-
-export interface ClaimOutcome {
-  readonly name: string
-  readonly objects: readonly ApiObject[]
-  /** In the order in which they first came, each once; which comes first of what is written by several is chance. */
-  readonly events: readonly EventSeen[]
-  /** On the scenario's server. */
-  readonly exports: readonly string[]
-}
 
 const awaitLimitMs = 90_000
 /** Nothing new for so long: it has come to its end. */
@@ -64,6 +54,9 @@ const messageWithCause = (failure: unknown): string =>
     ? `${failure.message}: ${failure.cause instanceof Error ? failure.cause.message : ''}`
     : String(failure)
 
+/** What they say depends on when they last looked, and it is not they who are recorded. */
+const ofKubernetes = ['persistentvolume-controller', 'volume_expand']
+
 const readKinds = ['PersistentVolumeClaim', 'PersistentVolume', 'VolumeSnapshot', 'VolumeSnapshotContent'] as const
 type Fields = Readonly<Record<string, unknown>>
 
@@ -95,9 +88,12 @@ class Played {
     const { objects, events } = await this.#settled()
     return {
       name: this.#title,
-      objects: objects.map(one => this.#shown(one) as ApiObject),
+      // The server orders them by names that are of chance.
+      objects: objects.map(one => this.#shown(one) as Fields).toSorted((one, other) => (orderOf(one) < orderOf(other) ? -1 : 1)),
       events: this.#seen(events),
-      exports: treeLines(join(this.#site.nfs.exports, this.#name)).map(line => this.#named(line)),
+      exports: treeLines(join(this.#site.nfs.exports, this.#name))
+        .map(line => this.#named(line))
+        .toSorted(),
     }
   }
 
@@ -256,7 +252,7 @@ class Played {
       .replaceAll(this.#site.nfs.root, '$site')
       .replaceAll(this.#name, '$s')
       .replaceAll(/\d{13}-\d+-nfs\.csi\.k8s\.io/g, '$identity')
-      .replaceAll(/request_id=\S+/g, 'request_id=')
+      .replaceAll(/less than the size \d+/g, 'less than the size $bytes')
   }
 
   #shown(value: unknown, key = ''): unknown {
@@ -283,6 +279,7 @@ class Played {
         .at(-1) ?? ''
     for (const event of events.toSorted((one, other) => (made(one) < made(other) ? -1 : 1))) {
       const { component } = (event['source'] ?? {}) as { readonly component?: string }
+      if (component !== undefined && ofKubernetes.includes(component)) continue
       const told: EventSeen = {
         type: String(event['type']),
         reason: String(event['reason']),
@@ -296,6 +293,8 @@ class Played {
     return [...seen.values()]
   }
 }
+
+const orderOf = ({ kind, metadata }: Fields) => `${kind}/${(metadata as Fields)['name']}`
 
 function regardingOf(event: Fields): string {
   const { kind, name } = event['involvedObject'] as { readonly kind?: string; readonly name?: string }

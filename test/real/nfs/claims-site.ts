@@ -29,7 +29,7 @@ export const crdsText = (crds: readonly ApiObject[]): string =>
   crds.map(crd => `---\n${stringify(crd, { lineWidth: 0 })}`).join('')
 
 /** A description is a text; a field of that name is an object. */
-function withoutDescriptions<T>(value: T): T {
+export function withoutDescriptions<T>(value: T): T {
   if (Array.isArray(value)) return value.map(one => withoutDescriptions(one)) as T
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
