@@ -1,5 +1,5 @@
 // Two thousand nodes on a real API server, labelled by ours and by nfd-master: from the start of the process to the last label, then from a
-// rule that changes to the last node, with peak memory. `npm run bench -- features-nodes [--nodes N] [--only ours]`; it needs the parts of
+// rule that changes to the last node, with peak memory. `npm run bench -- features-nodes [--nodes N] [--only ours] [--publish referenced]`; it needs the parts of
 // test:real. nfd-master asks its server five times a second, so that two thousand nodes take it a quarter of an hour.
 
 import { spawn } from 'node:child_process'
@@ -8,6 +8,9 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { environment } from '../scripts/image/build-image.ts'
+import { readRule } from '../src/capabilities/features/rules/read-rule.ts'
+import { prunedSpec, referencesOf } from '../src/capabilities/features/rules/references.ts'
+import { ruleSchema } from '../src/capabilities/features/rules/rule-schema.ts'
 import { systemClock } from '../src/kube/clock.ts'
 import { setup, teardown } from '../test/cli/bundled.ts'
 import type { ApiObject } from '../test/real/control-plane/api-client.ts'
@@ -19,15 +22,24 @@ import { vendorRules } from '../test/real/features/vendor-rules.ts'
 import { upstreamPath } from '../test/real/upstreams/build.ts'
 import { publishedFeatures } from './features-node.ts'
 
-const { values } = parseArgs({ options: { nodes: { type: 'string', default: '2000' }, only: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { nodes: { type: 'string', default: '2000' }, only: { type: 'string' }, publish: { type: 'string', default: 'full' } },
+})
 const count = Number(values.nodes)
 const limitSeconds = 1_800
 const group = '/apis/nfd.k8s-sigs.io/v1alpha1'
 const say = (text: string) => void process.stdout.write(`${text}\n`)
 const name = (at: number) => `n${String(at).padStart(5, '0')}`
 
+const spec = { features: publishedFeatures(), labels: { plain: 'yes' } }
+/** As a worker publishes it: all of it, or what the rules look at. */
+const published = values.publish === 'referenced' ? prunedSpec(spec, referencesOf(vendorRules.flatMap(readRules))) : spec
+
+function readRules({ spec: { rules } }: (typeof vendorRules)[number]) {
+  return rules.map(rule => readRule(ruleSchema.parse(rule)))
+}
+
 async function fill({ client }: ControlPlane): Promise<void> {
-  const features = publishedFeatures()
   await client.want('POST', '/api/v1/namespaces', { metadata: { name: 'nfd' } })
   await inParallel(async at => {
     const node = name(at)
@@ -39,7 +51,7 @@ async function fill({ client }: ControlPlane): Promise<void> {
       apiVersion: 'nfd.k8s-sigs.io/v1alpha1',
       kind: 'NodeFeature',
       metadata: { name: node, labels },
-      spec: { features, labels: { plain: 'yes' } },
+      spec: published,
     })
   })
 }
@@ -146,7 +158,7 @@ say(
 await fill(plane)
 for (const rule of vendorRules) await plane.client.want('POST', `${group}/nodefeaturerules`, rule)
 say(
-  `${count} nodes, ${(JSON.stringify(publishedFeatures()).length / 1e3).toFixed(0)} KB of features each, ${vendorRules.length + 1} NodeFeatureRules`,
+  `${count} nodes, ${(JSON.stringify(published).length / 1e3).toFixed(1)} KB of features each, ${vendorRules.length + 1} NodeFeatureRules`,
 )
 for (const turn of ['a', 'b']) {
   await measured(

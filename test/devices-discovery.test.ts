@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { HostTree } from '#machines/host-tree.ts'
 import { allocate } from '../src/capabilities/devices/allocation/allocate.ts'
-import { linkedShares, pairWeights } from '../src/capabilities/devices/allocation/linked.ts'
+import { kinshipOf, linkedShares } from '../src/capabilities/devices/allocation/linked.ts'
 import { cdiSpec, pluginCdi } from '../src/capabilities/devices/cdi/cdi-spec.ts'
 import { devicesConfiguration } from '../src/capabilities/devices/config.ts'
 import { lookAt, type Offer, offersOf } from '../src/capabilities/devices/discovery/offers.ts'
@@ -224,12 +224,13 @@ describe('GPUs of AMD', () => {
       resources: [{ name: 'gpu.example.com/any', drivers: ['amdgpu'] }],
     })
     const any = offer('gpu.example.com/any')
-    const weight = pairWeights(machine.devices, machine.compute)
+    const kinship = kinshipOf(machine.devices, machine.compute)
+    const { weight } = kinship
     expect(weight('0000:05:00.0', 'amdgpu_xcp_1')).toBe(10 + 10 + 10)
     expect(weight('0000:05:00.0', '0000:06:00.0')).toBe(20 + 40 + 20)
     const available = ['0000:06:00.0', '0000:05:00.0', 'amdgpu_xcp_1']
     const ask = (mustInclude: readonly string[], size: number) =>
-      [...linkedShares({ available, mustInclude, size }, any.shares, weight)].sort()
+      [...linkedShares({ available, mustInclude, size }, any.shares, kinship, false)].sort()
     expect(ask([], 2)).toEqual(['0000:05:00.0', 'amdgpu_xcp_1'])
     expect(ask(['0000:06:00.0'], 2)).toContain('0000:06:00.0')
     expect(ask([], 3)).toEqual([...available].sort())
@@ -281,6 +282,7 @@ describe('a container', () => {
     expect(allocate(i915, ['card0-0', 'card0-1'])).toEqual({
       nodes: dri('card0', 'renderD128').map(path => ({ path, group: expect.any(Number) })),
       mounts: [],
+      environment: {},
       cdi: ['intel.cdi.k8s.io/gpu=card0'],
     })
   })

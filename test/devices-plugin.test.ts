@@ -32,7 +32,11 @@ const otherCard = intelCard(1, { address: '0000:03:00.0', render: 129, driver: '
 
 const share = { id: 'card0-0', device: 'card0', isHealthy: true, numaNodes: [], nodes: [], mounts: [] }
 /** As upstream's plugin answers for one card. */
-const oneShare = { shares: () => [share], preferred: () => [], allocate: () => ({ nodes: [], mounts: [], cdi: [] }) }
+const oneShare = {
+  shares: () => [share],
+  preferred: () => [],
+  allocate: () => ({ nodes: [], mounts: [], environment: {}, cdi: [] }),
+}
 
 function machine(files: Files = oneCard) {
   const root = mkdtempSync(join(tmpdir(), 'bd-'))
@@ -345,7 +349,7 @@ test('sockets of processes that were killed are taken away, what lies beside the
 })
 
 test('where nobody can listen the error is one that is tried again', async () => {
-  const answers = { shares: () => [], preferred: () => [], allocate: () => ({ nodes: [], mounts: [], cdi: [] }) }
+  const answers = { shares: () => [], preferred: () => [], allocate: () => ({ nodes: [], mounts: [], environment: {}, cdi: [] }) }
   const server = new PluginServer(answers, () => undefined)
   const failed = await server.listen('/nowhere/at-all.sock').catch((error: unknown) => error)
   expect(isOutside(failed)).toBe(true)

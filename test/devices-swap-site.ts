@@ -119,10 +119,54 @@ export function plainPlugin(args: readonly string[], namespace = 'kube-system', 
   }
 }
 
-/** A node with a card that upstream shares. */
-function withCard(name: string): KubeObject {
+/** A DaemonSet of AMD's plugin, as its manifests have it. */
+export function amdPluginSet(args: readonly string[]): KubeObject {
+  const labels = { name: 'amdgpu-dp-ds' }
+  const container = { name: 'amdgpu-dp-cntr', image: 'rocm/k8s-device-plugin', command: ['./k8s-device-plugin'], args }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'DaemonSet',
+    metadata: { name: 'amdgpu-device-plugin-daemonset', namespace: 'kube-system' },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { nodeSelector: { [gpuLabel]: 'true' }, containers: [container] } },
+    },
+  }
+}
+
+/** Whose plugins stand here, and what nodes have by them. */
+export interface Vendor {
+  /** For `migrate`. */
+  readonly upstream: string
+  readonly resource: string
+  readonly perNode: number
+  /** The label of upstream's pods. */
+  readonly label: readonly [key: string, value: string]
+  /** How many ours offer, by their section; none where it is off. */
+  readonly ownCount: (section: unknown) => number
+}
+
+const isOn = (section: unknown, key: string): boolean => at(section, key, 'enabled') !== false
+
+export const intel: Vendor = {
+  upstream: 'intel-device-plugins',
+  resource: card,
+  perNode: shares,
+  label: ['app', 'intel-gpu-plugin'],
+  ownCount: section => (isOn(section, 'gpu') ? Number(at(section, 'gpu', 'sharedDevNum') ?? 1) : 0),
+}
+export const amd: Vendor = {
+  upstream: 'amd-device-plugin',
+  resource: 'amd.com/gpu',
+  perNode: 2,
+  label: ['name', 'amdgpu-dp-ds'],
+  ownCount: section => (isOn(section, 'amd') ? 2 : 0),
+}
+
+/** A node with devices. */
+function withDevices(name: string, { resource, perNode }: Vendor): KubeObject {
   const plain = node(name) as Node
-  const amounts = { ...Object(plain.status).allocatable, [card]: String(shares) }
+  const amounts = { ...Object(plain.status).allocatable, [resource]: String(perNode) }
   return {
     ...plain,
     metadata: { ...plain.metadata, labels: { ...plain.metadata.labels, 'kubernetes.io/os': 'linux', [gpuLabel]: 'true' } },
@@ -130,8 +174,8 @@ function withCard(name: string): KubeObject {
   }
 }
 
-/** A pod that holds a share of a card. */
-export const player: KubeObject = {
+/** Pods that hold devices. */
+const players = (resource: string): KubeObject => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name: 'player', namespace: 'default' },
@@ -140,13 +184,14 @@ export const player: KubeObject = {
     selector: { matchLabels: { app: 'player' } },
     template: {
       metadata: { labels: { app: 'player' } },
-      spec: { containers: [{ name: 'player', image: 'registry.example/player:1', resources: { limits: { [card]: '1' } } }] },
+      spec: { containers: [{ name: 'player', image: 'registry.example/player:1', resources: { limits: { [resource]: '1' } } }] },
     },
   },
-}
+})
 
 export class DevicesSite implements AsyncDisposable {
   readonly swap: SwapSite
+  readonly #vendor: Vendor
   /** Moments at which a node had less, and pods that were restarted. */
   readonly lost = new Set<string>()
   /** Ours find no device on this node, though they are ready. */
@@ -154,15 +199,19 @@ export class DevicesSite implements AsyncDisposable {
   #players: readonly string[] = []
   #isOver = false
 
-  private constructor(swap: SwapSite) {
+  private constructor(swap: SwapSite, vendor: Vendor) {
     this.swap = swap
+    this.#vendor = vendor
     swap.wrapped = transport => this.#asPods(transport)
   }
 
-  static async start(objects: readonly KubeObject[]): Promise<DevicesSite> {
-    const subject = { upstream: upstreamNamed('intel-device-plugins'), deployment: operatorName }
-    const all = [...objects, withCard('n1'), withCard('n2'), onLinux(node('n3')), player]
-    const site = new DevicesSite(await SwapSite.start(all, 'stand-in', subject))
+  static async start(objects: readonly KubeObject[], vendor: Vendor = intel): Promise<DevicesSite> {
+    const subject = { upstream: upstreamNamed(vendor.upstream), deployment: operatorName }
+    const nodes = [withDevices('n1', vendor), withDevices('n2', vendor), onLinux(node('n3'))]
+    const site = new DevicesSite(
+      await SwapSite.start([...objects, ...nodes, players(vendor.resource)], 'stand-in', subject),
+      vendor,
+    )
     const standing = site.#stand()
     standing.catch(error => void site.lost.add(`the stand-in broke: ${String(error)}`))
     await site.swap.pass(60_000)
@@ -244,8 +293,9 @@ export class DevicesSite implements AsyncDisposable {
       .list('pods')
       .filter(pod => textAt(pod, 'spec', 'nodeName') === name && textAt(pod, 'status', 'phase') === 'Running')
       .flatMap(pod => {
-        const whose = whoseIs(pod)
-        if (whose === undefined || (whose === 'ours' && this.blindOn === name)) return []
+        const whose = this.#whoseIs(pod)
+        if (whose === undefined || (whose === 'ours' && this.#vendor.ownCount(this.#ownSection()) === 0)) return []
+        if (whose === 'ours' && this.blindOn === name) return []
         return [{ whose, pod, startedAt: textAt(pod, 'status', 'startTime') ?? '' }]
       })
       .toSorted((a, b) => (a.startedAt < b.startedAt ? -1 : 1))
@@ -254,25 +304,44 @@ export class DevicesSite implements AsyncDisposable {
   /** The newest plugin says how many there are; without one the kubelet counts none. */
   async #report(name: string): Promise<void> {
     const newest = this.#pluginsOn(name).at(-1)
-    const count = newest === undefined ? 0 : newest.whose === 'ours' ? this.#ownShares() : sharesOf(newest.pod)
+    const { resource } = this.#vendor
+    const count =
+      newest === undefined
+        ? 0
+        : newest.whose === 'ours'
+          ? this.#vendor.ownCount(this.#ownSection())
+          : this.#theirCount(newest.pod)
     const found = this.swap.find('nodes', name)
-    if (textAt(found, 'status', 'allocatable', card) === String(count)) return
-    const body = { status: { allocatable: { [card]: String(count) }, capacity: { [card]: String(count) } } }
+    if (textAt(found, 'status', 'allocatable', resource) === String(count)) return
+    const body = { status: { allocatable: { [resource]: String(count) }, capacity: { [resource]: String(count) } } }
     await this.swap.admin.resource(builtIn.nodes).patch(name, { type: 'merge', body }, { signal, subresource: 'status' })
   }
 
-  #ownShares(): number {
+  #ownSection(): unknown {
     const file = this.swap
       .list('configmaps')
       .find(({ metadata }) => metadata.name === 'ballast-config' && metadata.namespace === 'ballast-agent')
-    return Number(at(parse(textAt(file, 'data', 'config.yaml') ?? ''), 'capabilities', 'devices', 'gpu', 'sharedDevNum') ?? 1)
+    return at(parse(textAt(file, 'data', 'config.yaml') ?? ''), 'capabilities', 'devices')
+  }
+
+  #theirCount(pod: KubeObject): number {
+    return this.#vendor === intel ? sharesOf(pod) : this.#vendor.perNode
+  }
+
+  #whoseIs(pod: KubeObject): 'upstream' | 'ours' | undefined {
+    const [key, value] = this.#vendor.label
+    if (pod.metadata.labels?.[key] === value) return 'upstream'
+    return listAt(pod, 'spec', 'containers').some(container => listAt(container, 'args').includes('--role=devices'))
+      ? 'ours'
+      : undefined
   }
 
   #look(): void {
     if (this.#players.length === 0) return
     for (const name of ['n1', 'n2']) {
-      const has = textAt(this.swap.find('nodes', name), 'status', 'allocatable', card)
-      if (has !== String(shares)) this.lost.add(`${name} has ${String(has)}`)
+      const { resource, perNode } = this.#vendor
+      const has = textAt(this.swap.find('nodes', name), 'status', 'allocatable', resource)
+      if (has !== String(perNode)) this.lost.add(`${name} has ${String(has)}`)
     }
     const now = this.#playersNow()
     if (now.join() !== this.#players.join()) this.lost.add(`players were ${this.#players.join()}, and are ${now.join()}`)
@@ -295,20 +364,13 @@ export class DevicesSite implements AsyncDisposable {
   #readiness(name: string): string {
     const pod = this.swap.list('pods').find(({ metadata }) => metadata.name === name)
     const on = textAt(pod, 'spec', 'nodeName')
-    const isBlind = on === undefined || on === 'n3' || on === this.blindOn
-    return `[+]devices ok: 1 devices\n${isBlind ? '' : `[+]device-plugin-${card} ok: registered\n`}readyz check passed\n`
+    const isBlind = on === undefined || on === 'n3' || on === this.blindOn || this.#vendor.ownCount(this.#ownSection()) === 0
+    return `[+]devices ok: 1 devices\n${isBlind ? '' : `[+]device-plugin-${this.#vendor.resource} ok: registered\n`}readyz check passed\n`
   }
 }
 
 function onLinux(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata, labels: { ...object.metadata.labels, 'kubernetes.io/os': 'linux' } } }
-}
-
-function whoseIs(pod: KubeObject): 'upstream' | 'ours' | undefined {
-  if (pod.metadata.labels?.['app'] === 'intel-gpu-plugin') return 'upstream'
-  return listAt(pod, 'spec', 'containers').some(container => listAt(container, 'args').includes('--role=devices'))
-    ? 'ours'
-    : undefined
 }
 
 function sharesOf(pod: KubeObject): number {

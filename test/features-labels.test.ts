@@ -256,3 +256,53 @@ test('groups name the nodes that one of their rules matches', async () => {
   await of.until(() => JSON.stringify(nodes()) === '[]', 60_000)
   expect(of.forbidden).toEqual([])
 })
+
+test('a rule follows a label of the node and what its kubelet says, and what rules wrote sets off none', async () => {
+  const looks = (feature: string, key: string, value: string) => ({
+    feature,
+    matchExpressions: { [key]: { op: 'In', value: [value] } },
+  })
+  const rule = ruleObject(
+    'pools',
+    { name: 'pool', labels: { 'a.example.com/fast': 'true' }, matchFeatures: [looks('node.label', 'example.com/pool', 'fast')] },
+    {
+      name: 'loop',
+      labels: { 'a.example.com/loop': 'true' },
+      matchFeatures: [looks('node.label', 'a.example.com/fast', 'true')],
+    },
+    { name: 'old', labels: { 'a.example.com/old': 'true' }, matchFeatures: [looks('node.info', 'kubeletVersion', 'v1.30.0')] },
+  )
+  await using of = await controlledCluster(featuresCluster([...machines, rule], { resyncPeriod: '1m' }))
+  const given = () =>
+    Object.keys(nodeIn(of, 'n1').metadata.labels ?? {})
+      .filter(key => key.startsWith('a.example.com/'))
+      .join()
+  await of.until(() => nodeIn(of, 'n1').metadata.labels?.['feature.node.kubernetes.io/plain'] === 'yes', 60_000)
+  expect(given()).toBe('')
+  await of.change(builtIn.nodes, { name: 'n1' }, { metadata: { labels: { 'example.com/pool': 'fast' } } })
+  await of.until(() => given() === 'a.example.com/fast', 10_000)
+  await of.pass(5 * 60_000)
+  expect(given()).toBe('a.example.com/fast')
+  const body = { status: { nodeInfo: { kubeletVersion: 'v1.30.0' } } }
+  await of.admin.resource(builtIn.nodes).patch('n1', { type: 'merge', body }, { subresource: 'status', signal })
+  await of.until(() => given() === 'a.example.com/fast,a.example.com/old', 10_000)
+  await of.change(builtIn.nodes, { name: 'n1' }, { metadata: { labels: { 'example.com/pool': 'slow' } } })
+  await of.until(() => given() === 'a.example.com/old', 10_000)
+})
+
+test('with a grace a node keeps what it has for so long, and what comes back meanwhile changes nothing', async () => {
+  await using of = await controlledCluster(featuresCluster([...machines, graphicsRule], { removalGrace: '1m' }))
+  await of.until(() => hasLabels(of, 'n1'), 60_000)
+  await of.pass(10_000)
+  const written = of.writes.length
+  const resource = of.admin.resource<KubeObject>(nodeFeatures)
+  await resource.delete('n1', { namespace: 'nfd', signal })
+  await of.pass(50_000)
+  await resource.create(featuresOf('n1', '7d51', { plain: 'yes' }), { namespace: 'nfd', signal })
+  await of.pass(180_000)
+  expect(of.writes.slice(written).filter(write => write.includes('/nodes/'))).toEqual([])
+  await resource.delete('n1', { namespace: 'nfd', signal })
+  const goneMs = of.clock.now()
+  await of.until(() => !hasLabels(of, 'n1'), 70_000)
+  expect(of.clock.now() - goneMs).toBeGreaterThan(60_000)
+})

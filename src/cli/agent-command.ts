@@ -6,9 +6,11 @@ import { systemClock } from '#kube/clock.ts'
 import { readAgentConfiguration } from '#process/agent/agent-configuration.ts'
 import { runAgentParts } from '#process/agent/agent-host.ts'
 import type { NodeRoles } from '#process/agent/agent-roles.ts'
+import { trimAtRest } from '#process/agent/trimming.ts'
 import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
 import { partsGraceMs } from '#process/parts/tuning.ts'
 import { processLog } from '#process/process-log.ts'
+import { CommandRefused } from '#process/surroundings.ts'
 import { about } from './about.ts'
 import type { AskedRole } from './agent-role.ts'
 import { type DefineCommand, exitAtOnce, type LogLevel, logLevelOf, type Surroundings } from './command-line.ts'
@@ -21,6 +23,7 @@ interface AgentCommandOptions {
   readonly context?: string
   readonly nodeName: string
   readonly healthProbeBindAddress: string
+  readonly metricsBindAddress: string
   readonly logLevel?: LogLevel
 }
 
@@ -46,6 +49,11 @@ export const defineAgent: DefineCommand = (program, surroundings) => {
       'HOST:PORT for health and metrics of roles other than mirror, which has --metrics-addr; 0 switches it off',
       environment['KUBERNETES_SERVICE_HOST'] === undefined ? '0' : ':8081',
     )
+    .option(
+      '--metrics-bind-address <address>',
+      'HOST:PORT for metrics alone, where health is for this machine only; 0: metrics are told beside health and nowhere else',
+      '0',
+    )
     .option('--log-level <level>', 'DEBUG, INFO, WARN or ERROR', logLevelOf)
   for (const { role } of ownRoles) role.addFlags(command)
   command
@@ -67,6 +75,17 @@ function roleList(text: string): readonly string[] {
   return roles
 }
 
+async function loadedRoles(roles: readonly string[], options: AgentCommandOptions): Promise<NodeRoles> {
+  const unknown = roles.find(role => roleTable[role] === undefined)
+  if (unknown !== undefined) {
+    const known = Object.keys(roleTable).join(', ')
+    throw new CommandRefused(`--role: found ${JSON.stringify(unknown)}, expected one of ${known}`)
+  }
+  const { nodeRoles } = await import('#process/agent/agent-roles.ts')
+  const capabilities = await Promise.all(roles.map(role => roleTable[role]?.of()))
+  return nodeRoles(roles, options, [...new Set(capabilities.filter(one => one !== undefined))])
+}
+
 async function runAgent(options: AgentCommandOptions, command: Command, surroundings: Surroundings): Promise<void> {
   const { environment, signal, ending } = surroundings
   // It runs on every node, and waits most of the time.
@@ -75,8 +94,7 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   const file = path === '' ? undefined : path
   const others = options.role.filter(name => !ownRoles.some(own => own.name === name))
   // Loaded only where it is asked for: the others carry nothing of what speaks to the API server.
-  const roles: NodeRoles | undefined =
-    others.length === 0 ? undefined : (await import('#process/agent/agent-roles.ts')).nodeRoles(others, options)
+  const roles = others.length === 0 ? undefined : await loadedRoles(others, options)
   const wanted = ownRoles.filter(({ name }) => options.role.includes(name))
   const schemas = Object.fromEntries(wanted.map(({ capability, role }) => [capability, role.configuration]))
   const configuration = readAgentConfiguration(file, { ...roles?.schemas, ...schemas })
@@ -96,6 +114,9 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   const gracefulMs = partsGraceMs(configuration.process, { grace: ending.grace, log, moreMs: drainSlackMs })
   const [only, ...more] = parts
   if (opened === undefined && more.length === 0) await surroundings.becomeAlone?.({ program: only?.alone, level, gracefulMs })
+  const end = new AbortController()
+  // What the start took is given back: it is twice what the roles need at rest.
+  const trimming = opened === undefined ? undefined : trimAtRest({ clock: systemClock }, end.signal)
   await runAgentParts({
     parts,
     log,
@@ -104,7 +125,8 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
     signal,
     exit: exitAtOnce,
     ...(opened === undefined ? {} : { onChecks: checks => opened.serve(checks) }),
-  })
+  }).finally(() => end.abort())
+  await trimming
 }
 
 /** What is being sent has 30 s to end; after that its connections are broken off, which takes a moment. */

@@ -356,7 +356,7 @@ export interface PartOf<P extends Process, Config> {
   readonly switchedBy?: string
   /** `leading`: on the leader only; `always`: on every replica, safe side by side. */
   readonly presence: 'leading' | 'always'
-  /** Parts of one trust share a pod and a ServiceAccount: `core`, `edge`, `gateway`, `agent`, `agent-mirror` (`part-hosts.ts`). */
+  /** Parts of one trust share a pod and a ServiceAccount: `core`, `edge`, `gateway`, and those of pods on nodes (`part-hosts.ts`). */
   readonly trust: string
   readonly needs: OfConfig<Config, Need>
   readonly permissions: OfConfig<Config, Permission>

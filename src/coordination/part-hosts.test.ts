@@ -70,7 +70,7 @@ describe('a part', () => {
     ['of a process that there is not',       unknown,                                                                  'x, part satellite: no process hosts parts of "satellite", only controller, apiserver, gateway, node'],
     ['of the core in the edge',              parts.apiserver({ trust: 'core' }),                                       'trust core does not fit `ballast apiserver`, which hosts edge'],
     ['of the edge in the core',              parts.controller({ trust: 'edge' }),                                      'trust edge does not fit `ballast controller`'],
-    ['of an agent that there is not',        parts.node({ trust: 'agent-nfs', role: 'nfs' }),                          'x, part node-nfs-always: trust agent-nfs does not fit `ballast agent`, which hosts agent and agent-mirror'],
+    ['of an agent that there is not',        parts.node({ trust: 'agent-disk', role: 'disk' }),                        'x, part node-disk-always: trust agent-disk does not fit `ballast agent`, which hosts agent and agent-mirror and agent-nfs and nfs-controller'],
     ['that leads where nobody elects',       parts.gateway({ presence: 'leading' }),                                   '`ballast gateway` elects no leader'],
     ['of a node that would lead',            parts.node({ presence: 'leading' }),                                      '`ballast agent` elects no leader'],
     ['with a webhook outside of the core',   parts.apiserver({ listeners: [webhook] }),                                '`ballast apiserver` cannot serve a listener of kind webhook, only api-service and port'],

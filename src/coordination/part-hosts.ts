@@ -15,6 +15,9 @@ interface Host {
 /** Ports of our processes that are no capability's. */
 export const processPorts = { health: 8081, webhooks: 9443, dashboard: 8080, aggregated: 6443 } as const
 
+/** What pods on nodes are of: each of these is a pod of its own with an account of its own. */
+export const nodeTrusts = ['agent', 'agent-mirror', 'agent-nfs', 'nfs-controller'] as const
+
 const hosts: Readonly<Record<Process, Host>> = {
   controller: {
     command: 'ballast controller',
@@ -42,7 +45,7 @@ const hosts: Readonly<Record<Process, Host>> = {
   node: {
     command: 'ballast agent',
     presences: ['always'],
-    trusts: ['agent', 'agent-mirror'],
+    trusts: nodeTrusts,
     listeners: ['port', 'socket'],
   },
 }

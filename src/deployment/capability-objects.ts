@@ -4,7 +4,7 @@ import type { Capability } from '#coordination/capability.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
-import type { Release, Values } from './names.ts'
+import type { AccountName, Release, Values } from './names.ts'
 import type { RemovalRun } from './removal/removal-run.ts'
 import type { ObjectTree } from './tree.ts'
 
@@ -19,6 +19,8 @@ export interface CapabilityObjects {
   readonly block?: {
     readonly name: string
     readonly values: z.ZodType
+    /** Its accounts; absent: one, which is called as the block is. */
+    readonly accounts?: readonly AccountName[]
   }
   /** What is wrong with whole values beyond their form; `where` names them. */
   readonly problems?: (values: Values, where: string) => readonly Problem[]

@@ -44,6 +44,8 @@ interface AccountPlace {
 const otherPlaces: Readonly<Record<string, AccountPlace>> = {
   serviceAccount: { path: 'controller.serviceAccount.name', end: 'controller' },
   mirrorAccount: { path: 'mirror.serviceAccount.name', end: 'agent-mirror' },
+  nfsAccount: { path: 'nfs.node.serviceAccount.name', end: 'agent-nfs' },
+  nfsControllerAccount: { path: 'nfs.controller.serviceAccount.name', end: 'nfs-controller' },
 }
 
 function accountPlace(name: AccountName): AccountPlace {

@@ -67,6 +67,8 @@ const applyOrder = [
   'Service',
   'NetworkPolicy',
   'PodDisruptionBudget',
+  // Without it a kubelet takes a driver for one of other ways.
+  'CSIDriver',
   'DaemonSet',
   'Deployment',
   'APIService',

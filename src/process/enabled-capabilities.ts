@@ -7,6 +7,7 @@ import { gateway } from '#capabilities/gateway'
 import { isolate } from '#capabilities/isolate'
 import { metrics } from '#capabilities/metrics'
 import { mirror } from '#capabilities/mirror'
+import { nfs } from '#capabilities/nfs'
 import { readiness } from '#capabilities/readiness'
 import { reload } from '#capabilities/reload'
 import type { Capability, Process } from '#coordination/capability.ts'
@@ -23,6 +24,7 @@ export const enabledCapabilities: readonly Capability[] = [
   isolate,
   metrics,
   mirror,
+  nfs,
   readiness,
   reload,
 ]

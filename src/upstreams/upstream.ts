@@ -274,6 +274,8 @@ export interface OfferingPart {
   readonly component: string
   /** The role of them that offers. */
   readonly role: string
+  /** Keys of our section that say what upstream offers, and what others do: while one of theirs is on, the way back leaves the role to our pods. */
+  readonly sections: { readonly own: readonly string[]; readonly others: readonly string[] }
   /** Where a pod of ours tells its readiness. */
   readonly healthPort: number
   /** Is a resource of a node one of those that upstream offers? */

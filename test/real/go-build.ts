@@ -29,13 +29,15 @@ export interface GoProgram {
   /** The main package: a path of a package, or `.`. */
   readonly target: string
   readonly flags: readonly string[]
+  /** Where C is compiled too: its compiler's options. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /**
  * The program's path, built where it is not there yet (minutes).
  * @throws PartLeftUnbuilt where the time is over; PartUnavailable without Go or a way to its modules
  */
-export async function goProgram({ what, path, directory, target, flags }: GoProgram): Promise<string> {
+export async function goProgram({ what, path, directory, target, flags, env }: GoProgram): Promise<string> {
   if (existsSync(path)) return path
   const now = performance.now()
   limit.until ??= now + limit.ms
@@ -45,13 +47,15 @@ export async function goProgram({ what, path, directory, target, flags }: GoProg
   const left = Number.isFinite(limit.until) ? { timeoutMs: Math.ceil(limit.until - now) } : {}
   const build = await runCommand('go', ['build', '-trimpath', ...flags, `-o=${unfinished}`, target], {
     cwd: directory,
-    env: goEnvironment,
+    env: { ...goEnvironment, ...env },
     ...left,
   })
   if (build.code !== 0) {
     const said = build.stderr.trim().split('\n').slice(-12).join('\n')
     if (performance.now() >= limit.until) throw new PartLeftUnbuilt(`${what} is not built yet: the time for building is over`)
     if (unreachable.test(build.stderr)) throw new PartUnavailable(`modules of ${what}: ${said}`)
+    if (/C compiler "[^"]*" not found|exec: "pkg-config": executable file not found/.test(build.stderr))
+      throw new PartUnavailable(`${what} has parts in C: ${said}`)
     if (/go: command not found|spawn go ENOENT/.test(build.stderr)) throw new PartUnavailable(`${what}: Go is not installed`)
     throw new Error(`building ${what} failed: ${said}`)
   }

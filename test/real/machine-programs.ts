@@ -1,21 +1,9 @@
 // Programs that a bare machine may lack (ip, tc, curl, docker-registry, iptables, redis-server, nats-server, databases, nginx, wrk, h2load): those of Debian's packages with all the libraries they want, unpacked
 // into the cache and found by PATH from then on. Nothing is installed.
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { accessSync, chmodSync, constants, existsSync, globSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, delimiter, join } from 'node:path'
-import { builtOnce, cacheDirectory, PartUnavailable } from './cache.ts'
-import { aptOptions, machineSuite } from './control-plane/debian.ts'
-import { commandOutput, runCommand } from './run-command.ts'
+import { builtOnce, PartUnavailable } from './cache.ts'
+import { unpackedPackages } from './control-plane/debian-packages.ts'
 
 /** Where each package has what is wanted of it; older ones know `/sbin`, newer ones only `/usr/sbin`. */
 const packages = {
@@ -33,6 +21,10 @@ const packages = {
   nginx: 'nginx',
   wrk: 'wrk',
   h2load: 'nghttp2-client',
+  'ganesha.nfsd': 'nfs-ganesha-vfs',
+  'nfs-ls': 'libnfs-utils',
+  'qemu-system-x86_64': 'qemu-system-x86',
+  busybox: 'busybox-static',
 } as const
 /** Programs that Debian's packages link when they are installed, which nobody does here. */
 const links: Readonly<Record<string, string>> = { 'iptables-nft': 'iptables' }
@@ -72,36 +64,14 @@ export function placeOf(name: string): string | undefined {
 
 /** A directory of what the package and all that it depends on are made of, and `programs` that run with those libraries. */
 async function unpackedWithLibraries(packageName: string): Promise<string> {
-  const suite = machineSuite()
-  const cache = cacheDirectory(`debian-${suite}`)
-  const directory = join(cache, `${packageName}-programs`)
-  if (existsSync(directory)) return directory
-  const options = await aptOptions(suite, cache)
-  const simulated = await runCommand('apt-get', [...options, '--simulate', '--no-install-recommends', 'install', packageName])
-  const names = [...simulated.stdout.matchAll(/^Inst (\S+)/gm)].flatMap(([, name = '']) => (never.test(name) ? [] : [name]))
-  if (simulated.code !== 0 || names.length === 0)
-    throw new PartUnavailable(`Debian package ${packageName} of ${suite}: ${simulated.stderr.trim()}`)
-  const unfinished = mkdtempSync(join(cache, `${packageName}-`))
-  try {
-    const fetched = await runCommand('apt-get', [...options, 'download', ...names], { cwd: unfinished })
-    if (fetched.code !== 0) throw new PartUnavailable(`Debian packages for ${packageName} of ${suite}: ${fetched.stderr.trim()}`)
-    for (const archive of globSync('*.deb', { cwd: unfinished })) {
-      await commandOutput('dpkg', ['-x', join(unfinished, archive), join(unfinished, 'root')])
-      rmSync(join(unfinished, archive))
-    }
-    writePrograms(unfinished, directory)
-    renameSync(unfinished, directory)
-  } finally {
-    rmSync(unfinished, { recursive: true, force: true })
-  }
-  return directory
+  return await unpackedPackages({ name: `${packageName}-programs`, packages: [packageName], never, finish: writePrograms })
 }
 
 /** The loader is asked by name: were the libraries named in the environment, whatever such a program starts would get them too. */
 function writePrograms(unfinished: string, directory: string): void {
   const loader = globSync(['/lib64/ld-linux-*.so.*', '/lib/ld-linux-*.so.*'])[0]
   if (loader === undefined) throw new PartUnavailable('no loader of the GNU C library on this machine')
-  const libraries = [...new Set(globSync('root/{usr/,}lib/*-linux-gnu', { cwd: unfinished }))].map(path => join(directory, path))
+  const libraries = [...new Set(globSync('root/{usr/,}lib/{*-linux-gnu,ganesha}', { cwd: unfinished }))].map(path => join(directory, path))
   mkdirSync(join(unfinished, 'programs'))
   const path = [...libraries, '/lib', '/usr/lib'].join(':')
   // What iptables loads as it goes is looked for where it was built to lie.

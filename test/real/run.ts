@@ -46,6 +46,7 @@ import { nodeFileChecks } from './mirror/node-files/checks.ts'
 import { peerChecks } from './mirror/peers/checks.ts'
 import { prefetchChecks } from './mirror/prefetch.ts'
 import { storeChecks } from './mirror/store/checks.ts'
+import { nfsChecks } from './nfs/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
 import { scalerChecks } from './scalers/checks.ts'
@@ -93,6 +94,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['placements/checks.ts', placementChecks(seed)],
   ['features/checks.ts', featureChecks(seed)],
   ['devices/checks.ts', deviceChecks],
+  ['nfs/checks.ts', nfsChecks],
 ]
 
 interface RealRow extends Row {

@@ -48,6 +48,14 @@
 {{- default (printf "%s-agent-mirror" (include "ballast.fullname" .)) .Values.mirror.serviceAccount.name -}}
 {{- end -}}
 
+{{- define "ballast.nfsAccount" -}}
+{{- default (printf "%s-agent-nfs" (include "ballast.fullname" .)) .Values.nfs.node.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "ballast.nfsControllerAccount" -}}
+{{- default (printf "%s-nfs-controller" (include "ballast.fullname" .)) .Values.nfs.controller.serviceAccount.name -}}
+{{- end -}}
+
 {{- define "ballast.gatewayAccount" -}}
 {{- default (printf "%s-gateway" (include "ballast.fullname" .)) .Values.gateway.serviceAccount.name -}}
 {{- end -}}

@@ -26,10 +26,19 @@ const webhook = {
   operations: ['CREATE', 'UPDATE'],
 } as const
 
-function claimPermissions({ dra }: DevicesConfig): readonly Permission[] {
-  if (!dra.enabled) return []
+function agentPermissions({ dra }: DevicesConfig): readonly Permission[] {
+  const events: Permission = {
+    groups: ['events.k8s.io'],
+    resources: ['events'],
+    verbs: ['create', 'patch'],
+    // Where events of what is in no namespace lie.
+    scope: { namespaces: ['default'] },
+    because: "tells on its node that the kubelet's folder of plugins cannot be used",
+  }
+  if (!dra.enabled) return [events]
   const { group } = builtIn.resourceslices
   return [
+    events,
     {
       groups: [group],
       resources: ['resourceslices'],
@@ -94,7 +103,7 @@ export const devices = capability({
       presence: 'always',
       trust: 'agent',
       needs: [],
-      permissions: claimPermissions,
+      permissions: agentPermissions,
       ownObjects: [
         { group: builtIn.resourceslices.group, resource: builtIn.resourceslices.resource, nodeField: 'spec.nodeName' },
       ],
@@ -104,6 +113,20 @@ export const devices = capability({
           { path: '/dev', at: '/host-dev', access: 'read', because: 'which files cards have; it may open none' },
           { path: pluginDirectory, access: 'write', because: 'speaks with the kubelet by sockets' },
           { path: cdiDirectory, access: 'write', because: 'tells runtimes what devices consist of (CDI)' },
+          {
+            path: '/var/lib/amd-metrics-exporter',
+            access: 'read',
+            switchedBy: 'amd.exporter.enabled',
+            isMade: true,
+            because: "asks AMD's metrics exporter how GPUs are",
+          },
+          {
+            path: '/run/xpumd',
+            access: 'read',
+            switchedBy: 'gpu.xpumd.enabled',
+            isMade: true,
+            because: "hears Intel's xpumd say how cards are",
+          },
           // No more of the folder than that: volumes of others are mounted in it.
           ...Object.values(draDrivers).map(
             ({ name }) =>
@@ -142,7 +165,10 @@ export const devices = capability({
     of => ({ kind: 'object', apiVersion: 'admissionregistration.k8s.io/v1', of, name: admissionConfigurationName }) as const,
   ),
   metrics: registry => void deviceMetrics(registry),
-  upstreams: async () => [(await import('./swap/intel-plugins.ts')).intelPlugins],
+  upstreams: async () => [
+    (await import('./swap/intel-plugins.ts')).intelPlugins,
+    (await import('./swap/amd-plugin.ts')).amdPlugin,
+  ],
   page: async () => (await import('./page/hardware-page.ts')).hardwarePage,
   commands: [
     {
@@ -180,6 +206,14 @@ export const devices = capability({
       about: "offers GPUs with the flags of AMD's plugin. A program called k8s-device-plugin runs it too",
       inPlaceOf: { programs: ['k8s-device-plugin'] },
       load: async () => (await import('./commands/plugin-programs.ts')).definePlugin('amd-gpu-plugin'),
+    },
+    {
+      name: 'amd-node-labeller',
+      usage: '[words...]',
+      about:
+        "labels its node with what its GPUs are, with the flags of AMD's labeller. A program called k8s-node-labeller runs it too",
+      inPlaceOf: { programs: ['k8s-node-labeller'] },
+      load: async () => (await import('./commands/amd-node-labeller.ts')).defineNodeLabeller,
     },
   ],
 })

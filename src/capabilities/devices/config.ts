@@ -40,6 +40,9 @@ const shares = z
   .default(1)
   .describe('how many containers share a device; nothing keeps them from using all of it')
 
+/** A path of a socket; the kernel takes no longer ones. */
+const socket = (path: string) => z.string().regex(/^\//, 'not an absolute path').max(100).default(path)
+
 const limit = z.int().min(0).max(highestTemperature).default(100)
 
 export const allocationPolicies = ['none', 'balanced', 'packed'] as const
@@ -65,7 +68,15 @@ const gpu = z
       .enum(['none', 'sysfs', 'level-zero'])
       .default('none')
       .describe("whether a card is well: nobody asks, the kernel's files, the Level-Zero sidecar"),
-    levelZeroSocket: z.string().min(1).max(100).default('/var/lib/levelzero/server.sock'),
+    levelZeroSocket: socket('/var/lib/levelzero/server.sock'),
+    xpumd: z
+      .strictObject({ enabled: z.boolean().default(false), socket: socket('/run/xpumd/intelxpuinfo.sock') })
+      .prefault({})
+      .describe("Intel's xpumd says whether a card is well"),
+    wsl: z
+      .boolean()
+      .default(false)
+      .describe('Linux runs below Windows: the GPUs that the Level-Zero sidecar knows are offered as gpu.intel.com/dxg'),
     tempLimit: limit.describe('a card above it is unhealthy (°C)'),
     gpuTempLimit: limit.describe('the same of its processor (°C)'),
     memoryTempLimit: limit.describe('the same of its memory (°C)'),
@@ -73,6 +84,18 @@ const gpu = z
   .refine(({ allowIDs, denyIDs }) => allowIDs === '' || denyIDs === '', {
     message: 'one of allowIDs and denyIDs: they exclude each other',
     path: ['denyIDs'],
+  })
+  .refine(({ health, xpumd }) => !xpumd.enabled || health !== 'level-zero', {
+    message: 'one of xpumd and the Level-Zero sidecar: they exclude each other',
+    path: ['xpumd'],
+  })
+  .refine(({ wsl, enableMonitoring }) => !wsl || !enableMonitoring, {
+    message: 'false: below Windows there is no monitoring',
+    path: ['enableMonitoring'],
+  })
+  .refine(({ wsl, health, xpumd }) => !wsl || (health === 'none' && !xpumd.enabled), {
+    message: 'none: below Windows nobody says how a GPU is',
+    path: ['health'],
   })
   .prefault({})
 
@@ -96,6 +119,13 @@ const amd = z
       .enum(['none', 'kfd', 'sysfs'])
       .default('none')
       .describe("whether GPUs are well: nobody asks, the compute driver knows one (-pulse), the kernel's files of each besides"),
+    exporter: z
+      .strictObject({
+        enabled: z.boolean().default(false),
+        socket: socket('/var/lib/amd-metrics-exporter/amdgpu_device_metrics_exporter_grpc.socket'),
+      })
+      .prefault({})
+      .describe("AMD's metrics exporter says whether a GPU is well; while it is not there the rest does"),
     tempLimit: z.int().min(0).max(highestTemperature).default(110).describe('with health sysfs a GPU above it is unhealthy (°C)'),
   })
   .prefault({})

@@ -9,7 +9,7 @@ import { messageOf } from '#kube/log.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { HostTree } from '#machines/host-tree.ts'
 import { type Allocation, allocate } from './allocation/allocate.ts'
-import { linkedShares, pairWeights } from './allocation/linked.ts'
+import { kinshipOf, linkedShares } from './allocation/linked.ts'
 import { type PreferredQuestion, preferredShares } from './allocation/preferred.ts'
 import { CdiFiles } from './cdi/cdi-files.ts'
 import { isPluginFile, pluginCdi } from './cdi/cdi-spec.ts'
@@ -17,11 +17,11 @@ import type { DevicesConfig } from './config.ts'
 import type { FoundDevice } from './discovery/found-device.ts'
 import { lookAt, type Machine, type Offer, offersOf } from './discovery/offers.ts'
 import type { DraDrivers } from './dra/dra-drivers.ts'
-import { type Complaint, complaintOf, computeComplaint, Steadied } from './health/card-health.ts'
+import { DeviceHealth } from './health/device-health.ts'
 import { DeviceUses } from './health/device-use.ts'
-import { LevelZero } from './health/level-zero.ts'
 import { type DeviceMetrics, deviceMetrics } from './metrics.ts'
 import { cdiDirectory, draDirectory, draRegistry, pluginDirectory } from './names.ts'
+import { FolderTeller, folderTrouble } from './plugin/folder-trouble.ts'
 import type { PluginAnswers } from './plugin/plugin-server.ts'
 import { ResourcePlugin } from './plugin/resource-plugin.ts'
 
@@ -76,14 +76,14 @@ class DevicesAgent {
   readonly #surroundings: DevicesSurroundings
   readonly #metrics: DeviceMetrics | undefined
   readonly #plugins = new Map<string, ResourcePlugin>()
-  readonly #steadied = new Steadied()
+  readonly #health: DeviceHealth
   readonly #uses = new DeviceUses()
   readonly #wake: Wake
+  readonly #folder: FolderTeller
   #config: DevicesConfig
   #machine: Machine = { devices: [], passedOver: [], compute: [], firmware: new Map() }
   #cdi: CdiFiles
   #hasLooked = false
-  #toldIll: ReadonlyMap<string, Complaint> = new Map()
   #drivers: DraDrivers | undefined
 
   constructor(context: NodeContext, config: DevicesConfig, surroundings: DevicesSurroundings) {
@@ -91,7 +91,9 @@ class DevicesAgent {
     this.#config = config
     this.#surroundings = surroundings
     this.#metrics = context.metrics === undefined ? undefined : deviceMetrics(context.metrics)
+    this.#health = new DeviceHealth(surroundings.tree, context)
     this.#wake = new Wake(context.clock)
+    this.#folder = new FolderTeller(context)
     this.#cdi = this.#cdiFiles()
   }
 
@@ -133,15 +135,17 @@ class DevicesAgent {
       await Promise.all([...this.#plugins.values()].map(plugin => plugin[Symbol.asyncDispose]()))
       this.#plugins.clear()
       await this.#drivers?.[Symbol.asyncDispose]()
+      await this.#health[Symbol.asyncDispose]()
     }
   }
 
   async #look(directory: PluginDirectory, signal: AbortSignal): Promise<void> {
     const config = this.#config
-    const machine = lookAt(this.#surroundings.tree, config)
+    const windows = await this.#health.windowsGpus(config, signal)
+    const machine = lookAt(this.#surroundings.tree, config, windows)
     this.#tellChanges(machine)
     this.#machine = machine
-    const complaints = await this.#complaints(machine, config, signal)
+    const complaints = await this.#health.look(machine, config, signal)
     if (config.cdi.enabled)
       this.#cdi.bring(
         machine.devices.flatMap(device => {
@@ -151,6 +155,9 @@ class DevicesAgent {
       )
     this.#drivers?.bring({ devices: machine.devices, complaints, config })
     const offers = offersOf(machine, config, new Set(complaints.keys()))
+    const { pluginDirectory: folder } = this.#surroundings
+    const trouble = offers.size === 0 ? undefined : folderTrouble(folder)
+    if (trouble !== undefined) await this.#folder.tell(folder, trouble)
     this.#metrics?.offered(offers)
     this.#metrics?.used(this.#uses.look(this.#surroundings.tree, machine.devices, this.#context.clock.elapsed()))
     for (const [resource, offer] of offers) {
@@ -167,38 +174,6 @@ class DevicesAgent {
       }),
     )
     this.#hasLooked = true
-  }
-
-  /** What is wrong with devices, by their ids; those that are well are not among them. */
-  async #complaints(machine: Machine, config: DevicesConfig, signal: AbortSignal): Promise<ReadonlyMap<string, Complaint>> {
-    const { tree } = this.#surroundings
-    const { health, levelZeroSocket } = config.gpu
-    const complaints = new Map<string, Complaint | undefined>()
-    const asked = new Map<string, Complaint>()
-    const compute = config.amd.health === 'none' ? undefined : computeComplaint(machine.compute)
-    const { tempLimit, gpuTempLimit, memoryTempLimit } = config.gpu
-    const limits = {
-      intel: { other: tempLimit, gpu: gpuTempLimit, memory: memoryTempLimit },
-      amd: { other: config.amd.tempLimit, gpu: config.amd.tempLimit, memory: config.amd.tempLimit },
-    }
-    using sidecar = health === 'level-zero' ? new LevelZero(levelZeroSocket, this.#context) : undefined
-    const look = async (device: FoundDevice) => {
-      const { id, vendor, address } = device
-      const way = vendor === 'amd' ? config.amd.health : health
-      if (way === 'sysfs') complaints.set(id, complaintOf(tree, device, limits[vendor]))
-      // What upstream's plugins go by counts at once, as it does there.
-      const why =
-        vendor === 'amd' ? compute : address === undefined ? undefined : await sidecar?.complaintOf(address, config.gpu, signal)
-      if (why !== undefined) asked.set(id, why)
-    }
-    // Side by side: a sidecar that does not answer holds up a look for one card's time, not for that of all.
-    await Promise.all(machine.devices.filter(({ kind }) => kind === 'gpu').map(look))
-    const ids = new Set([...asked.keys(), ...this.#steadied.look(complaints)])
-    // Who is well again at this look, and not yet for long enough, has the complaint of before.
-    const said = (id: string) => asked.get(id) ?? complaints.get(id) ?? this.#toldIll.get(id) ?? unknownComplaint
-    const ill = new Map(Array.from(ids, id => [id, said(id)]))
-    this.#tellIll(ill)
-    return ill
   }
 
   #plugin(offer: Offer, directory: PluginDirectory): ResourcePlugin {
@@ -221,8 +196,9 @@ class DevicesAgent {
   }
 
   #preferred({ policy, shares }: Offer, question: PreferredQuestion): readonly string[] {
-    if (policy === 'links') return linkedShares(question, shares, pairWeights(this.#machine.devices, this.#machine.compute))
-    return preferredShares(question, policy, this.#config.onePhysicalPerContainer)
+    const { onePhysicalPerContainer } = this.#config
+    if (policy !== 'links') return preferredShares(question, policy, onePhysicalPerContainer)
+    return linkedShares(question, shares, kinshipOf(this.#machine.devices, this.#machine.compute), onePhysicalPerContainer)
   }
 
   #allocate(offer: Offer, ids: readonly string[]): Allocation {
@@ -264,16 +240,7 @@ class DevicesAgent {
     for (const { id, reason } of passedOver)
       if (!known.has(`${id} ${reason}`)) log.info({ id, reason }, 'a device is not offered')
   }
-
-  #tellIll(ill: ReadonlyMap<string, Complaint>): void {
-    const { log } = this.#context
-    for (const [id, { why }] of ill) if (!this.#toldIll.has(id)) log.warn({ id, why }, 'a device is unhealthy')
-    for (const id of this.#toldIll.keys()) if (!ill.has(id)) log.info({ id }, 'a device is healthy again')
-    this.#toldIll = ill
-  }
 }
-
-const unknownComplaint: Complaint = { why: 'it was not well before', about: ['driver'] }
 
 function about({ id, resource, pciId, shares, nodes }: FoundDevice) {
   return { id, resource, pciId, shares, files: nodes.map(({ path }) => path) }

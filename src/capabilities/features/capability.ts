@@ -21,6 +21,7 @@ import {
   topologyGroup,
 } from './names.ts'
 import { startWorker } from './publishing/worker.ts'
+import { wantedConfigMap } from './rules/wanted-list.ts'
 
 const groups: Need = {
   ...nodeFeatureGroups,
@@ -45,7 +46,10 @@ function needsFor({ master }: FeaturesConfig): readonly Need[] {
   ]
 }
 
-function labellingPermissions({ master }: FeaturesConfig): readonly Permission[] {
+const list = { groups: [''], resources: ['configmaps'], scope: 'agent-namespace' } as const
+const tellsWorkers = 'tells workers what rules look at'
+
+function labellingPermissions({ master, worker }: FeaturesConfig): readonly Permission[] {
   const own = (resource: string, verb: Permission['verbs'][number], because: string): Permission => ({
     groups: [nfdGroup],
     resources: [resource],
@@ -63,6 +67,12 @@ function labellingPermissions({ master }: FeaturesConfig): readonly Permission[]
       because: 'takes away what is said of nodes that are gone',
     },
     own('nodefeaturerules/status', 'patch', 'says how rules go'),
+    ...(worker.core.publish === 'referenced'
+      ? [
+          { ...list, verbs: ['create'], because: tellsWorkers } as const,
+          { ...list, names: [wantedConfigMap], verbs: ['get', 'patch', 'delete'], because: tellsWorkers } as const,
+        ]
+      : []),
     ...(master.nodeFeatureGroups
       ? [
           {
@@ -90,6 +100,9 @@ function workerPermissions({ worker }: FeaturesConfig): readonly Permission[] {
       scope: 'agent-namespace',
       because: 'asks for the DaemonSet of its pod, which owns what it publishes',
     },
+    ...(worker.core.publish === 'referenced'
+      ? [{ ...list, names: [wantedConfigMap], verbs: ['get', 'list', 'watch'], because: 'hears what rules look at' } as const]
+      : []),
     ...(worker.core.ownerRefs.includes('node')
       ? [{ ...read, resources: ['nodes'], because: 'asks for its node, which owns what it publishes' } as const]
       : []),
@@ -209,6 +222,7 @@ export const features = capability({
         on: 'master.restrictions.nodeFeatureNamespaceSelector',
         with: { master: { restrictions: { nodeFeatureNamespaceSelector: { matchLabels: { a: 'b' } } } } },
       },
+      { is: 'worker.core.publish', value: 'referenced', with: { worker: { core: { publish: 'referenced' } } } },
       { has: 'worker.core.ownerRefs', value: 'node', with: { worker: { core: { ownerRefs: ['node'] } } } },
     ],
   },

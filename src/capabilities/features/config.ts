@@ -62,6 +62,9 @@ const master = z
       .default('1h')
       .describe('all nodes are looked at so often, though nothing changed'),
     nfdApiParallelism: z.int().min(1).max(mostParallel).default(10).describe('nodes that are looked at at a time'),
+    removalGrace: durationBetween(0, resyncLimits.mostMs)
+      .default('0s')
+      .describe('so long a node keeps what it has when its last NodeFeature went; one that comes back meanwhile changes nothing'),
     nodeFeatureGroups: z.boolean().default(false).describe('NodeFeatureGroups are filled'),
     restrictions,
   })

@@ -41,5 +41,8 @@ export const workerVersionAnnotation = `${trackingNamespace}/worker.version`
 /** The pod of the worker: a new pod is news, also where it found the same. */
 export const workerPodAnnotation = `${trackingNamespace}/worker.pod.uid`
 
+/** The list of features that a NodeFeature is published for; without it all that was found is in it. */
+export const publishedForAnnotation = 'ballast.dev/features-for'
+
 /** The name under which the arbiter is asked, and nodes are written. */
 export const capabilityName = 'features'

@@ -10,3 +10,11 @@ export const pluginFolder = 'plugins/csi-nfsplugin'
 /** Where kubelets find plugins by their sockets, below the kubelet's folder. */
 export const registryFolder = 'plugins_registry'
 export const kubeletDirectory = '/var/lib/kubelet'
+
+/** Where the jobs find the driver, in their own pod. */
+export const controllerSocket = '/csi/csi.sock'
+
+/** Where probes ask, on the loopback address of a node; both are upstream's. */
+export const healthPorts = { node: 29_653, controller: 29_652 } as const
+/** Where Prometheus asks. */
+export const metricsPorts = { node: 29_998, controller: 29_994 } as const

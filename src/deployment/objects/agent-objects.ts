@@ -2,7 +2,7 @@
 // its own mounts, in one pod.
 
 import type { Capability, HostAccess } from '#coordination/capability.ts'
-import { processPorts } from '#coordination/part-hosts.ts'
+import { nodeTrusts, processPorts } from '#coordination/part-hosts.ts'
 import { graceVariable, podGraceSeconds } from '#process/ending.ts'
 import { all, any, block, type Condition, checksum, type Fields, not, type ObjectTree, type Tree, value, when } from '../tree.ts'
 import type { JsonSchema } from '../values/values-schema.ts'
@@ -17,7 +17,7 @@ const isApart: Condition = not({ same: ['agentNamespace', 'namespace'] })
 
 /** Namespace, quota and configuration where the pods on nodes are not in the release's namespace. */
 export function agentNamespaceObjects(capabilities: readonly Capability[], schema: JsonSchema): readonly ObjectTree[] {
-  const runs = runsOnNodes(capabilities, 'agent', 'agent-mirror')
+  const runs = runsOnNodes(capabilities, ...nodeTrusts)
   if (runs === undefined) return []
   const levels = { audit: 'baseline', enforce: 'privileged', warn: 'baseline' }
   const labels = Object.fromEntries(Object.entries(levels).map(([mode, level]) => [`pod-security.kubernetes.io/${mode}`, level]))

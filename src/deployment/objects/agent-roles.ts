@@ -1,10 +1,13 @@
 // Which parts of capabilities run on nodes, and when: pods, accounts and namespace of the agents follow from it.
 import type { Capability, PartOf } from '#coordination/capability.ts'
-import { partsIn } from '#coordination/part-hosts.ts'
+import { type nodeTrusts, partsIn } from '#coordination/part-hosts.ts'
 import { all, any, type Condition } from '../tree.ts'
 
-/** Parts of one trust share a pod: the mirror has one of its own, because it serves before the pods' network is there. */
-type AgentTrust = 'agent' | 'agent-mirror'
+/**
+ * Parts of one trust share a pod. The mirror has one of its own, because it serves before the pods' network is there; so has who mounts, since a
+ * mount that hangs holds up its pod.
+ */
+type AgentTrust = (typeof nodeTrusts)[number]
 
 export interface AgentRole {
   readonly capability: string

@@ -1,5 +1,6 @@
 // What Prometheus and Grafana are given: how to scrape, what to warn of, and a dashboard.
 import type { AlertRule, Capability } from '#coordination/capability.ts'
+import { nodeTrusts } from '#coordination/part-hosts.ts'
 import {
   all,
   block,
@@ -53,7 +54,7 @@ export function monitorOf(
         annotations: annotationsWith({}, ['commonAnnotations']),
       },
       spec: {
-        namespaceSelector: { matchNames: [nameText(of === 'agent-mirror' ? 'agentNamespace' : 'namespace')] },
+        namespaceSelector: { matchNames: [nameText(nodeTrusts.some(trust => trust === of) ? 'agentNamespace' : 'namespace')] },
         selector: { matchLabels: selectorLabels(of) },
         [kind === 'ServiceMonitor' ? 'endpoints' : 'podMetricsEndpoints']: [endpoint],
       },

@@ -55,6 +55,11 @@ export function processBudget(component: string): Fields {
  * Apart, where there is room. A constraint of topology spread would not do for both keys: while one is wished for, the scheduler gives no points at
  * all to a node without its label, and small clusters have no zones, so that both replicas would lie on one node.
  */
+export const keptApart = (selector: Fields): readonly Fields[] => [
+  apart('kubernetes.io/hostname', 100, selector),
+  apart('topology.kubernetes.io/zone', 50, selector),
+]
+
 const apart = (topologyKey: string, weight: number, selector: Fields): Fields => ({
   weight,
   podAffinityTerm: { topologyKey, labelSelector: { matchLabels: selector } },
@@ -117,10 +122,7 @@ export function processDeployment(shape: ProcessShape): Fields {
           tolerations: tolerationsOf(component),
           affinity: when(any(ownAffinity, not(ownSpread)), {
             podAntiAffinity: when(not(ownAffinity), {
-              preferredDuringSchedulingIgnoredDuringExecution: [
-                apart('kubernetes.io/hostname', 100, selector),
-                apart('topology.kubernetes.io/zone', 50, selector),
-              ],
+              preferredDuringSchedulingIgnoredDuringExecution: keptApart(selector),
             }),
             '...own': block(of('affinity')),
           }),

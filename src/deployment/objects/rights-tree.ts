@@ -48,6 +48,8 @@ const clusterScoped: ReadonlySet<string> = new Set([
   'csinodes.storage.k8s.io',
   'csidrivers.storage.k8s.io',
   'volumeattachments.storage.k8s.io',
+  'volumesnapshotcontents.snapshot.storage.k8s.io',
+  'volumesnapshotclasses.snapshot.storage.k8s.io',
   'priorityclasses.scheduling.k8s.io',
   'deviceclasses.resource.k8s.io',
   'resourceslices.resource.k8s.io',

@@ -17,7 +17,9 @@ export function chartFiles(capabilities: readonly Capability[]): ReadonlyMap<str
   const schema = jsonSchemaOf(capabilities)
   const accounts: readonly AccountName[] = [
     ...(['serviceAccount', 'apiserverAccount', 'agentAccount'] as const),
-    ...installedBy(capabilities).flatMap(({ block }) => (block === undefined ? [] : [`${block.name}Account` as const])),
+    ...installedBy(capabilities).flatMap(({ block }) =>
+      block === undefined ? [] : (block.accounts ?? [`${block.name}Account` as const]),
+    ),
     ...(capabilities.some(one => partsIn('gateway', one).length > 0) ? (['gatewayAccount'] as const) : []),
   ]
   const byFile = new Map<string, ObjectTree[]>()

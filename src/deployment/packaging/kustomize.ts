@@ -2,6 +2,7 @@
 // its own and one flag, so any choice of them builds.
 import { isDeepStrictEqual } from 'node:util'
 import type { Capability } from '#coordination/capability.ts'
+import { nodeTrusts } from '#coordination/part-hosts.ts'
 import { at } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { installedBy } from '../capability-objects.ts'
@@ -207,7 +208,8 @@ function toleratingAs(object: KubeObject, list: readonly KubeObject[]): KubeObje
 
 /** Pods on nodes and what is theirs alone; their rights come with the others. */
 function isOnNodes({ kind, metadata }: KubeObject): boolean {
-  return !roleKinds.has(kind) && /^agent(-|$)/.test(metadata.labels?.['app.kubernetes.io/component'] ?? '')
+  const component = metadata.labels?.['app.kubernetes.io/component'] ?? ''
+  return !roleKinds.has(kind) && (component.startsWith('agent-') || nodeTrusts.some(trust => trust === component))
 }
 
 /** A binding that stands as it is in the base binds a role that the component brings anew. */

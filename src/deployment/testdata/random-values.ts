@@ -41,6 +41,12 @@ const choices: readonly Choice[] = [
   { mirror: { extraVolumes: [{ name: 'x', emptyDir: {} }], extraVolumeMounts: [{ name: 'x', mountPath: '/x' }] } },
   { mirror: { cleanup: { enabled: false }, initContainers: [{ name: 'wait', image: 'busybox' }] } },
   { mirror: { serviceAccount: { annotations: { a: 'b' } }, podLabels: { team: 'net' }, service: { annotations: { c: 'd' } } } },
+  { nfs: { node: { propagateHostMountOptions: true, podLabels: { team: 'disks' }, healthPort: 9_808 } } },
+  { nfs: { node: { extraVolumes: [{ name: 'x', emptyDir: {} }], serviceAccount: { create: false, name: 'mounts' } } } },
+  { nfs: { controller: { replicas: 2, runOnControlPlane: true, updateStrategy: { type: 'RollingUpdate' } } } },
+  { nfs: { controller: { affinity: { nodeAffinity: {} }, tolerations: [], dnsPolicy: 'Default', annotations: { n: '1e3' } } } },
+  { nfs: { csiDriver: { inlineVolumes: true, fsGroupPolicy: 'None' } } },
+  { nfs: { csiDriver: { create: false } } },
   { apiserver: { replicas: 1, podDisruptionBudget: { enabled: false }, service: { port: 443, annotations: { lb: 'internal' } } } },
   { apiserver: { serviceAccount: { create: false, name: 'face' }, extraArgs: ['--cluster-name=home'], hostUsers: false } },
   { apiserver: { podDisruptionBudget: { minAvailable: 1 }, extraVolumes: [{ name: 'tls', secret: { secretName: 'page' } }] } },
@@ -98,6 +104,10 @@ const ofCapability: Readonly<Record<string, readonly Choice[]>> = {
     { nodeConfiguration: { mode: 'none', existing: 'replace' } },
     { basicAuthSecretName: 'mirror-auth', registries: ['https://docker.io', '_default'] },
     { allowFrom: ['10.0.0.0/8'], filters: [':latest$'], metricsPort: 9_090 },
+  ],
+  nfs: [
+    { driverName: 'nas.example', mountPermissions: '0777' },
+    { kubeletDir: '/var/lib/k0s/kubelet', controller: { workingMountDir: '/mnt/shares' } },
   ],
   reload: [
     { argoRollouts: true },

@@ -33,8 +33,9 @@ export function answering<Request, Response>(
     answered().then(
       response => done(null, response),
       (error: unknown) => {
-        const code = error instanceof CallRefused ? error.code : status.INTERNAL
-        done({ code, details: messageOf(error) })
+        // A refusal is worded for its caller; its causes are for our own log.
+        if (error instanceof CallRefused) done({ code: error.code, details: error.message })
+        else done({ code: status.INTERNAL, details: messageOf(error) })
       },
     )
   }

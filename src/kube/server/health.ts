@@ -187,3 +187,28 @@ export async function startHealthServer(
   const opened = opening.move()
   return { port: listener.port, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
+
+/** Metrics alone, at `port` of `front` until disposed of: for a port that others reach, while health is asked from this machine only. */
+export async function startMetricsServer(
+  options: Pick<HealthOptions, 'metrics' | 'log'> & { readonly port: number; readonly host?: string; readonly front: Listening },
+): Promise<HealthServer> {
+  const { port, host, front, log } = options
+  const metrics = { contentType: options.metrics.contentType, metrics: paced(() => options.metrics.metrics(), systemClock) }
+  const listener = await front.listen(
+    {
+      name: 'metrics',
+      port,
+      connections: connectionsLimit,
+      quietMs,
+      headMs: headersMs,
+      ...(host === undefined ? {} : { host }),
+    },
+    async ({ method, url }) => {
+      const isAsked = URL.parse(url, 'http://metrics')?.pathname === '/metrics'
+      const answer = { metrics, log, live: () => [], ready: () => [] }
+      const { status, contentType, body } = isAsked ? await answerHealth(answer, method, url) : notFound
+      return { status, headers: { 'content-type': contentType }, body }
+    },
+  )
+  return { port: listener.port, [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose]() }
+}

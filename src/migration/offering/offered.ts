@@ -114,22 +114,48 @@ export async function agentsOffer(swap: Swap, part: OfferingPart, situation: Sit
   return lacking.length === 0 ? yes('ours is registered for all of it') : no(some(lacking))
 }
 
-/** Why it does not count as registered. The API server asks the pod for us. */
-async function refusal(
-  { api, signal, allowLossy }: Swap,
-  { healthPort, isRegistered }: OfferingPart,
+/** Why it does not count as registered. */
+async function refusal(swap: Swap, part: OfferingPart, pod: KubeObject, resource: string): Promise<string | undefined> {
+  const said = await readinessOf(swap, part, pod)
+  if ('text' in said)
+    return part.isRegistered(said.text, resource) ? undefined : `does not say that it is registered for ${resource}`
+  return swap.allowLossy ? undefined : said.why
+}
+
+/** What a pod of ours says; the API server asks it for us. */
+async function readinessOf(
+  { api, signal }: Swap,
+  { healthPort }: OfferingPart,
   { metadata }: KubeObject,
-  resource: string,
-): Promise<string | undefined> {
+): Promise<{ readonly text: string } | { readonly why: string }> {
   const path = `/api/v1/namespaces/${metadata.namespace}/pods/${metadata.name}:${healthPort}/proxy/readyz`
   try {
-    const text = (await api.getBytes(path, { signal, query: { verbose: '' }, mostBytes: longestReadiness })).toString('utf8')
-    return isRegistered(text, resource) ? undefined : `does not say that it is registered for ${resource}`
+    return { text: (await api.getBytes(path, { signal, query: { verbose: '' }, mostBytes: longestReadiness })).toString('utf8') }
   } catch (error) {
     if (!(error instanceof StatusError)) throw error
-    if (allowLossy) return undefined
-    return `could not be asked through the API server (pods/proxy, port ${healthPort}): ${error.message}; --allow-lossy goes by its readiness alone`
+    const why = `could not be asked through the API server (pods/proxy, port ${healthPort}): ${error.message}; --allow-lossy goes by its readiness alone`
+    return { why }
   }
+}
+
+/** Does no pod of ours on these nodes say any more that the kubelet knows it? They go on with what else they offer. */
+export async function agentsWithhold(swap: Swap, part: OfferingPart, situation: Situation): Promise<Proof> {
+  const pods = await ownPods(swap, part, situation)
+  const before = await keptOf(swap)
+  const left: string[] = []
+  for (let at = 0; at < before.length; at += mostAtOnce) {
+    const asked = before.slice(at, at + mostAtOnce).map(async ({ node, resource }) => {
+      const pod = onNode(pods, node)
+      if (pod === undefined) return undefined
+      const said = await readinessOf(swap, part, pod)
+      if ('why' in said) return swap.allowLossy ? undefined : `${node}: ${pod.metadata.name} ${said.why}`
+      return part.isRegistered(said.text, resource)
+        ? `${node}: ${pod.metadata.name} says that it is registered for ${resource}`
+        : undefined
+    })
+    left.push(...(await Promise.all(asked)).filter(why => why !== undefined))
+  }
+  return left.length === 0 ? yes('ours offers none of it any more, and goes on with what else it offers') : no(some(left))
 }
 
 async function ownPods({ api, signal }: Swap, { role }: OfferingPart, situation: Situation): Promise<readonly KubeObject[]> {

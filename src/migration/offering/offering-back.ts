@@ -1,19 +1,22 @@
 // From ours to upstream's plugins: they come beside ours and are the newest, then ours go.
 
+import { parse } from 'yaml'
 import { standardAgentNamespace } from '#coordination/capability.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { no, type Proof, yes } from '#upstreams/proof.ts'
 import type { OfferingPart } from '#upstreams/upstream.ts'
+import { valueAt } from '#upstreams/values-tree.ts'
 import { missingOf, of, ofObject } from '../access.ts'
 import { reconcilerOf, shown, theOurs } from '../both.ts'
 import { ofLoop } from '../loops.ts'
 import { ownSection } from '../own-section.ts'
-import { agentNamespaceOf, publishes, publishesNoMore, takeRole } from '../publishing/own-agents.ts'
+import type { Ours, Situation } from '../place.ts'
+import { agentNamespaceOf, publishes, publishesNoMore, takeRole, tellAgents } from '../publishing/own-agents.ts'
 import { savedWith } from '../record.ts'
 import { readSituation } from '../situation.ts'
 import { type Access, all, eventually, type Step, StepFailed, type Swap, type Way } from '../step.ts'
 import { resourceOf, restoreAll, writeSection } from '../writes.ts'
-import { hasAsMuch, keepOffered, kubeletSaysMs, pluginsOffer } from './offered.ts'
+import { agentsWithhold, hasAsMuch, keepOffered, kubeletSaysMs, pluginsOffer } from './offered.ts'
 import { missingOnes, needsOfPlugins, operatorsOf, pluginsOf, renewPlugins, theirsAwake, wakeTheirs } from './plugins.ts'
 
 /** Images that are pulled, pods on all nodes that start. */
@@ -114,9 +117,7 @@ async function offers(swap: Swap, part: OfferingPart): Promise<Proof> {
 async function switchOver(swap: Swap, part: OfferingPart): Promise<void> {
   const ready = await offers(swap, part)
   if (!ready.ok) throw new StepFailed(ready.said)
-  await takeRole(swap, part)
-  const { ours } = await readSituation(swap)
-  if (ours !== undefined) await writeSection(swap, ours, swap.upstream.capability, { enabled: false })
+  await takeOver(swap, part)
   await swap.clock.after(kubeletSaysMs, swap.signal)
   await renewPlugins(swap, part)
   const has = await eventually(swap, startPatienceMs, () => offers(swap, part))
@@ -125,10 +126,44 @@ async function switchOver(swap: Swap, part: OfferingPart): Promise<void> {
   await swap.record.write({ saved: savedWith(swap.record.saved, { removed: [] }) })
 }
 
+/** Ours offer it no more: the role goes, or what they offer besides stays. */
+async function takeOver(swap: Swap, part: OfferingPart): Promise<void> {
+  const { ours } = await readSituation(swap)
+  const { capability } = swap.upstream
+  if (ours === undefined || !offersBesides(part, ours)) {
+    await takeRole(swap, part)
+    const left = (await readSituation(swap)).ours
+    if (left !== undefined) await writeSection(swap, left, capability, { enabled: false })
+    return
+  }
+  const off = Object.fromEntries(
+    part.sections.own.map(key => [
+      key,
+      { ...Object(valueAt(parse(ours.text), ['capabilities', capability, key])), enabled: false },
+    ]),
+  )
+  await writeSection(swap, ours, capability, off)
+  if (ours.loop !== undefined) await tellAgents(swap, ours.loop, off)
+  const ended = await eventually(swap, startPatienceMs, async () => agentsWithhold(swap, part, await readSituation(swap)))
+  if (!ended.ok) throw new StepFailed(ended.said)
+}
+
+/** Is what another upstream offers on in our section? Ours took its place too, or was told to offer it. */
+const offersBesides = ({ sections }: OfferingPart, { config, isEnabled, loop }: Ours): boolean =>
+  isEnabled && loop !== undefined && sections.others.some(key => valueAt(config, [key, 'enabled']) === true)
+
+async function withheld(swap: Swap, part: OfferingPart, situation: Situation, { config }: Ours): Promise<Proof> {
+  const on = part.sections.own.filter(key => valueAt(config, [key, 'enabled']) !== false)
+  if (on.length > 0) return no(`${on.join(', ')} is on in our configuration`)
+  return await agentsWithhold(swap, part, situation)
+}
+
 async function switched(swap: Swap, part: OfferingPart): Promise<Proof> {
   const situation = await readSituation(swap)
-  if (situation.ours?.isEnabled === true) return no(`${swap.upstream.capability} is on in our configuration`)
-  const ended = await publishesNoMore(swap, part, situation)
+  const { ours } = situation
+  const staysOn = ours !== undefined && offersBesides(part, ours)
+  if (ours?.isEnabled === true && !staysOn) return no(`${swap.upstream.capability} is on in our configuration`)
+  const ended = staysOn ? await withheld(swap, part, situation, ours) : await publishesNoMore(swap, part, situation)
   if (!ended.ok) return ended
   if ((swap.record.saved?.removed ?? []).length > 0) return no('what nodes have is not looked at yet')
   return all(ended, await offers(swap, part))

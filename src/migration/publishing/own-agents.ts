@@ -86,7 +86,7 @@ export async function install(swap: Swap, part: AgentPart, now: Now, isOn: boole
 }
 
 /** Agents that are there have a file of their own: what they publish by is written into it, and nothing else. */
-async function tellAgents(swap: Swap, own: Loop, { enabled: _on, ...section }: ValuesTree): Promise<void> {
+export async function tellAgents(swap: Swap, own: Loop, { enabled: _on, ...section }: ValuesTree): Promise<void> {
   const { api, signal, upstream } = swap
   const volume = listAt(templateOf(own.workload), 'spec', 'volumes').find(one => textAt(one, 'name') === 'config')
   const name = textAt(volume, 'configMap', 'name') ?? ''

@@ -13,8 +13,8 @@ import type { Log } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
 import { countTurnedAway } from '#kube/server/front/front-metrics.ts'
 import { loopFront } from '#kube/server/front/loop-front.ts'
+import { startMetricsServer } from '#kube/server/health.ts'
 import { programVersion } from '#kube/version.ts'
-import { enabledCapabilities } from '../enabled-capabilities.ts'
 import { ControllerHealth } from '../health/controller-health.ts'
 import { readAddress, startHealthListener } from '../health/health-listener.ts'
 import { ballastNamespace } from '../own-names.ts'
@@ -28,6 +28,8 @@ interface RoleOptions {
   readonly context?: string
   readonly nodeName: string
   readonly healthProbeBindAddress: string
+  /** Where metrics are told beside health; `0`: nowhere. */
+  readonly metricsBindAddress: string
 }
 
 interface Opening {
@@ -48,9 +50,10 @@ export interface NodeRoles {
   open(opening: Opening): Promise<OpenRoles>
 }
 
-/** @throws CommandRefused naming a role that nothing has */
-export function nodeRoles(roles: readonly string[], options: RoleOptions): NodeRoles {
-  const found = roles.map(role => partOf(role))
+/** `capabilities` are those that have the roles. @throws CommandRefused naming a role that nothing has */
+export function nodeRoles(roles: readonly string[], options: RoleOptions, capabilities: readonly Capability[]): NodeRoles {
+  assertHosted(capabilities)
+  const found = roles.map(role => partOf(role, capabilities))
   const schemas = Object.fromEntries(
     found.map(({ capability }) => [capability.name, capability.config instanceof z.ZodObject ? capability.config : z.object({})]),
   )
@@ -63,9 +66,8 @@ interface FoundPart {
   readonly role: string
 }
 
-function partOf(role: string): FoundPart {
-  assertHosted(enabledCapabilities)
-  const parts = enabledCapabilities.flatMap(capability =>
+function partOf(role: string, capabilities: readonly Capability[]): FoundPart {
+  const parts = capabilities.flatMap(capability =>
     partsIn('node', capability).map(part => ({ capability, part, role: part.role ?? capability.name })),
   )
   const found = parts.find(one => one.role === role)
@@ -86,10 +88,10 @@ async function open(found: readonly FoundPart[], options: RoleOptions, opening: 
   let checks: () => readonly Check[] = () => [{ name: 'start', ok: false, state: 'starting' }]
   stack.use(health.add('agent', () => checks()))
   const address = readAddress(options.healthProbeBindAddress)
-  if (address !== undefined) {
-    const front = loopFront({ clock: systemClock, log, onTurnedAway: countTurnedAway(metrics) })
-    stack.use(await startHealthListener(address, { health, metrics, log, front }))
-  }
+  const open = readAddress(options.metricsBindAddress, '--metrics-bind-address')
+  const front = loopFront({ clock: systemClock, log, onTurnedAway: countTurnedAway(metrics) })
+  if (address !== undefined) stack.use(await startHealthListener(address, { health, metrics, log, front }))
+  if (open !== undefined) stack.use(await startMetricsServer({ ...open, metrics, log, front }))
   const name = environment['BALLAST_POD_NAME'] ?? hostname()
   const namespace = environment['BALLAST_POD_NAMESPACE'] ?? ballastNamespace
   const podUid = environment['BALLAST_POD_UID']

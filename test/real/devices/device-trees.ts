@@ -81,6 +81,28 @@ export function amdCard({ address, card, render, numa, compute, memory }: AmdCar
   }
 }
 
+/** What labels say of a card of AMD whose node of the compute driver is known. */
+export function cardDetails(
+  address: string,
+  number: number,
+  more: { readonly name?: string; readonly id?: string; readonly gibibytes?: number } = {},
+): Files {
+  const { name = 'Instinct MI300X', id = '0x74a1', gibibytes = 64 } = more
+  const device = `sys/devices/pci0000:00/${address}`
+  return {
+    [`${device}/device`]: `${id}\n`,
+    [`${device}/product_name`]: `${name}\n`,
+    [`${device}/fw_version/mec_fw_version`]: '0x00000096\n',
+    [`${device}/drm/card${number - 1}/device`]: { link: '../..' },
+    [`${device}/driver`]: { link: '../../../bus/pci/drivers/amdgpu' },
+    'sys/bus/pci/drivers/amdgpu/module': { link: '../../../../module/amdgpu' },
+    'sys/module/amdgpu/version': '6.10.5\n',
+    'sys/module/amdgpu/srcversion': '0AB1C2D3\n',
+    [`sys/class/drm/card${number - 1}`]: { link: `../../devices/pci0000:00/${address}/drm/card${number - 1}` },
+    [`sys/class/kfd/kfd/topology/nodes/${number}/mem_banks/0/properties`]: `heap_type 1\nsize_in_bytes ${gibibytes * 1024 ** 3 - 16 * 1024 ** 2}\n`,
+  }
+}
+
 /** The compute driver of AMD. */
 export const kfd = (): Files => ({ 'sys/class/kfd/kfd/topology/nodes': { directory: true }, 'dev/kfd': '' })
 

@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { status } from '@grpc/grpc-js'
 import { parse } from 'yaml'
 import { systemClock } from '#kube/clock.ts'
 import { seededRandom } from '#kube/random.ts'
@@ -20,8 +21,15 @@ export interface ResourceAnswer {
   readonly devices: readonly { readonly id: string; readonly health: string; readonly numa: readonly number[] }[]
   /** What came for the first id, and for the first and the last. */
   readonly allocated: readonly Answered[]
-  /** The kubelet's questions, and the ids in order of their text. */
-  readonly preferred: readonly { readonly available: readonly string[]; readonly size: number; readonly ids: readonly string[] }[]
+  /** The kubelet's questions, and the ids in order of their text, or that it was refused. */
+  readonly preferred: readonly (PreferredQuestion & { readonly ids: readonly string[] | 'refused' })[]
+}
+
+interface PreferredQuestion {
+  readonly available: readonly string[]
+  /** Those that must be among them; none where it is left out. */
+  readonly must?: readonly string[]
+  readonly size: number
 }
 
 export interface PluginAnswer {
@@ -34,14 +42,23 @@ export interface PluginAnswer {
 const quietMs = 1_500
 const limitMs = 30_000
 
-/** @param command the program without its flags. @throws PartUnavailable where nobody may mount */
-export async function pluginAnswer(command: readonly string[], { files, flags, name }: PluginCase): Promise<PluginAnswer> {
-  await using plugin = await startPlugin(files, tree => [...command, ...flags, `-prefix=${tree}`])
+/**
+ * @param commandOf the whole command for the folder of the tree
+ * @param mayEnd it ends where it offers nothing
+ * @throws PartUnavailable where nobody may mount
+ */
+export async function pluginAnswer(
+  commandOf: (tree: string) => readonly string[],
+  { files, name, program: asked }: PluginCase,
+  mayEnd = false,
+): Promise<PluginAnswer> {
+  await using plugin = await startPlugin(files, commandOf)
   const { kubelet, program, tree, cdi } = plugin
   let seen = ''
   let sinceMs = systemClock.elapsed()
   const began = sinceMs
   while (systemClock.elapsed() - sinceMs < quietMs) {
+    if (program.hasEnded() && mayEnd) return { resources: {}, cdi: {} }
     if (program.hasEnded()) throw new Error(`${name}: the plugin ended: ${program.log()}`)
     if (systemClock.elapsed() - began > limitMs) throw new Error(`${name}: it does not come to rest: ${program.log()}`)
     await systemClock.after(100)
@@ -52,7 +69,8 @@ export async function pluginAnswer(command: readonly string[], { files, flags, n
     seen = now
   }
   const resources: Record<string, ResourceAnswer> = {}
-  for (const resource of [...kubelet.endpoints.keys()].sort()) resources[resource] = await asked(kubelet, resource, tree)
+  for (const resource of [...kubelet.endpoints.keys()].sort())
+    resources[resource] = await answered(kubelet, resource, tree, asked === 'amd-gpu-plugin')
   const text = (file: string) => readFileSync(join(cdi, file), 'utf8').replaceAll(tree, '')
   return {
     resources,
@@ -64,7 +82,7 @@ export async function pluginAnswer(command: readonly string[], { files, flags, n
   }
 }
 
-async function asked(kubelet: FakeKubelet, resource: string, prefix: string): Promise<ResourceAnswer> {
+async function answered(kubelet: FakeKubelet, resource: string, prefix: string, isWhole: boolean): Promise<ResourceAnswer> {
   const devices = kubelet
     .devices(resource)
     .map(({ id, health, topology }) => ({ id, health, numa: (topology?.nodes ?? []).map(node => node.id) }))
@@ -91,11 +109,19 @@ async function asked(kubelet: FakeKubelet, resource: string, prefix: string): Pr
   const preferred: ResourceAnswer['preferred'][number][] = []
   const options = await kubelet.call(resource, pluginMethods.options, {})
   if (options.getPreferredAllocationAvailable)
-    for (const { available, size } of questions(ids)) {
-      const { containerResponses } = await kubelet.call(resource, pluginMethods.preferred, {
-        containerRequests: [{ availableDeviceIds: available, mustIncludeDeviceIds: [], allocationSize: size }],
-      })
-      preferred.push({ available, size, ids: [...(containerResponses[0]?.deviceIds ?? [])].sort() })
+    for (const question of isWhole ? wholeQuestions(ids) : questions(ids)) {
+      const { available, must = [], size } = question
+      const request = { availableDeviceIds: available, mustIncludeDeviceIds: must, allocationSize: size }
+      const response = kubelet.call(resource, pluginMethods.preferred, { containerRequests: [request] })
+      const ids = await response.then(
+        ({ containerResponses }) => [...(containerResponses[0]?.deviceIds ?? [])].sort(),
+        (error: unknown) => {
+          // The plugin's own answer, not a connection that broke.
+          if (![status.UNKNOWN, status.INVALID_ARGUMENT].includes(Reflect.get(Object(error), 'code'))) throw error
+          return 'refused' as const
+        },
+      )
+      preferred.push({ ...question, ids })
     }
   return { devices, allocated, preferred }
 }
@@ -106,16 +132,42 @@ function told(hostPath: string, containerPath: string, how: string): string {
 }
 
 /** The same ones for the same ids. */
-export function questions(ids: readonly string[]): readonly { readonly available: readonly string[]; readonly size: number }[] {
-  const random = seededRandom(ids.length)
-  const some = (count: number) =>
-    ids
-      .map(id => ({ id, at: random() }))
-      .sort((left, right) => left.at - right.at)
-      .slice(0, count)
-      .map(({ id }) => id)
+export function questions(ids: readonly string[]): readonly PreferredQuestion[] {
+  const some = chooser(ids)
   return Array.from({ length: 12 }, () => {
-    const available = some(1 + Math.floor(random() * ids.length))
-    return { available, size: 1 + Math.floor(random() * available.length) }
+    const available = some.of(ids, some.count(ids))
+    return { available, size: some.count(available) }
   })
+}
+
+/** With ids that must be among them, and some that have no answer. */
+export function wholeQuestions(ids: readonly string[]): readonly PreferredQuestion[] {
+  const some = chooser(ids)
+  const [first = ''] = ids
+  return [
+    ...questions(ids),
+    ...Array.from({ length: 12 }, () => {
+      const available = some.of(ids, some.count(ids))
+      const must = some.of(available, some.count(available))
+      return { available, must, size: must.length + some.count(available.slice(must.length)) }
+    }).map(one => ({ ...one, size: Math.min(one.size, one.available.length) })),
+    { available: ids, size: 0 },
+    { available: ids, size: ids.length + 1 },
+    { available: ids, must: ids, size: ids.length - 1 },
+    { available: ids, must: [first], size: 1 },
+  ]
+}
+
+function chooser(ids: readonly string[]) {
+  const random = seededRandom(ids.length)
+  return {
+    /** From one to all of them; one of none. */
+    count: (all: readonly string[]) => 1 + Math.floor(random() * all.length),
+    of: (all: readonly string[], count: number) =>
+      all
+        .map(id => ({ id, at: random() }))
+        .sort((left, right) => left.at - right.at)
+        .slice(0, count)
+        .map(({ id }) => id),
+  }
 }

@@ -4,7 +4,7 @@ import { type Files, intelCard, merged, npu } from './device-trees.ts'
 
 export interface PluginCase {
   readonly name: string
-  readonly program: 'intel-gpu-plugin' | 'intel-npu-plugin'
+  readonly program: 'intel-gpu-plugin' | 'intel-npu-plugin' | 'amd-gpu-plugin'
   readonly flags: readonly string[]
   readonly files: Files
 }

@@ -13,11 +13,32 @@ import type { Tree } from './trees.ts'
 import type { PublishedSpec } from './worker-answer.ts'
 
 /** Labels that ours has besides, by tree: upstream means to write them too, and looks at a path that is never there. */
-export const acceptedDifferences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+const acceptedDifferences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   hybrid: {
     'feature.node.kubernetes.io/cpu-cpu_atom': 'true',
     'feature.node.kubernetes.io/cpu-cpu_core': 'true',
   },
+}
+
+const enabledModules = 'kernel.enabledmodule'
+
+/** What upstream publishes of a tree, with what ours has besides: the other spelling of each module, and labels. */
+export function withAcceptedDifferences(tree: string, { labels = {}, features }: PublishedSpec): PublishedSpec {
+  const modules = Object.keys(features.flags[enabledModules]?.elements ?? {})
+  const spelled = modules.flatMap(name => [name, name.split('-').join('_'), name.split('_').join('-')])
+  const elements = Object.fromEntries(spelled.map(name => [name, {}]))
+  const flags = modules.length === 0 ? features.flags : { ...features.flags, [enabledModules]: { elements } }
+  return { features: { ...features, flags }, labels: { ...labels, ...acceptedDifferences[tree] } }
+}
+
+const ownTopology = ['logical_count', 'physical_count', 'core_types']
+
+/** What ours publishes, without the counts of cores that upstream has not. */
+export function withoutOwnTopology({ labels, features }: PublishedSpec): PublishedSpec {
+  const { 'cpu.topology': topology, ...attributes } = features.attributes
+  const kept = Object.entries(topology?.elements ?? {}).filter(([name]) => !ownTopology.includes(name))
+  const all = topology === undefined ? attributes : { ...attributes, 'cpu.topology': { elements: Object.fromEntries(kept) } }
+  return { features: { ...features, attributes: all }, ...(labels === undefined ? {} : { labels }) }
 }
 
 /** The spec of the NodeFeature, and what was told meanwhile. */

@@ -21,7 +21,11 @@ export const nodeName = 'machine'
 
 /** What is in the spec of a NodeFeature. */
 export interface PublishedSpec {
-  readonly features: Readonly<Record<'flags' | 'attributes' | 'instances', unknown>>
+  readonly features: {
+    readonly flags: Readonly<Record<string, { readonly elements: Readonly<Record<string, object>> }>>
+    readonly attributes: Readonly<Record<string, { readonly elements: Readonly<Record<string, string>> }>>
+    readonly instances: unknown
+  }
   readonly labels?: Readonly<Record<string, string>>
 }
 

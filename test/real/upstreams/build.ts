@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { builtOnce, cacheDirectory, PartUnavailable } from '../cache.ts'
 import { goEnvironment, goProgram } from '../go-build.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
-import { peerArchives, peerProgram } from './peer-archives.ts'
+import { type Peer, peerArchives, peerProgram } from './peer-archives.ts'
 
 interface Module {
   readonly path: string
@@ -18,6 +18,7 @@ const verticalAutoscaler = { path: 'k8s.io/autoscaler/vertical-pod-autoscaler', 
 const keda = { path: 'github.com/kedacore/keda/v2', version: 'v2.21.0' }
 const httpAddOn = { path: 'github.com/kedacore/http-add-on', version: 'v0.15.0' }
 const nodeFeatures = { path: 'sigs.k8s.io/node-feature-discovery', version: 'v0.19.0' }
+const snapshotter = { path: 'github.com/kubernetes-csi/external-snapshotter/v8', version: 'v8.6.0' }
 const intelPlugins = { path: 'github.com/intel/intel-device-plugins-for-kubernetes', version: 'v0.36.0' }
 const modules = {
   descheduler: { path: 'sigs.k8s.io/descheduler', version: 'v0.36.0', command: 'cmd/descheduler' },
@@ -38,6 +39,15 @@ const modules = {
   'intel-npu-plugin': { ...intelPlugins, command: 'cmd/npu_plugin' },
   'intel-operator': { ...intelPlugins, command: 'cmd/operator' },
   'nfd-topology-updater': { ...nodeFeatures, command: 'cmd/nfd-topology-updater' },
+  'csi-sanity': { path: 'github.com/kubernetes-csi/csi-test/v5', version: 'v5.5.0', command: 'cmd/csi-sanity' },
+  'csi-provisioner': {
+    path: 'github.com/kubernetes-csi/external-provisioner/v6',
+    version: 'v6.3.0',
+    command: 'cmd/csi-provisioner',
+  },
+  'csi-resizer': { path: 'github.com/kubernetes-csi/external-resizer/v2', version: 'v2.2.0', command: 'cmd/csi-resizer' },
+  'csi-snapshotter': { ...snapshotter, command: 'cmd/csi-snapshotter' },
+  'snapshot-controller': { ...snapshotter, command: 'cmd/snapshot-controller' },
   // Modules of 3.7 lack files in its archive, and others of it are not served.
   traefik: { path: 'github.com/traefik/traefik/v3', version: 'v3.6.12', command: 'cmd/traefik' },
 } as const satisfies Readonly<Record<string, Module>>
@@ -45,13 +55,25 @@ const modules = {
 /** Those that disrupt pods by themselves. */
 export const upstreams = ['descheduler', 'updater', 'reloader'] as const
 export type DisruptiveUpstream = (typeof upstreams)[number]
-export type Upstream = keyof typeof modules | 'reloader' | 'kube-state-metrics'
+const peers = [
+  'reloader',
+  'kube-state-metrics',
+  'csi-driver-nfs',
+  'amd-gpu-plugin',
+  'amd-node-labeller',
+] as const satisfies readonly Peer[]
+type PeerUpstream = (typeof peers)[number]
+export type Upstream = keyof typeof modules | PeerUpstream
+
+/** What is built together when it is asked for by the group's name, and by name or where a check needs it otherwise: minutes each. */
+const groups: Readonly<Record<string, readonly Upstream[]>> = {
+  nfs: ['csi-driver-nfs', 'csi-sanity', 'csi-provisioner', 'csi-resizer', 'csi-snapshotter', 'snapshot-controller'],
+}
 
 /** Reloader listens there and nowhere else. */
 export const reloaderPort = 9090
 
-const isPeer = (upstream: Upstream): upstream is 'reloader' | 'kube-state-metrics' =>
-  upstream === 'reloader' || upstream === 'kube-state-metrics'
+const isPeer = (upstream: Upstream): upstream is PeerUpstream => peers.some(peer => peer === upstream)
 
 /** Module and version, as recordings name what they were made with. */
 export function upstreamVersion(upstream: Upstream): string {
@@ -134,9 +156,15 @@ async function wrapperModule(upstream: Upstream, { path, version }: Module): Pro
   return directory
 }
 
-if (import.meta.main) {
-  const wanted = process.argv.slice(2)
-  for (const upstream of [...Object.keys(modules), 'reloader', 'kube-state-metrics'] as Upstream[]) {
-    if (wanted.length === 0 || wanted.includes(upstream)) console.log(await upstreamPath(upstream))
-  }
+/** The programs of these names and groups; without any, those of no group. @throws Error naming what nothing is called */
+function namedUpstreams(names: readonly string[]): readonly Upstream[] {
+  const all = [...(Object.keys(modules) as (keyof typeof modules)[]), ...peers]
+  if (names.length === 0) return all.filter(one => !Object.values(groups).flat().includes(one))
+  return names.flatMap(name => {
+    const found = groups[name] ?? all.filter(one => one === name)
+    if (found.length === 0) throw new Error(`no program or group is called ${JSON.stringify(name)}`)
+    return found
+  })
 }
+
+if (import.meta.main) for (const upstream of namedUpstreams(process.argv.slice(2))) console.log(await upstreamPath(upstream))

@@ -7,6 +7,7 @@ import { NoAnswer } from './preferred.ts'
 export interface Allocation {
   readonly nodes: readonly DeviceNode[]
   readonly mounts: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
   /** Devices by their names for CDI. */
   readonly cdi: readonly string[]
 }
@@ -18,6 +19,7 @@ export interface Allocation {
 export function allocate({ resource, shares }: Offer, ids: readonly string[]): Allocation {
   const nodes = new Map<string, DeviceNode>()
   const mounts = new Set<string>()
+  const environment = new Map<string, Set<string>>()
   const cdi = new Set<string>()
   for (const id of ids) {
     const share = shares.get(id)
@@ -25,7 +27,16 @@ export function allocate({ resource, shares }: Offer, ids: readonly string[]): A
     if (!share.isHealthy) throw new NoAnswer(`device ${id} of ${resource} is unhealthy`)
     for (const node of share.nodes) nodes.set(node.path, node)
     for (const mount of share.mounts) mounts.add(mount)
+    for (const [name, value] of Object.entries(share.environment ?? {})) {
+      const values = environment.get(name) ?? new Set()
+      environment.set(name, values.add(value))
+    }
     if (share.cdi !== undefined) cdi.add(share.cdi)
   }
-  return { nodes: [...nodes.values()], mounts: [...mounts], cdi: [...cdi] }
+  return {
+    nodes: [...nodes.values()],
+    mounts: [...mounts],
+    environment: Object.fromEntries(Array.from(environment, ([name, values]) => [name, [...values].join(',')])),
+    cdi: [...cdi],
+  }
 }

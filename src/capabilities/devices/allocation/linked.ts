@@ -1,9 +1,11 @@
-// Which GPUs of AMD belong together: the set whose pairs are nearest to each other, by partition, link and NUMA node.
+// Which GPUs of AMD belong together: the set whose pairs are nearest to each other, by partition, link and NUMA node. Of sets that are equally near
+// one that takes from GPUs with little left, as AMD's plugin does.
 
 import type { ComputeNode } from '../discovery/compute-topology.ts'
 import type { FoundDevice } from '../discovery/found-device.ts'
 import type { Share } from '../discovery/offers.ts'
-import { checked, NoAnswer, type PreferredQuestion } from './preferred.ts'
+import { type Group, nearestSet } from './nearest-set.ts'
+import { checked, fullestThatFits, NoAnswer, type PreferredQuestion } from './preferred.ts'
 
 /** Weights of a pair as AMD's plugin has them: less is nearer. */
 const weights = {
@@ -18,13 +20,17 @@ const weights = {
 /** Kinds of links as the compute driver numbers them. */
 const linkKinds = { pcie: 2, xgmi: 11 } as const
 
-/** Sets are tried one by one up to so many; beyond that the nearest is added again and again. */
-const mostSets = 50_000
+/** How devices are related, by their ids. */
+export interface Kinship {
+  /** The weight of a pair. */
+  readonly weight: (left: string, right: string) => number
+  /** The GPU that a device is, or is a partition of: its own id where it is no partition. */
+  readonly gpuOf: (id: string) => string
+  /** In which order the partitions of a GPU are given away. */
+  readonly placeOf: (id: string) => number
+}
 
-type PairWeight = (left: string, right: string) => number
-
-/** The weight of each pair of devices. */
-export function pairWeights(devices: readonly FoundDevice[], compute: readonly ComputeNode[]): PairWeight {
+export function kinshipOf(devices: readonly FoundDevice[], compute: readonly ComputeNode[]): Kinship {
   const byMinor = new Map(compute.map(node => [node.renderMinor, node]))
   const byId = new Map(
     devices.map(device => {
@@ -32,16 +38,25 @@ export function pairWeights(devices: readonly FoundDevice[], compute: readonly C
       return [device.id, { device, node: minor === undefined ? undefined : byMinor.get(Number(minor)) }] as const
     }),
   )
-  return (left, right) => {
-    const one = byId.get(left)
-    const other = byId.get(right)
-    const isSame = left === right || (one?.node !== undefined && one.node.location === other?.node?.location)
-    const isNear = one?.device.numaNodes[0] === other?.device.numaNodes[0]
-    return (
-      (isSame ? weights.sameDevice : weights.otherDevice) +
-      (isNear ? weights.sameNuma : weights.otherNuma) +
-      linkWeight(one?.node, other?.node)
-    )
+  // The whole GPU names all devices at its place.
+  const gpus = new Map<string, string>()
+  for (const [id, { node }] of byId) {
+    if (node !== undefined && (!gpus.has(node.location) || !id.startsWith('amdgpu_xcp_'))) gpus.set(node.location, id)
+  }
+  const gpuOf = (id: string) => gpus.get(byId.get(id)?.node?.location ?? '') ?? id
+  return {
+    weight: (left, right) => {
+      const one = byId.get(left)
+      const other = byId.get(right)
+      const isNear = one?.device.numaNodes[0] === other?.device.numaNodes[0]
+      return (
+        (gpuOf(left) === gpuOf(right) ? weights.sameDevice : weights.otherDevice) +
+        (isNear ? weights.sameNuma : weights.otherNuma) +
+        linkWeight(one?.node, other?.node)
+      )
+    },
+    gpuOf,
+    placeOf: id => byId.get(id)?.node?.number ?? 0,
   }
 }
 
@@ -52,67 +67,55 @@ function linkWeight(one: ComputeNode | undefined, other: ComputeNode | undefined
   return kind === linkKinds.pcie ? weights.pcie : weights.otherLink
 }
 
-/** The shares whose devices are nearest together. @throws NoAnswer where more are wanted than there are, none, or more must be than are wanted */
+/**
+ * The shares whose devices are nearest together. Of shared devices each gives one share before any gives two.
+ * @param isOneDevice all are to be of one device where one has enough
+ * @throws NoAnswer where more are wanted than there are, none, or more must be than are wanted
+ */
 export function linkedShares(
   question: PreferredQuestion,
   shares: ReadonlyMap<string, Share>,
-  weight: PairWeight,
+  kinship: Kinship,
+  isOneDevice: boolean,
 ): readonly string[] {
   if (question.size <= 0) throw new NoAnswer(`${question.size} devices are wanted: expected one or more`)
   const { must, free } = checked(question)
-  const count = question.size - must.length
-  if (count <= 0) return must
-  if (free.length === count) return [...must, ...free]
-  const between = (left: string, right: string) => weight(shares.get(left)?.device ?? left, shares.get(right)?.device ?? right)
-  const sorted = [...free].sort()
-  return [
-    ...must,
-    ...(setsOf(sorted.length, count) <= mostSets ? best(sorted, must, count, between) : grown(sorted, must, count, between)),
-  ]
-}
-
-/** How many sets of `count` there are among `all`. */
-function setsOf(all: number, count: number): number {
-  let sets = 1
-  for (let index = 0; index < count && sets <= mostSets; index += 1) sets = (sets * (all - index)) / (index + 1)
-  return sets
-}
-
-function best(free: readonly string[], must: readonly string[], count: number, weight: PairWeight): readonly string[] {
-  let least = Number.POSITIVE_INFINITY
-  let found: readonly string[] = []
-  const chosen: string[] = []
-  const extend = (from: number, sum: number): void => {
-    if (sum >= least) return
-    if (chosen.length === count) {
-      least = sum
-      found = [...chosen]
-      return
-    }
-    for (let index = from; index <= free.length - (count - chosen.length); index += 1) {
-      const id = free[index] ?? ''
-      const added = sumTo(id, must, weight) + sumTo(id, chosen, weight)
-      chosen.push(id)
-      extend(index + 1, sum + added)
-      chosen.pop()
-    }
+  const deviceOf = (id: string) => shares.get(id)?.device ?? id
+  const left = question.size - must.length
+  if (isOneDevice) {
+    const held = new Set(must.map(deviceOf))
+    const own = free.filter(id => held.size === 0 || held.has(deviceOf(id)))
+    const one = held.size <= 1 ? fullestThatFits(own, left, deviceOf) : undefined
+    if (one !== undefined) return [...must, ...one]
   }
-  extend(0, 0)
-  return found
-}
-
-function grown(free: readonly string[], must: readonly string[], count: number, weight: PairWeight): readonly string[] {
-  const sums = new Map(free.map(id => [id, sumTo(id, must, weight)]))
-  const chosen: string[] = []
-  while (chosen.length < count && sums.size > 0) {
-    const [nearest] = [...sums].reduce((least, one) => (one[1] < least[1] ? one : least))
-    sums.delete(nearest)
-    chosen.push(nearest)
-    for (const [id, sum] of sums) sums.set(id, sum + weight(id, nearest))
+  const chosen = [...must]
+  const rest = new Set([...free].sort())
+  while (chosen.length < question.size) {
+    const taken = Map.groupBy(chosen, deviceOf)
+    const heldOf = (id: string) => taken.get(deviceOf(id))?.length ?? 0
+    const least = Math.min(...Array.from(rest, heldOf))
+    // One share of each device that gave least.
+    const candidates = [...Map.groupBy(rest, deviceOf).values()].flatMap(([id = '']) => (heldOf(id) === least ? [id] : []))
+    const count = Math.min(question.size - chosen.length, candidates.length)
+    for (const id of nearest(candidates, chosen, count, kinship, deviceOf)) {
+      chosen.push(id)
+      rest.delete(id)
+    }
   }
   return chosen
 }
 
-function sumTo(id: string, others: readonly string[], weight: PairWeight): number {
-  return others.reduce((sum, other) => sum + weight(id, other), 0)
+function nearest(
+  candidates: readonly string[],
+  chosen: readonly string[],
+  count: number,
+  { weight, gpuOf, placeOf }: Kinship,
+  deviceOf: (id: string) => string,
+): readonly string[] {
+  if (count >= candidates.length) return candidates
+  const place = (id: string) => placeOf(deviceOf(id))
+  const groups: readonly Group[] = [...Map.groupBy(candidates, id => gpuOf(deviceOf(id)))]
+    .map(([name, ids]) => ({ name, ids: [...ids].sort((left, right) => place(left) - place(right)) }))
+    .sort((left, right) => left.ids.length - right.ids.length || (left.name < right.name ? -1 : 1))
+  return nearestSet(groups, chosen, count, (left, right) => weight(deviceOf(left), deviceOf(right)))
 }

@@ -58,10 +58,10 @@ const deviceOf = (id: string): string => {
   return end < 0 ? id : id.slice(0, end)
 }
 
-function byDevice(ids: readonly string[]): Map<string, string[]> {
+function byDevice(ids: readonly string[], nameOf = deviceOf): Map<string, string[]> {
   const found = new Map<string, string[]>()
   for (const id of ids) {
-    const device = deviceOf(id)
+    const device = nameOf(id)
     const own = found.get(device)
     if (own === undefined) found.set(device, [id])
     else own.push(id)
@@ -93,8 +93,8 @@ const picks: Readonly<Record<AllocationPolicy, (free: readonly string[], count: 
 }
 
 /** The device that has enough and least beyond it: what is left of others is of more use. */
-function fullestThatFits(free: readonly string[], count: number): readonly string[] | undefined {
-  const fitting = [...byDevice(free)]
+export function fullestThatFits(free: readonly string[], count: number, nameOf = deviceOf): readonly string[] | undefined {
+  const fitting = [...byDevice(free, nameOf)]
     .filter(([, ids]) => ids.length >= count)
     .sort(([leftName, left], [rightName, right]) => left.length - right.length || (leftName < rightName ? -1 : 1))
   return fitting[0]?.[1].sort().slice(0, count)

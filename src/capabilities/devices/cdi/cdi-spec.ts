@@ -12,11 +12,11 @@ const pluginKind = 'intel.cdi.k8s.io/gpu'
 /** The lowest versions that have what is used: older runtimes refuse newer files. */
 const versions = { usual: '0.5.0', groups: '0.7.0' } as const
 
-/** GPUs of Intel have the name and the file that its plugin gives them; NPUs have none there, and need none. */
+/** GPUs of Intel have the name and the file that its plugin gives them; NPUs, and GPUs of Windows, have none there, and need none. */
 export function pluginCdi(
-  device: Pick<FoundDevice, 'id' | 'vendor' | 'kind'>,
+  device: Pick<FoundDevice, 'id' | 'vendor' | 'kind' | 'environment'>,
 ): (CdiName & { readonly file: string }) | undefined {
-  if (device.vendor !== 'intel' || device.kind !== 'gpu') return undefined
+  if (device.vendor !== 'intel' || device.kind !== 'gpu' || device.environment !== undefined) return undefined
   return { kind: pluginKind, name: device.id, file: `${pluginKind.replace('/', '-')}-${device.id}.yaml` }
 }
 /** Whether a file is of a plugin of ours, or of Intel's. */

@@ -49,7 +49,7 @@ function linksOf(tree: HostTree, directory: string): ReadonlyMap<number, number>
 }
 
 /** Lines such as `drm_render_minor 128`. */
-function propertiesOf(tree: HostTree, path: string): ReadonlyMap<string, number> | undefined {
+export function propertiesOf(tree: HostTree, path: string): ReadonlyMap<string, number> | undefined {
   const text = tree.text(path)
   if (text === undefined) return undefined
   return new Map(

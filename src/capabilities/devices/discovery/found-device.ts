@@ -23,6 +23,8 @@ export interface FoundDevice {
   readonly nodes: readonly DeviceNode[]
   /** Files and folders that a container may read besides, at the same path. */
   readonly mounts: readonly string[]
+  /** Variables that its processes get; of several devices in a container the values are joined by commas. */
+  readonly environment?: Readonly<Record<string, string>>
   /** In rising order; empty where nothing is known. */
   readonly numaNodes: readonly number[]
   /** Where sysfs has it, as this process sees it. */

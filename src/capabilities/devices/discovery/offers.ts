@@ -10,6 +10,7 @@ import { type ComputeNode, computeNodes } from './compute-topology.ts'
 import type { DeviceNode, FoundDevice, PassedOver } from './found-device.ts'
 import { firmwareNodes, intelGpus } from './intel-gpu.ts'
 import { intelNpus } from './intel-npu.ts'
+import { windowsGpus } from './windows-gpu.ts'
 
 /** One id that the kubelet may give to a container. */
 export interface Share {
@@ -19,6 +20,7 @@ export interface Share {
   readonly numaNodes: readonly number[]
   readonly nodes: readonly DeviceNode[]
   readonly mounts: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
   /** The device by the name that it has for CDI; absent where it has none. */
   readonly cdi?: string
 }
@@ -37,11 +39,14 @@ export interface Machine {
   readonly firmware: ReadonlyMap<string, readonly DeviceNode[]>
 }
 
-/** Looks at the machine. */
-export function lookAt(tree: HostTree, config: DevicesConfig): Machine {
+/**
+ * Looks at the machine.
+ * @param windows numbers of GPUs where Linux runs below Windows; absent: nobody was asked for them
+ */
+export function lookAt(tree: HostTree, config: DevicesConfig, windows?: readonly number[]): Machine {
   const compute = config.amd.enabled ? computeNodes(tree) : []
   const found = [
-    ...(config.gpu.enabled ? [intelGpus(tree, config.gpu)] : []),
+    ...(config.gpu.enabled ? [config.gpu.wsl ? windowsGpus(tree, config.gpu, windows) : intelGpus(tree, config.gpu)] : []),
     ...(config.npu.enabled ? [intelNpus(tree, config.npu)] : []),
     ...(config.amd.enabled ? [amdGpus(tree, config.amd, compute)] : []),
   ]
@@ -102,7 +107,7 @@ function fits({ ids, drivers }: Alias, { pciId, driver }: FoundDevice): boolean 
 
 /** AMD's own plugin shares nothing, and its ids have no number: so have ours where nothing is shared. */
 function sharesOf(device: FoundDevice, isHealthy: boolean, { cdi }: DevicesConfig): readonly Share[] {
-  const { id, nodes, mounts, numaNodes } = device
+  const { id, nodes, mounts, numaNodes, environment } = device
   const name = cdi.enabled ? pluginCdi(device) : undefined
   const common = {
     device: id,
@@ -110,6 +115,7 @@ function sharesOf(device: FoundDevice, isHealthy: boolean, { cdi }: DevicesConfi
     numaNodes,
     nodes,
     mounts,
+    ...(environment === undefined ? {} : { environment }),
     ...(name === undefined ? {} : { cdi: `${name.kind}=${name.name}` }),
   }
   if (device.vendor === 'amd' && device.shares === 1) return [{ id, ...common }]

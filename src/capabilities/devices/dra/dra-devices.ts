@@ -43,7 +43,8 @@ export function draDevices(
     const driver = driverOf(device)
     const name = nameOf(device)
     const key = `${driver}/${name}`
-    if (name === '' || seen.has(key)) return []
+    // What a device needs beside files no claim can give.
+    if (name === '' || seen.has(key) || one.environment !== undefined) return []
     seen.add(key)
     const pcieRoot = rootOf(tree, device)
     const memory = memoryOf(tree, device)
@@ -53,7 +54,7 @@ export function draDevices(
         name,
         driver,
         found: device,
-        isWatched: device.kind === 'gpu' && config[device.vendor === 'amd' ? 'amd' : 'gpu'].health !== 'none',
+        isWatched: device.kind === 'gpu' && isWatched(device.vendor, config),
         isVirtualFunction: tree.exists(`${device.directory}/physfn`),
         canSplit: Number(tree.text(`${device.directory}/sriov_totalvfs`) ?? 0) > 0,
         ...(pcieRoot === undefined ? {} : { pcieRoot }),
@@ -67,6 +68,10 @@ export function draDevices(
 function driverOf({ vendor, kind }: FoundDevice): DraDriverName {
   if (vendor === 'amd') return draDrivers.amdGpu.name
   return kind === 'npu' ? draDrivers.intelNpu.name : draDrivers.intelGpu.name
+}
+
+function isWatched(vendor: FoundDevice['vendor'], { gpu, amd }: DevicesConfig): boolean {
+  return vendor === 'amd' ? amd.health !== 'none' || amd.exporter.enabled : gpu.health !== 'none' || gpu.xpumd.enabled
 }
 
 /** The folder of a device on PCI is called by its address. */

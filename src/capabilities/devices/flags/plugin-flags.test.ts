@@ -48,7 +48,18 @@ test('without flags the defaults of each program hold, and only its own devices 
   })
 })
 
+test("xpumd and Windows, by Intel's flags", () => {
+  const gpu = (...words: readonly string[]) => pluginSettings('intel-gpu-plugin', words).config.gpu
+  const xpumd = { enabled: true, socket: '/run/xpumd/intelxpuinfo.sock' }
+  expect(gpu('-xpumd-endpoint=/run/xpumd/intelxpuinfo.sock', '-temp-limit', '100')).toMatchObject({ health: 'none', xpumd })
+  expect(gpu('-xpumd-endpoint', 'unix:///run/x.sock').xpumd.socket).toBe('/run/x.sock')
+  expect(gpu('-wsl', '-shared-dev-num', '3')).toMatchObject({ wsl: true, sharedDevNum: 3, health: 'none' })
+  expect(gpu()).toMatchObject({ wsl: false, xpumd: { enabled: false } })
+})
+
 test("flags of AMD's plugin", () => {
+  expect(pluginSettings('amd-gpu-plugin', ['-pulse', '10']).config.amd.exporter.enabled).toBe(true)
+  expect(pluginSettings('amd-gpu-plugin', []).config.amd.exporter.enabled).toBe(false)
   expect(pluginSettings('amd-gpu-plugin', ['-pulse', '10']).config.amd.health).toBe('kfd')
   expect(pluginSettings('amd-gpu-plugin', ['-pulse=0', '-resource_naming_strategy=mixed']).config.amd).toMatchObject({
     health: 'none',
@@ -78,7 +89,20 @@ describe.each<readonly [PluginProgram, string, readonly string[]]>([
     '-allow-ids 0x56a0 -deny-ids 0x56a1',
     ['--deny-ids: one of allowIDs and denyIDs: they exclude each other'],
   ],
-  ['intel-gpu-plugin', '-wsl', ['--wsl: it left out: Ballast does not serve GPUs of Windows below Linux']],
+  ['intel-gpu-plugin', '-wsl -enable-monitoring', ['--enable-monitoring: false: below Windows there is no monitoring']],
+  ['intel-gpu-plugin', '-wsl -health-management', ['--health-management: none: below Windows nobody says how a GPU is']],
+  ['intel-gpu-plugin', '-wsl -xpumd-endpoint /run/x.sock', ['--health-management: none: below Windows nobody says how a GPU is']],
+  [
+    'intel-gpu-plugin',
+    '-xpumd-endpoint /run/x.sock -health-management',
+    ['--xpumd-endpoint: one of xpumd and the Level-Zero sidecar: they exclude each other'],
+  ],
+  ['intel-gpu-plugin', '-xpumd-endpoint run/x.sock', ['--xpumd-endpoint: an absolute path']],
+  [
+    'intel-gpu-plugin',
+    '-xpumd-endpoint /run/x.sock -temp-limit 90',
+    ['--temp-limit: it left out: with --xpumd-endpoint xpumd judges temperatures'],
+  ],
   ['intel-gpu-plugin', '-pulse 3 extra', ['intel-gpu-plugin: a flag of the intel-gpu-plugin']],
   ['intel-npu-plugin', '-allow-ids 0x7d1d', ['intel-npu-plugin: a flag of the intel-npu-plugin']],
   ['amd-gpu-plugin', '-resource_naming_strategy all', ['--resource_naming_strategy: one of "single", "mixed"']],

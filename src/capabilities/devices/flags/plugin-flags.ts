@@ -30,10 +30,12 @@ const forms: Readonly<Record<PluginProgram, Forms>> = {
 }
 
 // biome-ignore format: a table
-const logging: Forms = {
+export const loggingFlags: Forms = {
   vmodule: 'text', add_dir_header: 'bool', alsologtostderr: 'bool', log_backtrace_at: 'text', log_dir: 'text', log_file: 'text', log_file_max_size: 'whole', logtostderr: 'bool',
   one_output: 'bool', skip_headers: 'bool', skip_log_headers: 'bool', stderrthreshold: 'text', legacy_stderr_threshold_behavior: 'bool',
 }
+
+const usualLimit = 100
 
 /** Keys of our configuration, and the flags that say them. */
 const names: Readonly<Record<string, string>> = {
@@ -47,22 +49,24 @@ const names: Readonly<Record<string, string>> = {
   memoryTempLimit: 'memory-temp-limit',
   resourceNamingStrategy: 'resource_naming_strategy',
 }
+/** Those that only name what is wrong. */
+const furtherNames: Readonly<Record<string, string>> = {
+  xpumd: 'xpumd-endpoint',
+  socket: 'xpumd-endpoint',
+  health: 'health-management',
+  enableMonitoring: 'enable-monitoring',
+}
 
 /** What `words`, which follow the program's name, say. @throws InputError with everything that is wrong */
 export function pluginSettings(program: PluginProgram, words: readonly string[]): PluginSettings {
   const dashed = words.map(word => (/^-[A-Za-z]/.test(word) ? `-${word}` : word))
-  const table = { program, forms: forms[program], unused: logging, letters: {}, words: 'refused' } as const
+  const table = { program, forms: forms[program], unused: loggingFlags, letters: {}, words: 'refused' } as const
   const { values, unused, problems } = readFlags(dashed, table)
   const given = new GivenFlags(values)
-  const untried = [
-    ...(given.flag('wsl') ? [notServed('--wsl', 'GPUs of Windows below Linux')] : []),
-    ...(given.text('xpumd-endpoint') === ''
-      ? []
-      : [notServed('--xpumd-endpoint', 'health by xpumd; --health-management asks the Level-Zero sidecar')]),
-  ]
+  const idle = limitsWithXpumd(given, values)
   const checked = checkAgainst(devicesConfiguration, sectionOf(program, given, values), '')
   const wrong = checked.ok ? [] : checked.problems.map(flagProblem)
-  const all = [...problems, ...untried, ...wrong]
+  const all = [...problems, ...idle, ...wrong]
   if (all.length > 0 || !checked.ok) throw new InputError(all)
   const verbosity = values.get('v')
   return {
@@ -80,9 +84,11 @@ function sectionOf(program: PluginProgram, { text, flag }: GivenFlags, values: R
   if (program === 'amd-gpu-plugin') {
     const pulse = values.get('pulse')
     const health = typeof pulse === 'number' && pulse > 0 ? 'kfd' : 'none'
-    return { gpu: off, npu: off, amd: { health, ...over('resourceNamingStrategy') } }
+    // Upstream asks the exporter at each pulse, where its socket is.
+    return { gpu: off, npu: off, amd: { health, exporter: { enabled: health === 'kfd' }, ...over('resourceNamingStrategy') } }
   }
   const bypath = text('bypath', 'single')
+  const xpumd = text('xpumd-endpoint')
   const gpu = {
     ...Object.assign(
       {},
@@ -94,16 +100,27 @@ function sectionOf(program: PluginProgram, { text, flag }: GivenFlags, values: R
     // Upstream takes any other word for this one.
     bypathMode: bypath === 'all' || bypath === 'none' ? bypath : 'single',
     health: flag('health-management') ? 'level-zero' : 'none',
+    ...(xpumd === '' ? {} : { xpumd: { enabled: true, socket: xpumd.replace(/^unix:\/\//, '') } }),
+    wsl: flag('wsl'),
   }
   return { npu: off, amd: off, gpu }
 }
 
-function notServed(where: string, what: string): Problem {
-  return { code: 'flag-value', where, found: 'the flag', expected: `it left out: Ballast does not serve ${what}` }
+/** As upstream's: limits of temperature would not count. */
+function limitsWithXpumd(given: GivenFlags, values: ReadonlyMap<string, unknown>): readonly Problem[] {
+  if (given.text('xpumd-endpoint') === '') return []
+  return ['temp-limit', 'gpu-temp-limit', 'memory-temp-limit']
+    .filter(name => (values.get(name) ?? usualLimit) !== usualLimit)
+    .map(name => ({
+      code: 'flag-value',
+      where: `--${name}`,
+      found: String(values.get(name)),
+      expected: 'it left out: with --xpumd-endpoint xpumd judges temperatures',
+    }))
 }
 
 /** The path of a setting as the flag that says it. */
 function flagProblem({ where, found, expected }: Problem): Problem {
   const key = where.split('.').at(-1) ?? ''
-  return { code: 'flag-value', where: `--${names[key] ?? key}`, found, expected }
+  return { code: 'flag-value', where: `--${names[key] ?? furtherNames[key] ?? key}`, found, expected }
 }

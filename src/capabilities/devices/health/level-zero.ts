@@ -1,16 +1,20 @@
 // The Level-Zero sidecar of Intel's plugin, asked how each card is. What it cannot say leaves a card as well as it was.
 
-import { Client, credentials } from '@grpc/grpc-js'
+import type { Client } from '@grpc/grpc-js'
 import type { Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { double, flag, integer, type Message, message, nested, text } from '#kube/protobuf-message.ts'
+import { double, flag, integer, integers, type Message, message, nested, text } from '#kube/protobuf-message.ts'
 import type { DevicesConfig } from '../config.ts'
 import { type Complaint, tooHot } from './card-health.ts'
+import { askSidecar, sidecarClient } from './sidecar.ts'
 
-const callLimitMs = 2_000
+/** GPUs of one machine. */
+const mostIndices = 64
 
 const errorMessage = message({ description: text(1), errorcode: integer(2) })
+/** Indices of all are asked for without one. */
 const question = message({ bdfAddress: text(1) })
+const indicesAnswer = message({ indices: integers(1), error: nested(42, errorMessage) })
 const healthAnswer = message({ memoryOk: flag(1), busOk: flag(2), socOk: flag(3), error: nested(42, errorMessage) })
 const temperatureAnswer = message({ global: double(1), gpu: double(2), memory: double(3), error: nested(42, errorMessage) })
 
@@ -21,12 +25,7 @@ export class LevelZero implements Disposable {
   #told = ''
 
   constructor(socket: string, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
-    this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
-      'grpc.default_authority': 'localhost',
-      'grpc.enable_retries': 0,
-      'grpc.service_config_disable_resolution': 1,
-      'grpc.use_local_subchannel_pool': 1,
-    })
+    this.#client = sidecarClient(socket)
     this.#clock = clock
     this.#log = log
   }
@@ -60,7 +59,19 @@ export class LevelZero implements Disposable {
     }
   }
 
-  #tell(address: string, why: string): void {
+  /** The numbers of Intel's GPUs as Level-Zero has them; `undefined` where nobody could say. */
+  async indices(signal: AbortSignal): Promise<readonly number[] | undefined> {
+    try {
+      const { indices, error } = await this.#ask('GetIntelIndices', indicesAnswer, undefined, signal)
+      return error !== undefined && error.errorcode !== 0 ? undefined : indices.slice(0, mostIndices)
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#tell(undefined, messageOf(error))
+      return undefined
+    }
+  }
+
+  #tell(address: string | undefined, why: string): void {
     if (why !== this.#told)
       this.#log.warn({ address, why }, 'the Level-Zero sidecar cannot say all: what it does not say counts as well')
     this.#told = why
@@ -69,28 +80,14 @@ export class LevelZero implements Disposable {
   async #ask<Answer extends { readonly error: { readonly description: string; readonly errorcode: number } | undefined }>(
     name: string,
     answer: Message<Answer>,
-    address: string,
+    address: string | undefined,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-    const call = this.#client.makeUnaryRequest(
-      `/Levelzero/${name}`,
-      (value: { bdfAddress: string }) => question.encode(value),
-      bytes => answer.decode(bytes),
-      { bdfAddress: address },
-      (error, response) => (error === null && response !== undefined ? resolve(response) : reject(error)),
-    )
-    const cancelTimer = this.#clock.schedule(callLimitMs, () => call.cancel())
-    const onAbort = () => call.cancel()
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      const response = await promise
-      // It answers beside what went wrong, as far as it could: upstream goes by the answer too.
-      if (response.error !== undefined && response.error.errorcode !== 0) this.#tell(address, response.error.description)
-      return response
-    } finally {
-      cancelTimer()
-      signal.removeEventListener('abort', onAbort)
-    }
+    const asked = address === undefined ? {} : { bdfAddress: address }
+    const way = { path: `/Levelzero/${name}`, request: question, answer }
+    const response = await askSidecar(this.#client, way, asked, { clock: this.#clock, signal })
+    // It answers beside what went wrong, as far as it could: upstream goes by the answer too.
+    if (response.error !== undefined && response.error.errorcode !== 0) this.#tell(address, response.error.description)
+    return response
   }
 }

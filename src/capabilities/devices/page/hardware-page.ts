@@ -21,14 +21,17 @@ type Table = CapabilityView['tables'][number]
 export const hardwarePage: CapabilityPage = {
   path: 'hardware',
   title: 'Hardware',
-  view: (picture, viewing) =>
-    picture.past === undefined
-      ? {
-          title: 'Hardware',
-          sentences: sentencesOf(picture),
-          tables: [devicesOf(picture, viewing), holdersOf(picture, viewing), ...waitingOf(picture, viewing), labelsOf(picture)],
-        }
-      : { title: 'Hardware', sentences: [say('hardware-not-kept', 'What nodes had then is not kept.')], tables: [] },
+  view: (picture, viewing) => {
+    if (picture.past !== undefined)
+      return { title: 'Hardware', sentences: [say('hardware-not-kept', 'What nodes had then is not kept.')], tables: [] }
+    const had = everything(picture)
+    const asking = askingPods(picture, viewing)
+    return {
+      title: 'Hardware',
+      sentences: sentencesOf(picture, had),
+      tables: [devicesOf(had, picture, viewing), holdersOf(asking, picture), ...waitingOf(had, asking), labelsOf(picture)],
+    }
+  },
 }
 
 interface Had {
@@ -64,8 +67,7 @@ function everything({ state }: Picture): readonly Had[] {
 
 const podsUnknown = (picture: Picture): string | undefined => unknownBecause(picture, 'pods')
 
-function sentencesOf(picture: Picture): readonly Sentence[] {
-  const had = everything(picture)
+function sentencesOf(picture: Picture, had: readonly Had[]): readonly Sentence[] {
   const nodes = new Set(had.map(({ node }) => node.name)).size
   const all = had.reduce((sum, { allocatable }) => sum + allocatable, 0)
   const taken = had.reduce((sum, { requested }) => sum + requested, 0)
@@ -90,9 +92,8 @@ function named(names: readonly string[]): string {
   return `${names.slice(0, mostNamed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
-function devicesOf(picture: Picture, viewing: Viewing): Table {
+function devicesOf(had: readonly Had[], picture: Picture, viewing: Viewing): Table {
   const isKnown = podsUnknown(picture) === undefined
-  const had = everything(picture)
   const row = ({ node, resource, allocatable, capacity, holders, requested }: Had) => {
     const visible = holders.filter(({ namespace }) => viewing.sees(namespace))
     const seen = visible.map(({ workload, name }) => workload?.name ?? name)
@@ -131,72 +132,79 @@ function devicesOf(picture: Picture, viewing: Viewing): Table {
   }
 }
 
-/** A pod's own words for each resource beyond processors and memory. */
-function asks({ requests }: PodState): readonly (readonly [resource: string, amount: number])[] {
-  return Object.entries(requests).filter(([resource, amount]) => isExtendedResource(resource) && amount > 0)
+interface Asking {
+  readonly pod: PodState
+  /** What it asks for beyond processors and memory. */
+  readonly wanted: readonly (readonly [resource: string, amount: number])[]
 }
 
-function holdersOf(picture: Picture, viewing: Viewing): Table {
-  const rows = [...picture.state.pods.values()]
-    .filter(pod => pod.nodeName !== undefined && !pod.isFinished && viewing.sees(pod.namespace))
-    .flatMap(pod =>
-      asks(pod).map(([resource, amount]) => ({
-        key: `${pod.key}/${resource}`,
-        cells: [
-          pod.key,
-          resource,
-          amount,
-          pod.nodeName ?? null,
-          pod.isReady ? 'ready' : pod.isTerminating ? 'ends' : 'not ready',
-        ],
-        path: podPath(pod.namespace, pod.name),
-      })),
-    )
+/** Pods that ask for devices and have not ended, as far as they may be seen: one look at all pods, of which most ask for none. */
+function askingPods({ state }: Picture, viewing: Viewing): readonly Asking[] {
+  const asking: Asking[] = []
+  for (const pod of state.pods.values()) {
+    const wanted: (readonly [string, number])[] = []
+    // Without an array for each of the pods: there may be hundreds of thousands.
+    for (const resource in pod.requests) {
+      const amount = pod.requests[resource] ?? 0
+      if (amount > 0 && isExtendedResource(resource)) wanted.push([resource, amount])
+    }
+    if (wanted.length > 0 && !pod.isFinished && viewing.sees(pod.namespace)) asking.push({ pod, wanted })
+  }
+  return asking
+}
+
+function holdersOf(asking: readonly Asking[], picture: Picture): Table {
+  const held = asking
+    .filter(({ pod }) => pod.nodeName !== undefined)
+    .flatMap(({ pod, wanted }) => wanted.map(asked => [pod, asked] as const))
+  const row = ([pod, [resource, amount]]: (typeof held)[number]) => ({
+    key: `${pod.key}/${resource}`,
+    cells: [pod.key, resource, amount, pod.nodeName ?? null, pod.isReady ? 'ready' : pod.isTerminating ? 'ends' : 'not ready'],
+    path: podPath(pod.namespace, pod.name),
+  })
   return {
     name: 'holders',
     title: 'Who holds what',
     columns: columns(['Amount'], 'Pod', 'Resource', 'Amount', 'Node', 'State'),
-    rows: rows.slice(0, mostRows),
-    total: rows.length,
+    rows: held.slice(0, mostRows).map(row),
+    total: held.length,
     empty: podsUnknown(picture) ?? 'No pod holds a device.',
   }
 }
 
 /** Pods without a node that ask for devices; no table where there are none. */
-function waitingOf(picture: Picture, viewing: Viewing): readonly Table[] {
-  const had = everything(picture)
-  const rows = [...picture.state.pods.values()]
-    .filter(pod => pod.nodeName === undefined && !pod.isFinished && viewing.sees(pod.namespace))
-    .flatMap(pod => {
-      const wanted = asks(pod)
-      if (wanted.length === 0) return []
-      const words = wanted.map(([resource, amount]) => {
-        const offering = had.filter(one => one.resource === resource)
-        const free = offering.filter(one => one.allocatable - one.requested >= amount).map(({ node }) => node.name)
-        if (offering.length === 0) return `no node offers ${resource}`
-        return free.length === 0 ? `on no node` : named(free)
-      })
-      return [
-        {
-          key: pod.key,
-          cells: [
-            pod.key,
-            wanted.map(([resource, amount]) => `${resource}: ${amount}`).join(', '),
-            words.join('; '),
-            toldBy(pod),
-          ],
-          path: podPath(pod.namespace, pod.name),
-        },
-      ]
-    })
-  if (rows.length === 0) return []
+function waitingOf(had: readonly Had[], asking: readonly Asking[]): readonly Table[] {
+  const offered = Map.groupBy(had, ({ resource }) => resource)
+  const known = new Map<string, string>()
+  const freeOn = (resource: string, amount: number) => {
+    const words = known.get(`${resource} ${amount}`) ?? lookedFor(resource, amount)
+    known.set(`${resource} ${amount}`, words)
+    return words
+  }
+  const lookedFor = (resource: string, amount: number) => {
+    const offering = offered.get(resource)
+    if (offering === undefined) return `no node offers ${resource}`
+    const free = offering.filter(one => one.allocatable - one.requested >= amount).map(({ node }) => node.name)
+    return free.length === 0 ? 'on no node' : named(free)
+  }
+  const waiting = asking.filter(({ pod }) => pod.nodeName === undefined)
+  if (waiting.length === 0) return []
   return [
     {
       name: 'waiting',
       title: 'Who waits',
       columns: columns([], 'Pod', 'Asks for', 'Free on', 'The scheduler says'),
-      rows: rows.slice(0, mostRows),
-      total: rows.length,
+      rows: waiting.slice(0, mostRows).map(({ pod, wanted }) => ({
+        key: pod.key,
+        cells: [
+          pod.key,
+          wanted.map(([resource, amount]) => `${resource}: ${amount}`).join(', '),
+          wanted.map(([resource, amount]) => freeOn(resource, amount)).join('; '),
+          toldBy(pod),
+        ],
+        path: podPath(pod.namespace, pod.name),
+      })),
+      total: waiting.length,
       empty: 'Nobody waits.',
     },
   ]
@@ -211,27 +219,34 @@ function toldBy({ object }: PodState): string {
 /** Labels of features with the nodes that have them, and the NodeFeatureRules that name them. */
 function labelsOf(picture: Picture): Table {
   const rules = rulesByLabel(picture)
-  const nodes = new Map<string, { readonly key: string; readonly value: string; readonly names: string[] }>()
-  for (const { name, object } of picture.state.nodes.values())
-    for (const [key, value] of Object.entries(object.metadata.labels ?? {})) {
-      if (!featureLabel.test(key) && !rules.has(key)) continue
-      const found = nodes.get(`${key}=${value}`)
-      if (found === undefined) nodes.set(`${key}=${value}`, { key, value, names: [name] })
-      else found.names.push(name)
+  const isShown = new Map<string, boolean>()
+  const nodes = new Map<string, Map<string, string[]>>()
+  for (const { name, object } of picture.state.nodes.values()) {
+    const { labels = {} } = object.metadata
+    for (const key in labels) {
+      const shown = isShown.get(key) ?? (featureLabel.test(key) || rules.has(key))
+      isShown.set(key, shown)
+      if (!shown) continue
+      const values = nodes.get(key) ?? new Map<string, string[]>()
+      nodes.set(key, values)
+      const value = labels[key] ?? ''
+      const names = values.get(value)
+      if (names === undefined) values.set(value, [name])
+      else names.push(name)
     }
-  const rows = [...nodes.entries()]
-    .toSorted(([left], [right]) => (left < right ? -1 : 1))
-    .map(([both, { key, value, names }]) => ({
-      key: both,
-      cells: [key, value, names.length, named(names), rules.get(key)?.join(', ') ?? ''],
-      path: null,
-    }))
+  }
+  const inOrder = <Value>(all: ReadonlyMap<string, Value>) => [...all].sort(([left], [right]) => (left < right ? -1 : 1))
+  const found = inOrder(nodes).flatMap(([key, values]) => inOrder(values).map(([value, names]) => ({ key, value, names })))
   return {
     name: 'labels',
     title: 'Labels of features',
     columns: columns(['Nodes'], 'Label', 'Value', 'Nodes', 'On', 'By the rule'),
-    rows: rows.slice(0, mostRows),
-    total: rows.length,
+    rows: found.slice(0, mostRows).map(({ key, value, names }) => ({
+      key: `${key}=${value}`,
+      cells: [key, value, names.length, named(names), rules.get(key)?.join(', ') ?? ''],
+      path: null,
+    })),
+    total: found.length,
     empty: 'No node has a label of a feature.',
   }
 }

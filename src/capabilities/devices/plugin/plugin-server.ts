@@ -116,9 +116,9 @@ export class PluginServer {
 
 export const serverOptions = { preStartRequired: false, getPreferredAllocationAvailable: true } as const
 
-function onWire({ nodes, mounts, cdi }: Allocation) {
+function onWire({ nodes, mounts, environment, cdi }: Allocation) {
   return {
-    envs: new Map<string, string>(),
+    envs: new Map(Object.entries(environment)),
     mounts: mounts.map(path => ({ containerPath: path, hostPath: path, readOnly: true })),
     devices: nodes.map(({ path }) => ({ containerPath: path, hostPath: path, permissions: 'rw' })),
     annotations: new Map<string, string>(),

@@ -71,6 +71,12 @@ test('flags of a DaemonSet, with its nodes', () => {
   ])
 })
 
+test('xpumd is asked on', () => {
+  const { values, isLossy } = converted(daemonSet('gpu', ['-xpumd-endpoint=/run/xpumd/intelxpuinfo.sock']))
+  const xpumd = { enabled: true, socket: '/run/xpumd/intelxpuinfo.sock' }
+  expect([values, isLossy]).toEqual([{ capabilities: devices({ npu: off, amd: off, gpu: { enabled: true, xpumd } }) }, false])
+})
+
 test('plugins before 0.36 monitor each driver by itself', () => {
   const old = object('GpuDevicePlugin', 'old', { image: 'intel/intel-gpu-plugin:0.34.1', enableMonitoring: true })
   expect(section(old)).toEqual(
@@ -100,7 +106,8 @@ test('two plugins of one device: the same settings are one, others are named, an
 test.each([
   ['a key that nobody knows', object('GpuDevicePlugin', 'a', { sharedDev: 1 }), 'unknown'],
   ['an init container', object('GpuDevicePlugin', 'a', { initImage: 'intel/intel-gpu-initcontainer:0.32.1' }), 'lost'],
-  ['flags that ours refuses', daemonSet('gpu', ['-wsl']), 'lost'],
+  ['flags that ours refuses', daemonSet('gpu', ['-shared-dev-num=0']), 'lost'],
+  ['GPUs of Windows, whose sidecar goes', daemonSet('gpu', ['-wsl']), 'lost'],
   ['ids that upstream would refuse, too', daemonSet('gpu', ['-allow-ids=0x56A0']), 'lost'],
   ['health by a sidecar', daemonSet('gpu', ['-health-management']), 'changed'],
 ])('named: %s', (_what, told, kind) => {

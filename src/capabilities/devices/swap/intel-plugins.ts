@@ -9,8 +9,7 @@ import { isNamedAfter, liesBeside, none, type Reads, type Upstream } from '#upst
 import { intelGpuDomain, intelNpuResource } from '../names.ts'
 import { convertIntelObjects, deviceOf, isPluginObject, pluginGroup } from './intel-objects.ts'
 import { convertIntelChart, gpuChart, gpuRows, intelVersions, npuChart, operatorChart } from './intel-rows.ts'
-
-const healthPort = 8083
+import { offeringSwap } from './offering-swap.ts'
 
 const kind = (resource: string, group = pluginGroup, version = 'v1'): GroupVersionResource => ({ group, version, resource })
 
@@ -57,19 +56,16 @@ export const intelPlugins: Upstream = {
     plainKinds: [],
     isObject: isPluginObject,
     swap: {
+      ...offeringSwap,
       part: {
-        kind: 'offering',
-        component: 'agent',
-        role: 'devices',
-        healthPort,
+        ...offeringSwap.part,
+        sections: { own: ['gpu', 'npu'], others: ['amd'] },
         isOffered,
-        isRegistered: (readiness, resource) => readiness.includes(`[+]device-plugin-${resource} ok`),
         isOperator,
         objects: replacedKinds,
         looksAfter: async at => (await objectsOf(at, otherKinds)).map(({ kind: of, metadata }) => `${of} ${metadata.name}`),
         uninstallHarm: 'takes away what --back brought back',
       },
-      does: 'offers devices',
       furtherKinds: [
         ['admissionregistration.k8s.io/v1', 'MutatingWebhookConfiguration'],
         ['admissionregistration.k8s.io/v1', 'ValidatingWebhookConfiguration'],

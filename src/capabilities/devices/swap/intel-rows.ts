@@ -4,7 +4,9 @@
 import { type ConvertedValues, convertValues, isOlder } from '#upstreams/convert-values.ts'
 import type { ChartInput } from '#upstreams/upstream.ts'
 import { converted, dropped, isEmpty, lostUnlessEmpty, type Step, type ValuesRow } from '#upstreams/values-row.ts'
-import { isTree, type ValuesTree, valueAt } from '#upstreams/values-tree.ts'
+import { type ValuesTree, valueAt } from '#upstreams/values-tree.ts'
+import { nodeSteps } from './chosen-nodes.ts'
+import { onlyOf } from './told-plugins.ts'
 
 export const gpuChart = 'intel-device-plugins-gpu'
 export const npuChart = 'intel-device-plugins-npu'
@@ -26,27 +28,6 @@ const carriedTo = (path: string, key: string, since?: string): ValuesRow =>
     value => (isEmpty(value) ? [] : [carried(`capabilities.devices.${key}`, value)]),
     since === undefined ? {} : { since },
   )
-
-/** Labels that all nodes have which such a plugin is for. */
-const ofEveryNode: ReadonlySet<string> = new Set([
-  'kubernetes.io/arch',
-  'kubernetes.io/os',
-  'intel.feature.node.kubernetes.io/gpu',
-  'intel.feature.node.kubernetes.io/npu',
-])
-
-/** What a selector of nodes says beside that they have such a device, and that they are awake. */
-export function chosenNodes(selector: unknown): ValuesTree {
-  if (!isTree(selector)) return {}
-  return Object.fromEntries(Object.entries(selector).filter(([key]) => !ofEveryNode.has(key) && !key.startsWith('ballast.dev/')))
-}
-
-/** Ours looks at every node that its pods are on. */
-function nodeSteps(selector: unknown): readonly Step[] {
-  const chosen = chosenNodes(selector)
-  if (isEmpty(chosen)) return [{ kind: 'dropped', why: 'ours looks at every node, and offers nothing where nothing is' }]
-  return [carried('agent.nodeSelector', chosen)]
-}
 
 const imageRows = ['hub', 'tag'].map(key => dropped(`image.${key}`, oneImage))
 
@@ -106,13 +87,6 @@ function chartOf({ chart, values }: ChartInput): string {
   const words = JSON.stringify([values['name'], values['nodeSelector']])
   return /npu/i.test(words) ? npuChart : gpuChart
 }
-
-/** What is not offered by upstream is not offered by ours, either. */
-export const onlyOf = (...kinds: readonly ('gpu' | 'npu')[]): ValuesTree => ({
-  ...Object.fromEntries(
-    (['gpu', 'npu', 'amd'] as const).filter(kind => !kinds.includes(kind as 'gpu')).map(kind => [kind, { enabled: false }]),
-  ),
-})
 
 /** Has the plugin of this version a resource for monitoring for each driver, whatever it is told? */
 export const isSplitOnly = (version: string | undefined): boolean =>

@@ -14,6 +14,8 @@ import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.
 import { nfdGroup, nfdVersion } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import { decideNode, type NodeOutcome, type OutcomeSettings } from '../rules/node-outcome.ts'
+import { featuresOfNode } from '../rules/node-own.ts'
+import { namedReferences } from '../rules/references.ts'
 import { unknownFeatures } from '../rules/rule-words.ts'
 import { addDiscover } from './discover.ts'
 import { nodeDocument, nodeLines, overviewLines, ruleDocument, ruleLines } from './features-text.ts'
@@ -68,13 +70,26 @@ async function printFeatures(
   for (const problem of problems) terminal.say(`set aside: ${problemSentence(problem)}`)
   if (sources.size === 0)
     throw new CommandRefused(`no NodeFeature in ${shown}: node-feature-discovery writes one for each node; give some with -f`)
+  const partial = [...sources.values()].filter(own => own.some(({ publishedFor }) => publishedFor !== undefined)).length
+  if (partial > 0 && options.file !== undefined)
+    terminal.say(
+      `${partial} ${partial === 1 ? 'node publishes' : 'nodes publish'} only what rules of the cluster look at (core.publish: referenced): what else a rule that is tried looks at counts as absent there`,
+    )
   const settings = settingsOf(options)
+  const present = new Map(objects.filter(({ kind }) => kind === 'Node').map(object => [object.metadata.name, object]))
+  const references = namedReferences(rules.flatMap(object => object.rules))
+  const ofNode = (node: string) => {
+    const object = present.get(node)
+    return object === undefined ? undefined : featuresOfNode(object, references)
+  }
   const outcomes = new Map(
-    [...sources].map(([node, own]) => [node, decideNode(own, rules, settings, { node, ownNamespace: options.namespace })]),
+    [...sources].map(([node, own]) => [
+      node,
+      decideNode(own, rules, settings, { node, ofNode: ofNode(node), ownNamespace: options.namespace }),
+    ]),
   )
   const chosen = subject === undefined ? undefined : subjectOf(subject, outcomes, rules)
   const unknown = unknownFeatures([...outcomes.values()].map(({ reports }) => reports))
-  const present = new Map(objects.filter(({ kind }) => kind === 'Node').map(object => [object.metadata.name, object]))
   const document =
     chosen?.kind === 'node'
       ? nodeDocument(chosen.name, chosen.outcome, present.get(chosen.name))

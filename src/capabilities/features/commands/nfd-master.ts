@@ -82,7 +82,7 @@ async function runMaster(settings: Settings, log: Log, surroundings: Surrounding
   const health = new ControllerHealth()
   // Known when the cluster was asked what we may, which is before anything starts.
   let tellsRules = false
-  const capability = masterOnly(() => ({ collects: false, tellsRules, asksForNodes: true }))
+  const capability = masterOnly(() => ({ collects: false, tellsRules, tellsWorkers: false, asksForNodes: true }))
   using file = new ConfigurationFile({
     path: undefined,
     overrides: overridesOf(settings, namespace),

@@ -134,6 +134,44 @@ sources:
   })
 })
 
+test('cores, their threads and their kinds are counted', () => {
+  const place = (cpu: number) => `sys/bus/cpu/devices/cpu${cpu}/topology`
+  const siblings = ['0-1', '0-1', '2', '3']
+  const spec = found({
+    ...Object.fromEntries(
+      siblings.flatMap((list, cpu) => [
+        [`${place(cpu)}/thread_siblings_list`, `${list}\n`],
+        [`${place(cpu)}/physical_package_id`, '0\n'],
+      ]),
+    ),
+    'sys/devices/cpu_core/cpus': '0-1\n',
+    'sys/devices/cpu_atom/cpus': '2-3\n',
+  })
+  const wanted = { logical_count: '4', physical_count: '3', core_types: 'core-atom', socket_count: '1' }
+  expect(attributes(spec, 'cpu.topology')).toEqual({ ...wanted, hardware_multithreading: 'true' })
+})
+
+test('a module is found by either spelling, whether it is built in or loaded', () => {
+  const release = '6.1.0'
+  const spec = found({
+    'proc/sys/kernel/osrelease': `${release}\n`,
+    'proc/modules': 'snd_hda_intel 1 0 - Live 0x0\nkvm 1 0 - Live 0x0\n',
+    [`lib/modules/${release}/modules.builtin`]: 'kernel/drivers/vfio/vfio-pci.ko\nkernel/sound/snd-hda_codec.ko\n',
+  })
+  expect(Object.keys(spec.features.flags['kernel.enabledmodule']?.elements ?? {})).toEqual([
+    'kvm',
+    'snd-hda-codec',
+    'snd-hda-intel',
+    'snd-hda_codec',
+    'snd_hda_codec',
+    'snd_hda_intel',
+    'vfio-pci',
+    'vfio_pci',
+  ])
+  // What is loaded is said as the kernel says it.
+  expect(Object.keys(spec.features.flags['kernel.loadedmodule']?.elements ?? {})).toEqual(['kvm', 'snd_hda_intel'])
+})
+
 describe('feature files', () => {
   const nowMs = Date.parse('2026-01-01T00:00:00Z')
   const read = (text: string) => {

@@ -118,7 +118,12 @@ function modules({ tree, tell }: Pick<Machine, 'tree' | 'tell'>, release: string
     return
   }
   const names = builtIn.split('\n').flatMap(line => /([^/]*)\.ko$/.exec(line.trim())?.[1] ?? [])
-  found.flags('enabledmodule', [...loaded, ...names])
+  found.flags('enabledmodule', [...loaded, ...names].flatMap(spellings))
+}
+
+/** The kernel takes `-` and `_` for the same: `vfio-pci` lies in its list of files and is `vfio_pci` where it is loaded. Rules find it by either. */
+function spellings(module: string): readonly string[] {
+  return [module, module.replaceAll('-', '_'), module.replaceAll('_', '-')]
 }
 
 function security({ tree, tell }: Pick<Machine, 'tree' | 'tell'>, found: Found): void {

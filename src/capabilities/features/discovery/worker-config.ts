@@ -24,6 +24,12 @@ const core = z.strictObject({
     .default('')
     .describe('what the name of a label must contain'),
   noPublish: z.boolean().default(false),
+  publish: z
+    .enum(['full', 'referenced'])
+    .default('full')
+    .describe(
+      'referenced: of what was found only what rules and groups look at, as the controller tells; everything while nobody tells',
+    ),
   noOwnerRefs: z.boolean().default(false),
   ownerRefs: z
     .array(z.enum(owners))

@@ -43,11 +43,11 @@ export function membershipOf(
   node: string,
   sources: readonly NodeFeatureSource[],
   groups: readonly Group[],
-  ownNamespace: string,
+  around: Parameters<typeof mergedFeatures>[1],
 ): Membership {
-  const name = mergedFeatures(sources, ownNamespace).attributes.get('system.name')?.get('nodename') ?? node
+  const name = mergedFeatures(sources, around).attributes.get('system.name')?.get('nodename') ?? node
   const isIn = ({ rules }: Group) => {
-    const features = mergedFeatures(sources, ownNamespace)
+    const features = mergedFeatures(sources, around)
     const matches = rules.map(rule => {
       try {
         const { matched, vars } = runRule(rule, features)

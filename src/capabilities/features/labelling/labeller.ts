@@ -17,25 +17,20 @@ import { problemSentence } from '#kube/problem.ts'
 import { checkedSelector } from '#kube/schema/label-selector.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { type FeaturesConfig, outcomeSettings } from '../config.ts'
-import {
-  capabilityName,
-  nodeFeatureGroups,
-  nodeFeatureRules,
-  nodeFeatures,
-  nodeResourceTopologies,
-  workerPodAnnotation,
-} from '../names.ts'
+import { capabilityName, nodeFeatureGroups, nodeFeatureRules, nodeFeatures, nodeResourceTopologies } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import { decideNode, type NodeFeatureSource, type NodeOutcome, type RuleObject } from '../rules/node-outcome.ts'
+import { featuresOfNode } from '../rules/node-own.ts'
+import { namedReferences, type References, referencesOf } from '../rules/references.ts'
 import { collect } from './collector.ts'
 import { GroupMembers, membershipOf, readGroups } from './groups.ts'
-import { isNews, LiveFeatures, nodeOf } from './live-features.ts'
+import { isNews, LiveFeatures, nodeOf, tellingAnnotations } from './live-features.ts'
 import { type LabellingMetrics, labellingMetrics } from './metrics.ts'
 import { isNothing, lacksOwn, nodeChanges, nothingWanted } from './node-changes.ts'
 import { withdrawUnfinished, writeNode } from './node-writes.ts'
-import { type References, referencesOf } from './references.ts'
 import { RuleReports } from './rule-reports.ts'
 import { RuleStatuses } from './rule-statuses.ts'
+import { TellingWorkers } from './telling-workers.ts'
 
 const times = {
   /** Changes of so long are looked at together. */
@@ -58,11 +53,13 @@ export interface Duties {
   readonly collects: boolean
   /** Writes statuses of rules. */
   readonly tellsRules: boolean
+  /** Tells workers what rules look at, where they publish no more than that. */
+  readonly tellsWorkers: boolean
   /** Nodes are listed now and then and not watched: one that is not known yet is asked for. */
   readonly asksForNodes: boolean
 }
 
-const allDuties: Duties = { collects: true, tellsRules: true, asksForNodes: false }
+const allDuties: Duties = { collects: true, tellsRules: true, tellsWorkers: true, asksForNodes: false }
 
 /** Starts the loop where we lead. Ending it leaves everything where it is. */
 export async function startLabelling(
@@ -85,10 +82,12 @@ export async function startLabelling(
       if (next.master.nfdApiParallelism !== config.master.nfdApiParallelism) return 'restart-part'
       if (next.master.nodeFeatureGroups !== config.master.nodeFeatureGroups) return 'restart-part'
       if (next.master.enableTaints !== config.master.enableTaints) return 'restart-part'
+      if (next.worker.core.publish !== config.worker.core.publish) return 'restart-part'
       if (!isDeepStrictEqual(selectorOf(next), selectorOf(config))) return 'restart-part'
       work.reconfigure(next)
       return 'applied'
     },
+    switchedOff: until => work.endTelling(until),
     [Symbol.asyncDispose]: async () => {
       stop.abort(new DOMException('labelling is stopped', 'AbortError'))
       await running
@@ -101,6 +100,7 @@ interface ReadObjects {
   readonly rules: readonly RuleObject[]
   readonly groups: ReturnType<typeof readGroups>
   readonly references: References
+  readonly named: ReturnType<typeof namedReferences>
 }
 
 class Labelling implements Disposable {
@@ -118,6 +118,7 @@ class Labelling implements Disposable {
   readonly #live: LiveFeatures
   readonly #queue: WorkQueue<string>
   readonly #bell: Bell
+  readonly #telling: TellingWorkers
   readonly #reports = new RuleReports()
   readonly #members = new GroupMembers()
   readonly #statuses: RuleStatuses
@@ -125,6 +126,8 @@ class Labelling implements Disposable {
   readonly #unsubscribe: readonly (() => void)[]
   /** Nodes of which features were seen in this life, or were seen to go: of the others nothing is taken away. */
   readonly #seen = new Set<string>()
+  /** Nodes that nobody describes any more, since when by the clock's `elapsed()`. */
+  readonly #withoutSince = new Map<string, number>()
   /** What was told of objects that cannot be read. */
   readonly #told = new Set<string>()
   #lastRead: ReadObjects | undefined
@@ -144,7 +147,7 @@ class Labelling implements Disposable {
     this.#nodes = informers.of<Node>(builtIn.nodes)
     this.#features = informers.of<KubeObject>(nodeFeatures, {
       metadataOnly: true,
-      annotations: [workerPodAnnotation],
+      annotations: tellingAnnotations,
       optional: true,
     })
     this.#topologies = informers.of<KubeObject>(nodeResourceTopologies, { metadataOnly: true, optional: true })
@@ -156,6 +159,14 @@ class Labelling implements Disposable {
     this.#live = new LiveFeatures(api, this.#features, namespace => this.#counts(namespace))
     this.#queue = new WorkQueue<string>({ clock })
     this.#bell = new Bell(clock)
+    this.#telling = new TellingWorkers({
+      effects: leading.effects,
+      namespace: agentNamespaceOf(identity),
+      log: context.log,
+      references: () => this.#read().references,
+      nodes: () => this.#nodes.store.size,
+      lookAgain: node => this.#queue.add(node),
+    })
     this.#statuses = new RuleStatuses({ effects: leading.effects, events, rules: this.#rules, log: context.log })
     this.#metrics = metrics === undefined ? undefined : labellingMetrics(metrics)
     this.#unsubscribe = [
@@ -183,7 +194,9 @@ class Labelling implements Disposable {
   }
 
   get state(): string {
-    return `${this.#seen.size} nodes have features, ${this.#queue.depth + this.#queue.delayed} are to be looked at`
+    const { waiting } = this.#telling
+    const late = waiting === 0 ? '' : `, ${waiting} wait for what rules look at`
+    return `${this.#seen.size} nodes have features, ${this.#queue.depth + this.#queue.delayed} are to be looked at${late}`
   }
 
   reconfigure(config: FeaturesConfig): void {
@@ -218,7 +231,13 @@ class Labelling implements Disposable {
         signal,
       ),
       this.#keepHouse(signal),
+      ...(this.#tellsWorkers ? [this.#telling.run(signal)] : []),
     ])
+  }
+
+  /** Nobody keeps the list from now on: workers publish everything. */
+  async endTelling(signal: AbortSignal): Promise<void> {
+    if (this.#tellsWorkers) await this.#telling.end(signal)
   }
 
   [Symbol.dispose](): void {
@@ -248,6 +267,13 @@ class Labelling implements Disposable {
     }
     // A kubelet that starts anew forgets resources that it does not know; people take labels away.
     if (previous?.metadata.uid !== uid || lacksOwn(node, this.#config.master.instance)) this.#lookAt(name)
+    else if (previous !== undefined && this.#saysOther(previous, node)) this.#lookAt(name)
+  }
+
+  /** Whether something of the Node changed that rules look at. */
+  #saysOther(previous: Node, node: Node): boolean {
+    const { named } = this.#read()
+    return !isDeepStrictEqual(featuresOfNode(previous, named), featuresOfNode(node, named))
   }
 
   #counts(namespace: string): boolean {
@@ -259,6 +285,7 @@ class Labelling implements Disposable {
 
   #rulesChanged(): void {
     this.#lastRead = undefined
+    this.#telling.rulesChanged()
     this.#want({ statuses: true })
     this.#lookAtAll()
   }
@@ -283,13 +310,25 @@ class Labelling implements Disposable {
       // What was never seen may be on its way: its labels stay until it is seen to go.
       if (!this.#seen.has(name)) return reconciled
       if (problems.length > 0 || !(await this.#live.isNone(name, signal))) return { kind: 'again' }
+      const graceMs = this.#graceLeftMs(name)
+      if (graceMs > 0) return { kind: 'after', delayMs: graceMs }
       this.#forget(name)
       this.#want({ statuses: true })
       return await this.#write(node, nothingWanted, signal)
     }
     this.#seen.add(name)
-    const outcome = this.#decide(name, sources)
+    this.#withoutSince.delete(name)
+    if (!this.#telling.isEnough(name, sources)) return reconciled
+    const outcome = this.#decide(node, sources)
     return await this.#write(node, outcome, signal)
+  }
+
+  /** How long the node keeps what it has, though nobody describes it any more. */
+  #graceLeftMs(node: string): number {
+    const nowMs = this.#context.clock.elapsed()
+    const sinceMs = this.#withoutSince.get(node) ?? nowMs
+    this.#withoutSince.set(node, sinceMs)
+    return sinceMs + durationMs(this.#config.master.removalGrace) - nowMs
   }
 
   async #askedFor(name: string, signal: AbortSignal): Promise<Node | undefined> {
@@ -302,19 +341,20 @@ class Labelling implements Disposable {
     }
   }
 
-  #decide(node: string, sources: readonly NodeFeatureSource[]): NodeOutcome {
+  #decide(present: Node, sources: readonly NodeFeatureSource[]): NodeOutcome {
     const { master } = this.#config
-    const { rules, groups } = this.#read()
-    const ownNamespace = agentNamespaceOf(this.#context.identity)
+    const { rules, groups, named } = this.#read()
+    const node = present.metadata.name
+    const around = { ownNamespace: agentNamespaceOf(this.#context.identity), ofNode: featuresOfNode(present, named) }
     const onRule = (object: string, seconds: number) => this.#metrics?.ruleSeconds.observe({ name: object, node }, seconds)
     const outcome = decideNode(sources, rules, outcomeSettings(master), {
+      ...around,
       node,
-      ownNamespace,
       onRule,
       elapsedMs: () => this.#context.clock.elapsed(),
     })
     this.#reports.keep(node, outcome.reports)
-    if (this.#groups !== undefined) this.#members.keep(node, membershipOf(node, sources, groups, ownNamespace))
+    if (this.#groups !== undefined) this.#members.keep(node, membershipOf(node, sources, groups, around))
     this.#want({ statuses: true })
     for (const { outcome: how } of outcome.reports) if (how === 'failed') this.#metrics?.ruleErrors.inc()
     for (const { what } of outcome.leftOut) if (what !== 'annotation') this.#metrics?.leftOut[what].inc()
@@ -334,6 +374,8 @@ class Labelling implements Disposable {
   }
 
   #forget(node: string): void {
+    this.#telling.forget(node)
+    this.#withoutSince.delete(node)
     this.#reports.forget(node)
     this.#members.forget(node)
     this.#live.forget(node)
@@ -345,8 +387,8 @@ class Labelling implements Disposable {
     const { rules, problems } = clusterFeatures(this.#rules.store.list())
     for (const problem of problems) this.#tellOnce(problemSentence(problem))
     const groups = this.#groups === undefined ? [] : readGroups(this.#groups.store.list(), why => this.#tellOnce(why))
-    const references = referencesOf([...rules.flatMap(object => object.rules), ...groups.flatMap(group => group.rules)])
-    this.#lastRead = { rules, groups, references }
+    const all = [...rules.flatMap(object => object.rules), ...groups.flatMap(group => group.rules)]
+    this.#lastRead = { rules, groups, references: referencesOf(all), named: namedReferences(all) }
     return this.#lastRead
   }
 
@@ -373,6 +415,10 @@ class Labelling implements Disposable {
         )
       }
     }
+  }
+
+  get #tellsWorkers(): boolean {
+    return this.#duties.tellsWorkers && this.#config.worker.core.publish === 'referenced'
   }
 
   /** @returns whether all of them are written */

@@ -5,10 +5,10 @@ import type { Api } from '#kube/client/api.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
-import { nodeFeatures, nodeNameLabel, workerPodAnnotation } from '../names.ts'
+import { nodeFeatures, nodeNameLabel, publishedForAnnotation, workerPodAnnotation } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import type { NodeFeatureSource } from '../rules/node-outcome.ts'
-import { covers, prunedSpec, type References } from './references.ts'
+import { covers, prunedSpec, type References } from '../rules/references.ts'
 
 const byNode = 'node-features-by-node'
 
@@ -17,14 +17,17 @@ export function nodeOf({ metadata }: KubeObject): string {
   return metadata.labels?.[nodeNameLabel] ?? ''
 }
 
-/** Whether something changed that counts: what was found, of whom, by which worker. Times and annotations alone are no news. */
+/** Annotations of a NodeFeature whose change is news. */
+export const tellingAnnotations = [workerPodAnnotation, publishedForAnnotation] as const
+
+/** Whether something changed that counts: what was found, for which list, of whom, by which worker. Times and other annotations alone are no news. */
 export function isNews(before: KubeObject | undefined, { metadata: now }: KubeObject): boolean {
   const old = before?.metadata
   return (
     old === undefined ||
     old.uid !== now.uid ||
     old.generation !== now.generation ||
-    old.annotations?.[workerPodAnnotation] !== now.annotations?.[workerPodAnnotation] ||
+    tellingAnnotations.some(name => old.annotations?.[name] !== now.annotations?.[name]) ||
     JSON.stringify(old.ownerReferences) !== JSON.stringify(now.ownerReferences)
   )
 }
@@ -32,7 +35,7 @@ export function isNews(before: KubeObject | undefined, { metadata: now }: KubeOb
 /** Names these very objects as they are. */
 function identityOf(objects: readonly KubeObject[]): string {
   return objects
-    .map(({ metadata }) => `${metadata.uid}:${metadata.generation}`)
+    .map(({ metadata }) => `${metadata.uid}:${metadata.generation}:${metadata.annotations?.[publishedForAnnotation] ?? ''}`)
     .sort()
     .join()
 }

@@ -15,11 +15,13 @@ import { readCpuid } from '../discovery/cpu/read-cpuid.ts'
 import { type Discovery, discover } from '../discovery/discover.ts'
 import { nodeFeature } from '../discovery/node-feature.ts'
 import type { WorkerConfig } from '../discovery/worker-config.ts'
-import { workerPodAnnotation, workerVersionAnnotation } from '../names.ts'
+import { publishedForAnnotation, workerPodAnnotation, workerVersionAnnotation } from '../names.ts'
+import { prunedSpec } from '../rules/references.ts'
 import { devicesSeen, featureFilesSeen } from './changes.ts'
 import { type WorkerMetrics, workerMetrics } from './metrics.ts'
 import { ownersOf } from './owners.ts'
 import { Publisher } from './publisher.ts'
+import type { WantedFeatures } from './wanted-features.ts'
 
 const times = {
   /** A shorter interval is taken for this one, as upstream does. */
@@ -60,7 +62,7 @@ export async function startWorker(
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
   const worker = new Worker(context, config.worker, surroundings)
-  const running = worker.run(signal)
+  const running = worker.run(signal).finally(() => worker[Symbol.asyncDispose]())
   return {
     // The probe of a pod that cannot write now must not end it: what it last published holds.
     health: () => [{ name: 'features-worker', ok: worker.hasLooked, state: worker.state }],
@@ -82,7 +84,8 @@ export async function publishOnce(
   signal: AbortSignal,
   surroundings: Surroundings,
 ): Promise<void> {
-  await new Worker(context, config, surroundings).once(signal)
+  await using worker = new Worker(context, config, surroundings)
+  await worker.once(signal)
 }
 
 /** What is compared to know whether something changed. */
@@ -91,7 +94,7 @@ interface Seen {
   readonly devices: string
 }
 
-class Worker {
+class Worker implements AsyncDisposable {
   hasLooked = false
   state = 'it has not looked yet'
   readonly #context: NodeContext
@@ -102,6 +105,8 @@ class Worker {
   #config: WorkerConfig
   #cpuid: CpuidSource | undefined
   #owners: readonly OwnerReference[] | undefined
+  /** Absent: everything that is found is published. */
+  #wanted: WantedFeatures | undefined
   #isChanged = false
 
   constructor(context: NodeContext, config: WorkerConfig, surroundings: Surroundings) {
@@ -121,6 +126,7 @@ class Worker {
 
   /** One look, published. */
   async once(signal: AbortSignal): Promise<void> {
+    await this.#hear(signal)
     await this.#publish(this.#look(), signal)
   }
 
@@ -130,9 +136,11 @@ class Worker {
     let checkAtMs = clock.elapsed()
     while (!signal.aborted) {
       this.#isChanged = false
-      const seen = this.#seen()
-      const found = this.#look()
       try {
+        await this.#hear(signal)
+        this.#wanted?.taken()
+        const seen = this.#seen()
+        const found = this.#look()
         if (clock.elapsed() >= checkAtMs) {
           this.#publisher?.forget()
           checkAtMs = Math.ceil(clock.elapsed() + times.checkMs * (0.9 + 0.2 * random()))
@@ -144,6 +152,25 @@ class Worker {
         if (!signal.aborted) throw error
       }
     }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#wanted?.[Symbol.asyncDispose]()
+    this.#wanted = undefined
+  }
+
+  /** Follows the list of what rules look at, where no more than that is to be published. */
+  async #hear(signal: AbortSignal): Promise<void> {
+    const { api, identity, clock, random, log } = this.#context
+    const { publish, noPublish } = this.#config.core
+    if (publish === 'full' || noPublish || api === undefined) return await this[Symbol.asyncDispose]()
+    if (this.#wanted === undefined) {
+      using _held = clock.hold()
+      // It brings watches, which who publishes everything does without.
+      const { WantedFeatures } = await import('./wanted-features.ts')
+      this.#wanted = new WantedFeatures({ api, namespace: identity.namespace, clock, random, log, signal })
+    }
+    await this.#wanted.synced(signal)
   }
 
   #look(): Discovery {
@@ -182,12 +209,18 @@ class Worker {
   }
 
   #object(found: Discovery, owners: readonly OwnerReference[], podUid: string | undefined): KubeObject {
-    const { metadata, ...rest } = nodeFeature(this.#context.node, found)
+    const { metadata, spec, ...rest } = nodeFeature(this.#context.node, found)
+    const { references, digest } = this.#wanted?.current ?? {}
     const annotations = {
       [workerVersionAnnotation]: programVersion,
       ...(podUid === undefined ? {} : { [workerPodAnnotation]: podUid }),
+      ...(digest === undefined ? {} : { [publishedForAnnotation]: digest }),
     }
-    return { ...rest, metadata: { ...metadata, annotations, ...(owners.length === 0 ? {} : { ownerReferences: [...owners] }) } }
+    return {
+      ...rest,
+      spec: prunedSpec(spec, references),
+      metadata: { ...metadata, annotations, ...(owners.length === 0 ? {} : { ownerReferences: [...owners] }) },
+    }
   }
 
   #seen(): Seen {
@@ -211,7 +244,7 @@ class Worker {
     for (let round = 1; ; round += 1) {
       await clock.after(Math.min(times.pollMs, Math.max(1, Math.ceil(atMs - clock.elapsed()))), signal)
       const isExpired = found.expiresMs !== undefined && clock.now() > found.expiresMs
-      if (this.#isChanged || isExpired || clock.elapsed() >= atMs) return
+      if (this.#isChanged || isExpired || clock.elapsed() >= atMs || this.#wanted?.isDue === true) return
       if (featureFilesSeen(tree) !== seen.files) return
       if (hotplug === 'on' && round % times.devicesEvery === 0 && devicesSeen(tree) !== seen.devices) return
     }

@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Problem } from '#kube/problem.ts'
 import { checkAgainst } from '#kube/schema/schema-problems.ts'
-import { nfdGroup, nodeNameLabel } from '../names.ts'
+import { nfdGroup, nodeNameLabel, publishedForAnnotation } from '../names.ts'
 import type { NodeFeatureSource, RuleObject } from './node-outcome.ts'
 import { readFeatures, readRule } from './read-rule.ts'
 import { nodeFeatureRuleSpec, nodeFeatureSpec } from './rule-schema.ts'
@@ -48,7 +48,14 @@ export function clusterFeatures(objects: Iterable<KubeObject>): ClusterFeatures 
     if (spec === undefined) continue
     const { name, namespace = 'default' } = object.metadata
     const labels = new Map(Object.entries(spec.labels ?? {}))
-    const source = { namespace, name, features: readFeatures(spec.features ?? {}), labels }
+    const publishedFor = object.metadata.annotations?.[publishedForAnnotation]
+    const source = {
+      namespace,
+      name,
+      features: readFeatures(spec.features ?? {}),
+      labels,
+      ...(publishedFor === undefined ? {} : { publishedFor }),
+    }
     sources.set(node, [...(sources.get(node) ?? []), source])
   }
   return { sources: new Map([...sources].sort(([a], [b]) => (a < b ? -1 : 1))), rules, problems }

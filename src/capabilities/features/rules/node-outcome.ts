@@ -5,6 +5,7 @@ import { type Rule, type RuleOutcome, runRule, type Taint } from '../matching/ru
 import { RuleFailure } from '../matching/rule-failure.ts'
 import { withFeatureNamespace } from '../names.ts'
 import { type Judged, judgeAnnotation, judgeLabel, judgeResource, type KeySettings, taintProblem } from './allowed-keys.ts'
+import { isLookedAt, withNode } from './node-own.ts'
 
 /** A NodeFeature of the node. */
 export interface NodeFeatureSource {
@@ -13,6 +14,8 @@ export interface NodeFeatureSource {
   readonly features: FeatureSet
   /** Asked for without a rule. */
   readonly labels: ReadonlyMap<string, string>
+  /** The list that it was published for (`wanted-list.ts`): what that does not name may be on the node all the same. */
+  readonly publishedFor?: string
 }
 
 /** A NodeFeatureRule. */
@@ -71,6 +74,8 @@ export interface NodeOutcome {
 
 interface Around {
   readonly node: string
+  /** What the Node itself says (`featuresOfNode`); absent: nobody has it, and rules that look at it do not match. */
+  readonly ofNode?: FeatureSet | undefined
   /** Where our workers publish. */
   readonly ownNamespace: string
   /** Told how long the rules of an object took, by `elapsedMs`. */
@@ -88,12 +93,13 @@ export function decideNode(
   sources: readonly NodeFeatureSource[],
   rules: readonly RuleObject[],
   settings: OutcomeSettings,
-  { node, ownNamespace, onRule, elapsedMs = () => 0 }: Around,
+  { node, ofNode, ownNamespace, onRule, elapsedMs = () => 0 }: Around,
 ): NodeOutcome {
   const prefixed = (key: string) => (settings.autoPrefix ? withFeatureNamespace(key) : key)
   const asking = ({ namespace, name }: NodeFeatureSource) =>
     !settings.denyNodeFeatureLabels || (namespace === ownNamespace && name === node)
   const { features, labels } = merge(sources, { prefixed, asking, ownNamespace })
+  if (ofNode !== undefined) withNode(features, ofNode)
   const wanted = { labels, annotations: new Map<string, Wanted>(), resources: new Map<string, Wanted>() }
   const taints: (Taint & { readonly by: string })[] = []
   const reports: RuleReport[] = []
@@ -114,7 +120,7 @@ export function decideNode(
     }
     onRule?.(object.name, (elapsedMs() - startMs) / 1_000)
   }
-  return { ...keepAllowed(wanted, taints, features, settings), reports }
+  return { ...keepAllowed({ ...wanted, ofNode }, taints, features, settings), reports }
 }
 
 function reportOf(object: string, rule: Rule, features: FeatureSet): RuleReport {
@@ -157,9 +163,13 @@ function merge(
   return { features, labels }
 }
 
-/** What the NodeFeatures of a node say together, in the order that `decideNode` keeps to. */
-export function mergedFeatures(sources: readonly NodeFeatureSource[], ownNamespace: string): GrowingFeatures {
-  return merge(sources, { prefixed: key => key, asking: () => false, ownNamespace }).features
+/** What the NodeFeatures of a node and the Node say together, in the order that `decideNode` keeps to. */
+export function mergedFeatures(
+  sources: readonly NodeFeatureSource[],
+  { ownNamespace, ofNode }: Pick<Around, 'ownNamespace' | 'ofNode'>,
+): GrowingFeatures {
+  const { features } = merge(sources, { prefixed: key => key, asking: () => false, ownNamespace })
+  return ofNode === undefined ? features : withNode(features, ofNode)
 }
 
 function setAll(
@@ -175,6 +185,7 @@ interface AskedFor {
   readonly labels: ReadonlyMap<string, Wanted>
   readonly annotations: ReadonlyMap<string, Wanted>
   readonly resources: ReadonlyMap<string, Wanted>
+  readonly ofNode: FeatureSet | undefined
 }
 
 function keepAllowed(
@@ -200,7 +211,12 @@ function keepAllowed(
   }
   const switchedOff = (name: 'Labels' | 'Annotations' | 'ExtendedResources' | 'Taints') =>
     settings[`disable${name}`] ? `restrictions.disable${name} is on` : undefined
-  const labels = keep('label', asked.labels, switchedOff('Labels'), (key, value) => judgeLabel(key, value, features, settings))
+  const labels = keep('label', asked.labels, switchedOff('Labels'), (key, value) =>
+    // Written it would be ours, and seen no more: the rules would come out otherwise, and it would come and go for ever.
+    isLookedAt(asked.ofNode, key)
+      ? { ok: false, why: 'the node has it of somebody else, and rules look at it (node.label): it stays as it is' }
+      : judgeLabel(key, value, features, settings),
+  )
   const extendedResources = keep('extended resource', asked.resources, switchedOff('ExtendedResources'), (key, value) =>
     judgeResource(key, value, features),
   )

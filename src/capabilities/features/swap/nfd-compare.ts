@@ -9,6 +9,8 @@ import { nodeChanges } from '../labelling/node-changes.ts'
 import { nodeFeatureRules, nodeFeatures, nodeNameLabel } from '../names.ts'
 import { clusterFeatures } from '../rules/cluster-features.ts'
 import { decideNode } from '../rules/node-outcome.ts'
+import { featuresOfNode } from '../rules/node-own.ts'
+import { namedReferences } from '../rules/references.ts'
 
 interface ComparedBy {
   /** Our section of the configuration. */
@@ -42,7 +44,8 @@ export async function compareNodes({ api, signal }: Reads, { section, ownNamespa
         taken.push(`${name}: nothing that counts describes it`)
         continue
       }
-      const outcome = decideNode(sources, read.rules, settings, { node: name, ownNamespace })
+      const ofNode = featuresOfNode(node, namedReferences(read.rules.flatMap(object => object.rules)))
+      const outcome = decideNode(sources, read.rules, settings, { node: name, ofNode, ownNamespace })
       const around = { instance: master.instance, allowOverwrite: master.restrictions.allowOverwrite }
       const changes = changesOf(node, nodeChanges(node, outcome, around))
       taken.push(...changes.taken.map(one => `${name}: ${one}`))

@@ -33,15 +33,3 @@ export const nodeMethods = {
   nodeGetCapabilities: method(`${node}/NodeGetCapabilities`, m.empty, m.capabilities),
   nodeGetInfo: method(`${node}/NodeGetInfo`, m.empty, m.nodeInfo),
 } as const
-
-/** Calls that a driver of files has no use for: answered with UNIMPLEMENTED. */
-export const unservedPaths = [
-  `${controller}/ControllerPublishVolume`,
-  `${controller}/ControllerUnpublishVolume`,
-  `${controller}/ControllerGetVolume`,
-  `${controller}/ControllerModifyVolume`,
-  `${controller}/GetSnapshot`,
-  `${node}/NodeStageVolume`,
-  `${node}/NodeUnstageVolume`,
-  `${node}/NodeExpandVolume`,
-] as const

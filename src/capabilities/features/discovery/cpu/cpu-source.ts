@@ -197,6 +197,8 @@ function hasFastCores({ tree, cpuid, tell }: Machine): boolean {
 function topology({ tree, tell }: Machine): Attributes {
   const directory = tree.host('sys/bus/cpu/devices')
   const sockets = new Set<string>()
+  /** Threads of one core have the same list of each other. */
+  const cores = new Set<string>()
   let hasThreads = false
   const names = tree.names(directory)
   if (names === undefined) {
@@ -212,9 +214,17 @@ function topology({ tree, tell }: Machine): Attributes {
     }
     if (/[,-]/.test(siblings)) hasThreads = true
     sockets.add(socket)
+    cores.add(siblings.trim())
   }
+  const kinds = coreKinds
+    .filter(kind => tree.exists(tree.host(`sys/devices/${kind}/cpus`)))
+    .map(kind => kind.slice('cpu_'.length))
   return new Map([
     ['hardware_multithreading', String(hasThreads)],
     ['socket_count', String(sockets.size)],
+    // Ours besides.
+    ['logical_count', String(names.length)],
+    ['physical_count', String(cores.size)],
+    ...(kinds.length === 0 ? [] : [['core_types', kinds.join('-')] as const]),
   ])
 }

@@ -3,10 +3,10 @@
 import { type Expression, holds } from '../matching/expression.ts'
 import type { Rule } from '../matching/rule.ts'
 import { RuleFailure } from '../matching/rule-failure.ts'
-import { namedElement } from '../rules/allowed-keys.ts'
+import { namedElement } from './allowed-keys.ts'
 
 /** The elements of a feature that rules look at. */
-interface Looked {
+export interface Looked {
   /** Elements by their name. */
   readonly elements: ReadonlySet<string>
   /** Elements whose name an expression takes; by the text of the expression. */
@@ -19,10 +19,21 @@ export type References = ReadonlyMap<string, Looked> | undefined
 /** Always kept: the name that a node has in groups. */
 const always = ['system.name', 'nodename'] as const
 
+/** Whether rules look at an element of a feature. */
+export function looksAt(references: References, feature: string, element: string): boolean {
+  if (references === undefined) return true
+  const looked = references.get(feature)
+  return looked !== undefined && isTakenBy(looked, element)
+}
+
 /** What `rules` look at. */
 export function referencesOf(rules: readonly Rule[]): References {
   // A template may write a value that names any feature.
-  if (rules.some(({ labelsTemplate = '' }) => labelsTemplate.includes('@'))) return undefined
+  return rules.some(({ labelsTemplate = '' }) => labelsTemplate.includes('@')) ? undefined : namedReferences(rules)
+}
+
+/** What `rules` name in so many words. */
+export function namedReferences(rules: readonly Rule[]): NonNullable<References> {
   const found: Growing = new Map()
   add(found, always[0], [always[1]])
   for (const rule of rules) {
@@ -96,11 +107,17 @@ function chosen(all: Fields, wanted: Growing): Fields {
   return kept
 }
 
-function keptElements(elements: Fields, { elements: wanted, names }: Looked): Fields {
-  const isTaken = (name: string) => wanted.has(name) || [...names.values()].some(one => takes(one, name))
+function isTakenBy({ elements, names }: Looked, name: string): boolean {
+  return elements.has(name) || [...names.values()].some(one => takes(one, name))
+}
+
+function keptElements(elements: Fields, looked: Looked): Fields {
+  const { elements: wanted, names } = looked
   // In their own order, in which an expression that cannot be evaluated meets them.
   const kept =
-    names.size === 0 ? [...wanted].filter(name => Object.hasOwn(elements, name)) : Object.keys(elements).filter(isTaken)
+    names.size === 0
+      ? [...wanted].filter(name => Object.hasOwn(elements, name))
+      : Object.keys(elements).filter(name => isTakenBy(looked, name))
   return Object.fromEntries(kept.map(name => [name, elements[name]]))
 }
 
@@ -112,6 +129,11 @@ function takes(expression: Expression, name: string): boolean {
     if (error instanceof RuleFailure) return true
     throw error
   }
+}
+
+/** By the text that `of` gives. */
+export function sortedBy<T>(all: readonly T[], of: (one: T) => string): readonly T[] {
+  return all.toSorted((left, right) => (of(left) < of(right) ? -1 : of(left) > of(right) ? 1 : 0))
 }
 
 function isFields(value: unknown): value is Fields {

@@ -6,10 +6,10 @@ import { templateQuestions } from '#test/real/features/template-questions.ts'
 import type { FeatureSet } from '../matching/feature-set.ts'
 import { type Rule, runRule } from '../matching/rule.ts'
 import { RuleFailure } from '../matching/rule-failure.ts'
-import { decideNode, type OutcomeSettings } from '../rules/node-outcome.ts'
-import { readFeatures, readRule } from '../rules/read-rule.ts'
-import { featuresSchema, nodeFeatureSpec, ruleSchema } from '../rules/rule-schema.ts'
+import { decideNode, type OutcomeSettings } from './node-outcome.ts'
+import { readFeatures, readRule } from './read-rule.ts'
 import { covers, prunedSpec, referencesOf } from './references.ts'
+import { featuresSchema, nodeFeatureSpec, ruleSchema } from './rule-schema.ts'
 
 function outcome(rule: Rule, features: FeatureSet): unknown {
   try {

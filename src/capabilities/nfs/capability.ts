@@ -1,0 +1,95 @@
+// Volumes on an NFS server, in place of csi-driver-nfs and the sidecars beside it.
+import { capability } from '#coordination/capability.ts'
+import { nfsConfiguration } from './config.ts'
+import { jobNeeds, jobPermissions } from './jobs/rights.ts'
+import { jobsWithRights } from './jobs-of-config.ts'
+import { nfsMetrics } from './metrics.ts'
+import { controllerSocket, healthPorts, kubeletDirectory, metricsPorts, pluginFolder, registryFolder } from './names.ts'
+import { noticePermissions } from './node-notices.ts'
+
+export const nfs = capability({
+  name: 'nfs',
+  document: 'nfs.md',
+  config: nfsConfiguration,
+  kinds: [],
+  replaces: [{ upstream: 'csi-driver-nfs', leases: [] }],
+  disrupts: [],
+  parts: [
+    {
+      process: 'node',
+      role: 'nfs',
+      presence: 'always',
+      trust: 'agent-nfs',
+      needs: [],
+      permissions: noticePermissions,
+      host: {
+        mounts: [
+          {
+            path: `${kubeletDirectory}/${pluginFolder}`,
+            access: 'write',
+            isMade: true,
+            because: 'the kubelet calls the driver there',
+          },
+          { path: `${kubeletDirectory}/${registryFolder}`, access: 'write', because: 'is found by the kubelet there' },
+          {
+            path: `${kubeletDirectory}/pods`,
+            access: 'write',
+            propagation: 'Bidirectional',
+            because: 'mounts volumes for pods, which outlive this process',
+          },
+        ],
+        user: 'root',
+        linuxCapabilities: ['SYS_ADMIN'],
+        privileged: true,
+        network: 'host',
+      },
+      listeners: [
+        { kind: 'port', name: 'nfs-health', port: healthPorts.node, protocol: 'TCP', exposure: 'loopback' },
+        { kind: 'port', name: 'nfs-metrics', port: metricsPorts.node, protocol: 'TCP', exposure: 'host' },
+        { kind: 'socket', path: `${kubeletDirectory}/${pluginFolder}/csi.sock`, protocol: 'grpc' },
+      ],
+      offers: [],
+      takes: [],
+      start: async (context, config, signal) => (await import('./node-part.ts')).startNodePart(context, config, signal),
+    },
+    {
+      process: 'node',
+      role: 'nfs-controller',
+      presence: 'always',
+      trust: 'nfs-controller',
+      needs: config => jobNeeds(jobsWithRights(config)),
+      permissions: config => jobPermissions(jobsWithRights(config)),
+      host: { mounts: [], user: 'root', linuxCapabilities: ['SYS_ADMIN'], privileged: true, network: 'host' },
+      listeners: [
+        { kind: 'port', name: 'csi-health', port: healthPorts.controller, protocol: 'TCP', exposure: 'loopback' },
+        { kind: 'port', name: 'csi-metrics', port: metricsPorts.controller, protocol: 'TCP', exposure: 'host' },
+        { kind: 'socket', path: controllerSocket, protocol: 'grpc' },
+      ],
+      offers: [],
+      takes: [],
+      start: async (context, config, signal) =>
+        (await import('./controller-part.ts')).startControllerPart(context, config, signal),
+    },
+  ],
+  rightsFollow: {
+    settings: [{ on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } }],
+  },
+  leaves: [],
+  codes: {
+    problem: {
+      'values-nfs':
+        'what pods that mount cannot have: a working folder that is taken, or two drivers on a node while they are renewed',
+    },
+  },
+  metrics: registry => void nfsMetrics(registry),
+  installs: async () => (await import('./deploy/installs.ts')).installs,
+  commands: [
+    {
+      name: 'nfsplugin',
+      usage: '[words...]',
+      about: 'the CSI driver for NFS with the flags of csi-driver-nfs. A program called nfsplugin runs it too',
+      inPlaceOf: { programs: ['nfsplugin'] },
+      load: async () => (await import('./commands/nfsplugin.ts')).defineNfsplugin,
+    },
+  ],
+})

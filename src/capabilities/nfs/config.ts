@@ -1,0 +1,84 @@
+// The section `capabilities.nfs` of the configuration: what the driver takes as flags, by the names that its chart has, and what it lacks.
+
+import * as z from 'zod'
+import { durationBetween } from '#kube/schema/crd-fields.ts'
+import { driverName, kubeletDirectory } from './names.ts'
+
+const longestPath = 1_024
+const longestCacheMinutes = 24 * 60
+const callLimits = { leastMs: 1_000, mostMs: 86_400_000 } as const
+const retryLimits = { leastMs: 1_000, mostMs: 86_400_000 } as const
+const detachLimits = { leastMs: 60_000, mostMs: 86_400_000 } as const
+
+const absolute = (meaning: string) =>
+  z
+    .string()
+    .max(longestPath)
+    .regex(/^\/[^\0\n]*$/, 'not an absolute path')
+    .describe(meaning)
+
+export const onDeletePolicies = ['delete', 'retain', 'archive'] as const
+export const existingArchives = ['refuse', 'remove', 'number'] as const
+export const compressions = ['gzip', 'none', 'zstd'] as const
+
+export const nfsConfiguration = z.object({
+  driverName: z
+    .string()
+    .regex(/^[A-Za-z0-9]([-A-Za-z0-9.]{0,61}[A-Za-z0-9])?$/, 'not the name of a driver, such as "nfs.csi.k8s.io"')
+    .default(driverName)
+    .describe('by this name classes and volumes know the driver'),
+  kubeletDir: absolute('the folder of the kubelet; k0s, microk8s and Talos have another').default(kubeletDirectory),
+  mountPermissions: z
+    .string()
+    .regex(/^[0-7]{1,5}$/, 'not permissions as octal digits, such as "0777"')
+    .default('0')
+    .describe('of new folders and mounted ones where the class says none; 0 leaves them alone'),
+  volStatsCacheExpireInMinutes: z
+    .int()
+    .min(1)
+    .max(longestCacheMinutes)
+    .default(10)
+    .describe('how long the figures of a volume are good; each question is one to the server'),
+  detachAfter: durationBetween(detachLimits.leastMs, detachLimits.mostMs)
+    .optional()
+    .describe('a mount that does not go, not by force either, is detached after so long; without it never'),
+  controller: z
+    .object({
+      workingMountDir: absolute('where shares are mounted to make and remove folders').default('/tmp'),
+      defaultOnDeletePolicy: z
+        .enum(onDeletePolicies)
+        .default('delete')
+        .describe('what becomes of the folder of a deleted volume whose class does not say'),
+      existingArchive: z
+        .enum(existingArchives)
+        .default('refuse')
+        .describe(
+          'where an archived folder has the name already: the deletion fails, the old one is removed, or the new one gets a number',
+        ),
+      snapshotCompression: z.enum(compressions).default('gzip'),
+      useTarCommandInSnapshot: z.boolean().default(false).describe('the program tar packs, in place of ours'),
+      timeout: durationBetween(callLimits.leastMs, callLimits.mostMs)
+        .default('20m')
+        .describe('of each call that makes, deletes, grows, packs or fills a volume; one that takes longer is asked for again'),
+      retryIntervalMax: durationBetween(retryLimits.leastMs, retryLimits.mostMs)
+        .default('30m')
+        .describe('what fails is tried again after a second, then after twice as long each time, and at last so often'),
+      volumeNamePrefix: z
+        .string()
+        .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/, 'not the beginning of a name, such as "pvc"')
+        .default('pvc')
+        .describe('before the UID of its claim in the name of a volume'),
+      snapshots: z
+        .object({
+          enabled: z.boolean().default(true).describe('snapshots of volumes, where their kinds are in the cluster'),
+          controller: z
+            .boolean()
+            .default(false)
+            .describe('the snapshot controller of the cluster too, for all drivers; on only where none runs yet'),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+})
+
+export type NfsConfig = z.infer<typeof nfsConfiguration>

@@ -1,0 +1,342 @@
+// What provisioners, resizers and snapshotters ask: folders of shares are made, removed, packed and copied. Every call may come twice, and a call whose
+// process was killed comes again: what is there decides, not what is remembered.
+
+import { status } from '@grpc/grpc-js'
+import { LRUCache } from 'lru-cache'
+import { CallRefused } from '#kube/grpc/served-method.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import type { Of } from '#kube/protobuf-message.ts'
+import {
+  type ContentSource,
+  controllerCapabilities,
+  type csiMessages,
+  type Volume,
+  type VolumeCapability,
+} from '../csi/messages.ts'
+import type { SharedMounts } from '../mounts/shared-mounts.ts'
+import { sourceOf } from './node-service.ts'
+import { Operations } from './operations.ts'
+import { refusal, spoilsMount } from './refusals.ts'
+import type { Place, ShareFiles } from './share-files.ts'
+import { cleanPath } from './share-path.ts'
+import { readSnapshotId, type SnapshotId, writeSnapshotId } from './snapshot-id.ts'
+import type { ClaimFacts } from './sub-dir.ts'
+import { policyOf, readVolumeId, type VolumeId, writeVolumeId } from './volume-id.ts'
+import { checkCapabilities, optionsOfSecret, snapshotWish, type VolumeWish, volumeWish } from './wish.ts'
+
+export interface ControllerSettings {
+  /** Bits of new folders where the class says none; 0: they are left as they are made. */
+  readonly mountPermissions: number
+  /** `delete`, `retain`, `archive`; empty is `delete`. */
+  readonly defaultOnDelete: string
+  /** What becomes of an archived folder that has the name already. */
+  readonly existingArchive: 'refuse' | 'remove' | 'number'
+  readonly useTarProgram: boolean
+  readonly compression: 'none' | 'gzip' | 'zstd'
+}
+
+/** What only the API server knows. Without one nothing is known. */
+export interface ClusterFacts {
+  claim(namespace: string, name: string): Promise<ClaimFacts | undefined>
+  /** Options with which a volume is mounted by its PersistentVolume. */
+  mountOptions(volumeId: string): readonly string[] | undefined
+  /** Bytes that a volume was made for, or has been grown to. */
+  capacity(volumeId: string): bigint | undefined
+}
+
+interface ControllerServiceOptions {
+  readonly settings: ControllerSettings
+  readonly shares: SharedMounts
+  readonly files: ShareFiles
+  readonly log: Log
+  readonly facts?: ClusterFacts | undefined
+}
+
+type CreateVolume = Of<typeof csiMessages.createVolume>
+type CreateSnapshot = Of<typeof csiMessages.createSnapshot>
+
+/** A volume that this process has made whole. */
+interface Made {
+  readonly id: string
+  readonly capacity: bigint
+  readonly source: string
+}
+
+/** Volumes that are remembered, to tell a second call from one for another volume of the same name. */
+const mostRemembered = 10_000
+
+const invalid = (message: string) => new CallRefused(status.INVALID_ARGUMENT, message)
+const notFound = (message: string) => new CallRefused(status.NOT_FOUND, message)
+
+export class ControllerService {
+  readonly #options: ControllerServiceOptions
+  readonly #operations = new Operations()
+  readonly #made = new LRUCache<string, Made>({ max: mostRemembered })
+
+  constructor(options: ControllerServiceOptions) {
+    this.#options = options
+  }
+
+  capabilities(): Of<typeof csiMessages.capabilities> {
+    const { CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME } =
+      controllerCapabilities
+    const types = [CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME]
+    return { capabilities: types.map(type => ({ rpc: { type } })) }
+  }
+
+  /** @throws CallRefused */
+  async createVolume(request: CreateVolume): Promise<Volume> {
+    const { name, volumeCapabilities, parameters } = request
+    if (name === '') throw invalid('CreateVolume name must be provided')
+    checkCapabilities(volumeCapabilities)
+    return await this.#operations.alone(name, name, async () => {
+      const { settings, facts } = this.#options
+      const wish = await volumeWish({
+        name,
+        parameters,
+        defaultPermissions: settings.mountPermissions,
+        defaultOnDelete: settings.defaultOnDelete,
+        claim: async (namespace, claim) => facts?.claim(namespace, claim),
+      })
+      const id = writeVolumeId(wish.id)
+      const { contentSource } = request
+      const isWhole = this.#isMade(request, id)
+      // What was filled once may have been written since.
+      await this.#make(wish, optionsOf(volumeCapabilities), isWhole ? undefined : contentSource)
+      this.#made.set(name, { id, capacity: capacityOf(request), source: textOf(contentSource) })
+      return { capacityBytes: 0n, volumeId: id, volumeContext: wish.context, contentSource }
+    })
+  }
+
+  /** @throws CallRefused */
+  async deleteVolume({ volumeId, secrets }: Of<typeof csiMessages.deleteVolume>): Promise<void> {
+    if (volumeId === '') throw invalid('volume id is empty')
+    const { settings, log } = this.#options
+    const volume = readVolumeId(volumeId)
+    if ('problem' in volume) {
+      // What can be no volume of ours is not there.
+      log.warn({ volumeId, why: volume.problem }, 'a volume that is to be deleted is none of this driver')
+      return
+    }
+    const policy = policyOf(volume.onDelete || settings.defaultOnDelete, 'delete')
+    if (policy === undefined)
+      throw invalid(
+        `volume ${volumeId} says ${JSON.stringify(volume.onDelete)} for onDelete, expected delete, retain or archive: nothing is deleted`,
+      )
+    await this.#operations.alone(volumeId, volumeId, async () => {
+      if (policy === 'retain') {
+        log.info({ volumeId }, 'the folder of a deleted volume is kept')
+        return
+      }
+      const path = cleanPath(volume.subDir)
+      if (path === '')
+        throw new CallRefused(
+          status.INTERNAL,
+          `volume ${volumeId} is the whole share ${volume.share || '/'}: what is in it is never deleted or renamed; set onDelete to retain`,
+        )
+      await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to delete the folder of a volume', async share => {
+        if (policy === 'archive') await this.#options.files.archive({ ...share, path }, settings.existingArchive)
+        else await this.#options.files.remove({ ...share, path })
+      })
+      for (const [name, made] of this.#made.entries()) if (made.id === volumeId) this.#made.delete(name)
+    })
+  }
+
+  /** @throws CallRefused */
+  async validateCapabilities(request: Of<typeof csiMessages.validateCapabilities>) {
+    const { volumeId, volumeCapabilities, secrets } = request
+    if (volumeId === '') throw invalid('Volume ID missing in request')
+    checkCapabilities(volumeCapabilities)
+    const volume = readVolumeId(volumeId)
+    if ('problem' in volume) throw notFound(`volume ${volumeId} is not there: ${volume.problem}`)
+    const isThere = await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to look at a volume', share =>
+      this.#isFolder({ ...share, path: cleanPath(volume.subDir) }),
+    )
+    if (!isThere) throw notFound(`volume ${volumeId} is not there: its share has no folder ${volume.subDir}`)
+    return { confirmed: { volumeContext: new Map(), volumeCapabilities, parameters: new Map() }, message: '' }
+  }
+
+  /** @throws CallRefused */
+  async createSnapshot(request: CreateSnapshot): Promise<Of<typeof csiMessages.createdSnapshot>> {
+    const { name, sourceVolumeId, parameters, secrets } = request
+    if (name === '') throw invalid('CreateSnapshot name must be provided')
+    if (sourceVolumeId === '') throw invalid('CreateSnapshot source volume ID must be provided')
+    const volume = readVolumeId(sourceVolumeId)
+    if ('problem' in volume) throw notFound(`failed to create source volume: ${volume.problem}`)
+    const wish = snapshotWish(name, parameters, volume)
+    const { settings, files } = this.#options
+    const ofSecret = optionsOfSecret(secrets)
+    const archiveOptions = [...ofSecret, ...(wish.mountOptions === '' ? [] : [wish.mountOptions])]
+    return await this.#operations.alone(`snapshot ${name}`, name, () =>
+      this.#operations.alone(`source ${sourceVolumeId}`, sourceVolumeId, async () => {
+        const what = 'failed to create archive for snapshot'
+        const archive = await this.#on(volume, this.#optionsFor(sourceVolumeId, secrets), what, from =>
+          this.#on(wish.id, archiveOptions, what, async into => {
+            const source = { ...from, path: cleanPath(volume.subDir) }
+            if (!(await this.#isFolder(source)))
+              throw notFound(`source volume ${sourceVolumeId} is not there: its share has no folder ${volume.subDir}`)
+            return await files.pack({
+              from: source,
+              into: { ...into, path: name },
+              name: wish.id.source,
+              compression: settings.compression,
+              useTarProgram: settings.useTarProgram,
+            })
+          }),
+        )
+        return {
+          snapshot: {
+            sizeBytes: this.#restoreSize(archive.bytes, sourceVolumeId),
+            snapshotId: writeSnapshotId(wish.id),
+            sourceVolumeId,
+            creationTime: timeOf(archive.mtimeMs),
+            isReadyToUse: true,
+          },
+        }
+      }),
+    )
+  }
+
+  /** @throws CallRefused */
+  async deleteSnapshot({ snapshotId, secrets }: Of<typeof csiMessages.deleteSnapshot>): Promise<void> {
+    if (snapshotId === '') throw invalid('Snapshot ID is required for deletion')
+    const snapshot = readSnapshotId(snapshotId)
+    if ('problem' in snapshot || cleanPath(snapshot.name) === '') {
+      const why = 'problem' in snapshot ? snapshot.problem : 'it names no folder'
+      this.#options.log.warn({ snapshotId, why }, 'a snapshot that is to be deleted is none of this driver')
+      return
+    }
+    await this.#operations.alone(`snapshot ${snapshot.name}`, snapshotId, () =>
+      this.#on(snapshot, optionsOfSecret(secrets), 'failed to delete the archive of a snapshot', share =>
+        this.#options.files.remove({ ...share, path: cleanPath(snapshot.name) }),
+      ),
+    )
+  }
+
+  /** Volumes of files have no size of their own: what is asked for is granted. @throws CallRefused */
+  expandVolume({ volumeId, capacityRange }: Of<typeof csiMessages.expandVolume>): Of<typeof csiMessages.expandedVolume> {
+    if (volumeId === '') throw invalid('Volume ID missing in request')
+    if (capacityRange === undefined) throw invalid('Capacity Range missing in request')
+    return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
+  }
+
+  /** Whether a call for this volume was answered before. @throws CallRefused where its name is that of another one */
+  #isMade(request: CreateVolume, id: string): boolean {
+    const { name, capacityRange, contentSource } = request
+    const made = this.#made.get(name)
+    const capacity = made?.id === id ? made.capacity : this.#options.facts?.capacity(id)
+    if (capacity === undefined) return false
+    const { requiredBytes = 0n, limitBytes = 0n } = capacityRange ?? {}
+    if (capacity < requiredBytes || (limitBytes > 0n && capacity > limitBytes))
+      throw new CallRefused(
+        status.ALREADY_EXISTS,
+        `volume ${name} exists with ${capacity} bytes: expected at least ${requiredBytes}${limitBytes > 0n ? ` and at most ${limitBytes}` : ''}`,
+      )
+    if (made === undefined || made.id !== id) return false
+    if (made.source !== textOf(contentSource))
+      throw new CallRefused(status.ALREADY_EXISTS, `volume ${name} exists and was made from another source`)
+    return true
+  }
+
+  async #make({ id, permissions }: VolumeWish, options: readonly string[], source: ContentSource | undefined): Promise<void> {
+    const { files, log } = this.#options
+    const from = source === undefined ? undefined : readSource(source)
+    await this.#on(id, options, 'failed to make subdirectory', async share => {
+      const into = { ...share, path: cleanPath(id.subDir) }
+      // The share itself is there, and its permissions are none of a volume's.
+      const { made, warning } = into.path === '' ? { made: false } : await files.makeFolder(into, permissions)
+      if (warning !== undefined) log.warn({ why: warning, subDir: id.subDir }, 'failed to chmod subdirectory')
+      if (from === undefined) return
+      try {
+        await this.#fill(into, from, options)
+      } catch (error) {
+        if (made && !spoilsMount(error)) await this.#removeHalf(into)
+        throw error
+      }
+    })
+  }
+
+  /** What was begun and failed is removed: whoever asked may never ask again. */
+  async #removeHalf(at: Place): Promise<void> {
+    try {
+      await this.#options.files.remove(at)
+    } catch (error) {
+      this.#options.log.warn({ path: at.path, why: messageOf(error) }, 'the folder of a volume that was not made stays')
+    }
+  }
+
+  async #fill(into: Place, source: FoundSource, options: readonly string[]): Promise<void> {
+    const { files } = this.#options
+    if ('snapshot' in source) {
+      const { snapshot } = source
+      await this.#on(snapshot, options, 'failed to copy volume for snapshot', async share => {
+        const from = { ...share, path: cleanPath(snapshot.name) }
+        if (!(await this.#isFolder(from))) throw notFound(`snapshot ${writeSnapshotId(snapshot)} is not there`)
+        await files.unpack(from, snapshot.source, into)
+      })
+      return
+    }
+    const { volume } = source
+    await this.#on(volume, options, 'failed to copy volume', async share => {
+      const from = { ...share, path: cleanPath(volume.subDir) }
+      if (!(await this.#isFolder(from))) throw notFound(`source volume ${writeVolumeId(volume)} is not there`)
+      await files.copy(from, into)
+    })
+  }
+
+  async #isFolder(at: Place): Promise<boolean> {
+    return at.path === '' || (await this.#options.files.isFolder(at))
+  }
+
+  /** Runs `work` where a share is mounted. @throws CallRefused with `what` before the reason */
+  async #on<T>(
+    { server, share }: Pick<VolumeId | SnapshotId, 'server' | 'share'>,
+    options: readonly string[],
+    what: string,
+    work: (share: Pick<Place, 'server' | 'root'>) => Promise<T>,
+  ): Promise<T> {
+    const source = sourceOf(server, `/${cleanPath(share)}`, '')
+    try {
+      return await this.#options.shares.using({ source, options }, root => work({ server, root }))
+    } catch (error) {
+      throw refusal(error, what, source)
+    }
+  }
+
+  /** For calls that bring no capability: what the Secret says, else what the volume's own PersistentVolume does. */
+  #optionsFor(volumeId: string, secrets: ReadonlyMap<string, string>): readonly string[] {
+    const ofSecret = optionsOfSecret(secrets)
+    return ofSecret.length > 0 ? ofSecret : (this.#options.facts?.mountOptions(volumeId) ?? [])
+  }
+
+  /** An archive may be larger than its volume was asked for: a size that would forbid to restore it is not said. */
+  #restoreSize(bytes: number, volumeId: string): bigint {
+    const capacity = this.#options.facts?.capacity(volumeId)
+    return capacity !== undefined && BigInt(bytes) > capacity ? 0n : BigInt(bytes)
+  }
+}
+
+type FoundSource = { readonly snapshot: SnapshotId } | { readonly volume: VolumeId }
+
+/** @throws CallRefused */
+function readSource({ snapshot, volume }: ContentSource): FoundSource {
+  if (snapshot !== undefined) {
+    const read = readSnapshotId(snapshot.snapshotId)
+    if ('problem' in read) throw notFound(`failed to create nfsSnapshot from snapshot ID: ${read.problem}`)
+    return { snapshot: read }
+  }
+  if (volume === undefined) throw invalid('the volume source is neither a snapshot nor a volume')
+  const read = readVolumeId(volume.volumeId)
+  if ('problem' in read) throw notFound(read.problem)
+  return { volume: read }
+}
+
+const optionsOf = ([first]: readonly VolumeCapability[]): readonly string[] => first?.mount?.mountFlags ?? []
+
+const capacityOf = ({ capacityRange }: CreateVolume): bigint => capacityRange?.requiredBytes ?? 0n
+
+const textOf = (source: ContentSource | undefined): string =>
+  source === undefined ? '' : `${source.snapshot?.snapshotId ?? ''}\n${source.volume?.volumeId ?? ''}`
+
+/** @param ms since 1970, maybe with a fraction */
+const timeOf = (ms: number) => ({ seconds: Math.floor(ms / 1_000), nanos: Math.floor(ms % 1_000) * 1_000_000 })

@@ -1,0 +1,183 @@
+// The driver's socket: the services of CSI that a process has, each call written down without what is secret.
+
+import { rmSync, statSync } from 'node:fs'
+import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import type { Method } from '#kube/grpc/method.ts'
+import { answering, CallRefused, definition, listenAt, serverLimits } from '#kube/grpc/served-method.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import { OutsideError } from '#kube/outside-error.ts'
+import { pluginServices, volumeExpansion } from '../csi/messages.ts'
+import { controllerMethods, identityMethods, nodeMethods } from '../csi/methods.ts'
+import type { ControllerService } from './controller-service.ts'
+import type { NodeService } from './node-service.ts'
+
+interface CsiServerOptions {
+  readonly driver: { readonly name: string; readonly version: string }
+  readonly controller?: ControllerService | undefined
+  readonly node?: NodeService | undefined
+  readonly log: Log
+}
+
+/** Calls that come every few seconds. */
+const frequent = new Set<string>([
+  identityMethods.probe.path,
+  nodeMethods.nodeGetCapabilities.path,
+  nodeMethods.nodeGetVolumeStats.path,
+])
+
+export class CsiServer {
+  readonly #server = new Server(serverLimits)
+  readonly #options: CsiServerOptions
+
+  constructor(options: CsiServerOptions) {
+    this.#options = options
+    const { controller, node } = options
+    this.#serve([
+      this.#answer(identityMethods.getPluginInfo, () => ({
+        name: options.driver.name,
+        vendorVersion: options.driver.version,
+        manifest: new Map(),
+      })),
+      this.#answer(identityMethods.getPluginCapabilities, () => ({
+        capabilities: [
+          { service: { type: pluginServices.CONTROLLER_SERVICE }, volumeExpansion: undefined },
+          { service: undefined, volumeExpansion: { type: volumeExpansion.ONLINE } },
+        ],
+      })),
+      this.#answer(identityMethods.probe, () => ({ ready: { value: true } })),
+    ])
+    if (controller !== undefined) this.#serve(this.#ofController(controller))
+    if (node !== undefined) this.#serve(this.#ofNode(node))
+  }
+
+  /**
+   * Listens at an endpoint, `unix:///path` or `tcp://host:port`. A socket that an earlier process left is removed first.
+   * @throws OutsideError where nobody can; RangeError for another endpoint
+   */
+  async listen(endpoint: string): Promise<void> {
+    const place = readEndpoint(endpoint)
+    if ('address' in place) {
+      await bound(this.#server, place.address)
+      return
+    }
+    removeSocket(place.path)
+    await listenAt(this.#server, place.path)
+  }
+
+  /** Lets calls that run have their answer, and stops listening; after `limit` they are cut. */
+  async close(limit: Promise<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#server.tryShutdown(() => resolve())
+    await Promise.race([promise, limit])
+    this.#server.forceShutdown()
+  }
+
+  #ofController(controller: ControllerService): readonly Served[] {
+    const m = controllerMethods
+    return [
+      this.#answer(m.controllerGetCapabilities, () => controller.capabilities()),
+      this.#answer(m.createVolume, async request => ({ volume: await controller.createVolume(request) })),
+      this.#answer(m.deleteVolume, async request => {
+        await controller.deleteVolume(request)
+        return {}
+      }),
+      this.#answer(m.validateVolumeCapabilities, request => controller.validateCapabilities(request)),
+      this.#answer(m.createSnapshot, request => controller.createSnapshot(request)),
+      this.#answer(m.deleteSnapshot, async request => {
+        await controller.deleteSnapshot(request)
+        return {}
+      }),
+      this.#answer(m.controllerExpandVolume, request => controller.expandVolume(request)),
+    ]
+  }
+
+  #ofNode(node: NodeService): readonly Served[] {
+    const m = nodeMethods
+    return [
+      this.#answer(m.nodeGetInfo, () => node.info()),
+      this.#answer(m.nodeGetCapabilities, () => node.capabilities()),
+      this.#answer(m.nodeGetVolumeStats, request => node.stats(request)),
+      this.#answer(m.nodePublishVolume, async request => {
+        await node.publish(request)
+        return {}
+      }),
+      this.#answer(m.nodeUnpublishVolume, async request => {
+        await node.unpublish(request)
+        return {}
+      }),
+    ]
+  }
+
+  #answer<Request, Response>(
+    method: Method<Request, Response>,
+    answer: (request: Request) => Response | Promise<Response>,
+  ): Served {
+    const { log } = this.#options
+    const level = frequent.has(method.path) ? 'debug' : 'info'
+    const told = async (request: Request): Promise<Response> => {
+      log[level]({ method: method.path, request: withoutSecrets(request) }, 'CSI call')
+      try {
+        const response = await answer(request)
+        log[level]({ method: method.path, response: withoutSecrets(response) }, 'CSI answer')
+        return response
+      } catch (error) {
+        const code = error instanceof CallRefused ? error.code : undefined
+        log.error({ method: method.path, code, why: messageOf(error) }, 'CSI call failed')
+        throw error
+      }
+    }
+    return { definition: definition(method), implementation: answering(method, told) }
+  }
+
+  #serve(served: readonly Served[]): void {
+    const named = served.map(one => [one.definition.path, one] as const)
+    this.#server.addService(
+      Object.fromEntries(named.map(([path, one]) => [path, one.definition])),
+      Object.fromEntries(named.map(([path, one]) => [path, one.implementation])),
+    )
+  }
+}
+
+interface Served {
+  readonly definition: Parameters<Server['addService']>[0][string]
+  readonly implementation: UntypedServiceImplementation[string]
+}
+
+/** As logs have it: values of secrets are never written. */
+function withoutSecrets(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value
+  if (value instanceof Map) return Object.fromEntries(value)
+  if (Array.isArray(value)) return value.map(withoutSecrets)
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [
+      key,
+      key === 'secrets' && one instanceof Map
+        ? Object.fromEntries(Array.from(one.keys(), name => [name, '***stripped***']))
+        : withoutSecrets(one),
+    ]),
+  )
+}
+
+/** @throws RangeError for what is no endpoint */
+export function readEndpoint(endpoint: string): { readonly path: string } | { readonly address: string } {
+  const [, scheme = '', rest = ''] = /^(unix|tcp):\/\/(.+)$/i.exec(endpoint) ?? []
+  if (rest === '') throw new RangeError(`endpoint ${JSON.stringify(endpoint)}: expected unix:///PATH or tcp://HOST:PORT`)
+  return scheme.toLowerCase() === 'tcp' ? { address: rest } : { path: `/${rest.replace(/^\/+/, '')}` }
+}
+
+/** Anything else that has the name is somebody's. */
+function removeSocket(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined) return
+  if (!found.isSocket()) throw new OutsideError(`nobody can listen at ${path}: something that is no socket is there`)
+  rmSync(path)
+}
+
+function bound(server: Server, address: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.bindAsync(address, ServerCredentials.createInsecure(), error => {
+    if (error === null) resolve()
+    else reject(new OutsideError(`nobody can listen at ${address}: ${error.message}`, { cause: error }))
+  })
+  return promise
+}

@@ -1,0 +1,313 @@
+// What kubelets ask: a volume is mounted for a pod, and taken away. One node, one process; what is mounted stays whatever becomes of the process.
+
+import { lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs'
+import { status } from '@grpc/grpc-js'
+import type { Clock } from '#kube/clock.ts'
+import { CallRefused } from '#kube/grpc/served-method.ts'
+import { type Log, messageOf } from '#kube/log.ts'
+import type { Of } from '#kube/protobuf-message.ts'
+import { accessModes, type csiMessages, nodeCapabilities, usageUnits } from '../csi/messages.ts'
+import type { Breaker } from '../mounts/breaker.ts'
+import { askedConnections, optionsProblem, portOf } from '../mounts/mount-options.ts'
+import { mountAt } from '../mounts/mount-table.ts'
+import { type Mounter, MountFailed } from '../mounts/mounter.ts'
+import { mountRefusal } from './mount-refusal.ts'
+import type { NodeFiles } from './node-files.ts'
+import { Operations } from './operations.ts'
+import { pathProblem, permissionBits, serverProblem } from './share-path.ts'
+import { expandGiven } from './sub-dir.ts'
+import { VolumeStats } from './volume-stats.ts'
+
+type Publish = Of<typeof csiMessages.publishVolume>
+type Unpublish = Of<typeof csiMessages.unpublishVolume>
+type StatsRequest = Of<typeof csiMessages.volumeStats>
+type Stats = Of<typeof csiMessages.measuredVolume>
+
+/** A volume at a pod's place. */
+interface Published {
+  readonly volumeId: string
+  readonly isSingleWriter: boolean
+}
+
+export interface NodeSettings {
+  readonly nodeId: string
+  /** Bits of mounted folders where the volume says none; 0: they are left alone. */
+  readonly mountPermissions: number
+  /** How long figures of a volume are good, in milliseconds. */
+  readonly statsMs: number
+  /** After how many milliseconds a mount that does not go is detached from its place, with what still has it open; absent: never. */
+  readonly detachAfterMs?: number | undefined
+}
+
+interface NodeServiceOptions {
+  readonly settings: NodeSettings
+  readonly mounter: Mounter
+  readonly files: NodeFiles
+  readonly breaker: Breaker
+  readonly clock: Clock
+  readonly log: Log
+  /** Told what people should hear of. */
+  readonly notices?: NodeNotices | undefined
+}
+
+/** What happens on a node beyond the answer of a call. */
+export interface NodeNotices {
+  /** Fewer connections are in use than were asked for; or as many again. */
+  connections(server: string, asked: number, used: number): void
+  /** A mount went only by force, or was detached. */
+  unmountedByForce(volumeId: string, target: string, step: 'forced' | 'detached'): void
+  /** A server does not answer any more, or answers again. */
+  server(server: string, isReachable: boolean): void
+}
+
+const invalid = (message: string) => new CallRefused(status.INVALID_ARGUMENT, message)
+
+export class NodeService {
+  readonly #options: NodeServiceOptions
+  readonly #operations = new Operations()
+  readonly #published = new Map<string, Published>()
+  readonly #stats: VolumeStats
+
+  constructor(options: NodeServiceOptions) {
+    this.#options = options
+    this.#stats = new VolumeStats(options.settings.statsMs, options.clock)
+  }
+
+  info(): Of<typeof csiMessages.nodeInfo> {
+    return { nodeId: this.#options.settings.nodeId, maxVolumesPerNode: 0 }
+  }
+
+  capabilities(): Of<typeof csiMessages.capabilities> {
+    const types = [nodeCapabilities.GET_VOLUME_STATS, nodeCapabilities.SINGLE_NODE_MULTI_WRITER]
+    return { capabilities: types.map(type => ({ rpc: { type } })) }
+  }
+
+  /** @throws CallRefused */
+  async publish(request: Publish): Promise<void> {
+    const { volumeCapability, volumeId, targetPath } = request
+    if (volumeCapability === undefined) throw invalid('Volume capability missing in request')
+    if (volumeId === '') throw invalid('Volume ID missing in request')
+    if (targetPath === '') throw invalid('Target path not provided')
+    await this.#operations.alone(`${volumeId}-${targetPath}`, volumeId, until => this.#publish(request, until))
+  }
+
+  /** @throws CallRefused */
+  async unpublish({ volumeId, targetPath }: Unpublish): Promise<void> {
+    if (volumeId === '') throw invalid('Volume ID missing in request')
+    if (targetPath === '') throw invalid('Target path missing in request')
+    await this.#operations.alone(`${volumeId}-${targetPath}`, volumeId, until => this.#unpublish(volumeId, targetPath, until))
+  }
+
+  /** Figures are of the whole share: the server tells no others. @throws CallRefused */
+  async stats({ volumeId, volumePath }: StatsRequest): Promise<Stats> {
+    if (volumeId === '') throw invalid('NodeGetVolumeStats volume ID was empty')
+    if (volumePath === '') throw invalid('NodeGetVolumeStats volume path was empty')
+    return await this.#stats.of(`${volumeId}\n${volumePath}`, () => this.#measure(volumePath))
+  }
+
+  async #measure(path: string): Promise<Stats> {
+    const found = await this.#options.files.figures(path)
+    if (found === 'missing') throw new CallRefused(status.NOT_FOUND, `path ${path} does not exist`)
+    if (found === 'hangs')
+      throw new CallRefused(status.DEADLINE_EXCEEDED, `failed to get metrics: the server of ${path} does not answer`)
+    if (typeof found === 'string') throw new CallRefused(status.INTERNAL, `failed to stat file ${path}: ${found}`)
+    if ('problem' in found) throw new CallRefused(status.INTERNAL, `failed to get metrics: ${found.problem}`)
+    const { blockSize, blocks, freeBlocks, availableBlocks, inodes, freeInodes } = found
+    return {
+      usage: [
+        {
+          available: availableBlocks * blockSize,
+          total: blocks * blockSize,
+          used: (blocks - freeBlocks) * blockSize,
+          unit: usageUnits.BYTES,
+        },
+        { available: freeInodes, total: inodes, used: inodes - freeInodes, unit: usageUnits.INODES },
+      ],
+    }
+  }
+
+  async #publish(request: Publish, until: (gone: Promise<void>) => void): Promise<void> {
+    const { volumeId, targetPath, volumeCapability } = request
+    const { mounter, log } = this.#options
+    const { source, server, options, permissions } = this.#order(request)
+    const isSingleWriter = volumeCapability?.accessMode?.mode === accessModes.SINGLE_NODE_SINGLE_WRITER
+    if (mountAt(mounter.table, targetPath) !== undefined) {
+      if (await this.#isGood(targetPath)) {
+        this.#published.set(targetPath, { volumeId, isSingleWriter })
+        return
+      }
+      log.warn({ target: targetPath }, 'a stale mount is taken away and made anew')
+      await this.#unmount(volumeId, targetPath, until, 'failed to unmount stale mount')
+    }
+    if (isSingleWriter) this.#assertAlone(volumeId, source, targetPath)
+    const forMs = this.#options.breaker.openFor(server)
+    if (forMs !== undefined)
+      throw new CallRefused(
+        status.UNAVAILABLE,
+        `NFS server ${server} has not answered for ${Math.round(forMs / 1_000)} s: ${source} is not mounted`,
+      )
+    // The folder is hidden by the mount; nobody but the kubelet has to do with it before.
+    mkdirSync(targetPath, { recursive: true, mode: 0o750 })
+    log.info({ volumeId, source, target: targetPath, options }, 'a volume is mounted')
+    // A second call for another place is not to come between.
+    this.#published.set(targetPath, { volumeId, isSingleWriter })
+    try {
+      await this.#mount({ source, target: targetPath, options }, server, until)
+    } catch (error) {
+      this.#published.delete(targetPath)
+      throw error
+    }
+    if (permissions > 0) await this.#setPermissions(targetPath, permissions)
+    this.#lookAtConnections(server, targetPath, options)
+  }
+
+  /** What to mount, by the capability and what the volume is told. @throws CallRefused */
+  #order({ volumeCapability, isReadonly, volumeContext }: Publish) {
+    const values = new Map(Array.from(volumeContext, ([key, value]) => [key.toLowerCase(), value]))
+    const more = values.get('mountoptions') ?? ''
+    const options = [
+      ...(volumeCapability?.mount?.mountFlags ?? []),
+      ...(isReadonly ? ['ro'] : []),
+      ...(more === '' ? [] : [more]),
+    ]
+    const permissions = values.get('mountpermissions') ?? ''
+    const bits =
+      permissions === ''
+        ? this.#options.settings.mountPermissions
+        : permissionBits(permissions, text => invalid(`invalid mountPermissions ${text}`))
+    const server = values.get('server') ?? ''
+    if (server === '') throw invalid('server is a required parameter')
+    const share = values.get('share') ?? ''
+    if (share === '') throw invalid('share is a required parameter')
+    const subDir = expandGiven(values.get('subdir') ?? '', values)
+    const source = sourceOf(server, share, subDir)
+    const problem = serverProblem(server) ?? pathProblem(source)
+    if (problem !== undefined) throw invalid(`invalid volume source ${JSON.stringify(source)}: ${problem}`)
+    const wrongOption = optionsProblem(options)
+    if (wrongOption !== undefined) throw invalid(wrongOption)
+    return { source, server, options, permissions: bits }
+  }
+
+  /** Whether what is mounted can be used; what only this user may not look at can. @throws CallRefused where its server does not answer */
+  async #isGood(target: string): Promise<boolean> {
+    const found = await this.#options.files.look(target)
+    if (found === 'hangs') throw new CallRefused(status.UNAVAILABLE, `${target} is mounted, and its server does not answer`)
+    return found !== 'stale'
+  }
+
+  /** The one writer of a volume is at one place; what an earlier process mounted is known by the tables. @throws CallRefused */
+  #assertAlone(volumeId: string, source: string, target: string): void {
+    const { table } = this.#options.mounter
+    const isThere = new Map(table.mounts().map(mounted => [mounted.target, mounted]))
+    const remembered = [...this.#published].some(
+      ([other, published]) => other !== target && published.volumeId === volumeId && isThere.has(other),
+    )
+    const volume = volumeFolder(target)
+    const found = [...isThere.values()].some(
+      mounted =>
+        mounted.target !== target &&
+        mounted.source === source &&
+        mounted.fsType.startsWith('nfs') &&
+        volume !== undefined &&
+        volumeFolder(mounted.target) === volume,
+    )
+    if (remembered || found)
+      throw new CallRefused(
+        status.FAILED_PRECONDITION,
+        `volume ${volumeId} may be written by one pod alone, and is published at another place of this node`,
+      )
+  }
+
+  async #mount(
+    order: { readonly source: string; readonly target: string; readonly options: readonly string[] },
+    server: string,
+    until: (gone: Promise<void>) => void,
+  ): Promise<void> {
+    const { mounter, breaker } = this.#options
+    try {
+      await mounter.mount(order)
+      breaker.succeeded(server)
+    } catch (error) {
+      if (!(error instanceof MountFailed)) throw error
+      until(error.gone)
+      if (error.kind === 'late') await breaker.suspect(server, portOf(order.options))
+      throw mountRefusal(error)
+    }
+  }
+
+  async #setPermissions(target: string, bits: number): Promise<void> {
+    const { files } = this.#options
+    const found = await files.permissions(target)
+    if (found === bits) return
+    const done = typeof found === 'number' ? await files.setPermissions(target, bits) : found
+    if (done === 'there') return
+    const why = typeof done === 'string' ? words[done] : done.problem
+    throw new CallRefused(
+      done === 'denied' ? status.PERMISSION_DENIED : status.INTERNAL,
+      `mountPermissions ${bits.toString(8)} could not be set at ${target}: ${why}`,
+    )
+  }
+
+  #lookAtConnections(server: string, target: string, options: readonly string[]): void {
+    const asked = askedConnections(options)
+    const used = asked === undefined ? undefined : this.#options.mounter.table.connections(target)
+    if (asked === undefined || used === undefined) return
+    if (used < asked)
+      this.#options.log.warn(
+        { server, asked, used },
+        'fewer connections are in use than nconnect asks for: the first mount of a server on a node decides for all',
+      )
+    this.#options.notices?.connections(server, asked, used)
+  }
+
+  async #unpublish(volumeId: string, target: string, until: (gone: Promise<void>) => void): Promise<void> {
+    await this.#unmount(volumeId, target, until, 'failed to unmount target')
+    this.#published.delete(target)
+    this.#stats.forget(target)
+    try {
+      // An empty folder, as a rule. What is in one is none of ours, and is never removed.
+      if (lstatSync(target).isDirectory()) rmdirSync(target)
+      else unlinkSync(target)
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+      throw new CallRefused(status.INTERNAL, `failed to unmount target "${target}": ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  async #unmount(volumeId: string, target: string, until: (gone: Promise<void>) => void, what: string): Promise<void> {
+    const { mounter, settings, notices, log } = this.#options
+    try {
+      // Mounts may lie on each other, where a stale one was not found.
+      for (;;) {
+        const step = await mounter.unmount(target, { detachAfterMs: settings.detachAfterMs })
+        if (step === 'nothing') return
+        if (step === 'unmounted') continue
+        log.warn({ target, step }, 'a mount went only by force')
+        notices?.unmountedByForce(volumeId, target, step)
+      }
+    } catch (error) {
+      if (!(error instanceof MountFailed)) throw error
+      until(error.gone)
+      throw new CallRefused(status.INTERNAL, `${what} "${target}": ${error.message}`, { cause: error })
+    }
+  }
+}
+
+const words = {
+  there: 'it is there',
+  missing: 'it is not there',
+  denied: 'permission denied (the server maps root to another user: root_squash)',
+  stale: 'stale file handle',
+  hangs: 'the server does not answer',
+} as const
+
+export function sourceOf(server: string, share: string, subDir: string): string {
+  // IPv6 addresses have colons, as what is between server and path.
+  const source = `${/^[^[\]]*:[^[\]]*:[^[\]]*$/.test(server) ? `[${server}]` : server}:${share}`
+  return subDir === '' ? source : `${source.replace(/\/+$/, '')}/${subDir}`
+}
+
+/** The volume in a place that the kubelet gives: `.../volumes/kubernetes.io~csi/<volume>/mount`. */
+function volumeFolder(target: string): string | undefined {
+  return /\/volumes\/kubernetes\.io~csi\/([^/]+)\/mount$/.exec(target)?.[1]
+}

@@ -1,0 +1,146 @@
+// What the controller does with files of shares. None of it runs in this process: a look at a path of a share may never come back.
+
+import type { Clock } from '#kube/clock.ts'
+import type {
+  Below,
+  Compression,
+  FileWorkKind,
+  FileWorkOf,
+  FileWorkProgress,
+  FileWorkResult,
+  UnpackLimits,
+} from '../files/file-work.ts'
+import { FileWorkFailed, hasCode } from '../files/file-work-failed.ts'
+import type { FileWorkers } from '../files/file-workers.ts'
+
+/** A folder below the place at which a share is mounted. */
+export interface Place {
+  /** Whose files they are. */
+  readonly server: string
+  /** Where the share is mounted. */
+  readonly root: string
+  /** Relative to it; without empty, `.` and `..` segments. */
+  readonly path: string
+}
+
+/** What takes a moment on a server that answers. */
+const shortMs = 60_000
+/** What goes through whole trees may take half a day, as long as it comes on: terabytes lie on such servers. */
+const longMs = 12 * 3_600_000
+/** A tree through which nothing came on for so long hangs. */
+const stallMs = 5 * 60_000
+
+/** Archives of our own volumes are as large as those are; what says otherwise is broken or hostile. */
+const archiveLimits: UnpackLimits = { bytes: 2 ** 46, entries: 50_000_000 }
+
+export interface ArchiveOrder {
+  /** The folder that is packed. */
+  readonly from: Place
+  /** The folder in which the archive comes to lie, alone. */
+  readonly into: Place
+  /** The archive's name without its ending. */
+  readonly name: string
+  readonly compression: Compression
+  readonly useTarProgram: boolean
+}
+
+/** Told how far the work on a tree has come. */
+export type OnProgress = (progress: FileWorkProgress) => void
+
+export class ShareFiles {
+  readonly #workers: Pick<FileWorkers, 'run'>
+  readonly #clock: Clock
+
+  constructor(workers: Pick<FileWorkers, 'run'>, clock: Clock) {
+    this.#workers = workers
+    this.#clock = clock
+  }
+
+  /** Makes a folder and those above it; `warning` says why its permissions could not be set. @throws FileWorkFailed */
+  makeFolder(at: Place, permissions: number): Promise<FileWorkResult<'makeDirectory'>> {
+    const mode = permissions > 0 ? { mode: permissions & 0o7777 } : {}
+    return this.#short(at.server, { kind: 'makeDirectory', ...below(at), ...mode })
+  }
+
+  /** @throws FileWorkFailed */
+  async isFolder({ server, root, path }: Place): Promise<boolean> {
+    try {
+      const { type } = await this.#short(server, { kind: 'stat', path: `${root}/${path}` })
+      return type === 'directory'
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
+      throw error
+    }
+  }
+
+  /** Removes a folder with all that is in it, and those above it that are empty then. What is missing is removed. @throws FileWorkFailed */
+  async remove(at: Place): Promise<void> {
+    await this.#long(at.server, { kind: 'removeTree', ...below(at) })
+  }
+
+  /** Gives a folder the name `archived-<path>`. What is missing is archived. @throws FileWorkFailed */
+  async archive(at: Place, replaces: 'refuse' | 'remove' | 'number'): Promise<void> {
+    await this.#long(at.server, { kind: 'archiveTree', ...below(at), replaces })
+  }
+
+  /** Packs a folder. An archive that is there whole is not made again. @throws FileWorkFailed CLASH where another thing lies in its place */
+  async pack({ from, into, name, ...how }: ArchiveOrder, onProgress?: OnProgress) {
+    const place = { root: into.root, directory: into.path, name }
+    return await this.#long(from.server, { kind: 'pack', ...below(from), into: place, ...how }, onProgress)
+  }
+
+  /** Unpacks the archive of a name, whatever its ending. @throws FileWorkFailed ENOENT where there is none */
+  async unpack(from: Place, name: string, into: Place, onProgress?: OnProgress): Promise<void> {
+    const { entries } = await this.#short(from.server, { kind: 'list', ...below(from), limit: mostInSnapshot })
+    const found = endings.map(ending => `${name}${ending}`).find(one => entries.some(entry => entry.name === one))
+    const archive = { root: from.root, path: `${from.path}/${found ?? `${name}${endings[0]}`}` }
+    await this.#long(into.server, { kind: 'unpack', ...below(into), archive, limits: archiveLimits }, onProgress)
+  }
+
+  /** Does what `cp -a from/. into` does. @throws FileWorkFailed */
+  async copy(from: Place, into: Place, onProgress?: OnProgress): Promise<void> {
+    await this.#long(into.server, { kind: 'copyTree', ...below(into), from: below(from) }, onProgress)
+  }
+
+  #short<Kind extends FileWorkKind>(server: string, work: FileWorkOf<Kind>): Promise<FileWorkResult<Kind>> {
+    return this.#workers.run(work, { limitMs: shortMs, signal: never, server })
+  }
+
+  /** Without an end of its own: who asked may have given up, and asks again for what it came to. */
+  async #long<Kind extends FileWorkKind>(
+    server: string,
+    work: FileWorkOf<Kind>,
+    onProgress?: OnProgress,
+  ): Promise<FileWorkResult<Kind>> {
+    const stalled = new AbortController()
+    const stall = () =>
+      stalled.abort(
+        new FileWorkFailed('DEADLINE', `${work.kind}: nothing came on for ${stallMs / 60_000} min; its server may not answer`),
+      )
+    // The program `cp` says nothing of how far it has come.
+    const isTold = work.kind !== 'copyTree'
+    let cancel = isTold ? this.#clock.schedule(stallMs, stall) : () => undefined
+    try {
+      return await this.#workers.run(work, {
+        limitMs: longMs,
+        signal: stalled.signal,
+        server,
+        onProgress: progress => {
+          cancel()
+          if (isTold) cancel = this.#clock.schedule(stallMs, stall)
+          onProgress?.(progress)
+        },
+      })
+    } finally {
+      cancel()
+    }
+  }
+}
+
+const never = new AbortController().signal
+
+const below = ({ root, path }: Place): Below => ({ root, path })
+
+/** In the order in which they are looked for: upstream's two, then ours. */
+const endings = ['.tar.gz', '.tar', '.tar.zst'] as const
+const mostInSnapshot = 100

@@ -1,0 +1,134 @@
+// What CreateVolume and CreateSnapshot are asked for, read from their parameters.
+
+import { status } from '@grpc/grpc-js'
+import { CallRefused } from '#kube/grpc/served-method.ts'
+import type { VolumeCapability } from '../csi/messages.ts'
+import { newPathProblem, permissionBits, serverProblem } from './share-path.ts'
+import { type SnapshotId, sourceOf } from './snapshot-id.ts'
+import { asksForClaim, type ClaimFacts, expandAsked, expandGiven, metadataKeys } from './sub-dir.ts'
+import { isPolicy, type VolumeId } from './volume-id.ts'
+
+const invalid = (message: string) => new CallRefused(status.INVALID_ARGUMENT, message)
+
+/** Keys of a class, in lower case. */
+const volumeKeys = new Set(['server', 'share', 'subdir', 'ondelete', 'mountpermissions', ...Object.values(metadataKeys)])
+
+export interface VolumeWish {
+  readonly id: VolumeId
+  /** Bits of the new folder; 0: those that it has. */
+  readonly permissions: number
+  /** What the volume is to be told when it is mounted: the parameters, with the folder's name as it came to be. */
+  readonly context: ReadonlyMap<string, string>
+}
+
+interface WishOptions {
+  readonly name: string
+  readonly parameters: ReadonlyMap<string, string>
+  readonly defaultPermissions: number
+  readonly defaultOnDelete: string
+  /** Asked where `subDir` names what only the claim says. */
+  readonly claim: (namespace: string, name: string) => Promise<ClaimFacts | undefined>
+}
+
+/** @throws CallRefused */
+export async function volumeWish(options: WishOptions): Promise<VolumeWish> {
+  const { name, parameters, defaultPermissions, defaultOnDelete } = options
+  const values = new Map<string, string>()
+  let permissions = defaultPermissions
+  for (const [key, value] of parameters) {
+    const lower = key.toLowerCase()
+    if (!volumeKeys.has(lower)) throw invalid(`invalid parameter ${JSON.stringify(key)} in storage class`)
+    if (lower === 'mountpermissions' && value !== '')
+      permissions = permissionBits(value, text => invalid(`invalid mountPermissions ${text} in storage class`))
+    values.set(lower, value)
+  }
+  const server = values.get('server') ?? ''
+  if (server === '') throw invalid('server is a required parameter')
+  mustBe(serverProblem(server), 'server', server)
+  const share = values.get('share') ?? ''
+  mustBe(newPathProblem(share), 'share', share)
+  const pattern = values.get('subdir') ?? ''
+  mustBe(newPathProblem(withoutPlaceholders(pattern)), 'subDir', pattern)
+  mustBe(newPathProblem(name), 'name', name)
+  const onDelete = values.get('ondelete') ?? ''
+  if (!isPolicy(onDelete)) throw invalid(`invalid value ${onDelete} for OnDelete, supported values are [ delete retain archive]`)
+  const subDir = pattern === '' ? name : await expanded(pattern, values, options)
+  // What placeholders brought is looked at, too.
+  mustBe(newPathProblem(subDir), 'subDir', subDir)
+  const id = { server, share, subDir, uuid: pattern === '' ? '' : name, onDelete: onDelete || defaultOnDelete }
+  return { id, permissions, context: withSubDir(parameters, subDir) }
+}
+
+/** Names of labels may have any character that a path may not. */
+const withoutPlaceholders = (subDir: string): string => subDir.replaceAll(/\$\{[^}]*\}/g, '')
+
+function mustBe(problem: string | undefined, what: string, found: string): void {
+  if (problem !== undefined) throw invalid(`invalid ${what} ${JSON.stringify(found)}: ${problem}`)
+}
+
+async function expanded(pattern: string, values: ReadonlyMap<string, string>, { claim }: WishOptions): Promise<string> {
+  const subDir = expandGiven(pattern, values)
+  if (!asksForClaim(subDir)) return subDir
+  const [namespace, name] = [values.get(metadataKeys.namespace), values.get(metadataKeys.claim)]
+  if (namespace === undefined || name === undefined)
+    throw invalid(
+      `subDir ${JSON.stringify(pattern)} names the claim's labels, annotations or class: the provisioner has to say which claim it is (--extra-create-metadata)`,
+    )
+  const facts = await claim(namespace, name)
+  if (facts === undefined)
+    throw new CallRefused(
+      status.UNAVAILABLE,
+      `subDir ${JSON.stringify(pattern)} names the claim's labels, annotations or class, and claim ${namespace}/${name} cannot be read`,
+    )
+  return expandAsked(subDir, facts)
+}
+
+/** The key keeps the spelling in which it was given. */
+function withSubDir(parameters: ReadonlyMap<string, string>, subDir: string): ReadonlyMap<string, string> {
+  const key = [...parameters.keys()].find(one => one.toLowerCase() === 'subdir') ?? 'subdir'
+  return new Map([...parameters, [key, subDir]])
+}
+
+/** @throws CallRefused where capabilities are missing, or of blocks */
+export function checkCapabilities(capabilities: readonly VolumeCapability[]): void {
+  if (capabilities.length === 0) throw invalid('volume capabilities missing in request')
+  if (capabilities.some(({ block }) => block !== undefined)) throw invalid('block volume capability not supported')
+}
+
+export interface SnapshotWish {
+  readonly id: SnapshotId
+  /** With which options the share of archives is mounted; empty: by default. */
+  readonly mountOptions: string
+}
+
+/** Where the archive of `volume` is to lie. @throws CallRefused NOT_FOUND, upstream's code for each mistake of a class */
+export function snapshotWish(name: string, parameters: ReadonlyMap<string, string>, volume: VolumeId): SnapshotWish {
+  const missing = (message: string) => new CallRefused(status.NOT_FOUND, `failed to create nfsSnapshot: ${message}`)
+  let { server, share } = volume
+  let mountOptions = ''
+  for (const [key, value] of parameters) {
+    const lower = key.toLowerCase()
+    if (lower === 'server') server = value
+    else if (lower === 'share') share = value
+    else if (lower === 'mountoptions') mountOptions = value
+    else throw missing(`invalid parameter ${JSON.stringify(key)} in snapshot storage class`)
+  }
+  if (server === '') throw missing('server is a required parameter')
+  const source = sourceOf(volume)
+  if (source === '') throw missing('missing required source volume name')
+  const problems = [
+    ['server', server, serverProblem(server)],
+    ['share', share, newPathProblem(share)],
+    ['name', name, newPathProblem(name)],
+    ['source', source, newPathProblem(source)],
+  ] as const
+  for (const [what, found, problem] of problems)
+    if (problem !== undefined) throw missing(`invalid ${what} ${JSON.stringify(found)}: ${problem}`)
+  return { id: { server, share, name, source }, mountOptions }
+}
+
+/** Options that a Secret brings for calls that have no capability; its key is `mountOptions` in any case. */
+export function optionsOfSecret(secrets: ReadonlyMap<string, string>): readonly string[] {
+  const [, found = ''] = [...secrets].find(([key]) => key.toLowerCase() === 'mountoptions') ?? []
+  return found === '' ? [] : [found]
+}

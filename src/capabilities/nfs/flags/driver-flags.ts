@@ -1,0 +1,93 @@
+// The command line of csi-driver-nfs as values.
+
+import { InputError, type Problem } from '#kube/problem.ts'
+import { logForms, withTwoDashes } from '#process/drop-ins/go-words.ts'
+import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
+import { readEndpoint } from '../driver/csi-server.ts'
+import { isPolicy } from '../driver/volume-id.ts'
+import { driverName } from '../names.ts'
+
+// biome-ignore format: a table
+const forms: Readonly<Record<string, FlagForm>> = {
+  endpoint: 'text', nodeid: 'text', 'mount-permissions': 'whole', drivername: 'text', 'working-mount-dir': 'text', 'default-ondelete-policy': 'text',
+  'vol-stats-cache-expire-in-minutes': 'whole', 'remove-archived-volume-path': 'bool', 'use-tar-command-in-snapshot': 'bool', 'enable-snapshot-compression': 'bool', v: 'level',
+}
+
+export interface DriverFlags {
+  readonly endpoint: string
+  readonly nodeId: string
+  readonly driverName: string
+  readonly mountPermissions: number
+  readonly workingMountDir: string
+  readonly defaultOnDelete: string
+  readonly statsMinutes: number
+  readonly removeArchived: boolean
+  readonly useTarProgram: boolean
+  readonly compresses: boolean
+  readonly verbosity: number
+  readonly warnings: readonly string[]
+}
+
+const standardStatsMinutes = 10
+
+/** What `words`, which follow the program's name, say. @throws InputError with everything that is wrong */
+export function driverFlags(words: readonly string[]): DriverFlags {
+  const all = { ...forms, ...logForms }
+  const table = { program: 'nfsplugin', forms, unused: logForms, letters: {}, words: 'refused' } as const
+  const { values, unused, problems } = readFlags(withTwoDashes(words, all), table)
+  const text = (name: string, standard: string) => {
+    const found = values.get(name)
+    return typeof found === 'string' ? found : standard
+  }
+  const whole = (name: string, standard: number) => {
+    const found = values.get(name)
+    return typeof found === 'number' ? found : standard
+  }
+  const flag = (name: string, standard: boolean) => values.get(name) ?? standard
+  const endpoint = text('endpoint', 'unix://tmp/csi.sock')
+  const defaultOnDelete = text('default-ondelete-policy', '')
+  const mountPermissions = whole('mount-permissions', 0)
+  const minutes = whole('vol-stats-cache-expire-in-minutes', standardStatsMinutes)
+  const wrong = [
+    ...problems,
+    ...endpointProblems(endpoint),
+    ...(isPolicy(defaultOnDelete)
+      ? []
+      : [problem('default-ondelete-policy', defaultOnDelete, 'delete, retain, archive or nothing')]),
+    ...(mountPermissions >= 0 && mountPermissions <= 0o7777
+      ? []
+      : [problem('mount-permissions', String(mountPermissions), 'a decimal number from 0 to 4095')]),
+  ]
+  if (wrong.length > 0) throw new InputError(wrong)
+  return {
+    endpoint,
+    nodeId: text('nodeid', ''),
+    driverName: text('drivername', driverName),
+    mountPermissions,
+    workingMountDir: text('working-mount-dir', '/tmp'),
+    defaultOnDelete,
+    statsMinutes: minutes > 0 ? minutes : standardStatsMinutes,
+    removeArchived: flag('remove-archived-volume-path', false) === true,
+    useTarProgram: flag('use-tar-command-in-snapshot', false) === true,
+    compresses: flag('enable-snapshot-compression', true) === true,
+    verbosity: whole('v', 0),
+    warnings: unused,
+  }
+}
+
+function endpointProblems(endpoint: string): readonly Problem[] {
+  try {
+    readEndpoint(endpoint)
+    return []
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return [problem('endpoint', endpoint, 'unix:///PATH or tcp://HOST:PORT')]
+  }
+}
+
+const problem = (name: string, found: string, expected: string): Problem => ({
+  code: 'flag-value',
+  where: `--${name}`,
+  found,
+  expected,
+})

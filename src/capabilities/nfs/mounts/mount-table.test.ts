@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { askedConnections, optionsProblem, portOf, splitOptions } from './mount-options.ts'
+import { readConnections, readMountInfo } from './mount-table.ts'
+
+test('mounts by the kernel’s table, with blanks in their paths', () => {
+  const text = [
+    '36 35 98:0 / /mnt2 rw,noatime master:1 - ext4 /dev/root rw,errors=continue',
+    '40 36 0:52 / /var/lib/kubelet/pods/a\\040b/mount rw,relatime shared:9 - nfs4 nas:/kubernetes/pvc\\0401 rw,vers=4.1,nconnect=16,addr=10.0.0.2',
+    'cut',
+    '',
+  ].join('\n')
+  expect(readMountInfo(text)).toEqual([
+    { target: '/mnt2', fsType: 'ext4', source: '/dev/root', options: ['rw', 'noatime', 'rw', 'errors=continue'] },
+    {
+      target: '/var/lib/kubelet/pods/a b/mount',
+      fsType: 'nfs4',
+      source: 'nas:/kubernetes/pvc 1',
+      options: ['rw', 'relatime', 'rw', 'vers=4.1', 'nconnect=16', 'addr=10.0.0.2'],
+    },
+  ])
+})
+
+test('connections of a mount are counted, of the last one at a place', () => {
+  const mount = (target: string, count: number) => [
+    `device nas:/x mounted on ${target} with fstype nfs4 statvers=1.1`,
+    '\topts:\trw,vers=4.1',
+    ...Array.from({ length: count }, () => '\txprt:\ttcp 0 0 2 0 38 27 27 0 27 0 2 0 0'),
+    '\tper-op statistics',
+  ]
+  const text = [
+    'device proc mounted on /proc with fstype proc',
+    ...mount('/a', 4),
+    ...mount('/b', 1),
+    ...mount('/a', 16),
+    ...mount('/c', 0),
+  ].join('\n')
+  expect(['/a', '/b', '/c', '/proc', '/none'].map(target => readConnections(text, target))).toEqual([
+    16,
+    1,
+    undefined,
+    undefined,
+    undefined,
+  ])
+})
+
+test('options as users write them', () => {
+  const options = ['nfsvers=4.1,nconnect=8', 'hard', 'nconnect=16,port=20049']
+  expect(splitOptions(options)).toEqual(['nfsvers=4.1', 'nconnect=8', 'hard', 'nconnect=16', 'port=20049'])
+  expect([askedConnections(options), portOf(options), askedConnections(['nconnect=x'])]).toEqual([16, 20_049, undefined])
+  expect([optionsProblem(['hard\nx']), optionsProblem(options)]).toEqual([
+    expect.stringContaining('control character'),
+    undefined,
+  ])
+})

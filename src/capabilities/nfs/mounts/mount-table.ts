@@ -1,0 +1,60 @@
+// What is mounted where, by the kernel's own tables: they answer at once whatever a server does, where a look at a path may hang for ever.
+
+import { readFileSync } from 'node:fs'
+
+export interface Mounted {
+  readonly target: string
+  readonly fsType: string
+  /** `server:/share/folder` for NFS. */
+  readonly source: string
+  readonly options: readonly string[]
+}
+
+export interface MountTable {
+  /** All mounts that this process sees, in the order in which they were made. */
+  mounts(): readonly Mounted[]
+  /** Connections that the kernel has for a mount of NFS; undefined where it says none. */
+  connections(target: string): number | undefined
+}
+
+/** This process's own. */
+export const kernelTable: MountTable = {
+  mounts: () => readMountInfo(readFileSync('/proc/self/mountinfo', 'utf8')),
+  connections: target => readConnections(readFileSync('/proc/self/mountstats', 'utf8'), target),
+}
+
+/** The kernel writes blanks, tabs, line ends and backslashes as three octal digits. */
+const unescaped = (field: string): string =>
+  field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
+
+/** Lines of `mountinfo` (proc_pid_mountinfo(5)); one that is cut is passed over. */
+export function readMountInfo(text: string): readonly Mounted[] {
+  return text.split('\n').flatMap(line => {
+    const [before = '', after = ''] = line.split(' - ', 2)
+    const [, , , , target, options] = before.split(' ')
+    const [fsType, source, superOptions = ''] = after.split(' ')
+    if (target === undefined || options === undefined || fsType === undefined || source === undefined) return []
+    const all = [...options.split(','), ...superOptions.split(',')]
+    return [{ target: unescaped(target), fsType, source: unescaped(source), options: all }]
+  })
+}
+
+/** The topmost mount at a target: what is below it cannot be seen. */
+export function mountAt(table: MountTable, target: string): Mounted | undefined {
+  return table.mounts().findLast(mounted => mounted.target === target)
+}
+
+/** Counts the lines `xprt:` of a mount in `mountstats`: the kernel writes one for each connection. */
+export function readConnections(text: string, target: string): number | undefined {
+  let isHere = false
+  let count: number | undefined
+  for (const line of text.split('\n')) {
+    const [, , found] = /^device (.*) mounted on (.*) with fstype nfs/.exec(line) ?? []
+    if (line.startsWith('device ')) {
+      isHere = found !== undefined && unescaped(found) === target
+      // The last of several at one place is the one that is seen.
+      if (isHere) count = 0
+    } else if (isHere && line.trimStart().startsWith('xprt:')) count = (count ?? 0) + 1
+  }
+  return count === 0 ? undefined : count
+}

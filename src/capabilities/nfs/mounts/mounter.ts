@@ -1,0 +1,101 @@
+// Mounting and unmounting by the machine's programs.
+
+import type { Clock } from '#kube/clock.ts'
+import { OutsideError } from '#kube/outside-error.ts'
+import { type MountTable, mountAt } from './mount-table.ts'
+import type { RunProgram } from './program.ts'
+
+/** Below the two minutes that kubelets give a call. */
+export const mountLimitMs = 110_000
+/** When `umount` is tried by force, and when it is given up. */
+const unmountLimitMs = 30_000
+
+/** A mount or an unmount that did not come about. */
+export class MountFailed extends OutsideError {
+  override readonly name = 'MountFailed'
+  readonly kind: 'permission' | 'argument' | 'late' | 'other'
+  /** Resolves when the program is gone that was not done in time. */
+  readonly gone: Promise<void>
+
+  constructor(message: string, kind: MountFailed['kind'], gone: Promise<void> = Promise.resolve()) {
+    super(message)
+    this.kind = kind
+    this.gone = gone
+  }
+}
+
+interface MounterOptions {
+  readonly run: RunProgram
+  readonly table: MountTable
+  readonly clock: Clock
+}
+
+export interface MountOrder {
+  readonly source: string
+  readonly target: string
+  /** Each may hold several by commas. */
+  readonly options: readonly string[]
+}
+
+/** How far an unmount went before the mount was gone. */
+export type UnmountStep = 'unmounted' | 'forced' | 'detached' | 'nothing'
+
+export class Mounter {
+  readonly #options: MounterOptions
+
+  constructor(options: MounterOptions) {
+    this.#options = options
+  }
+
+  get table(): MountTable {
+    return this.#options.table
+  }
+
+  isMounted(target: string): boolean {
+    return mountAt(this.table, target) !== undefined
+  }
+
+  /** @throws MountFailed with what `mount` said, in the words that upstream puts around it */
+  async mount({ source, target, options }: MountOrder, signal?: AbortSignal): Promise<void> {
+    const args = ['-t', 'nfs', ...(options.length === 0 ? [] : ['-o', options.join(',')]), source, target]
+    const { code, output, isLate, gone } = await this.#options.run('mount', args, { limitMs: mountLimitMs, signal })
+    if (code === 0) return
+    signal?.throwIfAborted()
+    if (isLate) throw new MountFailed(`mount volume ${source} to ${target} timeout after ${mountLimitMs / 1_000}s`, 'late', gone)
+    const words = `mount failed: exit status ${code ?? 'unknown'}\nMounting command: mount\nMounting arguments: ${args.join(' ')}\nOutput: ${output.trim()}\n`
+    throw new MountFailed(words, kindOf(output))
+  }
+
+  /**
+   * Takes a mount away, by force where it does not go, and at last without waiting for who has it open, where `detachAfterMs` says so.
+   * @throws MountFailed where it is still there
+   */
+  async unmount(target: string, { detachAfterMs }: { readonly detachAfterMs?: number | undefined } = {}): Promise<UnmountStep> {
+    if (!this.isMounted(target)) return 'nothing'
+    const { clock } = this.#options
+    const startedMs = clock.elapsed()
+    const first = await this.#umount([target], unmountLimitMs)
+    if (!this.isMounted(target)) return 'unmounted'
+    const second = await this.#umount(['-f', target], unmountLimitMs)
+    if (!this.isMounted(target)) return 'forced'
+    if (detachAfterMs !== undefined && detachAfterMs <= clock.elapsed() - startedMs) {
+      await this.#umount(['-l', target], unmountLimitMs)
+      if (!this.isMounted(target)) return 'detached'
+    }
+    const said = [first, second].map(({ output, isLate }) => (isLate ? 'no end within 30 s' : output.trim()))
+    throw new MountFailed(
+      `unmount failed: ${target} is still mounted; umount: ${said[0]}; umount -f: ${said[1]}`,
+      'other',
+      Promise.all([first.gone, second.gone]).then(() => undefined),
+    )
+  }
+
+  #umount(args: readonly string[], limitMs: number) {
+    return this.#options.run('umount', args, { limitMs })
+  }
+}
+
+function kindOf(output: string): MountFailed['kind'] {
+  if (/permission denied|access denied|operation not permitted/i.test(output)) return 'permission'
+  return /invalid argument/i.test(output) ? 'argument' : 'other'
+}

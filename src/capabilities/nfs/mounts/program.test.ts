@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { hostClock, systemClock } from '#kube/clock.ts'
+import { machinePrograms } from './program.ts'
+
+const run = machinePrograms(systemClock)
+const limitMs = 60_000
+
+test('a program’s exit code and both of its outputs, in no language but English', async () => {
+  const end = await run('sh', ['-c', 'echo out; echo err >&2; echo "$LC_ALL" "$HOME"; exit 3'], { limitMs })
+  expect(end).toMatchObject({ code: 3, isLate: false })
+  expect(end.output.split('\n').sort()).toEqual(['', 'C ', 'err', 'out'])
+})
+
+test('arguments are never a shell’s', async () => {
+  const { output } = await run('printf', ['%s|', '$(id)', '; id', '`id`'], { limitMs })
+  expect(output).toBe('$(id)|; id|`id`|')
+})
+
+test('output is bounded', async () => {
+  const { output, code } = await run('head', ['-c', '1000000', '/dev/zero'], { limitMs })
+  expect([output.length, code]).toEqual([16_384, 0])
+})
+
+test('a program that is not there', async () => {
+  const end = await run('ballast-no-such-program', [], { limitMs })
+  expect(end).toMatchObject({ code: undefined, isLate: false, output: expect.stringContaining('ENOENT') })
+})
+
+test('one that takes too long is killed, with what it started', async () => {
+  const quick = machinePrograms(hostClock({ speed: 1_000 }))
+  const end = await quick('sh', ['-c', 'sleep 300 & sleep 300'], { limitMs })
+  expect(end).toMatchObject({ code: undefined, isLate: true })
+  await end.gone
+})
+
+test('a signal ends one too', async () => {
+  const stop = new AbortController()
+  const running = run('sleep', ['300'], { limitMs, signal: stop.signal })
+  stop.abort()
+  await (await running).gone
+  expect((await run('sleep', ['300'], { limitMs, signal: stop.signal })).isLate).toBe(true)
+})

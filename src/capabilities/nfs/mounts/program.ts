@@ -1,0 +1,78 @@
+// Programs of the machine, by their arguments and never through a shell: each with a limit. One that hangs in the kernel is told apart from one that
+// has ended: it cannot be killed, and what it holds is still held.
+
+import { spawn } from 'node:child_process'
+import type { Clock } from '#kube/clock.ts'
+
+/** Of what a program says so much is kept. */
+const mostOutput = 16 * 1024
+
+export interface ProgramEnd {
+  /** The exit code; undefined where it was killed, or could not be started. */
+  readonly code: number | undefined
+  /** What it wrote to both of its outputs. */
+  readonly output: string
+  readonly isLate: boolean
+  /** Resolves when the program is gone: at once but for one that hangs. */
+  readonly gone: Promise<void>
+}
+
+/** Starts a program and waits for its end, at most for a time. */
+export type RunProgram = (
+  program: string,
+  args: readonly string[],
+  options: { readonly limitMs: number; readonly signal?: AbortSignal | undefined },
+) => Promise<ProgramEnd>
+
+/** @returns a way to run programs of this machine. A signal ends one as a limit does. */
+export function machinePrograms(clock: Clock): RunProgram {
+  return (program, args, { limitMs, signal }) => {
+    const { promise, resolve } = Promise.withResolvers<ProgramEnd>()
+    const gone = Promise.withResolvers<void>()
+    // Messages are read, so they are in no other language; and nothing of our environment goes along.
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      detached: true,
+    })
+    let output = ''
+    const add = (chunk: Buffer) => {
+      if (output.length < mostOutput) output = (output + chunk.toString('utf8')).slice(0, mostOutput)
+    }
+    child.stdout.on('data', add)
+    child.stderr.on('data', add)
+    let isLate = false
+    const kill = () => {
+      isLate = true
+      killGroup(child.pid)
+      resolve({ code: undefined, output, isLate, gone: gone.promise })
+    }
+    const cancelTimer = clock.schedule(limitMs, kill)
+    signal?.addEventListener('abort', kill, { once: true })
+    if (signal?.aborted) kill()
+    const end = (code: number | undefined) => {
+      cancelTimer()
+      signal?.removeEventListener('abort', kill)
+      gone.resolve()
+      resolve({ code, output, isLate, gone: gone.promise })
+    }
+    child.on('error', error => {
+      add(Buffer.from(error.message))
+      // A program that never began has no other end.
+      if (child.pid === undefined) end(undefined)
+    })
+    child.on('close', code => end(code ?? undefined))
+    return promise
+  }
+}
+
+/** With what it started itself: `mount` starts `mount.nfs`. */
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    // It has ended meanwhile.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}

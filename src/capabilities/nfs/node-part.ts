@@ -1,0 +1,76 @@
+// The driver on a node: it mounts volumes for pods. A process of its own, so that a mount that hangs holds up nothing else.
+
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Check, NodeContext, Running } from '#coordination/capability.ts'
+import { EventRecorder } from '#kube/events/events.ts'
+import { durationMs } from '#kube/time/duration.ts'
+import type { NfsConfig } from './config.ts'
+import { type Driver, startDriver } from './driver/driver.ts'
+import type { NodeSettings } from './driver/node-service.ts'
+import { nfsMetrics } from './metrics.ts'
+import { capabilityName, pluginFolder } from './names.ts'
+import { ToldNotices } from './node-notices.ts'
+
+const minuteMs = 60_000
+
+/** Serves until it is disposed of. What is mounted stays. @throws OutsideError where nobody can listen */
+export async function startNodePart(context: NodeContext, config: NfsConfig, _signal: AbortSignal): Promise<Running<NfsConfig>> {
+  const { api, clock, log, node, random, identity } = context
+  const socket = join(config.kubeletDir, pluginFolder, 'csi.sock')
+  mkdirSync(dirname(socket), { recursive: true, mode: 0o750 })
+  await using stack = new AsyncDisposableStack()
+  const metrics = context.metrics === undefined ? undefined : nfsMetrics(context.metrics)
+  const events =
+    api === undefined
+      ? undefined
+      : stack.use(
+          new EventRecorder(api, {
+            clock,
+            random,
+            log,
+            controller: `ballast.dev/${capabilityName}`,
+            instance: identity.instance,
+          }),
+        )
+  const driver = await startDriver({
+    notices: new ToldNotices(context, events, metrics),
+    name: config.driverName,
+    endpoint: `unix://${socket}`,
+    node: nodeSettings(config, node),
+    clock,
+    log,
+  })
+  stack.use(driver)
+  metrics?.follow(driver)
+  const whole = stack.move()
+  return {
+    health: () => driverChecks(driver),
+    // The socket's folder, the name and what mounts are made with are all of the driver's settings.
+    reconfigure: async () => 'restart-part',
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
+  }
+}
+
+function nodeSettings(config: NfsConfig, nodeId: string): NodeSettings {
+  return {
+    nodeId,
+    mountPermissions: Number.parseInt(config.mountPermissions, 8),
+    statsMs: config.volStatsCacheExpireInMinutes * minuteMs,
+    detachAfterMs: config.detachAfter === undefined ? undefined : durationMs(config.detachAfter),
+  }
+}
+
+/** A server that is away is no reason to start the driver anew: it is shown, and nothing more. */
+export function driverChecks(driver: Driver): readonly Check[] {
+  const away = driver.unreachable()
+  return [
+    { name: 'nfs-driver', ok: true, state: 'it listens' },
+    {
+      name: 'nfs-servers',
+      ok: away.length === 0,
+      isGating: false,
+      state: away.length === 0 ? 'no server is known to be away' : `${away.length} servers do not answer`,
+    },
+  ]
+}

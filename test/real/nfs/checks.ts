@@ -1,0 +1,81 @@
+// NFS: drivers before a stand-in for mount.nfs, a real server with a client in user space, and a guest whose kernel knows NFS.
+
+import { deepStrictEqual, strictEqual } from 'node:assert'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { callCount, driverCases } from '../../nfs-driver-cases.ts'
+import type { CaseAnswers } from '../../nfs-player.ts'
+import type { Check } from '../check.ts'
+import { upstreamVersion } from '../upstreams/build.ts'
+import { answersTo } from './driver-answers.ts'
+import { upstreamDriver } from './driver-process.ts'
+import { startNfsServer } from './ganesha.ts'
+import { byUpstream, plainMounts, throughDriver, troubledServer } from './guest/checks.ts'
+import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
+import { conformance, toldCounts } from './sanity.ts'
+
+const fixture = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs', 'driver-answers.json')
+
+/** What upstream's driver is known to fail; a change here is one of upstream's, or of the stand-in. */
+const knownFailures = [
+  'should fail when volume with single node single writer access mode is already mounted at a different target path',
+  'should fail when the requested volume does not exist',
+]
+
+async function upstreamConformance(): Promise<string> {
+  const counts = await conformance(await upstreamDriver())
+  const unknown = counts.failed.filter(({ name }) => !knownFailures.some(known => name.endsWith(known)))
+  deepStrictEqual(unknown, [])
+  strictEqual(counts.failed.length, knownFailures.length)
+  return `${toldCounts(counts)}; ${upstreamVersion('csi-driver-nfs')}`
+}
+
+/** Each has a site and a driver of its own, and mostly waits for them. */
+const casesAtOnce = 4
+
+/** Recorded answers are still upstream's, and the stand-in the one that they were recorded with. */
+async function recordedAnswers(): Promise<string> {
+  const { cases }: { readonly cases: readonly CaseAnswers[] } = JSON.parse(readFileSync(fixture, 'utf8'))
+  const command = await upstreamDriver()
+  const asked = driverCases.filter(({ isSlow }) => isSlow !== true)
+  const left = [...asked]
+  await Promise.all(
+    Array.from({ length: casesAtOnce }, async () => {
+      for (let one = left.pop(); one !== undefined; one = left.pop()) {
+        const { name } = one
+        const recorded = cases.find(known => known.name === name)
+        deepStrictEqual(JSON.parse(JSON.stringify(await answersTo(command, one))), recorded, name)
+      }
+    }),
+  )
+  return `${asked.reduce((sum, { steps }) => sum + callCount(steps), 0)} calls in ${asked.length} cases answered as recorded`
+}
+
+async function serverAndClient(): Promise<string> {
+  await using server = await startNfsServer([{ path: '/kubernetes' }, { path: '/closed', access: 'RO' }])
+  const directory = mkdtempSync(join(tmpdir(), 'bnfs-files-'))
+  try {
+    const file = join(directory, 'file')
+    writeFileSync(file, 'written by libnfs\n')
+    await writeByLibnfs(server, file, '/kubernetes/file')
+    deepStrictEqual(await listByLibnfs(server, '/kubernetes'), ['file'])
+    strictEqual(readFileSync(join(server.folder('/kubernetes'), 'file'), 'utf8'), 'written by libnfs\n')
+    await server.restart()
+    strictEqual(await readByLibnfs(server, '/kubernetes/file'), 'written by libnfs\n')
+    const refused = await writeByLibnfs(server, file, '/closed/file').then(() => 'written', String)
+    if (!refused.includes('ROFS')) throw new Error(`a read-only export: ${refused}`)
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  return 'nfs-ganesha on loopback, written, listed and read by libnfs, over a restart; a read-only export refuses'
+}
+
+export const nfsChecks: readonly Check[] = [
+  { name: "nfs: csi-sanity on upstream's driver", run: upstreamConformance },
+  { name: "nfs: upstream's driver answers as recorded", run: recordedAnswers },
+  { name: 'nfs: a real server, a client in user space', run: serverAndClient },
+  { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },
+  { name: "nfs: volumes of that kernel, through upstream's driver", run: byUpstream(throughDriver) },
+  { name: "nfs: a server in trouble, upstream's driver", run: byUpstream(troubledServer) },
+]

@@ -1,0 +1,38 @@
+// A CSI driver in a guest, reached by a forwarded port.
+
+import { CsiClient } from '../../../csi-wire.ts'
+import { until } from '../../mirror/laboratory/program.ts'
+import { upstreamPath } from '../../upstreams/build.ts'
+import type { Guest } from './guest.ts'
+import type { GuestProgram } from './initial-files.ts'
+
+/** The guest's port that its driver serves. */
+export const driverPort = 10_000
+
+export interface GuestDriver {
+  /** What the guest must have been started with. */
+  readonly programs: readonly GuestProgram[]
+  /** Words before upstream's flags. None of them may need quotes. */
+  readonly command: readonly string[]
+}
+
+/** @throws PartUnavailable where it cannot be built */
+export async function upstreamGuestDriver(): Promise<GuestDriver> {
+  return { programs: [{ from: await upstreamPath('csi-driver-nfs'), to: '/usr/bin/nfsplugin' }], command: ['/usr/bin/nfsplugin'] }
+}
+
+/** Starts it and yields a client of it; its log is in the guest, `/tmp/driver.log`. */
+export async function startInGuest(guest: Guest, { command }: GuestDriver): Promise<CsiClient> {
+  const flags = [`--endpoint=tcp://0.0.0.0:${driverPort}`, '--nodeid=guest', '--working-mount-dir=/work', '-v=5']
+  await guest.run(
+    `mkdir -p /work /pods; ${[...command, ...flags].join(' ')} </dev/null >/tmp/driver.log 2>&1 & echo $! > /tmp/driver.pid`,
+  )
+  const client = new CsiClient(`127.0.0.1:${guest.port(driverPort)}`)
+  try {
+    await until('the driver in the guest answers', async () => (await client.ask('Probe', {}, 2_000)).code === 'OK', 60_000, 100)
+  } catch (cause) {
+    client[Symbol.dispose]()
+    throw new Error(`the driver in the guest does not answer: ${await guest.run('tail -20 /tmp/driver.log')}`, { cause })
+  }
+  return client
+}

@@ -1,0 +1,202 @@
+// NFS servers for drivers, on kernels that know no NFS: folders of this machine, and a stand-in for mount.nfs (`stand-in/`) that binds them where a
+// share would be mounted. Drivers run in a mount namespace with it, in which they can write below the site's folder only.
+
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { PlayedSite, Told } from '../../nfs-player.ts'
+import { builtOnce, PartUnavailable } from '../cache.ts'
+import { builtProgram } from '../clients/build.ts'
+import { atEnd } from '../endings.ts'
+import { placeOf } from '../machine-programs.ts'
+import { type Program, type ProgramOptions, startProgram, until } from '../mirror/laboratory/program.ts'
+
+/** A program of the stand-in that was called. */
+export interface Call {
+  readonly program: 'mount' | 'umount' | 'mount.nfs' | 'mount.nfs4'
+  readonly argv: readonly string[]
+  readonly pid: number
+  readonly atMs: number
+  /** Undefined while it goes on. */
+  readonly code: number | undefined
+}
+
+/** `$1` the site's folder. Whatever is tested writes nowhere else: the rest of the machine is read-only in there. */
+const setUp = `
+set -e
+root=$1
+mount --bind "$root" "$root"
+mount -t overlay overlay -o "lowerdir=$root/layers/sbin:/usr/sbin" /usr/sbin
+mount -o remount,bind,ro /
+mount -t overlay overlay -o "lowerdir=$root/layers/bin:/usr/bin" /usr/bin
+: > "$root/ready"
+exec sleep infinity
+`
+
+export class NfsSite implements PlayedSite, AsyncDisposable {
+  /** An absolute path without odd characters. */
+  readonly root: string
+  readonly exports: string
+  readonly #held: Program
+  readonly #namespace: string
+  readonly #isOver: () => void
+
+  private constructor(root: string, held: Program) {
+    this.root = root
+    this.exports = join(root, 'exports')
+    this.#held = held
+    this.#namespace = namespaceOf(held.pid)
+    this.#isOver = atEnd(() => this.#killAll())
+  }
+
+  /** Without servers at first. @throws PartUnavailable where nobody may mount, or the stand-in cannot be built */
+  static async start(): Promise<NfsSite> {
+    if (process.platform !== 'linux' || process.getuid?.() !== 0)
+      throw new PartUnavailable('mount namespaces need Linux and root')
+    const program = await builtOnce('the stand-in for mount.nfs', () =>
+      builtProgram(join(import.meta.dirname, 'stand-in'), 'mount-nfs'),
+    )
+    const root = mkdtempSync(join(tmpdir(), 'bnfs-'))
+    // A server's folder is anybody's, as an export would be.
+    chmodSync(root, 0o755)
+    for (const folder of ['exports/.told', 'layers/bin', 'layers/sbin', 'work', 'targets'])
+      mkdirSync(join(root, folder), { recursive: true })
+    layOut(root, program)
+    const held = startProgram('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', setUp, 'nfs-site', root])
+    await until('the mount namespace is set up', () => {
+      if (held.hasEnded()) throw new PartUnavailable(`a mount namespace with an overlay: ${held.log()}`)
+      return existsSync(join(root, 'ready'))
+    })
+    return new NfsSite(root, held)
+  }
+
+  /** Makes a server with an export. @returns the folder that clients see */
+  addShare(server: string, share: string): string {
+    const folder = join(this.exports, server, share)
+    mkdirSync(folder, { recursive: true })
+    return folder
+  }
+
+  /** Undefined has it work again. A call that hangs hears of it within milliseconds. */
+  tell(server: string, told: Told | undefined): void {
+    const file = join(this.exports, '.told', `${server}.json`)
+    if (told === undefined) {
+      rmSync(file, { force: true })
+      return
+    }
+    writeFileSync(`${file}.new`, JSON.stringify(told))
+    renameSync(`${file}.new`, file)
+  }
+
+  /** In the order in which they began. */
+  calls(): readonly Call[] {
+    const file = join(this.exports, '.calls')
+    if (!existsSync(file)) return []
+    const calls: (Omit<Call, 'code'> & { code: number | undefined })[] = []
+    for (const line of readFileSync(file, 'utf8')
+      .split('\n')
+      .filter(text => text !== '')) {
+      const { argv, code, ...rest }: Call = JSON.parse(line)
+      const begun = calls.findLast(call => call.pid === rest.pid && call.program === rest.program && call.code === undefined)
+      if (code === undefined) calls.push({ ...rest, argv: argv ?? [], code: undefined })
+      else if (begun !== undefined) begun.code = code
+    }
+    return calls
+  }
+
+  /** Forgets those that were. */
+  forgetCalls(): void {
+    rmSync(join(this.exports, '.calls'), { force: true })
+  }
+
+  /** Starts a program in there; `pid` is the program's own. */
+  startProgram(command: readonly string[], options: ProgramOptions = {}): Program {
+    return startProgram('nsenter', ['--target', String(this.#held.pid), '--mount', '--', ...command], options)
+  }
+
+  /** Mounts below the site's folder as `source on target (options)`, in the order in which they were made. */
+  mounts(): readonly string[] {
+    const lines = readFileSync(`/proc/${this.#held.pid}/mountinfo`, 'utf8').trimEnd().split('\n')
+    return lines.flatMap(line => {
+      const [, , , from = '', target = '', options = ''] = line.split(' ').map(unescaped)
+      return target.startsWith(`${this.root}/`) ? [`${from} on ${target} (${options.split(',')[0]})`] : []
+    })
+  }
+
+  /** As this process reaches a path in there, with what is mounted. */
+  seen(path: string): string {
+    return `/proc/${this.#held.pid}/root${path}`
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#killAll()
+    await this.#held.kill()
+    await until('nothing is left in the mount namespace', () => this.#inside().length === 0)
+    this.#isOver()
+    rmSync(this.root, { recursive: true, force: true })
+  }
+
+  /** All that runs in there, whoever started it. */
+  #inside(): readonly number[] {
+    return readdirSync('/proc')
+      .filter(name => /^\d+$/.test(name))
+      .map(Number)
+      .filter(pid => namespaceOf(pid) === this.#namespace)
+  }
+
+  #killAll(): void {
+    for (const pid of this.#inside()) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+  }
+}
+
+/** Programs that come before the machine's own. */
+function layOut(root: string, program: string): void {
+  for (const [folder, names] of [
+    ['sbin', ['mount.nfs', 'mount.nfs4']],
+    ['bin', ['mount', 'umount']],
+  ] as const) {
+    const layer = join(root, 'layers', folder)
+    writeFileSync(join(layer, '.root'), join(root, 'exports'))
+    for (const name of names) {
+      copyFileSync(program, join(layer, name))
+      chmodSync(join(layer, name), 0o755)
+    }
+  }
+  for (const name of ['mount', 'umount']) {
+    const own = placeOf(name)
+    if (own === undefined) throw new PartUnavailable(`this machine has no ${name}`)
+    copyFileSync(own, join(root, 'layers', 'bin', `.real-${name}`))
+    chmodSync(join(root, 'layers', 'bin', `.real-${name}`), 0o755)
+  }
+}
+
+/** Empty where the process has ended. */
+function namespaceOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`)
+  } catch {
+    return '' // ENOENT: it has ended
+  }
+}
+
+/** `\040` and the like, as the kernel writes spaces. */
+const unescaped = (text: string) =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))

@@ -1,0 +1,3 @@
+module ballast.dev/nfs-stand-in
+
+go 1.26
