@@ -55,7 +55,8 @@ export class JobLife {
     const holder = this.#election?.holder ?? ''
     const isStandingBy = !this.#isWell && holder !== '' && holder !== this.#around.instance
     if (isStandingBy) return { name: job.name, ok: true, state: 'it stands by: another one leads' }
-    return { name: job.name, ok: this.#isWell, state: this.#isWell ? this.#state : 'it is not at work', message: this.#state }
+    if (this.#isWell) return { name: job.name, ok: true, state: this.#state }
+    return { name: job.name, ok: false, message: this.#state, state: 'it is not at work' }
   }
 
   /** Lives until `signal` is aborted; throws nothing. */
