@@ -50,9 +50,9 @@ interface NfsVolume {
   readonly handle: string
 }
 
-/** Volumes of the driver, and those that Kubernetes mounts from NFS by itself. */
+/** Volumes of the driver, and those that Kubernetes mounts from NFS by itself; in order of their claims, and last those that nobody has. */
 function nfsVolumes({ state }: Picture, viewing: Viewing): readonly NfsVolume[] {
-  return [...state.objects('PersistentVolume')].flatMap(object => {
+  const found = [...state.objects('PersistentVolume')].flatMap(object => {
     const attributes = at(object, 'spec', 'csi', 'volumeAttributes')
     const own = (name: string) => attributeOf(attributes, name)
     const [server, share] = [
@@ -73,6 +73,9 @@ function nfsVolumes({ state }: Picture, viewing: Viewing): readonly NfsVolume[] 
       },
     ]
   })
+  const place = ({ claim, object }: NfsVolume) =>
+    claim === undefined ? `~ ${object.metadata.name}` : `${claim.namespace}/${claim.name}`
+  return found.toSorted((one, other) => (place(one) < place(other) ? -1 : 1))
 }
 
 /** Keys of attributes are written in any case. */
