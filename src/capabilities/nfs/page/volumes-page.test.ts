@@ -162,8 +162,8 @@ describe('the page of volumes', () => {
       ['media/late', '5Gi', 'nfs-slow', 'ProvisioningFailed: server is a required parameter'],
     ])
     expect(cells(view, 'snapshots')).toEqual([
-      ['media/good', 'plex', '1Gi', '2025-12-19T12:00:00Z', 'yes', 'candlekeep#kubernetes#snap#snap#pv-plex'],
       ['media/bad', 'plex', null, null, 'no space', 'candlekeep#kubernetes#snap#snap#pv-plex'],
+      ['media/good', 'plex', '1Gi', '2025-12-19T12:00:00Z', 'yes', 'candlekeep#kubernetes#snap#snap#pv-plex'],
     ])
     expect(cells(view, 'servers')).toEqual([
       ['candlekeep', '/kubernetes, /', 2, null, 'n2'],
