@@ -32,6 +32,7 @@ const benchmarks = [
   'features.ts',
   'features-nodes.ts',
   'devices.ts',
+  'nfs-files.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))
