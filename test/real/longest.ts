@@ -26,6 +26,7 @@ const longChecks = [
   'bad input is answered as recorded: queries',
   "nfs: claims by upstream's sidecars come to what was recorded",
   "nfs: upstream's driver answers as recorded",
+  'nfs: our driver as a process mounts as upstream does',
   'the real front proxy with a new authority',
   "migrate: KEDA's HTTP add-on to Ballast, and back, no request failed",
   'reload: Reloader to Ballast and back, annotations',

@@ -12,11 +12,11 @@ import {
   type EventSeen,
   type Ref,
 } from '../../nfs-claims.ts'
+import { treeLines } from '../../nfs-export-tree.ts'
 import type { ApiObject } from '../control-plane/api-client.ts'
 import { apiPath } from '../control-plane/api-client.ts'
 import { until } from '../mirror/laboratory/program.ts'
 import type { ClaimsSite } from './claims-site.ts'
-import { treeLines } from '../../nfs-export-tree.ts'
 
 const awaitLimitMs = 90_000
 /** Nothing new for so long: it has come to its end. */
