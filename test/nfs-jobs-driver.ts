@@ -73,7 +73,7 @@ export class FakeDriver implements AsyncDisposable {
   refuses: (name: string) => Failure | undefined = () => undefined
   /** Asked when a call comes, and again when it was carried out: what it waits for. */
   meanwhile: (method: CalledMethod, moment: 'before' | 'after') => Promise<void> | void = () => undefined
-  /** Of volumes that are made; 0: as the real one. */
+  /** Size of volumes that are made; 0: it says none, as the real one. */
   capacityBytes = 0n
   saysSource = true
   isReady = true

@@ -33,7 +33,7 @@ const registrar: ProgramFlags = {
   unused: { 'connection-timeout': 'duration' },
 }
 
-export interface RegistrarSettings extends NodeSettings {
+interface RegistrarSettings extends NodeSettings {
   /** The driver's socket as the kubelet sees it. */
   readonly kubeletPath: string
   readonly registry: string
@@ -88,7 +88,7 @@ const liveness: ProgramFlags = {
   },
 }
 
-export interface LivenessSettings extends NodeSettings {
+interface LivenessSettings extends NodeSettings {
   /** Where metrics alone are served; '' nowhere else than at `endpoint`, if that was given. */
   readonly metricsAddress: string
   /** Metrics are served beside health. */

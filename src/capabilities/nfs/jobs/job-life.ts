@@ -27,7 +27,7 @@ export interface ElectionSettings {
 
 interface Surroundings extends Pick<JobContext, 'clock' | 'random' | 'log' | 'instance'> {
   readonly api: Api
-  /** Of the whole process: a job has its part in them while it leads. */
+  /** They are the whole process's: a job has its part in them while it leads. */
   readonly informers: Informers
   readonly election: ElectionSettings | undefined
 }

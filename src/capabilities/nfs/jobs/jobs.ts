@@ -30,7 +30,7 @@ export interface JobsConfig {
 }
 
 interface JobsOptions {
-  /** Whoever starts the jobs closes it. */
+  /** It is closed by its owner, not here. */
   readonly api: Api
   /** The driver's socket: an absolute path, or `tcp://HOST:PORT`. Only the snapshot controller does without. */
   readonly address?: string | undefined

@@ -74,7 +74,7 @@ export class DriverLink implements Disposable {
   async ready(signal: AbortSignal): Promise<DriverFacts> {
     signal.throwIfAborted()
     this.#found ??= this.#find()
-    // Whoever waits may go; the search goes on for the others, and ends with the link.
+    // A caller may go while it waits; the search goes on for the others, and ends with the link.
     const { promise, reject } = Promise.withResolvers<never>()
     const onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
