@@ -70,7 +70,7 @@ async function readByOthers(): Promise<string> {
   const inspected: Inspected = JSON.parse(text)
   strictEqual(inspected.Architecture, architecture)
   strictEqual(inspected.Labels['org.opencontainers.image.version'], version)
-  strictEqual(inspected.Layers.length, 4)
+  strictEqual(inspected.Layers.length, 5)
 
   using place = temporaryDirectory()
   // umoci wants one image under a name, not an index of several: skopeo takes ours out.

@@ -199,7 +199,7 @@ test.each([
   ['the root as working folder',           'capabilities.nfs.controller.workingMountDir=/',           'found "/", expected a folder that the pod has not already'],
   ['a detour to a folder',                 'capabilities.nfs.controller.workingMountDir=/tmp/../run', 'expected a folder that the pod has not already'],
   ['a folder with a stroke at its end',    'capabilities.nfs.controller.workingMountDir=/tmp/',       'expected the path without detours: "/tmp"'],
-  ['two drivers on a node',                'nfs.node.updateStrategy.rollingUpdate.maxSurge=1',        'values: nfs.node.updateStrategy.rollingUpdate.maxSurge: found 1, expected 0, and maxUnavailable instead'],
+  ['two drivers on a node',                'nfs.node.updateStrategy.rollingUpdate.maxSurge=1',        'values: nfs.node.updateStrategy.rollingUpdate.maxSurge: found "1", expected 0, and maxUnavailable instead'],
   ['two drivers on some nodes',            'nfs.node.updateStrategy.rollingUpdate.maxSurge=10%',      'two drivers of one node would take one socket'],
   ['a policy of fsGroup that is none',     'nfs.csiDriver.fsGroupPolicy=Files',                       'fsGroupPolicy'],
 ])('%s is refused by its place', (_name, set, why) => expect(() => made(set)).toThrow(why))
