@@ -63,6 +63,8 @@ export interface ComponentOptions {
   /** False leaves the part to a real one, or to a test. */
   readonly scheduler?: boolean
   readonly kubelet?: boolean
+  /** False leaves it to real provisioners to make volumes for claims and to delete them: the binder only binds and releases. */
+  readonly provisioner?: boolean
   readonly heartbeat?: HeartbeatMode
   /** Which components write Events: `full` (all), `scheduling` (the scheduler), `off`. */
   readonly events?: EventMode
@@ -118,6 +120,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     clock,
     random,
     minorVersion,
+    playsProvisioners: options.provisioner !== false,
     onTrouble,
     events: new EventRecorder(access, { clock, random, mode: options.events ?? 'full' }),
     ...(options.api === undefined ? {} : { api: options.api }),

@@ -16,7 +16,7 @@ export async function startControllerPart(
   _signal: AbortSignal,
 ): Promise<Running<NfsConfig>> {
   await using stack = new AsyncDisposableStack()
-  const workers = stack.use(new FileWorkers({ clock, log }))
+  const workers = stack.use(new FileWorkers({ clock }))
   const driver = stack.use(
     await startDriver({
       name: config.driverName,
@@ -24,7 +24,7 @@ export async function startControllerPart(
       controller: {
         settings: controllerSettings(config),
         workingMountDir: config.controller.workingMountDir,
-        files: new ShareFiles(workers),
+        files: new ShareFiles(workers, clock),
       },
       clock,
       log,

@@ -9,6 +9,11 @@ const mostAnswerBytes = 16 * 1024 * 1024
 const firstReconnectMs = 100
 const lastReconnectMs = 1_000
 
+/** A call to which no answer came within its time by our own clock. */
+export class CallLate extends CallRefused {
+  override readonly name = 'CallLate'
+}
+
 interface SocketClientOptions {
   /** Absolute path, or `tcp://HOST:PORT`. */
   readonly address: string
@@ -74,7 +79,7 @@ export class SocketClient implements Disposable {
     } catch (error) {
       signal.throwIfAborted()
       if (!isLate) throw error
-      throw new CallRefused(status.DEADLINE_EXCEEDED, `no answer within ${limitMs / 1_000} s`, { cause: error })
+      throw new CallLate(status.DEADLINE_EXCEEDED, `no answer within ${limitMs / 1_000} s`, { cause: error })
     } finally {
       cancelTimer()
       signal.removeEventListener('abort', onAbort)

@@ -26,9 +26,16 @@ export interface HealthOptions {
   /** `/healthz`; as `live` unless given. */
   readonly healthy?: () => readonly HealthCheck[]
   readonly metrics: Pick<Registry, 'metrics' | 'contentType'>
-  /** Further paths, such as those that an upstream's probes ask. */
-  readonly also?: Readonly<Record<string, () => { readonly status: number; readonly body: string }>>
+  /** Further paths, such as those that an upstream's probes ask; what has to be asked for first must bound that itself. */
+  readonly also?: Readonly<Record<string, () => FurtherReply | Promise<FurtherReply>>>
   readonly log: Log
+}
+
+/** An answer at a further path; plain text unless it says otherwise. */
+interface FurtherReply {
+  readonly status: number
+  readonly body: string
+  readonly contentType?: string
 }
 
 interface HealthReply {
@@ -46,8 +53,8 @@ export async function answerHealth(options: HealthOptions, method: string, targe
   if (method !== 'GET' && method !== 'HEAD') return reply(405, 'only GET is answered\n')
   if (url.pathname === '/metrics') return metricsReply(options)
   const { also = {} } = options
-  const further = Object.hasOwn(also, url.pathname) ? also[url.pathname]?.() : undefined
-  if (further !== undefined) return reply(further.status, further.body)
+  const further = Object.hasOwn(also, url.pathname) ? await also[url.pathname]?.() : undefined
+  if (further !== undefined) return { contentType: plainText, ...further }
   const [, endpoint = '', name = '', ...rest] = url.pathname.split('/')
   if (rest.length > 0) return notFound
   switch (endpoint) {

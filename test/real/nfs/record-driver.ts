@@ -4,8 +4,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { callCount, driverCases } from '../../nfs-driver-cases.ts'
+import type { CaseAnswers } from '../../nfs-player.ts'
 import { upstreamVersion } from '../upstreams/build.ts'
-import { answersTo, type CaseAnswers } from './driver-answers.ts'
+import { answersTo } from './driver-answers.ts'
 import { upstreamDriver } from './driver-process.ts'
 
 const file = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs', 'driver-answers.json')

@@ -16,23 +16,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { PlayedSite, Told } from '../../nfs-player.ts'
 import { builtOnce, PartUnavailable } from '../cache.ts'
 import { builtProgram } from '../clients/build.ts'
 import { atEnd } from '../endings.ts'
 import { placeOf } from '../machine-programs.ts'
 import { type Program, type ProgramOptions, startProgram, until } from '../mirror/laboratory/program.ts'
-
-/** What a server does otherwise, or `umount` by that name. */
-export interface Told {
-  /** Before anything else. */
-  readonly waitMs?: number
-  /** Until it is told otherwise, and SIGTERM does not end it. */
-  readonly hang?: boolean
-  /** Text of the error with which it ends; it succeeds without. */
-  readonly fail?: string
-  /** Default 32, what mount(8) knows as a failed mount. */
-  readonly code?: number
-}
 
 /** A program of the stand-in that was called. */
 export interface Call {
@@ -56,7 +45,7 @@ mount -t overlay overlay -o "lowerdir=$root/layers/bin:/usr/bin" /usr/bin
 exec sleep infinity
 `
 
-export class NfsSite implements AsyncDisposable {
+export class NfsSite implements PlayedSite, AsyncDisposable {
   /** An absolute path without odd characters. */
   readonly root: string
   readonly exports: string

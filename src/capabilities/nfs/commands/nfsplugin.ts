@@ -10,8 +10,7 @@ import { startDriver } from '../driver/driver.ts'
 import { ShareFiles } from '../driver/share-files.ts'
 import { FileWorkers } from '../files/file-workers.ts'
 import { driverFlags } from '../flags/driver-flags.ts'
-
-const minuteMs = 60_000
+import { driverSettings } from './driver-settings.ts'
 
 export const defineNfsplugin: DefineCommand = (program, surroundings, about) => {
   program
@@ -53,29 +52,9 @@ async function run(words: readonly string[], { terminal, signal, ending }: Surro
   using faults = processFaults(exitAtOnce, ending)
   const onFault = (why: string) => log.error({ why }, 'a fault that nobody owns: the process ends in order')
   await endedInOrder({ faults, signal, ending, onFault }, async until => {
-    await using workers = new FileWorkers({ clock: systemClock, log })
-    await using _driver = await startDriver({
-      name: flags.driverName,
-      endpoint: flags.endpoint,
-      node: {
-        nodeId: flags.nodeId,
-        mountPermissions: flags.mountPermissions,
-        statsMs: flags.statsMinutes * minuteMs,
-      },
-      controller: {
-        settings: {
-          mountPermissions: flags.mountPermissions,
-          defaultOnDelete: flags.defaultOnDelete,
-          existingArchive: flags.removeArchived ? 'remove' : 'refuse',
-          useTarProgram: flags.useTarProgram,
-          compression: flags.compresses ? 'gzip' : 'none',
-        },
-        workingMountDir: flags.workingMountDir,
-        files: new ShareFiles(workers),
-      },
-      clock: systemClock,
-      log,
-    })
+    await using workers = new FileWorkers({ clock: systemClock })
+    const settings = driverSettings(flags, new ShareFiles(workers, systemClock))
+    await using _driver = await startDriver({ ...settings, clock: systemClock, log })
     const { promise, resolve } = Promise.withResolvers<void>()
     if (until.aborted) resolve()
     else until.addEventListener('abort', () => resolve(), { once: true })

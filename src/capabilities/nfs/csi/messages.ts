@@ -30,6 +30,7 @@ export const controllerCapabilities = {
   CLONE_VOLUME: 7,
   EXPAND_VOLUME: 9,
   SINGLE_NODE_MULTI_WRITER: 13,
+  MODIFY_VOLUME: 14,
 } as const
 
 /** Values of a node's capability. */

@@ -4,7 +4,7 @@
 import { status } from '@grpc/grpc-js'
 import { LRUCache } from 'lru-cache'
 import { CallRefused } from '#kube/grpc/served-method.ts'
-import type { Log } from '#kube/log.ts'
+import { type Log, messageOf } from '#kube/log.ts'
 import type { Of } from '#kube/protobuf-message.ts'
 import {
   type ContentSource,
@@ -16,7 +16,7 @@ import {
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
 import { sourceOf } from './node-service.ts'
 import { Operations } from './operations.ts'
-import { refusal } from './refusals.ts'
+import { refusal, spoilsMount } from './refusals.ts'
 import type { Place, ShareFiles } from './share-files.ts'
 import { cleanPath } from './share-path.ts'
 import { readSnapshotId, type SnapshotId, writeSnapshotId } from './snapshot-id.ts'
@@ -60,7 +60,6 @@ interface Made {
   readonly id: string
   readonly capacity: bigint
   readonly source: string
-  readonly volume: Volume
 }
 
 /** Volumes that are remembered, to tell a second call from one for another volume of the same name. */
@@ -100,13 +99,12 @@ export class ControllerService {
         claim: async (namespace, claim) => facts?.claim(namespace, claim),
       })
       const id = writeVolumeId(wish.id)
-      const known = this.#knownVolume(request, id)
-      if (known !== undefined) return known
-      const contentSource = request.contentSource
-      await this.#make(wish, optionsOf(volumeCapabilities), contentSource)
-      const volume = { capacityBytes: 0n, volumeId: id, volumeContext: wish.context, contentSource }
-      this.#made.set(name, { id, capacity: capacityOf(request), source: textOf(contentSource), volume })
-      return volume
+      const { contentSource } = request
+      const isWhole = this.#isMade(request, id)
+      // What was filled once may have been written since.
+      await this.#make(wish, optionsOf(volumeCapabilities), isWhole ? undefined : contentSource)
+      this.#made.set(name, { id, capacity: capacityOf(request), source: textOf(contentSource) })
+      return { capacityBytes: 0n, volumeId: id, volumeContext: wish.context, contentSource }
     })
   }
 
@@ -136,9 +134,9 @@ export class ControllerService {
           status.INTERNAL,
           `volume ${volumeId} is the whole share ${volume.share || '/'}: what is in it is never deleted or renamed; set onDelete to retain`,
         )
-      await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to delete the folder of a volume', async root => {
-        if (policy === 'archive') await this.#options.files.archive({ root, path }, settings.existingArchive)
-        else await this.#options.files.remove({ root, path })
+      await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to delete the folder of a volume', async share => {
+        if (policy === 'archive') await this.#options.files.archive({ ...share, path }, settings.existingArchive)
+        else await this.#options.files.remove({ ...share, path })
       })
       for (const [name, made] of this.#made.entries()) if (made.id === volumeId) this.#made.delete(name)
     })
@@ -151,8 +149,8 @@ export class ControllerService {
     checkCapabilities(volumeCapabilities)
     const volume = readVolumeId(volumeId)
     if ('problem' in volume) throw notFound(`volume ${volumeId} is not there: ${volume.problem}`)
-    const isThere = await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to look at a volume', root =>
-      this.#isFolder({ root, path: cleanPath(volume.subDir) }),
+    const isThere = await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to look at a volume', share =>
+      this.#isFolder({ ...share, path: cleanPath(volume.subDir) }),
     )
     if (!isThere) throw notFound(`volume ${volumeId} is not there: its share has no folder ${volume.subDir}`)
     return { confirmed: { volumeContext: new Map(), volumeCapabilities, parameters: new Map() }, message: '' }
@@ -174,12 +172,12 @@ export class ControllerService {
         const what = 'failed to create archive for snapshot'
         const archive = await this.#on(volume, this.#optionsFor(sourceVolumeId, secrets), what, from =>
           this.#on(wish.id, archiveOptions, what, async into => {
-            const source = { root: from, path: cleanPath(volume.subDir) }
+            const source = { ...from, path: cleanPath(volume.subDir) }
             if (!(await this.#isFolder(source)))
               throw notFound(`source volume ${sourceVolumeId} is not there: its share has no folder ${volume.subDir}`)
             return await files.pack({
               from: source,
-              into: { root: into, path: name },
+              into: { ...into, path: name },
               name: wish.id.source,
               compression: settings.compression,
               useTarProgram: settings.useTarProgram,
@@ -209,8 +207,8 @@ export class ControllerService {
       return
     }
     await this.#operations.alone(`snapshot ${snapshot.name}`, snapshotId, () =>
-      this.#on(snapshot, optionsOfSecret(secrets), 'failed to delete the archive of a snapshot', root =>
-        this.#options.files.remove({ root, path: cleanPath(snapshot.name) }),
+      this.#on(snapshot, optionsOfSecret(secrets), 'failed to delete the archive of a snapshot', share =>
+        this.#options.files.remove({ ...share, path: cleanPath(snapshot.name) }),
       ),
     )
   }
@@ -222,50 +220,65 @@ export class ControllerService {
     return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
   }
 
-  /** The answer to a call that was answered before. @throws CallRefused where the name is that of another volume */
-  #knownVolume(request: CreateVolume, id: string): Volume | undefined {
+  /** Whether a call for this volume was answered before. @throws CallRefused where its name is that of another one */
+  #isMade(request: CreateVolume, id: string): boolean {
     const { name, capacityRange, contentSource } = request
     const made = this.#made.get(name)
     const capacity = made?.id === id ? made.capacity : this.#options.facts?.capacity(id)
-    if (capacity === undefined) return undefined
+    if (capacity === undefined) return false
     const { requiredBytes = 0n, limitBytes = 0n } = capacityRange ?? {}
     if (capacity < requiredBytes || (limitBytes > 0n && capacity > limitBytes))
       throw new CallRefused(
         status.ALREADY_EXISTS,
         `volume ${name} exists with ${capacity} bytes: expected at least ${requiredBytes}${limitBytes > 0n ? ` and at most ${limitBytes}` : ''}`,
       )
-    if (made === undefined || made.id !== id) return undefined
+    if (made === undefined || made.id !== id) return false
     if (made.source !== textOf(contentSource))
       throw new CallRefused(status.ALREADY_EXISTS, `volume ${name} exists and was made from another source`)
-    return made.volume
+    return true
   }
 
   async #make({ id, permissions }: VolumeWish, options: readonly string[], source: ContentSource | undefined): Promise<void> {
     const { files, log } = this.#options
     const from = source === undefined ? undefined : readSource(source)
-    await this.#on(id, options, 'failed to make subdirectory', async root => {
-      const into = { root, path: cleanPath(id.subDir) }
+    await this.#on(id, options, 'failed to make subdirectory', async share => {
+      const into = { ...share, path: cleanPath(id.subDir) }
       // The share itself is there, and its permissions are none of a volume's.
-      const warning = into.path === '' ? undefined : await files.makeFolder(into, permissions)
+      const { made, warning } = into.path === '' ? { made: false } : await files.makeFolder(into, permissions)
       if (warning !== undefined) log.warn({ why: warning, subDir: id.subDir }, 'failed to chmod subdirectory')
-      if (from !== undefined) await this.#fill(into, from, options)
+      if (from === undefined) return
+      try {
+        await this.#fill(into, from, options)
+      } catch (error) {
+        if (made && !spoilsMount(error)) await this.#removeHalf(into)
+        throw error
+      }
     })
+  }
+
+  /** What was begun and failed is removed: whoever asked may never ask again. */
+  async #removeHalf(at: Place): Promise<void> {
+    try {
+      await this.#options.files.remove(at)
+    } catch (error) {
+      this.#options.log.warn({ path: at.path, why: messageOf(error) }, 'the folder of a volume that was not made stays')
+    }
   }
 
   async #fill(into: Place, source: FoundSource, options: readonly string[]): Promise<void> {
     const { files } = this.#options
     if ('snapshot' in source) {
       const { snapshot } = source
-      await this.#on(snapshot, options, 'failed to copy volume for snapshot', async root => {
-        const from = { root, path: cleanPath(snapshot.name) }
+      await this.#on(snapshot, options, 'failed to copy volume for snapshot', async share => {
+        const from = { ...share, path: cleanPath(snapshot.name) }
         if (!(await this.#isFolder(from))) throw notFound(`snapshot ${writeSnapshotId(snapshot)} is not there`)
         await files.unpack(from, snapshot.source, into)
       })
       return
     }
     const { volume } = source
-    await this.#on(volume, options, 'failed to copy volume', async root => {
-      const from = { root, path: cleanPath(volume.subDir) }
+    await this.#on(volume, options, 'failed to copy volume', async share => {
+      const from = { ...share, path: cleanPath(volume.subDir) }
       if (!(await this.#isFolder(from))) throw notFound(`source volume ${writeVolumeId(volume)} is not there`)
       await files.copy(from, into)
     })
@@ -280,11 +293,11 @@ export class ControllerService {
     { server, share }: Pick<VolumeId | SnapshotId, 'server' | 'share'>,
     options: readonly string[],
     what: string,
-    work: (root: string) => Promise<T>,
+    work: (share: Pick<Place, 'server' | 'root'>) => Promise<T>,
   ): Promise<T> {
     const source = sourceOf(server, `/${cleanPath(share)}`, '')
     try {
-      return await this.#options.shares.using({ source, options }, work)
+      return await this.#options.shares.using({ source, options }, root => work({ server, root }))
     } catch (error) {
       throw refusal(error, what, source)
     }

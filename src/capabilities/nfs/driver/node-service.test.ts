@@ -26,7 +26,7 @@ async function node({
 } = {}) {
   const root = await temporaryDirectory()
   const clock = hostClock({ speed })
-  const machine = new FakeMachine(join(root, 'servers'), clock)
+  const machine = new FakeMachine({ root: join(root, 'servers'), below: join(root, 'below'), clock })
   const answering = new Set<string>()
   const told: unknown[] = []
   const breaker = new Breaker({ clock, log: silentLog, probe: async server => answering.has(server) })
@@ -168,16 +168,16 @@ describe('mounting', () => {
     ['mount.nfs: Connection refused', status.INTERNAL],
   ])('what mount says: %s', async (says, code) => {
     const { service, target, machine } = await node()
-    machine.behaviours.set('nas', { says })
+    machine.tell('nas', { fail: says })
     const wanted = refused(code, new RegExp(`^mount failed: exit status 32\\nMounting command: mount\\nMounting arguments: -t nfs nas:/export .*\\nOutput: ${says}\\n$`))
     await expect(service().publish(request(target()))).rejects.toEqual(wanted)
-    machine.behaviours.delete('nas')
+    machine.tell('nas', undefined)
     await service().publish(request(target()))
   })
 
   test('a mount that hangs ends at its limit, and its target is taken until it is gone; others go on', async () => {
     const { service, target, machine, answering } = await node({ speed: fast })
-    machine.behaviours.set('nas', 'hangs')
+    machine.tell('nas', { hang: true })
     answering.add('nas')
     const one = service()
     const late = refused(status.INTERNAL, /^mount volume nas:\/export to .* timeout after 110s$/)
@@ -186,22 +186,21 @@ describe('mounting', () => {
       refused(status.ABORTED, 'An operation with the given Volume ID v1 already exists'),
     )
     await one.publish(request(target('b'), { id: 'v2', context: { ...context, server: 'other' } }))
-    machine.behaviours.delete('nas')
-    machine.release()
+    machine.tell('nas', undefined)
     await new Promise(setImmediate)
     await one.publish(request(target()))
   })
 
   test('a server that does not answer is told at once, until it does', async () => {
     const { service, target, machine, breaker, answering } = await node({ speed: fast })
-    machine.behaviours.set('nas', 'hangs')
+    machine.tell('nas', { hang: true })
     const one = service()
     await expect(one.publish(request(target()))).rejects.toEqual(refused(status.INTERNAL, /timeout/))
     expect(breaker.unreachable()).toEqual(['nas'])
     await expect(one.publish(request(target('b'), { id: 'v2' }))).rejects.toEqual(
       refused(status.UNAVAILABLE, /^NFS server nas has not answered for \d+ s: nas:\/export is not mounted$/),
     )
-    machine.behaviours.delete('nas')
+    machine.tell('nas', undefined)
     answering.add('nas')
     await expect.poll(() => breaker.unreachable()).toEqual([])
     await one.publish(request(target('b'), { id: 'v2' }))

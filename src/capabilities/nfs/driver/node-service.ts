@@ -1,6 +1,6 @@
 // What kubelets ask: a volume is mounted for a pod, and taken away. One node, one process; what is mounted stays whatever becomes of the process.
 
-import { mkdirSync, rmdirSync } from 'node:fs'
+import { lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs'
 import { status } from '@grpc/grpc-js'
 import type { Clock } from '#kube/clock.ts'
 import { CallRefused } from '#kube/grpc/served-method.ts'
@@ -263,8 +263,9 @@ export class NodeService {
     this.#published.delete(target)
     this.#stats.forget(target)
     try {
-      // It is empty, or it is none of ours: what is in it is never removed.
-      rmdirSync(target)
+      // An empty folder, as a rule. What is in one is none of ours, and is never removed.
+      if (lstatSync(target).isDirectory()) rmdirSync(target)
+      else unlinkSync(target)
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
       throw new CallRefused(status.INTERNAL, `failed to unmount target "${target}": ${messageOf(error)}`, { cause: error })

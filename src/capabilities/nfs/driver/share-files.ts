@@ -1,11 +1,22 @@
 // What the controller does with files of shares. None of it runs in this process: a look at a path of a share may never come back.
 
-import type { Compression, FileWorkKind, FileWorkOf, FileWorkProgress, FileWorkResult, UnpackLimits } from '../files/file-work.ts'
-import { hasCode } from '../files/file-work-failed.ts'
+import type { Clock } from '#kube/clock.ts'
+import type {
+  Below,
+  Compression,
+  FileWorkKind,
+  FileWorkOf,
+  FileWorkProgress,
+  FileWorkResult,
+  UnpackLimits,
+} from '../files/file-work.ts'
+import { FileWorkFailed, hasCode } from '../files/file-work-failed.ts'
 import type { FileWorkers } from '../files/file-workers.ts'
 
 /** A folder below the place at which a share is mounted. */
 export interface Place {
+  /** Whose files they are. */
+  readonly server: string
   /** Where the share is mounted. */
   readonly root: string
   /** Relative to it; without empty, `.` and `..` segments. */
@@ -38,22 +49,23 @@ export type OnProgress = (progress: FileWorkProgress) => void
 
 export class ShareFiles {
   readonly #workers: Pick<FileWorkers, 'run'>
+  readonly #clock: Clock
 
-  constructor(workers: Pick<FileWorkers, 'run'>) {
+  constructor(workers: Pick<FileWorkers, 'run'>, clock: Clock) {
     this.#workers = workers
+    this.#clock = clock
   }
 
-  /** Makes a folder and those above it. @returns why its permissions could not be set, where they could not. @throws FileWorkFailed */
-  async makeFolder(at: Place, permissions: number): Promise<string | undefined> {
+  /** Makes a folder and those above it; `warning` says why its permissions could not be set. @throws FileWorkFailed */
+  makeFolder(at: Place, permissions: number): Promise<FileWorkResult<'makeDirectory'>> {
     const mode = permissions > 0 ? { mode: permissions & 0o7777 } : {}
-    const { warning } = await this.#short({ kind: 'makeDirectory', ...at, ...mode })
-    return warning
+    return this.#short(at.server, { kind: 'makeDirectory', ...below(at), ...mode })
   }
 
   /** @throws FileWorkFailed */
-  async isFolder({ root, path }: Place): Promise<boolean> {
+  async isFolder({ server, root, path }: Place): Promise<boolean> {
     try {
-      const { type } = await this.#short({ kind: 'stat', path: `${root}/${path}` })
+      const { type } = await this.#short(server, { kind: 'stat', path: `${root}/${path}` })
       return type === 'directory'
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false
@@ -63,41 +75,71 @@ export class ShareFiles {
 
   /** Removes a folder with all that is in it, and those above it that are empty then. What is missing is removed. @throws FileWorkFailed */
   async remove(at: Place): Promise<void> {
-    await this.#long({ kind: 'removeTree', ...at })
+    await this.#long(at.server, { kind: 'removeTree', ...below(at) })
   }
 
   /** Gives a folder the name `archived-<path>`. What is missing is archived. @throws FileWorkFailed */
   async archive(at: Place, replaces: 'refuse' | 'remove' | 'number'): Promise<void> {
-    await this.#long({ kind: 'archiveTree', ...at, replaces })
+    await this.#long(at.server, { kind: 'archiveTree', ...below(at), replaces })
   }
 
   /** Packs a folder. An archive that is there whole is not made again. @throws FileWorkFailed CLASH where another thing lies in its place */
   async pack({ from, into, name, ...how }: ArchiveOrder, onProgress?: OnProgress) {
     const place = { root: into.root, directory: into.path, name }
-    return await this.#long({ kind: 'pack', ...from, into: place, ...how }, onProgress)
+    return await this.#long(from.server, { kind: 'pack', ...below(from), into: place, ...how }, onProgress)
   }
 
   /** Unpacks the archive of a name, whatever its ending. @throws FileWorkFailed ENOENT where there is none */
   async unpack(from: Place, name: string, into: Place, onProgress?: OnProgress): Promise<void> {
-    const { entries } = await this.#short({ kind: 'list', ...from, limit: mostInSnapshot })
+    const { entries } = await this.#short(from.server, { kind: 'list', ...below(from), limit: mostInSnapshot })
     const found = endings.map(ending => `${name}${ending}`).find(one => entries.some(entry => entry.name === one))
     const archive = { root: from.root, path: `${from.path}/${found ?? `${name}${endings[0]}`}` }
-    await this.#long({ kind: 'unpack', ...into, archive, limits: archiveLimits }, onProgress)
+    await this.#long(into.server, { kind: 'unpack', ...below(into), archive, limits: archiveLimits }, onProgress)
   }
 
   /** Does what `cp -a from/. into` does. @throws FileWorkFailed */
   async copy(from: Place, into: Place, onProgress?: OnProgress): Promise<void> {
-    await this.#long({ kind: 'copyTree', ...into, from }, onProgress)
+    await this.#long(into.server, { kind: 'copyTree', ...below(into), from: below(from) }, onProgress)
   }
 
-  #short<Kind extends FileWorkKind>(work: FileWorkOf<Kind>): Promise<FileWorkResult<Kind>> {
-    return this.#workers.run(work, { limitMs: shortMs })
+  #short<Kind extends FileWorkKind>(server: string, work: FileWorkOf<Kind>): Promise<FileWorkResult<Kind>> {
+    return this.#workers.run(work, { limitMs: shortMs, signal: never, server })
   }
 
-  #long<Kind extends FileWorkKind>(work: FileWorkOf<Kind>, onProgress?: OnProgress): Promise<FileWorkResult<Kind>> {
-    return this.#workers.run(work, { limitMs: longMs, stallMs, ...(onProgress === undefined ? {} : { onProgress }) })
+  /** Without an end of its own: who asked may have given up, and asks again for what it came to. */
+  async #long<Kind extends FileWorkKind>(
+    server: string,
+    work: FileWorkOf<Kind>,
+    onProgress?: OnProgress,
+  ): Promise<FileWorkResult<Kind>> {
+    const stalled = new AbortController()
+    const stall = () =>
+      stalled.abort(
+        new FileWorkFailed('DEADLINE', `${work.kind}: nothing came on for ${stallMs / 60_000} min; its server may not answer`),
+      )
+    // The program `cp` says nothing of how far it has come.
+    const isTold = work.kind !== 'copyTree'
+    let cancel = isTold ? this.#clock.schedule(stallMs, stall) : () => undefined
+    try {
+      return await this.#workers.run(work, {
+        limitMs: longMs,
+        signal: stalled.signal,
+        server,
+        onProgress: progress => {
+          cancel()
+          if (isTold) cancel = this.#clock.schedule(stallMs, stall)
+          onProgress?.(progress)
+        },
+      })
+    } finally {
+      cancel()
+    }
   }
 }
+
+const never = new AbortController().signal
+
+const below = ({ root, path }: Place): Below => ({ root, path })
 
 /** In the order in which they are looked for: upstream's two, then ours. */
 const endings = ['.tar.gz', '.tar', '.tar.zst'] as const

@@ -52,7 +52,7 @@ export function cleanPath(path: string): string {
  */
 export function permissionBits(text: string, invalid: (text: string) => CallRefused): number {
   if (text === '') return 0
-  if (!/^\+?[0-7]+$/.test(text)) throw invalid(text)
+  if (!/^[0-7]+$/.test(text)) throw invalid(text)
   const bits = Number.parseInt(text, 8)
   if (bits >= 2 ** 32) throw invalid(text)
   return bits

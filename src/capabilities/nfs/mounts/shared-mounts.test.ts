@@ -11,7 +11,7 @@ import { SharedMounts } from './shared-mounts.ts'
 async function site() {
   const root = await temporaryDirectory()
   const clock = new VirtualClock(0)
-  const machine = new FakeMachine(join(root, 'servers'), clock)
+  const machine = new FakeMachine({ root: join(root, 'servers'), below: join(root, 'below'), clock })
   const mounter = new Mounter({ run: machine.run, table: machine.table, clock })
   const directory = join(root, 'work')
   mkdirSync(directory)
@@ -48,10 +48,10 @@ test('other options are another mount', async () => {
 test('a mount that fails is told to all who wait, and tried again by the next', async () => {
   const { shares, machine, mounts } = await site()
   const all = shares()
-  machine.behaviours.set('nas', { says: 'mount.nfs: Connection refused' })
+  machine.tell('nas', { fail: 'mount.nfs: Connection refused' })
   const calls = [1, 2].map(() => all.using(share, async () => undefined))
   for (const call of calls) await expect(call).rejects.toBeInstanceOf(MountFailed)
-  machine.behaviours.delete('nas')
+  machine.tell('nas', undefined)
   await all.using(share, async () => undefined)
   expect(mounts()).toHaveLength(2)
 })

@@ -1,34 +1,48 @@
 // A machine whose servers are folders: `mount` puts a link in the place of the target, `umount` takes it away. What a server does is up to the test. All
 // other programs are the real ones.
 
-import { mkdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Mounted, MountTable } from '../mounts/mount-table.ts'
 import { machinePrograms, type ProgramEnd, type RunProgram } from '../mounts/program.ts'
 
-/** What a server does when somebody mounts from it; absent: it serves. */
-type Behaviour = { readonly says: string; readonly code?: number } | 'hangs'
+/** What a server does in place of serving; `umount` is told by that name. */
+export interface ToldServer {
+  readonly waitMs?: number
+  /** Until it is told otherwise. */
+  readonly hang?: boolean
+  /** What the program says before it fails. */
+  readonly fail?: string
+  readonly code?: number
+}
+
+interface FakeMachineOptions {
+  /** Where servers are folders, and their shares below them. */
+  readonly root: string
+  /** Where what is below a mount waits. */
+  readonly below: string
+  readonly clock: Clock
+  /** Only what is there is served, and options that nobody knows are refused, as by real ones. */
+  readonly isStrict?: boolean
+}
 
 export class FakeMachine {
-  /** Command lines of `mount` and `umount`, in order. */
-  readonly commands: string[] = []
-  /** By server. */
-  readonly behaviours = new Map<string, Behaviour>()
+  readonly calls: { readonly program: string; readonly argv: readonly string[] }[] = []
   /** Targets that do not go, by how many steps they withstand: 1 goes by force. */
   readonly stuck = new Map<string, number>()
   /** Connections that the kernel has, by target. */
   readonly connections = new Map<string, number>()
-  readonly #root: string
-  readonly #clock: Clock
+  readonly #options: FakeMachineOptions
   readonly #real: RunProgram
-  #mounts: Mounted[] = []
-  #release = Promise.withResolvers<void>()
+  readonly #told = new Map<string, ToldServer>()
+  #changed = Promise.withResolvers<void>()
+  #mounts: (Mounted & { readonly below: string })[] = []
+  #made = 0
 
-  /** @param root where servers' shares are folders: `<root>/<server>/<share>` */
-  constructor(root: string, clock: Clock) {
-    this.#root = root
-    this.#clock = clock
+  constructor(options: FakeMachineOptions) {
+    this.#options = options
+    mkdirSync(options.below, { recursive: true })
     // They are of this machine, and take its time.
     this.#real = machinePrograms(systemClock)
   }
@@ -38,68 +52,103 @@ export class FakeMachine {
     connections: target => this.connections.get(target),
   }
 
+  /** Command lines of `mount` and `umount`, in order. */
+  get commands(): readonly string[] {
+    return this.calls
+      .filter(({ program }) => program !== 'mount.nfs')
+      .map(({ program, argv }) => [program, ...argv].join(' '))
+  }
+
+  /** Undefined has it work again; what hangs goes on then. */
+  tell(server: string, told: ToldServer | undefined): void {
+    if (told === undefined) this.#told.delete(server)
+    else this.#told.set(server, told)
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
+  }
+
   /** The folder that a share is; it is made. */
   share(server: string, share: string): string {
-    const path = join(this.#root, server.replaceAll(':', '_'), share)
+    const path = this.#folder(server, share)
     mkdirSync(path, { recursive: true })
     return path
   }
 
-  /** Whatever hangs goes on, and ends. */
-  release(): void {
-    this.#release.resolve()
-    this.#release = Promise.withResolvers()
-  }
-
   readonly run: RunProgram = async (program, args, options) => {
-    if (program === 'mount') return await this.#mount(args, options)
-    if (program === 'umount') return this.#unmount(args)
-    return await this.#real(program, args, options)
+    if (program !== 'mount' && program !== 'umount') return await this.#real(program, args, options)
+    this.calls.push({ program, argv: args })
+    const late = Promise.withResolvers<void>()
+    const cancel = this.#options.clock.schedule(options.limitMs, () => late.resolve())
+    options.signal?.addEventListener('abort', () => late.resolve(), { once: true })
+    const end = program === 'mount' ? this.#mount(args) : this.#unmount(args)
+    const gone = end.then(() => undefined)
+    const first = await Promise.race([end, late.promise])
+    cancel()
+    return first === undefined ? { code: undefined, output: '', isLate: true, gone } : first
   }
 
-  async #mount(args: readonly string[], { limitMs, signal }: Parameters<RunProgram>[2]): Promise<ProgramEnd> {
-    this.commands.push(`mount ${args.join(' ')}`)
+  async #mount(args: readonly string[]): Promise<ProgramEnd> {
     const [source = '', target = ''] = args.slice(-2)
-    const [, bare, bracketed, share = ''] = /^(?:([^[:]+)|\[(.+)\]):(.*)$/.exec(source) ?? []
-    const server = bare ?? bracketed ?? ''
-    const behaviour = this.behaviours.get(server)
-    if (behaviour === 'hangs') return await this.#hang(limitMs, signal)
-    if (behaviour !== undefined) return ended(behaviour.code ?? 32, behaviour.says)
-    const folder = this.share(server, share)
-    renameSync(target, `${target}.below`)
-    symlinkSync(folder, target)
+    const [, bracketed, bare, share = ''] = /^(?:\[(.+)\]|([^[:]+)):(.*)$/s.exec(source) ?? []
+    const server = bare ?? bracketed
     const options = args.includes('-o') ? (args[args.indexOf('-o') + 1] ?? '').split(',') : []
-    this.#mounts.push({ target, fsType: 'nfs4', source, options })
+    // It is what `mount` calls, and is seen to be called.
+    this.calls.push({ program: 'mount.nfs', argv: [source, target] })
+    if (server === undefined) return failed(`mount.nfs: remote share not in 'host:dir' format`)
+    if (this.#options.isStrict) {
+      if (options.some(option => option !== '' && !knownOption.test(option)))
+        return failed(`mount.nfs: an incorrect mount option was specified for ${target}`)
+      if (server.includes('/') || !existsSync(this.#folder(server, '')))
+        return failed(`mount.nfs: Failed to resolve server ${server}: Name or service not known`)
+    }
+    const refused = await this.#obey(server)
+    if (refused !== undefined) return refused
+    const folder = this.#folder(server, share)
+    if (!this.#options.isStrict) mkdirSync(folder, { recursive: true })
+    const found = statSync(folder, { throwIfNoEntry: false })
+    if (!found?.isDirectory()) {
+      const why = found === undefined ? 'No such file or directory' : 'Not a directory'
+      return failed(`mount.nfs: mounting ${source} failed, reason given by server: ${why}`)
+    }
+    const below = join(this.#options.below, String(this.#made++))
+    renameSync(target, below)
+    symlinkSync(folder, target)
+    this.#mounts.push({ target, fsType: 'nfs4', source, options, below })
     return ended(0, '')
   }
 
-  async #hang(limitMs: number, signal: AbortSignal | undefined): Promise<ProgramEnd> {
-    const late = Promise.withResolvers<void>()
-    const cancel = this.#clock.schedule(limitMs, () => late.resolve())
-    signal?.addEventListener('abort', () => late.resolve(), { once: true })
-    const gone = this.#release.promise
-    await Promise.race([late.promise, gone])
-    cancel()
-    return { code: undefined, output: '', isLate: true, gone }
-  }
-
-  #unmount(args: readonly string[]): ProgramEnd {
-    this.commands.push(`umount ${args.join(' ')}`)
+  async #unmount(args: readonly string[]): Promise<ProgramEnd> {
+    const refused = await this.#obey('umount')
+    if (refused !== undefined) return refused
     const target = args.at(-1) ?? ''
     const left = this.stuck.get(target) ?? 0
     const mounted = this.#mounts.findLast(one => one.target === target)
-    if (mounted === undefined) return ended(32, `umount: ${target}: not mounted.`)
+    if (mounted === undefined) return failed(`umount: ${target}: not mounted.`)
     if (left > 0) {
       this.stuck.set(target, left - 1)
-      return ended(32, `umount: ${target}: target is busy.`)
+      return failed(`umount: ${target}: target is busy.`)
     }
     this.#mounts = this.#mounts.filter(one => one !== mounted)
-    readlinkSync(target)
     unlinkSync(target)
-    renameSync(`${target}.below`, target)
+    renameSync(mounted.below, target)
     return ended(0, '')
+  }
+
+  async #obey(name: string): Promise<ProgramEnd | undefined> {
+    const { waitMs } = this.#told.get(name) ?? {}
+    if (waitMs !== undefined) await this.#options.clock.after(waitMs)
+    while (this.#told.get(name)?.hang) await this.#changed.promise
+    const { fail, code } = this.#told.get(name) ?? {}
+    return fail === undefined ? undefined : failed(fail, code)
+  }
+
+  #folder(server: string, share: string): string {
+    return join(this.#options.root, server, share)
   }
 }
 
-const ended = (code: number, output: string): ProgramEnd => ({ code, output, isLate: false, gone: Promise.resolve() })
+const knownOption =
+  /^(rw|ro|remount|_netdev|nofail|addr=.*|context=.*|b"|hard|soft|sync|async|noatime|nolock|tcp|nfsvers=.*|vers=.*|nconnect=.*|timeo=.*|retrans=.*|port=.*|proto=.*|sec=.*|rsize=.*|wsize=.*|retry=.*|actimeo=.*)$/
 
+const failed = (output: string, code = 32): ProgramEnd => ended(code, output)
+const ended = (code: number, output: string): ProgramEnd => ({ code, output, isLate: false, gone: Promise.resolve() })

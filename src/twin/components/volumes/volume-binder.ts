@@ -23,7 +23,7 @@ export function startVolumeBinder(context: ComponentContext): void {
   const queue = loop.queue('persistentvolume-binder', key => {
     const claim = claimAt(context, key)
     if (claim === undefined || isBound(claim) || isTerminating(claim)) return
-    if (bindClaim(context, claim) === 'needs-provisioning') provision.addAfter(key, provisionAfterMs)
+    if (bindClaim(context, claim) === 'needs-provisioning' && context.playsProvisioners) provision.addAfter(key, provisionAfterMs)
   })
   const addPending = () => {
     for (const claim of view.list('persistentvolumeclaims')) if (!isBound(claim)) queue.add(keyOf(claim))
@@ -194,7 +194,7 @@ function provisionVolume(context: ComponentContext, claim: PersistentVolumeClaim
 }
 
 /** A volume whose claim was deleted goes by its policy, else is Released. Only deletions that were seen count: a dump may lack claims. */
-function settleReleased({ access, view }: ComponentContext, name: string): void {
+function settleReleased({ access, view, playsProvisioners }: ComponentContext, name: string): void {
   const volume = view.get('persistentvolumes', undefined, name)
   const reference = volume?.spec.claimRef
   if (volume === undefined || reference?.uid === undefined || isTerminating(volume)) return
@@ -203,5 +203,5 @@ function settleReleased({ access, view }: ComponentContext, name: string): void 
   access.update('persistentvolumes', { ...volume, status: { ...volume.status, phase: 'Released' } }, writer, {
     subresource: 'status',
   })
-  if (volume.spec['persistentVolumeReclaimPolicy'] === 'Delete') access.remove('persistentvolumes', undefined, name, writer)
+  if (playsProvisioners && volume.spec['persistentVolumeReclaimPolicy'] === 'Delete') access.remove('persistentvolumes', undefined, name, writer)
 }

@@ -1,0 +1,22 @@
+// What the flags of csi-driver-nfs mean for our driver.
+
+import type { ControllerSettings } from '../driver/controller-service.ts'
+import type { NodeSettings } from '../driver/node-service.ts'
+import type { ShareFiles } from '../driver/share-files.ts'
+import type { DriverFlags } from '../flags/driver-flags.ts'
+
+const minuteMs = 60_000
+
+/** All services, as upstream's program has them. */
+export function driverSettings(flags: DriverFlags, files: ShareFiles) {
+  const { driverName, endpoint, nodeId, mountPermissions, workingMountDir, defaultOnDelete, useTarProgram } = flags
+  const settings: ControllerSettings = {
+    mountPermissions,
+    defaultOnDelete,
+    existingArchive: flags.removeArchived ? 'remove' : 'refuse',
+    useTarProgram,
+    compression: flags.compresses ? 'gzip' : 'none',
+  }
+  const node: NodeSettings = { nodeId, mountPermissions, statsMs: flags.statsMinutes * minuteMs }
+  return { name: driverName, endpoint, node, controller: { settings, workingMountDir, files } }
+}
