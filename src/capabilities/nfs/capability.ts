@@ -1,6 +1,8 @@
 // Volumes on an NFS server, in place of csi-driver-nfs and the sidecars beside it.
 import { capability } from '#coordination/capability.ts'
 import { nfsConfiguration } from './config.ts'
+import { jobNeeds, jobPermissions } from './jobs/rights.ts'
+import { jobsWithRights } from './jobs-of-config.ts'
 import { controllerSocket, healthPorts, kubeletDirectory, metricsPorts, pluginFolder, registryFolder } from './names.ts'
 
 export const nfs = capability({
@@ -53,8 +55,8 @@ export const nfs = capability({
       role: 'nfs-controller',
       presence: 'always',
       trust: 'nfs-controller',
-      needs: [],
-      permissions: [],
+      needs: config => jobNeeds(jobsWithRights(config)),
+      permissions: config => jobPermissions(jobsWithRights(config)),
       host: { mounts: [], user: 'root', linuxCapabilities: ['SYS_ADMIN'], privileged: true, network: 'host' },
       listeners: [
         { kind: 'port', name: 'csi-health', port: healthPorts.controller, protocol: 'TCP', exposure: 'loopback' },
@@ -67,10 +69,14 @@ export const nfs = capability({
         (await import('./controller-part.ts')).startControllerPart(context, config, signal),
     },
   ],
+  rightsFollow: {
+    settings: [{ on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } }],
+  },
   leaves: [],
   codes: {
     problem: {
-      'values-nfs': 'what pods that mount cannot have: a working folder that is taken, or two drivers on a node while they are renewed',
+      'values-nfs':
+        'what pods that mount cannot have: a working folder that is taken, or two drivers on a node while they are renewed',
     },
   },
   installs: async () => (await import('./deploy/installs.ts')).installs,

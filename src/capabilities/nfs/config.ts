@@ -6,6 +6,8 @@ import { driverName, kubeletDirectory } from './names.ts'
 
 const longestPath = 1_024
 const longestCacheMinutes = 24 * 60
+const callLimits = { leastMs: 1_000, mostMs: 86_400_000 } as const
+const retryLimits = { leastMs: 1_000, mostMs: 86_400_000 } as const
 const detachLimits = { leastMs: 60_000, mostMs: 86_400_000 } as const
 
 const absolute = (meaning: string) =>
@@ -55,6 +57,26 @@ export const nfsConfiguration = z.object({
         ),
       snapshotCompression: z.enum(compressions).default('gzip'),
       useTarCommandInSnapshot: z.boolean().default(false).describe('the program tar packs, in place of ours'),
+      timeout: durationBetween(callLimits.leastMs, callLimits.mostMs)
+        .default('20m')
+        .describe('of each call that makes, deletes, grows, packs or fills a volume; one that takes longer is asked for again'),
+      retryIntervalMax: durationBetween(retryLimits.leastMs, retryLimits.mostMs)
+        .default('30m')
+        .describe('what fails is tried again after a second, then after twice as long each time, and at last so often'),
+      volumeNamePrefix: z
+        .string()
+        .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/, 'not the beginning of a name, such as "pvc"')
+        .default('pvc')
+        .describe('before the UID of its claim in the name of a volume'),
+      snapshots: z
+        .object({
+          enabled: z.boolean().default(true).describe('snapshots of volumes, where their kinds are in the cluster'),
+          controller: z
+            .boolean()
+            .default(false)
+            .describe('the snapshot controller of the cluster too, for all drivers; on only where none runs yet'),
+        })
+        .prefault({}),
     })
     .prefault({}),
 })

@@ -1,22 +1,30 @@
 // The driver beside its jobs, once in a cluster: it makes, removes, packs and copies folders of shares.
 
 import type { NodeContext, Running } from '#coordination/capability.ts'
+import { Informers } from '#kube/informers/informer.ts'
 import type { NfsConfig } from './config.ts'
 import type { ControllerSettings } from './driver/controller-service.ts'
 import { startDriver } from './driver/driver.ts'
 import { ShareFiles } from './driver/share-files.ts'
 import { FileWorkers } from './files/file-workers.ts'
+import { startJobs } from './jobs/jobs.ts'
+import { jobsOfConfig } from './jobs-of-config.ts'
 import { controllerSocket } from './names.ts'
 import { driverChecks } from './node-part.ts'
+import { WatchedFacts } from './watched-facts.ts'
 
 /** Serves until it is disposed of. @throws OutsideError where nobody can listen */
 export async function startControllerPart(
-  { clock, log }: NodeContext,
+  context: NodeContext,
   config: NfsConfig,
-  _signal: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Running<NfsConfig>> {
+  const { api, clock, log, random } = context
+  if (api === undefined) throw new Error('the jobs of the NFS driver need the API server')
   await using stack = new AsyncDisposableStack()
   const workers = stack.use(new FileWorkers({ clock }))
+  const informers = stack.use(new Informers(api, { clock, random, log, signal }))
+  const facts = new WatchedFacts(api, informers, config.driverName, signal)
   const driver = stack.use(
     await startDriver({
       name: config.driverName,
@@ -25,14 +33,27 @@ export async function startControllerPart(
         settings: controllerSettings(config),
         workingMountDir: config.controller.workingMountDir,
         files: new ShareFiles(workers, clock),
+        facts,
       },
       clock,
       log,
     }),
   )
+  const jobs = stack.use(
+    startJobs(
+      {
+        ...context,
+        api,
+        informers,
+        address: controllerSocket,
+        config: jobsOfConfig(config, context.identity.namespace),
+      },
+      signal,
+    ),
+  )
   const whole = stack.move()
   return {
-    health: () => driverChecks(driver),
+    health: () => [...driverChecks(driver), ...jobs.checks()],
     reconfigure: async () => 'restart-part',
     [Symbol.asyncDispose]: () => whole.disposeAsync(),
   }

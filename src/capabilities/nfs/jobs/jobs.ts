@@ -41,6 +41,8 @@ interface JobsOptions {
   /** `<pod or host name>_<uuid>`: holds the Leases, and is in the source of some Events. */
   readonly identity: { readonly instance: string }
   readonly metrics?: Registry | undefined
+  /** Watches of the process, where others share them; whoever gives them ends them. */
+  readonly informers?: Informers | undefined
 }
 
 /** Jobs that run until they are disposed of. */
@@ -53,7 +55,7 @@ const askLimitMs = 10_000
 
 /** Starts the jobs; they run until `signal` is aborted or they are disposed of. @throws RangeError where a job of a driver is asked for without an address */
 export function startJobs(
-  { api, address, config, clock, random, log, identity, metrics }: JobsOptions,
+  { api, address, config, clock, random, log, identity, metrics, informers: given }: JobsOptions,
   signal: AbortSignal,
 ): RunningJobs {
   const { provision, resize, snapshot, snapshotController, election } = config
@@ -70,7 +72,7 @@ export function startJobs(
     address === undefined
       ? undefined
       : new DriverLink({ address, clock, random, log, askLimitMs, times: metrics === undefined ? undefined : callTimes(metrics) })
-  const informers = new Informers(api, { clock, random, log, signal: both })
+  const informers = given?.share({ signal: both }) ?? new Informers(api, { clock, random, log, signal: both })
   // What all jobs read of a kind is known before the first of them asks, so that nothing is listed twice.
   informers.share({ needs: [...ofDriver, ...ofCluster].flatMap(({ needs }) => needs) })
   const around = { api, informers, election, clock, random, log, instance: identity.instance }

@@ -146,7 +146,8 @@ export function jobPermissions({ provision, resize, snapshot, snapshotController
             groups: ['coordination.k8s.io'],
             resources: ['leases'],
             verbs: ['get', 'create', 'update'],
-            scope: 'own-namespace',
+            // The jobs' pod is where all pods of ours are that mount.
+            scope: 'agent-namespace',
             because: 'stands for the Leases by which upstream keeps its sidecars to one of each',
           } satisfies Permission,
         ]),
