@@ -1,6 +1,6 @@
 // The bundle away from the repository: it starts, finds its data and its solver's process, and is the same however it was made.
 
-import { spawn, spawnSync } from 'node:child_process'
+import { fork, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -113,6 +113,23 @@ describe('the bundle', () => {
       expect([...made.files.keys()].filter(name => name.endsWith('.mjs') && textOf(name).includes(words))).not.toEqual([])
       expect(loaded.filter(name => textOf(name).includes(words))).toEqual([])
     }
+  })
+
+  test('brings the process that works on files of shares, which loads a work when it is asked for it', async () => {
+    const child = fork(join(directory, 'file-work-process.mjs'), [], { env: {}, execArgv: [] })
+    const ended = once(child, 'close')
+    try {
+      child.send({ kind: 'list', root: directory, path: '', limit: 1_000 })
+      const [{ kind, result }] = await once(child, 'message')
+      expect([kind, result.isWhole]).toEqual(['result', true])
+      expect(result.entries.map(({ name }: { readonly name: string }) => name)).toContain('ballast.mjs')
+    } finally {
+      child.kill('SIGKILL')
+      await ended
+    }
+    // A process that looks at a path carries nothing of archives.
+    const loaded = [...importedBy(made, 'file-work-process.mjs')]
+    expect(loaded.some(name => Buffer.from(made.files.get(name) ?? []).includes('createGzip'))).toBe(false)
   })
 
   test('is one byte a character, so that it is kept as one', () => {

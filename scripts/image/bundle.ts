@@ -16,6 +16,7 @@ const entries = {
   ballast: 'src/cli/main.ts',
   'solver-process': 'src/planning/solving/solver-process.ts',
   'front-process': 'src/kube/server/front/front-process.ts',
+  'file-work-process': 'src/capabilities/nfs/files/file-work-process.ts',
   'mirror-process': 'src/capabilities/mirror/commands/mirror-process.ts',
 }
 

@@ -3,7 +3,9 @@ import { capability } from '#coordination/capability.ts'
 import { nfsConfiguration } from './config.ts'
 import { jobNeeds, jobPermissions } from './jobs/rights.ts'
 import { jobsWithRights } from './jobs-of-config.ts'
+import { nfsMetrics } from './metrics.ts'
 import { controllerSocket, healthPorts, kubeletDirectory, metricsPorts, pluginFolder, registryFolder } from './names.ts'
+import { noticePermissions } from './node-notices.ts'
 
 export const nfs = capability({
   name: 'nfs',
@@ -19,7 +21,7 @@ export const nfs = capability({
       presence: 'always',
       trust: 'agent-nfs',
       needs: [],
-      permissions: [],
+      permissions: noticePermissions,
       host: {
         mounts: [
           {
@@ -79,6 +81,7 @@ export const nfs = capability({
         'what pods that mount cannot have: a working folder that is taken, or two drivers on a node while they are renewed',
     },
   },
+  metrics: registry => void nfsMetrics(registry),
   installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
     {

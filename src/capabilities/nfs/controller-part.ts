@@ -9,6 +9,7 @@ import { ShareFiles } from './driver/share-files.ts'
 import { FileWorkers } from './files/file-workers.ts'
 import { startJobs } from './jobs/jobs.ts'
 import { jobsOfConfig } from './jobs-of-config.ts'
+import { nfsMetrics } from './metrics.ts'
 import { controllerSocket } from './names.ts'
 import { driverChecks } from './node-part.ts'
 import { WatchedFacts } from './watched-facts.ts'
@@ -39,6 +40,7 @@ export async function startControllerPart(
       log,
     }),
   )
+  if (context.metrics !== undefined) nfsMetrics(context.metrics).follow(driver)
   const jobs = stack.use(
     startJobs(
       {

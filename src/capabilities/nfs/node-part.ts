@@ -3,31 +3,52 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Check, NodeContext, Running } from '#coordination/capability.ts'
+import { EventRecorder } from '#kube/events/events.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import type { NfsConfig } from './config.ts'
 import { type Driver, startDriver } from './driver/driver.ts'
 import type { NodeSettings } from './driver/node-service.ts'
-import { pluginFolder } from './names.ts'
+import { nfsMetrics } from './metrics.ts'
+import { capabilityName, pluginFolder } from './names.ts'
+import { ToldNotices } from './node-notices.ts'
 
 const minuteMs = 60_000
 
 /** Serves until it is disposed of. What is mounted stays. @throws OutsideError where nobody can listen */
 export async function startNodePart(context: NodeContext, config: NfsConfig, _signal: AbortSignal): Promise<Running<NfsConfig>> {
-  const { clock, log, node } = context
+  const { api, clock, log, node, random, identity } = context
   const socket = join(config.kubeletDir, pluginFolder, 'csi.sock')
   mkdirSync(dirname(socket), { recursive: true, mode: 0o750 })
+  await using stack = new AsyncDisposableStack()
+  const metrics = context.metrics === undefined ? undefined : nfsMetrics(context.metrics)
+  const events =
+    api === undefined
+      ? undefined
+      : stack.use(
+          new EventRecorder(api, {
+            clock,
+            random,
+            log,
+            controller: `ballast.dev/${capabilityName}`,
+            instance: identity.instance,
+          }),
+        )
   const driver = await startDriver({
+    notices: new ToldNotices(context, events, metrics),
     name: config.driverName,
     endpoint: `unix://${socket}`,
     node: nodeSettings(config, node),
     clock,
     log,
   })
+  stack.use(driver)
+  metrics?.follow(driver)
+  const whole = stack.move()
   return {
     health: () => driverChecks(driver),
     // The socket's folder, the name and what mounts are made with are all of the driver's settings.
     reconfigure: async () => 'restart-part',
-    [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => whole.disposeAsync(),
   }
 }
 

@@ -54,7 +54,7 @@ export async function startDriver(options: DriverOptions): Promise<Driver> {
   const { run, table } = options.machine ?? { run: machinePrograms(clock), table: kernelTable }
   await using stack = new AsyncDisposableStack()
   const mounter = new Mounter({ run, table, clock })
-  const breaker = stack.use(new Breaker({ clock, log }))
+  const breaker = stack.use(new Breaker({ clock, log, onChange: (...of) => options.notices?.server(...of) }))
   const files = new NodeFiles(run)
   const { controller, notices } = options
   let shares: SharedMounts | undefined

@@ -41,6 +41,7 @@ async function node({
       notices: {
         connections: (...of) => told.push(of),
         unmountedByForce: (...of) => told.push(of),
+        server: (...of) => told.push(of),
       },
     })
   const target = (name = 'a') => join(root, 'pods', name, 'mount')

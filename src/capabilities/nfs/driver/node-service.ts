@@ -56,6 +56,8 @@ export interface NodeNotices {
   connections(server: string, asked: number, used: number): void
   /** A mount went only by force, or was detached. */
   unmountedByForce(volumeId: string, target: string, step: 'forced' | 'detached'): void
+  /** A server does not answer any more, or answers again. */
+  server(server: string, isReachable: boolean): void
 }
 
 const invalid = (message: string) => new CallRefused(status.INVALID_ARGUMENT, message)
