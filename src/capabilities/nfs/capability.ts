@@ -82,6 +82,7 @@ export const nfs = capability({
     },
   },
   metrics: registry => void nfsMetrics(registry),
+  findings: async () => (await import('./doctor/nfs-checks.ts')).nfsFindings,
   upstreams: async () => [(await import('./swap/csi-driver-nfs.ts')).csiDriverNfs],
   installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
