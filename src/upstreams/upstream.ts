@@ -163,13 +163,17 @@ export interface ProcessPart {
   readonly shadowCommand: (workload: KubeObject) => string
 }
 
-/** A DaemonSet whose ports upstream's binds, too: nodes change one after the other. */
+/** A DaemonSet whose ports or sockets upstream's takes, too: nodes change one after the other. */
 export interface NodePart {
   readonly kind: 'nodes'
   /** Its label; its name is `ballast-<component>`. */
   readonly component: string
-  /** Its key in our values. */
+  /** Its block of our values, a path with dots. */
   readonly valuesKey: string
+  /** The key of upstream's values that is the affinity of its pods on nodes; absent: `affinity`. */
+  readonly affinityKey?: string
+  /** What one in a cluster does beside the pods on nodes; absent: nothing. */
+  readonly leader?: NodeLeader
   /** The label of a node that says whose turn it is. */
   readonly label: string
   /** Ports of the node that both bind. */
@@ -182,6 +186,30 @@ export interface NodePart {
   readonly selector: string
   /** What a person should know of some steps. */
   readonly notes: Readonly<Record<'convert' | 'free' | 'switch' | 'remove' | 'forget' | 'back' | 'off', string>>
+}
+
+/**
+ * A Deployment of ours that does what upstream's companions do. These sleep before it wakes, once all nodes have changed; and what outlives both sides is given
+ * to ours.
+ */
+export interface NodeLeader {
+  /** Its label; its name is `ballast-<component>`. */
+  readonly component: string
+  /** Its block of our values, a path with dots. */
+  readonly valuesKey: string
+  /** `makes volumes`: what is said of whoever is at work. */
+  readonly does: string
+  /** The companion by whose replicas ours wakes. */
+  readonly isMain: (workload: KubeObject) => boolean
+  /** Objects of no namespace that both sides have by one name, which a release of ours is to own. */
+  readonly shared: {
+    readonly resource: GroupVersionResource
+    readonly kind: string
+    /** By converted values. */
+    readonly names: (values: ValuesTree) => readonly string[]
+  }
+  /** What a person should know of the step. */
+  readonly note: string
 }
 
 /** An API behind the cluster's API server. Both may be awake side by side; one write leads callers from one to the other. */

@@ -83,6 +83,8 @@ export const nfs = capability({
   },
   metrics: registry => void nfsMetrics(registry),
   page: async () => (await import('./page/volumes-page.ts')).volumesPage,
+  findings: async () => (await import('./doctor/nfs-checks.ts')).nfsFindings,
+  upstreams: async () => [(await import('./swap/csi-driver-nfs.ts')).csiDriverNfs],
   installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
     {
