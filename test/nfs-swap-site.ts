@@ -77,6 +77,11 @@ interface Applied {
 
 type Whose = 'upstream' | 'ours'
 
+interface OwnPod {
+  readonly pod: KubeObject
+  readonly whose: Whose
+}
+
 export class NfsSite implements AsyncDisposable {
   readonly clock: VirtualClock
   readonly twin: Twin
@@ -167,8 +172,8 @@ export class NfsSite implements AsyncDisposable {
     await this.twin.stop()
   }
 
-  #pods(names: Readonly<Record<Whose, string>>): readonly { readonly pod: KubeObject; readonly whose: Whose }[] {
-    return this.list('pods').flatMap(pod => {
+  #pods(names: Readonly<Record<Whose, string>>): readonly OwnPod[] {
+    return this.list('pods').flatMap((pod): readonly OwnPod[] => {
       const { labels = {} } = pod.metadata
       const phase = textAt(pod, 'status', 'phase')
       if (phase === 'Succeeded' || phase === 'Failed') return []
