@@ -16,20 +16,12 @@ test.each([
   ['descheduller', 'found "descheduller", expected descheduler'],
   [
     'thing',
-<<<<<<< HEAD
-    'expected amd-device-plugin, csi-driver-nfs, descheduler, http-add-on, intel-device-plugins, keda, metrics-server, nfd, reloader or spegel, which can be moved so far',
-=======
-    'expected csi-driver-nfs, descheduler, http-add-on, intel-device-plugins, keda, metrics-server, nfd, nfs-subdir-external-provisioner, reloader or spegel, which can be moved so far',
->>>>>>> deploy
+    'expected amd-device-plugin, csi-driver-nfs, descheduler, http-add-on, intel-device-plugins, keda, metrics-server, nfd, nfs-subdir-external-provisioner, reloader or spegel, which can be moved so far',
   ],
 ])('%s', (name, words) => {
   const said = notYet(name)
   expect(said).toContain(words)
   expect(said).toMatch(
-<<<<<<< HEAD
-    /^found ".*", expected (amd-device-plugin|csi-driver-nfs|descheduler|http-add-on|intel-device-plugins|keda|metrics-server|nfd|reloader|spegel)/,
-=======
-    /^found ".*", expected (csi-driver-nfs|descheduler|http-add-on|intel-device-plugins|keda|metrics-server|nfd|nfs-subdir-external-provisioner|reloader|spegel)/,
->>>>>>> deploy
+    /^found ".*", expected (amd-device-plugin|csi-driver-nfs|descheduler|http-add-on|intel-device-plugins|keda|metrics-server|nfd|nfs-subdir-external-provisioner|reloader|spegel)/,
   )
 })
