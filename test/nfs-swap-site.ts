@@ -208,12 +208,12 @@ export class NfsSite implements AsyncDisposable {
     if (now !== this.#kept) this.harm.add(`changed ${at}: ${now}, was ${this.#kept}`)
   }
 
-  /** Twice a second: whoever leads makes volumes, and all is looked at. */
+  /** Each second: whoever leads makes volumes, and all is looked at. */
   async #stand(): Promise<void> {
     while (!this.#isOver) {
       this.#look()
       if (this.leading().length > 0) for (const claim of this.list('persistentvolumeclaims')) await this.#provision(claim)
-      await this.clock.after(500)
+      await this.clock.after(1_000)
     }
   }
 
