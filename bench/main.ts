@@ -33,6 +33,7 @@ const benchmarks = [
   'features-nodes.ts',
   'devices.ts',
   'hardware-page.ts',
+  'nfs-files.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

@@ -45,7 +45,7 @@ function machine(files: Files = oneCard) {
   const directory = join(root, 'kubelet')
   const cdi = join(root, 'cdi')
   const kubelet = new FakeKubelet(directory)
-  const start = (section: object = {}) => {
+  const start = (section: object = {}, isStandIn = false) => {
     const identity = { name: 'agent', namespace: 'agents', instance: 'agent_1' }
     const ports = { take: () => undefined, offer: () => undefined }
     const context = {
@@ -65,6 +65,7 @@ function machine(files: Files = oneCard) {
       cdiDirectory: cdi,
       draDirectory: join(root, 'plugins'),
       draRegistry: join(root, 'plugins_registry'),
+      isStandIn,
     })
   }
   const sockets = () => readdirSync(directory).filter(name => name !== 'kubelet.sock')
@@ -287,6 +288,46 @@ test('a newer one takes over: when the older ends, the kubelet counts all device
   expect(new Set(kubelet.registrations.map(({ endpoint }) => endpoint)).size).toBe(2)
 })
 
+const toldOf = (program: Awaited<ReturnType<typeof startDevices>>) => {
+  const found = program.health().find(({ name }) => name === `device-plugin-${i915}`)
+  return { ok: found?.ok, state: found?.state }
+}
+
+test('a program in a DaemonSet leaves a resource to an agent that comes, and has it again when that is gone', async () => {
+  const { kubelet, start, sockets, allocate } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  await using program = await start({}, true)
+  await kubelet.until(() => kubelet.ids(i915).length === 1)
+  expect(sockets()).toEqual([expect.stringMatching(/^gpu\.intel\.com-i915-pod-[0-9a-f]{8}\.sock$/)])
+  const agent = await start()
+  // The program's socket is gone, and the agent's devices are counted.
+  await kubelet.until(() => sockets().length === 1 && !sockets().some(name => name.includes('-pod-')))
+  const counted = () => kubelet.counted.get(i915)
+  await kubelet.until(() => counted()?.healthy.length === 1 && counted()?.isStopped === false)
+  expect((await allocate('card0-0')).containerResponses).toHaveLength(1)
+  const told = () => toldOf(program)
+  await expect.poll(told, { timeout: 8_000 }).toEqual({ ok: true, state: 'left to the agent' })
+  const registered = kubelet.registrations.length
+  await agent[Symbol.asyncDispose]()
+  await kubelet.until(() => kubelet.registrations.length > registered)
+  await expect.poll(told, { timeout: 8_000 }).toEqual({ ok: true, state: 'registered' })
+  await kubelet.until(() => counted()?.healthy.length === 1 && counted()?.isStopped === false)
+  expect((await allocate('card0-0')).containerResponses).toHaveLength(1)
+}, 20_000)
+
+test('a program that comes after an agent never registers', async () => {
+  const { kubelet, start } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  await using _agent = await start()
+  await kubelet.until(() => kubelet.ids(i915).length === 1)
+  await using program = await start({}, true)
+  const told = () => toldOf(program)
+  await expect.poll(told, { timeout: 8_000 }).toEqual({ ok: true, state: 'left to the agent' })
+  expect(kubelet.registrations).toHaveLength(1)
+}, 20_000)
+
 test("upstream's plugin is taken over from in the same way", async () => {
   const { kubelet, start, directory } = machine()
   await using _kubelet = kubelet
@@ -365,4 +406,20 @@ test('a changed configuration is taken up while it serves', async () => {
   expect(await agent.reconfigure(devicesConfiguration.parse({ gpu: { sharedDevNum: 3 } }))).toBe('applied')
   await kubelet.until(() => kubelet.ids(i915).length === 3)
   expect(kubelet.registrations).toHaveLength(1)
+})
+
+test('a file for CDI that somebody changed or took away is there again when a container is to use it', async () => {
+  const { kubelet, start, allocate, cdi } = machine()
+  await using _kubelet = kubelet
+  await kubelet.start()
+  // Looks of its own are too far apart to help.
+  await using _agent = await start({ scanInterval: '1h' })
+  await kubelet.until(() => kubelet.ids(i915).length === 1)
+  const path = join(cdi, 'intel.cdi.k8s.io-gpu-card0.yaml')
+  const text = readFileSync(path, 'utf8')
+  for (const spoil of [() => writeFileSync(path, text.replace('card0', 'card9')), () => rmSync(path), () => undefined]) {
+    spoil()
+    await allocate('card0-0')
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  }
 })

@@ -7,7 +7,7 @@ import { cpuidHelper, helperName } from '../../src/capabilities/features/discove
 import { capabilityCommands } from '../../src/cli/generated/capability-commands.ts'
 import { billMediaType, billOfMaterials } from './bill-of-materials.ts'
 import { bundle } from './bundle.ts'
-import { baseEntries, packagesFor, readBaseLock } from './debian-base.ts'
+import { baseEntries, mountEntries, packagesFor, readBaseLock } from './debian-base.ts'
 import { type Layer, type LayerEntry, packLayer } from './layer.ts'
 import { licenceEntries } from './licences.ts'
 import { LockFile } from './lock-file.ts'
@@ -35,7 +35,7 @@ export interface BuiltImage {
   readonly rows: readonly { readonly name: string; readonly megabytes: number; readonly budget?: number }[]
 }
 
-const budgets = { app: 12, node: 42, image: 70 } as const
+const budgets = { app: 12, node: 42, mounts: 3, image: 70 } as const
 const source = 'https://github.com/ballast-dev/ballast'
 
 /** Upstreams' own names. */
@@ -48,8 +48,8 @@ const names = ['ballast', 'kubectl-ballast', ...dropIns]
  * arena whose free memory goes back. `bench/memory.ts` measures what each of them does.
  */
 export const environment = {
-  // HAProxy lies where Debian has it.
-  PATH: '/bin:/usr/sbin',
+  // HAProxy, and what mounts and copies, lie where Debian has them.
+  PATH: '/bin:/usr/bin:/usr/sbin',
   NODE_OPTIONS: '--max-old-space-size-percentage=75 --max-semi-space-size=1',
   MALLOC_ARENA_MAX: '1',
   MALLOC_TRIM_THRESHOLD_: '131072',
@@ -102,6 +102,7 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
   for (const platform of options.platforms) {
     const { architecture } = platform
     const libraries = await packLayer(await baseEntries(platform, base, cache), base.date)
+    const mounts = await packLayer(await mountEntries(platform, base, cache), base.date)
     const node = await nodeBinary(platform, lock, cache)
     const nodeLayer = await packLayer(
       new Map<string, LayerEntry>([
@@ -113,6 +114,7 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
     const layers: [string, Layer][] = [
       [`Debian ${base.suite}: C and C++ libraries, certificates, time zones`, libraries],
       [`Node ${node.version}`, nodeLayer],
+      [`Debian ${base.suite}: mount, mount.nfs, tar, cp`, mounts],
       [`ballast ${version}`, app],
       ['names of the program', launchers],
     ]
@@ -132,6 +134,7 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
     rows.push(
       { name: `node ${architecture}`, megabytes: size(nodeLayer), budget: budgets.node },
       { name: `base ${architecture}`, megabytes: size(libraries) },
+      { name: `mounts ${architecture}`, megabytes: size(mounts), budget: budgets.mounts },
       {
         name: `image ${architecture}`,
         megabytes: layers.reduce((sum, [, layer]) => sum + size(layer), 0),

@@ -1,4 +1,5 @@
-// The lowest layer: the libraries that Node is linked with, HAProxy and nginx with theirs, certificates and time zones, out of Debian packages named by hash.
+// Layers out of Debian packages named by hash. The lowest has the libraries that Node is linked with, HAProxy and nginx with theirs, certificates and time
+// zones; one of its own has what mounts NFS, which few nodes need anew when the rest is renewed.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -28,14 +29,21 @@ const baseLock = z.strictObject({
 export type BaseLock = z.infer<typeof baseLock>
 export type DebianPackage = z.infer<typeof lockedDebian>
 
-/** What a base is made of: the packages that `deploy/image/base.lock` names. */
-const packageNames = [
+/** What a base is made of, of the packages that `deploy/image/base.lock` names. */
+const ofBase = [
   ...['libc6', 'libgcc-s1', 'libstdc++6', 'gcc-14-base', 'ca-certificates', 'tzdata', 'base-files'],
   // The gateway's data plane, and what it is linked with.
   ...['haproxy', 'libcrypt1', 'libjemalloc2', 'liblua5.4-0', 'libopentracing-c-wrapper0t64', 'libopentracing1'],
   ...['libpcre2-8-0', 'libssl3t64', 'libzstd1', 'zlib1g'],
   // The mirror's, which is linked with a part of these.
   'nginx',
+]
+
+/** What mounts NFS and copies volumes, and what that is linked with beside the base. */
+const ofMounts = [
+  ...['mount', 'nfs-common', 'libmount1', 'libblkid1', 'libselinux1', 'libtirpc3t64', 'libtirpc-common', 'netbase'],
+  ...['libgssapi-krb5-2', 'libkrb5-3', 'libk5crypto3', 'libkrb5support0', 'libcom-err2', 'libkeyutils1'],
+  ...['coreutils', 'tar', 'libacl1', 'libattr1'],
 ]
 
 /** @throws Error naming what is wrong in the file */
@@ -56,7 +64,7 @@ export async function newestBase(cache: string, date: number): Promise<BaseLock>
     const state = stateDirectory(cache, suite, architecture)
     rmSync(state, { recursive: true, force: true })
     const options = await aptOptions(suite, state, architecture)
-    for (const name of packageNames) {
+    for (const name of [...ofBase, ...ofMounts]) {
       const shown = run('apt-cache', [...options, 'show', '--no-all-versions', name]).toString('utf8')
       const field = (key: string) => new RegExp(`^${key}: (.+)$`, 'm').exec(shown)?.[1]
       const found = lockedDebian.parse({
@@ -84,21 +92,70 @@ function stateDirectory(cache: string, suite: Suite, architecture: string): stri
 export async function baseEntries(platform: Platform, lock: BaseLock, cache: string): Promise<ReadonlyMap<string, LayerEntry>> {
   const entries = new Map<string, LayerEntry>(skeleton(platform))
   const certificates = new Map<string, Uint8Array>()
-  for (const one of packagesFor(platform, lock)) {
-    const archive = await fetchDebian(platform, one, lock.suite, cache)
-    for (const [path, entry] of await contentsOf(archive)) {
-      if (entry.type === 'file' && /^usr\/share\/ca-certificates\/.+\.crt$/.test(path)) certificates.set(path, entry.content)
-      else if (isWanted(path, platform)) entries.set(path, entry)
-    }
-    // As scanners look for it where there is no package manager.
-    const control = withArchive(archive, path => run('dpkg-deb', ['--field', path]))
-    entries.set(`var/lib/dpkg/status.d/${one.name}`, { type: 'file', content: control })
+  for (const [path, entry] of await unpacked({ platform, lock, cache }, ofBase)) {
+    if (entry.type === 'file' && /^usr\/share\/ca-certificates\/.+\.crt$/.test(path)) certificates.set(path, entry.content)
+    else if (isWanted(path, platform)) entries.set(path, entry)
   }
   const bundle = [...certificates].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, content]) => content)
   if (bundle.length === 0) throw new Error('the package ca-certificates has no certificates')
   entries.set('etc/ssl/certs/ca-certificates.crt', { type: 'file', content: Buffer.concat(bundle) })
   return entries
 }
+
+interface Source {
+  readonly platform: Platform
+  readonly lock: BaseLock
+  readonly cache: string
+}
+
+/** Everything of the packages of these names, with what scanners look for where there is no package manager. */
+async function unpacked(
+  { platform, lock, cache }: Source,
+  names: readonly string[],
+): Promise<readonly (readonly [string, LayerEntry])[]> {
+  const packages = packagesFor(platform, lock).filter(({ name }) => names.includes(name))
+  const lacking = names.filter(name => !packages.some(one => one.name === name))
+  if (lacking.length > 0)
+    throw new Error(
+      `deploy/image/base.lock has no ${lacking.join(', ')} for ${platform.architecture}: npm run image -- --renew-base names what the mirror has`,
+    )
+  const found: (readonly [string, LayerEntry])[] = []
+  for (const one of packages) {
+    const archive = await fetchDebian(platform, one, lock.suite, cache)
+    found.push(...(await contentsOf(archive)))
+    const control = withArchive(archive, path => run('dpkg-deb', ['--field', path]))
+    found.push([`var/lib/dpkg/status.d/${one.name}`, { type: 'file', content: control }])
+  }
+  return found
+}
+
+/**
+ * The files by which NFS is mounted, on top of a base. They have no more rights than who starts them: only root mounts.
+ * @throws Error as `baseEntries`
+ */
+export async function mountEntries(platform: Platform, lock: BaseLock, cache: string): Promise<ReadonlyMap<string, LayerEntry>> {
+  // By this path mount(8) looks for what mounts a type.
+  const entries = new Map<string, LayerEntry>([['sbin', { type: 'link', target: 'usr/sbin' }]])
+  for (const [path, entry] of await unpacked({ platform, lock, cache }, ofMounts))
+    if (isForMounts(path, platform)) entries.set(path, entry)
+  return entries
+}
+
+const mountLibraries = /^lib(mount|blkid|selinux|tirpc|gssapi_krb5|krb5|k5crypto|krb5support|com_err|keyutils|acl|attr)\.so\.\d/
+
+/** Programs that our agents start, their libraries, and the tables by which RPC knows protocols. */
+function isForMounts(path: string, { triplet }: Platform): boolean {
+  return (
+    /^usr\/(bin\/(u?mount|cp|tar)|sbin\/u?mount\.nfs4?)$/.test(path) ||
+    /^etc\/(netconfig|protocols|rpc|services)$/.test(path) ||
+    (path.startsWith(`usr/lib/${triplet}/`) && mountLibraries.test(path.split('/').at(-1) ?? '')) ||
+    isPaper(path)
+  )
+}
+
+/** Licences, and what says which package was unpacked. */
+const isPaper = (path: string): boolean =>
+  path.startsWith('var/lib/dpkg/status.d/') || /^usr\/share\/doc\/[^/]+(\/copyright)?$/.test(path)
 
 const user = { name: 'nonroot', id: 65532 } as const
 
@@ -126,8 +183,7 @@ function isWanted(path: string, { triplet }: Platform): boolean {
     path === 'usr/sbin/haproxy' ||
     path === 'usr/sbin/nginx' ||
     path.startsWith('usr/share/zoneinfo/') ||
-    /^usr\/share\/doc\/[^/]+\/copyright$/.test(path) ||
-    /^usr\/share\/doc\/[^/]+$/.test(path) ||
+    isPaper(path) ||
     /^usr\/lib(64)?\/ld-linux-[^/]+\.so\.\d+$/.test(path) ||
     (path.startsWith(`usr/lib/${triplet}/`) && libraries.test(path.split('/').at(-1) ?? ''))
   )

@@ -99,6 +99,7 @@ describe('roles', () => {
     expect(clusterWide).toEqual([
       ...(names.includes('autoscale') ? ['ballast-apiserver-secrets'] : []),
       ...(names.includes('reload') ? ['ballast-controller-secrets'] : []),
+      ...(names.includes('nfs') ? ['ballast-nfs-controller-secrets'] : []),
     ])
   })
 

@@ -148,8 +148,9 @@ function sharedScope(a: readonly string[] | undefined, b: readonly string[] | un
 /** How upstream is to end its work: where callers are led to it, they are led elsewhere first. */
 function endCommand({ replaced }: FoundUpstream['upstream'], workload: KubeObject): string {
   // Ended by hand it leaves callers, or nodes, with nothing for a while.
-  const isStepByStep = replaced !== undefined && ['api', 'led-api', 'offering'].includes(replaced.swap.part.kind)
-  return isStepByStep ? `ballast migrate plan ${replaced.id}` : stopCommand(workload)
+  const part = replaced?.swap.part
+  const isStepByStep = part !== undefined && (['api', 'led-api', 'offering', 'by-hand'].includes(part.kind) || 'leader' in part)
+  return isStepByStep && replaced !== undefined ? `ballast migrate plan ${replaced.id}` : stopCommand(workload)
 }
 
 function stopCommand({ kind, metadata: { namespace = 'default', name } }: KubeObject): string {

@@ -10,6 +10,7 @@ import type { NodePart } from '#upstreams/upstream.ts'
 import { missingOf, of, ofObject } from './access.ts'
 import { kept, named, reconcilerOf, theOurs, theOwnLoop, theTheirs } from './both.ts'
 import * as commands from './node-commands.ts'
+import { leadBack, needsOfLeader } from './node-leader.ts'
 import { ownMark, pinned } from './node-pin.ts'
 import * as sides from './node-sides.ts'
 import { markAll, podsOf, switchNodes, unmarkAll } from './node-turns.ts'
@@ -26,7 +27,7 @@ export const nodesBack = (part: NodePart): Way => ({
     if (ours?.loop === undefined && (isLeftOver || sides.isPast(swap, 'back', 'off'))) return ending(swap, part, theirs[0])
     return [...returning(swap, part, { theirs, ours, companions: [], leases: [] }), ...ending(swap, part, theirs[0])]
   },
-  needs: swap => needsBack(swap),
+  needs: swap => needsBack(swap, part),
 })
 
 /** As its chart calls it, where it is gone. */
@@ -56,7 +57,7 @@ function returning(swap: Swap, part: NodePart, situation: Situation): readonly S
       command: 'ballast doctor',
       proof: 'ours is here, nothing brings it back, and you may write what the steps write',
       undo: '-',
-      prove: checked,
+      prove: now => checked(now, part),
     },
     {
       id: 'mark',
@@ -88,7 +89,7 @@ function returning(swap: Swap, part: NodePart, situation: Situation): readonly S
       title: `have ${name} again, on no marked node${theirs === undefined ? `. Names are those of its chart: change them to yours; of plain manifests apply ${commands.upstreamObjects(swap)} with the same affinity in its DaemonSet` : ''}`,
       command:
         theirs === undefined
-          ? `${rows.reinstall} --create-namespace --version <as before> --set-json 'affinity=${JSON.stringify(pinned({}, part.label))}'`
+          ? `${rows.reinstall} --create-namespace --version <as before> --set-json '${part.affinityKey ?? 'affinity'}=${JSON.stringify(pinned({}, part.label))}'`
           : commands.pinTheirs(theirs, part),
       proof: `${pods}: none on a node that is marked ${ownMark}`,
       undo: theirs === undefined ? `ballast migrate plan ${id}   # step remove; no helm uninstall` : '-',
@@ -117,6 +118,7 @@ function returning(swap: Swap, part: NodePart, situation: Situation): readonly S
         return sides.switchedProof(now, both.own, both.theirs)
       },
     },
+    ...leadBack(part, situation),
     {
       id: 'off',
       title: `switch ours off, ${part.notes.off}`,
@@ -170,7 +172,7 @@ function ending(swap: Swap, part: NodePart, theirs: Theirs | undefined): readonl
   ]
 }
 
-async function checked(swap: Swap): Promise<Proof> {
+async function checked(swap: Swap, part: NodePart): Promise<Proof> {
   const situation = await readSituation(swap)
   const own = theOwnLoop(swap, situation)
   const [theirs] = situation.theirs
@@ -180,7 +182,7 @@ async function checked(swap: Swap): Promise<Proof> {
     return no(`ours is reconciled by ${shownOwner(owner)}: suspend it first, or what is written here is undone`)
   if (theirs?.owner !== undefined && !theirs.isOwnerQuiet)
     return no(`${name} is reconciled by ${shownOwner(theirs.owner)}: suspend it first, or what keeps it off nodes is undone`)
-  const missing = await missingOf(swap, await needsBack(swap))
+  const missing = await missingOf(swap, await needsBack(swap, part))
   if (missing !== undefined) return no(missing)
   if (theirs === undefined && sides.keptSet(swap.record.saved) === undefined)
     return no(
@@ -220,14 +222,20 @@ async function restore(swap: Swap, part: NodePart): Promise<void> {
 async function switchOff(swap: Swap): Promise<void> {
   const { ours } = await readSituation(swap)
   if (ours?.loop === undefined) return
-  const { loop } = ours
+  const { loop, leader } = ours
   if ((await podsOf(swap, loop)).length > 0) throw new StepFailed(`${named(loop)} has pods: switch first`)
+  if (leader !== undefined && leader.replicas + leader.running > 0)
+    throw new StepFailed(`${named(leader)} is awake: it sleeps first`)
   if (ours.owner?.by === 'helm')
     throw new StepFailed(`Ballast is installed by Helm. Run this, then go on: ${commands.switchedOff(swap, ours, loop)}`)
   if (ours.file !== undefined) await writeSection(swap, ours, swap.upstream.capability, { enabled: false })
   // The Service first: by the DaemonSet this step finds everything again.
   const { name, namespace } = loop
-  await deleteAll(swap, [{ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace } }, loop.workload])
+  await deleteAll(swap, [
+    ...(leader === undefined ? [] : [leader.workload]),
+    { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace } },
+    loop.workload,
+  ])
 }
 
 /** Without a mark it is on every node as well: this order takes none away. */
@@ -255,14 +263,16 @@ async function putService({ api, signal }: Swap, service: KubeObject): Promise<v
   }
 }
 
-async function needsBack(swap: Swap): Promise<readonly Access[]> {
-  const { ours } = await readSituation(swap)
+async function needsBack(swap: Swap, part: NodePart): Promise<readonly Access[]> {
+  const situation = await readSituation(swap)
+  const { ours } = situation
   const loop = ours?.loop
   const removed = swap.record.saved?.removed ?? []
   return [
     of(builtIn.nodes, undefined, 'patch'),
     ...(loop === undefined ? [] : ['patch', 'delete'].map(verb => of(builtIn.daemonsets, loop.namespace, verb))),
     ...(ours === undefined ? [] : [of(builtIn.configmaps, ours.namespace, 'update')]),
+    ...needsOfLeader(part, situation),
     ...removed.flatMap(object => ofObject(object, 'create', 'update')),
   ]
 }

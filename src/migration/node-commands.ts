@@ -1,6 +1,7 @@
 // The commands of which the plan of a swap node by node consists, as a shell takes them. Pure.
 
 import { textAt } from '#kube/objects/object-fields.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { programVersion } from '#kube/version.ts'
 import { shownOwner } from '#upstreams/gitops-owner.ts'
 import type { NodePart } from '#upstreams/upstream.ts'
@@ -132,10 +133,27 @@ export const onlyMarked = ({ label, valuesKey }: NodePart, isOn: boolean): strin
   `${valuesKey}.nodeSelector.${label.replaceAll('.', '\\.')}=${isOn ? ownMark : 'null'}`
 
 /** How ours is switched off where it is installed so. */
-export function switchedOff({ upstream }: Swap, { owner, namespace, release }: Ours, own: Named): string {
+export function switchedOff({ upstream }: Swap, { owner, namespace, release, leader }: Ours, own: Named): string {
   const { capability } = upstream
+  const leading = leader === undefined ? '' : ` && kubectl -n ${leader.namespace} delete deployment ${leader.name}`
   if (owner?.by === 'helm') return `${upgrade(owner)} --set capabilities.${capability}.enabled=false`
-  return `ballast manifests -n ${namespace} --release ${release} -f ${valuesFile} --disable ${capability} | kubectl apply --server-side -f - && kubectl -n ${own.namespace} delete daemonset,service ${own.name}`
+  return `ballast manifests -n ${namespace} --release ${release} -f ${valuesFile} --disable ${capability} | kubectl apply --server-side -f - && kubectl -n ${own.namespace} delete daemonset,service ${own.name}${leading}`
+}
+
+/** The same by the names of what there is: whatever else its release has stays. */
+export function removalOf({ owner }: Theirs, objects: readonly KubeObject[]): string {
+  const places = Map.groupBy(objects, ({ metadata }) => metadata.namespace ?? '')
+  const deletions = Array.from(places, ([place, ones]) => {
+    const names = ones.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`)
+    return `kubectl${place === '' ? '' : ` -n ${place}`} delete ${names.join(' ')}`
+  }).join(' && ')
+  if (owner === undefined) return deletions
+  const forgotten = `kubectl -n ${owner.namespace} delete secret -l owner=helm,name=${owner.name}`
+  if (owner.by === 'helm') return `${forgotten} && ${deletions}`
+  if (owner.by === 'flux-helm')
+    return `# commit: delete the suspended ${shownOwner(owner)} (which uninstalls nothing), wait until it is gone, then: ${forgotten} && ${deletions}`
+  if (owner.by === 'argo') return `kubectl delete application ${owner.name} --cascade=orphan; ${deletions}`
+  return `# commit: take these out of ${shownOwner(owner)} while it is suspended, then: ${deletions}`
 }
 
 export function removal(swap: Swap, { owner, namespace, name, selector }: Theirs): string {

@@ -11,13 +11,14 @@ import { valueAt } from '#upstreams/values-tree.ts'
 import { missingOf, of, ofObject, ofRemoval } from './access.ts'
 import { forgetting, kept, liveOwner, lossProof, named, nowOf, placeOfOurs, removedProof, removeTheirs, settled } from './both.ts'
 import * as commands from './node-commands.ts'
+import * as leaders from './node-leader.ts'
 import { ownMark } from './node-pin.ts'
 import * as sides from './node-sides.ts'
 import { markAll, podsOf, switchNodes, unmarkAll } from './node-turns.ts'
 import { fieldManager } from './own-made.ts'
 import { isRight, newInstallation, ofSameImage, withCapability } from './own-objects.ts'
 import { ownerIsLive } from './owner-words.ts'
-import type { Ours, Whole } from './place.ts'
+import type { Ours, Theirs, Whole } from './place.ts'
 import { readSituation } from './situation.ts'
 import { type Access, eventually, type Step, StepFailed, type Swap, type Way } from './step.ts'
 import { applyAll, missingRights, writeSection } from './writes.ts'
@@ -107,10 +108,11 @@ async function taking(swap: Swap, part: NodePart): Promise<readonly Step[]> {
         return sides.isHeldOff(one, part) ? yes('it leaves nodes that are marked for ours') : no('it is on every node')
       },
     },
+    ...leaders.sharedStep(part, situation),
     {
       id: 'install',
       title: `install Ballast with its ${upstream.capability} on the same ${ports.length === 1 ? 'port' : 'ports'} (${ports.join(', ')}), on no node yet${commands.mergedFirst(ours)}`,
-      command: commands.install(ours, [commands.onlyMarked(part, true)]),
+      command: commands.install(ours, [commands.onlyMarked(part, true), ...leaders.leaderSet(part, 0)]),
       proof: `the controller is ready; kubectl -n ${own.namespace} get daemonset ${own.name}: 0 desired`,
       undo: ours === undefined ? 'ballast uninstall' : `kubectl -n ${own.namespace} delete daemonset ${own.name}`,
       patienceMs: sides.patienceMs,
@@ -142,18 +144,24 @@ async function taking(swap: Swap, part: NodePart): Promise<readonly Step[]> {
         return sides.switchedProof(now, both.theirs, both.own)
       },
     },
+    ...leaders.leadForth(part, situation, theirs),
     {
       id: 'remove',
       title: `orphan and delete ${name}'s objects. ${notes.remove}`,
-      command: commands.removal(swap, theirs),
+      command: part.leader === undefined ? commands.removal(swap, theirs) : commands.removalOf(theirs, whole.objects),
       proof: `kubectl -n ${theirs.namespace} get daemonset ${theirs.name}: NotFound`,
       undo: `ballast migrate plan ${id} --back`,
       ...forgetting(theirs),
       patienceMs: sides.patienceMs,
-      run: now => removeTheirs(now, async one => (await podsOf(now, one)).length === 0, notes.forget),
+      run: now => removeTheirs(now, one => isOver(now, part, one), notes.forget),
       prove: async now => removedProof(await readSituation(now)),
     },
   ]
+}
+
+/** Nothing of it is at work any more, on no node and beside them. */
+async function isOver(swap: Swap, part: NodePart, theirs: Theirs): Promise<boolean> {
+  return (await podsOf(swap, theirs)).length === 0 && leaders.isLeaderOver(await readSituation(swap), part, theirs)
 }
 
 /** A client that asks a node at a Service's node port is led to upstream's pods, or refused: ours would never hear of it. */
@@ -197,7 +205,7 @@ async function free({ api, signal }: Swap, service: KubeObject): Promise<void> {
 /** What is left when upstream is gone. */
 function ending(part: NodePart, ours: Ours | undefined): readonly Step[] {
   const own = sides.ownSide(part, ours)
-  const set = ours?.owner?.by === 'helm' ? [commands.onlyMarked(part, false)] : []
+  const set = ours?.owner?.by === 'helm' ? openSet(part, ours) : []
   return [
     {
       id: 'open',
@@ -230,6 +238,12 @@ function ending(part: NodePart, ours: Ours | undefined): readonly Step[] {
   ]
 }
 
+/** What Helm is told when all are done: on every node, and what leads stays awake. */
+const openSet = (part: NodePart, ours: Ours): readonly string[] => [
+  commands.onlyMarked(part, false),
+  ...leaders.leaderSet(part, Math.max(1, ours.leader?.replicas ?? 1)),
+]
+
 /** With a live owner nothing is begun: it would put upstream back beside ours. */
 async function checked(swap: Swap, part: NodePart): Promise<Proof> {
   const { situation, theirs } = await nowOf(swap)
@@ -243,15 +257,20 @@ async function checked(swap: Swap, part: NodePart): Promise<Proof> {
 
 /** What is not Helm's to write: everything, or what an installation without it lacks: rights, and what lies among the pods on nodes. */
 function wanted({ upstream }: Swap, part: NodePart, ours: Ours | undefined, { converted }: Whole): readonly KubeObject[] {
-  const preset = { [part.valuesKey]: commands.heldBack(part, ownMark) }
-  if (ours === undefined) return newInstallation(converted.values, preset)
+  const preset = leaders.atPath(part.valuesKey, commands.heldBack(part, ownMark))
+  const values = leaders.withLeaderAsleep(converted.values, part)
+  if (ours === undefined) return newInstallation(values, preset)
   const isAdded = ({ kind, metadata }: KubeObject) => {
     const place = kind === 'Namespace' ? metadata.name : metadata.namespace
-    return place !== undefined && place !== ours.namespace && kind !== 'CustomResourceDefinition'
+    if (place === undefined) return metadata.labels?.['app.kubernetes.io/component'] === part.component
+    return place !== ours.namespace && kind !== 'CustomResourceDefinition'
   }
-  return withCapability(ours, upstream.capability, converted.values, preset)
-    .filter(object => isRight(object) || isAdded(object))
-    .map(object => (object.kind === 'DaemonSet' ? ofSameImage(object, ours.controller) : object))
+  // Where it is awake its step is over, and it stays so.
+  const isAwake = (object: KubeObject) =>
+    object.kind === 'Deployment' && leaders.isOfLeader(object, part) && (ours.leader?.replicas ?? 0) > 0
+  return withCapability(ours, upstream.capability, values, preset)
+    .filter(object => (isRight(object) || isAdded(object)) && !isAwake(object))
+    .map(object => (['DaemonSet', 'Deployment'].includes(object.kind) ? ofSameImage(object, ours.controller) : object))
 }
 
 const byHelm = ({ upstream }: Swap, command: string) =>
@@ -263,7 +282,8 @@ async function install(swap: Swap, part: NodePart): Promise<void> {
   const { capability } = swap.upstream
   if (ours?.loop !== undefined && !sides.isHeldBack(ours.loop, part))
     throw new StepFailed(`${named(ours.loop)} is on every node already: both would fight for one port. Disable one`)
-  if (ours?.owner?.by === 'helm') throw new StepFailed(byHelm(swap, commands.install(ours, [commands.onlyMarked(part, true)])))
+  if (ours?.owner?.by === 'helm')
+    throw new StepFailed(byHelm(swap, commands.install(ours, [commands.onlyMarked(part, true), ...leaders.leaderSet(part, 0)])))
   // Rights and all that is mounted before what wants it.
   await applyAll(swap, wanted(swap, part, ours, whole))
   if (ours === undefined) return
@@ -280,6 +300,8 @@ async function installed(swap: Swap, part: NodePart): Promise<Proof> {
   if (ours.loop === undefined) return no('our DaemonSet is not there')
   if (!sides.isHeldBack(ours.loop, part)) return no(`${named(ours.loop)} is not kept to marked nodes`)
   if (!ours.isEnabled) return no(`our configuration says nothing of a ${capability}`)
+  const leads = leaders.leaderInstalled(situation, part)
+  if (!leads.ok) return leads
   if (ours.owner?.by === 'helm') return yes(`the controller is ready, our ${capability} is kept to marked nodes`)
   const lacking = await missingRights(swap, wanted(swap, part, ours, whole).filter(isRight))
   if (lacking !== undefined) return no(`${lacking} is not as the ${capability} needs it`)
@@ -291,7 +313,7 @@ async function open(swap: Swap, part: NodePart): Promise<void> {
   const { ours } = await readSituation(swap)
   if (ours?.loop === undefined) throw new StepFailed('our DaemonSet is not there')
   if (sides.isHeldBack(ours.loop, part)) {
-    if (ours.owner?.by === 'helm') throw new StepFailed(byHelm(swap, commands.install(ours, [commands.onlyMarked(part, false)])))
+    if (ours.owner?.by === 'helm') throw new StepFailed(byHelm(swap, commands.install(ours, openSet(part, ours))))
     await sides.patchSet(swap, ours.loop, { spec: { template: { spec: commands.heldBack(part, null) } } })
   }
   // Under the old template a node without its mark would lose its pod.
@@ -316,6 +338,7 @@ async function needsForth(swap: Swap, part: NodePart): Promise<readonly Access[]
     ...(inTheWay.length === 0 ? [] : [of(builtIn.services, theirs.namespace, 'update')]),
     ...(isHelms ? [] : [of(builtIn.configmaps, ours?.namespace ?? ballastNamespace, 'update')]),
     ...applied.flatMap(object => ofObject(object, 'create', 'patch')),
+    ...leaders.needsOfLeader(part, situation),
     ...ofRemoval(swap, theirs, whole),
   ]
 }

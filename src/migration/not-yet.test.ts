@@ -10,17 +10,18 @@ test.each([
   ['devices', 'expected intel-device-plugins: the name of the upstream'],
   ['features', 'expected nfd: the name of the upstream'],
   ['node-feature-discovery', 'expected nfd: the name of the upstream'],
+  ['nfs', 'expected csi-driver-nfs: the name of the upstream'],
   ['vpa', 'does not replace VPA yet: keep it as it is'],
   ['relaoder', 'found "relaoder", expected reloader'],
   ['descheduller', 'found "descheduller", expected descheduler'],
   [
     'thing',
-    'expected amd-device-plugin, descheduler, http-add-on, intel-device-plugins, keda, metrics-server, nfd, reloader or spegel, which can be moved so far',
+    'expected amd-device-plugin, csi-driver-nfs, descheduler, http-add-on, intel-device-plugins, keda, metrics-server, nfd, nfs-subdir-external-provisioner, reloader or spegel, which can be moved so far',
   ],
 ])('%s', (name, words) => {
   const said = notYet(name)
   expect(said).toContain(words)
   expect(said).toMatch(
-    /^found ".*", expected (amd-device-plugin|descheduler|http-add-on|intel-device-plugins|keda|metrics-server|nfd|reloader|spegel)/,
+    /^found ".*", expected (amd-device-plugin|csi-driver-nfs|descheduler|http-add-on|intel-device-plugins|keda|metrics-server|nfd|nfs-subdir-external-provisioner|reloader|spegel)/,
   )
 })

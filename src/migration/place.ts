@@ -69,6 +69,8 @@ export interface Ours {
   /** What does the job where that is a workload of its own, and all further ones. */
   readonly loop: Loop | undefined
   readonly more: readonly Loop[]
+  /** What does beside pods on nodes what one in a cluster does. */
+  readonly leader: Loop | undefined
   /** What it reads, or would read. */
   readonly ownMap: KubeObject | undefined
   /** Nobody but a swap has written it and what it reads; true also where nothing is. */

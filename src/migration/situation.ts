@@ -26,9 +26,11 @@ export async function readSituation(place: Place): Promise<Situation> {
   const lists = Array.from(kinds, kind => listOf(api, resources[kind] ?? builtIn.deployments, kind, { signal }))
   const workloads = (await Promise.all(lists)).flat()
   const component = 'component' in swap.part ? swap.part.component : undefined
-  const own = workloads.filter(workload => component !== undefined && isOwnPart(workload, component))
+  const leads = swap.part.kind === 'nodes' ? swap.part.leader?.component : undefined
+  const ownOf = (name: string | undefined) => workloads.filter(workload => name !== undefined && isOwnPart(workload, name))
+  const [own, leader] = [ownOf(component), ownOf(leads)]
   const found = findUpstreams(workloads, [upstream]).filter(
-    ({ workload }) => !own.includes(workload) && swap.isAside?.(workload) !== true,
+    ({ workload }) => !own.includes(workload) && !leader.includes(workload) && swap.isAside?.(workload) !== true,
   )
   const [companions, main] = partition(found, ({ workload }) => swap.isCompanion?.(workload) === true)
   const leases = await listOf(api, builtIn.leases, 'Lease', { signal, fieldSelector: 'metadata.namespace!=kube-node-lease' })
@@ -36,7 +38,7 @@ export async function readSituation(place: Place): Promise<Situation> {
   return {
     theirs: await Promise.all(main.map(({ workload }) => theirsOf(place, workload))),
     companions: await Promise.all(companions.map(({ workload }) => loopOf(place, workload))),
-    ours: controller === undefined ? undefined : await oursOf(place, controller, own),
+    ours: controller === undefined ? undefined : await oursOf(place, controller, own, leader[0]),
     leases: leases.filter(lease => isFresh(lease, clock.now())),
   }
 }
@@ -83,7 +85,12 @@ async function isQuiet({ api, signal }: Reach, owner: GitopsOwner | undefined): 
   return object === undefined || Reflect.get(Object(object['spec']), 'suspend') === true
 }
 
-async function oursOf(place: Place, controller: KubeObject, own: readonly KubeObject[]): Promise<Ours> {
+async function oursOf(
+  place: Place,
+  controller: KubeObject,
+  own: readonly KubeObject[],
+  leading: KubeObject | undefined,
+): Promise<Ours> {
   const { api, capabilities, clock, signal, upstream } = place
   const { namespace = 'default', labels = {} } = controller.metadata
   const file = await configMapAt(place, { namespace, name: ownConfigMapName(controller) })
@@ -116,6 +123,7 @@ async function oursOf(place: Place, controller: KubeObject, own: readonly KubeOb
     isWorking: isReady(textAt(status, 'data', statusKeyOf(upstream))) && (leader === undefined || isFresh(leader, clock.now())),
     loop,
     more,
+    leader: leading === undefined ? undefined : await loopOf(place, leading),
     ownMap,
     isOfSwap: [loop?.workload, ownMap].every(object => object === undefined || isMadeBySwap(object)),
   }

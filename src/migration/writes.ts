@@ -59,6 +59,7 @@ const resources: Readonly<Record<string, GroupVersionResource>> = {
   APIService: { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' },
   ValidatingWebhookConfiguration: builtIn.validatingwebhookconfigurations,
   MutatingWebhookConfiguration: builtIn.mutatingwebhookconfigurations,
+  CSIDriver: builtIn.csidrivers,
   Certificate: { group: 'cert-manager.io', version: 'v1', resource: 'certificates' },
   Issuer: { group: 'cert-manager.io', version: 'v1', resource: 'issuers' },
   ValidatingAdmissionPolicy: { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies' },

@@ -22,16 +22,6 @@ export const notReplaced: readonly Upstream[] = [
   },
   {
     ...none,
-    name: 'csi-driver-nfs',
-    capability: 'nfs',
-    workloads: [/^csi-nfs-(controller|node)$/],
-    names: ['csi-driver-nfs'],
-    images: ['sig-storage/nfsplugin'],
-    leases: ['nfs-csi-k8s-io', 'external-snapshotter-leader-nfs-csi-k8s-io', 'external-resizer-nfs-csi-k8s-io'],
-    finalizers: [/nfs\.csi\.k8s\.io/],
-  },
-  {
-    ...none,
     name: 'Karpenter',
     capability: 'provision',
     workloads: [/^karpenter$/],

@@ -5,6 +5,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import type { ConvertedValues } from './convert-values.ts'
+import type { GitopsOwner } from './gitops-owner.ts'
 import type { Proof } from './proof.ts'
 import type { ValuesRow } from './values-row.ts'
 import type { ValuesTree } from './values-tree.ts'
@@ -145,7 +146,16 @@ interface Swap {
 }
 
 /** Which part of ours does the job. */
-export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart | InPlacePart | PublishingPart | OfferingPart
+export type Part =
+  | SectionPart
+  | ProcessPart
+  | NodePart
+  | ApiPart
+  | LedApiPart
+  | InPlacePart
+  | PublishingPart
+  | OfferingPart
+  | ByHandPart
 
 /** A section of the controller's configuration, switched on and off there. */
 export interface SectionPart {
@@ -163,13 +173,17 @@ export interface ProcessPart {
   readonly shadowCommand: (workload: KubeObject) => string
 }
 
-/** A DaemonSet whose ports upstream's binds, too: nodes change one after the other. */
+/** A DaemonSet whose ports or sockets upstream's takes, too: nodes change one after the other. */
 export interface NodePart {
   readonly kind: 'nodes'
   /** Its label; its name is `ballast-<component>`. */
   readonly component: string
-  /** Its key in our values. */
+  /** Its block of our values, a path with dots. */
   readonly valuesKey: string
+  /** The key of upstream's values that is the affinity of its pods on nodes; absent: `affinity`. */
+  readonly affinityKey?: string
+  /** What one in a cluster does beside the pods on nodes; absent: nothing. */
+  readonly leader?: NodeLeader
   /** The label of a node that says whose turn it is. */
   readonly label: string
   /** Ports of the node that both bind. */
@@ -182,6 +196,30 @@ export interface NodePart {
   readonly selector: string
   /** What a person should know of some steps. */
   readonly notes: Readonly<Record<'convert' | 'free' | 'switch' | 'remove' | 'forget' | 'back' | 'off', string>>
+}
+
+/**
+ * A Deployment of ours that does what upstream's companions do. These sleep before it wakes, once all nodes have changed; and what outlives both sides is given
+ * to ours.
+ */
+export interface NodeLeader {
+  /** Its label; its name is `ballast-<component>`. */
+  readonly component: string
+  /** Its block of our values, a path with dots. */
+  readonly valuesKey: string
+  /** `makes volumes`: what is said of whoever is at work. */
+  readonly does: string
+  /** The companion by whose replicas ours wakes. */
+  readonly isMain: (workload: KubeObject) => boolean
+  /** Objects of no namespace that both sides have by one name, which a release of ours is to own. */
+  readonly shared: {
+    readonly resource: GroupVersionResource
+    readonly kind: string
+    /** By converted values. */
+    readonly names: (values: ValuesTree) => readonly string[]
+  }
+  /** What a person should know of the step. */
+  readonly note: string
 }
 
 /** An API behind the cluster's API server. Both may be awake side by side; one write leads callers from one to the other. */
@@ -290,6 +328,31 @@ export interface OfferingPart {
   readonly looksAfter: (at: Reads) => Promise<readonly string[]>
   /** What Helm's uninstall would take along. */
   readonly uninstallHarm: string
+}
+
+/** Steps that only a person takes, since something is to be decided or waited for: each is printed and looked at, none is carried out. */
+export interface ByHandPart {
+  readonly kind: 'by-hand'
+  /** After a look at upstream and the conversion of what it is told. One of them has the id `switch`: what comes after it is not judged beforehand. */
+  readonly steps: readonly HandStep[]
+}
+
+interface HandStep {
+  readonly id: string
+  readonly title: string
+  readonly command: (told: HandTold) => string
+  readonly proof: string
+  readonly undo: string
+  readonly look: (at: Reads, told: HandTold) => Promise<Proof>
+}
+
+/** Upstream's workload, and what it is told as values of ours. */
+export interface HandTold {
+  readonly workload: KubeObject
+  readonly namespace: string
+  readonly name: string
+  readonly owner: GitopsOwner | undefined
+  readonly values: ValuesTree
 }
 
 export interface Compared {

@@ -83,7 +83,7 @@ test('it serves metrics and health at its port, sees what the kubelet writes, an
   await using updater = startBallast([...of.flags, `-port=${port}`], { environment })
   await updater.said(/topology of the node is published/)
   const ask = async (path: string) => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
-  await vi.waitFor(async () => expect(await ask('/healthz')).toBe('ok'))
+  await vi.waitFor(async () => expect(await ask('/healthz')).toBe('ok'), { timeout: 20_000 })
   const metrics = await ask('/metrics')
   expect(metrics).toContain('nfd_topology_updater_scan_errors_total 0')
   expect(metrics).toContain('nfd_topology_updater_build_info')

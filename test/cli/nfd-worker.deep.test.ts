@@ -73,7 +73,7 @@ test('it serves metrics and health at its port, and ends with 0', async () => {
   await worker.said(/features of the node are published/)
   const ask = async (path: string) => await (await fetch(`http://127.0.0.1:${port}${path}`)).text()
   // It is told of what was published a moment after the server has it.
-  await vi.waitFor(async () => expect(await ask('/healthz')).toBe('ok'))
+  await vi.waitFor(async () => expect(await ask('/healthz')).toBe('ok'), { timeout: 20_000 })
   const metrics = await ask('/metrics')
   expect(metrics).toContain('nfd_worker_feature_discovery_duration_seconds_count{node="here"} 1')
   expect(metrics).toContain('nfd_worker_build_info')

@@ -35,6 +35,8 @@ interface DevicesSurroundings {
   readonly cdiDirectory: string
   readonly draDirectory: string
   readonly draRegistry: string
+  /** An agent on the same node comes first: this is a program in a DaemonSet. */
+  readonly isStandIn?: boolean
 }
 
 /** This machine; with `prefix` what lies below it in its place. */
@@ -104,9 +106,9 @@ class DevicesAgent {
   }
 
   health(): readonly Check[] {
-    const checks = [...this.#plugins.values()].map(({ resource, isRegistered, state }) => ({
+    const checks = [...this.#plugins.values()].map(({ resource, isWell, state }) => ({
       name: `device-plugin-${resource}`,
-      ok: isRegistered,
+      ok: isWell,
       state,
     }))
     const count = this.#machine.devices.length
@@ -184,6 +186,7 @@ class DevicesAgent {
       log,
       random,
       metrics: this.#metrics,
+      isStandIn: this.#surroundings.isStandIn,
     })
   }
 

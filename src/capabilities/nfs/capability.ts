@@ -82,6 +82,12 @@ export const nfs = capability({
     },
   },
   metrics: registry => void nfsMetrics(registry),
+  page: async () => (await import('./page/volumes-page.ts')).volumesPage,
+  findings: async () => (await import('./doctor/nfs-checks.ts')).nfsFindings,
+  upstreams: async () => [
+    (await import('./swap/csi-driver-nfs.ts')).csiDriverNfs,
+    (await import('./swap/nfs-subdir.ts')).nfsSubdir,
+  ],
   installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
     {
@@ -90,6 +96,54 @@ export const nfs = capability({
       about: 'the CSI driver for NFS with the flags of csi-driver-nfs. A program called nfsplugin runs it too',
       inPlaceOf: { programs: ['nfsplugin'] },
       load: async () => (await import('./commands/nfsplugin.ts')).defineNfsplugin,
+    },
+    {
+      name: 'csi-provisioner',
+      usage: '[words...]',
+      about:
+        "makes and deletes volumes of claims beside any CSI driver, with external-provisioner's flags and Lease. A program called by that name runs it too",
+      inPlaceOf: { programs: ['csi-provisioner'] },
+      load: async () => (await import('./commands/csi-provisioner.ts')).defineCsiProvisioner,
+    },
+    {
+      name: 'csi-resizer',
+      usage: '[words...]',
+      about:
+        "grows volumes of claims beside any CSI driver, with external-resizer's flags and Lease. A program called by that name runs it too",
+      inPlaceOf: { programs: ['csi-resizer'] },
+      load: async () => (await import('./commands/csi-resizer.ts')).defineCsiResizer,
+    },
+    {
+      name: 'csi-snapshotter',
+      usage: '[words...]',
+      about:
+        "makes and deletes snapshots beside any CSI driver, with csi-snapshotter's flags and Lease. A program called by that name runs it too",
+      inPlaceOf: { programs: ['csi-snapshotter'] },
+      load: async () => (await import('./commands/csi-snapshotter.ts')).defineCsiSnapshotter,
+    },
+    {
+      name: 'snapshot-controller',
+      usage: '[words...]',
+      about:
+        "binds VolumeSnapshots and their contents for all drivers, with snapshot-controller's flags and Lease. A program called by that name runs it too",
+      inPlaceOf: { programs: ['snapshot-controller'] },
+      load: async () => (await import('./commands/snapshot-controller.ts')).defineSnapshotController,
+    },
+    {
+      name: 'csi-node-driver-registrar',
+      usage: '[words...]',
+      about:
+        "tells the kubelet of its node of a CSI driver, with node-driver-registrar's flags and port. A program called by that name runs it too",
+      inPlaceOf: { programs: ['csi-node-driver-registrar'] },
+      load: async () => (await import('./commands/csi-node-driver-registrar.ts')).defineCsiNodeDriverRegistrar,
+    },
+    {
+      name: 'livenessprobe',
+      usage: '[words...]',
+      about:
+        "says over HTTP whether a CSI driver answers, with livenessprobe's flags and ports. A program called by that name runs it too",
+      inPlaceOf: { programs: ['livenessprobe'] },
+      load: async () => (await import('./commands/livenessprobe.ts')).defineLivenessprobe,
     },
   ],
 })

@@ -8,6 +8,9 @@ const longestPath = 1_024
 const longestCacheMinutes = 24 * 60
 const callLimits = { leastMs: 1_000, mostMs: 86_400_000 } as const
 const retryLimits = { leastMs: 1_000, mostMs: 86_400_000 } as const
+const usageLimits = { leastMs: 60_000, mostMs: 31 * 86_400_000 } as const
+const highestPace = 100_000
+const mostWalked = 1_000_000_000
 const detachLimits = { leastMs: 60_000, mostMs: 86_400_000 } as const
 
 const absolute = (meaning: string) =>
@@ -68,6 +71,24 @@ export const nfsConfiguration = z.object({
         .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/, 'not the beginning of a name, such as "pvc"')
         .default('pvc')
         .describe('before the UID of its claim in the name of a volume'),
+      usage: z
+        .object({
+          enabled: z
+            .boolean()
+            .default(false)
+            .describe('how much each volume uses: its folder is walked through, which the server feels'),
+          interval: durationBetween(usageLimits.leastMs, usageLimits.mostMs)
+            .default('12h')
+            .describe('from the end of one walk of a volume to the next'),
+          entriesPerSecond: z.int().min(1).max(highestPace).default(1_000).describe('files and folders that a walk looks at'),
+          mostEntries: z
+            .int()
+            .min(1)
+            .max(mostWalked)
+            .default(1_000_000)
+            .describe('of a volume; what is beyond is not counted, and said not to be'),
+        })
+        .prefault({}),
       snapshots: z
         .object({
           enabled: z.boolean().default(true).describe('snapshots of volumes, where their kinds are in the cluster'),

@@ -2,16 +2,19 @@
 
 import type { NodeContext, Running } from '#coordination/capability.ts'
 import { Informers } from '#kube/informers/informer.ts'
+import { durationMs } from '#kube/time/duration.ts'
 import type { NfsConfig } from './config.ts'
 import type { ControllerSettings } from './driver/controller-service.ts'
-import { startDriver } from './driver/driver.ts'
+import { type Driver, startDriver } from './driver/driver.ts'
 import { ShareFiles } from './driver/share-files.ts'
 import { FileWorkers } from './files/file-workers.ts'
+import type { Job } from './jobs/job.ts'
 import { startJobs } from './jobs/jobs.ts'
 import { jobsOfConfig } from './jobs-of-config.ts'
 import { nfsMetrics } from './metrics.ts'
 import { controllerSocket } from './names.ts'
 import { driverChecks } from './node-part.ts'
+import { usageJob } from './usage/usage-job.ts'
 import { WatchedFacts } from './watched-facts.ts'
 
 /** Serves until it is disposed of. @throws OutsideError where nobody can listen */
@@ -49,6 +52,7 @@ export async function startControllerPart(
         informers,
         address: controllerSocket,
         config: jobsOfConfig(config, context.identity.namespace),
+        more: usageJobs(config, driver, context),
       },
       signal,
     ),
@@ -69,4 +73,14 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     useTarProgram: controller.useTarCommandInSnapshot,
     compression: controller.snapshotCompression,
   }
+}
+
+function usageJobs({ driverName, controller: { usage } }: NfsConfig, driver: Driver, { metrics }: NodeContext): readonly Job[] {
+  if (!usage.enabled || driver.controller === undefined) return []
+  const settings = {
+    everyMs: durationMs(usage.interval),
+    entriesPerSecond: usage.entriesPerSecond,
+    mostEntries: usage.mostEntries,
+  }
+  return [usageJob({ driver: driverName, settings, controller: driver.controller, metrics })]
 }

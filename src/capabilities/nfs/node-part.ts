@@ -9,8 +9,9 @@ import type { NfsConfig } from './config.ts'
 import { type Driver, startDriver } from './driver/driver.ts'
 import type { NodeSettings } from './driver/node-service.ts'
 import { nfsMetrics } from './metrics.ts'
-import { capabilityName, pluginFolder } from './names.ts'
+import { capabilityName, pluginFolder, registryFolder } from './names.ts'
 import { ToldNotices } from './node-notices.ts'
+import { DriverRegistration } from './registration/driver-registration.ts'
 
 const minuteMs = 60_000
 
@@ -43,9 +44,13 @@ export async function startNodePart(context: NodeContext, config: NfsConfig, _si
   })
   stack.use(driver)
   metrics?.follow(driver)
+  const registry = join(config.kubeletDir, registryFolder)
+  const registration = stack.use(
+    new DriverRegistration({ driver: config.driverName, endpoint: socket, registry, clock, random, log }),
+  )
   const whole = stack.move()
   return {
-    health: () => driverChecks(driver),
+    health: () => [...driverChecks(driver), registration.check()],
     // The socket's folder, the name and what mounts are made with are all of the driver's settings.
     reconfigure: async () => 'restart-part',
     [Symbol.asyncDispose]: () => whole.disposeAsync(),

@@ -14,11 +14,13 @@ export const eventFields: readonly string[] = [
   ...['deprecatedFirstTimestamp', 'deprecatedLastTimestamp', 'deprecatedCount', 'deprecatedSource'],
 ]
 
-/** Routes of requests, and rules that label nodes: shown where they are and may be read. */
+/** Routes of requests, rules that label nodes, snapshots of volumes: shown where they are and may be read. */
 export const dispensableKinds: readonly GroupVersionResource[] = [
   { group: 'http.keda.sh', version: 'v1beta1', resource: 'interceptorroutes' },
   { group: 'http.keda.sh', version: 'v1alpha1', resource: 'httpscaledobjects' },
   { group: 'nfd.k8s-sigs.io', version: 'v1alpha1', resource: 'nodefeaturerules' },
+  { group: 'snapshot.storage.k8s.io', version: 'v1', resource: 'volumesnapshots' },
+  { group: 'snapshot.storage.k8s.io', version: 'v1', resource: 'volumesnapshotcontents' },
 ]
 
 export const twinClocks: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinclocks' }

@@ -6,6 +6,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 const addedKinds = [
   ...['NodeMetrics', 'PodMetrics', 'HorizontalPodAutoscaler', 'Lease'],
   ...['InterceptorRoute.http.keda.sh', 'HTTPScaledObject.http.keda.sh', 'NodeFeatureRule.nfd.k8s-sigs.io'],
+  ...['VolumeSnapshot.snapshot.storage.k8s.io', 'VolumeSnapshotContent.snapshot.storage.k8s.io'],
 ] as const
 
 const added: ReadonlySet<string> = new Set(addedKinds)

@@ -176,8 +176,8 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
 /** A status write leaves metadata alone; kubelets may also label and annotate their node and pods with it, as upstream lets them. */
 function keepMetadata(type: ResourceType, metadata: Draft, before: Draft): void {
   const isFree = type.key === 'nodes' || type.key === 'pods'
-  // The deployment controller notes the revision in an annotation by a status write.
-  const isNoted = type.key === 'deployments.apps'
+  // The deployment controller notes the revision in an annotation by a status write, resizers that no kubelet need grow a volume.
+  const isNoted = type.key === 'deployments.apps' || type.key === 'persistentvolumeclaims'
   const kept = isFree ? ['ownerReferences'] : ['labels', ...(isNoted ? [] : ['annotations']), 'finalizers', 'ownerReferences']
   restoreMetadata(metadata, before, kept)
 }

@@ -70,7 +70,7 @@ async function readByOthers(): Promise<string> {
   const inspected: Inspected = JSON.parse(text)
   strictEqual(inspected.Architecture, architecture)
   strictEqual(inspected.Labels['org.opencontainers.image.version'], version)
-  strictEqual(inspected.Layers.length, 4)
+  strictEqual(inspected.Layers.length, 5)
 
   using place = temporaryDirectory()
   // umoci wants one image under a name, not an index of several: skopeo takes ours out.
@@ -117,6 +117,15 @@ const upstreamFlags: Readonly<Record<string, RegExp>> = {
   descheduler: /--policy-config-file/,
 }
 
+const mountPrograms: Readonly<Record<string, readonly [words: readonly string[], said: RegExp]>> = {
+  mount: [['/usr/bin/mount', '--version'], /libmount/],
+  umount: [['/usr/bin/umount', '--version'], /libmount/],
+  // Where mount(8) looks for it.
+  'mount-nfs': [['/sbin/mount.nfs', '-V'], /nfs-utils/],
+  tar: [['/usr/bin/tar', '--version'], /GNU tar/],
+  cp: [['/usr/bin/cp', '--version'], /coreutils/],
+}
+
 async function commandsInContainers(): Promise<string> {
   const example = join(root, 'examples', 'talos-homelab')
   return await withImage(async containerd => {
@@ -136,13 +145,15 @@ async function commandsInContainers(): Promise<string> {
     match(await run('reloader', '/bin/reloader', '--help'), /auto-reload-all/)
     // By the paths that upstreams' charts name.
     for (const [program, flag] of Object.entries(upstreamFlags)) match(await run(program, `/${program}`, '--help'), flag)
+    // By the paths and the search path with which the driver starts them.
+    for (const [name, [words, said]] of Object.entries(mountPrograms)) match(await run(name, ...words), said)
     match(await run('up', '/bin/ballast', 'up', '--once'), /talos03/)
     const identity =
       'const s=require("fs").readFileSync("/proc/self/status","utf8");const f=n=>s.match(new RegExp("^"+n+":\\\\s+(.*)$","m"))[1];let w="writable";try{require("fs").writeFileSync("/app/x","")}catch(e){w=e.code};console.log([f("Uid").split("\\t")[0],f("CapBnd"),f("CapEff"),f("NoNewPrivs"),f("Seccomp"),w].join(" "))'
     strictEqual(await run('identity', '/bin/node', '-e', identity), '65532 0000000000000000 0000000000000000 1 2 EROFS\n')
     const heap = Number(await run('heap', '/bin/node', '-p', 'v8.getHeapStatistics().heap_size_limit'))
     ok(heap > 0.7 * memory && heap < 0.85 * memory, `a heap of ${heap} bytes at most in a container of ${memory}`)
-    return 'ballast, kubectl-ballast, reloader, keda and four more by their charts’ paths, plan, manifests, up --once; uid 65532, no capabilities, seccomp, nothing writable'
+    return 'ballast, kubectl-ballast, reloader, keda and four more by their charts’ paths, plan, manifests, up --once; uid 65532, no capabilities, seccomp, nothing writable; mount, mount.nfs, tar and cp find their libraries'
   })
 }
 

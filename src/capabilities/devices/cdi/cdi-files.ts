@@ -1,7 +1,7 @@
 // The files that runtimes read: written as soon as a device is there, so that containers that start after the machine did find them, and anew
 // when the device changes.
 
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Log, messageOf } from '#kube/log.ts'
@@ -28,6 +28,8 @@ interface CdiDevice extends CdiName {
 export class CdiFiles {
   readonly #options: CdiOptions
   #wanted: ReadonlyMap<string, { readonly file: string; readonly text: string }> = new Map()
+  /** By the text that was read, the file that had it. */
+  readonly #read = new Map<string, string>()
   #told = ''
 
   constructor(options: CdiOptions) {
@@ -43,6 +45,7 @@ export class CdiFiles {
         { file, text: stringify(cdiSpec(device, { kind, name }, groups)) },
       ]),
     )
+    this.#read.clear()
     for (const name of this.#wanted.keys()) this.has(name)
     const isWanted = new Set(Array.from(this.#wanted.values(), ({ file }) => file))
     for (const file of listed(directory))
@@ -57,7 +60,13 @@ export class CdiFiles {
     const wanted = this.#wanted.get(name)
     if (wanted === undefined) return false
     const path = join(this.#options.directory, wanted.file)
-    return textOf(path) === wanted.text || this.#try(() => replaceFile(path, wanted.text, 0o644))
+    // A file that nobody has touched since it was read is not read again: this is asked for each container.
+    const stamp = fileStamp(path)
+    if (stamp !== undefined && this.#read.get(wanted.text) === stamp) return true
+    this.#read.delete(wanted.text)
+    if (textOf(path) !== wanted.text) return this.#try(() => replaceFile(path, wanted.text, 0o644))
+    if (stamp !== undefined) this.#read.set(wanted.text, stamp)
+    return true
   }
 
   #try(write: () => void): boolean {
@@ -80,6 +89,17 @@ function listed(directory: string): readonly string[] {
   } catch {
     // There is no such folder yet: there is nothing to take away.
     return []
+  }
+}
+
+/** What changes with a file: which it is, its size and times, to the nanosecond. */
+function fileStamp(path: string): string | undefined {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true })
+    return `${path} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
+  } catch {
+    // It is read then, or written.
+    return undefined
   }
 }
 

@@ -72,7 +72,7 @@ async function run(name: PluginProgram, words: readonly string[], surroundings: 
   using faults = processFaults(exitAtOnce, ending)
   const onFault = (why: string) => log.error({ why }, 'a fault that nobody owns: the process ends in order')
   await endedInOrder({ faults, signal, ending, onFault }, async until => {
-    await using _plugins = await startDevices(context, config, until, thisMachine(prefix))
+    await using _plugins = await startDevices(context, config, until, { ...thisMachine(prefix), isStandIn: true })
     const { promise, resolve } = Promise.withResolvers<void>()
     if (until.aborted) resolve()
     else until.addEventListener('abort', () => resolve(), { once: true })

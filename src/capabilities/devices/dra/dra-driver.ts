@@ -9,10 +9,11 @@ import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { Wake } from '#kube/controllers/wake.ts'
 import { longestSocketPath, PluginDirectory } from '#kube/grpc/plugin-directory.ts'
+import { liveAgain } from '#kube/grpc/plugin-lives.ts'
 import { Registrar } from '#kube/grpc/plugin-registration.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { type Log, messageOf } from '#kube/log.ts'
-import { isOutside, OutsideError } from '#kube/outside-error.ts'
+import { OutsideError } from '#kube/outside-error.ts'
 import type { Random } from '#kube/random.ts'
 import type { DeviceMetrics } from '../metrics.ts'
 import { ClaimService } from './claim-service.ts'
@@ -24,10 +25,6 @@ import { SlicePublisher } from './slice-publisher.ts'
 import type { SliceSettings } from './slices.ts'
 
 const times = {
-  firstRetryMs: 100,
-  lastRetryMs: 30_000,
-  /** What lasted so long was no failure. */
-  steadyMs: 30_000,
   /** Calls that run when the driver ends have so long. */
   closeMs: 2_000,
   /** The sockets are looked at so often where nothing tells of them. */
@@ -124,24 +121,13 @@ export class DraDriver implements AsyncDisposable {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, log, random, name } = this.#options
-    let retryMs: number = times.firstRetryMs
-    while (!signal.aborted) {
-      const startMs = clock.elapsed()
-      try {
-        const why = await this.#life(signal)
-        log.info({ driver: name, why }, 'the driver registers again')
-      } catch (error) {
-        if (signal.aborted) break
-        if (!isOutside(error)) throw error
-        this.#tell(messageOf(error))
-      }
+    const wake = this.#wake
+    const onEnd = (end: { readonly why: string } | { readonly error: unknown }) => {
       this.#isRegistered = false
-      if (clock.elapsed() - startMs >= times.steadyMs) retryMs = times.firstRetryMs
-      const untilMs = clock.elapsed() + Math.ceil(retryMs * (0.8 + 0.4 * random()))
-      retryMs = Math.min(times.lastRetryMs, retryMs * 2)
-      while (clock.elapsed() < untilMs && !signal.aborted)
-        await this.#wake.wait(Math.max(1, Math.ceil(untilMs - clock.elapsed())), signal)
+      if ('why' in end) log.info({ driver: name, why: end.why }, 'the driver registers again')
+      else this.#tell(messageOf(end.error))
     }
+    await liveAgain(life => this.#life(life), { clock, random, wake, onEnd }, signal)
     this.#isRegistered = false
   }
 

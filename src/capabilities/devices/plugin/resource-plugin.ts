@@ -32,6 +32,8 @@ const times = {
   mostAgain: 5,
   /** While upstream's plugin is there it is looked at so often: it may have registered after ours, and then its end takes all devices along. */
   besideMs: 1_000,
+  /** An agent that is there for so long serves: one in a pod of a DaemonSet ends then. */
+  yieldMs: 2_000,
 } as const
 
 interface PluginContext {
@@ -40,9 +42,11 @@ interface PluginContext {
   readonly log: Log
   readonly random: Random
   readonly metrics?: DeviceMetrics | undefined
+  /** It serves only while no agent of ours on the node does, and leaves the resource to one that comes. */
+  readonly isStandIn?: boolean | undefined
 }
 
-type State = 'starting' | 'waits for the kubelet' | 'registered'
+type State = 'starting' | 'waits for the kubelet' | 'registered' | 'left to the agent'
 
 export class ResourcePlugin implements AsyncDisposable {
   readonly resource: string
@@ -69,6 +73,11 @@ export class ResourcePlugin implements AsyncDisposable {
     return this.#state === 'registered'
   }
 
+  /** It serves, or an agent does in its place. */
+  get isWell(): boolean {
+    return this.isRegistered || this.#state === 'left to the agent'
+  }
+
   get state(): string {
     return this.#why === '' || this.isRegistered ? this.#state : `${this.#state}: ${this.#why}`
   }
@@ -90,6 +99,7 @@ export class ResourcePlugin implements AsyncDisposable {
     using _watched = directory.onChange(() => this.#wake.wake())
     let retryMs: number = times.firstRetryMs
     while (!signal.aborted) {
+      await this.#whileAgentServes(signal)
       const startMs = clock.elapsed()
       let kubelet = directory.stamp(kubeletSocket)
       try {
@@ -117,12 +127,26 @@ export class ResourcePlugin implements AsyncDisposable {
     this.#state = 'starting'
   }
 
+  /** The agent's socket is the lock: who answers at it holds it, and its end lets it go. */
+  async #whileAgentServes(signal: AbortSignal): Promise<void> {
+    const { directory, log, isStandIn = false } = this.#context
+    if (!isStandIn) return
+    let isTold = false
+    while (!signal.aborted && (await isAgentThere(directory, this.resource, signal))) {
+      if (!isTold) log.info({ resource: this.resource }, 'the agent of the node offers it: it is left to that')
+      isTold = true
+      this.#state = 'left to the agent'
+      this.#why = ''
+      await this.#wake.wait(times.besideMs, signal)
+    }
+  }
+
   /** From a socket to what is wrong with it, in words. @throws NotRegistered, errors of the system */
   async #life(kubelet: string, signal: AbortSignal): Promise<string> {
     const { directory, clock, log, random, metrics } = this.#context
     const prefix = `${resourceFile(this.resource)}-`
     await directory.sweep(prefix, signal)
-    const name = socketName(directory.path, prefix, random)
+    const name = socketName(directory.path, this.#context.isStandIn === true ? `${prefix}${standInMark}` : prefix, random)
     const answers = this.#answersOf(() => this.#offer)
     const server = new PluginServer(answers, () => this.#wake.wake())
     try {
@@ -160,8 +184,12 @@ export class ResourcePlugin implements AsyncDisposable {
     let againAtMs = Number.POSITIVE_INFINITY
     let tries = 0
     let isBeside = false
+    let agentSinceMs: number | undefined
     for (;;) {
       signal.throwIfAborted()
+      const isAgent = this.#context.isStandIn === true && (await isAgentThere(directory, this.resource, signal))
+      agentSinceMs = isAgent ? (agentSinceMs ?? clock.elapsed()) : undefined
+      if (agentSinceMs !== undefined && clock.elapsed() - agentSinceMs >= times.yieldMs) return 'the agent of the node offers it'
       const wasBeside = isBeside
       isBeside = await isUpstreamBeside(directory, this.resource, signal)
       signal.throwIfAborted()
@@ -198,7 +226,7 @@ export class ResourcePlugin implements AsyncDisposable {
         withoutMs === undefined ? Number.POSITIVE_INFINITY : withoutMs + times.streamMs,
         againAtMs,
         ...sayAt,
-        nowMs + (isBeside ? times.besideMs : times.longestRetryMs),
+        nowMs + (isBeside || agentSinceMs !== undefined ? times.besideMs : times.longestRetryMs),
       )
       await this.#wake.wait(Math.max(1, Math.ceil(nextMs - nowMs)), signal)
     }
@@ -229,6 +257,18 @@ interface Life {
   readonly kubelet: string
   readonly prefix: string
   readonly server: PluginServer
+}
+
+/** In names of sockets of plugins in pods of DaemonSets; those of agents have a number there. */
+const standInMark = 'pod-'
+const agentEnd = /^[0-9a-f]{8}\.sock$/
+
+/** Does an agent of ours answer for the resource? */
+async function isAgentThere(directory: PluginDirectory, resource: string, signal: AbortSignal): Promise<boolean> {
+  const prefix = `${resourceFile(resource)}-`
+  for (const { name } of directory.sockets(prefix))
+    if (agentEnd.test(name.slice(prefix.length)) && (await directory.answers(name, signal))) return true
+  return false
 }
 
 /** Sockets of other plugins for the resource: of our own kind, and as upstream's programs call theirs. */

@@ -1,19 +1,21 @@
 // What the programs of node-feature-discovery have in common: their log, where they run, metrics and health at one port.
 
 import { readFileSync } from 'node:fs'
-import { Gauge, type Registry } from 'prom-client'
+import { Gauge, Registry } from 'prom-client'
 import { exitAtOnce, type Surroundings } from '#cli/command-line.ts'
-import type { Check, Identity } from '#coordination/capability.ts'
+import type { Check, Identity, NodeContext, Running } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
+import { connect } from '#process/agent/agent-roles.ts'
 import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
 import { klog } from '#process/drop-ins/klog.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { startHealthListener } from '#process/health/health-listener.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
-import { CommandRefused } from '#process/surroundings.ts'
+import { CommandRefused, exitCodes } from '#process/surroundings.ts'
+import { thisMachine } from '../publishing/worker.ts'
 
 const accountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
 
@@ -61,7 +63,7 @@ export async function serve(port: number, { metrics, log, checks, waiting }: Ser
 }
 
 /** Runs `work` until the process is told to end, or a fault that nobody owns ends it. */
-export async function untilEnded(
+async function untilEnded(
   { signal, ending }: Surroundings,
   log: Log,
   work: (until: AbortSignal) => Promise<void>,
@@ -71,8 +73,83 @@ export async function untilEnded(
   await endedInOrder({ faults, signal, ending, onFault }, work)
 }
 
+interface NodeProgramSettings {
+  readonly version: boolean
+  readonly verbosity: number
+  readonly warnings: readonly string[]
+  readonly kubeconfig: string
+  readonly oneshot: boolean
+  readonly port: number
+  readonly hostRootPrefix: string
+}
+
+type Place = ReturnType<typeof thisMachine>
+
+interface NodeProgram {
+  readonly name: string
+  readonly build: Parameters<typeof buildInfo>[0]
+  /** False: it looks and writes nothing, so that no API server is needed. */
+  readonly asksServer: boolean
+  readonly once: (context: NodeContext, signal: AbortSignal, place: Place) => Promise<void>
+  readonly start: (
+    context: NodeContext,
+    until: AbortSignal,
+    place: Place,
+  ) => Promise<Pick<Running<unknown>, 'health'> & AsyncDisposable>
+  readonly waiting?: Served['waiting']
+}
+
+/** Runs what looks at its own node: once, or until the process is told to end. @throws CommandRefused where nobody says which node it is */
+export async function runOnNode(
+  { name, build, asksServer, once, start, waiting }: NodeProgram,
+  settings: NodeProgramSettings,
+  surroundings: Surroundings,
+): Promise<void> {
+  const { environment, terminal, signal } = surroundings
+  if (settings.version) {
+    terminal.write(versionSaid(name))
+    return
+  }
+  const node = environment['NODE_NAME'] ?? ''
+  if (node === '') throw new CommandRefused('NODE_NAME is not set: it is the name of the node')
+  const log = nfdLog(name, settings.verbosity, surroundings)
+  for (const warning of settings.warnings) log.warn({}, warning)
+  const { kubeconfig } = settings
+  const api = asksServer ? await connect(kubeconfig === '' ? {} : { kubeconfig }, { log, surroundings }) : undefined
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => api?.close())
+  const metrics = new Registry()
+  const context: NodeContext = {
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    identity: identityOf(environment, node),
+    ports: { take: () => undefined, offer: () => undefined },
+    metrics,
+    node,
+    api,
+  }
+  const place = thisMachine(settings.hostRootPrefix)
+  if (settings.oneshot) {
+    await once(context, signal, place)
+    surroundings.end(exitCodes.done)
+    return
+  }
+  await untilEnded(surroundings, log, async until => {
+    let checks: () => readonly Check[] = () => [{ name, ok: false }]
+    buildInfo(build, metrics)
+    await using _served = await serve(settings.port, {
+      ...{ metrics, log, checks: () => checks() },
+      ...(waiting === undefined ? {} : { waiting }),
+    })
+    await using running = await start(context, until, place)
+    checks = () => running.health()
+    await endOf(until)
+  })
+}
+
 /** By upstream's variables. */
-export function identityOf(environment: Surroundings['environment'], node: string): Identity {
+function identityOf(environment: Surroundings['environment'], node: string): Identity {
   const name = environment['POD_NAME'] || node
   const podUid = environment['POD_UID'] || undefined
   return {
@@ -85,7 +162,7 @@ export function identityOf(environment: Surroundings['environment'], node: strin
 }
 
 /** What `-version` prints. */
-export const versionSaid = (program: string): string => `${program} by Ballast ${programVersion}`
+const versionSaid = (program: string): string => `${program} by Ballast ${programVersion}`
 
 /** The namespace of the pod, else what the environment says. */
 export function ownNamespace(environment: Surroundings['environment']): string {
@@ -103,7 +180,7 @@ export function readIfThere(path: string): string | undefined {
 }
 
 /** Resolves when `signal` is aborted. */
-export function endOf(signal: AbortSignal): Promise<void> {
+function endOf(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   if (signal.aborted) resolve()
   else signal.addEventListener('abort', () => resolve(), { once: true })

@@ -1,16 +1,10 @@
 // `ballast nfd-worker`: upstream's worker with its flags, configuration file, environment and port, for DaemonSets that have it.
 
-import { Registry } from 'prom-client'
 import type { DefineCommand, Surroundings } from '#cli/command-line.ts'
-import type { Check } from '#coordination/capability.ts'
-import { systemClock } from '#kube/clock.ts'
-import { systemRandom } from '#kube/random.ts'
-import { connect } from '#process/agent/agent-roles.ts'
-import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { featuresConfiguration } from '../config.ts'
 import { workerSettings } from '../flags/worker-flags.ts'
-import { publishOnce, startWorker, thisMachine } from '../publishing/worker.ts'
-import { buildInfo, endOf, identityOf, nfdLog, readIfThere, serve, untilEnded, versionSaid } from './nfd-program.ts'
+import { publishOnce, startWorker } from '../publishing/worker.ts'
+import { readIfThere, runOnNode } from './nfd-program.ts'
 
 export const defineNfdWorker: DefineCommand = (program, surroundings, about) => {
   program
@@ -39,45 +33,14 @@ export const defineNfdWorker: DefineCommand = (program, surroundings, about) => 
 }
 
 async function run(words: readonly string[], surroundings: Surroundings): Promise<void> {
-  const { environment, terminal, signal } = surroundings
   const settings = workerSettings(words, readIfThere)
-  if (settings.version) {
-    terminal.write(versionSaid('nfd-worker'))
-    return
-  }
-  const node = environment['NODE_NAME'] ?? ''
-  if (node === '') throw new CommandRefused('NODE_NAME is not set: it is the name of the node')
-  const log = nfdLog('nfd-worker', settings.verbosity, surroundings)
-  for (const warning of settings.warnings) log.warn({}, warning)
-  const { kubeconfig, config } = settings
-  const api = config.core.noPublish
-    ? undefined
-    : await connect({ ...(kubeconfig === '' ? {} : { kubeconfig }) }, { log, surroundings })
-  await using stack = new AsyncDisposableStack()
-  stack.defer(() => api?.close())
-  const metrics = new Registry()
-  const context = {
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    identity: identityOf(environment, node),
-    ports: { take: () => undefined, offer: () => undefined },
-    metrics,
-    node,
-    api,
-  }
-  const around = thisMachine(settings.hostRootPrefix)
-  if (settings.oneshot) {
-    await publishOnce(context, config, signal, around)
-    surroundings.end(exitCodes.done)
-    return
-  }
-  await untilEnded(surroundings, log, async until => {
-    let checks: () => readonly Check[] = () => [{ name: 'features-worker', ok: false }]
-    buildInfo('worker', metrics)
-    await using _served = await serve(settings.port, { metrics, log, checks: () => checks() })
-    await using worker = await startWorker(context, featuresConfiguration.parse({ worker: config }), until, around)
-    checks = () => worker.health()
-    await endOf(until)
-  })
+  const { config } = settings
+  const program = {
+    name: 'nfd-worker',
+    build: 'worker',
+    asksServer: !config.core.noPublish,
+    once: (context, signal, place) => publishOnce(context, config, signal, place),
+    start: (context, until, place) => startWorker(context, featuresConfiguration.parse({ worker: config }), until, place),
+  } as const satisfies Parameters<typeof runOnNode>[0]
+  await runOnNode(program, settings, surroundings)
 }

@@ -12,8 +12,11 @@ const made = (...set: readonly string[]) => all({ enable: ['nfs'], set })
 const all = (asked: Asked) => objects(installationValues(asked, capabilities), { capabilities, release })
 const components = ['agent-nfs', 'nfs-controller']
 const isOwn = ({ metadata }: KubeObject) => components.includes(metadata.labels?.['app.kubernetes.io/component'] ?? '')
+const isRight = ({ kind }: KubeObject) => /Role(Binding)?$/.test(kind)
 const keys = (list: readonly KubeObject[]) =>
-  list.filter(isOwn).map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`)
+  list
+    .filter(object => isOwn(object) && !isRight(object))
+    .map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`)
 
 function one(list: readonly KubeObject[], kind: string): KubeObject {
   const found = list.find(object => object.kind === kind && isOwn(object))
@@ -117,6 +120,25 @@ test.each([
 })
 
 describe('the controller', () => {
+  test('may what its jobs do, of Secrets only get one, and elects in the namespace of its pod', () => {
+    const roles = made().filter(({ kind, metadata }) => /Role$/.test(kind) && metadata.name.startsWith('ballast-nfs-controller'))
+    const said = roles.flatMap(({ kind, metadata, ...role }) =>
+      listAt(role, 'rules').map(rule => {
+        const words = (key: string) => listAt(rule, key).join()
+        return `${metadata.namespace ?? kind}: ${words('verbs')} ${words('resources')}`
+      }),
+    )
+    expect(said).toEqual(
+      expect.arrayContaining([
+        'ClusterRole: create,delete,get,list,patch,watch persistentvolumes',
+        'ClusterRole: get,list,patch,watch persistentvolumeclaims',
+        'ballast-agent: create,get,update leases',
+      ]),
+    )
+    expect(said.filter(line => line.endsWith('secrets'))).toEqual(['ClusterRole: get secrets'])
+    expect(said.filter(line => /pods|nodes|configmaps/.test(line))).toEqual([])
+  })
+
   // biome-ignore format: a table
   test.each([
     ['/tmp',         ['/etc/ballast', '/var/run/secrets/kubernetes.io/serviceaccount', '/run', '/csi', '/tmp']],
@@ -199,7 +221,7 @@ test.each([
   ['the root as working folder',           'capabilities.nfs.controller.workingMountDir=/',           'found "/", expected a folder that the pod has not already'],
   ['a detour to a folder',                 'capabilities.nfs.controller.workingMountDir=/tmp/../run', 'expected a folder that the pod has not already'],
   ['a folder with a stroke at its end',    'capabilities.nfs.controller.workingMountDir=/tmp/',       'expected the path without detours: "/tmp"'],
-  ['two drivers on a node',                'nfs.node.updateStrategy.rollingUpdate.maxSurge=1',        'values: nfs.node.updateStrategy.rollingUpdate.maxSurge: found 1, expected 0, and maxUnavailable instead'],
+  ['two drivers on a node',                'nfs.node.updateStrategy.rollingUpdate.maxSurge=1',        'values: nfs.node.updateStrategy.rollingUpdate.maxSurge: found "1", expected 0, and maxUnavailable instead'],
   ['two drivers on some nodes',            'nfs.node.updateStrategy.rollingUpdate.maxSurge=10%',      'two drivers of one node would take one socket'],
   ['a policy of fsGroup that is none',     'nfs.csiDriver.fsGroupPolicy=Files',                       'fsGroupPolicy'],
 ])('%s is refused by its place', (_name, set, why) => expect(() => made(set)).toThrow(why))

@@ -220,6 +220,15 @@ export class ControllerService {
     return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
   }
 
+  /** What a volume takes up on its server. @throws CallRefused */
+  async usage(volumeId: string, limits: Parameters<ShareFiles['usage']>[1]): Promise<Awaited<ReturnType<ShareFiles['usage']>>> {
+    const volume = readVolumeId(volumeId)
+    if ('problem' in volume) throw notFound(volume.problem)
+    return await this.#on(volume, this.#optionsFor(volumeId, new Map()), 'failed to measure a volume', share =>
+      this.#options.files.usage({ ...share, path: cleanPath(volume.subDir) }, limits),
+    )
+  }
+
   /** Whether a call for this volume was answered before. @throws CallRefused where its name is that of another one */
   #isMade(request: CreateVolume, id: string): boolean {
     const { name, capacityRange, contentSource } = request

@@ -46,6 +46,8 @@ export interface Driver extends AsyncDisposable {
   hanging(): number
   /** Shares that are mounted for the controller. */
   shares(): number
+  /** The service of the controller, where it is there. */
+  readonly controller: ControllerService | undefined
 }
 
 /** Serves until it is disposed of. What is mounted for pods stays. @throws OutsideError where nobody can listen */
@@ -63,11 +65,11 @@ export async function startDriver(options: DriverOptions): Promise<Driver> {
     shares = stack.use(new SharedMounts({ mounter, directory, clock, log, spoils: spoilsMount }))
     await shares.sweep()
   }
+  const service =
+    controller === undefined || shares === undefined ? undefined : new ControllerService({ ...controller, shares, log })
   const server = new CsiServer({
     driver: { name, version: programVersion },
-    ...(controller === undefined || shares === undefined
-      ? {}
-      : { controller: new ControllerService({ ...controller, shares, log }) }),
+    controller: service,
     ...(options.node === undefined
       ? {}
       : { node: new NodeService({ settings: options.node, mounter, files, breaker, clock, log, notices }) }),
@@ -81,6 +83,7 @@ export async function startDriver(options: DriverOptions): Promise<Driver> {
     unreachable: () => breaker.unreachable(),
     hanging: () => files.hanging,
     shares: () => shares?.size ?? 0,
+    controller: service,
     [Symbol.asyncDispose]: () => whole.disposeAsync(),
   }
 }

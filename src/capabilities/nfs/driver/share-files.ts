@@ -102,6 +102,11 @@ export class ShareFiles {
     await this.#long(into.server, { kind: 'copyTree', ...below(into), from: below(from) }, onProgress)
   }
 
+  /** What a folder takes up, at a pace that leaves the server to others. @throws FileWorkFailed */
+  usage(at: Place, limits: { readonly entries: number; readonly entriesPerSecond: number }): Promise<FileWorkResult<'usage'>> {
+    return this.#long(at.server, { kind: 'usage', ...below(at), limits })
+  }
+
   #short<Kind extends FileWorkKind>(server: string, work: FileWorkOf<Kind>): Promise<FileWorkResult<Kind>> {
     return this.#workers.run(work, { limitMs: shortMs, signal: never, server })
   }

@@ -5,7 +5,7 @@ import { OutsideError } from '#kube/outside-error.ts'
 import { type ByteText, shown } from './byte-text.ts'
 
 /** Codes beside those of the system, which are as in errno(3): `EACCES`, `ENOSPC`, `EROFS`, `ESTALE`, `ENOENT`. */
-export type OwnCode =
+type OwnCode =
   /** A path leaves its root, or is no path of this kind. */
   | 'UNSAFE_PATH'
   /** An archive would write outside of its target, or more than it may. */
@@ -29,14 +29,20 @@ export type OwnCode =
   /** The worker's process ended, or could not be started. */
   | 'WORKER_ENDED'
 
+/** A code of the system, or one of ours. */
+type FileWorkCode = OwnCode | (string & {})
+
 export class FileWorkFailed extends OutsideError {
   override readonly name = 'FileWorkFailed'
-  /** A code of the system, or an OwnCode. */
-  readonly code: string
+  readonly code: FileWorkCode
   /** The path it is about, where it is about one. */
   readonly path: string | undefined
 
-  constructor(code: string, message: string, options: { readonly path?: string | undefined; readonly cause?: unknown } = {}) {
+  constructor(
+    code: FileWorkCode,
+    message: string,
+    options: { readonly path?: string | undefined; readonly cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.code = code
     this.path = options.path
@@ -46,10 +52,14 @@ export class FileWorkFailed extends OutsideError {
 /** Words for codes that Node has none for; it calls them `Unknown system error -116`. */
 const wordsBeyondNode: Readonly<Record<string, string>> = { ESTALE: 'stale file handle', EDQUOT: 'disk quota exceeded' }
 
+let knownErrors: ReturnType<typeof getSystemErrorMap> | undefined
+
 /** `EACCES` and its words for an error of a system call; undefined for any other error. */
 export function systemFailure(error: unknown): { readonly code: string; readonly words: string } | undefined {
   if (!(error instanceof Error) || !('errno' in error) || typeof error.errno !== 'number') return undefined
-  const known = getSystemErrorMap().get(error.errno)
+  // Node makes the map anew each time.
+  knownErrors ??= getSystemErrorMap()
+  const known = knownErrors.get(error.errno)
   if (known !== undefined) return { code: known[0], words: known[1] }
   const number = -error.errno
   const code = Object.entries(constants.errno).find(([, value]) => value === number)?.[0]

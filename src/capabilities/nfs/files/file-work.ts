@@ -32,7 +32,7 @@ export interface ArchiveContent {
   readonly seal: 'right' | 'wrong' | 'none'
 }
 
-export interface Works {
+interface Works {
   /** `mkdir -p` with 0777 minus the umask. Not for the root itself. */
   readonly makeDirectory: {
     /** `mode`: all twelve bits, for the last directory alone, where it has others. */
@@ -126,13 +126,13 @@ export interface Works {
   }
 }
 
-export type PackResult =
+type PackResult =
   /** It was there and whole. `made` by upstream's driver it has no checksum of its own: `verify` reads one. */
   | { readonly kind: 'existing'; readonly name: string; readonly bytes: number; readonly mtimeMs: number }
   | {
       readonly kind: 'made'
       readonly name: string
-      /** Of the archive's file. */
+      /** Bytes of the archive's file. */
       readonly bytes: number
       readonly mtimeMs: number
       /** Files, directories, links and the rest; the root too. */
@@ -145,7 +145,7 @@ export type PackResult =
       readonly changed: number
     }
 
-export interface UnpackResult extends ArchiveContent {
+interface UnpackResult extends ArchiveContent {
   /** Device files that were left out. */
   readonly skipped: number
   /** Entries whose owner could not be set: the server maps root to somebody else, or we are not root. They have no set-user-id bits. */
@@ -162,7 +162,7 @@ export interface ListedEntry {
   readonly mtimeMs: number
 }
 
-export interface UsageResult {
+interface UsageResult {
   /** As text, since they may be beyond 2^53: lengths of files, and blocks that they take. */
   readonly apparentBytes: string
   readonly allocatedBytes: string
@@ -174,7 +174,7 @@ export interface UsageResult {
   readonly unreadable: number
 }
 
-export interface StatfsResult {
+interface StatfsResult {
   readonly blockSize: string
   readonly blocks: string
   readonly freeBlocks: string

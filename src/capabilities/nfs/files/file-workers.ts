@@ -18,7 +18,7 @@ const idleMs = 30_000
 /** From the kill of a worker until it counts as one that hangs. */
 const killedLimitMs = 2_000
 const longestComplaint = 2_000
-/** Of a worker's heap; what it holds of a file is outside of it. */
+/** The heap of a worker; what it holds of a file is outside of it. */
 const heapMegabytes = 192
 const youngMegabytes = 1
 

@@ -130,7 +130,7 @@ export class OpenDirectory implements Disposable {
 
   /** As `lstat`; undefined where it is nothing. */
   find(name: ByteText): BigIntStats | undefined {
-    return orMissing(() => this.lstat(name))
+    return attempt('look at', this.pathOf(name), () => lstatSync(this.at(name), { bigint: true, throwIfNoEntry: false }))
   }
 
   /** Opens a file without following a link; a descriptor that the caller closes. */

@@ -27,7 +27,7 @@ export interface ElectionSettings {
 
 interface Surroundings extends Pick<JobContext, 'clock' | 'random' | 'log' | 'instance'> {
   readonly api: Api
-  /** Of the whole process: a job has its part in them while it leads. */
+  /** They are the whole process's: a job has its part in them while it leads. */
   readonly informers: Informers
   readonly election: ElectionSettings | undefined
 }
@@ -55,7 +55,8 @@ export class JobLife {
     const holder = this.#election?.holder ?? ''
     const isStandingBy = !this.#isWell && holder !== '' && holder !== this.#around.instance
     if (isStandingBy) return { name: job.name, ok: true, state: 'it stands by: another one leads' }
-    return { name: job.name, ok: this.#isWell, state: this.#isWell ? this.#state : 'it is not at work', message: this.#state }
+    if (this.#isWell) return { name: job.name, ok: true, state: this.#state }
+    return { name: job.name, ok: false, message: this.#state, state: 'it is not at work' }
   }
 
   /** Lives until `signal` is aborted; throws nothing. */

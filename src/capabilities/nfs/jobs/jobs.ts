@@ -30,7 +30,7 @@ export interface JobsConfig {
 }
 
 interface JobsOptions {
-  /** Whoever starts the jobs closes it. */
+  /** It is closed by its owner, not here. */
   readonly api: Api
   /** The driver's socket: an absolute path, or `tcp://HOST:PORT`. Only the snapshot controller does without. */
   readonly address?: string | undefined
@@ -41,6 +41,8 @@ interface JobsOptions {
   /** `<pod or host name>_<uuid>`: holds the Leases, and is in the source of some Events. */
   readonly identity: { readonly instance: string }
   readonly metrics?: Registry | undefined
+  /** Further jobs of the cluster, beside those of the sidecars. */
+  readonly more?: readonly Job[] | undefined
   /** Watches of the process, where others share them; whoever gives them ends them. */
   readonly informers?: Informers | undefined
 }
@@ -55,7 +57,7 @@ const askLimitMs = 10_000
 
 /** Starts the jobs; they run until `signal` is aborted or they are disposed of. @throws RangeError where a job of a driver is asked for without an address */
 export function startJobs(
-  { api, address, config, clock, random, log, identity, metrics, informers: given }: JobsOptions,
+  { api, address, config, clock, random, log, identity, metrics, informers: given, more = [] }: JobsOptions,
   signal: AbortSignal,
 ): RunningJobs {
   const { provision, resize, snapshot, snapshotController, election } = config
@@ -64,7 +66,10 @@ export function startJobs(
     ...(resize === undefined ? [] : [resizeJob(resize)]),
     ...(snapshot === undefined ? [] : [snapshotJob(snapshot)]),
   ]
-  const ofCluster: readonly Job[] = snapshotController === undefined ? [] : [snapshotControllerJob(snapshotController)]
+  const ofCluster: readonly Job[] = [
+    ...(snapshotController === undefined ? [] : [snapshotControllerJob(snapshotController)]),
+    ...more,
+  ]
   if (ofDriver.length > 0 && address === undefined) throw new RangeError('jobs of a driver need the address of its socket')
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])

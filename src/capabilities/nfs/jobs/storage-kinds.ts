@@ -82,7 +82,9 @@ export interface VolumeClass extends KubeObject {
   readonly volumeBindingMode?: string
 }
 
-export const { persistentvolumeclaims: claims, persistentvolumes: volumes, storageclasses: classes } = builtIn
+export const claims = builtIn.persistentvolumeclaims
+export const volumes = builtIn.persistentvolumes
+export const classes = builtIn.storageclasses
 
 /** Keys of annotations. */
 export const annotations = {

@@ -203,5 +203,6 @@ function settleReleased({ access, view, playsProvisioners }: ComponentContext, n
   access.update('persistentvolumes', { ...volume, status: { ...volume.status, phase: 'Released' } }, writer, {
     subresource: 'status',
   })
-  if (playsProvisioners && volume.spec['persistentVolumeReclaimPolicy'] === 'Delete') access.remove('persistentvolumes', undefined, name, writer)
+  if (playsProvisioners && volume.spec['persistentVolumeReclaimPolicy'] === 'Delete')
+    access.remove('persistentvolumes', undefined, name, writer)
 }

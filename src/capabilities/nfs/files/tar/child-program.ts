@@ -22,7 +22,7 @@ const wordsOfCodes: readonly (readonly [words: string, code: string])[] = [
   ['No such file or directory', 'ENOENT'],
 ]
 
-export interface RunningProgram {
+interface RunningProgram {
   readonly child: ChildProcess
   readonly output: Readable
   /** Its exit code and what it complained of. @throws FileWorkFailed PROGRAM where it could not be started, or a signal ended it */

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -176,7 +177,7 @@ describe.skipIf(process.platform !== 'linux')('a snapshot', () => {
     createGunzip()
       .end(readFileSync(join(root, 'snap-1/pvc-1.tar.gz')))
       .pipe(reading)
-    await new Promise((resolve, reject) => reading.on('finish', resolve).on('error', reject))
+    await new Promise<void>((resolve, reject) => reading.on('finish', () => resolve()).on('error', reject))
     // The root stands at both ends, with the notes that others pass over.
     expect(seen).toEqual([
       ['.', 0],
@@ -305,6 +306,37 @@ describe.skipIf(process.platform !== 'linux')('a snapshot', () => {
     const expected = seconds(told('pvc-1')).filter(line => !line.startsWith('before '))
     expect(seconds(told('pvc-2')).filter(line => !line.startsWith('before '))).toEqual(expected)
     expect(statSync(join(root, 'pvc-2/same')).nlink).toBe(2)
+  })
+
+  test("of upstream's driver comes back", async () => {
+    // Made by the packing of csi-driver-nfs 4.13.4 of this tree; the same code restored an archive of ours of it, but for owners and special bits.
+    copyFileSync(join(import.meta.dirname, '..', 'testdata', 'upstream-4.13.4.tar.gz'), join(root, 'upstream.tar.gz'))
+    makeTree(root, [
+      { path: 'pvc-1', kind: 'directory', mode: 0o2775, mtime: 1_300_000_000 },
+      { path: 'pvc-1/empty', kind: 'file', mode: 0o600, mtime: 3 },
+      {
+        path: 'pvc-1/text',
+        kind: 'file',
+        content: 'text\n',
+        mode: 0o640,
+        mtime: 1_100_000_000,
+        owner: [1_000_680_000, 3_000_000],
+      },
+      { path: 'pvc-1/same', kind: 'hard-link', content: 'pvc-1/text' },
+      { path: 'pvc-1/link', kind: 'symlink', content: '../../etc/passwd', mtime: 1_200_000_000 },
+      { path: 'pvc-1/d', kind: 'directory', mode: 0o755, mtime: 1_200_000_001 },
+      { path: `pvc-1/d/${'n'.repeat(150)}`, kind: 'file', content: 'far', mtime: 1_200_000_002, mode: 0o644 },
+      { path: 'pvc-1/d/latin \xe4\xff', kind: 'file', content: '1', mtime: 1_200_000_003, mode: 0o644 },
+      {
+        path: `pvc-1/d/${Buffer.from('größe 日本').toString('latin1')}`,
+        kind: 'file',
+        content: '2',
+        mtime: 1_200_000_004,
+        mode: 0o644,
+      },
+    ])
+    expect(await restored('upstream.tar.gz')).toMatchObject({ seal: 'none', entries: 9 })
+    expect(told('pvc-2')).toEqual(told('pvc-1'))
   })
 
   test('of GNU tar is read in each of its formats', async () => {

@@ -30,7 +30,7 @@ export interface TarEntry {
 }
 
 /** What a block of an archive says, as it stands there. */
-export interface RawHeader {
+interface RawHeader {
   readonly typeFlag: string
   readonly name: ByteText
   readonly mode: number
@@ -266,7 +266,7 @@ export function extensionSize({ typeFlag, size }: RawHeader): number | undefined
 }
 
 /** What comes before a header and holds for it: records of pax, and GNU's long names. */
-export interface Extensions {
+interface Extensions {
   readonly pax: ReadonlyMap<string, ByteText>
   readonly longName?: ByteText | undefined
   readonly longLink?: ByteText | undefined

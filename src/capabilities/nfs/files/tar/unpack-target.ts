@@ -114,6 +114,17 @@ export class UnpackTarget implements Disposable {
     return isOwned || entry.kind === 'directory' ? entry.mode : entry.mode & ~specialBits
   }
 
+  /** Makes something at a name, in place of what is there. */
+  inPlace<T>(parent: OpenDirectory, name: ByteText, make: () => T): T {
+    try {
+      return make()
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error
+    }
+    this.clear(parent, name)
+    return make()
+  }
+
   /** Makes room for something that is no directory: what is there is removed, but for a directory with something in it. */
   clear(parent: OpenDirectory, name: ByteText): void {
     const found = parent.find(name)

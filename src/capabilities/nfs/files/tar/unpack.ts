@@ -93,7 +93,6 @@ class Unpacker {
       return
     }
     const parent = this.#target.at(parts.slice(0, -1), entry.name)
-    this.#target.clear(parent, name)
     if (entry.kind === 'file') await this.#file(entry, parent, name)
     else if (entry.kind === 'symlink') this.#symlink(entry, parent, name)
     else await this.#fifo(entry, parent, name)
@@ -101,7 +100,7 @@ class Unpacker {
 
   async #file(entry: DecodedEntry, parent: OpenDirectory, name: ByteText): Promise<void> {
     const path = parent.pathOf(name)
-    const fd = parent.openFile(name, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+    const fd = this.#target.inPlace(parent, name, () => parent.openFile(name, O_WRONLY | O_CREAT | O_EXCL, 0o600))
     try {
       await this.#content(entry.size, fd, path)
       const isOwned = this.#target.owned(() => attempt('set owner of', path, () => fchownSync(fd, entry.uid, entry.gid)))
@@ -130,7 +129,7 @@ class Unpacker {
 
   #symlink(entry: DecodedEntry, parent: OpenDirectory, name: ByteText): void {
     if (entry.linkName === '') throw hostile(entry.name, 'is a link to nothing')
-    parent.makeLink(name, entry.linkName)
+    this.#target.inPlace(parent, name, () => parent.makeLink(name, entry.linkName))
     this.#named(entry, parent, name)
   }
 
@@ -140,6 +139,7 @@ class Unpacker {
     this.#target.clear(parent, fifoName)
     const { code, complaint } = await startProgram('mkfifo', words, [parent]).ended
     if (code !== 0) throw programFailure('mkfifo', shown(parent.pathOf(name)), complaint)
+    this.#target.clear(parent, name)
     parent.rename(fifoName, parent, name)
     this.#named(entry, parent, name)
   }
@@ -161,8 +161,7 @@ class Unpacker {
       throw hostile(entry.name, `is a hard link to ${JSON.stringify(shown(entry.linkName))}, which is not there`)
     if (found.isDirectory()) throw hostile(entry.name, 'is a hard link to a directory')
     const parent = this.#target.at(parts.slice(0, -1), entry.name)
-    this.#target.clear(parent, name)
-    parent.makeHardLink(name, from, toName)
+    this.#target.inPlace(parent, name, () => parent.makeHardLink(name, from, toName))
   }
 }
 

@@ -30,7 +30,7 @@ export interface MadeEntry {
   readonly mode?: number
   /** Seconds since 1970. */
   readonly mtime?: number
-  /** Of a file; where a link leads, as Latin-1. */
+  /** What is in a file; where a link leads, as Latin-1. */
   readonly content?: string
   /** Only as root. */
   readonly owner?: readonly [uid: number, gid: number]

@@ -239,6 +239,20 @@ describe.skipIf(process.platform !== 'linux')('on a share', () => {
       expect(readFileSync(join(root, 'b/file'), 'utf8')).toBe('text')
     })
 
+    test('to its end, wherever a killed copy has stopped', async () => {
+      source()
+      const parts = ['.hidden', 'file', 'link', 'same']
+      for (let count = 0; count <= parts.length; count++) {
+        const to = `part-${count}`
+        make(to)
+        for (const part of parts.slice(0, count)) execFileSync('cp', ['-a', join(root, 'a', part), join(root, to, part)])
+        // The last one is half of it.
+        if (count === 2) writeFileSync(join(root, to, 'file'), 'te')
+        await copy('a', to)
+        expect(toldTree(join(root, to))).toEqual(toldTree(join(root, 'a')))
+      }
+    })
+
     test('not into itself', async () => {
       source()
       await expect(copy('a', 'a/.hidden')).rejects.toMatchObject({ code: 'EINVAL' })

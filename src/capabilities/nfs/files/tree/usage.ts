@@ -6,7 +6,7 @@ import { deepestTree, OpenDirectory, openBelow } from '../open-directory.ts'
 import type { Progress } from '../progress.ts'
 import { partsOrRoot } from '../relative-path.ts'
 
-/** Of files with several names, so many are known again; beyond that the result is a part. */
+/** So many files with several names are known again; beyond that the result is a part. */
 const mostLinked = 200_000
 const bytesOfBlock = 512n
 /** Waits are no shorter. */

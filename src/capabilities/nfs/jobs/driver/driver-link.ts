@@ -47,7 +47,7 @@ interface CallOptions {
 
 export class DriverLink implements Disposable {
   readonly #options: LinkOptions
-  readonly #client: SocketClient
+  #client: SocketClient
   readonly #end = new AbortController()
   /** What the driver said last; one of another name is another driver. */
   #facts: DriverFacts | undefined
@@ -74,7 +74,7 @@ export class DriverLink implements Disposable {
   async ready(signal: AbortSignal): Promise<DriverFacts> {
     signal.throwIfAborted()
     this.#found ??= this.#find()
-    // Whoever waits may go; the search goes on for the others, and ends with the link.
+    // A caller may go while it waits; the search goes on for the others, and ends with the link.
     const { promise, reject } = Promise.withResolvers<never>()
     const onAbort = () => reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
@@ -153,10 +153,18 @@ export class DriverLink implements Disposable {
         this.#why = messageOf(error)
         if (this.#why !== told) log.info({ address, why: this.#why }, 'the CSI driver is waited for')
         told = this.#why
+        this.#reconnect()
       }
       await clock.after(Math.ceil(retryMs * (0.8 + 0.4 * random())), signal)
       retryMs = Math.min(times.lastRetryMs, retryMs * 2)
     }
+  }
+
+  /** A channel that failed waits by itself before it connects again; here that is done already. */
+  #reconnect(): void {
+    const { address, clock } = this.#options
+    this.#client[Symbol.dispose]()
+    this.#client = new SocketClient({ address, clock })
   }
 
   async #ask(signal: AbortSignal): Promise<DriverFacts> {

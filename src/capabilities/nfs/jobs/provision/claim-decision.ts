@@ -2,7 +2,7 @@
 
 import { annotations, type Claim, classOf, keyOf, type VolumeClass } from '../storage-kinds.ts'
 
-export type ClaimDecision =
+type ClaimDecision =
   /** Nothing is to be done until something changes. */
   | { readonly kind: 'leave'; readonly because: 'has-a-volume' | 'of-another' | 'waits-for-a-node' | 'class-of-another' }
   /** Nothing can be done yet, and nobody tells when it can. */

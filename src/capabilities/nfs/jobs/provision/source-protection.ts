@@ -22,7 +22,7 @@ import { waitsForSnapshot } from './data-source.ts'
 export const isHeldSource = (claim: Claim): boolean => isBeingDeleted(claim) && hasFinalizer(claim, cloningFinalizer)
 
 /** The claim that is being filled from this one, if any. Pure. */
-export function copyUnderWay(source: Claim, others: Iterable<Claim>): Claim | undefined {
+function copyUnderWay(source: Claim, others: Iterable<Claim>): Claim | undefined {
   for (const claim of others) {
     const { dataSource } = claim.spec
     if (dataSource?.kind === claimKind && dataSource.name === source.metadata.name && claim.status?.phase === 'Pending')
@@ -48,7 +48,7 @@ export async function releaseSource(
 }
 
 /** Snapshots (`namespace/name`) that claims wait for. Pure. */
-export function awaitedSnapshots(all: Iterable<Claim>): ReadonlySet<string> {
+function awaitedSnapshots(all: Iterable<Claim>): ReadonlySet<string> {
   const awaited = new Set<string>()
   for (const claim of all) {
     const name = waitsForSnapshot(claim)

@@ -2,7 +2,7 @@
 
 import { annotations, hasFinalizer, isBeingDeleted, type StoredVolume, volumeFinalizer } from '../storage-kinds.ts'
 
-export interface VolumeDecision {
+interface VolumeDecision {
   readonly finalizer: 'add' | 'remove' | 'keep'
   readonly isDeleted: boolean
   /** Why it is not deleted. */

@@ -3,7 +3,7 @@
 import { isBeingDeleted } from '../storage-kinds.ts'
 import { type Content, isReady, type SnapshotClass, snapshotAnnotations } from './snapshot-kinds.ts'
 
-export type ContentDecision =
+type ContentDecision =
   | { readonly kind: 'leave'; readonly because: 'of-another' | 'member-of-a-group' }
   /** The driver makes it, or is asked again how far it is. `isFirst`: nothing was said of it yet. */
   | { readonly kind: 'make'; readonly isFirst: boolean }
@@ -75,7 +75,7 @@ export interface SnapshotFacts {
   readonly bytes: bigint
 }
 
-/** What of `content`'s status changes by that, as a merge patch; undefined: nothing. What was known before stays. */
+/** The part of a content's status that changes by that, as a merge patch; undefined: nothing. What was known before stays. */
 export function statusChange({ status }: Content, facts: SnapshotFacts): Readonly<Record<string, unknown>> | undefined {
   const { handle, isReady: isReadyNow, createdNanos, bytes } = facts
   const becomesReady = status?.readyToUse !== isReadyNow

@@ -50,7 +50,7 @@ import {
 import { contentObject, milestones, statusBy } from './snapshot-status.ts'
 import { classNotFound } from './snapshotter.ts'
 
-export interface SnapshotStores {
+interface SnapshotStores {
   readonly snapshots: Informer<Snapshot>
   readonly contents: Informer<Content>
   readonly classes: Informer<SnapshotClass>

@@ -85,7 +85,7 @@ export function missingFinalizers(snapshot: Snapshot, content: Content | undefin
   return [snapshotFinalizers.asSource, ...(isBound ? [snapshotFinalizers.bound] : [])].filter(one => !hasFinalizer(snapshot, one))
 }
 
-export type SnapshotDecision =
+type SnapshotDecision =
   /** It is bound and ready, and its content says so, too. */
   | { readonly kind: 'well' }
   | { readonly kind: 'failed'; readonly failure: Failure; readonly isTriedAgain: boolean }

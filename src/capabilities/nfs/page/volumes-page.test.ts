@@ -1,0 +1,195 @@
+import { describe, expect, test } from 'vitest'
+import { bookOf } from '#coordination/account/book.ts'
+import { capabilityView } from '#dashboard/contract.ts'
+import { pictureAt } from '#dashboard/views/moment.ts'
+import { pictureOf } from '#dashboard/views/testdata/homelab.ts'
+import { everything } from '#dashboard/views/viewing.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { useAnnotation, writeUse } from '../usage/use-annotation.ts'
+import { volumesPage } from './volumes-page.ts'
+
+const gib = 2 ** 30
+const day = 86_400_000
+
+const volume = (
+  name: string,
+  of: { readonly claim?: string; readonly use?: string; readonly share?: string; readonly server?: string } = {},
+): KubeObject => {
+  const [namespace, claim] = (of.claim ?? '').split('/')
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name, uid: name, ...(of.use === undefined ? {} : { annotations: { [useAnnotation]: of.use } }) },
+    spec: {
+      capacity: { storage: '10Gi' },
+      storageClassName: 'nfs-slow',
+      ...(claim === undefined
+        ? {}
+        : { claimRef: { kind: 'PersistentVolumeClaim', namespace, name: claim, uid: `claim-${claim}` } }),
+      csi: {
+        driver: 'nfs.csi.k8s.io',
+        volumeHandle: `candlekeep#kubernetes#${name}##`,
+        volumeAttributes: { server: of.server ?? 'candlekeep', Share: of.share ?? '/kubernetes', subDir: name },
+      },
+    },
+    status: { phase: claim === undefined ? 'Available' : 'Bound' },
+  }
+}
+const plain: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'PersistentVolume',
+  metadata: { name: 'old', uid: 'old' },
+  spec: { capacity: { storage: '1Ti' }, nfs: { server: 'vault', path: '/' } },
+  status: { phase: 'Available' },
+}
+const disk: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'PersistentVolume',
+  metadata: { name: 'disk', uid: 'disk' },
+  spec: { capacity: { storage: '1Gi' }, hostPath: { path: '/x' } },
+}
+const pod = (name: string, claim: string, phase = 'Running'): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: 'media', uid: name },
+  spec: {
+    nodeName: 'n1',
+    containers: [{ name: 'app', image: 'x' }],
+    volumes: [{ name: 'data', persistentVolumeClaim: { claimName: claim } }],
+  },
+  status: { phase, conditions: [{ type: 'Ready', status: 'True' }] },
+})
+const node: KubeObject = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'n1', uid: 'n1' },
+  spec: {},
+  status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110' }, conditions: [{ type: 'Ready', status: 'True' }] },
+}
+const nfsClass: KubeObject = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'nfs-slow', uid: 'class' },
+  provisioner: 'nfs.csi.k8s.io',
+  parameters: { SERVER: 'candlekeep', share: '/kubernetes' },
+}
+const waiting = (name: string, storageClassName: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: { name, namespace: 'media', uid: `claim-${name}` },
+  spec: { storageClassName, resources: { requests: { storage: '5Gi' } } },
+  status: { phase: 'Pending' },
+})
+const event = (regarding: object, reason: string, note: string, minute: number): KubeObject => ({
+  apiVersion: 'events.k8s.io/v1',
+  kind: 'Event',
+  metadata: { name: `${reason}-${minute}`, namespace: 'default' },
+  eventTime: `2025-12-19T12:${String(minute).padStart(2, '0')}:00.000000Z`,
+  reason,
+  note,
+  type: 'Warning',
+  reportingController: 'ballast.dev/nfs',
+  regarding,
+})
+const onNode = (name: string) => ({ kind: 'Node', name, uid: name })
+const snapshot = (name: string, content: string, ready: boolean, error?: string): KubeObject => ({
+  apiVersion: 'snapshot.storage.k8s.io/v1',
+  kind: 'VolumeSnapshot',
+  metadata: { name, namespace: 'media', uid: name },
+  spec: { source: { persistentVolumeClaimName: 'plex' } },
+  status: {
+    boundVolumeSnapshotContentName: content,
+    readyToUse: ready,
+    ...(error === undefined ? { restoreSize: '1Gi', creationTime: '2025-12-19T12:00:00Z' } : { error: { message: error } }),
+  },
+})
+const content = (name: string, volumeHandle: string): KubeObject => ({
+  apiVersion: 'snapshot.storage.k8s.io/v1',
+  kind: 'VolumeSnapshotContent',
+  metadata: { name, uid: name },
+  spec: { driver: 'nfs.csi.k8s.io', source: { volumeHandle } },
+  status: { snapshotHandle: 'candlekeep#kubernetes#snap#snap#pv-plex' },
+})
+
+const use = writeUse({ bytes: 4 * gib, entries: 10, at: 3 * day }, { bytes: 3 * gib, entries: 9, at: 2 * day })
+const objects = [
+  volume('pv-plex', { claim: 'media/plex', use }),
+  volume('pv-free', { share: '/' }),
+  plain,
+  disk,
+  node,
+  nfsClass,
+  pod('plex-0', 'plex'),
+  pod('done', 'plex', 'Succeeded'),
+  waiting('late', 'nfs-slow'),
+  waiting('other', 'local'),
+  snapshot('good', 'c1', true),
+  snapshot('bad', 'c2', false, 'no space'),
+  snapshot('elsewhere', 'c3', true),
+  content('c1', 'candlekeep#kubernetes#pv-plex##'),
+  content('c2', 'candlekeep#kubernetes#pv-plex##'),
+  content('c3', 'another driver’s'),
+]
+const events = [
+  event(
+    { kind: 'PersistentVolumeClaim', namespace: 'media', name: 'late', uid: 'claim-late' },
+    'ProvisioningFailed',
+    'server is a required parameter',
+    1,
+  ),
+  event(onNode('n1'), 'NfsServerUnreachable', 'NFS server candlekeep does not answer: volumes of it are not mounted', 2),
+  event(onNode('n2'), 'NfsServerUnreachable', 'NFS server candlekeep does not answer: volumes of it are not mounted', 3),
+  event(onNode('n1'), 'NfsServerReachable', 'NFS server candlekeep answers again', 4),
+]
+const viewOf = (given: readonly KubeObject[] = objects, viewing = everything) =>
+  volumesPage.view(pictureOf(given, { book: bookOf(events) }), viewing)
+const cells = (view: ReturnType<typeof viewOf>, name: string) =>
+  view.tables.find(table => table.name === name)?.rows.map(row => row.cells)
+
+describe('the page of volumes', () => {
+  test('says who uses what, what waits and why, which snapshots there are, and which servers', () => {
+    const view = viewOf()
+    expect(view.sentences.map(({ text }) => text)).toEqual([
+      '3 volumes are on 2 NFS servers.',
+      '1 of them did not answer a node when it was last tried.',
+    ])
+    expect(cells(view, 'volumes')).toEqual([
+      ['media/plex', '10Gi', '4.0Gi', '+1.0Gi a day', 'plex-0', 'nfs-slow', 'candlekeep:/kubernetes/pv-plex', 'Bound'],
+      [null, '1Ti', null, null, '', '', 'vault:/', 'Available'],
+      [null, '10Gi', null, null, '', 'nfs-slow', 'candlekeep:/pv-free', 'Available'],
+    ])
+    expect(cells(view, 'waiting')).toEqual([
+      ['media/late', '5Gi', 'nfs-slow', 'ProvisioningFailed: server is a required parameter'],
+    ])
+    expect(cells(view, 'snapshots')).toEqual([
+      ['media/bad', 'plex', null, null, 'no space', 'candlekeep#kubernetes#snap#snap#pv-plex'],
+      ['media/good', 'plex', '1Gi', '2025-12-19T12:00:00Z', 'yes', 'candlekeep#kubernetes#snap#snap#pv-plex'],
+    ])
+    expect(cells(view, 'servers')).toEqual([
+      ['candlekeep', '/kubernetes, /', 2, null, 'n2'],
+      ['vault', '/', 1, null, 'no node says so'],
+    ])
+    expect(capabilityView.parse(view)).toEqual(view)
+  })
+
+  test('names nothing of namespaces that a viewer may not see', () => {
+    const view = viewOf(objects, { ...everything, sees: () => false })
+    expect(JSON.stringify(view.tables)).not.toMatch(/plex-0|media|late/)
+    expect(cells(view, 'volumes')).toHaveLength(3)
+  })
+
+  test('a cluster without volumes on NFS says so', () => {
+    const view = viewOf([disk])
+    expect(view.sentences[0]?.text).toBe('0 volumes are on 0 NFS servers.')
+    expect(view.tables.find(({ name }) => name === 'volumes')?.empty).toBe('No volume is on NFS.')
+  })
+
+  test('the past is not kept', () => {
+    const past = pictureAt(pictureOf(objects, { book: bookOf(events) }), Date.parse('2025-12-19T12:30:00Z'))
+    if (!('picture' in past)) throw new Error('no picture of that moment')
+    expect(volumesPage.view(past.picture, everything)).toMatchObject({
+      tables: [],
+      sentences: [{ text: 'What volumes there were then is not kept.' }],
+    })
+  })
+})
