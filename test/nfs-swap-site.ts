@@ -77,6 +77,11 @@ interface Applied {
 
 type Whose = 'upstream' | 'ours'
 
+interface OwnPod {
+  readonly pod: KubeObject
+  readonly whose: Whose
+}
+
 export class NfsSite implements AsyncDisposable {
   readonly clock: VirtualClock
   readonly twin: Twin
@@ -167,8 +172,8 @@ export class NfsSite implements AsyncDisposable {
     await this.twin.stop()
   }
 
-  #pods(names: Readonly<Record<Whose, string>>): readonly { readonly pod: KubeObject; readonly whose: Whose }[] {
-    return this.list('pods').flatMap(pod => {
+  #pods(names: Readonly<Record<Whose, string>>): readonly OwnPod[] {
+    return this.list('pods').flatMap((pod): readonly OwnPod[] => {
       const { labels = {} } = pod.metadata
       const phase = textAt(pod, 'status', 'phase')
       if (phase === 'Succeeded' || phase === 'Failed') return []
@@ -203,12 +208,12 @@ export class NfsSite implements AsyncDisposable {
     if (now !== this.#kept) this.harm.add(`changed ${at}: ${now}, was ${this.#kept}`)
   }
 
-  /** Twice a second: whoever leads makes volumes, and all is looked at. */
+  /** Each second: whoever leads makes volumes, and all is looked at. */
   async #stand(): Promise<void> {
     while (!this.#isOver) {
       this.#look()
       if (this.leading().length > 0) for (const claim of this.list('persistentvolumeclaims')) await this.#provision(claim)
-      await this.clock.after(500)
+      await this.clock.after(1_000)
     }
   }
 

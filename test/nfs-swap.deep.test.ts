@@ -138,7 +138,7 @@ test('somebody wakes upstream’s controller while ours is to wake: it is told, 
   }
   const forth = await site.apply()
   expect(forth.isDone).toBe(false)
-  expect(forth.results.at(-1)).toMatchObject({ id: 'lead', state: 'failed' })
+  expect(forth.results.at(-1)).toMatchObject({ id: 'lead', state: 'reverted' })
   expect(site.leading()).toEqual(['upstream'])
   expect([...site.harm]).toEqual([])
 })

@@ -149,7 +149,7 @@ function sharedScope(a: readonly string[] | undefined, b: readonly string[] | un
 function endCommand({ replaced }: FoundUpstream['upstream'], workload: KubeObject): string {
   // Ended by hand it leaves callers, or nodes, with nothing for a while.
   const part = replaced?.swap.part
-  const isStepByStep = part !== undefined && (['api', 'led-api', 'offering'].includes(part.kind) || 'leader' in part)
+  const isStepByStep = part !== undefined && (['api', 'led-api', 'offering', 'by-hand'].includes(part.kind) || 'leader' in part)
   return isStepByStep && replaced !== undefined ? `ballast migrate plan ${replaced.id}` : stopCommand(workload)
 }
 

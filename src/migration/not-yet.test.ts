@@ -16,12 +16,12 @@ test.each([
   ['descheduller', 'found "descheduller", expected descheduler'],
   [
     'thing',
-    'expected amd-device-plugin, csi-driver-nfs, descheduler, http-add-on, intel-device-plugins, keda, metrics-server, nfd, reloader or spegel, which can be moved so far',
+    'expected amd-device-plugin, csi-driver-nfs, descheduler, http-add-on, intel-device-plugins, keda, metrics-server, nfd, nfs-subdir-external-provisioner, reloader or spegel, which can be moved so far',
   ],
 ])('%s', (name, words) => {
   const said = notYet(name)
   expect(said).toContain(words)
   expect(said).toMatch(
-    /^found ".*", expected (amd-device-plugin|csi-driver-nfs|descheduler|http-add-on|intel-device-plugins|keda|metrics-server|nfd|reloader|spegel)/,
+    /^found ".*", expected (amd-device-plugin|csi-driver-nfs|descheduler|http-add-on|intel-device-plugins|keda|metrics-server|nfd|nfs-subdir-external-provisioner|reloader|spegel)/,
   )
 })

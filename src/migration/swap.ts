@@ -5,6 +5,7 @@ import type { FirstRollouts, Part } from '#upstreams/upstream.ts'
 import { missingOf } from './access.ts'
 import { apiBack } from './apis/api-back.ts'
 import { apiForth } from './apis/api-forth.ts'
+import { byHandBack, byHandForth } from './by-hand.ts'
 import { handoverBack, handoverForth } from './handover.ts'
 import { inPlaceBack, inPlaceForth } from './in-place/in-place.ts'
 import { ledApiBack } from './led-apis/led-api-back.ts'
@@ -38,6 +39,7 @@ function wayOf(part: Part, towards: Direction): Way {
   if (part.kind === 'in-place') return towards === 'back' ? inPlaceBack(part) : inPlaceForth(part)
   if (part.kind === 'publishing') return towards === 'back' ? publishingBack(part) : publishingForth(part)
   if (part.kind === 'offering') return towards === 'back' ? offeringBack(part) : offeringForth(part)
+  if (part.kind === 'by-hand') return towards === 'back' ? byHandBack : byHandForth(part)
   if (part.kind === 'nodes') return towards === 'back' ? nodesBack(part) : nodesForth(part)
   return towards === 'back' ? handoverBack(part) : handoverForth(part)
 }

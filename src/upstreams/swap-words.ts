@@ -11,4 +11,5 @@ export const swapWords: Readonly<Record<Part['kind'], string>> = {
   publishing: 'upstream decides no more, ours publish beside its workers, these sleep, then ours decides',
   offering: "ours offer beside upstream's, every node has as much by ours, then its operator and its pods go",
   nodes: 'node by node: its pod goes, ours comes',
+  'by-hand': 'by hand: each step is printed and looked at, none is carried out',
 }

@@ -5,6 +5,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import type { ConvertedValues } from './convert-values.ts'
+import type { GitopsOwner } from './gitops-owner.ts'
 import type { Proof } from './proof.ts'
 import type { ValuesRow } from './values-row.ts'
 import type { ValuesTree } from './values-tree.ts'
@@ -145,7 +146,16 @@ interface Swap {
 }
 
 /** Which part of ours does the job. */
-export type Part = SectionPart | ProcessPart | NodePart | ApiPart | LedApiPart | InPlacePart | PublishingPart | OfferingPart
+export type Part =
+  | SectionPart
+  | ProcessPart
+  | NodePart
+  | ApiPart
+  | LedApiPart
+  | InPlacePart
+  | PublishingPart
+  | OfferingPart
+  | ByHandPart
 
 /** A section of the controller's configuration, switched on and off there. */
 export interface SectionPart {
@@ -318,6 +328,31 @@ export interface OfferingPart {
   readonly looksAfter: (at: Reads) => Promise<readonly string[]>
   /** What Helm's uninstall would take along. */
   readonly uninstallHarm: string
+}
+
+/** Steps that only a person takes, since something is to be decided or waited for: each is printed and looked at, none is carried out. */
+export interface ByHandPart {
+  readonly kind: 'by-hand'
+  /** After a look at upstream and the conversion of what it is told. One of them has the id `switch`: what comes after it is not judged beforehand. */
+  readonly steps: readonly HandStep[]
+}
+
+interface HandStep {
+  readonly id: string
+  readonly title: string
+  readonly command: (told: HandTold) => string
+  readonly proof: string
+  readonly undo: string
+  readonly look: (at: Reads, told: HandTold) => Promise<Proof>
+}
+
+/** Upstream's workload, and what it is told as values of ours. */
+export interface HandTold {
+  readonly workload: KubeObject
+  readonly namespace: string
+  readonly name: string
+  readonly owner: GitopsOwner | undefined
+  readonly values: ValuesTree
 }
 
 export interface Compared {

@@ -84,7 +84,10 @@ export const nfs = capability({
   metrics: registry => void nfsMetrics(registry),
   page: async () => (await import('./page/volumes-page.ts')).volumesPage,
   findings: async () => (await import('./doctor/nfs-checks.ts')).nfsFindings,
-  upstreams: async () => [(await import('./swap/csi-driver-nfs.ts')).csiDriverNfs],
+  upstreams: async () => [
+    (await import('./swap/csi-driver-nfs.ts')).csiDriverNfs,
+    (await import('./swap/nfs-subdir.ts')).nfsSubdir,
+  ],
   installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [
     {

@@ -19,7 +19,7 @@ export function jobsOfConfig({ controller }: NfsConfig, namespace: string): Jobs
     provision: { ...standardProvision, timeoutMs, retryLastMs, namePrefix: volumeNamePrefix, tellsNames: true },
     // A volume of files grows in use, so pods are not watched.
     resize: { ...standardResize, timeoutMs, heedsUse: false },
-    snapshot: snapshots.enabled ? { ...standardSnapshot, timeoutMs, tellsNames: true } : undefined,
+    snapshot: snapshots.enabled ? { ...standardSnapshot, timeoutMs } : undefined,
     snapshotController: snapshots.controller ? standardSnapshotController : undefined,
     election: { namespace, ...election },
   }

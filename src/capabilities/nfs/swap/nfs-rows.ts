@@ -148,7 +148,13 @@ const ofController: readonly ValuesRow[] = [
 const ofSnapshots: readonly ValuesRow[] = [
   converted('externalSnapshotter.enabled', value =>
     value === true
-      ? [carried(section('controller.snapshots.controller'), true)]
+      ? [
+          carried(
+            section('controller.snapshots.controller'),
+            true,
+            'ours brings no kinds of snapshots: those that are in the cluster stay',
+          ),
+        ]
       : [left('ours leaves snapshots to the snapshot controller that the cluster has, too')],
   ),
   converted(

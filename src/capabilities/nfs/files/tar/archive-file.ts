@@ -11,6 +11,7 @@ import { mtimeMsOf } from '../tree/entry-type.ts'
 import { brokenArchive, cutArchive } from './tar-header.ts'
 
 const readBytes = 256 * 1024
+const unpackedBytes = 128 * 1024
 const { O_NONBLOCK, O_RDONLY } = constants
 
 export class ArchiveFile implements Disposable {
@@ -54,16 +55,21 @@ export class ArchiveFile implements Disposable {
 
   /** The tar archive in it. @throws FileWorkFailed BROKEN_ARCHIVE while it is read, where it cannot be unpacked; PROGRAM where Node is too old for zstd */
   async *content(onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
-    const plain = this.#chunks(onRead)
     if (this.compression === 'none') {
-      yield* plain
+      yield* this.#chunks(onRead, () => Buffer.allocUnsafe(readBytes))
       return
     }
     if (this.compression === 'zstd' && createZstdDecompress === undefined) throw withoutZstd()
-    const unpacking =
-      this.compression === 'gzip' ? createGunzip({ chunkSize: readBytes }) : createZstdDecompress({ chunkSize: readBytes })
+    // With this mark a stream asks for the next chunk when it has done with the one before, so that one buffer is enough for all.
+    const options = { chunkSize: unpackedBytes, writableHighWaterMark: 1 }
+    const unpacking = this.compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options)
+    const buffer = Buffer.allocUnsafeSlow(readBytes)
     // Errors come out of the stream that is read below; who stops early needs none.
-    pipeline(plain, unpacking, () => undefined)
+    pipeline(
+      this.#chunks(onRead, () => buffer),
+      unpacking,
+      () => undefined,
+    )
     try {
       for await (const chunk of unpacking) yield chunk
     } catch (error) {
@@ -75,9 +81,9 @@ export class ArchiveFile implements Disposable {
     }
   }
 
-  *#chunks(onRead: (bytes: number) => void): Generator<Buffer> {
+  *#chunks(onRead: (bytes: number) => void, bufferFor: () => Buffer): Generator<Buffer> {
     for (let at = 0; ; ) {
-      const chunk = this.#read(Buffer.allocUnsafe(readBytes), at)
+      const chunk = this.#read(bufferFor(), at)
       if (chunk.length === 0) return
       at += chunk.length
       onRead(chunk.length)
