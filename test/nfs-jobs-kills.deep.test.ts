@@ -153,7 +153,12 @@ for (const scenario of scenarios)
   describe(`${scenario.name}, killed before or after each effect`, async () => {
     const { effects } = await run(scenario)
     const all = Array.from({ length: effects }, (_, at) => at + 1)
-    const kills = shareOf(all.flatMap((effect): readonly Kill[] => [{ effect, when: 'before' }, { effect, when: 'after' }]))
+    const kills = shareOf(
+      all.flatMap((effect): readonly Kill[] => [
+        { effect, when: 'before' },
+        { effect, when: 'after' },
+      ]),
+    )
     process.stdout.write(`${scenario.name}: ${effects} effects, ${kills.length} of ${2 * effects} kills\n`)
 
     test.each(kills)('$when effect $effect', async kill => {
