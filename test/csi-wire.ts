@@ -127,9 +127,9 @@ export type CsiCall = keyof typeof csiCalls
 export type CsiMessage = Readonly<Record<string, unknown>>
 
 export interface CsiAnswer {
-  /** Of gRPC, by name: `OK`, `INVALID_ARGUMENT`. */
+  /** The name of the code of gRPC: `OK`, `INVALID_ARGUMENT`. */
   readonly code: string
-  /** Of the error; empty for `OK`. */
+  /** What the error says; empty for `OK`. */
   readonly message: string
   readonly response?: CsiMessage
 }

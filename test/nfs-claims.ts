@@ -56,7 +56,7 @@ export interface EventSeen {
 export interface ClaimOutcome {
   readonly name: string
   readonly objects: readonly Readonly<Record<string, unknown>>[]
-  /** Of those who provision, resize and take snapshots; in the order in which they first came, each once. */
+  /** What those who provision, resize and take snapshots tell: in the order in which they first came, each once. */
   readonly events: readonly EventSeen[]
   /** What lies on its server. */
   readonly exports: readonly string[]

@@ -41,7 +41,9 @@ function told(site: JobsSite) {
     capacity: said?.capacity?.['storage'],
     allocated: said?.allocatedResources?.['storage'],
     state: said?.allocatedResourceStatuses?.['storage'],
-    conditions: (said?.conditions ?? []).map(({ type, message }) => (message === undefined || message === '' ? type : `${type}: ${message}`)).sort(),
+    conditions: (said?.conditions ?? [])
+      .map(({ type, message }) => (message === undefined || message === '' ? type : `${type}: ${message}`))
+      .sort(),
   }
 }
 
@@ -77,11 +79,19 @@ test('where a kubelet has to grow the filesystem the claim says so, and is left 
     capacity: '1Gi',
     allocated: '5Gi',
     state: 'NodeResizePending',
-    conditions: ['FileSystemResizePending: Waiting for user to (re-)start a pod to finish file system resize of volume on node.', 'Resizing'],
+    conditions: [
+      'FileSystemResizePending: Waiting for user to (re-)start a pod to finish file system resize of volume on node.',
+      'Resizing',
+    ],
   })
   expect(site.driver.count('expandVolume')).toBe(1)
   // A kubelet could not do it: the volume is asked for again as it was.
-  await site.change(claims, 'plex', { status: { allocatedResourceStatuses: { storage: 'NodeResizeInfeasible' } } }, { namespace: 'media', subresource: 'status' })
+  await site.change(
+    claims,
+    'plex',
+    { status: { allocatedResourceStatuses: { storage: 'NodeResizeInfeasible' } } },
+    { namespace: 'media', subresource: 'status' },
+  )
   await site.until(() => site.driver.count('expandVolume') === 2)
   await site.until(() => told(site).state === 'NodeResizePending')
 })
@@ -139,7 +149,10 @@ test('a driver that grows nothing in use is asked once no pod has the claim', as
     spec: {
       nodeName: 'n1',
       containers: [{ name: 'plex', image: 'plex' }],
-      volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'plex' } }, { name: 'tmp', emptyDir: {} }],
+      volumes: [
+        { name: 'data', persistentVolumeClaim: { claimName: 'plex' } },
+        { name: 'tmp', emptyDir: {} },
+      ],
     },
   }
   await site.create(builtIn.pods, pod)
@@ -150,7 +163,9 @@ test('a driver that grows nothing in use is asked once no pod has the claim', as
   expect(site.events()).toContain(
     'Warning VolumeResizeFailed plex: Unable to expand media/plex because CSI driver nfs.csi.k8s.io only supports offline expansion and volume is currently in-use [external-resizer nfs.csi.k8s.io]',
   )
-  await site.admin.resource(builtIn.pods).delete('plex', { namespace: 'media', gracePeriodSeconds: 0, signal: new AbortController().signal })
+  await site.admin
+    .resource(builtIn.pods)
+    .delete('plex', { namespace: 'media', gracePeriodSeconds: 0, signal: new AbortController().signal })
   await site.until(() => told(site).capacity === '5Gi')
 })
 
@@ -164,7 +179,10 @@ test('what others say in the conditions of a claim stays', async () => {
 })
 
 test('a volume of another claim or driver is left alone', async () => {
-  const other: KubeObject = { ...volume, spec: { ...(volume['spec'] as object), csi: { driver: 'other.csi.k8s.io', volumeHandle: 'a' } } }
+  const other: KubeObject = {
+    ...volume,
+    spec: { ...(volume['spec'] as object), csi: { driver: 'other.csi.k8s.io', volumeHandle: 'a' } },
+  }
   await using site = await jobsSite({ config, objects: [other, claim('plex', { volumeName: 'pv-plex' })] })
   site.start()
   await site.until(() => site.isBound('plex'))

@@ -6,7 +6,14 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { controllerCapabilities as can } from '../src/capabilities/nfs/csi/messages.ts'
 import { standardProvision } from '../src/capabilities/nfs/jobs/provision/settings.ts'
 import { standardSnapshot, standardSnapshotController } from '../src/capabilities/nfs/jobs/snapshot/settings.ts'
-import { type Content, contents, type Snapshot, snapshotClasses, snapshotFinalizers, snapshots } from '../src/capabilities/nfs/jobs/snapshot/snapshot-kinds.ts'
+import {
+  type Content,
+  contents,
+  type Snapshot,
+  snapshotClasses,
+  snapshotFinalizers,
+  snapshots,
+} from '../src/capabilities/nfs/jobs/snapshot/snapshot-kinds.ts'
 import { FakeDriver } from './nfs-jobs-driver.ts'
 import { claim, claims, type JobsSite, jobsSite, snapshot, snapshotClass, snapshotDefinitions } from './nfs-jobs-site.ts'
 
@@ -21,7 +28,9 @@ const errorOf = (site: JobsSite, name: string) => taken(site, name)?.status?.err
 const ofClaim = (name: string) => ({ source: { persistentVolumeClaimName: name } })
 
 /** A claim `plex` that is bound, and a default class. */
-async function boundSite(options: { readonly driver?: FakeDriver; readonly objects?: readonly KubeObject[] } = {}): Promise<JobsSite> {
+async function boundSite(
+  options: { readonly driver?: FakeDriver; readonly objects?: readonly KubeObject[] } = {},
+): Promise<JobsSite> {
   const { objects = [snapshotClass], ...others } = options
   const site = await jobsSite({ config, objects: [claim('plex'), ...objects], ...others })
   site.start()
@@ -49,7 +58,10 @@ test('a snapshot of a claim gets the default class, a content, and says what the
     'snapshot.storage.kubernetes.io/volumesnapshot-bound-protection',
   ])
   const [content] = contentsOf(site)
-  expect(content?.metadata).toMatchObject({ name: `snapcontent-${uid}`, finalizers: ['snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection'] })
+  expect(content?.metadata).toMatchObject({
+    name: `snapcontent-${uid}`,
+    finalizers: ['snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection'],
+  })
   expect(content?.metadata.annotations ?? {}).toEqual({})
   expect(content?.spec).toMatchObject({
     deletionPolicy: 'Delete',
@@ -124,13 +136,24 @@ test('a driver that lists snapshots is asked whether one that was there before i
     apiVersion: 'snapshot.storage.k8s.io/v1',
     kind: 'VolumeSnapshotContent',
     metadata: { name: 'before' },
-    spec: { deletionPolicy: 'Retain', driver: 'nfs.csi.k8s.io', source: { snapshotHandle: 'old' }, volumeSnapshotRef: { name: 'a', namespace: 'media' } },
+    spec: {
+      deletionPolicy: 'Retain',
+      driver: 'nfs.csi.k8s.io',
+      source: { snapshotHandle: 'old' },
+      volumeSnapshotRef: { name: 'a', namespace: 'media' },
+    },
   })
-  const why = 'Failed to check and update snapshot content: failed to list snapshot for content before: "can not find snapshot for snapshotID old"'
+  const why =
+    'Failed to check and update snapshot content: failed to list snapshot for content before: "can not find snapshot for snapshotID old"'
   await site.until(() => contentsOf(site)[0]?.status?.error?.message === why)
   driver.snapshots.set('old', { id: 'old', source: 'x' })
   await site.until(() => contentsOf(site)[0]?.status?.readyToUse === true)
-  expect(contentsOf(site)[0]?.status).toEqual({ creationTime: 1_767_225_600_500_000_000, readyToUse: true, restoreSize: 4096, snapshotHandle: 'old' })
+  expect(contentsOf(site)[0]?.status).toEqual({
+    creationTime: 1_767_225_600_500_000_000,
+    readyToUse: true,
+    restoreSize: 4096,
+    snapshotHandle: 'old',
+  })
 })
 
 test('what the driver refuses is told on content and snapshot, tried again, and then forgotten', async () => {
@@ -157,10 +180,15 @@ test('what the driver refuses is told on content and snapshot, tried again, and 
 
 test('a snapshot that may still be made is not let go, and then deleted', async () => {
   await using site = await boundSite()
-  site.driver.fail('createSnapshot', ...Array.from({ length: 3 }, () => ({ code: status.DEADLINE_EXCEEDED, details: 'late', isDone: true })))
+  site.driver.fail(
+    'createSnapshot',
+    ...Array.from({ length: 3 }, () => ({ code: status.DEADLINE_EXCEEDED, details: 'late', isDone: true })),
+  )
   await site.create(snapshots, snapshot('a', ofClaim('plex')))
   await site.until(() => site.driver.count('createSnapshot') === 1)
-  await site.until(() => contentsOf(site)[0]?.metadata.annotations?.['snapshot.storage.kubernetes.io/volumesnapshot-being-created'] === 'yes')
+  await site.until(
+    () => contentsOf(site)[0]?.metadata.annotations?.['snapshot.storage.kubernetes.io/volumesnapshot-being-created'] === 'yes',
+  )
   await site.delete(snapshots, 'a', 'media')
   await site.until(() => taken(site, 'a') === undefined && contentsOf(site).length === 0)
   expect(site.driver.snapshots.size).toBe(0)
@@ -172,13 +200,18 @@ test('a snapshot from which a volume is being made stays until that is done', as
   await site.create(snapshots, snapshot('a', ofClaim('plex')))
   await site.until(() => isReady(site, 'a'))
   site.driver.fail('createVolume', ...Array.from({ length: 4 }, () => ({ code: status.ABORTED, details: 'unpacking' })))
-  await site.create(claims, claim('restored', { dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'a' } }))
+  await site.create(
+    claims,
+    claim('restored', { dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'a' } }),
+  )
   await site.until(() => site.driver.count('createVolume') === 2)
   expect(taken(site, 'a')?.metadata.finalizers).toContain('provisioner.storage.kubernetes.io/volumesnapshot-as-source-protection')
   await site.delete(snapshots, 'a', 'media')
   await site.pass(2_000)
   expect(taken(site, 'a')).toBeDefined()
-  expect(site.events()).toContain('Warning SnapshotDeletePending a: Snapshot is being used to restore a PVC [snapshot-controller]')
+  expect(site.events()).toContain(
+    'Warning SnapshotDeletePending a: Snapshot is being used to restore a PVC [snapshot-controller]',
+  )
   await site.until(() => site.isBound('restored'))
   const volume = site.driver.volumes.get(`pvc-${site.claim('restored')?.metadata.uid}`)
   expect(volume?.contentSource?.snapshot?.snapshotId).toMatch(/^nas#export#snapshot-/)
@@ -209,17 +242,30 @@ test.each([
 test('without a default class, and with two, nothing is guessed', async () => {
   await using site = await boundSite({ objects: [] })
   await site.create(snapshots, snapshot('a', ofClaim('plex')))
-  await site.until(() => errorOf(site, 'a') === 'Failed to set default snapshot class with error cannot find default snapshot class')
+  await site.until(
+    () => errorOf(site, 'a') === 'Failed to set default snapshot class with error cannot find default snapshot class',
+  )
   await site.create(snapshotClasses, snapshotClass)
   await site.create(snapshotClasses, { ...snapshotClass, metadata: { ...snapshotClass.metadata, name: 'other' } })
-  await site.until(() => errorOf(site, 'a') === 'Failed to set default snapshot class with error 2 default snapshot classes were found')
+  await site.until(
+    () => errorOf(site, 'a') === 'Failed to set default snapshot class with error 2 default snapshot classes were found',
+  )
   await site.delete(snapshotClasses, 'other')
   await site.until(() => isReady(site, 'a'))
 })
 
 test('Secrets of a class are noted on the content, and go to the driver', async () => {
-  const parameters = { 'csi.storage.k8s.io/snapshotter-secret-name': 'a', 'csi.storage.k8s.io/snapshotter-secret-namespace': '${volumesnapshot.namespace}', share: '/backup' }
-  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a', namespace: 'media' }, data: { mountOptions: Buffer.from('sec=krb5p').toString('base64') } }
+  const parameters = {
+    'csi.storage.k8s.io/snapshotter-secret-name': 'a',
+    'csi.storage.k8s.io/snapshotter-secret-namespace': '${volumesnapshot.namespace}',
+    share: '/backup',
+  }
+  const secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'a', namespace: 'media' },
+    data: { mountOptions: Buffer.from('sec=krb5p').toString('base64') },
+  }
   await using site = await boundSite({ objects: [{ ...snapshotClass, parameters }, secret] })
   await site.create(snapshots, snapshot('a', ofClaim('plex')))
   await site.until(() => isReady(site, 'a'))

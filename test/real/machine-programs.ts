@@ -71,7 +71,9 @@ async function unpackedWithLibraries(packageName: string): Promise<string> {
 function writePrograms(unfinished: string, directory: string): void {
   const loader = globSync(['/lib64/ld-linux-*.so.*', '/lib/ld-linux-*.so.*'])[0]
   if (loader === undefined) throw new PartUnavailable('no loader of the GNU C library on this machine')
-  const libraries = [...new Set(globSync('root/{usr/,}lib/{*-linux-gnu,ganesha}', { cwd: unfinished }))].map(path => join(directory, path))
+  const libraries = [...new Set(globSync('root/{usr/,}lib/{*-linux-gnu,ganesha}', { cwd: unfinished }))].map(path =>
+    join(directory, path),
+  )
   mkdirSync(join(unfinished, 'programs'))
   const path = [...libraries, '/lib', '/usr/lib'].join(':')
   // What iptables loads as it goes is looked for where it was built to lie.

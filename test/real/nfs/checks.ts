@@ -16,7 +16,7 @@ import { startClaimsSite, startUpstreamSidecars } from './claims-site.ts'
 import { answersTo } from './driver-answers.ts'
 import { upstreamDriver } from './driver-process.ts'
 import { startNfsServer } from './ganesha.ts'
-import { byUpstream, plainMounts, throughDriver, troubledServer } from './guest/checks.ts'
+import { byOurs, byUpstream, plainMounts, throughDriver, troubledServer } from './guest/checks.ts'
 import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
 import { mountsAsUpstream, ourConformance } from './our-driver.ts'
 import { conformance, toldCounts } from './sanity.ts'
@@ -109,5 +109,7 @@ export const nfsChecks: readonly Check[] = [
   { name: 'nfs: a real server, a client in user space', run: serverAndClient },
   { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },
   { name: "nfs: volumes of that kernel, through upstream's driver", run: byUpstream(throughDriver) },
+  { name: 'nfs: volumes of that kernel, through our driver', run: byOurs(throughDriver) },
+  { name: 'nfs: a server in trouble, our driver', run: byOurs(troubledServer) },
   { name: "nfs: a server in trouble, upstream's driver", run: byUpstream(troubledServer) },
 ]

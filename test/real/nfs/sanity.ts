@@ -46,7 +46,7 @@ rm -rf --one-file-system "$1"
 `
 
 export interface SanityOptions {
-  /** Of the driver. */
+  /** Further ones that the driver gets. */
   readonly flags?: readonly string[]
   /** Parameters of volumes beside server and share. */
   readonly parameters?: Readonly<Record<string, string>>

@@ -1,13 +1,14 @@
 // What needs a kernel that knows NFS: mounts by the seed's options through a driver, counted by the kernel, with a server that goes away and comes back.
 
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CsiCall, CsiClient, CsiMessage } from '../../../csi-wire.ts'
 import { capability } from '../../../nfs-requests.ts'
 import { until } from '../../mirror/laboratory/program.ts'
 import { type NfsServer, startNfsServer } from '../ganesha.ts'
-import { driverPort, type GuestDriver, startInGuest, upstreamGuestDriver } from './driver.ts'
+import { driverPort, type GuestDriver, ourGuestDriver, startInGuest, upstreamGuestDriver } from './driver.ts'
 import { type Guest, hostAddress, startGuest } from './guest.ts'
 
 /** Transports of each NFS mount, by its target, as `/proc/self/mountstats` has them. */
@@ -21,6 +22,9 @@ export async function transports(guest: Guest): Promise<Readonly<Record<string, 
   }
   return counted
 }
+
+/** All files of the guest are in its memory; Node and its program take some 150 MiB of it. */
+const memoryMib = 1_536
 
 const seedFlags = (server: NfsServer, nconnect = 16) => ['nfsvers=4.1', `nconnect=${nconnect}`, `port=${server.port}`]
 
@@ -47,7 +51,12 @@ export async function plainMounts(): Promise<string> {
 /** The seed's volume through a driver's socket, from its creation to its deletion. @throws AssertionError where it is otherwise */
 export async function throughDriver(driver: GuestDriver): Promise<string> {
   await using server = await startNfsServer([{ path: '/kubernetes' }])
-  await using guest = await startGuest({ hosts: { [hostAddress]: 'candlekeep' }, ports: [driverPort], programs: driver.programs })
+  await using guest = await startGuest({
+    hosts: { [hostAddress]: 'candlekeep' },
+    ports: [driverPort],
+    programs: driver.programs,
+    memoryMib,
+  })
   using client = await startInGuest(guest, driver)
   const folder = server.folder('/kubernetes')
   const begun = performance.now()
@@ -86,7 +95,12 @@ export async function throughDriver(driver: GuestDriver): Promise<string> {
 /** A folder that was replaced on the server, and a server that stops and comes back. */
 export async function troubledServer(driver: GuestDriver): Promise<string> {
   await using server = await startNfsServer([{ path: '/kubernetes' }])
-  await using guest = await startGuest({ hosts: { [hostAddress]: 'candlekeep' }, ports: [driverPort], programs: driver.programs })
+  await using guest = await startGuest({
+    hosts: { [hostAddress]: 'candlekeep' },
+    ports: [driverPort],
+    programs: driver.programs,
+    memoryMib,
+  })
   using client = await startInGuest(guest, driver)
   const folder = join(server.folder('/kubernetes'), 'pvc-1')
   const volumeCapability = capability('MULTI_NODE_MULTI_WRITER', seedFlags(server, 2))
@@ -143,3 +157,12 @@ async function timed(act: () => Promise<unknown>): Promise<number> {
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
 
 export const byUpstream = (check: (driver: GuestDriver) => Promise<string>) => async () => check(await upstreamGuestDriver())
+
+export const byOurs = (check: (driver: GuestDriver) => Promise<string>) => async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bnfs-ours-'))
+  try {
+    return await check(await ourGuestDriver(folder))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

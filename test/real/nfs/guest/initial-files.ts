@@ -1,17 +1,31 @@
 // The guest's files: busybox, util-linux' mount with mount.nfs of Debian, the kernel's modules, and what a check adds. They are its whole root and lie in memory.
 
-import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { PartUnavailable } from '../../cache.ts'
 import { needPrograms, placeOf } from '../../machine-programs.ts'
 import { runCommand } from '../../run-command.ts'
 import { copyModules, type Kernel } from './kernel.ts'
 
-/** A program for the guest: where it lies here, and where there. */
+/** A program for the guest, or a folder as it is: where it lies here, and where there. */
 export interface GuestProgram {
   readonly from: string
   readonly to: string
 }
+
+/** What drivers call, as images of Debian have it: those of busybox take fewer options. */
+const ofImage = ['mount', 'umount', 'stat', 'chmod', 'cp', 'tar']
 
 /** The network card, and NFS with its server. */
 const modules = ['virtio_pci', 'virtio_net', 'nfsv4', 'nfsv3', 'nfsd']
@@ -61,12 +75,15 @@ export async function packInitialFiles(
   const unpacked = join(dirname(dirname(place('ganesha.nfsd'))), 'root')
   const busybox = join(dirname(dirname(place('busybox'))), 'root')
   copyProgram(root, { from: firstOf(globSync('{usr/,}bin/busybox', { cwd: busybox }), busybox), to: '/bin/busybox' })
-  for (const name of ['mount', 'umount']) await copyWithLibraries(root, { from: place(name), to: `/usr/bin/${name}` }, [])
+  for (const name of ofImage) await copyWithLibraries(root, { from: place(name), to: `/usr/bin/${name}` }, [])
   const libraries = globSync('{usr/,}lib/*-linux-gnu', { cwd: unpacked }).map(path => join(unpacked, path))
   const helper = firstOf(globSync('{usr/,}sbin/mount.nfs', { cwd: unpacked }), unpacked)
   for (const to of ['/sbin/mount.nfs', '/sbin/umount.nfs', '/sbin/mount.nfs4'])
     await copyWithLibraries(root, { from: helper, to }, libraries)
-  for (const program of programs) await copyWithLibraries(root, program, libraries)
+  for (const program of programs) {
+    if (statSync(program.from).isDirectory()) cpSync(program.from, join(root, program.to), { recursive: true })
+    else await copyWithLibraries(root, program, libraries)
+  }
   const order = copyModules(kernel, modules, join(root, 'modules'))
   const files: Readonly<Record<string, string>> = {
     'etc/hosts': `127.0.0.1 localhost guest\n${Object.entries(hosts)
