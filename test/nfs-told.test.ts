@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { yamlDocuments } from '../src/deployment/yaml-text.ts'
+import { examineCluster } from '../src/doctor/checks.ts'
 import { readValuesInput } from '../src/upstreams/values-input.ts'
 import { valueAt } from '../src/upstreams/values-tree.ts'
 import { upstreamNamed } from './carried-swap.ts'
@@ -105,4 +106,38 @@ test('a file of plain manifests is taken whole, whichever object comes first', (
   expect(() => readValuesInput('x.yaml', yamlDocuments([slowClass]), 'csi-driver-nfs', replaced.plainKinds, replaced)).toThrow(
     'StorageClass',
   )
+})
+
+test('doctor says what comes of both, though upstream renews a Lease: ours does not wait for it', () => {
+  const renewed = '2026-03-01T12:00:00.000000Z'
+  const lease = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'nfs-csi-k8s-io', namespace: 'csi-nfs' },
+    spec: { holderIdentity: 'csi-nfs-controller-1', leaseDurationSeconds: 15, renewTime: renewed },
+  }
+  const ours = {
+    namespace: 'ballast-system',
+    enabled: ['nfs'],
+    configurations: {},
+    isConfigured: true,
+    isRunning: true,
+    account: 'ballast-controller',
+    rights: [],
+  }
+  const findings = examineCluster({
+    objects: [nodeSet(), controllerDeployment(), lease],
+    unread: [],
+    nowMs: Date.parse(renewed) + 1_000,
+    ours,
+  })
+  const said = (id: string) =>
+    findings.filter(one => one.id === id).map(({ object, message, fix }) => `${object}: ${message}: ${fix}`)
+  expect(said('double-duty')).toEqual([
+    expect.stringMatching(/^DaemonSet csi-nfs\/csi-nfs-node: .*two drivers of one name.*: ballast migrate plan csi-driver-nfs/),
+    expect.stringMatching(
+      /^Deployment csi-nfs\/csi-nfs-controller: .*both make a volume of each claim.*: ballast migrate plan csi-driver-nfs/,
+    ),
+  ])
+  expect(said('lease-held').join()).not.toContain('waits')
 })

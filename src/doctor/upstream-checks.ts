@@ -2,6 +2,7 @@
 
 import { isWanted, numberAt, shown, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { gitopsOwner, shownOwner } from '#upstreams/gitops-owner.ts'
 import { ownProgramIn } from '#upstreams/own-program.ts'
 import { type FoundUpstream, findUpstreams, isOwnPart } from '#upstreams/recognition.ts'
@@ -62,7 +63,9 @@ function ownDouble(facts: ClusterFacts, found: readonly FoundUpstream[]): readon
     .map(({ upstream, workload }) => {
       const program = ownProgramIn(upstream, workload)
       const who = program === undefined ? upstream.name : `ballast ${program.command}, in the place of ${upstream.name}'s,`
-      const lease = leases(facts, found).find(({ capability }) => capability === upstream.capability)
+      const lease = isGuarded(upstream)
+        ? leases(facts, found).find(({ capability }) => capability === upstream.capability)
+        : undefined
       const alone = upstream.beside?.(workload) ?? 'both act'
       const outcome = lease === undefined ? alone : `ours waits for ${lease.object}, which it renews, and does nothing meanwhile`
       return finding('double-duty', {
@@ -72,6 +75,12 @@ function ownDouble(facts: ClusterFacts, found: readonly FoundUpstream[]): readon
         fix: `${endCommand(upstream, workload)}   # or capabilities.${upstream.capability}.enabled: false`,
       })
     })
+}
+
+/** Does ours wait for its Lease? Where it does not, both act. */
+function isGuarded({ capability, leases: own }: FoundUpstream['upstream']): boolean {
+  const replaces = enabledCapabilities.find(({ name }) => name === capability)?.replaces ?? []
+  return replaces.some(one => one.leases.some(lease => own.includes(lease)))
 }
 
 /** Upstream's beside a process of ours that runs by upstream's settings. */
@@ -191,7 +200,7 @@ function leases(facts: ClusterFacts, found: readonly FoundUpstream[]): readonly 
       finding('lease-held', {
         object: shown(lease),
         capability: upstream.capability,
-        message: `${holder} of ${upstream.name} leads: renewed ${seconds} s ago, for ${durationMs / 1000} s at a time; Ballast's ${upstream.capability} waits for it`,
+        message: `${holder} of ${upstream.name} leads: renewed ${seconds} s ago, for ${durationMs / 1000} s at a time${isGuarded(upstream) || upstream.replaced === undefined ? `; Ballast's ${upstream.capability} waits for it` : ''}`,
         fix: `stop ${upstream.name}, then wait ${durationMs / 1000} s`,
       }),
     ]

@@ -1,8 +1,16 @@
 import { Counter, Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
-import { VirtualClock } from '../clock.ts'
+import { systemClock, VirtualClock } from '../clock.ts'
 import { silentLog } from '../log.ts'
-import { answerHealth, eventLoopCheck, type HealthCheck, type HealthOptions, startHealthServer } from './health.ts'
+import { loopFront } from './front/loop-front.ts'
+import {
+  answerHealth,
+  eventLoopCheck,
+  type HealthCheck,
+  type HealthOptions,
+  startHealthServer,
+  startMetricsServer,
+} from './health.ts'
 
 const good = (name: string): HealthCheck => ({ name, check: () => undefined })
 const bad = (name: string): HealthCheck => ({ name, check: () => 'a secret reason' })
@@ -93,4 +101,18 @@ test('over HTTP, with metrics', async () => {
   expect(await get('/livez/b')).toEqual([200, 'ok'])
   expect((await get('/readyz'))[0]).toBe(500)
   expect((await get('/metrics'))[1]).toContain('ballast_things_total 3')
+})
+
+test('metrics at a port of their own: nothing else is told there', async () => {
+  const metrics = new Registry()
+  new Counter({ name: 'asked_total', help: 'questions', registers: [metrics] }).inc(2)
+  const front = loopFront({ clock: systemClock, log: silentLog })
+  await using server = await startMetricsServer({ metrics, log: silentLog, front, port: 0, host: '127.0.0.1' })
+  const ask = async (path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${server.port}${path}`)
+    return [answer.status, await answer.text()]
+  }
+  expect(await ask('/metrics')).toEqual([200, expect.stringContaining('asked_total 2')])
+  for (const path of ['/', '/livez', '/readyz?verbose', '/healthz', '/metrics/more'])
+    expect(await ask(path)).toEqual([404, 'not found\n'])
 })

@@ -82,9 +82,11 @@ describe('on nodes', () => {
     })
   })
 
-  test('it has no right: what it needs the kubelet tells it', () => {
+  test('it may tell what happens, and nothing else: what it needs the kubelet tells it', () => {
     const roles = made().filter(({ kind, metadata }) => /Role$/.test(kind) && metadata.name.startsWith('ballast-agent-nfs'))
-    expect(roles).toEqual([])
+    const rules = roles.flatMap(role => listAt(role, 'rules'))
+    expect(rules.flatMap(rule => listAt(rule, 'resources'))).toEqual(['events'])
+    expect(rules.flatMap(rule => listAt(rule, 'verbs'))).toEqual(['create', 'patch'])
   })
 
   test("it mounts with the node's own options where that is asked for, and cannot change them", () => {

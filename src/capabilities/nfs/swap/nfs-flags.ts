@@ -7,7 +7,7 @@ const carried = (to: string, value: unknown): Step => ({ kind: 'carried', to, va
 const lost = (why: string): Step => ({ kind: 'lost', why })
 const left = (why: string): Step => ({ kind: 'dropped', why })
 
-/** Of no consequence for what the program does, whatever the container. */
+/** Flags of no consequence for what the program does, whatever the container. */
 const everywhere: Readonly<Record<string, string>> = {
   v: 'one level for all of Ballast: process.logLevel',
   vmodule: 'one level for all of Ballast: process.logLevel',
@@ -33,7 +33,7 @@ const everywhere: Readonly<Record<string, string>> = {
   workers: 'work on volumes goes on side by side; each server has a bound of its own',
 }
 
-/** Of single containers. */
+/** The same of single containers. */
 const alone: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   nfs: {
     nodeid: 'an agent knows its node',

@@ -31,7 +31,7 @@ const facts: Readonly<Record<string, string>> = { name: `\${pvc.metadata.name}`,
 
 interface Pattern {
   readonly subDir: string
-  /** What of it means something else, or nothing, with ours. */
+  /** Parts of it that mean something else, or nothing, with ours. */
   readonly notes: readonly string[]
 }
 

@@ -3,9 +3,9 @@
 
 import { no, yes } from '#upstreams/proof.ts'
 import type { ByHandPart } from '#upstreams/upstream.ts'
-import { lossProof, nowOf, placeOfOurs, shown, shownTheirs } from './both.ts'
-import { readSituation } from './situation.ts'
-import { type Step, StepFailed, type Swap, type Way } from './step.ts'
+import { lossProof, nowOf, placeOfOurs, shown, shownTheirs } from '../both.ts'
+import { readSituation } from '../situation.ts'
+import { type Step, StepFailed, type Swap, type Way } from '../step.ts'
 
 /** Steps of which none writes. @throws StepFailed for the way back, which is the way forth read from its end */
 export const byHandForth = (part: ByHandPart): Way => ({ steps: swap => stepsOf(swap, part), needs: async () => [] })
