@@ -168,3 +168,34 @@ test('beside other agents of Ballast: these stay as they are', async () => {
   expect([site.drivers(), site.leading(), [...site.harm]]).toEqual([everyNode('upstream'), ['upstream'], []])
   expect(agent()).toEqual(before)
 })
+
+test('where Ballast is a release of Helm the CSIDriver becomes its, and the upgrade is asked for', async () => {
+  const made = objects(installationValues({ preset: { namespace: { create: true } } }, enabledCapabilities), {
+    capabilities: enabledCapabilities,
+    release: { ...plainRelease('ballast', 'ballast-system'), service: 'Helm' },
+  })
+  const annotations = { 'meta.helm.sh/release-name': 'ballast', 'meta.helm.sh/release-namespace': 'ballast-system' }
+  const ofHelm = made.map(object => ({
+    ...object,
+    metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ...annotations } },
+  }))
+  await using site = await NfsSite.start([...ofHelm, ...nfsInstallation()])
+  const forth = await site.apply()
+  expect(states(forth)).toEqual([
+    'check',
+    'keep',
+    'convert',
+    'pin',
+    'adopt',
+    expect.stringMatching(/^install failed: Ballast is installed by Helm/),
+  ])
+  const command = forth.results.at(-1)?.said ?? ''
+  expect(command).toContain("--set 'nfs.node.nodeSelector.ballast\\.dev/nfs-swap=ballast'")
+  expect(command).toContain("--set 'nfs.controller.replicas=0'")
+  expect(site.find('csidrivers.storage.k8s.io', 'nfs.csi.k8s.io')?.metadata).toMatchObject({
+    labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+    annotations,
+  })
+  // What runs is as before.
+  expect([site.drivers(), site.leading(), [...site.harm]]).toEqual([everyNode('upstream'), ['upstream'], []])
+})
