@@ -65,6 +65,79 @@ test('an object without an image gets one, and what cannot be is refused with th
   expect([...of.forbidden, ...of.errors]).toEqual([])
 })
 
+const fpgaKind = (resource: string) => ({ group: 'fpga.intel.com', version: 'v2', resource })
+
+/** Who asks for one of `name`, by limits alone as people write it. */
+function fpgaPod(name: string, asks: string): KubeObject {
+  const resources = { limits: { [`fpga.intel.com/${asks}`]: '1' } }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: { containers: [{ name: 'a', image: 'a', resources }] },
+  }
+}
+
+test('a pod gets the device that a name stands for as soon as the name is there, on any replica', async () => {
+  await using of = await controlledCluster({ ...operatorCluster([]), hold: true })
+  of.startController()
+  await of.until(() => ours(of).length === 2, 60_000)
+  await makePatient(of)
+  const create = (name: string, asks: string) =>
+    said(of, of.admin.resource<KubeObject>(builtIn.pods).create(fpgaPod(name, asks), { namespace: 'default', signal }))
+  const resourcesOf = (name: string) =>
+    of
+      .list<
+        KubeObject & {
+          readonly spec: { readonly containers: readonly { readonly resources?: unknown; readonly env?: unknown }[] }
+        }
+      >('pods')
+      .find(({ metadata }) => metadata.name === name)?.spec.containers[0]
+  expect(await create('early', 'loopback')).toBe(
+    'admission webhook "fpga-pods.devices.ballast.dev" denied the request: container a: found fpga.intel.com/loopback, expected fpga.intel.com/ and the name of an AcceleratorFunction or FpgaRegion of the pod\'s namespace, or a device that one of them stands for',
+  )
+  const [interfaceId, afuId] = ['ce48969398f05f33946d560708be108a', 'd8424dc4a4a3c413f89e433683f9040b']
+  const make = async (resource: string, kind: string, name: string, spec: object, namespace = 'default') =>
+    of.admin
+      .resource<KubeObject>(fpgaKind(resource))
+      .create({ apiVersion: 'fpga.intel.com/v2', kind, metadata: { name, namespace }, spec }, { namespace, signal })
+  await make('acceleratorfunctions', 'AcceleratorFunction', 'loopback', { interfaceId, afuId, mode: 'af' })
+  await make('acceleratorfunctions', 'AcceleratorFunction', 'load', { interfaceId, afuId, mode: 'region' })
+  await make('fpgaregions', 'FpgaRegion', 'arria10', { interfaceId })
+  await make('fpgaregions', 'FpgaRegion', 'elsewhere', { interfaceId }, 'kube-system')
+  await of.pass(5_000)
+  const amounts = (device: string) => ({ limits: { [device]: '1' }, requests: { [device]: '1' } })
+  expect(await create('there', 'loopback')).toBe('')
+  expect(resourcesOf('there')?.resources).toEqual(
+    amounts('fpga.intel.com/af-ce4.d84.zkiWk5jwXzOUbVYHCL4QithCTcSko8QT-J5DNoP5BAs'),
+  )
+  expect(await create('loaded', 'load')).toBe('')
+  expect(resourcesOf('loaded')).toMatchObject({
+    resources: amounts(`fpga.intel.com/region-${interfaceId}`),
+    env: [
+      { name: 'FPGA_REGION_1', value: interfaceId },
+      { name: 'FPGA_AFU_1', value: afuId },
+    ],
+  })
+  expect(await create('programs', 'arria10')).toBe('')
+  expect(resourcesOf('programs')?.resources).toEqual(amounts(`fpga.intel.com/region-${interfaceId}`))
+  expect(await create('other', 'elsewhere')).toContain('found fpga.intel.com/elsewhere')
+  // A name that is gone is not taken any more.
+  await of.admin.resource<KubeObject>(fpgaKind('acceleratorfunctions')).delete('loopback', { namespace: 'default', signal })
+  await of.pass(5_000)
+  expect(await create('late', 'loopback')).toContain('found fpga.intel.com/loopback')
+  expect([...of.forbidden, ...of.errors]).toEqual([])
+})
+
+test('nobody is asked about pods with FPGAs where these are not served', async () => {
+  await using of = await controlledCluster({ ...operatorCluster([], { devices: ['gpu'] }), hold: true })
+  of.startController()
+  await of.until(() => ours(of).length === 2, 60_000)
+  const pod = fpgaPod('a', 'loopback')
+  expect(await said(of, of.admin.resource<KubeObject>(builtIn.pods).create(pod, { namespace: 'default', signal }))).toBe('')
+  expect(of.reads.filter(read => read.includes('fpga.intel.com/v2'))).toEqual([])
+})
+
 test('nobody asks where admission is none, and what was there is taken away', async () => {
   const nowhere = { clientConfig: () => ({ url: 'https://127.0.0.1:1/validate' }) }
   const before = admissionConfiguration('ValidatingWebhookConfiguration', ['gpu'], nowhere)

@@ -7,11 +7,15 @@ import { applyJsonPatch } from '#kube/objects/json-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { answerDefaults, answerPlugin } from '../src/capabilities/devices/operator/admission.ts'
 import type { DaemonSet } from '../src/capabilities/devices/operator/daemon-set.ts'
-import { deviceNames, pluginName, pluginsOf } from '../src/capabilities/devices/operator/plugin-kinds.ts'
+import { fpgaKinds } from '../src/capabilities/devices/operator/fpga-kinds.ts'
+import { fpgaMappings } from '../src/capabilities/devices/operator/fpga-mappings.ts'
+import { answerFpgaPod } from '../src/capabilities/devices/operator/fpga-pods.ts'
+import { type deviceNames, pluginName, pluginsOf } from '../src/capabilities/devices/operator/plugin-kinds.ts'
 import { pluginKinds, specOf } from '../src/capabilities/devices/operator/plugin-schema.ts'
 import { reconcilePlugin } from '../src/capabilities/devices/operator/reconcile.ts'
 import { answerSgxPod } from '../src/capabilities/devices/operator/sgx-pods.ts'
 import { plainDaemonSet } from './plain-daemon-set.ts'
+import { fpgaObject, fpgaObjects, fpgaParts, fpgaPod, fpgaPodCases } from './real/devices/fpga-cases.ts'
 import { askedCases, askedObject, operatorCases, podCases, podObject, podParts } from './real/devices/operator-cases.ts'
 
 interface Recorded {
@@ -19,6 +23,7 @@ interface Recorded {
   readonly daemonSets: readonly Readonly<Record<string, object>>[]
   readonly asked: readonly { readonly image?: unknown; readonly isAllowed: boolean }[]
   readonly pods: readonly (object | null)[]
+  readonly fpgaPods: readonly (object | null | 'broken')[]
 }
 
 const recorded: Recorded = JSON.parse(
@@ -89,6 +94,56 @@ test.each(podCases.map((one, at) => ({ one, at, says: JSON.stringify(one) })))('
   expect(parts).toEqual(recorded.pods[at])
 })
 
+/** What ours makes of a pod with FPGAs; null: refused. */
+function fpgaAnswer(one: (typeof fpgaPodCases)[number]): ReturnType<typeof fpgaParts> | null {
+  const pod = fpgaPod(one)
+  const here = fpgaObjects.map(fpgaObject).filter(({ metadata }) => metadata.namespace === (one.namespace ?? 'default'))
+  const ofKind = (kind: string) => here.filter(object => object.kind === kind)
+  const answer = answerFpgaPod(
+    { operation: 'CREATE', object: pod },
+    fpgaMappings(ofKind('AcceleratorFunction'), ofKind('FpgaRegion')),
+  )
+  if (answer.kind === 'denied') return null
+  const after = answer.kind === 'patched' ? applyJsonPatch(pod, answer.patch) : { ok: true as const, value: pod }
+  if (!after.ok) throw new Error('the patch cannot be applied')
+  return fpgaParts(after.value as typeof pod)
+}
+
+const recordedFpgaPods = fpgaPodCases.map((one, at) => ({ one, says: one.says, theirs: recorded.fpgaPods[at] }))
+
+test.each(recordedFpgaPods.filter(({ one }) => one.otherwise === undefined))('pod with FPGAs: $says', ({ one, theirs }) => {
+  expect(fpgaAnswer(one)).toEqual(theirs)
+})
+
+/** What ours makes of the first container where it answers otherwise than upstream's. */
+const loopback = 'fpga.intel.com/af-ce4.d84.zkiWk5jwXzOUbVYHCL4QithCTcSko8QT-J5DNoP5BAs'
+const ownAnswers: Readonly<Record<string, object | null>> = {
+  'a name and a device': {
+    limits: { [loopback]: '1', 'fpga.intel.com/af-ce4.f7d.zkiWk5jwXzOUbVYHCL4QivffQFy9es9yIvFEsLk6zRg': '1' },
+  },
+  'a variable from elsewhere': {
+    limits: { 'fpga.intel.com/region-ce48969398f05f33946d560708be108a': '1' },
+    programs: ['ce48969398f05f33946d560708be108a d8424dc4a4a3c413f89e433683f9040b'],
+    variables: { NODE: { fieldRef: { fieldPath: 'spec.nodeName' } } },
+  },
+  'a variable with a quotation mark': { variables: { SAID: 'a "b"' } },
+  'one amount in two ways': { limits: { [loopback]: '1000' } },
+  'a domain that only begins alike': { limits: { 'fpga.intel.com.example/x': '1' } },
+  'more than can be loaded': null,
+}
+
+test('pods with FPGAs that ours answers otherwise about', () => {
+  const otherwise = recordedFpgaPods.filter(({ one }) => one.otherwise !== undefined)
+  expect(otherwise.map(({ says }) => says)).toEqual(Object.keys(ownAnswers))
+  for (const { one, says, theirs } of otherwise) {
+    const answer = fpgaAnswer(one)
+    expect(answer, says).not.toEqual(theirs)
+    expect(answer === null ? null : answer.containers[0], says).toEqual(
+      ownAnswers[says] === null ? null : expect.objectContaining(ownAnswers[says] ?? {}),
+    )
+  }
+})
+
 /** Integers of ours say how long they are, and nothing else differs. */
 const plainSchema = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(plainSchema)
@@ -100,8 +155,7 @@ const plainSchema = (value: unknown): unknown => {
   return Object.fromEntries(kept.map(([key, inner]) => [key, plainSchema(inner)]))
 }
 
-test.each([...deviceNames])('the definition of %s is upstream’s', device => {
-  const kind = pluginKinds.find(({ plural }) => plural === pluginsOf(device).resource)
-  const { spec } = (kind?.definition ?? {}) as { readonly spec?: unknown }
-  expect(plainSchema(spec)).toEqual(plainSchema(recorded.definitions[device]))
+test.each([...pluginKinds, ...fpgaKinds])('the definition of $kind is upstream’s', ({ plural, group, definition }) => {
+  const { spec } = (definition ?? {}) as { readonly spec?: unknown }
+  expect(plainSchema(spec)).toEqual(plainSchema(recorded.definitions[`${plural}.${group}`]))
 })

@@ -1,6 +1,6 @@
 // A twin whose volumes are left to real provisioners, a CSI driver behind a socket, and the jobs between them, under the rights that they ask for.
 
-import { partRights } from '#coordination/rbac.ts'
+import { agentPlace, partRights } from '#coordination/rbac.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { ConnectionError } from '#kube/client/connection-error.ts'
 import type { Transport, TransportRequest } from '#kube/client/transport.ts'
@@ -155,6 +155,11 @@ export class JobsSite implements AsyncDisposable {
   readonly errors: string[] = []
   readonly warnings: string[] = []
   started = 0
+  /** What a write of the jobs waits for before it is sent. */
+  beforeWrite: (write: string) => Promise<void> | void = () => undefined
+  /** A write waits for that. */
+  isHolding = false
+  #arePaused = false
   readonly #config: JobsConfig
   readonly #token: string
   readonly #over = new AbortController()
@@ -237,6 +242,25 @@ export class JobsSite implements AsyncDisposable {
     const untilMs = this.clock.elapsed() + ms
     this.clock.schedule(ms, () => undefined)
     await this.until(() => this.clock.elapsed() >= untilMs, ms + 1_000)
+  }
+
+  /** Virtual time while no process of this site is started anew. */
+  async whileStopped(holds: () => boolean): Promise<void> {
+    await this.clock.runUntil(holds, { limitMs: 3_600_000 })
+  }
+
+  /** From now on the jobs renew no Lease, as a process that is stopped. */
+  pauseLeases(): void {
+    this.#arePaused = true
+  }
+
+  adminTransport(): Transport {
+    return this.twin.transport({ user: 'admin', groups: ['system:masters'] })
+  }
+
+  /** As the jobs of this site reach the API server. */
+  ownTransport(): Transport {
+    return this.twin.transport({ token: this.#token })
   }
 
   list<T extends KubeObject>(resource: GroupVersionResource | string): readonly T[] {
@@ -343,7 +367,13 @@ export class JobsSite implements AsyncDisposable {
     return {
       request: request =>
         alive(async () => {
+          if (this.#arePaused && request.path.includes('/leases/')) throw new ConnectionError('the process is stopped')
           if (request.verb === 'GET') return await inner.request(withLife(request))
+          const held = this.beforeWrite(request.path)
+          if (held !== undefined) {
+            this.isHolding = true
+            await held
+          }
           request.guard?.()
           if (this.#diesAt('before', this.effects.length + 1)) {
             this.#die()
@@ -384,7 +414,7 @@ function roles(config: JobsConfig): readonly KubeObject[] {
       roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'jobs' },
       subjects,
     },
-    { apiVersion: `${group}/v1`, kind: 'Role', metadata: { name: 'jobs', namespace: ownNamespace }, rules: rulesAt('') },
+    { apiVersion: `${group}/v1`, kind: 'Role', metadata: { name: 'jobs', namespace: ownNamespace }, rules: rulesAt(agentPlace) },
     {
       apiVersion: `${group}/v1`,
       kind: 'RoleBinding',
@@ -426,3 +456,45 @@ export async function jobsSite(options: SiteOptions = {}): Promise<JobsSite> {
 }
 
 export const { persistentvolumeclaims: claims, persistentvolumes: volumes, secrets, storageclasses } = builtIn
+
+/** Another process beside that of the site, with the same configuration. */
+export function secondJobs(site: JobsSite, config: JobsConfig = allJobs) {
+  const { clock } = site
+  const inner = site.ownTransport()
+  const seen: string[] = []
+  const note = <T>(request: TransportRequest, answer: Promise<T>): Promise<T> => {
+    seen.push(request.path)
+    return answer
+  }
+  const transport: Transport = {
+    request: request => note(request, inner.request(request)),
+    stream: request => note(request, inner.stream(request)),
+    close: () => inner.close(),
+  }
+  const api = openApi(transport, { clock, userAgent: 'second' })
+  const options = {
+    api,
+    address: site.driver.address,
+    config,
+    clock,
+    random: seededRandom(77),
+    identity: { instance: 'second_uuid' },
+  }
+  const nothing = () => undefined
+  const log: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing }
+  const jobs = startJobs({ ...options, log }, new AbortController().signal)
+  return {
+    jobs,
+    /** Paths that were asked for, whatever with. */
+    reads: () => seen,
+    leads: () => jobs.checks().every(({ state }) => state === 'it leads'),
+    async stop() {
+      let isOver = false
+      const end = Promise.resolve(jobs[Symbol.asyncDispose]()).finally(() => {
+        isOver = true
+      })
+      await clock.runUntil(() => isOver, { limitMs: 60_000 })
+      await end
+    },
+  }
+}

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, globSync, mkdirSync, rmSync, statfsSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { systemClock } from '#kube/clock.ts'
 import type { CsiAnswer, CsiCall } from './csi-wire.ts'
 import type { CallStep, DriverCase, Planted, Step } from './nfs-driver-cases.ts'
 import { treeLines } from './nfs-export-tree.ts'
@@ -122,7 +123,7 @@ class Player {
     const untilMs = Date.now() + longestWaitMs
     while (!isCalled()) {
       if (Date.now() > untilMs) throw new Error(`${waitsFor} was not called`)
-      await new Promise(resolve => setTimeout(resolve, 5))
+      await systemClock.after(5)
     }
     for (const step of meanwhile) await this.play(step)
     // The name of a server is that of its told file; whoever hangs goes on.

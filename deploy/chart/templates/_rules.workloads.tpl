@@ -284,6 +284,17 @@
     - patch
 {{- end }}
 {{- end }}
+{{- if and $.Values.capabilities.devices.enabled $.Values.capabilities.devices.operator.enabled }}
+- apiGroups:
+    - fpga.intel.com
+  resources:
+    - acceleratorfunctions
+    - fpgaregions
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
 {{- if or $.Values.capabilities.deschedule.enabled (and $.Values.capabilities.features.enabled $.Values.capabilities.features.master.enableTaints) $.Values.capabilities.isolate.enabled $.Values.capabilities.readiness.enabled $.Values.capabilities.reload.enabled }}
 - apiGroups:
     - keda.sh

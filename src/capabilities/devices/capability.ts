@@ -7,8 +7,10 @@ import { type DevicesConfig, devicesConfiguration } from './config.ts'
 import { deviceMetrics } from './metrics.ts'
 import { cdiDirectory, draDirectory, draDrivers, draRegistry, pluginDirectory } from './names.ts'
 import { admissionConfigurationName, objectWebhookName } from './operator/admission.ts'
+import { fpgaKinds } from './operator/fpga-kinds.ts'
+import { fpgaWebhookName } from './operator/fpga-pods.ts'
 import { startOperator } from './operator/operator.ts'
-import { operatorNeeds, operatorPermissions } from './operator/operator-rights.ts'
+import { operatorNeeds, operatorPermissions, webhookNeeds } from './operator/operator-rights.ts'
 import { deviceNames, pluginGroup, pluginsOf, pluginVersion } from './operator/plugin-kinds.ts'
 import { pluginKinds } from './operator/plugin-schema.ts'
 import { podWebhook, podWebhookName } from './operator/sgx-pods.ts'
@@ -24,6 +26,15 @@ const webhook = {
   versions: [pluginVersion],
   resources: deviceNames.map(device => pluginsOf(device).resource),
   operations: ['CREATE', 'UPDATE'],
+} as const
+
+const podListener = {
+  ...webhook,
+  mutates: true,
+  failurePolicy: podWebhook.failurePolicy,
+  groups: [''],
+  resources: ['pods'],
+  operations: ['CREATE'],
 } as const
 
 function agentPermissions({ dra }: DevicesConfig): readonly Permission[] {
@@ -54,7 +65,7 @@ export const devices = capability({
   name: 'devices',
   document: 'devices.md',
   config: devicesConfiguration,
-  kinds: [...ballastKinds, ...pluginKinds],
+  kinds: [...ballastKinds, ...pluginKinds, ...fpgaKinds],
   replaces: [
     { upstream: 'intel-device-plugins', leases: ['d1c7b6d5.intel.com'] },
     { upstream: 'amd-device-plugin', leases: [] },
@@ -77,20 +88,13 @@ export const devices = capability({
       role: 'devices-webhooks',
       presence: 'always',
       trust: 'core',
-      needs: [],
+      needs: webhookNeeds,
       permissions: [],
       listeners: [
         { ...webhook, mutates: true },
         { ...webhook, mutates: false },
-        {
-          ...webhook,
-          name: podWebhookName,
-          mutates: true,
-          failurePolicy: podWebhook.failurePolicy,
-          groups: [''],
-          resources: ['pods'],
-          operations: ['CREATE'],
-        },
+        { ...podListener, name: podWebhookName },
+        { ...podListener, name: fpgaWebhookName },
       ],
       offers: [],
       takes: [],

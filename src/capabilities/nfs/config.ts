@@ -20,9 +20,9 @@ const absolute = (meaning: string) =>
     .regex(/^\/[^\0\n]*$/, 'not an absolute path')
     .describe(meaning)
 
-export const onDeletePolicies = ['delete', 'retain', 'archive'] as const
-export const existingArchives = ['refuse', 'remove', 'number'] as const
-export const compressions = ['gzip', 'none', 'zstd'] as const
+const onDeletePolicies = ['delete', 'retain', 'archive'] as const
+const existingArchives = ['refuse', 'remove', 'number'] as const
+const compressions = ['gzip', 'none', 'zstd'] as const
 
 export const nfsConfiguration = z.object({
   driverName: z

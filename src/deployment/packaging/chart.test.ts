@@ -18,6 +18,7 @@ test('Chart.yaml names the version, the kinds and the cluster that it needs', ()
   expect(chart).toMatchObject({ apiVersion: 'v2', name: 'ballast', kubeVersion: '>=1.29.0-0', version: chart.appVersion })
   const kinds = parse(chart.annotations['artifacthub.io/crds']).map(({ name }: { readonly name: string }) => name)
   expect(kinds.toSorted()).toEqual([
+    'acceleratorfunctions.fpga.intel.com',
     'cloudeventsources.eventing.keda.sh',
     'clustercloudeventsources.eventing.keda.sh',
     'clustertriggerauthentications.keda.sh',
@@ -25,6 +26,7 @@ test('Chart.yaml names the version, the kinds and the cluster that it needs', ()
     'dlbdeviceplugins.deviceplugin.intel.com',
     'dsadeviceplugins.deviceplugin.intel.com',
     'fpgadeviceplugins.deviceplugin.intel.com',
+    'fpgaregions.fpga.intel.com',
     'gpudeviceplugins.deviceplugin.intel.com',
     'httpscaledobjects.http.keda.sh',
     'iaadeviceplugins.deviceplugin.intel.com',

@@ -50,6 +50,15 @@ export class Registrar {
     return listenAt(this.#server, path)
   }
 
+  /** What is being answered is still answered, until `limit` is over. */
+  async end(limit: Promise<unknown>): Promise<void> {
+    const answered = new Promise<void>(resolve => {
+      this.#server.tryShutdown(() => resolve())
+    })
+    await Promise.race([answered, limit])
+    this.#server.forceShutdown()
+  }
+
   /** The socket is gone then, and kubelets forget the plugin. */
   close(): void {
     this.#server.forceShutdown()

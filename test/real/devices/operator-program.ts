@@ -6,6 +6,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
+import { admissionConfiguration } from '../../../src/capabilities/devices/operator/admission.ts'
+import { deviceNames } from '../../../src/capabilities/devices/operator/plugin-kinds.ts'
 import { tokenKubeconfig } from '../../controller-process.ts'
 import { eventually, untilEstablished } from '../ballast/example-cluster.ts'
 import { commandLine } from '../ballast/site.ts'
@@ -14,6 +16,7 @@ import { freePorts } from '../control-plane/free-ports.ts'
 import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
 import { atEnd } from '../endings.ts'
 import { upstreamSource, upstreamVersion } from '../upstreams/build.ts'
+import { fpgaDefinitions } from './fpga-answers.ts'
 import { askedObject, operatorCases } from './operator-cases.ts'
 import { certificatesIn, followed, namespace, operatorPort } from './operators.ts'
 
@@ -65,13 +68,11 @@ export async function operatorProgram(): Promise<string> {
   const other = { ...plain, spec: { image: 'intel/other:1.0' } }
   const refused = await client.send('POST', gpus, other)
   match(JSON.stringify(refused.body), /vgpudeviceplugin\.kb\.io.*denied the request: spec\.image/)
-  await client.want('POST', '/api/v1/namespaces/default/pods', {
-    metadata: { name: 'any' },
-    spec: { containers: [{ name: 'any', image: 'any' }] },
-  })
+  await podsChanged(client, 'theirs', /fpga\.mutator\.webhooks\.intel\.com.*denied the request: container a: found fpga/)
 
   // What its webhooks refuse is no case here: objects came before they were asked, as from an older operator.
   await webhooksGone(plane)
+  await ownAsked(plane, authority)
   const steps = await followed(client, () => log)
   const { daemonSets }: { readonly daemonSets: unknown } = JSON.parse(readFileSync(recorded, 'utf8'))
   deepStrictEqual(steps, daemonSets)
@@ -95,11 +96,14 @@ async function upstreamInstalled(plane: ControlPlane, stack: AsyncDisposableStac
   const { client } = plane
   const source = join(await upstreamSource('intel-operator'), 'deployments', 'operator')
   const text = (...path: readonly string[]) => readFileSync(join(source, ...path), 'utf8')
-  for (const device of new Set(operatorCases.map(one => one.device))) {
-    const plural = `${device}deviceplugins`
-    const definition = parse(text('crd', 'bases', `deviceplugin.intel.com_${plural}.yaml`))
+  const plugins = [...new Set(operatorCases.map(one => one.device))].map(
+    device => `${device}deviceplugins.deviceplugin.intel.com`,
+  )
+  for (const name of [...plugins, ...fpgaDefinitions]) {
+    const [plural, ...group] = name.split('.')
+    const definition = parse(text('crd', 'bases', `${group.join('.')}_${plural}.yaml`))
     await client.want('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)
-    await untilEstablished(client, `${plural}.deviceplugin.intel.com`)
+    await untilEstablished(client, name)
   }
   await client.want('POST', '/api/v1/namespaces', { metadata: { name: namespace } })
   await client.want('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'intel-operator' } })
@@ -115,6 +119,58 @@ async function upstreamInstalled(plane: ControlPlane, stack: AsyncDisposableStac
   const { status } = (await client.want('POST', path, request)) as { readonly status?: { readonly token?: string } }
   ok(status?.token !== undefined)
   return stack.use(tokenKubeconfig(readFileSync(plane.kubeconfig, 'utf8'), status.token)).file
+}
+
+interface Pod extends ApiObject {
+  readonly spec: { readonly containers: readonly { readonly resources: unknown; readonly env?: unknown }[] }
+}
+
+/** The real server asks at upstream's paths, and of a pod with FPGAs stays what ours answers. */
+async function podsChanged(client: ControlPlane['client'], by: string, refusal: RegExp): Promise<void> {
+  const create = (name: string, limits: Readonly<Record<string, string>>) =>
+    client.send('POST', '/api/v1/namespaces/default/pods', {
+      metadata: { name: `${by}-${name}` },
+      spec: { containers: [{ name: 'a', image: 'a', resources: { limits } }] },
+    })
+  const resourcesOf = ({ status, body }: Awaited<ReturnType<typeof create>>) => {
+    strictEqual(status, 201, JSON.stringify(body))
+    return (body as Pod).spec.containers[0]
+  }
+  deepStrictEqual(resourcesOf(await create('any', {}))?.resources, {})
+  const enclave = { 'sgx.intel.com/enclave': '1', 'sgx.intel.com/epc': '1Mi' }
+  deepStrictEqual(resourcesOf(await create('enclave', { 'sgx.intel.com/epc': '1Mi' }))?.resources, {
+    limits: enclave,
+    requests: enclave,
+  })
+  const refused = await create('unknown', { 'fpga.intel.com/unknown': '1' })
+  match(JSON.stringify(refused.body), refusal)
+  const spec = { interfaceId: 'ce48969398f05f33946d560708be108a', afuId: 'd8424dc4a4a3c413f89e433683f9040b', mode: 'region' }
+  await client.want('POST', '/apis/fpga.intel.com/v2/namespaces/default/acceleratorfunctions', {
+    apiVersion: 'fpga.intel.com/v2',
+    kind: 'AcceleratorFunction',
+    metadata: { name: `${by}.loopback` },
+    spec,
+  })
+  const loaded = await eventually(
+    () => 'the name of a function is not taken',
+    async () => {
+      const answer = await create('loaded', { [`fpga.intel.com/${by}.loopback`]: '1' })
+      return answer.status === 201 ? answer : undefined
+    },
+    10_000,
+  )
+  const devices = { [`fpga.intel.com/region-${spec.interfaceId}`]: '1' }
+  const { resources, env } = resourcesOf(loaded) ?? {}
+  deepStrictEqual(
+    { resources, env },
+    {
+      resources: { limits: devices, requests: devices },
+      env: [
+        { name: 'FPGA_REGION_1', value: spec.interfaceId },
+        { name: 'FPGA_AFU_1', value: spec.afuId },
+      ],
+    },
+  )
 }
 
 interface Configuration extends ApiObject {
@@ -139,6 +195,30 @@ async function webhooksInstalled({ client }: ControlPlane, authority: string): P
     }))
     await client.want('POST', `${configurationsPath}/${pluralOf(one)}`, { ...one, webhooks })
   }
+}
+
+/** The same by the configurations that ours writes where it is no drop-in: the real server reads whom it asks about. */
+async function ownAsked({ client }: ControlPlane, authority: string): Promise<void> {
+  const caBundle = Buffer.from(authority).toString('base64')
+  const clientConfig = (path: string) => ({ url: `https://127.0.0.1:${operatorPort}${path}`, caBundle })
+  const own = admissionConfiguration('MutatingWebhookConfiguration', deviceNames, { clientConfig })
+  const path = `${configurationsPath}/mutatingwebhookconfigurations`
+  await client.want('POST', path, own)
+  // The server takes up a configuration within a moment; until then it asks nobody.
+  await eventually(
+    () => 'nobody is asked by our configuration',
+    async () => {
+      const pod = {
+        metadata: { name: 'ours-probe' },
+        spec: { containers: [{ name: 'a', image: 'a', resources: { limits: { 'fpga.intel.com/unknown': '1' } } }] },
+      }
+      const { status } = await client.send('POST', '/api/v1/namespaces/default/pods?dryRun=All', pod)
+      return status === 201 ? undefined : true
+    },
+    10_000,
+  )
+  await podsChanged(client, 'ours', /fpga-pods\.devices\.ballast\.dev.*denied the request: container a: found fpga/)
+  await client.want('DELETE', `${path}/${own.metadata.name}`)
 }
 
 async function webhooksGone({ client }: ControlPlane): Promise<void> {

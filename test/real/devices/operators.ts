@@ -4,14 +4,12 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parse } from 'yaml'
 import { systemClock } from '#kube/clock.ts'
 import { applyJsonPatch, readJsonPatch } from '#kube/objects/json-patch.ts'
-import { parseApiVersion } from '#kube/objects/resource.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
 import { ControllerProcess, tokenKubeconfig } from '../../controller-process.ts'
 import { plainDaemonSet } from '../../plain-daemon-set.ts'
@@ -24,6 +22,8 @@ import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
 import { atEnd } from '../endings.ts'
 import { commandOutput } from '../run-command.ts'
 import { upstreamPath, upstreamSource, upstreamVersion } from '../upstreams/build.ts'
+import { review } from './admission-review.ts'
+import { type FpgaAnswer, fpgaAnswers, fpgaDefinitions } from './fpga-answers.ts'
 import { askedCases, askedObject, operatorCases, podCases, podObject, podParts } from './operator-cases.ts'
 
 export const namespace = 'ballast-agent'
@@ -48,6 +48,8 @@ interface OperatorAnswers {
   readonly asked: readonly { readonly question: unknown; readonly image?: unknown; readonly isAllowed: boolean }[]
   /** Annotations and specs of pods, as they are created; null: refused. */
   readonly pods: readonly (object | null)[]
+  /** What containers of pods with FPGAs get. */
+  readonly fpgaPods: readonly FpgaAnswer[]
 }
 
 const configuration = JSON.stringify({
@@ -148,12 +150,7 @@ async function prepared(stack: AsyncDisposableStack): Promise<{ readonly plane: 
   for (const device of new Set(operatorCases.map(one => one.device)))
     await untilEstablished(plane.client, `${device}deviceplugins.deviceplugin.intel.com`)
   // Upstream's operator has a watch for these too.
-  const source = await upstreamSource('intel-operator')
-  for (const one of ['acceleratorfunctions', 'fpgaregions']) {
-    const definition = parse(readFileSync(join(source, 'deployments/operator/crd/bases', `fpga.intel.com_${one}.yaml`), 'utf8'))
-    await plane.client.want('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)
-    await untilEstablished(plane.client, `${one}.fpga.intel.com`)
-  }
+  for (const one of fpgaDefinitions) await untilEstablished(plane.client, one)
   return { plane, file }
 }
 
@@ -256,7 +253,7 @@ function writesOf(plane: ControlPlane, agent: string): readonly string[] {
 interface Upstream {
   log(): string
   end(): Promise<void>
-  asked(): Promise<Pick<OperatorAnswers, 'asked' | 'pods'>>
+  asked(): Promise<Pick<OperatorAnswers, 'asked' | 'pods' | 'fpgaPods'>>
 }
 
 async function startUpstream(plane: ControlPlane, stack: AsyncDisposableStack): Promise<Upstream> {
@@ -292,7 +289,11 @@ async function startUpstream(plane: ControlPlane, stack: AsyncDisposableStack): 
       child.kill('SIGKILL')
       await ended
     },
-    asked: async () => ({ asked: await askedOf(authority), pods: await podsOf(authority) }),
+    asked: async () => ({
+      asked: await askedOf(authority),
+      pods: await podsOf(authority),
+      fpgaPods: await fpgaAnswers(plane.client, { port: operatorPort, authority }),
+    }),
   }
 }
 
@@ -314,31 +315,28 @@ export async function certificatesIn(folder: string): Promise<string> {
   return authority.certificate
 }
 
-interface Answer {
-  readonly allowed: boolean
-  readonly patch?: string
-}
-
 async function askedOf(authority: string): Promise<OperatorAnswers['asked']> {
+  const at = { port: operatorPort, authority }
   const answers: OperatorAnswers['asked'][number][] = []
   for (const one of askedCases) {
     const object = askedObject(one)
-    const { patch } = await review(authority, `/mutate-deviceplugin-intel-com-v1-${one.device}deviceplugin`, object)
+    const { patch } = await review(at, `/mutate-deviceplugin-intel-com-v1-${one.device}deviceplugin`, object)
     const operations: readonly { readonly path: string; readonly value: unknown }[] =
       patch === undefined ? [] : JSON.parse(Buffer.from(patch, 'base64').toString())
     // Upstream's adds fields of status too, since its kinds have no way to leave them out.
     const image = operations.find(({ path }) => path === '/spec' || path === '/spec/image')?.value
-    const { allowed } = await review(authority, `/validate-deviceplugin-intel-com-v1-${one.device}deviceplugin`, object)
+    const { allowed } = await review(at, `/validate-deviceplugin-intel-com-v1-${one.device}deviceplugin`, object)
     answers.push({ question: one, ...(image === undefined ? {} : { image: imageIn(image) }), isAllowed: allowed })
   }
   return answers
 }
 
 async function podsOf(authority: string): Promise<OperatorAnswers['pods']> {
+  const at = { port: operatorPort, authority }
   const answers: (object | null)[] = []
   for (const one of podCases) {
     const pod = podObject(one)
-    const { allowed, patch } = await review(authority, '/mutate--v1-pod', pod)
+    const { allowed, patch } = await review(at, '/mutate--v1-pod', pod)
     const operations = readJsonPatch(patch === undefined ? [] : JSON.parse(Buffer.from(patch, 'base64').toString()))
     ok(operations.ok)
     const after = applyJsonPatch(pod, operations.value)
@@ -349,53 +347,6 @@ async function podsOf(authority: string): Promise<OperatorAnswers['pods']> {
 }
 
 const imageIn = (value: unknown) => (typeof value === 'object' && value !== null && 'image' in value ? value.image : value)
-
-function review(
-  authority: string,
-  path: string,
-  object: ReturnType<typeof askedObject> | ReturnType<typeof podObject>,
-): Promise<Answer> {
-  const resource = `${object.kind.toLowerCase()}s`
-  const { group: apiGroup, version } = parseApiVersion(object.apiVersion)
-  const body = JSON.stringify({
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: 'one',
-      kind: { group: apiGroup, version, kind: object.kind },
-      resource: { group: apiGroup, version, resource },
-      operation: 'CREATE',
-      userInfo: {},
-      name: object.metadata.name,
-      object,
-    },
-  })
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const options = {
-    host: '127.0.0.1',
-    port: operatorPort,
-    path,
-    method: 'POST',
-    ca: authority,
-    headers: { 'content-type': 'application/json' },
-  }
-  const call = request(options, answer => {
-    let text = ''
-    answer.setEncoding('utf8').on('data', (part: string) => {
-      text += part
-    })
-    answer.on('end', () => {
-      try {
-        resolve(JSON.parse(text).response)
-      } catch (error) {
-        reject(error)
-      }
-    })
-  })
-  call.on('error', reject)
-  call.end(body)
-  return promise
-}
 
 async function startOwn(plane: ControlPlane, file: string, stack: AsyncDisposableStack): Promise<ControllerProcess> {
   const account = '/api/v1/namespaces/ballast-system/serviceaccounts/ballast-controller/token'
@@ -424,11 +375,13 @@ async function startOwn(plane: ControlPlane, file: string, stack: AsyncDisposabl
 async function upstreamDefinitions(): Promise<Readonly<Record<string, unknown>>> {
   const source = await upstreamSource('intel-operator')
   const devices = [...new Set(operatorCases.map(({ device }) => device))]
+  const names = [...devices.map(device => `${device}deviceplugins.deviceplugin.intel.com`), ...fpgaDefinitions]
   return Object.fromEntries(
-    devices.map(device => {
-      const file = join(source, 'deployments/operator/crd/bases', `deviceplugin.intel.com_${device}deviceplugins.yaml`)
+    names.map(name => {
+      const [plural = '', ...group] = name.split('.')
+      const file = join(source, 'deployments/operator/crd/bases', `${group.join('.')}_${plural}.yaml`)
       const { spec } = parse(readFileSync(file, 'utf8'))
-      return [device, withoutTexts(spec)]
+      return [name, withoutTexts(spec)]
     }),
   )
 }

@@ -24,6 +24,7 @@ import { CertificateDirectory } from '#process/webhooks/certificate-directory.ts
 import { devices } from '../capability.ts'
 import { operatorProgram } from '../flags/operator-flags.ts'
 import { webhookLabel } from '../operator/admission.ts'
+import { fpgaWebhookLabel } from '../operator/fpga-pods.ts'
 import { deviceNames } from '../operator/plugin-kinds.ts'
 import { podWebhookLabel } from '../operator/sgx-pods.ts'
 
@@ -49,7 +50,6 @@ export const defineOperator: DefineCommand = (program, surroundings, about) => {
         '  -enable-http2 is taken without effect; -v 0',
         'Environment: DEVICEPLUGIN_NAMESPACE, DEVICEPLUGIN_SECRET, INTEL_GPU_PLUGIN_SHA and its like for other images.',
         'Webhooks are answered on port 9443 at upstream’s paths, with the certificate in $TMPDIR/k8s-webhook-server/serving-certs.',
-        "Pods with FPGAs are let through as they are: keep upstream's own webhook for these.",
         'Exit codes: 0 stopped, 1 failed or a device that is unknown or named twice, 2 bad flag.',
         `Example: ballast ${name} -devices gpu -devices npu -leader-elect`,
       ].join('\n'),
@@ -164,14 +164,6 @@ function keptHere(cluster: Transport, namespace: string): Transport {
   return withMemory(cluster, { clock: systemClock, random: systemRandom, isKept })
 }
 
-/** Configurations of upstream's have API servers ask about pods too, and go on where that fails. */
-const letThrough: Webhook = {
-  kind: 'mutating',
-  name: 'pods.devices',
-  failurePolicy: 'Ignore',
-  handle: () => ({ kind: 'allowed' }),
-}
-
 const upstreamPaths = new Map([
   ...deviceNames.flatMap(device => {
     const kind = `deviceplugin-intel-com-v1-${device}deviceplugin`
@@ -180,12 +172,12 @@ const upstreamPaths = new Map([
       [`/validate-${kind}`, `/validate/${webhookLabel}`],
     ] as const
   }),
-  ['/pods', '/mutate/fpga-pods.devices'] as const,
+  ['/pods', `/mutate/${fpgaWebhookLabel}`] as const,
   ['/mutate--v1-pod', `/mutate/${podWebhookLabel}`] as const,
 ])
 
 async function openWebhooks(certificates: CertificateDirectory, front: Front, log: Log) {
-  const webhooks: Webhook[] = [letThrough]
+  const webhooks: Webhook[] = []
   const around = { clock: systemClock, log }
   await using opening = new AsyncDisposableStack()
   const server = opening.use(

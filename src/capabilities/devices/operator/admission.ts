@@ -5,6 +5,7 @@ import type { WebhookEndpoint } from '#coordination/capability.ts'
 import type { JsonPatchOperation } from '#kube/objects/json-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { AdmissionRequest, MutatingAnswer } from '#kube/server/admission.ts'
+import { fpgaWebhook, fpgaWebhookLabel, fpgaWebhookName } from './fpga-pods.ts'
 import { isRecent, partsOf } from './plugin-images.ts'
 import {
   type DeviceName,
@@ -168,8 +169,8 @@ export const webhookLabel = 'objects.devices'
 const timeoutSeconds = 10
 
 /**
- * What makes API servers ask about objects of `devices`, and of pods with enclaves where SGX is one. Like upstream's it fails closed for objects: without
- * an answer none is written.
+ * What makes API servers ask about objects of `devices`, and of pods with enclaves and FPGAs where these are among them. Like upstream's it fails closed
+ * for objects: without an answer none is written.
  */
 export function admissionConfiguration(
   kind: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration',
@@ -195,13 +196,13 @@ export function admissionConfiguration(
       },
     ],
   }
-  const pods = {
+  const ofPods = (webhook: typeof podWebhook | typeof fpgaWebhook, name: string, label: string) => ({
     ...common,
     ...again,
-    ...podWebhook,
-    name: podWebhookName,
-    clientConfig: clientConfig(`/mutate/${podWebhookLabel}`),
-  }
+    ...webhook,
+    name,
+    clientConfig: clientConfig(`/mutate/${label}`),
+  })
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind,
@@ -210,6 +211,10 @@ export function admissionConfiguration(
       labels: { 'ballast.dev/managed': 'true', 'ballast.dev/capability': 'devices' },
       annotations: { ...annotations?.() },
     },
-    webhooks: [objects, ...(isMutating && devices.includes('sgx') ? [pods] : [])],
+    webhooks: [
+      objects,
+      ...(isMutating && devices.includes('sgx') ? [ofPods(podWebhook, podWebhookName, podWebhookLabel)] : []),
+      ...(isMutating && devices.includes('fpga') ? [ofPods(fpgaWebhook, fpgaWebhookName, fpgaWebhookLabel)] : []),
+    ],
   }
 }

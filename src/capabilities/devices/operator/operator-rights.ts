@@ -4,6 +4,7 @@ import type { Need, Permission } from '#coordination/needs.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import type { DevicesConfig } from '../config.ts'
 import { admissionConfigurationName } from './admission.ts'
+import { acceleratorFunctions, fpgaRegions } from './fpga-kinds.ts'
 import { deviceNames, kindOf, pluginGroup, pluginName, pluginsOf } from './plugin-kinds.ts'
 
 /** Pods of all DaemonSets of plugins, and few others. */
@@ -21,6 +22,20 @@ export function operatorNeeds({ operator }: DevicesConfig): readonly Need[] {
       fields: ['metadata.ownerReferences', 'spec.nodeName'],
       labelSelector: pluginPodSelector,
     },
+  ]
+}
+
+/** Whether pods with FPGAs are answered about. */
+export function servesFpgas({ operator }: DevicesConfig): boolean {
+  return operator.enabled && operator.devices.includes('fpga')
+}
+
+/** What is read to answer about pods. */
+export function webhookNeeds(config: DevicesConfig): readonly Need[] {
+  if (!servesFpgas(config)) return []
+  return [
+    { ...acceleratorFunctions, kind: 'AcceleratorFunction', mode: 'full', optional: true },
+    { ...fpgaRegions, kind: 'FpgaRegion', mode: 'full', optional: true },
   ]
 }
 

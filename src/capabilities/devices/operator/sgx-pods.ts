@@ -4,7 +4,8 @@
 import { jsonPatchBetween } from '#kube/objects/json-patch.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { AdmissionRequest, MutatingAnswer } from '#kube/server/admission.ts'
-import { canonicalText, compareQuantities, parseQuantity, wholeQuantity, wholeValue } from '#kube/values/quantity.ts'
+import { canonicalText, wholeQuantity } from '#kube/values/quantity.ts'
+import { type AskingContainer, askedAmounts, wholeAmount } from './asked-amounts.ts'
 
 const prefix = 'sgx.intel.com'
 const memory = `${prefix}/epc`
@@ -16,11 +17,7 @@ const daemon = 'aesmd'
 const socketVolume = 'aesmd-socket'
 const socketFolder = '/var/run/aesmd'
 
-type Amounts = Readonly<Record<string, string | number>>
-
-interface SgxContainer {
-  readonly name?: string
-  readonly resources?: { readonly limits?: Amounts; readonly requests?: Amounts }
+interface SgxContainer extends AskingContainer {
   readonly env?: readonly object[]
   readonly volumeMounts?: readonly { readonly name?: string; readonly mountPath?: string }[]
 }
@@ -75,29 +72,18 @@ type Asked =
   | { readonly kind: 'bytes'; readonly bytes: bigint }
   | { readonly kind: 'wrong'; readonly why: string }
 
-/** Extended resources cannot be asked for and limited otherwise, which an API server would say only later, and of other fields. */
-function askedMemory({ name = '', resources = {} }: SgxContainer): Asked {
-  const { limits = {}, requests = {} } = resources
-  const names = [...new Set([...Object.keys(limits), ...Object.keys(requests)])].filter(one => one.startsWith(prefix))
-  for (const one of names)
-    if (!isSame(limits[one], requests[one]))
-      return { kind: 'wrong', why: `container ${name}: found limits and requests of ${one} that differ, expected both alike` }
-  const given = limits[memory]
+function askedMemory(container: SgxContainer): Asked {
+  const asked = askedAmounts(container, prefix)
+  if (asked.kind === 'wrong') return asked
+  const given = asked.amounts.get(memory)
   if (given === undefined) return { kind: 'nothing' }
-  const read = parseQuantity(given)
-  if (read.ok && isWhole(read.value)) return { kind: 'bytes', bytes: wholeValue(read.value) }
-  return { kind: 'wrong', why: `container ${name}: found ${memory} ${JSON.stringify(given)}, expected whole bytes` }
+  const bytes = wholeAmount(given)
+  if (bytes !== undefined) return { kind: 'bytes', bytes }
+  return {
+    kind: 'wrong',
+    why: `container ${container.name ?? ''}: found ${memory} ${JSON.stringify(given)}, expected whole bytes`,
+  }
 }
-
-function isSame(one: string | number | undefined, other: string | number | undefined): boolean {
-  if (one === undefined || other === undefined) return one === other
-  const [left, right] = [parseQuantity(one), parseQuantity(other)]
-  return left.ok && right.ok ? compareQuantities(left.value, right.value) === 0 : one === other
-}
-
-type Quantity = Parameters<typeof wholeValue>[0]
-
-const isWhole = (quantity: Quantity) => compareQuantities(wholeQuantity(wholeValue(quantity)), quantity) === 0
 
 function withEnclave(container: SgxContainer, quoter: string | undefined): SgxContainer {
   const devices = { [enclave]: '1', ...(quoter !== undefined && quoter === container.name ? { [provision]: '1' } : {}) }

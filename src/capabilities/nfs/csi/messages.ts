@@ -156,4 +156,3 @@ export const csiMessages = {
 export type VolumeCapability = Of<typeof capability>
 export type ContentSource = Of<typeof contentSource>
 export type Volume = Of<typeof volume>
-export type Snapshot = Of<typeof snapshot>

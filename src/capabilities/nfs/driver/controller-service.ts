@@ -258,6 +258,8 @@ export class ControllerService {
       if (from === undefined) return
       try {
         await this.#fill(into, from, options)
+        // The folder has the source's permissions now.
+        if (permissions > 0 && into.path !== '') await files.makeFolder(into, permissions)
       } catch (error) {
         if (made && !spoilsMount(error)) await this.#removeHalf(into)
         throw error

@@ -8,7 +8,7 @@ const lookLimitMs = 10_000
 const mostHanging = 64
 
 /** What a look came to. */
-export type Looked = 'there' | 'missing' | 'denied' | 'stale' | 'hangs' | { readonly problem: string }
+type Looked = 'there' | 'missing' | 'denied' | 'stale' | 'hangs' | { readonly problem: string }
 
 interface FileSystemFigures {
   readonly blockSize: number

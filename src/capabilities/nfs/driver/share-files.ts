@@ -33,7 +33,7 @@ const stallMs = 5 * 60_000
 /** Archives of our own volumes are as large as those are; what says otherwise is broken or hostile. */
 const archiveLimits: UnpackLimits = { bytes: 2 ** 46, entries: 50_000_000 }
 
-export interface ArchiveOrder {
+interface ArchiveOrder {
   /** The folder that is packed. */
   readonly from: Place
   /** The folder in which the archive comes to lie, alone. */
@@ -45,7 +45,7 @@ export interface ArchiveOrder {
 }
 
 /** Told how far the work on a tree has come. */
-export type OnProgress = (progress: FileWorkProgress) => void
+type OnProgress = (progress: FileWorkProgress) => void
 
 export class ShareFiles {
   readonly #workers: Pick<FileWorkers, 'run'>

@@ -4,7 +4,7 @@
 import type { CallRefused } from '#kube/grpc/served-method.ts'
 
 /** Whether a segment of a path leads up. A backslash counts as a slash: servers on Windows take it for one. */
-export function leadsUp(path: string): boolean {
+function leadsUp(path: string): boolean {
   return path.split(/[/\\]/).includes('..')
 }
 

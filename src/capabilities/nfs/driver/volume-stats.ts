@@ -21,7 +21,7 @@ export class VolumeStats {
     this.#clock = clock
   }
 
-  /** Of `key`, which ends with its path; who asks while somebody does gets the same answer. @throws what `measure` throws */
+  /** The figures of `key`, which ends with its path; who asks while somebody does gets the same answer. @throws what `measure` throws */
   async of(key: string, measure: () => Promise<Stats>): Promise<Stats> {
     const kept = this.#kept.get(key)
     if (kept !== undefined && this.#clock.elapsed() - kept.atMs < this.#goodMs) return kept.stats

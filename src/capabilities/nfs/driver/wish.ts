@@ -95,7 +95,7 @@ export function checkCapabilities(capabilities: readonly VolumeCapability[]): vo
   if (capabilities.some(({ block }) => block !== undefined)) throw invalid('block volume capability not supported')
 }
 
-export interface SnapshotWish {
+interface SnapshotWish {
   readonly id: SnapshotId
   /** With which options the share of archives is mounted; empty: by default. */
   readonly mountOptions: string

@@ -5,7 +5,7 @@ import type { Clock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 
 /** Where NFS 4 listens, and NFS 3 as a rule. */
-export const nfsPort = 2_049
+const nfsPort = 2_049
 const probeLimitMs = 3_000
 const probeEveryMs = 5_000
 /** After so long one call tries again, whatever the probe says: a server may be reached in a way that the probe is not. */
@@ -14,7 +14,7 @@ const closesAfterMs = 60_000
 const mostServers = 1_000
 
 /** Whether somebody listens there. */
-export type Probe = (server: string, port: number) => Promise<boolean>
+type Probe = (server: string, port: number) => Promise<boolean>
 
 interface BreakerOptions {
   readonly clock: Clock

@@ -6,7 +6,7 @@ import { type MountTable, mountAt } from './mount-table.ts'
 import type { RunProgram } from './program.ts'
 
 /** Below the two minutes that kubelets give a call. */
-export const mountLimitMs = 110_000
+const mountLimitMs = 110_000
 /** When `umount` is tried by force, and when it is given up. */
 const unmountLimitMs = 30_000
 
@@ -30,7 +30,7 @@ interface MounterOptions {
   readonly clock: Clock
 }
 
-export interface MountOrder {
+interface MountOrder {
   readonly source: string
   readonly target: string
   /** Each may hold several by commas. */
@@ -38,7 +38,7 @@ export interface MountOrder {
 }
 
 /** How far an unmount went before the mount was gone. */
-export type UnmountStep = 'unmounted' | 'forced' | 'detached' | 'nothing'
+type UnmountStep = 'unmounted' | 'forced' | 'detached' | 'nothing'
 
 export class Mounter {
   readonly #options: MounterOptions

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import type { Clock } from '#kube/clock.ts'
 
-/** Of what a program says so much is kept. */
+/** What a program says is kept up to here. */
 const mostOutput = 16 * 1024
 
 export interface ProgramEnd {

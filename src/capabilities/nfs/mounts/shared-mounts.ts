@@ -8,7 +8,7 @@ import type { Cancel, Clock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { type Mounter, MountFailed } from './mounter.ts'
 
-/** Of a share that nobody uses the mount goes after so long. */
+/** A share that nobody uses is unmounted after so long. */
 const idleMs = 60_000
 const mountPrefix = 'nfs-share-'
 /** Mounts at once. */

@@ -19,6 +19,8 @@ import type { Random } from '#kube/random.ts'
 const times = {
   /** The socket is looked at so often where nothing tells of it. */
   checkMs: 5_000,
+  /** What the kubelet is being answered as it ends has so long. */
+  answerMs: 500,
 } as const
 
 /** Sockets that have not got their name yet; kubelets pass over what begins with a dot. */
@@ -121,7 +123,7 @@ export class DriverRegistration implements AsyncDisposable {
     } finally {
       // Another process may have its own there by now.
       if (stamp !== undefined && folder.stamp(this.#name) === stamp) folder.remove(this.#name)
-      registrar.close()
+      await registrar.end(clock.after(times.answerMs))
     }
   }
 

@@ -8,7 +8,7 @@ import type { Mounted, MountTable } from '../mounts/mount-table.ts'
 import { machinePrograms, type ProgramEnd, type RunProgram } from '../mounts/program.ts'
 
 /** What a server does in place of serving; `umount` is told by that name. */
-export interface ToldServer {
+interface ToldServer {
   readonly waitMs?: number
   /** Until it is told otherwise. */
   readonly hang?: boolean

@@ -9,11 +9,11 @@ import { type Job, type JobContext, teller } from '../jobs/job.ts'
 import { claims, keyOf, type StoredVolume, storageBytes, volumes } from '../jobs/storage-kinds.ts'
 import { readUse, useAnnotation, type VolumeUse, writeUse } from './use-annotation.ts'
 
-export interface UsageSettings {
+interface UsageSettings {
   /** From the end of one walk of a volume to the next, in milliseconds. */
   readonly everyMs: number
   readonly entriesPerSecond: number
-  /** Of a volume, so that one never ends the turn. */
+  /** A walk of one volume ends there, so that the others have their turn. */
   readonly mostEntries: number
 }
 
