@@ -5,6 +5,9 @@ import { openApi } from '#kube/client/api.ts'
 import { numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { installationValues, plainRelease } from '../src/deployment/installation.ts'
+import { objects } from '../src/deployment/objects.ts'
+import { enabledCapabilities } from '../src/process/enabled-capabilities.ts'
 import { shareOf } from './crash-harness.ts'
 import { nfsInstallation } from './nfs-swap-objects.ts'
 import { linuxNode, NfsSite, nodeNames } from './nfs-swap-site.ts'
@@ -141,4 +144,58 @@ test('somebody wakes upstream’s controller while ours is to wake: it is told, 
   expect(forth.results.at(-1)).toMatchObject({ id: 'lead', state: 'reverted' })
   expect(site.leading()).toEqual(['upstream'])
   expect([...site.harm]).toEqual([])
+})
+
+test('beside other agents of Ballast: these stay as they are', async () => {
+  const asked = { enable: ['features'], preset: { namespace: { create: true }, agent: { priorityClassName: 'high' } } }
+  const made = objects(installationValues(asked, enabledCapabilities), {
+    capabilities: enabledCapabilities,
+    release: plainRelease('ballast', 'ballast-system'),
+  })
+  const high = { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name: 'high' }, value: 1_000 }
+  await using site = await NfsSite.start([high, ...made, ...nfsInstallation()])
+  const agent = () => [
+    site.find('daemonsets.apps', 'ballast-agent')?.metadata.uid,
+    specOf(site, 'daemonsets.apps', 'ballast-agent'),
+  ]
+  const before = agent()
+  const forth = await site.apply()
+  expect([forth.error, states(forth)]).toEqual([undefined, forthSteps])
+  expect([site.drivers(), site.leading()]).toEqual([everyNode('ours'), ['ours']])
+  expect(agent()).toEqual(before)
+  const back = await site.apply({ back: true })
+  expect([back.error, states(back)]).toEqual([undefined, backSteps])
+  expect([site.drivers(), site.leading(), [...site.harm]]).toEqual([everyNode('upstream'), ['upstream'], []])
+  expect(agent()).toEqual(before)
+})
+
+test('where Ballast is a release of Helm the CSIDriver becomes its, and the upgrade is asked for', async () => {
+  const made = objects(installationValues({ preset: { namespace: { create: true } } }, enabledCapabilities), {
+    capabilities: enabledCapabilities,
+    release: { ...plainRelease('ballast', 'ballast-system'), service: 'Helm' },
+  })
+  const annotations = { 'meta.helm.sh/release-name': 'ballast', 'meta.helm.sh/release-namespace': 'ballast-system' }
+  const ofHelm = made.map(object => ({
+    ...object,
+    metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, ...annotations } },
+  }))
+  await using site = await NfsSite.start([...ofHelm, ...nfsInstallation()])
+  const forth = await site.apply()
+  expect(states(forth)).toEqual([
+    'check',
+    'keep',
+    'convert',
+    'pin',
+    'adopt',
+    expect.stringMatching(/^install failed: Ballast is installed by Helm/),
+  ])
+  const command = forth.results.at(-1)?.said ?? ''
+  expect(command).toContain("--set 'nfs.node.nodeSelector.ballast\\.dev/nfs-swap=ballast'")
+  expect(command).toContain("--set 'nfs.controller.replicas=0'")
+  expect(site.find('csidrivers.storage.k8s.io', 'nfs.csi.k8s.io')?.metadata).toMatchObject({
+    labels: { 'app.kubernetes.io/managed-by': 'Helm' },
+    annotations,
+  })
+  // What runs is as before.
+  expect([site.drivers(), site.leading(), [...site.harm]]).toEqual([everyNode('upstream'), ['upstream'], []])
 })

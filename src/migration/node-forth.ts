@@ -260,10 +260,14 @@ function wanted({ upstream }: Swap, part: NodePart, ours: Ours | undefined, { co
   const preset = leaders.atPath(part.valuesKey, commands.heldBack(part, ownMark))
   const values = leaders.withLeaderAsleep(converted.values, part)
   if (ours === undefined) return newInstallation(values, preset)
-  const isAdded = ({ kind, metadata }: KubeObject) => {
+  // Other pods on nodes stay as they are: their values are not known here.
+  const isAdded = (object: KubeObject) => {
+    const { kind, metadata } = object
+    const component = metadata.labels?.['app.kubernetes.io/component']
+    const isOwn = component === part.component || leaders.isOfLeader(object, part)
+    const isShared = component === 'namespace' || (kind === 'ConfigMap' && metadata.namespace !== ours.namespace)
     const place = kind === 'Namespace' ? metadata.name : metadata.namespace
-    if (place === undefined) return metadata.labels?.['app.kubernetes.io/component'] === part.component
-    return place !== ours.namespace && kind !== 'CustomResourceDefinition'
+    return place !== ours.namespace && (isOwn || isShared)
   }
   // Where it is awake its step is over, and it stays so.
   const isAwake = (object: KubeObject) =>
