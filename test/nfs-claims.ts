@@ -64,11 +64,14 @@ export interface ClaimOutcome {
 
 /**
  * An outcome without what is of chance: the order of Events of several processes, whether a state that failed was looked at once more before it was
- * mended, and whether a call that goes on was asked for again.
+ * mended, whether a call that goes on was asked for again, and which of two objects a controller heard of first.
  */
 export function comparableOutcome({ events, ...outcome }: ClaimOutcome): ClaimOutcome {
   const isOfChance = ({ reason, message }: EventSeen) =>
-    reason === 'SnapshotContentCheckandUpdateFailed' || /code = (Aborted|DeadlineExceeded)/.test(message)
+    reason === 'SnapshotContentCheckandUpdateFailed' ||
+    /code = (Aborted|DeadlineExceeded)/.test(message) ||
+    // A controller may hear of a snapshot before it hears of its class.
+    (reason === 'GetSnapshotClassFailed' && message.includes('"$s" not found'))
   const key = (event: EventSeen) => JSON.stringify(event)
   return {
     ...outcome,

@@ -25,6 +25,7 @@ const longChecks = [
   'descheduler, program beside program on the twin: RemoveDuplicates',
   'bad input is answered as recorded: queries',
   "nfs: claims by upstream's sidecars come to what was recorded",
+  "nfs: claims by upstream's sidecars and our driver",
   "nfs: upstream's driver answers as recorded",
   'nfs: our driver as a process mounts as upstream does',
   'the real front proxy with a new authority',
