@@ -38,7 +38,7 @@ export const fpgaObjects: readonly NamedObject[] = [
   of('elsewhere', arria, streaming, 'af', 'other'),
 ]
 
-/** Of another namespace than the rest; both are there before. */
+/** Namespaces besides `default` that the objects lie in. */
 export const fpgaNamespaces = ['other'] as const
 
 type Amounts = Readonly<Record<string, string | number>>

@@ -14,7 +14,7 @@ export interface FpgaProgram {
   readonly afuId: string
 }
 
-export type FpgaMapping =
+type FpgaMapping =
   | { readonly kind: 'device'; readonly mode: FpgaMode; readonly device: string; readonly program?: FpgaProgram }
   | { readonly kind: 'unusable'; readonly why: string }
 
@@ -25,7 +25,7 @@ export interface FpgaMappings {
   readonly devices: ReadonlySet<string>
 }
 
-/** Of one namespace. An object that cannot be used takes its own name only. */
+/** What the names of one namespace stand for. An object that cannot be used takes its own name only. */
 export function fpgaMappings(functions: Iterable<KubeObject>, regions: Iterable<KubeObject>): FpgaMappings {
   const named = new Map<string, FpgaMapping>()
   const devices = new Set<string>()
