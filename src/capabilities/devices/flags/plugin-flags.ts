@@ -35,7 +35,7 @@ export const loggingFlags: Forms = {
   one_output: 'bool', skip_headers: 'bool', skip_log_headers: 'bool', stderrthreshold: 'text', legacy_stderr_threshold_behavior: 'bool',
 }
 
-const usualLimit = 100
+const usualTemperature = 100
 
 /** Keys of our configuration, and the flags that say them. */
 const names: Readonly<Record<string, string>> = {
@@ -110,7 +110,7 @@ function sectionOf(program: PluginProgram, { text, flag }: GivenFlags, values: R
 function limitsWithXpumd(given: GivenFlags, values: ReadonlyMap<string, unknown>): readonly Problem[] {
   if (given.text('xpumd-endpoint') === '') return []
   return ['temp-limit', 'gpu-temp-limit', 'memory-temp-limit']
-    .filter(name => (values.get(name) ?? usualLimit) !== usualLimit)
+    .filter(name => (values.get(name) ?? usualTemperature) !== usualTemperature)
     .map(name => ({
       code: 'flag-value',
       where: `--${name}`,
