@@ -205,7 +205,7 @@ interface Podded extends KubeObject {
 }
 interface Contained {
   readonly args: readonly string[]
-  readonly ports: readonly { readonly name: string }[]
+  readonly ports?: readonly { readonly name: string }[]
   readonly env?: readonly { readonly name: string }[]
 }
 
@@ -235,7 +235,8 @@ function withoutServing(object: KubeObject): KubeObject {
   const containers = template.spec.containers.map(container => ({
     ...container,
     args: container.args.filter(arg => !/^--(enable|webhook-host|api-service)=/.test(arg)),
-    ports: container.ports.filter(({ name }) => name !== 'webhooks' && name !== 'aggregated'),
+    // Pods on the host's network declare none.
+    ports: (container.ports ?? []).filter(({ name }) => name !== 'webhooks' && name !== 'aggregated'),
     env: (container.env ?? []).filter(({ name }) => name !== 'BALLAST_AGENT_NAMESPACE'),
   }))
   const { tolerations, ...rest } = template.spec

@@ -167,15 +167,6 @@ describe('the controller', () => {
     expect(found.map(term => textAt(listAt(term, 'matchExpressions')[0], 'key') ?? '')).toEqual(key === undefined ? [] : [key])
     expect(at(podOf(list, 'Deployment'), 'affinity', 'podAntiAffinity') === undefined).toBe(key === '')
   })
-
-  test('waits for no node to be let go by readiness, which may wait for it', () => {
-    const list = all({ enable: ['nfs', 'readiness'] })
-    expect(listAt(podOf(list, 'Deployment'), 'tolerations')[0]).toEqual({
-      key: 'ballast.dev/agent-not-ready',
-      operator: 'Exists',
-      effect: 'NoSchedule',
-    })
-  })
 })
 
 describe('the CSIDriver', () => {

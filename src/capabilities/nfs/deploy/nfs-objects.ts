@@ -7,7 +7,7 @@ import { agentNamespace, nodeEnvironment, podOnNode } from '#deployment/objects/
 import { runsOnNodes } from '#deployment/objects/agent-roles.ts'
 import { monitorOf } from '#deployment/objects/monitoring-objects.ts'
 import { annotationsWith, fullName, metadataOf, nameText, selectorLabels } from '#deployment/objects/object-shapes.ts'
-import { keptApart, tokenMount, tokenVolume, tolerationsOf } from '#deployment/objects/process-objects.ts'
+import { keptApart, tokenMount, tokenVolume } from '#deployment/objects/process-objects.ts'
 import { accountObjects } from '#deployment/objects/rights-objects.ts'
 import { ruleTrees } from '#deployment/objects/rights-tree.ts'
 import {
@@ -176,7 +176,6 @@ function deployment(): Fields {
         spec: {
           ...podSpec(leading),
           ...podOnNode(path),
-          tolerations: tolerationsOf(path),
           affinity: {
             podAntiAffinity: when(not(ownAffinity), {
               preferredDuringSchedulingIgnoredDuringExecution: keptApart(selector),
