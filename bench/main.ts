@@ -34,6 +34,7 @@ const benchmarks = [
   'devices.ts',
   'hardware-page.ts',
   'nfs-files.ts',
+  'nfs.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

@@ -258,6 +258,17 @@ describe('unmounting', () => {
     expect(told).toEqual([['v1', target(), 'forced']])
   })
 
+  test('is done when the mount has gone, though the program hangs with its server', async () => {
+    const { service, target, machine, clock } = await node({ speed: 100 })
+    await service().publish(request(target()))
+    machine.tell('umount', { hang: true })
+    const startMs = clock.elapsed()
+    const ending = service().unpublish({ volumeId: 'v1', targetPath: target() })
+    machine.forget(target())
+    await ending
+    expect(clock.elapsed() - startMs).toBeLessThan(30_000)
+  })
+
   test('is detached only where that is wanted', async () => {
     const { service, target, machine, told } = await node({ detachAfterMs: 0 })
     await service().publish(request(target()))

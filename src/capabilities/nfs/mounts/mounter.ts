@@ -1,6 +1,6 @@
 // Mounting and unmounting by the machine's programs.
 
-import type { Clock } from '#kube/clock.ts'
+import type { Cancel, Clock } from '#kube/clock.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import { type MountTable, mountAt } from './mount-table.ts'
 import type { RunProgram } from './program.ts'
@@ -9,6 +9,7 @@ import type { RunProgram } from './program.ts'
 const mountLimitMs = 110_000
 /** When `umount` is tried by force, and when it is given up. */
 const unmountLimitMs = 30_000
+const lookMs = 1_000
 
 /** A mount or an unmount that did not come about. */
 export class MountFailed extends OutsideError {
@@ -90,8 +91,22 @@ export class Mounter {
     )
   }
 
-  #umount(args: readonly string[], limitMs: number) {
-    return this.#options.run('umount', args, { limitMs })
+  /** Where its server stands still the program may hang though the mount has gone: the tables are looked at meanwhile. */
+  async #umount(args: readonly string[], limitMs: number) {
+    const { run, clock } = this.#options
+    const target = args.at(-1) ?? ''
+    const gone = new AbortController()
+    let cancel: Cancel = () => undefined
+    const look = () => {
+      if (this.isMounted(target)) cancel = clock.schedule(lookMs, look)
+      else gone.abort()
+    }
+    cancel = clock.schedule(lookMs, look)
+    try {
+      return await run('umount', args, { limitMs, signal: gone.signal })
+    } finally {
+      cancel()
+    }
   }
 }
 

@@ -91,3 +91,11 @@ test('all goes when the controller stops', async () => {
   await all[Symbol.asyncDispose]()
   expect(machine.table.mounts()).toEqual([])
 })
+
+test('a mount that fails again fails at the same place, so that what is told of it is one thing', async () => {
+  const { shares, machine, mounts } = await site()
+  const all = shares()
+  machine.tell('nas', { fail: 'mount.nfs: Connection refused' })
+  for (const _time of [1, 2, 3]) await expect(all.using(share, async () => undefined)).rejects.toBeInstanceOf(MountFailed)
+  expect(new Set(mounts()).size).toBe(1)
+})

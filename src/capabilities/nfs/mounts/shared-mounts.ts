@@ -42,6 +42,8 @@ export class SharedMounts implements AsyncDisposable {
   readonly #options: SharedMountsOptions
   readonly #entries = new Map<string, Entry>()
   readonly #stop = new AbortController()
+  /** Where something is mounted, or is about to be; also what is of no use any more and has not gone. */
+  readonly #paths = new Set<string>()
   #made = 0
 
   constructor(options: SharedMountsOptions) {
@@ -114,7 +116,10 @@ export class SharedMounts implements AsyncDisposable {
     if (this.#entries.size >= mostShares)
       throw new MountFailed(`${mostShares} shares are mounted at once: the call has to wait until some are idle`, 'other')
     const { mounter, directory } = this.#options
-    const path = join(directory, `${mountPrefix}${this.#made++}-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`)
+    // Errors name it, and another name at each try would be another Event each.
+    const name = join(directory, `${mountPrefix}${createHash('sha256').update(key).digest('hex').slice(0, 12)}`)
+    const path = this.#paths.has(name) || mounter.isMounted(name) ? `${name}-${this.#made++}` : name
+    this.#paths.add(path)
     const mounting = async () => {
       // A path of a server that hangs is not looked at: the tables say that it is mounted.
       if (mounter.isMounted(path)) return
@@ -157,6 +162,7 @@ export class SharedMounts implements AsyncDisposable {
   #forget(key: string, entry: Entry): void {
     if (this.#entries.get(key) === entry) this.#entries.delete(key)
     if (this.#options.mounter.isMounted(entry.path)) return
+    this.#paths.delete(entry.path)
     try {
       rmdirSync(entry.path)
     } catch (error) {

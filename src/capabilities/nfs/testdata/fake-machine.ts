@@ -87,6 +87,15 @@ export class FakeMachine {
     return first === undefined ? { code: undefined, output: '', isLate: true, gone } : first
   }
 
+  /** Takes what is mounted at a target away, whatever a program does. */
+  forget(target: string): void {
+    const mounted = this.#mounts.findLast(one => one.target === target)
+    if (mounted === undefined) return
+    this.#mounts = this.#mounts.filter(one => one !== mounted)
+    unlinkSync(target)
+    renameSync(mounted.below, target)
+  }
+
   async #mount(args: readonly string[]): Promise<ProgramEnd> {
     const [source = '', target = ''] = args.slice(-2)
     const [, bracketed, bare, share = ''] = /^(?:\[(.+)\]|([^[:]+)):(.*)$/s.exec(source) ?? []
@@ -128,9 +137,7 @@ export class FakeMachine {
       this.stuck.set(target, left - 1)
       return failed(`umount: ${target}: target is busy.`)
     }
-    this.#mounts = this.#mounts.filter(one => one !== mounted)
-    unlinkSync(target)
-    renameSync(mounted.below, target)
+    this.forget(target)
     return ended(0, '')
   }
 
