@@ -178,6 +178,15 @@ describe('the page of volumes', () => {
     expect(cells(view, 'volumes')).toHaveLength(3)
   })
 
+  test('a volume that is told nothing is where its identifier says', () => {
+    const csi = { driver: 'nfs.csi.k8s.io', volumeHandle: 'candlekeep#kubernetes#pvc-1##' }
+    const bare: KubeObject = { ...volume('pv-bare'), spec: { capacity: { storage: '1Ti' }, csi } }
+    const other: KubeObject = { ...volume('pv-other'), spec: { csi: { ...csi, driver: 'another' } } }
+    expect(cells(viewOf([bare, other]), 'volumes')).toEqual([
+      [null, '1Ti', null, null, '', '', 'candlekeep:/kubernetes/pvc-1', 'Available'],
+    ])
+  })
+
   test('a cluster without volumes on NFS says so', () => {
     const view = viewOf([disk])
     expect(view.sentences[0]?.text).toBe('0 volumes are on 0 NFS servers.')

@@ -10,6 +10,8 @@ import { say } from '#dashboard/words/sentence.ts'
 import { at, listAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { stripped } from '../driver/share-path.ts'
+import { readVolumeId } from '../driver/volume-id.ts'
+import { driverName } from '../names.ts'
 import { readUse, useAnnotation } from '../usage/use-annotation.ts'
 
 const mostRows = 200
@@ -53,21 +55,14 @@ interface NfsVolume {
 /** Volumes of the driver, and those that Kubernetes mounts from NFS by itself; in order of their claims, and last those that nobody has. */
 function nfsVolumes({ state }: Picture, viewing: Viewing): readonly NfsVolume[] {
   const found = [...state.objects('PersistentVolume')].flatMap(object => {
-    const attributes = at(object, 'spec', 'csi', 'volumeAttributes')
-    const own = (name: string) => attributeOf(attributes, name)
-    const [server, share] = [
-      own('server') ?? textAt(object, 'spec', 'nfs', 'server'),
-      own('share') ?? textAt(object, 'spec', 'nfs', 'path'),
-    ]
-    if (server === undefined || share === undefined) return []
+    const place = placeOf(object)
+    if (place === undefined) return []
     const [namespace, name] = [textAt(object, 'spec', 'claimRef', 'namespace'), textAt(object, 'spec', 'claimRef', 'name')]
     const isSeen = namespace !== undefined && name !== undefined && viewing.sees(namespace)
     return [
       {
         object,
-        server,
-        share: `/${stripped(share)}`,
-        folder: own('subdir') ?? '',
+        ...place,
         claim: isSeen ? { namespace, name } : undefined,
         handle: textAt(object, 'spec', 'csi', 'volumeHandle') ?? '',
       },
@@ -76,6 +71,18 @@ function nfsVolumes({ state }: Picture, viewing: Viewing): readonly NfsVolume[] 
   const place = ({ claim, object }: NfsVolume) =>
     claim === undefined ? `~ ${object.metadata.name}` : `${claim.namespace}/${claim.name}`
   return found.toSorted((one, other) => (place(one) < place(other) ? -1 : 1))
+}
+
+/** Where a volume is: by what it is told, else by its identifier; undefined where it is on no server. */
+function placeOf(object: KubeObject): Pick<NfsVolume, 'server' | 'share' | 'folder'> | undefined {
+  const attributes = at(object, 'spec', 'csi', 'volumeAttributes')
+  const server = attributeOf(attributes, 'server') ?? textAt(object, 'spec', 'nfs', 'server')
+  const share = attributeOf(attributes, 'share') ?? textAt(object, 'spec', 'nfs', 'path')
+  if (server !== undefined && share !== undefined)
+    return { server, share: `/${stripped(share)}`, folder: attributeOf(attributes, 'subdir') ?? '' }
+  if (textAt(object, 'spec', 'csi', 'driver') !== driverName) return undefined
+  const id = readVolumeId(textAt(object, 'spec', 'csi', 'volumeHandle') ?? '')
+  return 'problem' in id ? undefined : { server: id.server, share: `/${id.share}`, folder: id.subDir }
 }
 
 /** Keys of attributes are written in any case. */
