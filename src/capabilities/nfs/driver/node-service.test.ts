@@ -282,6 +282,20 @@ describe('unmounting', () => {
     await expect(other.service().unpublish({ volumeId: 'v1', targetPath: other.target() })).rejects.toEqual(wanted)
   })
 
+  test('is detached when it has not gone for as long as the setting says, however many calls that takes', async () => {
+    const { service, target, machine, told, clock } = await node({ detachAfterMs: 60_000, speed: fast })
+    const one = service()
+    await one.publish(request(target()))
+    machine.stuck.set(target(), 4)
+    const ask = () => one.unpublish({ volumeId: 'v1', targetPath: target() })
+    await expect(ask()).rejects.toEqual(refused(status.INTERNAL, /is still mounted/))
+    expect(told).toEqual([])
+    await clock.after(60_000)
+    await ask()
+    expect(told).toEqual([['v1', target(), 'detached']])
+    expect(machine.commands.at(-1)).toBe(`umount -l ${target()}`)
+  })
+
   test('never removes what lies in a folder', async () => {
     const { service, target } = await node()
     mkdirSync(target(), { recursive: true })

@@ -67,6 +67,8 @@ export class NodeService {
   readonly #operations = new Operations()
   readonly #published = new Map<string, Published>()
   readonly #stats: VolumeStats
+  /** Since when mounts have not gone, by target: kubelets ask again and again. */
+  readonly #stuckSinceMs = new Map<string, number>()
 
   constructor(options: NodeServiceOptions) {
     this.#options = options
@@ -275,18 +277,25 @@ export class NodeService {
   }
 
   async #unmount(volumeId: string, target: string, until: (gone: Promise<void>) => void, what: string): Promise<void> {
-    const { mounter, settings, notices, log } = this.#options
+    const { mounter, settings, notices, log, clock } = this.#options
+    const nowMs = clock.elapsed()
+    const { detachAfterMs } = settings
+    const detaches = detachAfterMs !== undefined && nowMs - (this.#stuckSinceMs.get(target) ?? nowMs) >= detachAfterMs
     try {
       // Mounts may lie on each other, where a stale one was not found.
       for (;;) {
-        const step = await mounter.unmount(target, { detachAfterMs: settings.detachAfterMs })
-        if (step === 'nothing') return
+        const step = await mounter.unmount(target, { detaches })
+        if (step === 'nothing') {
+          this.#stuckSinceMs.delete(target)
+          return
+        }
         if (step === 'unmounted') continue
         log.warn({ target, step }, 'a mount went only by force')
         notices?.unmountedByForce(volumeId, target, step)
       }
     } catch (error) {
       if (!(error instanceof MountFailed)) throw error
+      this.#stuckSinceMs.set(target, this.#stuckSinceMs.get(target) ?? nowMs)
       until(error.gone)
       throw new CallRefused(status.INTERNAL, `${what} "${target}": ${error.message}`, { cause: error })
     }

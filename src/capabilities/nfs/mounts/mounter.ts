@@ -68,18 +68,16 @@ export class Mounter {
   }
 
   /**
-   * Takes a mount away, by force where it does not go, and at last without waiting for who has it open, where `detachAfterMs` says so.
+   * Takes a mount away, by force where it does not go, and at last without waiting for who has it open, where `detaches` says so.
    * @throws MountFailed where it is still there
    */
-  async unmount(target: string, { detachAfterMs }: { readonly detachAfterMs?: number | undefined } = {}): Promise<UnmountStep> {
+  async unmount(target: string, { detaches = false }: { readonly detaches?: boolean } = {}): Promise<UnmountStep> {
     if (!this.isMounted(target)) return 'nothing'
-    const { clock } = this.#options
-    const startedMs = clock.elapsed()
     const first = await this.#umount([target], unmountLimitMs)
     if (!this.isMounted(target)) return 'unmounted'
     const second = await this.#umount(['-f', target], unmountLimitMs)
     if (!this.isMounted(target)) return 'forced'
-    if (detachAfterMs !== undefined && detachAfterMs <= clock.elapsed() - startedMs) {
+    if (detaches) {
       await this.#umount(['-l', target], unmountLimitMs)
       if (!this.isMounted(target)) return 'detached'
     }
