@@ -85,11 +85,19 @@ async function run(
   await informers.allSynced(signal)
   const tell = teller(context, 'ballast-nfs')
   const failedMs = new Map<string, number>()
+  const counted = new Map<string, { readonly namespace: string; readonly persistentvolumeclaim: string }>()
   for (;;) {
     await clock.after(pauseMs, signal)
     const nowMs = clock.now()
     const waiting = (name: string) => (failedMs.get(name) ?? Number.NEGATIVE_INFINITY) + settings.everyMs > nowMs
     const all = [...stored.store.list()]
+    const names = new Set(all.map(({ metadata }) => metadata.name))
+    for (const [gone, labels] of counted)
+      if (!names.has(gone)) {
+        used?.remove(labels)
+        counted.delete(gone)
+        failedMs.delete(gone)
+      }
     const next = nextDue(
       all.filter(({ metadata }) => !waiting(metadata.name)),
       { driver, everyMs: settings.everyMs, nowMs },
@@ -113,7 +121,9 @@ async function run(
       const annotations = { [useAnnotation]: writeUse(use, before) }
       await api.resource<StoredVolume>(volumes).patch(name, { type: 'merge', body: { metadata: { annotations } } }, { signal })
       const { namespace = '', name: claimName = '' } = volume.spec.claimRef ?? {}
-      used?.set({ namespace, persistentvolumeclaim: claimName }, use.bytes)
+      const labels = { namespace, persistentvolumeclaim: claimName }
+      used?.set(labels, use.bytes)
+      counted.set(name, labels)
       const asked = storageBytes(volume.spec.capacity)
       const fill = fillOf(use.bytes, asked)
       const claim = claimed.store.get(namespace, claimName)
