@@ -8,6 +8,7 @@ import { applied } from '../patch/server-side-apply.ts'
 import { inGoForm } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { Authorizer } from './access/authorization.ts'
+import { assertMayGrant } from './access/escalation.ts'
 import type { Webhooks } from './admission/webhooks.ts'
 import { statusAnswer, textAnswer } from './answers/answer.ts'
 import { objectText } from './answers/list.ts'
@@ -85,8 +86,9 @@ export class ObjectWrites {
     draft: Draft,
     options: WriteOptions = this.#options(write),
   ): Promise<{ readonly object: KubeObject; readonly warnings: readonly string[] }> {
-    const { server, writes } = this.#parts
+    const { server, writes, authorizer } = this.#parts
     const storage = this.#writtenType(write.type)
+    assertMayGrant(authorizer, write, draft, undefined)
     const prepared = writes.prepareCreate(
       storage,
       toStorage(write.type, draft),
@@ -134,8 +136,9 @@ export class ObjectWrites {
 
   /** Undefined when somebody else wrote the object meanwhile. */
   async #updated(write: WriteRequest, draft: Draft, existing: KubeObject, options: WriteOptions) {
-    const { server, writes } = this.#parts
+    const { server, writes, authorizer } = this.#parts
     const storage = this.#writtenType(write.type)
+    assertMayGrant(authorizer, write, draft, existing)
     await readyIn(server, storage, [existing])
     const body = toStorage(write.type, draft)
     if (write.type.isNamespaced)

@@ -90,6 +90,12 @@ const accepted: readonly { readonly group: string; readonly name: RegExp; readon
   { group: 'definitions', name: /a pattern of repeats/, why: 'which of the nested repeats is named' },
   { group: 'definitions', name: /definition: no names/, why: 'singular and list kind are made of an empty kind' },
   { group: 'definitions', name: /object: deep/, why: 'trees deeper than the stack are refused' },
+  {
+    group: 'rights',
+    name: /no rules|takes the rules/,
+    paths: /^\.answer\.rules$/,
+    why: 'an empty list of rules is null once it was stored',
+  },
   { group: 'connections', name: /./, paths: /^\.(answer|headers)/, why: 'the words of the HTTP library' },
   {
     group: 'connections',

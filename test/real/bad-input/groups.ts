@@ -9,6 +9,7 @@ import { exponentGroup, objectGroup } from './object-cases.ts'
 import { patchGroup } from './patch-cases.ts'
 import { protobufGroup } from './protobuf-cases.ts'
 import { queryGroup } from './query-cases.ts'
+import { rightsGroup } from './rights-cases.ts'
 import { unionGroup } from './union-cases.ts'
 
 export const badInputGroups: readonly BadInputGroup[] = [
@@ -22,5 +23,6 @@ export const badInputGroups: readonly BadInputGroup[] = [
   definitionGroup,
   extremeGroup,
   unionGroup,
+  rightsGroup,
   connectionGroup,
 ]

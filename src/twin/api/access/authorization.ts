@@ -61,13 +61,18 @@ export class Authorizer {
       if (subject === undefined) continue
       const kind = textAt(binding, 'roleRef', 'kind') ?? ''
       const name = textAt(binding, 'roleRef', 'name') ?? ''
-      const role =
-        kind === 'ClusterRole'
-          ? this.#store.get('clusterroles.rbac.authorization.k8s.io', undefined, name)
-          : this.#store.get('roles.rbac.authorization.k8s.io', namespace, name)
       const reason = `RBAC: allowed by RoleBinding "${binding.metadata.name}/${namespace}" of ${kind} "${name}" to ${subject}`
-      for (const rule of this.#rules(role)) yield { rule, reason }
+      for (const rule of this.rulesOfRole(kind, name, namespace) ?? []) yield { rule, reason }
     }
+  }
+
+  /** The rules of a role that a binding in `namespace` names; undefined where it is not there. */
+  rulesOfRole(kind: string, name: string, namespace: string | undefined): readonly Draft[] | undefined {
+    const role =
+      kind === 'ClusterRole'
+        ? this.#store.get('clusterroles.rbac.authorization.k8s.io', undefined, name)
+        : this.#store.get('roles.rbac.authorization.k8s.io', namespace, name)
+    return role === undefined ? undefined : this.#rules(role)
   }
 
   /** A role's rules; an aggregated role has those of all roles its selectors match. */

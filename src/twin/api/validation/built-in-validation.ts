@@ -21,7 +21,7 @@ import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import { priorityClassProblems, priorityClassUpdateProblems } from './priority-class-validation.ts'
-import { bindingProblems, roleProblems } from './role-validation.ts'
+import { bindingProblems, roleProblems, roleRefUpdateProblems } from './role-validation.ts'
 
 const workloads = new Set([
   'deployments.apps',
@@ -134,7 +134,7 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
       return clusterAddressProblems(draft, existing)
     case 'rolebindings.rbac.authorization.k8s.io':
     case 'clusterrolebindings.rbac.authorization.k8s.io':
-      return isSame(draft['roleRef'], existing['roleRef']) ? [] : [invalid('roleRef', draft['roleRef'], 'cannot change roleRef')]
+      return roleRefUpdateProblems(draft, existing)
     case 'storageclasses.storage.k8s.io':
       return ['provisioner', 'parameters', 'reclaimPolicy', 'volumeBindingMode'].flatMap(name =>
         immutable(draft, existing, [name]),

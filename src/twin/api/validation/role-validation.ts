@@ -1,6 +1,8 @@
 // Roles and what binds them: rules that give something, references that name something.
-import { type FieldError, notSupported, required } from '#kube/objects/field-error.ts'
-import { type Draft, itemsAt, listAt, textAt } from '../../json-value.ts'
+import { type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { type Draft, draftOf, fieldsAt, isSame, itemsAt, listAt, textAt } from '../../json-value.ts'
 
 /** Everything that is wrong with a Role or ClusterRole. */
 export function roleProblems(draft: Draft, isNamespaced: boolean): readonly FieldError[] {
@@ -17,22 +19,48 @@ export function roleProblems(draft: Draft, isNamespaced: boolean): readonly Fiel
   })
 }
 
-const subjectKinds = ['ServiceAccount', 'User', 'Group']
+const rbac = 'rbac.authorization.k8s.io'
+/** Kinds of subjects with the group that each is of. */
+const groupOfSubject = new Map([
+  ['ServiceAccount', ''],
+  ['User', rbac],
+  ['Group', rbac],
+])
 
 /** Everything that is wrong with a RoleBinding or ClusterRoleBinding. */
 export function bindingProblems(draft: Draft, isNamespaced: boolean): readonly FieldError[] {
   const problems: FieldError[] = []
   const kinds = isNamespaced ? ['Role', 'ClusterRole'] : ['ClusterRole']
+  const group = textAt(draft, 'roleRef', 'apiGroup') ?? ''
+  if (group !== rbac) problems.push(notSupported('roleRef.apiGroup', group, [rbac]))
   const kind = textAt(draft, 'roleRef', 'kind') ?? ''
   if (!kinds.includes(kind)) problems.push(notSupported('roleRef.kind', kind, kinds))
   if ((textAt(draft, 'roleRef', 'name') ?? '') === '') problems.push(required('roleRef.name'))
-  for (const [index, subject] of itemsAt(draft, 'subjects').entries()) {
-    const at = `subjects[${index}]`
-    const subjectKind = textAt(subject, 'kind') ?? ''
-    if ((textAt(subject, 'name') ?? '') === '') problems.push(required(`${at}.name`))
-    if (!subjectKinds.includes(subjectKind)) problems.push(notSupported(`${at}.kind`, subjectKind, subjectKinds))
-    if (subjectKind === 'ServiceAccount' && (textAt(subject, 'namespace') ?? '') === '')
-      problems.push(required(`${at}.namespace`))
-  }
+  for (const [index, subject] of itemsAt(draft, 'subjects').entries())
+    problems.push(...subjectProblems(subject, `subjects[${index}]`, isNamespaced))
   return problems
+}
+
+function subjectProblems(subject: Draft, at: string, isNamespaced: boolean): readonly FieldError[] {
+  const problems: FieldError[] = []
+  const name = textAt(subject, 'name') ?? ''
+  const kind = textAt(subject, 'kind') ?? ''
+  const isAccount = kind === 'ServiceAccount'
+  if (name === '') problems.push(required(`${at}.name`))
+  else if (isAccount) problems.push(...dns1123SubdomainProblems(name).map(problem => invalid(`${at}.name`, name, problem)))
+  const group = groupOfSubject.get(kind)
+  if (group === undefined) return [...problems, notSupported(`${at}.kind`, kind, [...groupOfSubject.keys()])]
+  const given = textAt(subject, 'apiGroup') ?? ''
+  if (given !== group) problems.push(notSupported(`${at}.apiGroup`, given, [group]))
+  // A RoleBinding's own namespace holds where none is said.
+  if (isAccount && !isNamespaced && (textAt(subject, 'namespace') ?? '') === '') problems.push(required(`${at}.namespace`))
+  return problems
+}
+
+/** A binding stays with its role. */
+export function roleRefUpdateProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const role = fieldsAt(draft, 'roleRef') ?? {}
+  if (isSame(role, fieldsAt(draftOf(existing), 'roleRef'))) return []
+  const { apiGroup, kind, name } = role
+  return [invalid('roleRef', { APIGroup: apiGroup, Kind: kind, Name: name }, 'cannot change roleRef')]
 }
