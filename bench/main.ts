@@ -35,6 +35,7 @@ const benchmarks = [
   'hardware-page.ts',
   'nfs-files.ts',
   'nfs.ts',
+  'nfs-memory.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

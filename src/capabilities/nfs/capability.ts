@@ -43,6 +43,7 @@ export const nfs = capability({
         privileged: true,
         network: 'host',
       },
+      alone: async () => (await import('./commands/node-alone.ts')).nodeAlone,
       listeners: [
         { kind: 'port', name: 'nfs-health', port: healthPorts.node, protocol: 'TCP', exposure: 'loopback' },
         { kind: 'port', name: 'nfs-metrics', port: metricsPorts.node, protocol: 'TCP', exposure: 'host' },

@@ -2,9 +2,9 @@
 
 import type { NodeContext } from '#coordination/capability.ts'
 import type { Permission } from '#coordination/needs.ts'
-import type { EventRecorder } from '#kube/events/events.ts'
 import type { NodeNotices } from './driver/node-service.ts'
 import type { NfsMetrics } from './metrics.ts'
+import type { NodeEvents } from './node-events.ts'
 
 export const noticePermissions: readonly Permission[] = [
   {
@@ -19,12 +19,12 @@ export const noticePermissions: readonly Permission[] = [
 
 export class ToldNotices implements NodeNotices {
   readonly #node: string
-  readonly #events: EventRecorder | undefined
+  readonly #events: NodeEvents | undefined
   readonly #metrics: NfsMetrics | undefined
   /** Servers of which it was told that they have fewer connections. */
   readonly #fewer = new Set<string>()
 
-  constructor({ node }: Pick<NodeContext, 'node'>, events: EventRecorder | undefined, metrics: NfsMetrics | undefined) {
+  constructor({ node }: Pick<NodeContext, 'node'>, events: NodeEvents | undefined, metrics: NfsMetrics | undefined) {
     this.#node = node
     this.#events = events
     this.#metrics = metrics

@@ -3,37 +3,42 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Check, NodeContext, Running } from '#coordination/capability.ts'
-import { EventRecorder } from '#kube/events/events.ts'
+import type { Api } from '#kube/client/api.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import type { NfsConfig } from './config.ts'
 import { type Driver, startDriver } from './driver/driver.ts'
 import type { NodeSettings } from './driver/node-service.ts'
 import { nfsMetrics } from './metrics.ts'
 import { capabilityName, pluginFolder, registryFolder } from './names.ts'
+import { NodeEvents } from './node-events.ts'
 import { ToldNotices } from './node-notices.ts'
 import { DriverRegistration } from './registration/driver-registration.ts'
 
 const minuteMs = 60_000
 
+interface NodePartContext extends NodeContext {
+  /** Where there is no `api` yet: how it is opened when there is something to say. */
+  readonly openApi?: () => Promise<Api>
+}
+
 /** Serves until it is disposed of. What is mounted stays. @throws OutsideError where nobody can listen */
-export async function startNodePart(context: NodeContext, config: NfsConfig, _signal: AbortSignal): Promise<Running<NfsConfig>> {
-  const { api, clock, log, node, random, identity } = context
+export async function startNodePart(
+  context: NodePartContext,
+  config: NfsConfig,
+  _signal: AbortSignal,
+): Promise<Running<NfsConfig>> {
+  const { api, openApi, clock, log, node, random, identity } = context
   const socket = join(config.kubeletDir, pluginFolder, 'csi.sock')
   mkdirSync(dirname(socket), { recursive: true, mode: 0o750 })
   await using stack = new AsyncDisposableStack()
   const metrics = context.metrics === undefined ? undefined : nfsMetrics(context.metrics)
+  const open =
+    api === undefined ? openApi && (async () => ({ api: await openApi(), isOwn: true })) : async () => ({ api, isOwn: false })
+  const controller = `ballast.dev/${capabilityName}`
   const events =
-    api === undefined
+    open === undefined
       ? undefined
-      : stack.use(
-          new EventRecorder(api, {
-            clock,
-            random,
-            log,
-            controller: `ballast.dev/${capabilityName}`,
-            instance: identity.instance,
-          }),
-        )
+      : stack.use(new NodeEvents({ open, controller, instance: identity.instance, clock, random, log }))
   const driver = await startDriver({
     notices: new ToldNotices(context, events, metrics),
     name: config.driverName,

@@ -2,7 +2,7 @@
 
 import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
 import { systemClock } from '#kube/clock.ts'
-import { connect } from '#process/agent/agent-roles.ts'
+import { connect } from '#process/agent/connect.ts'
 import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
 import { klog } from '#process/drop-ins/klog.ts'
 import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'

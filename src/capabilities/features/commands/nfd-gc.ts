@@ -5,7 +5,7 @@ import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-
 import { systemClock } from '#kube/clock.ts'
 import { systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
-import { connect } from '#process/agent/agent-roles.ts'
+import { connect } from '#process/agent/connect.ts'
 import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
 import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
