@@ -35,6 +35,7 @@ const benchmarks = [
   'hardware-page.ts',
   'nfs-files.ts',
   'nfs.ts',
+  'nfs-snapshots.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

@@ -29,6 +29,8 @@ const longChecks = [
   "nfs: claims by our jobs and upstream's driver",
   "nfs: claims by upstream's sidecars and our driver",
   'nfs: 500 claims at once',
+  'nfs: how much volumes use, as they fill and are emptied',
+  "nfs: upstream's sidecars and ours take over from each other",
   "nfs: upstream's driver answers as recorded",
   'nfs: our driver as a process mounts as upstream does',
   'the real front proxy with a new authority',

@@ -17,6 +17,8 @@ import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
 import { manyClaims } from './many-claims.ts'
 import { mountsAsUpstream, ourConformance } from './our-driver.ts'
 import { conformance, toldCounts } from './sanity.ts'
+import { takeovers } from './takeovers.ts'
+import { usageOfVolumes } from './usage.ts'
 
 const fixtures = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs')
 
@@ -85,6 +87,8 @@ export const nfsChecks: readonly Check[] = [
   { name: "nfs: claims by upstream's sidecars and our driver", run: claimsOfOurDriver },
   { name: "nfs: claims by our jobs and upstream's driver", run: claimsOfOurJobs },
   { name: 'nfs: claims by our controller as it is installed', run: claimsOfOurController },
+  { name: "nfs: upstream's sidecars and ours take over from each other", run: takeovers },
+  { name: 'nfs: how much volumes use, as they fill and are emptied', run: usageOfVolumes },
   { name: 'nfs: 500 claims at once', run: manyClaims, alone: true },
   { name: 'nfs: a real server, a client in user space', run: serverAndClient },
   { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },

@@ -1,6 +1,7 @@
 // Those who provision, resize and take snapshots beside a driver: upstream's four sidecars, or ours in their place, with the same flags.
 
 import { join } from 'node:path'
+import type { ControlPlane } from '../control-plane/start.ts'
 import { type Program, startProgram, until } from '../mirror/laboratory/program.ts'
 import { upstreamPath } from '../upstreams/build.ts'
 import { type ClaimsSite, sidecarNamespace } from './claims-site.ts'
@@ -44,11 +45,26 @@ export interface Sidecars extends AsyncDisposable {
   readonly programs: readonly Program[]
 }
 
+interface SidecarOptions {
+  readonly flagsOf?: FlagsOf
+  /** Somebody else leads: it is not waited for that these do. */
+  readonly standsBy?: boolean
+  /** What ours call themselves in Leases; upstream's are called as the host. */
+  readonly pod?: string
+}
+
+/** Who holds the Leases of the sidecars; one that was given up has ''. */
+export async function holders({ client }: ControlPlane): Promise<readonly string[]> {
+  const { body } = await client.send('GET', `/apis/coordination.k8s.io/v1/namespaces/${sidecarNamespace}/leases`)
+  const { items = [] } = body as { readonly items?: readonly { readonly spec: { readonly holderIdentity?: string } }[] }
+  return items.map(({ spec }) => spec.holderIdentity ?? '')
+}
+
 /** With the driver's socket and rights over everything; each of them leads. @throws Error with the log of one that ended */
 export async function startSidecars(
   { plane, driver }: ClaimsSite,
   commands: SidecarCommands,
-  flagsOf: FlagsOf = impatient,
+  { flagsOf = impatient, standsBy = false, pod }: SidecarOptions = {},
 ): Promise<Sidecars> {
   const programs = [...commands].map(([name, [program, ...args]]) =>
     startProgram(
@@ -63,7 +79,7 @@ export async function startSidecars(
         ...sidecars[name],
         ...flagsOf(name),
       ],
-      { env: { POD_NAMESPACE: sidecarNamespace } },
+      { env: { POD_NAMESPACE: sidecarNamespace, ...(pod === undefined ? {} : { POD_NAME: pod }) } },
     ),
   )
   const stop = async () => {
@@ -75,8 +91,7 @@ export async function startSidecars(
       async () => {
         const ended = programs.find(program => program.hasEnded())
         if (ended !== undefined) throw new Error(`a sidecar ended: ${ended.log()}`)
-        const answer = await plane.client.send('GET', `/apis/coordination.k8s.io/v1/namespaces/${sidecarNamespace}/leases`)
-        return (answer.body as { readonly items?: readonly unknown[] }).items?.length === programs.length
+        return standsBy || (await holders(plane)).length === programs.length
       },
       60_000,
     )
