@@ -36,6 +36,7 @@ const benchmarks = [
   'nfs-files.ts',
   'nfs.ts',
   'nfs-memory.ts',
+  'nfs-snapshots.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

@@ -34,6 +34,23 @@ mount -t overlay overlay -o "lowerdir=$root/layers/bin:/usr/bin" /usr/bin
 exec sleep infinity
 `
 
+/** `$1` the new root, `$2` the names of folders in it; what follows is the program. What links at the root lead to is found there, too. */
+const rootWith = `
+set -e
+world=$1
+if ! mountpoint -q "$world"; then
+  mount -t tmpfs tmpfs "$world"
+  for place in /*; do
+    if [ -L "$place" ]; then cp -P "$place" "$world$place"
+    elif [ -d "$place" ]; then mkdir "$world$place"; mount --rbind "$place" "$world$place"
+    fi
+  done
+  for folder in $2; do mkdir -p "$world/$folder"; done
+fi
+shift 2
+exec chroot "$world" "$@"
+`
+
 export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
   /** An absolute path without odd characters. */
   readonly root: string
@@ -71,6 +88,16 @@ export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
   /** Starts a program in there; `pid` is the program's own. */
   startProgram(command: readonly string[], options: ProgramOptions = {}): Program {
     return startProgram('nsenter', ['--target', String(this.#held.pid), '--mount', '--', ...command], options)
+  }
+
+  /**
+   * Starts a program that writes to a folder at the root, such as `csi`: the root has it for that program, and is otherwise as for the others. The
+   * program's mounts are in its own tree, and `mounts` has them below `world`.
+   */
+  startAtRoot(folders: readonly string[], command: readonly string[], options: ProgramOptions = {}): Program {
+    const world = join(this.root, 'world')
+    mkdirSync(world, { recursive: true })
+    return this.startProgram(['sh', '-c', rootWith, 'nfs-site', world, folders.join(' '), ...command], options)
   }
 
   /** Mounts below the site's folder as `source on target (options)`, in the order in which they were made. */

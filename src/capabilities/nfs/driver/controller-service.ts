@@ -220,12 +220,16 @@ export class ControllerService {
     return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
   }
 
-  /** What a volume takes up on its server. @throws CallRefused */
-  async usage(volumeId: string, limits: Parameters<ShareFiles['usage']>[1]): Promise<Awaited<ReturnType<ShareFiles['usage']>>> {
+  /** What a volume takes up on its server; the walk ends when `signal` is aborted. @throws CallRefused */
+  async usage(
+    volumeId: string,
+    limits: Parameters<ShareFiles['usage']>[1],
+    signal: AbortSignal,
+  ): Promise<Awaited<ReturnType<ShareFiles['usage']>>> {
     const volume = readVolumeId(volumeId)
     if ('problem' in volume) throw notFound(volume.problem)
     return await this.#on(volume, this.#optionsFor(volumeId, new Map()), 'failed to measure a volume', share =>
-      this.#options.files.usage({ ...share, path: cleanPath(volume.subDir) }, limits),
+      this.#options.files.usage({ ...share, path: cleanPath(volume.subDir) }, limits, signal),
     )
   }
 

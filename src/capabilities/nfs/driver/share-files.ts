@@ -102,9 +102,13 @@ export class ShareFiles {
     await this.#long(into.server, { kind: 'copyTree', ...below(into), from: below(from) }, onProgress)
   }
 
-  /** What a folder takes up, at a pace that leaves the server to others. @throws FileWorkFailed */
-  usage(at: Place, limits: { readonly entries: number; readonly entriesPerSecond: number }): Promise<FileWorkResult<'usage'>> {
-    return this.#long(at.server, { kind: 'usage', ...below(at), limits })
+  /** What a folder takes up, at a pace that leaves the server to others. @throws FileWorkFailed; `signal.reason` */
+  usage(
+    at: Place,
+    limits: { readonly entries: number; readonly entriesPerSecond: number },
+    signal: AbortSignal,
+  ): Promise<FileWorkResult<'usage'>> {
+    return this.#long(at.server, { kind: 'usage', ...below(at), limits }, undefined, signal)
   }
 
   #short<Kind extends FileWorkKind>(server: string, work: FileWorkOf<Kind>): Promise<FileWorkResult<Kind>> {
@@ -116,6 +120,7 @@ export class ShareFiles {
     server: string,
     work: FileWorkOf<Kind>,
     onProgress?: OnProgress,
+    signal: AbortSignal = never,
   ): Promise<FileWorkResult<Kind>> {
     const stalled = new AbortController()
     const stall = () =>
@@ -128,7 +133,7 @@ export class ShareFiles {
     try {
       return await this.#workers.run(work, {
         limitMs: longMs,
-        signal: stalled.signal,
+        signal: AbortSignal.any([stalled.signal, signal]),
         server,
         onProgress: progress => {
           cancel()
