@@ -71,6 +71,10 @@ export const nfsConfiguration = z.object({
         .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/, 'not the beginning of a name, such as "pvc"')
         .default('pvc')
         .describe('before the UID of its claim in the name of a volume'),
+      lists: z
+        .boolean()
+        .default(false)
+        .describe('ListVolumes, ListSnapshots, GetSnapshot and GetCapacity are served, from what is on the servers'),
       usage: z
         .object({
           enabled: z

@@ -38,6 +38,7 @@ export async function startControllerPart(
         workingMountDir: config.controller.workingMountDir,
         files: new ShareFiles(workers, clock),
         facts,
+        known: facts,
       },
       clock,
       log,
@@ -72,6 +73,7 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     existingArchive: controller.existingArchive,
     useTarProgram: controller.useTarCommandInSnapshot,
     compression: controller.snapshotCompression,
+    lists: controller.lists,
   }
 }
 

@@ -18,7 +18,7 @@ import { upstreamDriver } from './driver-process.ts'
 import { startNfsServer } from './ganesha.ts'
 import { byOurs, byUpstream, plainMounts, throughDriver, troubledServer } from './guest/checks.ts'
 import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
-import { mountsAsUpstream, ourConformance, ourDriver } from './our-driver.ts'
+import { mountsAsUpstream, ourConformance, ourDriver, ourWholeConformance } from './our-driver.ts'
 import { conformance, toldCounts } from './sanity.ts'
 
 const fixtures = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs')
@@ -141,6 +141,7 @@ async function serverAndClient(): Promise<string> {
 export const nfsChecks: readonly Check[] = [
   { name: "nfs: csi-sanity on upstream's driver", run: upstreamConformance },
   { name: 'nfs: csi-sanity on our driver', run: ourConformance },
+  { name: 'nfs: csi-sanity on our driver, which lists', run: ourWholeConformance },
   { name: 'nfs: our driver as a process mounts as upstream does', run: mountsAsUpstream },
   { name: "nfs: upstream's driver answers as recorded", run: recordedAnswers },
   { name: "nfs: claims by upstream's sidecars come to what was recorded", run: recordedClaims },

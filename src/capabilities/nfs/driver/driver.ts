@@ -11,6 +11,7 @@ import { machinePrograms, type RunProgram } from '../mounts/program.ts'
 import { SharedMounts } from '../mounts/shared-mounts.ts'
 import { type ClusterFacts, ControllerService, type ControllerSettings } from './controller-service.ts'
 import { CsiServer } from './csi-server.ts'
+import { type KnownStorage, Listing } from './listing.ts'
 import { NodeFiles } from './node-files.ts'
 import { type NodeNotices, NodeService, type NodeSettings } from './node-service.ts'
 import { spoilsMount } from './refusals.ts'
@@ -30,6 +31,8 @@ interface DriverOptions {
         readonly workingMountDir: string
         readonly files: ShareFiles
         readonly facts?: ClusterFacts | undefined
+        /** What `lists` of the settings is told from. */
+        readonly known: KnownStorage
       }
     | undefined
   readonly notices?: NodeNotices | undefined
@@ -67,9 +70,12 @@ export async function startDriver(options: DriverOptions): Promise<Driver> {
   }
   const service =
     controller === undefined || shares === undefined ? undefined : new ControllerService({ ...controller, shares, log })
+  const listing =
+    controller?.settings.lists !== true || shares === undefined ? undefined : new Listing({ ...controller, shares, log })
   const server = new CsiServer({
     driver: { name, version: programVersion },
     controller: service,
+    listing,
     ...(options.node === undefined
       ? {}
       : { node: new NodeService({ settings: options.node, mounter, files, breaker, clock, log, notices }) }),

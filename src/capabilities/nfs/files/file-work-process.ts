@@ -17,6 +17,7 @@ const doing: Doing = {
   list: async work => (await import('./tree/look.ts')).list(work),
   stat: async work => (await import('./tree/look.ts')).stat(work),
   statfs: async work => (await import('./tree/look.ts')).statfs(work),
+  survey: async (work, progress) => await (await import('./tree/survey.ts')).survey(work, progress),
   usage: async (work, progress) => await (await import('./tree/usage.ts')).usage(work, progress),
   sweep: async (work, progress) => await (await import('./tree/sweep.ts')).sweep(work, progress),
   pack: async (work, progress) => await (await import('./tar/pack.ts')).pack(work, progress),
