@@ -22,6 +22,7 @@ import { cleanPath } from './share-path.ts'
 import { readSnapshotId, type SnapshotId, writeSnapshotId } from './snapshot-id.ts'
 import type { ClaimFacts } from './sub-dir.ts'
 import { policyOf, readVolumeId, type VolumeId, writeVolumeId } from './volume-id.ts'
+import type { KnownShare } from './volume-place.ts'
 import { checkCapabilities, optionsOfSecret, snapshotWish, type VolumeWish, volumeWish } from './wish.ts'
 
 export interface ControllerSettings {
@@ -230,6 +231,11 @@ export class ControllerService {
     if (volumeId === '') throw invalid('Volume ID missing in request')
     if (capacityRange === undefined) throw invalid('Capacity Range missing in request')
     return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
+  }
+
+  /** Runs `work` where a share is mounted. @throws CallRefused */
+  at<T>({ options, ...share }: KnownShare, work: (share: Pick<Place, 'server' | 'root'>) => Promise<T>): Promise<T> {
+    return this.#on(share, options, 'failed to look at a share', work)
   }
 
   /** What a volume takes up on its server. @throws CallRefused */

@@ -9,6 +9,7 @@ import { kernelTable, type MountTable } from '../mounts/mount-table.ts'
 import { Mounter } from '../mounts/mounter.ts'
 import { machinePrograms, type RunProgram } from '../mounts/program.ts'
 import { SharedMounts } from '../mounts/shared-mounts.ts'
+import { staleMounts } from '../mounts/stale-mounts.ts'
 import { type ClusterFacts, ControllerService, type ControllerSettings } from './controller-service.ts'
 import { CsiServer } from './csi-server.ts'
 import { type KnownStorage, Listing } from './listing.ts'
@@ -49,6 +50,8 @@ export interface Driver extends AsyncDisposable {
   hanging(): number
   /** Shares that are mounted for the controller. */
   shares(): number
+  /** Mounts below a folder that lead nowhere any more. @throws `signal.reason` */
+  stale(folder: string, signal: AbortSignal): ReturnType<typeof staleMounts>
   /** The service of the controller, where it is there. */
   readonly controller: ControllerService | undefined
 }
@@ -89,6 +92,7 @@ export async function startDriver(options: DriverOptions): Promise<Driver> {
     unreachable: () => breaker.unreachable(),
     hanging: () => files.hanging,
     shares: () => shares?.size ?? 0,
+    stale: (folder, signal) => staleMounts(table, files, folder, signal),
     controller: service,
     [Symbol.asyncDispose]: () => whole.disposeAsync(),
   }

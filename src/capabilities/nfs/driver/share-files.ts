@@ -112,6 +112,11 @@ export class ShareFiles {
     await this.#long(into.server, { kind: 'unpack', ...below(into), archive, limits: archiveLimits }, onProgress)
   }
 
+  /** Reads an archive from its beginning to its end. @throws FileWorkFailed BROKEN_ARCHIVE, CUT_ARCHIVE; what the system says */
+  verify({ server, ...archive }: Place): Promise<FileWorkResult<'verify'>> {
+    return this.#long(server, { kind: 'verify', archive })
+  }
+
   /** Does what `cp -a from/. into` does. @throws FileWorkFailed */
   async copy(from: Place, into: Place, onProgress?: OnProgress): Promise<void> {
     await this.#long(into.server, { kind: 'copyTree', ...below(into), from: below(from) }, onProgress)
@@ -124,6 +129,11 @@ export class ShareFiles {
     limit: number,
   ): Promise<FileWorkResult<'survey'>> {
     return this.#long(server, { kind: 'survey', root, limit, ...(after === undefined ? {} : { after }) })
+  }
+
+  /** Removes an archived folder in which nothing was changed since `beforeMs`. @throws FileWorkFailed */
+  expire({ server, root, path }: Place, beforeMs: number): Promise<FileWorkResult<'expireTree'>> {
+    return this.#long(server, { kind: 'expireTree', root, name: path, beforeMs })
   }
 
   /** Bytes that a share has left for who is not root. It is the file system's figure. @throws FileWorkFailed */

@@ -18,6 +18,7 @@ const doing: Doing = {
   stat: async work => (await import('./tree/look.ts')).stat(work),
   statfs: async work => (await import('./tree/look.ts')).statfs(work),
   survey: async (work, progress) => await (await import('./tree/survey.ts')).survey(work, progress),
+  expireTree: async (work, progress) => await (await import('./tree/expire-tree.ts')).expireTree(work, progress),
   usage: async (work, progress) => await (await import('./tree/usage.ts')).usage(work, progress),
   sweep: async (work, progress) => await (await import('./tree/sweep.ts')).sweep(work, progress),
   pack: async (work, progress) => await (await import('./tar/pack.ts')).pack(work, progress),

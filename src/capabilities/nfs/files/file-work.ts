@@ -102,6 +102,16 @@ interface Works {
     /** `next`: where to go on; undefined where nothing follows. `unnamed`: directories whose names no identifier can have. */
     readonly result: { readonly entries: readonly SurveyEntry[]; readonly next: string | undefined; readonly unnamed: number }
   }
+  /** Removes an archived folder right below the root in which nothing was changed since `beforeMs` (since 1970). `name`: `archived-…`, or that of a removal that was begun. */
+  readonly expireTree: {
+    readonly work: { readonly root: string; readonly name: string; readonly beforeMs: number }
+    readonly result:
+      | { readonly kind: 'removed'; readonly entries: number }
+      | { readonly kind: 'kept'; readonly changedMs: number }
+      /** A removal that had not been decided when it ended. */
+      | { readonly kind: 'restored'; readonly name: string }
+      | { readonly kind: 'missing' }
+  }
   /** What a tree takes up; `path` may be empty. */
   readonly usage: {
     /** `entriesPerSecond`: the pace, so that others have the server too. */
@@ -179,7 +189,7 @@ export interface SurveyEntry {
     | 'snapshot'
     /** What is left of a deleted volume, by its name. */
     | 'archived'
-    /** An archived folder whose removal was begun. */
+    /** An archived folder whose removal was begun: `expireTree` ends it, or takes it back. */
     | 'removed'
   /** The later of the times at which its names and its inode were changed, in milliseconds since 1970. */
   readonly changedMs: number

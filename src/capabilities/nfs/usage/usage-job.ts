@@ -6,6 +6,7 @@ import { messageOf } from '#kube/log.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import type { ControllerService } from '../driver/controller-service.ts'
 import { type Job, type JobContext, teller } from '../jobs/job.ts'
+import { ownLeaseName } from '../jobs/lease-names.ts'
 import { claims, keyOf, type StoredVolume, storageBytes, volumes } from '../jobs/storage-kinds.ts'
 import { readUse, useAnnotation, type VolumeUse, writeUse } from './use-annotation.ts'
 
@@ -68,7 +69,8 @@ export function usageJob(options: UsageOptions): Job {
       { ...volumes, mode: 'projection', fields: ['metadata.annotations', 'spec', 'status.phase'] },
       { ...claims, mode: 'projection', fields: ['metadata.annotations', 'spec', 'status.phase'] },
     ],
-    leaseName: driver => `ballast-nfs-usage-${driver.replaceAll(/[^a-z0-9]/g, '-')}`,
+    // Jobs that ask no driver are not told whose they are.
+    leaseName: () => ownLeaseName('usage', options.driver),
     run: (context, signal) => run(context, options, used, signal),
   }
 }

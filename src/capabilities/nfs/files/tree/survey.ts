@@ -14,7 +14,9 @@ const mostSurveyed = 10_000
 const mostNames = 8
 
 export const archivedPrefix = 'archived-'
-/** An archived folder has this before its name while it is being removed. */
+/** An archived folder has this before its name while it is looked at for the last time: it comes back where that ended early. */
+export const leavingPrefix = '.ballast-leaving-'
+/** The same while it is being removed: what is left of it goes. */
 export const removedPrefix = '.ballast-removed-'
 
 /** What other programs keep at the root of a file system, and nobody's volume is. */
@@ -67,7 +69,8 @@ async function piece(base: OpenDirectory, after: ByteText | undefined, limit: nu
   return { names: held, isWhole }
 }
 
-const isForeign = (name: ByteText): boolean => (name.startsWith('.') && !name.startsWith(removedPrefix)) || foreign.has(name)
+const isForeign = (name: ByteText): boolean =>
+  (name.startsWith('.') && !name.startsWith(removedPrefix) && !name.startsWith(leavingPrefix)) || foreign.has(name)
 
 /** Undefined where it is no directory, or went away. */
 function entryOf(base: OpenDirectory, name: ByteText): SurveyEntry | 'unnamed' | undefined {
@@ -77,7 +80,7 @@ function entryOf(base: OpenDirectory, name: ByteText): SurveyEntry | 'unnamed' |
   if (bytesOf(text) !== name || !isNameable(text)) return 'unnamed'
   const changedMs = Math.max(mtimeMsOf(stat), Number(stat.ctimeMs))
   const common = { name: text, key: keyOf(name), changedMs }
-  if (text.startsWith(removedPrefix)) return { ...common, kind: 'removed' }
+  if (text.startsWith(removedPrefix) || text.startsWith(leavingPrefix)) return { ...common, kind: 'removed' }
   if (text.startsWith(archivedPrefix)) return { ...common, kind: 'archived' }
   const archive = archiveIn(base, name)
   return archive === undefined ? { ...common, kind: 'folder' } : { ...common, kind: 'snapshot', archive }
