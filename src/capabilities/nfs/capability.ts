@@ -1,6 +1,7 @@
 // Volumes on an NFS server, in place of csi-driver-nfs and the sidecars beside it.
 import { capability } from '#coordination/capability.ts'
 import { nfsConfiguration } from './config.ts'
+import { inventoryPermissions } from './inventory/rights.ts'
 import { jobNeeds, jobPermissions } from './jobs/rights.ts'
 import { jobsWithRights } from './jobs-of-config.ts'
 import { nfsMetrics } from './metrics.ts'
@@ -59,7 +60,7 @@ export const nfs = capability({
       presence: 'always',
       trust: 'nfs-controller',
       needs: config => jobNeeds(jobsWithRights(config)),
-      permissions: config => jobPermissions(jobsWithRights(config)),
+      permissions: config => [...jobPermissions(jobsWithRights(config)), ...inventoryPermissions(config)],
       host: { mounts: [], user: 'root', linuxCapabilities: ['SYS_ADMIN'], privileged: true, network: 'host' },
       listeners: [
         { kind: 'port', name: 'csi-health', port: healthPorts.controller, protocol: 'TCP', exposure: 'loopback' },
@@ -73,7 +74,10 @@ export const nfs = capability({
     },
   ],
   rightsFollow: {
-    settings: [{ on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } }],
+    settings: [
+      { on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } },
+      { on: 'controller.inventory.enabled', with: { controller: { inventory: { enabled: true } } } },
+    ],
   },
   leaves: [],
   codes: {
@@ -97,6 +101,12 @@ export const nfs = capability({
       about: 'the CSI driver for NFS with the flags of csi-driver-nfs. A program called nfsplugin runs it too',
       inPlaceOf: { programs: ['nfsplugin'] },
       load: async () => (await import('./commands/nfsplugin.ts')).defineNfsplugin,
+    },
+    {
+      name: 'nfs',
+      usage: '[options] [command]',
+      about: 'what lies on shares and belongs to nobody, and whether archives of snapshots are whole',
+      load: async () => (await import('./commands/nfs.ts')).defineNfs,
     },
     {
       name: 'csi-provisioner',

@@ -3,13 +3,16 @@
 import type { NodeContext, Running } from '#coordination/capability.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { durationMs } from '#kube/time/duration.ts'
+import { int64Value } from '#kube/values/quantity.ts'
 import type { NfsConfig } from './config.ts'
 import type { ControllerSettings } from './driver/controller-service.ts'
 import { type Driver, startDriver } from './driver/driver.ts'
 import { ShareFiles } from './driver/share-files.ts'
 import { FileWorkers } from './files/file-workers.ts'
+import { inventoryJob } from './inventory/inventory-job.ts'
 import type { Job } from './jobs/job.ts'
 import { startJobs } from './jobs/jobs.ts'
+import { standardSnapshot } from './jobs/snapshot/settings.ts'
 import { jobsOfConfig } from './jobs-of-config.ts'
 import { nfsMetrics } from './metrics.ts'
 import { controllerSocket } from './names.ts'
@@ -27,6 +30,7 @@ export async function startControllerPart(
   if (api === undefined) throw new Error('the jobs of the NFS driver need the API server')
   await using stack = new AsyncDisposableStack()
   const workers = stack.use(new FileWorkers({ clock }))
+  const files = new ShareFiles(workers, clock)
   const informers = stack.use(new Informers(api, { clock, random, log, signal }))
   const facts = new WatchedFacts(api, informers, config.driverName, signal)
   const driver = stack.use(
@@ -36,8 +40,9 @@ export async function startControllerPart(
       controller: {
         settings: controllerSettings(config),
         workingMountDir: config.controller.workingMountDir,
-        files: new ShareFiles(workers, clock),
+        files,
         facts,
+        known: facts,
       },
       clock,
       log,
@@ -52,7 +57,7 @@ export async function startControllerPart(
         informers,
         address: controllerSocket,
         config: jobsOfConfig(config, context.identity.namespace),
-        more: usageJobs(config, driver, context),
+        more: [...usageJobs(config, driver, context), ...inventoryJobs(config, driver, files, context)],
       },
       signal,
     ),
@@ -72,6 +77,7 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     existingArchive: controller.existingArchive,
     useTarProgram: controller.useTarCommandInSnapshot,
     compression: controller.snapshotCompression,
+    lists: controller.lists,
   }
 }
 
@@ -83,4 +89,19 @@ function usageJobs({ driverName, controller: { usage } }: NfsConfig, driver: Dri
     mostEntries: usage.mostEntries,
   }
   return [usageJob({ driver: driverName, settings, controller: driver.controller, metrics })]
+}
+
+function inventoryJobs(config: NfsConfig, { controller }: Driver, files: ShareFiles, { identity }: NodeContext): readonly Job[] {
+  const { inventory, volumeNamePrefix } = config.controller
+  if (!inventory.enabled || controller === undefined) return []
+  const { interval, keepArchives, mostArchived } = inventory
+  const settings = {
+    everyMs: durationMs(interval),
+    limits: {
+      keepMs: keepArchives === undefined ? undefined : durationMs(keepArchives),
+      mostBytes: mostArchived === undefined ? undefined : int64Value(String(mostArchived), 0),
+    },
+    prefixes: { volume: volumeNamePrefix, snapshot: standardSnapshot.namePrefix },
+  }
+  return [inventoryJob({ driver: config.driverName, namespace: identity.namespace, settings, controller, files })]
 }

@@ -18,7 +18,7 @@ import { manyClaims } from './many-claims.ts'
 import { podsWithVolumes } from './on-kubelet/flow.ts'
 import { restartsWithVolumes } from './on-kubelet/restarts.ts'
 import { driverIsSwapped } from './on-kubelet/swap.ts'
-import { mountsAsUpstream, ourConformance, ourDriver } from './our-driver.ts'
+import { mountsAsUpstream, ourConformance, ourDriver, ourWholeConformance } from './our-driver.ts'
 import { conformance, toldCounts } from './sanity.ts'
 import { takeovers } from './takeovers.ts'
 import { usageOfVolumes } from './usage.ts'
@@ -84,6 +84,7 @@ async function serverAndClient(): Promise<string> {
 export const nfsChecks: readonly Check[] = [
   { name: "nfs: csi-sanity on upstream's driver", run: upstreamConformance },
   { name: 'nfs: csi-sanity on our driver', run: ourConformance },
+  { name: 'nfs: csi-sanity on our driver, which lists', run: ourWholeConformance },
   { name: 'nfs: our driver as a process mounts as upstream does', run: mountsAsUpstream },
   { name: "nfs: upstream's driver answers as recorded", run: recordedAnswers },
   { name: "nfs: claims by upstream's sidecars come to what was recorded", run: recordedClaims },

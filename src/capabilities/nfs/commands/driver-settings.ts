@@ -3,6 +3,7 @@
 import type { ControllerSettings } from '../driver/controller-service.ts'
 import type { NodeSettings } from '../driver/node-service.ts'
 import type { ShareFiles } from '../driver/share-files.ts'
+import { KnownPlaces } from '../driver/volume-place.ts'
 import type { DriverFlags } from '../flags/driver-flags.ts'
 
 const minuteMs = 60_000
@@ -16,7 +17,10 @@ export function driverSettings(flags: DriverFlags, files: ShareFiles) {
     existingArchive: flags.removeArchived ? 'remove' : 'refuse',
     useTarProgram,
     compression: flags.compresses ? 'gzip' : 'none',
+    lists: flags.listedShares !== undefined,
   }
   const node: NodeSettings = { nodeId, mountPermissions, statsMs: flags.statsMinutes * minuteMs }
-  return { name: driverName, endpoint, node, controller: { settings, workingMountDir, files } }
+  const shares = (flags.listedShares ?? []).map(share => ({ ...share, options: [] }))
+  const known = { shares: () => shares, places: () => new KnownPlaces([], shares) }
+  return { name: driverName, endpoint, node, controller: { settings, workingMountDir, files, known } }
 }

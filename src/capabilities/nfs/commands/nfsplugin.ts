@@ -28,6 +28,7 @@ export const defineNfsplugin: DefineCommand = (program, surroundings, about) => 
         '  -default-ondelete-policy delete|retain|archive, -remove-archived-volume-path',
         '  -use-tar-command-in-snapshot, -enable-snapshot-compression=true',
         '  -vol-stats-cache-expire-in-minutes 10, -v 0',
+        'Ours: -list-shares SERVER:/SHARE,... serves ListVolumes, ListSnapshots, GetSnapshot and GetCapacity of them.',
         'It mounts by the programs mount and mount.nfs of its machine or image.',
         'Exit codes: 0 stopped, 1 failed, 2 bad flag.',
         'Example: ballast nfsplugin -endpoint unix:///run/csi.sock -nodeid node-1',

@@ -14,14 +14,15 @@ import {
   type VolumeCapability,
 } from '../csi/messages.ts'
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
-import { sourceOf } from './node-service.ts'
+import { onShare } from './on-share.ts'
 import { Operations } from './operations.ts'
-import { refusal, spoilsMount } from './refusals.ts'
+import { spoilsMount } from './refusals.ts'
 import type { Place, ShareFiles } from './share-files.ts'
 import { cleanPath } from './share-path.ts'
 import { readSnapshotId, type SnapshotId, writeSnapshotId } from './snapshot-id.ts'
 import type { ClaimFacts } from './sub-dir.ts'
 import { policyOf, readVolumeId, type VolumeId, writeVolumeId } from './volume-id.ts'
+import type { KnownShare } from './volume-place.ts'
 import { checkCapabilities, optionsOfSecret, snapshotWish, type VolumeWish, volumeWish } from './wish.ts'
 
 export interface ControllerSettings {
@@ -33,6 +34,8 @@ export interface ControllerSettings {
   readonly existingArchive: 'refuse' | 'remove' | 'number'
   readonly useTarProgram: boolean
   readonly compression: 'none' | 'gzip' | 'zstd'
+  /** What is on the shares is told, and how much room they have. Upstream's driver does not. */
+  readonly lists: boolean
 }
 
 /** What only the API server knows. Without one nothing is known. */
@@ -80,7 +83,11 @@ export class ControllerService {
   capabilities(): Of<typeof csiMessages.capabilities> {
     const { CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME } =
       controllerCapabilities
-    const types = [CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME]
+    const { LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT } = controllerCapabilities
+    const types = [
+      ...[CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME],
+      ...(this.#options.settings.lists ? [LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT] : []),
+    ]
     return { capabilities: types.map(type => ({ rpc: { type } })) }
   }
 
@@ -104,7 +111,13 @@ export class ControllerService {
       // What was filled once may have been written since.
       await this.#make(wish, optionsOf(volumeCapabilities), isWhole ? undefined : contentSource)
       this.#made.set(name, { id, capacity: capacityOf(request), source: textOf(contentSource) })
-      return { capacityBytes: 0n, volumeId: id, volumeContext: wish.context, contentSource }
+      // A provisioner that is told nothing takes what it asked for.
+      return {
+        capacityBytes: settings.lists ? capacityOf(request) : 0n,
+        volumeId: id,
+        volumeContext: wish.context,
+        contentSource,
+      }
     })
   }
 
@@ -220,6 +233,11 @@ export class ControllerService {
     return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
   }
 
+  /** Runs `work` where a share is mounted. @throws CallRefused */
+  at<T>({ options, ...share }: KnownShare, work: (share: Pick<Place, 'server' | 'root'>) => Promise<T>): Promise<T> {
+    return this.#on(share, options, 'failed to look at a share', work)
+  }
+
   /** What a volume takes up on its server; the walk ends when `signal` is aborted. @throws CallRefused */
   async usage(
     volumeId: string,
@@ -303,19 +321,13 @@ export class ControllerService {
     return at.path === '' || (await this.#options.files.isFolder(at))
   }
 
-  /** Runs `work` where a share is mounted. @throws CallRefused with `what` before the reason */
-  async #on<T>(
-    { server, share }: Pick<VolumeId | SnapshotId, 'server' | 'share'>,
+  #on<T>(
+    at: Pick<VolumeId | SnapshotId, 'server' | 'share'>,
     options: readonly string[],
     what: string,
     work: (share: Pick<Place, 'server' | 'root'>) => Promise<T>,
   ): Promise<T> {
-    const source = sourceOf(server, `/${cleanPath(share)}`, '')
-    try {
-      return await this.#options.shares.using({ source, options }, root => work({ server, root }))
-    } catch (error) {
-      throw refusal(error, what, source)
-    }
+    return onShare(this.#options.shares, at, options, what, work)
   }
 
   /** For calls that bring no capability: what the Secret says, else what the volume's own PersistentVolume does. */
@@ -324,12 +336,14 @@ export class ControllerService {
     return ofSecret.length > 0 ? ofSecret : (this.#options.facts?.mountOptions(volumeId) ?? [])
   }
 
-  /** An archive may be larger than its volume was asked for: a size that would forbid to restore it is not said. */
   #restoreSize(bytes: number, volumeId: string): bigint {
-    const capacity = this.#options.facts?.capacity(volumeId)
-    return capacity !== undefined && BigInt(bytes) > capacity ? 0n : BigInt(bytes)
+    return restoreSize(bytes, this.#options.facts?.capacity(volumeId))
   }
 }
+
+/** An archive may be larger than its volume was asked for: a size that would forbid to restore it is not said. */
+export const restoreSize = (bytes: number, capacity: bigint | undefined): bigint =>
+  capacity !== undefined && BigInt(bytes) > capacity ? 0n : BigInt(bytes)
 
 type FoundSource = { readonly snapshot: SnapshotId } | { readonly volume: VolumeId }
 
@@ -354,4 +368,4 @@ const textOf = (source: ContentSource | undefined): string =>
   source === undefined ? '' : `${source.snapshot?.snapshotId ?? ''}\n${source.volume?.volumeId ?? ''}`
 
 /** @param ms since 1970, maybe with a fraction */
-const timeOf = (ms: number) => ({ seconds: Math.floor(ms / 1_000), nanos: Math.floor(ms % 1_000) * 1_000_000 })
+export const timeOf = (ms: number) => ({ seconds: Math.floor(ms / 1_000), nanos: Math.floor(ms % 1_000) * 1_000_000 })

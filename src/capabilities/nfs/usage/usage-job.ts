@@ -7,6 +7,7 @@ import { messageOf } from '#kube/log.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import type { ControllerService } from '../driver/controller-service.ts'
 import { type Job, type JobContext, type Tell, teller } from '../jobs/job.ts'
+import { ownLeaseName } from '../jobs/lease-names.ts'
 import { Retries } from '../jobs/retries.ts'
 import { type Claim, claims, keyOf, type StoredVolume, storageBytes, volumes } from '../jobs/storage-kinds.ts'
 import { readUse, useAnnotation, type VolumeUse, writeUse } from './use-annotation.ts'
@@ -79,7 +80,7 @@ export function usageJob(options: UsageOptions): Job {
       { ...claims, mode: 'projection', fields: ['metadata.annotations', 'spec', 'status.phase'] },
     ],
     // It asks the driver in its own process: by its socket it knows none.
-    leaseName: () => `ballast-nfs-usage-${driver.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')}`,
+    leaseName: () => ownLeaseName('usage', driver),
     async run(context, signal) {
       known = context.informers.of<StoredVolume>(volumes)
       try {
