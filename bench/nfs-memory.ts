@@ -69,10 +69,11 @@ async function measured(site: NfsSite, side: Side): Promise<void> {
   await systemClock.after(restMs)
   told(side, 'at rest')
   if (volumes === 0) return
-  const startMs = systemClock.elapsed()
+  const cpuSeconds = () => side.programs.reduce((sum, program) => sum + program.cpuSeconds(), 0)
+  const before = cpuSeconds()
   await worked(site, side.socket)
-  const perSecond = volumes / ((systemClock.elapsed() - startMs) / 1_000)
-  told(side, `after ${volumes} volumes, ${perSecond.toFixed(0)} a second`)
+  const cpuMs = ((cpuSeconds() - before) * 1_000) / volumes
+  told(side, `after ${volumes} volumes, each ${cpuMs.toFixed(1)} ms of a processor with mount and umount`)
   await systemClock.after(restMs)
   told(side, 'at rest again')
 }

@@ -27,6 +27,7 @@ const longChecks = [
   'migrate: Reloader to Ballast, back, and there again',
   'descheduler, program beside program on the twin: RemoveDuplicates',
   'bad input is answered as recorded: queries',
+  'nfs: our driver killed below volumes of that kernel, and a server that stands still',
   "nfs: claims by upstream's sidecars come to what was recorded",
   'nfs: claims by our controller as it is installed',
   "nfs: claims by our jobs and upstream's driver",

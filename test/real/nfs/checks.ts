@@ -13,6 +13,7 @@ import { answersTo } from './driver-answers.ts'
 import { upstreamDriver } from './driver-process.ts'
 import { startNfsServer } from './ganesha.ts'
 import { byOurs, byUpstream, plainMounts, throughDriver, troubledServer } from './guest/checks.ts'
+import { restartedDriver } from './guest/restarts.ts'
 import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
 import { manyClaims } from './many-claims.ts'
 import { podsWithVolumes } from './on-kubelet/flow.ts'
@@ -100,6 +101,7 @@ export const nfsChecks: readonly Check[] = [
   { name: 'nfs: volumes of that kernel, through our driver', run: byOurs(throughDriver) },
   { name: 'nfs: a server in trouble, our driver', run: byOurs(troubledServer) },
   { name: "nfs: a server in trouble, upstream's driver", run: byUpstream(troubledServer) },
+  { name: 'nfs: our driver killed below volumes of that kernel, and a server that stands still', run: byOurs(restartedDriver) },
   { name: 'nfs: pods write and read volumes on real kubelets', alone: true, run: podsWithVolumes },
   { name: 'nfs: a kubelet and the node part end and come again below volumes', alone: true, run: restartsWithVolumes },
   { name: 'nfs: csi-driver-nfs to Ballast node by node below volumes, and back', alone: true, run: driverIsSwapped },

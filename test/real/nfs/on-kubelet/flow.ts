@@ -16,6 +16,8 @@ export async function podsWithVolumes(): Promise<string> {
 
 async function flow(site: NfsCluster): Promise<string> {
   const { cluster, share } = site
+  for (const { machine } of cluster.nodes)
+    strictEqual((await machine.run(['pgrep', '-f', 'nfs-node-process'])).code, 0, machine.name)
   const volume = await boundClaim(cluster, 'books')
   deepStrictEqual(folders(site), [volume])
 
