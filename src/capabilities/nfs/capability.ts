@@ -114,7 +114,7 @@ export const nfs = capability({
       about:
         "makes and deletes volumes of claims beside any CSI driver, with external-provisioner's flags and Lease. A program called by that name runs it too",
       inPlaceOf: { programs: ['csi-provisioner'] },
-      load: async () => (await import('./commands/csi-provisioner.ts')).defineCsiProvisioner,
+      load: async () => (await import('./commands/job-programs.ts')).defineCsiProvisioner,
     },
     {
       name: 'csi-resizer',
@@ -122,7 +122,7 @@ export const nfs = capability({
       about:
         "grows volumes of claims beside any CSI driver, with external-resizer's flags and Lease. A program called by that name runs it too",
       inPlaceOf: { programs: ['csi-resizer'] },
-      load: async () => (await import('./commands/csi-resizer.ts')).defineCsiResizer,
+      load: async () => (await import('./commands/job-programs.ts')).defineCsiResizer,
     },
     {
       name: 'csi-snapshotter',
@@ -130,7 +130,7 @@ export const nfs = capability({
       about:
         "makes and deletes snapshots beside any CSI driver, with csi-snapshotter's flags and Lease. A program called by that name runs it too",
       inPlaceOf: { programs: ['csi-snapshotter'] },
-      load: async () => (await import('./commands/csi-snapshotter.ts')).defineCsiSnapshotter,
+      load: async () => (await import('./commands/job-programs.ts')).defineCsiSnapshotter,
     },
     {
       name: 'snapshot-controller',
@@ -138,7 +138,7 @@ export const nfs = capability({
       about:
         "binds VolumeSnapshots and their contents for all drivers, with snapshot-controller's flags and Lease. A program called by that name runs it too",
       inPlaceOf: { programs: ['snapshot-controller'] },
-      load: async () => (await import('./commands/snapshot-controller.ts')).defineSnapshotController,
+      load: async () => (await import('./commands/job-programs.ts')).defineSnapshotController,
     },
     {
       name: 'csi-node-driver-registrar',

@@ -14,14 +14,14 @@ const count = 500
 const limitMs = 15_000
 /** On a machine that has much else to do the goal is a share of the time that upstream's take in the same run. */
 const shareOfTheirs = 0.8
-/** Whoever is beside it may take longer. */
+/** Upstream's may take longer. */
 const patienceMs = 300_000
 const createdAtOnce = 50
 const mountMs = 20
 /** In so long a second directory of a claim would come to be. */
 const quietMs = 5_000
 
-/** Of the chart, as ours has them by default. */
+/** The chart's, which ours has by default. */
 const patient = ['--timeout=1200s', '--retry-interval-max=30m']
 
 interface Bound {

@@ -93,7 +93,7 @@ export function usageJob(options: UsageOptions): Job {
 }
 
 /** What is noted on volumes that claims have, for a metric. */
-export function* usedBytes(all: Iterable<StoredVolume>, driver: string) {
+function* usedBytes(all: Iterable<StoredVolume>, driver: string) {
   for (const { spec, status, metadata } of all) {
     if (spec.csi?.driver !== driver || status?.phase !== 'Bound') continue
     const use = readUse(metadata.annotations?.[useAnnotation])
