@@ -16,6 +16,7 @@ import { nfsConfiguration } from '../src/capabilities/nfs/config.ts'
 import { lookAtShares } from '../src/capabilities/nfs/doctor/shares-look.ts'
 import type { ControllerService } from '../src/capabilities/nfs/driver/controller-service.ts'
 import { startDriver } from '../src/capabilities/nfs/driver/driver.ts'
+import { unlimited } from '../src/capabilities/nfs/driver/expansion.ts'
 import { ShareFiles } from '../src/capabilities/nfs/driver/share-files.ts'
 import { KnownPlaces } from '../src/capabilities/nfs/driver/volume-place.ts'
 import { FileWorkers } from '../src/capabilities/nfs/files/file-workers.ts'
@@ -107,6 +108,7 @@ async function site(
     useTarProgram: false,
     compression: 'gzip',
     lists: false,
+    expansion: unlimited,
   } as const
   const running = await startDriver({
     name: driver,

@@ -43,7 +43,11 @@ describe.skipIf(process.platform !== 'linux')('an archive', () => {
 
   test('of an identifier is read where its share is mounted read-only, which goes afterwards', async () => {
     using scratch = new Scratch()
-    const machine = new FakeMachine({ root: join(scratch.path, 'servers'), below: join(scratch.path, 'below'), clock: systemClock })
+    const machine = new FakeMachine({
+      root: join(scratch.path, 'servers'),
+      below: join(scratch.path, 'below'),
+      clock: systemClock,
+    })
     await snapshotOn(machine.share('nas', 'export'))
     {
       await using verifier = new Verifier(machine)

@@ -1,4 +1,4 @@
-// What of a share belongs to whom, how long archives are kept, and what is done about a folder that a person names.
+// Which folders of a share belong to whom, how long archives are kept, and what is done about a folder that a person names.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { KnownPlaces } from '../driver/volume-place.ts'

@@ -1,10 +1,10 @@
-// What of a share belongs to whom: folders with and without a volume, volumes without a folder, archives. Decisions only; lists are bounded, counts are not.
+// Which parts of a share belong to whom: folders with and without a volume, volumes without a folder, archives. Decisions only; lists are bounded, counts are not.
 
 import { writeVolumeId } from '../driver/volume-id.ts'
 import { type KnownPlaces, pathOnServer } from '../driver/volume-place.ts'
 import type { SurveyEntry } from '../files/file-work.ts'
 
-/** Of each kind, over all shares. */
+/** A list names no more; what is beyond is counted. */
 export const mostNamed = 500
 /** What was changed since then may be about to get its volume, or to lose its folder. */
 const settledMs = 3_600_000
@@ -15,7 +15,7 @@ export interface LooseFolder {
   readonly id: string
   /** In milliseconds since 1970. */
   readonly changedMs: number
-  /** Of an archive's file. */
+  /** The length of an archive's file. */
   readonly bytes?: number
 }
 
