@@ -14,6 +14,7 @@ import { seededRandom } from '#kube/random.ts'
 import { startTwin } from '#twin/twin.ts'
 import { nfsConfiguration } from '../src/capabilities/nfs/config.ts'
 import { startDriver } from '../src/capabilities/nfs/driver/driver.ts'
+import { unlimited } from '../src/capabilities/nfs/driver/expansion.ts'
 import { ShareFiles } from '../src/capabilities/nfs/driver/share-files.ts'
 import { KnownPlaces } from '../src/capabilities/nfs/driver/volume-place.ts'
 import { FileWorkers } from '../src/capabilities/nfs/files/file-workers.ts'
@@ -57,6 +58,7 @@ test('claims of nfs-slow are bound, grown, snapshotted, restored and deleted', a
         existingArchive: config.controller.existingArchive,
         useTarProgram: false,
         lists: false,
+        expansion: unlimited,
         compression: 'gzip',
       },
       workingMountDir: join(root, 'work'),

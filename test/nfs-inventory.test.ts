@@ -16,6 +16,7 @@ import { nfsConfiguration } from '../src/capabilities/nfs/config.ts'
 import { lookAtShares } from '../src/capabilities/nfs/doctor/shares-look.ts'
 import type { ControllerService } from '../src/capabilities/nfs/driver/controller-service.ts'
 import { startDriver } from '../src/capabilities/nfs/driver/driver.ts'
+import { unlimited } from '../src/capabilities/nfs/driver/expansion.ts'
 import { ShareFiles } from '../src/capabilities/nfs/driver/share-files.ts'
 import { KnownPlaces } from '../src/capabilities/nfs/driver/volume-place.ts'
 import { FileWorkers } from '../src/capabilities/nfs/files/file-workers.ts'
@@ -34,6 +35,7 @@ import { account, allJobs, jobRoles, nfsSlow, ownNamespace, snapshotDefinitions,
 const { signal } = new AbortController()
 const driver = 'nfs.csi.k8s.io'
 const uid = (digit: string) => `${digit.repeat(8)}-0000-4000-8000-${digit.repeat(12)}`
+const archivedName = (digit: string) => `archived-pvc-${uid(digit)}`
 const namespace = (name: string): KubeObject => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
 const never: ArchiveLimits = { keepMs: undefined, mostBytes: undefined }
 
@@ -107,6 +109,7 @@ async function site(
     useTarProgram: false,
     compression: 'gzip',
     lists: false,
+    expansion: unlimited,
   } as const
   const running = await startDriver({
     name: driver,
@@ -184,7 +187,7 @@ describe.skipIf(process.platform !== 'linux')('the controller', () => {
       pv('elsewhere#share#v##'),
       content('kept', `candlekeep#kubernetes#snapshot-${uid('c')}#snapshot-${uid('c')}#v`),
     ])
-    for (const folder of [known, `pvc-${uid('b')}`, 'team/data', 'backups', 'archived-old']) place.make(`${folder}/file`)
+    for (const folder of [known, `pvc-${uid('b')}`, 'team/data', 'backups', archivedName('7')]) place.make(`${folder}/file`)
     for (const digit of ['c', 'd']) place.make(`snapshot-${uid(digit)}/v.tar.gz`)
     await place.until(() => place.report() !== undefined)
     const shares = place.report()?.shares ?? []
@@ -194,12 +197,12 @@ describe.skipIf(process.platform !== 'linux')('the controller', () => {
       missing: { count: 1, first: ['pv-pvc-gone'] },
       orphans: { first: [{ id: handle(`pvc-${uid('b')}`) }] },
       snapshots: { first: [{ id: handle(`snapshot-${uid('d')}`), bytes: 7 }] },
-      archived: { first: [{ id: handle('archived-old') }] },
+      archived: { first: [{ id: handle(archivedName('7')) }] },
       others: { first: ['backups'] },
     })
     expect(of('elsewhere')?.problem).toContain('Failed to resolve server')
     // Nothing goes where nobody says so.
-    expect(existsSync(join(place.share, 'archived-old/file'))).toBe(true)
+    expect(existsSync(join(place.share, `${archivedName('7')}/file`))).toBe(true)
 
     const event = (node: string, note: string) => ({
       apiVersion: 'events.k8s.io/v1',
@@ -247,31 +250,33 @@ describe.skipIf(process.platform !== 'linux')('the controller', () => {
 
   test('removes archives that are older than they are kept, and then those beyond what may be kept', async () => {
     await using place = await site([], { keepMs: 3_600_000, mostBytes: undefined })
-    place.make('archived-a/deep/file')
+    place.make(`${archivedName('7')}/deep/file`)
+    // Others call folders so, too.
+    place.make('archived-photos/file')
     place.make('.ballast-removed-archived-b/rest')
     place.make(`pvc-${uid('b')}/file`)
     place.make('backups/file')
     await place.until(() => place.report() !== undefined)
-    expect(readdirSync(place.share).toSorted()).toEqual(['backups', `pvc-${uid('b')}`])
+    expect(readdirSync(place.share).toSorted()).toEqual(['archived-photos', 'backups', `pvc-${uid('b')}`])
   })
 
   test('removes the oldest archives beyond a size', async () => {
     await using place = await site([], { keepMs: undefined, mostBytes: 6_000n })
-    place.make('archived-a/file')
+    place.make(`${archivedName('7')}/file`)
     await systemClock.after(20)
-    place.make('archived-b/file')
+    place.make(`${archivedName('8')}/file`)
     await place.until(() => place.report() !== undefined)
     // Each takes a block or two; one of them fits at most.
     const left = readdirSync(place.share)
     expect(left.length).toBeLessThan(2)
-    expect(left).not.toContain('archived-a')
+    expect(left).not.toContain(archivedName('7'))
   })
 
   test('has what a person names archived, or deleted, and nothing else', async () => {
     const orphan = `pvc-${uid('b')}`
     await using place = await site([])
     place.make(`${orphan}/file`)
-    place.make('archived-old/file')
+    place.make(`${archivedName('7')}/file`)
     place.make('backups/file')
     await place.until(() => place.report() !== undefined)
     const told: string[] = []
@@ -303,17 +308,17 @@ describe.skipIf(process.platform !== 'linux')('the controller', () => {
     }
     expect(await sweep(handle(orphan), 'delete', false)).toBe(0)
     expect(await sweep(handle('backups'), 'delete')).toBe(3)
-    expect(readdirSync(place.share).toSorted()).toEqual(['archived-old', 'backups', orphan])
+    expect(readdirSync(place.share).toSorted()).toEqual([archivedName('7'), 'backups', orphan])
     expect(await sweep(handle(orphan), 'archive')).toBe(0)
-    expect(readdirSync(place.share).toSorted()).toEqual(['archived-old', `archived-${orphan}`, 'backups'])
-    expect(await sweep(handle('archived-old'), 'delete')).toBe(0)
+    expect(readdirSync(place.share).toSorted()).toEqual([archivedName('7'), `archived-${orphan}`, 'backups'])
+    expect(await sweep(handle(archivedName('7')), 'delete')).toBe(0)
     expect(readdirSync(place.share).toSorted()).toEqual([`archived-${orphan}`, 'backups'])
     expect(place.list('persistentvolumes')).toEqual([])
     expect(told).toEqual([
       `${handle(orphan)}: would be deleted (--yes does it)`,
       `${handle('backups')}: refused: the controller has not told of it: ballast nfs sweep lists what it has seen`,
       `${handle(orphan)}: archived`,
-      `${handle('archived-old')}: deleted`,
+      `${handle(archivedName('7'))}: deleted`,
     ])
   })
 })

@@ -104,7 +104,7 @@ export const nfs = capability({
     },
     {
       name: 'nfs',
-      usage: '[options] [command]',
+      usage: '',
       about: 'what lies on shares and belongs to nobody, and whether archives of snapshots are whole',
       load: async () => (await import('./commands/nfs.ts')).defineNfs,
     },

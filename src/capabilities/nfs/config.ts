@@ -99,6 +99,16 @@ export const nfsConfiguration = z.object({
             .describe('of a volume; what is beyond is not counted, and said not to be'),
         })
         .prefault({}),
+      expansion: z
+        .object({
+          needsRoom: z.boolean().default(false).describe('a volume grows only where its share has room now for what is added'),
+          mostPerNamespace: quantity()
+            .optional()
+            .describe(
+              'a volume grows only while those of its namespace have been granted no more together; without it they have what they ask for',
+            ),
+        })
+        .prefault({}),
       inventory: z
         .object({
           enabled: z

@@ -1,6 +1,7 @@
 // The driver beside its jobs, once in a cluster: it makes, removes, packs and copies folders of shares.
 
 import type { NodeContext, Running } from '#coordination/capability.ts'
+import { EventRecorder } from '#kube/events/events.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { durationMs } from '#kube/time/duration.ts'
 import { int64Value } from '#kube/values/quantity.ts'
@@ -13,10 +14,12 @@ import { inventoryJob } from './inventory/inventory-job.ts'
 import type { Job } from './jobs/job.ts'
 import { startJobs } from './jobs/jobs.ts'
 import { standardSnapshot } from './jobs/snapshot/settings.ts'
+import { type Content, contents } from './jobs/snapshot/snapshot-kinds.ts'
 import { jobsOfConfig } from './jobs-of-config.ts'
 import { nfsMetrics } from './metrics.ts'
-import { controllerSocket } from './names.ts'
+import { capabilityName, controllerSocket } from './names.ts'
 import { driverChecks } from './node-part.ts'
+import { SnapshotProgress } from './told/snapshot-progress.ts'
 import { usageJob } from './usage/usage-job.ts'
 import { WatchedFacts } from './watched-facts.ts'
 
@@ -33,6 +36,16 @@ export async function startControllerPart(
   const files = new ShareFiles(workers, clock)
   const informers = stack.use(new Informers(api, { clock, random, log, signal }))
   const facts = new WatchedFacts(api, informers, config.driverName, signal)
+  const events = stack.use(
+    new EventRecorder(api, {
+      clock,
+      random,
+      log,
+      controller: `ballast.dev/${capabilityName}`,
+      instance: context.identity.instance,
+    }),
+  )
+  const progress = config.controller.snapshots.enabled ? snapshotProgress(informers, events, context, signal) : undefined
   const driver = stack.use(
     await startDriver({
       name: config.driverName,
@@ -43,6 +56,7 @@ export async function startControllerPart(
         files,
         facts,
         known: facts,
+        progress,
       },
       clock,
       log,
@@ -78,8 +92,23 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     useTarProgram: controller.useTarCommandInSnapshot,
     compression: controller.snapshotCompression,
     lists: controller.lists,
+    expansion: { needsRoom: controller.expansion.needsRoom, mostPerNamespace: bytesOf(controller.expansion.mostPerNamespace) },
   }
 }
+
+function snapshotProgress(
+  informers: Informers,
+  events: EventRecorder,
+  { clock }: NodeContext,
+  signal: AbortSignal,
+): SnapshotProgress {
+  const watched = informers.share({ needs: [{ ...contents, mode: 'full' }], signal }).of<Content>(contents, { optional: true })
+  const contentNamed = (name: string) => watched.store.get(undefined, name)
+  return new SnapshotProgress({ clock, events, prefix: standardSnapshot.namePrefix, contentNamed })
+}
+
+const bytesOf = (quantity: string | number | undefined): bigint | undefined =>
+  quantity === undefined ? undefined : int64Value(String(quantity), 0)
 
 function usageJobs({ driverName, controller: { usage } }: NfsConfig, driver: Driver, { metrics }: NodeContext): readonly Job[] {
   if (!usage.enabled || driver.controller === undefined) return []
@@ -99,7 +128,7 @@ function inventoryJobs(config: NfsConfig, { controller }: Driver, files: ShareFi
     everyMs: durationMs(interval),
     limits: {
       keepMs: keepArchives === undefined ? undefined : durationMs(keepArchives),
-      mostBytes: mostArchived === undefined ? undefined : int64Value(String(mostArchived), 0),
+      mostBytes: bytesOf(mostArchived),
     },
     prefixes: { volume: volumeNamePrefix, snapshot: standardSnapshot.namePrefix },
   }

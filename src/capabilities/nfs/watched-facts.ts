@@ -4,7 +4,7 @@ import type { Api } from '#kube/client/api.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { isNotFound } from '#kube/objects/status.ts'
-import type { ClusterFacts } from './driver/controller-service.ts'
+import type { ClusterFacts, Neighbours } from './driver/controller-service.ts'
 import type { KnownStorage } from './driver/listing.ts'
 import { newPathProblem, serverProblem } from './driver/share-path.ts'
 import type { ClaimFacts } from './driver/sub-dir.ts'
@@ -51,6 +51,17 @@ export class WatchedFacts implements ClusterFacts, KnownStorage {
   capacity(volumeId: string): bigint | undefined {
     const volume = this.#volume(volumeId)
     return volume === undefined ? undefined : storageBytes(volume.spec.capacity)
+  }
+
+  neighbours(volumeId: string): Neighbours | undefined {
+    const namespace = this.#volume(volumeId)?.spec.claimRef?.namespace
+    if (namespace === undefined) return undefined
+    const others = [...this.#volumes.store.list()].flatMap(({ spec }) =>
+      spec.csi?.driver === this.#driver && spec.csi.volumeHandle !== volumeId && spec.claimRef?.namespace === namespace
+        ? [{ id: spec.csi.volumeHandle, bytes: storageBytes(spec.capacity) }]
+        : [],
+    )
+    return { namespace, others }
   }
 
   /** Those of classes and volumes; the options of a class come before those of a volume. */

@@ -1,6 +1,7 @@
 // What the flags of csi-driver-nfs mean for our driver.
 
 import type { ControllerSettings } from '../driver/controller-service.ts'
+import { unlimited } from '../driver/expansion.ts'
 import type { NodeSettings } from '../driver/node-service.ts'
 import type { ShareFiles } from '../driver/share-files.ts'
 import { KnownPlaces } from '../driver/volume-place.ts'
@@ -18,6 +19,7 @@ export function driverSettings(flags: DriverFlags, files: ShareFiles) {
     useTarProgram,
     compression: flags.compresses ? 'gzip' : 'none',
     lists: flags.listedShares !== undefined,
+    expansion: unlimited,
   }
   const node: NodeSettings = { nodeId, mountPermissions, statsMs: flags.statsMinutes * minuteMs }
   const shares = (flags.listedShares ?? []).map(share => ({ ...share, options: [] }))

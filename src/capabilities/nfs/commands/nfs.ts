@@ -5,7 +5,7 @@ import { addSweep } from './sweep.ts'
 import { addVerify } from './verify.ts'
 
 export const defineNfs: DefineCommand = (program, surroundings, about) => {
-  const nfs = program.command('nfs').description(about)
+  const nfs = program.command('nfs').description(about).addHelpText('after', '\nExample: ballast nfs sweep')
   addSweep(nfs, surroundings)
   addVerify(nfs, surroundings)
 }

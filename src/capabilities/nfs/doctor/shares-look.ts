@@ -77,7 +77,7 @@ export async function lookAtShares({ api, signal, clock }: LookOptions): Promise
 const nameOf = ({ server, share }: Pick<ShareInventory, 'server' | 'share'>): string => oneLine(`${server}:/${share}`)
 
 /** A line a share, with what is on it. */
-export function reportLines({ shares, atMs, driver }: InventoryReport, nowMs: number): readonly string[] {
+function reportLines({ shares, atMs, driver }: InventoryReport, nowMs: number): readonly string[] {
   const minutes = Math.max(0, Math.round((nowMs - atMs) / 60_000))
   const counts = ({ volumes, orphans, snapshots, archived, others, unnamed }: ShareInventory) =>
     [
@@ -94,7 +94,7 @@ export function reportLines({ shares, atMs, driver }: InventoryReport, nowMs: nu
 }
 
 /** At most one finding a share for each kind. Pure. */
-export function shareFindings(share: ShareInventory): readonly Finding[] {
+function shareFindings(share: ShareInventory): readonly Finding[] {
   const object = `NFS share ${nameOf(share)}`
   if (share.problem !== undefined)
     return [
@@ -154,7 +154,7 @@ function few(names: readonly string[], count: number): string {
 }
 
 /** What nodes said of mounts that are stale. */
-export function staleFindings(events: readonly KubeObject[]): readonly Finding[] {
+function staleFindings(events: readonly KubeObject[]): readonly Finding[] {
   const byNode = Map.groupBy(
     events.filter(event => textAt(event, 'reason') === staleReason),
     event => textAt(event, 'regarding', 'name') ?? '',

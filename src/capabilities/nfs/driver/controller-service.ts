@@ -14,6 +14,8 @@ import {
   type VolumeCapability,
 } from '../csi/messages.ts'
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
+import type { SnapshotProgress } from '../told/snapshot-progress.ts'
+import { type ExpansionLimits, expansionProblem } from './expansion.ts'
 import { onShare } from './on-share.ts'
 import { Operations } from './operations.ts'
 import { spoilsMount } from './refusals.ts'
@@ -36,6 +38,7 @@ export interface ControllerSettings {
   readonly compression: 'none' | 'gzip' | 'zstd'
   /** What is on the shares is told, and how much room they have. Upstream's driver does not. */
   readonly lists: boolean
+  readonly expansion: ExpansionLimits
 }
 
 /** What only the API server knows. Without one nothing is known. */
@@ -45,6 +48,14 @@ export interface ClusterFacts {
   mountOptions(volumeId: string): readonly string[] | undefined
   /** Bytes that a volume was made for, or has been grown to. */
   capacity(volumeId: string): bigint | undefined
+  /** The namespace of a volume's claim, with the driver's other volumes there; undefined where nobody has claimed it. */
+  neighbours(volumeId: string): Neighbours | undefined
+}
+
+export interface Neighbours {
+  readonly namespace: string
+  /** Others that are claimed there, with what they have been granted. */
+  readonly others: readonly { readonly id: string; readonly bytes: bigint }[]
 }
 
 interface ControllerServiceOptions {
@@ -53,6 +64,8 @@ interface ControllerServiceOptions {
   readonly files: ShareFiles
   readonly log: Log
   readonly facts?: ClusterFacts | undefined
+  /** Told how far snapshots have come while they are packed. */
+  readonly progress?: Pick<SnapshotProgress, 'told' | 'ended'> | undefined
 }
 
 type CreateVolume = Of<typeof csiMessages.createVolume>
@@ -75,6 +88,8 @@ export class ControllerService {
   readonly #options: ControllerServiceOptions
   readonly #operations = new Operations()
   readonly #made = new LRUCache<string, Made>({ max: mostRemembered })
+  /** Sizes that were granted: until the volume says so, nobody else knows of it. */
+  readonly #granted = new LRUCache<string, bigint>({ max: mostRemembered })
 
   constructor(options: ControllerServiceOptions) {
     this.#options = options
@@ -177,7 +192,7 @@ export class ControllerService {
     const volume = readVolumeId(sourceVolumeId)
     if ('problem' in volume) throw notFound(`failed to create source volume: ${volume.problem}`)
     const wish = snapshotWish(name, parameters, volume)
-    const { settings, files } = this.#options
+    const { settings, files, progress } = this.#options
     const ofSecret = optionsOfSecret(secrets)
     const archiveOptions = [...ofSecret, ...(wish.mountOptions === '' ? [] : [wish.mountOptions])]
     return await this.#operations.alone(`snapshot ${name}`, name, () =>
@@ -188,13 +203,18 @@ export class ControllerService {
             const source = { ...from, path: cleanPath(volume.subDir) }
             if (!(await this.#isFolder(source)))
               throw notFound(`source volume ${sourceVolumeId} is not there: its share has no folder ${volume.subDir}`)
-            return await files.pack({
+            const order = {
               from: source,
               into: { ...into, path: name },
               name: wish.id.source,
               compression: settings.compression,
               useTarProgram: settings.useTarProgram,
-            })
+            }
+            try {
+              return await files.pack(order, come => progress?.told(name, come))
+            } finally {
+              progress?.ended(name)
+            }
           }),
         )
         return {
@@ -226,11 +246,38 @@ export class ControllerService {
     )
   }
 
-  /** Volumes of files have no size of their own: what is asked for is granted. @throws CallRefused */
-  expandVolume({ volumeId, capacityRange }: Of<typeof csiMessages.expandVolume>): Of<typeof csiMessages.expandedVolume> {
+  /** Volumes of files have no size of their own: what is asked for is granted, where nothing else is set. @throws CallRefused */
+  async expandVolume(request: Of<typeof csiMessages.expandVolume>): Promise<Of<typeof csiMessages.expandedVolume>> {
+    const { volumeId, capacityRange, secrets } = request
     if (volumeId === '') throw invalid('Volume ID missing in request')
     if (capacityRange === undefined) throw invalid('Capacity Range missing in request')
+    const { expansion } = this.#options.settings
+    if (!expansion.needsRoom && expansion.mostPerNamespace === undefined)
+      return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
+    const available = expansion.needsRoom ? await this.#room(volumeId, secrets) : undefined
+    // Nothing is waited for from here on, so that two that grow at once know of each other.
+    const problem = this.#expansionProblem(volumeId, capacityRange.requiredBytes, available)
+    if (problem !== undefined) throw new CallRefused(status.OUT_OF_RANGE, `volume ${volumeId} cannot grow: ${problem}`)
+    this.#granted.set(volumeId, capacityRange.requiredBytes)
     return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
+  }
+
+  #expansionProblem(volumeId: string, required: bigint, available: bigint | undefined): string | undefined {
+    const { settings, facts } = this.#options
+    const granted = facts?.capacity(volumeId)
+    const found = facts?.neighbours(volumeId)
+    const larger = (one: bigint, other: bigint) => (one > other ? one : other)
+    const sum = (found?.others ?? []).reduce((bytes, one) => bytes + larger(one.bytes, this.#granted.get(one.id) ?? 0n), 0n)
+    const namespace = found === undefined ? undefined : { name: found.namespace, others: sum }
+    return expansionProblem(settings.expansion, { required, granted, available, namespace })
+  }
+
+  async #room(volumeId: string, secrets: ReadonlyMap<string, string>): Promise<bigint> {
+    const volume = readVolumeId(volumeId)
+    if ('problem' in volume) throw notFound(`volume ${volumeId} is not there: ${volume.problem}`)
+    return await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to look at the room of a share', share =>
+      this.#options.files.available(share),
+    )
   }
 
   /** Runs `work` where a share is mounted. @throws CallRefused */

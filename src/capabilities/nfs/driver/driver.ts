@@ -10,6 +10,7 @@ import { Mounter } from '../mounts/mounter.ts'
 import { machinePrograms, type RunProgram } from '../mounts/program.ts'
 import { SharedMounts } from '../mounts/shared-mounts.ts'
 import { staleMounts } from '../mounts/stale-mounts.ts'
+import type { SnapshotProgress } from '../told/snapshot-progress.ts'
 import { type ClusterFacts, ControllerService, type ControllerSettings } from './controller-service.ts'
 import { CsiServer } from './csi-server.ts'
 import { type KnownStorage, Listing } from './listing.ts'
@@ -32,6 +33,7 @@ interface DriverOptions {
         readonly workingMountDir: string
         readonly files: ShareFiles
         readonly facts?: ClusterFacts | undefined
+        readonly progress?: Pick<SnapshotProgress, 'told' | 'ended'> | undefined
         /** What `lists` of the settings is told from. */
         readonly known: KnownStorage
       }

@@ -7,8 +7,8 @@ import { volumePlace } from '../driver/volume-place.ts'
 import type { VolumeClass } from '../jobs/storage-kinds.ts'
 import type { LooseFolder } from './inventory.ts'
 
-export const keepAnnotation = 'ballast.dev/nfs-keep-archives'
-export const mostAnnotation = 'ballast.dev/nfs-most-archived'
+const keepAnnotation = 'ballast.dev/nfs-keep-archives'
+const mostAnnotation = 'ballast.dev/nfs-most-archived'
 
 /** Each may be absent: nothing goes because of it then. */
 export interface ArchiveLimits {

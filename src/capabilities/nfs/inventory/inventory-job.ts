@@ -18,7 +18,7 @@ import { type Content, contents } from '../jobs/snapshot/snapshot-kinds.ts'
 import { classes, type StoredVolume, type VolumeClass, volumes } from '../jobs/storage-kinds.ts'
 import { knownShares, knownVolumes } from '../watched-facts.ts'
 import { type ArchiveLimits, beyondMost, leastKeptMs, limitsOf, type MeasuredArchive } from './archive-limits.ts'
-import { archiveKey, type InventoryFacts, notLookedAt, type ShareInventory, ShareTally } from './inventory.ts'
+import { archiveKey, type InventoryFacts, isMadeArchive, notLookedAt, type ShareInventory, ShareTally } from './inventory.ts'
 import { writeReport } from './report.ts'
 
 interface InventorySettings {
@@ -128,7 +128,8 @@ class Rounds {
         const facts = this.#facts()
         for (const entry of piece.entries) {
           tally.entry(entry, facts)
-          if (entry.kind === 'archived' || entry.kind === 'removed') archived.push(entry)
+          const isOld = entry.kind === 'archived' && isMadeArchive(entry.name, facts.prefixes)
+          if (isOld || entry.kind === 'removed') archived.push(entry)
           if (facts.places.at(share.server, pathOnServer({ share: share.share, folder: entry.name })).kind === 'volume')
             there.add(entry.name)
         }

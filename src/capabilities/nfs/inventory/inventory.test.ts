@@ -1,4 +1,4 @@
-// What of a share belongs to whom, how long archives are kept, and what is done about a folder that a person names.
+// Which folders of a share belong to whom, how long archives are kept, and what is done about a folder that a person names.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { KnownPlaces } from '../driver/volume-place.ts'
@@ -56,7 +56,11 @@ describe('a folder of a share', () => {
     ['with nearly the name of a volume',      entry(`pvc-${uid('b')}x`),                                'others'],
     ['with a name in capitals',               entry(`pvc-${uid('b').toUpperCase()}`),                   'others'],
     ['with the name of another prefix',       entry(`xpvc-${uid('b')}`),                                'others'],
-    ['that was archived',                     entry('archived-x', { changedMs: nowMs }),                'archived'],
+    ['that was archived',                     entry(`archived-pvc-${uid('9')}`, { changedMs: nowMs }), 'archived'],
+    ['that was archived again',               entry(`archived-pvc-${uid('9')}-2`),                      'archived'],
+    ['of a snapshot that was archived',       entry(`archived-snapshot-${uid('9')}`),                   'archived'],
+    ['that somebody calls so',                entry('archived-photos'),                                 'others'],
+    ['that somebody calls nearly so',         entry(`archived-pvc-${uid('9')}-copy`),                   'others'],
     ['whose removal was begun',               entry('.ballast-removed-x', { kind: 'removed' }),         'none'],
     ['of a snapshot',                         snapshot(`snapshot-${uid('c')}`),                         'none'],
     ['of a snapshot that nobody names',       snapshot(`snapshot-${uid('d')}`),                         'snapshots'],
@@ -166,7 +170,7 @@ const mapOf = (text: string) => ({
 describe('a report', () => {
   test('is read as it was written', () => {
     const shares = [
-      tallied([entry(`pvc-${uid('b')}`), entry('archived-x'), entry('backups'), snapshot(`snapshot-${uid('d')}`)]),
+      tallied([entry(`pvc-${uid('b')}`), entry(`archived-pvc-${uid('9')}`), entry('backups'), snapshot(`snapshot-${uid('d')}`)]),
       notLookedAt({ server: 'two', share: '' }, 'it does not answer'),
     ]
     expect(readReport(mapOf(reportText(report(shares))))).toEqual(report(shares))
@@ -197,9 +201,11 @@ describe('a report', () => {
 
 describe('a folder that a person names', () => {
   const orphan = `nas#k#pvc-${uid('b')}##`
-  const archived = 'nas#k#archived-x##'
+  const archived = `nas#k#archived-pvc-${uid('9')}##`
   const reports = [
-    report([tallied([entry(`pvc-${uid('b')}`), entry('archived-x'), entry('backups'), snapshot(`snapshot-${uid('d')}`)])]),
+    report([
+      tallied([entry(`pvc-${uid('b')}`), entry(`archived-pvc-${uid('9')}`), entry('backups'), snapshot(`snapshot-${uid('d')}`)]),
+    ]),
   ]
   const shares = [{ ...share, options: ['nfsvers=4.1'] }]
   const facts = { reports, volumes, shares }
@@ -219,7 +225,7 @@ describe('a folder that a person names', () => {
       },
     })
     const gone = decide(archived, 'delete')
-    expect(gone.kind === 'swept' && gone.volume.spec.csi?.volumeHandle).toBe('nas#k#archived-x##delete')
+    expect(gone.kind === 'swept' && gone.volume.spec.csi?.volumeHandle).toBe(`nas#k#archived-pvc-${uid('9')}##delete`)
     expect(decide(`nas#k#snapshot-${uid('d')}##`, 'delete').kind).toBe('swept')
   })
 

@@ -1,10 +1,11 @@
-// What of a share belongs to whom: folders with and without a volume, volumes without a folder, archives. Decisions only; lists are bounded, counts are not.
+// Which parts of a share belong to whom: folders with and without a volume, volumes without a folder, archives. Decisions only; lists are bounded, counts are not.
 
 import { writeVolumeId } from '../driver/volume-id.ts'
 import { type KnownPlaces, pathOnServer } from '../driver/volume-place.ts'
 import type { SurveyEntry } from '../files/file-work.ts'
+import { archivedPrefix } from '../files/tree/survey.ts'
 
-/** Of each kind, over all shares. */
+/** A list names no more; what is beyond is counted. */
 export const mostNamed = 500
 /** What was changed since then may be about to get its volume, or to lose its folder. */
 const settledMs = 3_600_000
@@ -15,7 +16,7 @@ export interface LooseFolder {
   readonly id: string
   /** In milliseconds since 1970. */
   readonly changedMs: number
-  /** Of an archive's file. */
+  /** The length of an archive's file. */
   readonly bytes?: number
 }
 
@@ -64,6 +65,13 @@ const madeEnd = /^-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export const isMadeName = (name: string, prefix: string): boolean =>
   name.startsWith(prefix) && madeEnd.test(name.slice(prefix.length))
 
+/** Whether a name is that of an archived folder that was made for a volume or a snapshot: others have folders called `archived-…`, too. */
+export function isMadeArchive(name: string, { volume, snapshot }: InventoryFacts['prefixes']): boolean {
+  if (!name.startsWith(archivedPrefix)) return false
+  const rest = name.slice(archivedPrefix.length)
+  return [rest, rest.replace(/-[0-9]{1,4}$/, '')].some(made => isMadeName(made, volume) || isMadeName(made, snapshot))
+}
+
 /** Collects what is found on a share. */
 export class ShareTally {
   readonly #at: { readonly server: string; readonly share: string }
@@ -98,7 +106,8 @@ export class ShareTally {
     if (places.at(server, pathOnServer({ share, folder: name })).kind !== 'unknown') return
     const loose = { id: writeVolumeId({ server, share, subDir: name, uuid: '', onDelete: '' }), changedMs }
     if (kind === 'archived') {
-      this.#archived.add(loose)
+      if (isMadeArchive(name, prefixes)) this.#archived.add(loose)
+      else this.#others.add(name)
       return
     }
     if (changedMs > nowMs - settledMs) return

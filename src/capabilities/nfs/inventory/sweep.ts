@@ -23,7 +23,7 @@ type SweepDecision =
   | { readonly kind: 'swept'; readonly id: string; readonly fate: Fate; readonly volume: StoredVolume }
 
 /** A report that is older says nothing of what is there now. */
-export const longestReportMs = 7 * 86_400_000
+const longestReportMs = 7 * 86_400_000
 
 interface Loose extends LooseFolder {
   readonly driver: string
