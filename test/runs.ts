@@ -1,7 +1,7 @@
 // How many random cases a property has: `npm test` a share of them, `npm run test:deep` all.
 
 /**
- * Of `whole` cases those that this run plays: all with `BALLAST_RUNS=all`, else the share that it says, such as `1/4`, which is also what
+ * The number of cases that this run plays of `whole`: all with `BALLAST_RUNS=all`, else the share that it says, such as `1/4`, which is also what
  * holds where nothing is said; at least one.
  * @throws Error where BALLAST_RUNS is neither
  */
