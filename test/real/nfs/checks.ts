@@ -20,6 +20,7 @@ import { byOurs, byUpstream, plainMounts, throughDriver, troubledServer } from '
 import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
 import { mountsAsUpstream, ourConformance, ourDriver, ourWholeConformance } from './our-driver.ts'
 import { conformance, toldCounts } from './sanity.ts'
+import { sweptFolders } from './swept.ts'
 
 const fixtures = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs')
 
@@ -146,6 +147,7 @@ export const nfsChecks: readonly Check[] = [
   { name: "nfs: upstream's driver answers as recorded", run: recordedAnswers },
   { name: "nfs: claims by upstream's sidecars come to what was recorded", run: recordedClaims },
   { name: "nfs: claims by upstream's sidecars and our driver", run: claimsOfOurDriver },
+  { name: 'nfs: folders that belong to nobody are swept on a real control plane', run: sweptFolders },
   { name: 'nfs: a real server, a client in user space', run: serverAndClient },
   { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },
   { name: "nfs: volumes of that kernel, through upstream's driver", run: byUpstream(throughDriver) },
