@@ -21,6 +21,7 @@ import { restartsWithVolumes } from './on-kubelet/restarts.ts'
 import { driverIsSwapped } from './on-kubelet/swap.ts'
 import { mountsAsUpstream, ourConformance, ourWholeConformance } from './our-driver.ts'
 import { conformance, toldCounts } from './sanity.ts'
+import { sweptFolders } from './swept.ts'
 import { takeovers } from './takeovers.ts'
 import { usageOfVolumes } from './usage.ts'
 
@@ -95,6 +96,7 @@ export const nfsChecks: readonly Check[] = [
   { name: "nfs: upstream's sidecars and ours take over from each other", run: takeovers },
   { name: 'nfs: how much volumes use, as they fill and are emptied', run: usageOfVolumes },
   { name: 'nfs: 500 claims at once', run: manyClaims, alone: true },
+  { name: 'nfs: folders that belong to nobody are swept on a real control plane', run: sweptFolders },
   { name: 'nfs: a real server, a client in user space', run: serverAndClient },
   { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },
   { name: "nfs: volumes of that kernel, through upstream's driver", run: byUpstream(throughDriver) },
