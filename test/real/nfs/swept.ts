@@ -7,15 +7,16 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { notLookedAt } from '../../../src/capabilities/nfs/inventory/inventory.ts'
 import { reportLabel, reportName, reportText } from '../../../src/capabilities/nfs/inventory/report.ts'
-import { sidecarNamespace, startClaimsSite, startUpstreamSidecars } from './claims-site.ts'
+import { sidecarNamespace, startClaimsSite } from './claims-site.ts'
 import { ourDriver } from './our-driver.ts'
+import { startSidecars, upstreamSidecars } from './sidecars.ts'
 
 const uid = (digit: string) => `${digit.repeat(8)}-0000-4000-8000-${digit.repeat(12)}`
 const limitMs = 150_000
 
 export async function sweptFolders(): Promise<string> {
   await using site = await startClaimsSite(ourDriver)
-  await using _sidecars = await startUpstreamSidecars(site)
+  await using _sidecars = await startSidecars(site, await upstreamSidecars())
   const share = site.nfs.addShare('candlekeep', 'kubernetes')
   const [one, two, kept] = [`pvc-${uid('1')}`, `archived-pvc-${uid('2')}`, `pvc-${uid('3')}`]
   for (const folder of [one, two, kept, 'backups']) {
