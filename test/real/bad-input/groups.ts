@@ -10,6 +10,7 @@ import { patchGroup } from './patch-cases.ts'
 import { protobufGroup } from './protobuf-cases.ts'
 import { queryGroup } from './query-cases.ts'
 import { rightsGroup } from './rights-cases.ts'
+import { ruleGroup } from './rule-cases.ts'
 import { unionGroup } from './union-cases.ts'
 
 export const badInputGroups: readonly BadInputGroup[] = [
@@ -21,6 +22,7 @@ export const badInputGroups: readonly BadInputGroup[] = [
   protobufGroup,
   queryGroup,
   definitionGroup,
+  ruleGroup,
   extremeGroup,
   unionGroup,
   rightsGroup,
