@@ -3,6 +3,7 @@ import { bodyGroup } from './body-cases.ts'
 import type { BadInputGroup } from './case.ts'
 import { connectionGroup } from './connection-cases.ts'
 import { definitionGroup } from './definition-cases.ts'
+import { embeddedGroup } from './embedded-cases.ts'
 import { extremeGroup } from './extreme-cases.ts'
 import { fieldGroup } from './field-cases.ts'
 import { exponentGroup, objectGroup } from './object-cases.ts'
@@ -23,6 +24,7 @@ export const badInputGroups: readonly BadInputGroup[] = [
   queryGroup,
   definitionGroup,
   ruleGroup,
+  embeddedGroup,
   extremeGroup,
   unionGroup,
   rightsGroup,
