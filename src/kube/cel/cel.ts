@@ -69,10 +69,17 @@ class Evaluation {
       case 'index':
         return this.#index(this.value(expression.target, scope), this.value(expression.index, scope), expression.isOptional)
       case 'list':
-        return expression.items.map(item => this.value(item, scope))
+        return expression.items.flatMap((item, index) => {
+          const value = this.value(item, scope)
+          return expression.optional.has(index) ? present(value) : [value]
+        })
       case 'map':
         return Object.fromEntries(
-          expression.entries.map(({ key, value }) => [String(this.value(key, scope)), this.value(value, scope)]),
+          expression.entries.flatMap(({ key, value, isOptional }) => {
+            const name = String(this.value(key, scope))
+            const found = this.value(value, scope)
+            return (isOptional ? present(found) : [found]).map(content => [name, content])
+          }),
         )
       case 'choice':
         return this.value(this.#isTrue(expression.condition, scope) ? expression.then : expression.otherwise, scope)
@@ -213,6 +220,12 @@ class Evaluation {
           : items.filter(item => holds(item)).map(item => this.value(result, { ...scope, [variable]: item }))
     }
   }
+}
+
+/** What an optional value adds to a list or a map. */
+function present(value: unknown): readonly unknown[] {
+  if (!(value instanceof Optional)) throw new CelError('no such overload: expected an optional')
+  return value.isPresent ? [value.content] : []
 }
 
 const comprehensions = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])

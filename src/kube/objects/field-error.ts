@@ -114,7 +114,8 @@ function valueText(value: unknown): string {
   if (typeof value === 'string') return goQuote(value)
   if (value === undefined) return 'null'
   if (typeof value === 'bigint') return String(value)
-  return JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner)) ?? 'null'
+  const text = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? Number(inner) : inner)) ?? 'null'
+  return text.replaceAll(/[<>&\u2028\u2029]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 const shortEscapes: Readonly<Record<string, string>> = {

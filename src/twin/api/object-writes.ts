@@ -250,7 +250,8 @@ export class ObjectWrites {
     const merged = applied(server, write.type, inVersion(write.type, existing), draft, options)
     if (given !== undefined && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
     agreeOnName(draft, write.info)
-    const result = await this.#updated(write, merged, existing, options)
+    // Upstream applies as it patches: another uid is refused as a field that was changed.
+    const result = await this.#updated(write, merged, existing, { ...options, isPatch: true })
     return result === undefined
       ? undefined
       : this.#answer(write, form, { object: result.object, status: 200, warnings: [...warnings, ...result.warnings] })

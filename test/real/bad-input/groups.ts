@@ -3,6 +3,7 @@ import { bodyGroup } from './body-cases.ts'
 import type { BadInputGroup } from './case.ts'
 import { connectionGroup } from './connection-cases.ts'
 import { definitionGroup } from './definition-cases.ts'
+import { embeddedGroup } from './embedded-cases.ts'
 import { extremeGroup } from './extreme-cases.ts'
 import { fieldGroup } from './field-cases.ts'
 import { exponentGroup, objectGroup } from './object-cases.ts'
@@ -10,6 +11,7 @@ import { patchGroup } from './patch-cases.ts'
 import { protobufGroup } from './protobuf-cases.ts'
 import { queryGroup } from './query-cases.ts'
 import { rightsGroup } from './rights-cases.ts'
+import { ruleGroup } from './rule-cases.ts'
 import { unionGroup } from './union-cases.ts'
 
 export const badInputGroups: readonly BadInputGroup[] = [
@@ -21,6 +23,8 @@ export const badInputGroups: readonly BadInputGroup[] = [
   protobufGroup,
   queryGroup,
   definitionGroup,
+  ruleGroup,
+  embeddedGroup,
   extremeGroup,
   unionGroup,
   rightsGroup,

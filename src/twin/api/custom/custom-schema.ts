@@ -17,6 +17,7 @@ import {
 } from '../../json-value.ts'
 import { compilePattern } from '../patterns.ts'
 import { ruleProblems } from './custom-rules.ts'
+import { embeddedProblems } from './embedded-objects.ts'
 
 /** Fills in the schema's defaults. Null where null is not allowed is treated as absent. */
 export function setCustomDefaults(schema: Draft, draft: Draft): void {
@@ -65,7 +66,8 @@ function hasRules(schema: Draft): boolean {
 
 /** Every problem of a custom object. What was wrong before and did not change is let pass. */
 export function validateCustom(schema: Draft, draft: Draft, existing: KubeObject | undefined): readonly FieldError[] {
-  const problems = problemsOf(schema, draft, '', existing).filter(problem => !/^metadata(\.|$)/.test(problem.field))
+  const found = problemsOf(schema, draft, '', existing).filter(problem => !/^metadata(\.|$)/.test(problem.field))
+  const problems = [...found, ...embeddedProblems(schema, draft)]
   if (!problems.some(problem => blocking.has(problem.type))) return [...problems, ...ruleProblems(schema, draft, existing)]
   return hasRules(schema) ? [...problems, rulesUnchecked] : problems
 }

@@ -4,6 +4,7 @@ import { type Draft, fieldsAt, isFields, textAt } from '../../json-value.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
 import { builtInKind, structSchema } from '../../schema/schema-table.ts'
 import { noteWarnings } from '../answers/warnings.ts'
+import { embeddedFault } from '../custom/embedded-objects.ts'
 import type { ResourceRequest, TwinRequest } from '../request.ts'
 import { type ResourceType, splitApiVersion } from '../resource-type.ts'
 import { fieldValidation } from '../write-options.ts'
@@ -77,8 +78,9 @@ function checkedFields(
 ): Settled {
   const schema = kindSchema(type)
   if (type.custom !== undefined) {
+    const embedded = embeddedFault(type.custom.schema, value)
     const settled = settleFields(schema, value, { isCustom: true })
-    return { ...settled, problems: [...body.textProblems, ...settled.problems] }
+    return { ...settled, fault: embedded ?? settled.fault, problems: [...body.textProblems, ...settled.problems] }
   }
   const isText = body.duplicates.length === 0
   const settled = settleFields(schema, value, { repeated: body.duplicates })

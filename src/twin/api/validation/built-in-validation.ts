@@ -32,7 +32,7 @@ const workloads = new Set([
 ])
 
 /** Everything that is wrong with an object of a built-in kind, beyond its metadata. */
-export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Draft): readonly FieldError[] {
+export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Draft, before?: KubeObject): readonly FieldError[] {
   if (type.key === 'pods') return podSpecProblems(fieldsAt(draft, 'spec') ?? {}, 'spec')
   if (workloads.has(type.key)) return workloadProblems(type, draft)
   switch (type.key) {
@@ -67,7 +67,7 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'clusterrolebindings.rbac.authorization.k8s.io':
       return bindingProblems(draft, type.isNamespaced)
     case 'customresourcedefinitions.apiextensions.k8s.io':
-      return definitionProblems(draft)
+      return definitionProblems(draft, before)
     case 'validatingadmissionpolicies.admissionregistration.k8s.io':
       return policyProblems(draft)
     case 'validatingadmissionpolicybindings.admissionregistration.k8s.io':

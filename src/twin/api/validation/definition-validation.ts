@@ -1,11 +1,12 @@
 // CustomResourceDefinitions that no server should take: names, versions, schemas, columns; each fault where and as upstream names it.
 import { duplicate, type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { dns1035LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
 import { structuralProblems } from './definition-schema-validation.ts'
 
-/** Everything that is wrong with a definition. */
-export function definitionProblems(draft: Draft): readonly FieldError[] {
+/** Everything that is wrong with a definition. `existing`: what it was before, whose rules may cost what they cost. */
+export function definitionProblems(draft: Draft, existing?: KubeObject): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
   const versions = itemsAt(spec, 'versions')
   return [
@@ -23,7 +24,7 @@ export function definitionProblems(draft: Draft): readonly FieldError[] {
     ...scopeProblems(spec),
     ...versionProblems(versions),
     ...givenNameProblems(fieldsAt(spec, 'names') ?? {}),
-    ...partProblems(versions),
+    ...partProblems(versions, itemsAt(existing, 'spec', 'versions')),
     ...conversionProblems(spec),
     ...storedVersionProblems(versions),
   ]
@@ -124,13 +125,16 @@ function placeOf(versions: readonly Draft[], field: string, top: string, index: 
   return index === 0 ? `spec.${top}` : undefined
 }
 
-function partProblems(versions: readonly Draft[]): readonly FieldError[] {
+function partProblems(versions: readonly Draft[], before: readonly Draft[]): readonly FieldError[] {
   const problems: FieldError[] = []
+  const isKept = (version: Draft) =>
+    before.some(one => one['name'] === version['name'] && isSame(one['schema'], version['schema']))
   for (const [index, version] of versions.entries()) {
     const schema = fieldsAt(version, 'schema', 'openAPIV3Schema')
     const schemaPlace = placeOf(versions, 'schema', 'validation', index)
     if (schema === undefined) problems.push(required(`spec.versions[${index}].schema.openAPIV3Schema`))
-    else if (schemaPlace !== undefined) problems.push(...structuralProblems(schema, `${schemaPlace}.openAPIV3Schema`))
+    else if (schemaPlace !== undefined)
+      problems.push(...structuralProblems(schema, `${schemaPlace}.openAPIV3Schema`, isKept(version)))
     const scale = fieldsAt(version, 'subresources', 'scale')
     const subresources = placeOf(versions, 'subresources', 'subresources', index)
     if (scale !== undefined && subresources !== undefined)

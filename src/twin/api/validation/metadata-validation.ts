@@ -12,47 +12,71 @@ import type { ResourceType } from '../resource-type.ts'
 
 /** Everything that is wrong with the metadata of an object. */
 export function validateMetadata(type: ResourceType, draft: Draft): readonly FieldError[] {
-  const metadata = fieldsAt(draft, 'metadata') ?? {}
+  const nameRules = (name: string) => nameProblems(type, name)
+  return metadataProblems(fieldsAt(draft, 'metadata') ?? {}, {
+    place: 'metadata',
+    nameRules,
+    isCustom: type.custom !== undefined,
+  })
+}
+
+interface MetadataRules {
+  /** Where the metadata is. */
+  readonly place: string
+  /** Why an object cannot be called so. */
+  readonly nameRules: (name: string) => readonly string[]
+  /** Finalizers may be of any name. */
+  readonly isCustom: boolean
+}
+
+function metadataProblems(metadata: Draft, { place, nameRules, isCustom }: MetadataRules): readonly FieldError[] {
   const problems: FieldError[] = []
   const generation = numberAt(metadata, 'generation')
   if (generation !== undefined && generation < 0)
-    problems.push(invalid('metadata.generation', generation, 'must be greater than or equal to 0'))
+    problems.push(invalid(`${place}.generation`, generation, 'must be greater than or equal to 0'))
   const base = textAt(metadata, 'generateName') ?? ''
   // Only what comes before the last letters of a base counts: those may be cut off.
-  if (base !== '')
-    problems.push(...nameProblems(type, base.replace(/-$/, 'a')).map(rule => invalid('metadata.generateName', base, rule)))
+  if (base !== '') problems.push(...nameRules(base.replace(/-$/, 'a')).map(rule => invalid(`${place}.generateName`, base, rule)))
   const name = textAt(metadata, 'name') ?? ''
-  if (name !== '') problems.push(...nameProblems(type, name).map(problem => invalid('metadata.name', name, problem)))
+  if (name !== '') problems.push(...nameRules(name).map(problem => invalid(`${place}.name`, name, problem)))
   for (const [key, value] of Object.entries(fieldsAt(metadata, 'labels') ?? {})) {
-    problems.push(...qualifiedNameProblems(key).map(problem => invalid('metadata.labels', key, problem)))
+    problems.push(...qualifiedNameProblems(key).map(problem => invalid(`${place}.labels`, key, problem)))
     if (typeof value === 'string')
-      problems.push(...labelValueProblems(value).map(problem => invalid('metadata.labels', value, problem)))
+      problems.push(...labelValueProblems(value).map(problem => invalid(`${place}.labels`, value, problem)))
   }
   let bytes = 0
   for (const [key, value] of Object.entries(fieldsAt(metadata, 'annotations') ?? {})) {
-    problems.push(...qualifiedNameProblems(key.toLowerCase()).map(problem => invalid('metadata.annotations', key, problem)))
+    problems.push(...qualifiedNameProblems(key.toLowerCase()).map(problem => invalid(`${place}.annotations`, key, problem)))
     bytes += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
   }
-  if (bytes > annotationBytesLimit) problems.push(tooLong('metadata.annotations', annotationBytesLimit))
+  if (bytes > annotationBytesLimit) problems.push(tooLong(`${place}.annotations`, annotationBytesLimit))
   for (const [index, finalizer] of listAt(metadata, 'finalizers').entries()) {
     if (typeof finalizer !== 'string') continue
-    problems.push(...qualifiedNameProblems(finalizer).map(problem => invalid('metadata.finalizers', finalizer, problem)))
-    if (type.custom === undefined && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
+    problems.push(...qualifiedNameProblems(finalizer).map(problem => invalid(`${place}.finalizers`, finalizer, problem)))
+    if (!isCustom && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
       problems.push(
         invalid(
-          `metadata.finalizers[${index}]`,
+          `${place}.finalizers[${index}]`,
           finalizer,
           'name is neither a standard finalizer name nor is it fully qualified',
         ),
       )
   }
-  problems.push(...ownerProblems(metadata))
+  problems.push(...ownerProblems(metadata, `${place}.ownerReferences`))
   return problems
 }
 
+/** Everything that is wrong with the metadata of an object within another one, at `place`. */
+export function embeddedMetadataProblems(metadata: Draft, place: string): readonly FieldError[] {
+  const namespace = textAt(metadata, 'namespace') ?? ''
+  return [
+    ...metadataProblems(metadata, { place, nameRules: pathSegmentProblems, isCustom: true }),
+    ...(namespace === '' ? [] : dns1123LabelProblems(namespace).map(rule => invalid(`${place}.namespace`, namespace, rule))),
+  ]
+}
+
 /** Owners must be named whole, and one of them at most is the controller. */
-function ownerProblems(metadata: Draft): readonly FieldError[] {
-  const place = 'metadata.ownerReferences'
+function ownerProblems(metadata: Draft, place: string): readonly FieldError[] {
   const owners = itemsAt(metadata, 'ownerReferences')
   const problems = owners.flatMap((owner): FieldError[] => {
     const apiVersion = textAt(owner, 'apiVersion') ?? ''

@@ -39,7 +39,7 @@ export function validateUpdate(
   if (givenName !== name) problems.push(invalidField('metadata.name', givenName, 'field is immutable'))
   if (type.custom !== undefined) problems.push(...validateCustom(type.custom.schema, draft, existing))
   else if (subresource === undefined) {
-    problems.push(...validateBuiltIn(server, type, draft))
+    problems.push(...validateBuiltIn(server, type, draft, existing))
     problems.push(...validateBuiltInUpdate(type, draft, existing))
   } else if (subresource === 'resize') problems.push(...resizeProblems(draft, existing, qualityOfService))
   if (problems.length > 0) throw refused(type, name, problems)
