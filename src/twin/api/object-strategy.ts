@@ -5,24 +5,30 @@ import { hasSubresource, type ResourceType } from './resource-type.ts'
 import { keepResizable } from './subresources/resize.ts'
 
 const kindsWithGeneration = new Set([
-  'apiservices.apiregistration.k8s.io',
   'customresourcedefinitions.apiextensions.k8s.io',
   'cronjobs.batch',
   'daemonsets.apps',
   'deployments.apps',
+  'deviceclasses.resource.k8s.io',
   'endpointslices.discovery.k8s.io',
+  'flowschemas.flowcontrol.apiserver.k8s.io',
   'ingressclasses.networking.k8s.io',
   'ingresses.networking.k8s.io',
   'jobs.batch',
+  'mutatingadmissionpolicies.admissionregistration.k8s.io',
+  'mutatingadmissionpolicybindings.admissionregistration.k8s.io',
   'mutatingwebhookconfigurations.admissionregistration.k8s.io',
   'networkpolicies.networking.k8s.io',
   'poddisruptionbudgets.policy',
+  'podtemplates',
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
   'replicasets.apps',
   'replicationcontrollers',
-  'runtimeclasses.node.k8s.io',
+  'resourceslices.resource.k8s.io',
   'statefulsets.apps',
   'priorityclasses.scheduling.k8s.io',
   'validatingadmissionpolicies.admissionregistration.k8s.io',
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io',
   'validatingwebhookconfigurations.admissionregistration.k8s.io',
 ])
 
@@ -159,6 +165,8 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
   }
   if (subresource === undefined) {
     if (hasSubresource(type, 'status')) putBack(draft, existing, 'status')
+    // Its finalizers are written by `finalize` alone.
+    if (type.key === 'namespaces') putBack(draft, existing, 'spec')
     return
   }
   if (subresource === 'resize') {

@@ -180,7 +180,7 @@ export class WritePipeline {
 }
 
 /** Empty for none and for 0. @throws StatusError 500, as upstream, for what is no number. */
-function givenResourceVersion(metadata: Draft): string {
+export function givenResourceVersion(metadata: Draft): string {
   const given = textAt(metadata, 'resourceVersion') ?? ''
   if (given === '' || /^0+$/.test(given)) return ''
   if (!/^\d+$/.test(given)) throw bareError(`strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`)
@@ -212,13 +212,20 @@ export function modified(type: ResourceType, name: string): StatusError {
 }
 
 function needsResourceVersion(type: ResourceType): boolean {
-  return (
-    type.custom !== undefined ||
-    type.key === 'poddisruptionbudgets.policy' ||
-    type.key === 'leases.coordination.k8s.io' ||
-    type.key === 'apiservices.apiregistration.k8s.io'
-  )
+  return type.custom !== undefined || type.group === 'admissionregistration.k8s.io' || conditional.has(type.key)
 }
+
+/** Kinds that are not updated without the version that the update is of. */
+const conditional: ReadonlySet<string> = new Set([
+  'apiservices.apiregistration.k8s.io',
+  'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+  'csistoragecapacities.storage.k8s.io',
+  'leases.coordination.k8s.io',
+  'poddisruptionbudgets.policy',
+  'runtimeclasses.node.k8s.io',
+  'volumeattachments.storage.k8s.io',
+])
 
 function missingResourceVersion(type: ResourceType, name: string): StatusError {
   const why = 'metadata.resourceVersion: Invalid value: 0: must be specified for an update'

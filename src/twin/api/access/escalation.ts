@@ -4,7 +4,8 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { forbidden, notFound } from '#kube/objects/status.ts'
 import { type Draft, draftOf, fieldsAt, isSame, itemsAt, listAt, setAt, textAt } from '../../json-value.ts'
 import type { User } from '../api-server.ts'
-import type { WriteRequest } from '../object-writes.ts'
+import type { ResourceRequest } from '../request.ts'
+import type { ResourceType } from '../resource-type.ts'
 import { subjectOf } from '../write-pipeline.ts'
 import type { Authorizer } from './authorization.ts'
 
@@ -22,7 +23,7 @@ interface SingleRule {
 /** @throws StatusError 403 where the write would give rights that its user does not have; 404 where it binds a role that is not there */
 export function assertMayGrant(
   authorizer: Authorizer,
-  write: WriteRequest,
+  write: { readonly type: ResourceType; readonly info: ResourceRequest; readonly user: User },
   draft: Draft,
   existing: KubeObject | undefined,
 ): void {

@@ -223,7 +223,8 @@ function topologyProblems(term: Draft, place: string): readonly FieldError[] {
 const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
 const emptyKeyRule = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
 
-function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
+/** What is wrong with the tolerations of what is at `path`. */
+export function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
   return itemsAt(spec, 'tolerations').flatMap((toleration, index): FieldError[] => {
     const at = `${path}.tolerations[${index}]`
     const operator = textAt(toleration, 'operator') ?? ''
