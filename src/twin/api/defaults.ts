@@ -1,4 +1,5 @@
 // The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { copyOf, type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
 import { policyDefaults } from './admission/admission-policies.ts'
 import type { ApiServer } from './api-server.ts'
@@ -14,8 +15,27 @@ export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiSe
   defaultsByKey[type.key]?.(draft, server)
 }
 
+const firstPhases: Readonly<Record<string, string>> = {
+  namespaces: 'Active',
+  persistentvolumeclaims: 'Pending',
+  persistentvolumes: 'Pending',
+}
+
+/** Fills in what a written status does not say. An update may have the stored status, which cannot be written to. */
+export function setStatusDefaults(type: ResourceType, draft: Draft, existing: Draft | KubeObject): void {
+  const status = fieldsAt(draft, 'status') ?? {}
+  const phase = firstPhases[type.key]
+  if (phase !== undefined && (textAt(status, 'phase') ?? '') === '') draft['status'] = { ...status, phase }
+  if (type.key === 'nodes' && status['allocatable'] === undefined && status['capacity'] !== undefined)
+    draft['status'] = { ...status, allocatable: status['capacity'] }
+  if (type.key !== 'pods') return
+  const quality = textAt(existing, 'status', 'qosClass')
+  if (status['qosClass'] === undefined && quality !== undefined) draft['status'] = { ...status, qosClass: quality }
+  setPodAddresses(draft)
+}
+
 /** A pod's one address is the first of its addresses: in a status that is written as well. */
-export function setPodAddresses(draft: Draft): void {
+function setPodAddresses(draft: Draft): void {
   const status = fieldsAt(draft, 'status')
   const address = textAt(status, 'podIP') ?? ''
   // An update may have the stored status, which cannot be written to.

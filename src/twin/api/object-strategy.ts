@@ -111,6 +111,14 @@ function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
       return { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: { ...emptyNodeInfo }, ...fieldsAt(draft, 'status') }
     case 'horizontalpodautoscalers.autoscaling':
       return { currentMetrics: null, desiredReplicas: 0 }
+    case 'volumeattachments.storage.k8s.io':
+      return { attached: false }
+    case 'apiservices.apiregistration.k8s.io':
+    case 'certificatesigningrequests.certificates.k8s.io':
+    case 'flowschemas.flowcontrol.apiserver.k8s.io':
+    case 'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io':
+    case 'resourceclaims.resource.k8s.io':
+    case 'servicecidrs.networking.k8s.io':
     case 'deployments.apps':
     case 'cronjobs.batch':
     case 'jobs.batch':
@@ -152,7 +160,6 @@ const systemMetadata = [
   'deletionGracePeriodSeconds',
   'selfLink',
   'generation',
-  'generateName',
 ] as const
 
 /** Puts back what an update of this (sub)resource may not write. */
@@ -181,11 +188,21 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
   keepMetadata(type, metadata, before)
 }
 
+/** Kinds whose status is written with all of their metadata. */
+const writtenWhole: ReadonlySet<string> = new Set([
+  'daemonsets.apps',
+  'horizontalpodautoscalers.autoscaling',
+  'persistentvolumeclaims',
+  'persistentvolumes',
+  'services',
+])
+
 /** A status write leaves metadata alone; kubelets may also label and annotate their node and pods with it, as upstream lets them. */
 function keepMetadata(type: ResourceType, metadata: Draft, before: Draft): void {
+  if (writtenWhole.has(type.key)) return
   const isFree = type.key === 'nodes' || type.key === 'pods'
-  // The deployment controller notes the revision in an annotation by a status write, resizers that no kubelet need grow a volume.
-  const isNoted = type.key === 'deployments.apps' || type.key === 'persistentvolumeclaims'
+  // The deployment controller notes the revision in an annotation by a status write.
+  const isNoted = type.key === 'deployments.apps'
   const kept = isFree ? ['ownerReferences'] : ['labels', ...(isNoted ? [] : ['annotations']), 'finalizers', 'ownerReferences']
   restoreMetadata(metadata, before, kept)
 }

@@ -22,7 +22,7 @@ import { admitCreate, admitUpdate } from './admission/admission.ts'
 import { admitToQuotas } from './admission/resource-quotas.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
 import { bareError } from './bare-error.ts'
-import { setDefaults, setPodAddresses } from './defaults.ts'
+import { setDefaults, setStatusDefaults } from './defaults.ts'
 import { countTemplates, generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
 import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
 import { identityProblems, refused, validateCreate, validateUpdate } from './validation/validation.ts'
@@ -122,7 +122,7 @@ export class WritePipeline {
     keepUnwritable(type, draft, existing, options.subresource)
     // A write to a subresource takes the rest from what is stored, which has its defaults and is frozen.
     if (options.subresource === undefined || options.subresource === 'ephemeralcontainers') setDefaults(type, draft, this.#server)
-    else if (type.key === 'pods' && options.subresource === 'status') setPodAddresses(draft)
+    else if (options.subresource === 'status') setStatusDefaults(type, draft, existing)
     if (options.requested !== undefined) inGoForm(kindSchema(type), draft)
     if (options.subresource === undefined) countTemplates(type, draft, existing)
     if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)

@@ -100,7 +100,10 @@ function mutationProblems(at: string, mutation: Draft): readonly FieldError[] {
   const field = type === 'ApplyConfiguration' ? 'applyConfiguration' : 'jsonPatch'
   const part = fieldsAt(mutation, field)
   if (part === undefined) return [required(`${at}.${field}`, `must be specified when patchType is ${type}`)]
-  return celProblems(`${at}.${field}.expression`, part['expression'])
+  // Objects that are built in an expression (`JSONPatch{…}`) are no part of the CEL that is read here.
+  return (textAt(part, 'expression') ?? '').trim() === ''
+    ? [required(`${at}.${field}.expression`, 'expression is not specified')]
+    : []
 }
 
 /** What is wrong with a ValidatingAdmissionPolicyBinding. */

@@ -56,8 +56,23 @@ export function attachmentProblems(draft: Draft): readonly FieldError[] {
     return [...problems, required('spec.source', `must specify exactly one of ${names}`)]
   if (name !== undefined && inline !== undefined)
     return [...problems, forbidden('spec.source', `must specify exactly one of ${names}`)]
+  if (inline !== undefined) problems.push(...inlineProblems('spec.source.inlineVolumeSpec', inline))
   if (name === '') problems.push(required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'))
   return problems
+}
+
+function inlineProblems(at: string, spec: Draft): readonly FieldError[] {
+  const isPlaced = sources.some(name => fieldsAt(spec, name) !== undefined)
+  return [
+    ...(listAt(spec, 'accessModes').length === 0 ? [required(`${at}.accessModes`)] : []),
+    ...(isPlaced ? [] : [required(at, 'must specify a volume type')]),
+    ...(fieldsAt(spec, 'csi') === undefined
+      ? [required(`${at}.csi`, 'has to be specified in the context of inline volumes')]
+      : []),
+    ...(fieldsAt(spec, 'nodeAffinity') === undefined
+      ? []
+      : [forbidden(`${at}.nodeAffinity`, 'may not be specified in the context of inline volumes')]),
+  ]
 }
 
 /** What is wrong with a VolumeAttributesClass. */
