@@ -26,6 +26,7 @@ const longChecks = [
   'real kubelets: metrics-server and ours serve equal numbers, and verify alike',
   'migrate: Reloader to Ballast, back, and there again',
   'descheduler, program beside program on the twin: RemoveDuplicates',
+  'differential: 20,000 requests to every kind',
   'bad input is answered as recorded: queries',
   'nfs: our driver killed below volumes of that kernel, and a server that stands still',
   "nfs: claims by upstream's sidecars come to what was recorded",
