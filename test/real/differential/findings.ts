@@ -22,7 +22,7 @@ export function findingsOf(real: Answer, twin: Answer): readonly Finding[] {
   if (isRealRefused !== isTwinRefused) {
     const way = isRealRefused ? 'refused' : 'taken'
     const told = refusalsOf(isRealRefused ? real : twin)
-    return told.map(({ field, words }) => ({
+    return once(told).map(({ field, words }) => ({
       way,
       field,
       real: isRealRefused ? words : real.status,
@@ -67,7 +67,7 @@ function refusalsOf({ status, answer }: Answer): readonly Refusal[] {
       ? [{ field: bracketed(cause['field']), words: String(cause['message']) }]
       : [],
   )
-  if (named.length > 0) return once(named)
+  if (named.length > 0) return named
   const words = String(body['message'] ?? answer)
   const general = words
     .replaceAll(/"(?:[^"\\]|\\.)*"/g, '"…"')
