@@ -33,7 +33,7 @@ export interface KnownCall {
   readonly sizeOf: (path: readonly string[]) => number | undefined
 }
 
-export interface CallCost {
+interface CallCost {
   readonly cost: Range
   /** How large what it gives is, where that is a text, a list or a map. */
   readonly size?: Range | undefined

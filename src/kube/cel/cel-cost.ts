@@ -10,7 +10,7 @@ import type { CelType } from './cel-types.ts'
  * How many characters, items or entries a part of a variable may have: by the names on the way to it, with `@items`, `@keys` and
  * `@values` for what lists and maps hold. Undefined: nobody knows.
  */
-export type SizeOf = (path: readonly string[]) => number | undefined
+type SizeOf = (path: readonly string[]) => number | undefined
 
 /** What a checked expression costs at most, in steps. */
 export function estimatedCost(checked: CheckedCel, sizeOf: SizeOf): number {

@@ -1,27 +1,11 @@
 // Functions and methods of CEL: those of the language, and of Kubernetes' libraries those that rules and selectors use most.
-import { type Draft, isSame as isSameTree, isFields as isTree, jsonText } from '../values/json-tree.ts'
+import { jsonText } from '../values/json-tree.ts'
 import { parseQuantity } from '../values/quantity.ts'
 import { type Pattern, parsePattern } from '../values/regex.ts'
+import { isFields, isSame } from './cel-equality.ts'
+import { libraryFunction, libraryMethod } from './cel-library.ts'
 import { CelError } from './cel-syntax.ts'
 import { CelQuantity, CelValue, CelVersion, MapWithDefault, Optional } from './cel-values.ts'
-
-/** An object of JSON: a map, or a message with fields. */
-export function isFields(value: unknown): value is Draft {
-  return isTree(value) && !(value instanceof CelValue)
-}
-
-/** Equality of values; an integer equals the same double. */
-export function isSame(left: unknown, right: unknown): boolean {
-  if (left instanceof CelValue) return left.isSameAs(right)
-  if (right instanceof CelValue) return false
-  if (Array.isArray(left))
-    return Array.isArray(right) && left.length === right.length && left.every((item, at) => isSame(item, right[at]))
-  if (!isFields(left) || !isFields(right)) return isSameTree(left, right)
-  const keys = Object.keys(left)
-  return (
-    keys.length === Object.keys(right).length && keys.every(key => Object.hasOwn(right, key) && isSame(left[key], right[key]))
-  )
-}
 
 /** The map that loops and `in` go through. */
 export function heldBy(value: unknown): unknown {
@@ -78,8 +62,11 @@ export function globalFunction(name: string, [value, other]: readonly unknown[])
     }
     case 'isSemver':
       return CelVersion.read(String(value), other === true) !== undefined
-    default:
-      throw new CelError(`undeclared reference to '${name}'`)
+    default: {
+      const found = libraryFunction(name, value)
+      if (found === undefined) throw new CelError(`undeclared reference to '${name}'`)
+      return found
+    }
   }
 }
 
@@ -100,6 +87,8 @@ export function method(name: string, target: unknown, args: readonly unknown[]):
     const found = listMethod(name, target, args)
     if (found !== undefined) return found
   }
+  const found = libraryMethod(name, target, args)
+  if (found !== undefined) return found
   throw new CelError(
     `undeclared reference to '${name}' with ${jsonText([first, second].filter(argument => argument !== undefined))}`,
   )

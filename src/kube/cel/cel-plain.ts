@@ -6,7 +6,7 @@ interface Placed {
   readonly at: number
 }
 
-export interface PlainEntry extends Placed {
+interface PlainEntry extends Placed {
   readonly key: Plain
   readonly value: Plain
   readonly isOptional: boolean

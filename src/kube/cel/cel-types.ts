@@ -19,7 +19,7 @@ export interface CelType {
     | 'timestamp'
     | 'type'
     | 'uint'
-  /** Of a struct, an opaque type or a parameter its own name, of others their kind. */
+  /** The name of its own that a struct, an opaque type or a parameter has; others are called by their kind. */
   readonly name: string
   readonly params: readonly CelType[]
   /** The fields of a struct; undefined: it has none that can be asked for. */

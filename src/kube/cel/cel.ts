@@ -1,7 +1,10 @@
 // Evaluates CEL on JSON values: the core language, its macros, and the parts of Kubernetes' libraries that conditions of
 // webhooks and rules of custom kinds use most.
-import { globalFunction, heldBy, isFields, isNumeric, isSame, method, typeName } from './cel-functions.ts'
+import { isFields, isSame } from './cel-equality.ts'
+import { globalFunction, heldBy, isNumeric, method, typeName } from './cel-functions.ts'
+import { isSpace, spaceFunction } from './cel-library.ts'
 import { CelError, type Expression, parseCel } from './cel-syntax.ts'
+import { timeOrder, timeSum } from './cel-times.ts'
 import { absent, CelValue, MapWithDefault, Optional } from './cel-values.ts'
 
 type CelOutcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }
@@ -106,6 +109,8 @@ class Evaluation {
     }
     if (target instanceof MapWithDefault) return isOptional ? new Optional(target.get(name), true) : target.get(name)
     if (!isFields(target) || !Object.hasOwn(target, name) || target[name] === undefined) {
+      const plain = name.includes('__') ? unescapedName(name) : name
+      if (plain !== name && isFields(target) && Object.hasOwn(target, plain)) return this.#field(target, plain, isOptional)
       if (isOptional) return absent
       throw new CelError(`no such key: ${name}`)
     }
@@ -152,6 +157,10 @@ class Evaluation {
       default:
         if (typeof a === 'string' && typeof b === 'string') return compared(operator, a < b ? -1 : a > b ? 1 : 0)
     }
+    if (a instanceof CelValue || b instanceof CelValue) {
+      const found = operator === '+' || operator === '-' ? timeSum(operator, a, b) : timeOrder(a, b)
+      if (found !== undefined) return typeof found === 'number' ? compared(operator, found) : found
+    }
     if (isNumeric(a) && isNumeric(b)) return calculated(operator, a, b)
     throw new CelError(`no such overload: ${typeName(a)} ${operator} ${typeName(b)}`)
   }
@@ -177,10 +186,24 @@ class Evaluation {
     const [first, second, third] = args
     if (target.kind === 'name' && target.name === 'cel' && name === 'bind' && first?.kind === 'name' && second && third)
       return this.value(third, { ...scope, [first.name]: this.value(second, scope) })
+    if (first?.kind === 'name' && second?.kind === 'name' && third !== undefined && doubleLoops.has(name))
+      return this.#doubleLoop(name, this.value(target, scope), [first.name, second.name], args.slice(2), scope)
+    if (first?.kind === 'name' && second !== undefined && (name === 'optMap' || name === 'optFlatMap')) {
+      const found = this.value(target, scope)
+      if (!(found instanceof Optional)) throw new CelError(`no such overload: ${name}`)
+      if (!found.isPresent) return absent
+      const made = this.value(second, { ...scope, [first.name]: found.content })
+      return name === 'optMap' ? new Optional(made, true) : made
+    }
     if (first?.kind === 'name' && second !== undefined && comprehensions.has(name))
       return this.#comprehension(name, heldBy(this.value(target, scope)), first.name, args.slice(1), scope)
     if (target.kind === 'name' && target.name === 'optional')
       return name === 'none' ? absent : new Optional(first === undefined ? undefined : this.value(first, scope), true)
+    if (target.kind === 'name' && !Object.hasOwn(scope, target.name) && isSpace(target.name))
+      return spaceFunction(
+        `${target.name}.${name}`,
+        args.map(argument => this.value(argument, scope)),
+      )
     return method(
       name,
       this.value(target, scope),
@@ -194,10 +217,39 @@ class Evaluation {
       const target = this.value(first.target, scope)
       // A key that the map makes up is there too.
       if (target instanceof MapWithDefault) return true
-      return isFields(target) && Object.hasOwn(target, first.name) && target[first.name] !== undefined
+      const has = (field: string) => isFields(target) && Object.hasOwn(target, field) && target[field] !== undefined
+      return has(first.name) || (first.name.includes('__') && has(unescapedName(first.name)))
     }
     const values = args.map(argument => this.value(argument, scope))
     return globalFunction(name, values)
+  }
+
+  #doubleLoop(
+    name: string,
+    target: unknown,
+    [key, item]: readonly [string, string],
+    bodies: readonly Expression[],
+    scope: Scope,
+  ): unknown {
+    const range = heldBy(target)
+    const entries: readonly (readonly [unknown, unknown])[] = Array.isArray(range)
+      ? [...range.entries()]
+      : isFields(range)
+        ? Object.entries(range)
+        : []
+    const [first, second] = bodies
+    if (first === undefined || (!Array.isArray(range) && !isFields(range))) throw new CelError(`no such overload: ${name}`)
+    const within = (entry: readonly [unknown, unknown]) => ({ ...scope, [key]: entry[0], [item]: entry[1] })
+    if (!name.startsWith('transform')) {
+      const holds = (entry: readonly [unknown, unknown]) => this.#isTrue(first, within(entry))
+      if (name === 'all') return entries.every(holds)
+      return name === 'exists' ? entries.some(holds) : entries.filter(holds).length === 1
+    }
+    const kept = second === undefined ? entries : entries.filter(entry => this.#isTrue(first, within(entry)))
+    const made = kept.map(entry => [entry[0], this.value(second ?? first, within(entry))] as const)
+    if (name === 'transformList') return made.map(([, value]) => value)
+    if (name === 'transformMap') return Object.fromEntries(made.map(([name, value]) => [String(name), value]))
+    return Object.assign({}, ...made.map(([, value]) => (isFields(value) ? value : {})))
   }
 
   #comprehension(name: string, target: unknown, variable: string, bodies: readonly Expression[], scope: Scope): unknown {
@@ -222,11 +274,21 @@ class Evaluation {
   }
 }
 
+const escapes: Readonly<Record<string, string>> = { __underscores__: '__', __dot__: '.', __dash__: '-', __slash__: '/' }
+
+/** The name of a field by what rules call it: `a__dot__b`, `__namespace__`. */
+function unescapedName(name: string): string {
+  return name.replaceAll(/__(?:underscores|dot|dash|slash)__/g, part => escapes[part] ?? part).replace(/^__([a-z]+)__$/, '$1')
+}
+
 /** What an optional value adds to a list or a map. */
 function present(value: unknown): readonly unknown[] {
   if (!(value instanceof Optional)) throw new CelError('no such overload: expected an optional')
   return value.isPresent ? [value.content] : []
 }
+
+/** Loops over places and items of a list, or keys and values of a map. */
+const doubleLoops = new Set(['all', 'exists', 'existsOne', 'exists_one', 'transformList', 'transformMap', 'transformMapEntry'])
 
 const comprehensions = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
 

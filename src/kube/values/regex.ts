@@ -11,6 +11,8 @@ export interface Pattern {
   matchesWhole(text: string): boolean
   /** The groups of the first place found, the whole first; a group that took no part is `undefined`. None: `undefined`. */
   groupsIn(text: string): readonly (string | undefined)[] | undefined
+  /** The texts of all places found, `most` at most. */
+  wholesIn(text: string, most: number): readonly string[]
   /** `text` with each place found replaced; `$1` and `${name}` stand for groups. */
   replaceAll(text: string, replacement: string): string
 }
@@ -41,6 +43,12 @@ function patternOf(source: string, compiled: RE2JS): Pattern {
       const matcher = compiled.matcher(text)
       if (!matcher.find()) return undefined
       return Array.from({ length: matcher.groupCount() + 1 }, (_, index) => matcher.group(index) ?? undefined)
+    },
+    wholesIn(text, most) {
+      const matcher = compiled.matcher(text)
+      const found: string[] = []
+      while (found.length < most && matcher.find()) found.push(matcher.group() ?? '')
+      return found
     },
     replaceAll: (text, replacement) => compiled.matcher(text).replaceAll(replacement),
   }

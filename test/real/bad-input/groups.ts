@@ -6,6 +6,7 @@ import { definitionGroup } from './definition-cases.ts'
 import { embeddedGroup } from './embedded-cases.ts'
 import { extremeGroup } from './extreme-cases.ts'
 import { fieldGroup } from './field-cases.ts'
+import { heldGroup } from './held-cases.ts'
 import { exponentGroup, objectGroup } from './object-cases.ts'
 import { patchGroup } from './patch-cases.ts'
 import { protobufGroup } from './protobuf-cases.ts'
@@ -25,6 +26,7 @@ export const badInputGroups: readonly BadInputGroup[] = [
   definitionGroup,
   ruleGroup,
   embeddedGroup,
+  heldGroup,
   extremeGroup,
   unionGroup,
   rightsGroup,
