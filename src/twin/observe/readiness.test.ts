@@ -87,7 +87,7 @@ test.each([
 test('on a clock that is too fast for the machine something is always due: the pods count', () => {
   const clock = new PacedClock(new VirtualClock(startMs), { pace: 10_000 })
   let pods = 0
-  let listener = () => undefined as void
+  let listener: () => void = () => undefined
   const store = { list: (key: string) => (key === 'deployments.apps' ? [web] : []), count: () => pods }
   using readiness = new Readiness({ store, clock, onProgress: () => undefined })
   expect(readiness.missing).toBe('0 of 3 pods are made')
