@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
-import { VirtualClock } from '#kube/clock.ts'
+import { count } from '#dashboard/words/quantity.ts'
+import { systemClock, VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, problemSentence } from '#kube/problem.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
@@ -23,6 +24,7 @@ import { schedulerOf } from './source/scheduler-source.ts'
 import { readSource, readSourceOrInput } from './source/source.ts'
 import { syntheticCluster } from './source/synthetic-cluster.ts'
 import { withoutUnansweredWebhooks } from './source/unanswered-webhooks.ts'
+import { Progress } from './terminal/progress.ts'
 import { openLines } from './twin/twin-open.ts'
 import { type ClockOptions, clockOf, momentOption, paceOption, startOf } from './up/twin-clock.ts'
 
@@ -111,7 +113,8 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
     )
     .action(async (options: TwinCommandOptions) => {
       checkTogether(options)
-      const loaded = await objectsOf(options, surroundings)
+      const progress = new Progress(surroundings.terminal, systemClock)
+      const loaded = { ...(await objectsOf(options, surroundings, progress)), progress }
       if (options.once === true) surroundings.end(await runOnce(options, loaded, surroundings))
       else await runOn(options, loaded, surroundings)
     })
@@ -154,13 +157,24 @@ interface Loaded {
   readonly sharedValues: SharedValues
   /** Further settings of the components: how the scheduler decides, where an export of kube-scheduler-simulator says so. */
   readonly components: Pick<ComponentOptions, 'schedulerSettings'>
+  /** How far the start is. */
+  readonly progress: Progress
 }
 
-async function objectsOf(options: TwinCommandOptions, { terminal, signal }: Surroundings): Promise<Loaded> {
+async function objectsOf(
+  options: TwinCommandOptions,
+  { terminal, signal }: Surroundings,
+  progress: Progress,
+): Promise<Omit<Loaded, 'progress'>> {
   const sharedValues = new SharedValues()
+  let read = 0
+  const keep = (object: KubeObject) => {
+    read++
+    progress.note(() => `reading: ${count(read)} objects`)
+    return sharedValues.shared(object)
+  }
   const sources = []
-  for (const path of options.cluster)
-    sources.push(await readSourceOrInput(path, process.stdin, signal, object => sharedValues.shared(object)))
+  for (const path of options.cluster) sources.push(await readSourceOrInput(path, process.stdin, signal, keep))
   const faults = options.faults === undefined ? [] : faultsOf(options.faults)
   for (const problem of sources.flatMap(source => source.problems)) terminal.say(`set aside: ${problemSentence(problem)}`)
   const found = sources.flatMap(source => source.objects.map(({ object }) => object))
@@ -196,12 +210,14 @@ function faultsOf(path: string): readonly KubeObject[] {
 
 function settingsOf(
   options: TwinCommandOptions,
-  { components }: Loaded,
+  { components, progress }: Loaded,
   { environment, terminal }: Surroundings,
 ): Omit<TwinOptions, 'clock' | 'objects'> {
   const { controllers, kubernetesVersion, history } = options
   return {
     onTrouble: seldom(trouble => terminal.say(troubleText(trouble))),
+    onProgress: ({ step, done, total }) =>
+      progress.note(() => `${step === 'load' ? 'loading objects' : 'making pods'}: ${count(done)} of ${count(total)}`),
     seed: options.seed ?? seedOfEnvironment(environment),
     scheduler: options.scheduler === 'on',
     kubelet: options.kubelet === 'on',
@@ -242,7 +258,12 @@ async function runOn(options: TwinCommandOptions, loaded: Loaded, surroundings: 
     writePrivately(resolve(options.kubeconfigOut), kubeconfig)
     terminal.say(`API server ${twin.url ?? ''}; kubectl --kubeconfig ${options.kubeconfigOut} get nodes`)
   }
+  void twin.ready.then(() => loaded.progress.end(seconds => `ready after ${seconds} s: ${count(podsOf(twin))} pods`))
   if (!signal.aborted) await once(signal, 'abort')
+}
+
+function podsOf({ access }: Twin): number {
+  return access.list('pods').length
 }
 
 /** Until nothing moves any more, or a day has passed; then the whole cluster on standard output, and what is open on standard error. */

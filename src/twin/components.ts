@@ -91,6 +91,10 @@ export interface Components extends Disposable {
   readonly nextTransientMs: number | undefined
   /** What still moves, a line each. */
   moving(): readonly string[]
+  /** Whether all is done that was due by `elapsedMs` of the clock. */
+  isDoneUntil(elapsedMs: number): boolean
+  /** Calls `listener` whenever some work was done. @returns what ends that */
+  afterTurn(listener: () => void): () => void
   readonly nodes: NodePower
   readonly usage: UsageModel
   /** The latest image pulls of all nodes, in the order they were begun. */
@@ -152,6 +156,8 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
       return loop.nextTransientMs
     },
     moving: () => loop.moving(),
+    isDoneUntil: elapsedMs => loop.isDoneUntil(elapsedMs),
+    afterTurn: listener => loop.afterTurn(listener),
     nodes: nodePower(context, kubelets),
     usage,
     get imagePulls() {

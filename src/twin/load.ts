@@ -64,8 +64,15 @@ function unworkableFields(type: ResourceType, draft: Draft): readonly FieldError
   return type.group === twinGroup ? validateCustom(type.custom.schema, draft, undefined) : []
 }
 
-/** Loads objects of any kind. What cannot be loaded is reported and left out; nothing here throws on odd objects. */
-export function loadObjects(server: ApiServer, given: readonly KubeObject[]): LoadReport {
+/**
+ * Loads objects of any kind. What cannot be loaded is reported and left out; nothing here throws on odd objects. `onProgress` is called
+ * before each object.
+ */
+export function loadObjects(
+  server: ApiServer,
+  given: readonly KubeObject[],
+  onProgress: (done: number, total: number) => void = () => undefined,
+): LoadReport {
   const { objects, problems } = wellFormed(given)
   const ranked = objects.map((object, index) => ({ object, index, rank: rankOf(object) }))
   for (const object of objects) noteUids(server, object)
@@ -74,7 +81,8 @@ export function loadObjects(server: ApiServer, given: readonly KubeObject[]): Lo
   let loaded = 0
   const uids = new Map<string, string>()
   const pruned = new Map<string, Pruned>()
-  for (const { object } of ranked) {
+  for (const [index, { object }] of ranked.entries()) {
+    onProgress(index, ranked.length)
     if (!loadOne(server, object, problems, uids)) continue
     loaded++
     notePruned(server, object, pruned)

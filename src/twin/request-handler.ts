@@ -17,6 +17,7 @@ import type { ResourceHandlers } from './api/resource-handlers.ts'
 import type { Faults } from './faults/faults.ts'
 import { faultyAnswer } from './faults/faulty-answer.ts'
 import { InjectedReset } from './faults/injected-reset.ts'
+import type { Readiness } from './observe/readiness.ts'
 import type { TwinObserver } from './observe/twin-observer.ts'
 import type { RequestLog } from './request-log.ts'
 import type { TellTrouble } from './trouble.ts'
@@ -32,6 +33,7 @@ interface HandlerParts {
   readonly log: RequestLog
   readonly faults: Faults
   readonly observer: TwinObserver
+  readonly readiness: Pick<Readiness, 'missing'>
   readonly allowsAnonymous: boolean
   readonly onTrouble: TellTrouble
   /** Sees every request with its answer. */
@@ -40,6 +42,10 @@ interface HandlerParts {
 
 /** Paths that need no credentials. */
 const openPaths = /^\/(healthz|livez|readyz|version)(\/|$)/
+
+const healthChecks = ['ping', 'log', 'etcd', 'informer-sync', 'poststarthook/start-apiextensions-controllers']
+/** Whether what was loaded is there; of `/readyz` alone. */
+const workloadCheck = 'loaded-workloads'
 
 /** The one request handler of a twin. What goes wrong is an answer; it rejects for connections alone that a fault breaks. */
 export function requestHandler(parts: HandlerParts): Handler {
@@ -188,12 +194,18 @@ function answerOpenPath(parts: HandlerParts, request: TwinRequest): TwinResponse
   if (request.path === '/version' || request.path === '/version/') {
     return textAnswer(request, 200, JSON.stringify(versionDocument(parts.server.minor), null, 2), { encoding: 'json' })
   }
-  const [, endpoint = ''] = request.path.split('/')
-  if (!request.query.has('verbose')) return plainText(200, 'ok')
-  const checks = ['ping', 'log', 'etcd', 'informer-sync', 'poststarthook/start-apiextensions-controllers'].map(
-    name => `[+]${name} ok\n`,
-  )
-  return plainText(200, `${checks.join('')}${endpoint} check passed\n`)
+  const [, endpoint = '', name] = request.path.split('/')
+  const missing = endpoint === 'readyz' ? parts.readiness.missing : undefined
+  const excluded = new Set(request.query.getAll('exclude'))
+  const all = [...healthChecks, ...(endpoint === 'readyz' ? [workloadCheck] : [])]
+  const checks = all
+    .filter(check => (name === undefined || name === '' ? !excluded.has(check) : check === name))
+    .map(check => ({ check, fault: check === workloadCheck ? missing : undefined }))
+  if (checks.length === 0) return plainText(404, '404 page not found\n')
+  const isGood = checks.every(({ fault }) => fault === undefined)
+  if (isGood && !request.query.has('verbose')) return plainText(200, 'ok')
+  const lines = checks.map(({ check, fault }) => (fault === undefined ? `[+]${check} ok\n` : `[-]${check} failed: ${fault}\n`))
+  return plainText(isGood ? 200 : 500, `${lines.join('')}${endpoint} check ${isGood ? 'passed' : 'failed'}\n`)
 }
 
 function answerPath(parts: HandlerParts, request: TwinRequest): TwinResponse {

@@ -34,6 +34,7 @@ import { inMemoryTransport, type TransportCredentials } from './in-memory-transp
 import { kubeconfigText } from './kubeconfig.ts'
 import { type HostAndPort, KubeletServers } from './kubelet-servers/kubelet-servers.ts'
 import { type LoadReport, loadObjects, wellFormed } from './load.ts'
+import { Readiness, type StartProgress } from './observe/readiness.ts'
 import { TwinObserver } from './observe/twin-observer.ts'
 import { isTwinKind, twinDefinitions } from './own-kinds/definitions.ts'
 import { translateKwok } from './own-kinds/kwok.ts'
@@ -81,6 +82,8 @@ export interface TwinOptions {
   readonly components?: Partial<ComponentOptions> | false
   /** Sees every request with its answer: how traces of clients are recorded. */
   readonly onExchange?: (request: TwinRequest, answer: TwinResponse) => void
+  /** Told how far the start is, often: whoever shows it chooses how often. */
+  readonly onProgress?: (progress: StartProgress) => void
   /** Told of faults of the twin itself. Each is contained; without a listener it is thrown outside, for tests: a product always listens. */
   readonly onTrouble?: TellTrouble
 }
@@ -93,6 +96,8 @@ export interface Twin extends AsyncDisposable {
   /** The same handler as HTTP has, in memory. */
   transport(credentials: TransportCredentials): Transport
   readonly access: ClusterAccess
+  /** Resolves when what was loaded is there, with the pods that it asks for: from then on `/readyz` says ok. */
+  readonly ready: Promise<void>
   /** The simulated cluster behind the API server; undefined where it was not started. */
   readonly components: Components | undefined
   /** The kubelets as servers; each is opened when it is dialled. */
@@ -156,7 +161,8 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   const { objects, problems } = translateKwok(options.objects)
   const hasOwnKinds = options.ownKinds ?? objects.some(isTwinKind)
   if (hasOwnKinds) loadObjects(server, twinDefinitions())
-  const loaded = loadObjects(server, objects)
+  const { onProgress = () => undefined } = options
+  const loaded = loadObjects(server, objects, (done, total) => onProgress({ step: 'load', done, total }))
   const report = { ...loaded, problems: [...given.problems, ...problems, ...loaded.problems] }
   let components: Components | undefined
   let aggregator: Aggregator | undefined
@@ -166,6 +172,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     const verdict = await tokens.verify(token)
     return verdict.ok ? verdict.user : undefined
   }
+  const readiness = new Readiness({ store: server.store, clock: options.clock, onProgress })
   const usage = () => components?.usage
   const isDead = (node: string) => options.kubelet !== false && components?.nodes.isAlive(node) === false
   const kubeletApi = new KubeletApi(server, usage, isDead)
@@ -178,6 +185,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     log,
     faults,
     observer,
+    readiness,
     allowsAnonymous: options.allowsAnonymous ?? false,
     onTrouble: server.onTrouble,
     ...(options.onExchange === undefined ? {} : { onExchange: options.onExchange }),
@@ -185,6 +193,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   const stack = new AsyncDisposableStack()
   stack.defer(close)
   stack.use(observer)
+  stack.use(readiness)
   const listening = options.listen === undefined ? undefined : await listen(handler, options.listen, server.onTrouble)
   if (listening !== undefined) stack.defer(() => listening.http.close())
   // Servers behind the twin ask it for the ConfigMap: where nobody can, there is nobody to show a certificate to.
@@ -195,6 +204,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   const api = inMemoryTransport(handler, autoscalerCredentials)
   components = startedComponents(options, { server, access, report, faults, rootCertificate, api })
   if (components !== undefined) stack.use(components)
+  readiness.follow(components)
   const running = components
   const authority = onFirstUse(async () => listening?.authority ?? (await makeAuthority(systemClock.now(), [])))
   const { nodes } = components ?? {}
@@ -220,6 +230,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     },
     transport: credentials => inMemoryTransport(handler, credentials),
     access,
+    ready: readiness.ready,
     components: running,
     kubelets: { dial: (host, port) => kubelets.dial(host, port), authority },
     sources: (host, port) => sources.dial(host, port),

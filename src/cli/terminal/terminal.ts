@@ -8,6 +8,8 @@ export interface Terminal {
   write(text: string): void
   /** Words: standard error, a line. */
   say(text: string): void
+  /** Words that the next ones replace: a line of standard error that goes. Absent where it is no terminal. */
+  status?(text: string): void
   readonly isInteractive: boolean
   /** How many columns a line has; absent: nobody says, as in a pipe. */
   readonly columns?: number
@@ -27,10 +29,29 @@ export function processTerminal(environment: Readonly<Record<string, string | un
   })
   const wantsColour = environment['FORCE_COLOR'] !== undefined || (isInteractive && environment['NO_COLOR'] === undefined)
   const columns = process.stdout.isTTY === true ? process.stdout.columns : Number(environment['COLUMNS'])
+  const { stderr } = process
+  const hasStatus = stderr.isTTY === true && environment['TERM'] !== 'dumb'
+  let isStatusShown = false
+  const clear = () => {
+    if (isStatusShown) stderr.write('\r\u001b[K')
+    isStatusShown = false
+  }
+  const status = (text: string) => {
+    clear()
+    stderr.write(text.slice(0, Math.max(fewestColumns, stderr.columns) - 1))
+    isStatusShown = true
+  }
   return {
+    ...(hasStatus ? { status } : {}),
     ...(Number.isInteger(columns) && columns >= fewestColumns ? { columns } : {}),
-    write: text => void process.stdout.write(`${text}\n`),
-    say: text => void process.stderr.write(`${text}\n`),
+    write: text => {
+      clear()
+      process.stdout.write(`${text}\n`)
+    },
+    say: text => {
+      clear()
+      stderr.write(`${text}\n`)
+    },
     isInteractive,
     colour: pc.createColors(wantsColour),
   }

@@ -68,6 +68,7 @@ export class ComponentLoop implements Disposable {
   #isTurnOver = false
   #isStopped = false
   readonly #lone = new Map<string, number>()
+  readonly #afterTurn = new Set<() => void>()
 
   constructor(clock: Clock, onFailure: (failure: LoopFailure) => void) {
     this.#clock = clock
@@ -122,6 +123,18 @@ export class ComponentLoop implements Disposable {
   /** Nothing is running, due or going to happen by itself, periodic work aside. */
   get isSettled(): boolean {
     return !this.#isRunning && this.#queues.every(queue => queue.transient.size === 0 && queue.busy.size === 0)
+  }
+
+  /** Whether all is done that was due by `elapsedMs` of the clock, periodic work too. */
+  isDoneUntil(elapsedMs: number): boolean {
+    const next = this.#peek()
+    return (next === undefined || next.dueMs > elapsedMs) && this.#queues.every(queue => queue.busy.size === 0)
+  }
+
+  /** Calls `listener` whenever some items were run. @returns what ends that */
+  afterTurn(listener: () => void): () => void {
+    this.#afterTurn.add(listener)
+    return () => this.#afterTurn.delete(listener)
   }
 
   /** Milliseconds of the clock until the next transient item; `undefined` when there is none. */
@@ -204,6 +217,7 @@ export class ComponentLoop implements Disposable {
       this.#isRunning = false
     }
     this.#arm()
+    for (const listener of [...this.#afterTurn]) listener()
   }
 
   #run(entry: Entry): void {
@@ -230,6 +244,7 @@ export class ComponentLoop implements Disposable {
       queue.busy.delete(key)
       held[Symbol.dispose]()
       if (isWantedAgain) this.#push(queue, key, this.#clock.elapsed(), false)
+      for (const listener of [...this.#afterTurn]) listener()
     }
     outcome.then(
       () => {
