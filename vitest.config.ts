@@ -6,10 +6,14 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
     // What takes long is in `npm run test:deep`.
     exclude: ['**/*.deep.test.ts', 'test/real/**', 'node_modules/**'],
-    setupFiles: ['test/cpu/measure.ts'],
+    setupFiles: ['test/cpu/measure.ts', 'test/warm-solver-end.ts'],
     reporters: ['default', new CpuReporter({ budgetSeconds: 400 })],
-    // Kills and steps are a sample here: `npm run test:deep` has each.
-    env: { BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? '1/16', BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '40000' },
+    // Kills, steps and random cases are a sample here: `npm run test:deep` has each.
+    env: {
+      BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? '1/16',
+      BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '20000',
+      BALLAST_RUNS: process.env['BALLAST_RUNS'] ?? '1/4',
+    },
     // Against hanging only: no test may depend on how fast the machine is.
     testTimeout: 300_000,
     hookTimeout: 300_000,

@@ -35,6 +35,8 @@ const benchmarks = [
   'hardware-page.ts',
   'nfs-files.ts',
   'nfs.ts',
+  'nfs-memory.ts',
+  'nfs-snapshots.ts',
 ]
 const words = process.argv.slice(2)
 const flagsAt = words.findIndex(word => word.startsWith('--'))

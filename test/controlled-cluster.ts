@@ -24,7 +24,7 @@ import { builtIn, type GroupVersionResource } from '#kube/objects/resource.ts'
 import { problemSentence } from '#kube/problem.ts'
 import { seededRandom } from '#kube/random.ts'
 import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
-import { type Solution, type Solve, solveInChild } from '#planning/solving/solve.ts'
+import type { Solution, Solve } from '#planning/solving/solve.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { controllerToken, installBallast } from '../src/deployment/install-ballast.ts'
 import { shiftedClock } from '../src/kube/testdata/shifted-clock.ts'
@@ -34,6 +34,7 @@ import { SharedWebhooks } from '../src/process/webhooks/shared-webhooks.ts'
 import { startWebhookEndpoint } from '../src/process/webhooks/webhook-endpoint.ts'
 import { DisruptionWitness } from './disruption-witness.ts'
 import { MortalWebhooks } from './mortal-webhooks.ts'
+import { warmSolve } from './warm-solver.ts'
 
 export const namespace = 'ballast-system'
 /** Where every test's clock begins. */
@@ -78,7 +79,7 @@ export interface ControlledOptions {
 const answers = new Map<string, Promise<Solution>>()
 const solveOnce: Solve = (model, options) => {
   const key = JSON.stringify([model, options])
-  const known = answers.get(key) ?? solveInChild(model, options, new AbortController().signal)
+  const known = answers.get(key) ?? warmSolve(model, options, new AbortController().signal)
   answers.set(key, known)
   return known
 }

@@ -59,6 +59,7 @@ const messages = {
   ListSnapshotsRequest: '1 maxEntries int32, 2 startingToken, 3 sourceVolumeId, 4 snapshotId, 5 secrets %',
   SnapshotEntry: '1 snapshot Snapshot',
   ListSnapshotsResponse: '1 entries *SnapshotEntry, 2 nextToken',
+  GetSnapshotRequest: '1 snapshotId, 2 secrets %',
   ControllerExpandVolumeRequest: '1 volumeId, 2 capacityRange CapacityRange, 3 secrets %, 4 volumeCapability VolumeCapability',
   ControllerExpandVolumeResponse: '1 capacityBytes int64, 2 nodeExpansionRequired bool',
   NodeStageVolumeRequest:
@@ -85,7 +86,7 @@ const enums = {
   PluginExpansionType: 'UNKNOWN ONLINE OFFLINE',
   Mode: 'UNKNOWN SINGLE_NODE_WRITER SINGLE_NODE_READER_ONLY MULTI_NODE_READER_ONLY MULTI_NODE_SINGLE_WRITER MULTI_NODE_MULTI_WRITER SINGLE_NODE_SINGLE_WRITER SINGLE_NODE_MULTI_WRITER',
   ControllerRpcType:
-    'UNKNOWN CREATE_DELETE_VOLUME PUBLISH_UNPUBLISH_VOLUME LIST_VOLUMES GET_CAPACITY CREATE_DELETE_SNAPSHOT LIST_SNAPSHOTS CLONE_VOLUME PUBLISH_READONLY EXPAND_VOLUME LIST_VOLUMES_PUBLISHED_NODES VOLUME_CONDITION GET_VOLUME SINGLE_NODE_MULTI_WRITER MODIFY_VOLUME',
+    'UNKNOWN CREATE_DELETE_VOLUME PUBLISH_UNPUBLISH_VOLUME LIST_VOLUMES GET_CAPACITY CREATE_DELETE_SNAPSHOT LIST_SNAPSHOTS CLONE_VOLUME PUBLISH_READONLY EXPAND_VOLUME LIST_VOLUMES_PUBLISHED_NODES VOLUME_CONDITION GET_VOLUME SINGLE_NODE_MULTI_WRITER MODIFY_VOLUME GET_SNAPSHOT',
   NodeRpcType:
     'UNKNOWN STAGE_UNSTAGE_VOLUME GET_VOLUME_STATS EXPAND_VOLUME VOLUME_CONDITION SINGLE_NODE_MULTI_WRITER VOLUME_MOUNT_GROUP',
   Unit: 'UNKNOWN BYTES INODES',
@@ -109,6 +110,7 @@ export const csiCalls = {
   CreateSnapshot: ['Controller', 'CreateSnapshotRequest', 'CreateSnapshotResponse'],
   DeleteSnapshot: ['Controller', 'DeleteSnapshotRequest', 'Empty'],
   ListSnapshots: ['Controller', 'ListSnapshotsRequest', 'ListSnapshotsResponse'],
+  GetSnapshot: ['Controller', 'GetSnapshotRequest', 'CreateSnapshotResponse'],
   ControllerExpandVolume: ['Controller', 'ControllerExpandVolumeRequest', 'ControllerExpandVolumeResponse'],
   ControllerGetVolume: ['Controller', 'ControllerGetVolumeRequest', 'ControllerGetVolumeResponse'],
   ControllerModifyVolume: ['Controller', 'ControllerModifyVolumeRequest', 'Empty'],

@@ -64,9 +64,10 @@ export interface ClaimOutcome {
 
 /**
  * An outcome without what is of chance: the order of Events of several processes, whether a state that failed was looked at once more before it was
- * mended, whether a call that goes on was asked for again, and which of two objects a controller heard of first.
+ * mended, whether a call that goes on was asked for again, which of two objects a controller heard of first, and how small an archive became, whose
+ * times are of that hour.
  */
-export function comparableOutcome({ events, ...outcome }: ClaimOutcome): ClaimOutcome {
+export function comparableOutcome({ events, exports, ...outcome }: ClaimOutcome): ClaimOutcome {
   const isOfChance = ({ reason, message }: EventSeen) =>
     reason === 'SnapshotContentCheckandUpdateFailed' ||
     /code = (Aborted|DeadlineExceeded)/.test(message) ||
@@ -75,6 +76,7 @@ export function comparableOutcome({ events, ...outcome }: ClaimOutcome): ClaimOu
   const key = (event: EventSeen) => JSON.stringify(event)
   return {
     ...outcome,
+    exports: exports.map(line => line.replace(/^(file \d+) \d+ (.*\.tar\.gz)$/, '$1 $bytes $2')),
     events: events.filter(event => !isOfChance(event)).toSorted((one, other) => (key(one) < key(other) ? -1 : 1)),
   }
 }

@@ -17,9 +17,12 @@ function counted<Given extends readonly unknown[], Answer>(
     if (!changes(given)) return call(...given)
     count++
     if (count === at && when === 'before') process.kill(process.pid, 'SIGKILL')
-    const answer = call(...given)
-    if (count === at && when === 'after') process.kill(process.pid, 'SIGKILL')
-    return answer
+    try {
+      return call(...given)
+    } finally {
+      // A call that fails has been made, too: a name that is taken already, say.
+      if (count === at && when === 'after') process.kill(process.pid, 'SIGKILL')
+    }
   }
 }
 

@@ -5,10 +5,12 @@ import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '#kube/clock.ts'
 import type { AnyFileWork } from '../src/capabilities/nfs/files/file-work.ts'
 import { pack } from '../src/capabilities/nfs/files/tar/pack.ts'
 import { verify } from '../src/capabilities/nfs/files/tar/verify.ts'
 import { makeTree, plenty, quiet, Scratch, toldTree } from '../src/capabilities/nfs/files/testdata/trees.ts'
+import { survey } from '../src/capabilities/nfs/files/tree/survey.ts'
 import { shareOf } from './crash-harness.ts'
 
 const program = join(import.meta.dirname, 'nfs-files-killed-process.ts')
@@ -90,6 +92,38 @@ describe.skipIf(process.platform !== 'linux')('a worker that is killed', () => {
       expect((await done(workIn(root), kill)).isKilled, `${kill.when} call ${kill.nth} of ${calls}`).toBe(true)
       await checkArchives(root)
       await done(workIn(root))
+      expect(await stateOf(root), `${kill.when} call ${kill.nth} of ${calls}`).toEqual(expected)
+    }
+  })
+})
+
+describe.skipIf(process.platform !== 'linux')('a worker that is killed while it removes an old archive', () => {
+  test('leaves what the next look ends or takes back, and touches no other', async () => {
+    using places = new Scratch()
+    const young = { path: 'archived-young', kind: 'directory' } as const
+    const place = (name: string) => {
+      const root = places.directory(name)
+      const old = tree.map(entry => ({ ...entry, path: entry.path.replace('pvc-1', 'archived-old') }))
+      makeTree(root, [...old, young, { path: 'archived-young/kept', kind: 'file', content: 'kept' }])
+      return root
+    }
+    // Everything was made a moment ago: it is old to whoever looks from tomorrow.
+    const beforeMs = systemClock.now() + 86_400_000
+    const expire = (root: string, name: string): AnyFileWork => ({ kind: 'expireTree', root, name, beforeMs })
+    const whole = place('whole')
+    const { calls } = await done(expire(whole, 'archived-old'))
+    const expected = await stateOf(whole)
+    expect(readdirSync(whole)).toEqual(['archived-young'])
+    const kills = Array.from({ length: calls }, (_, index) => ['before', 'after'].map(when => ({ nth: index + 1, when }))).flat()
+    for (const kill of kills) {
+      const root = place(`killed-${kill.nth}-${kill.when}`)
+      expect((await done(expire(root, 'archived-old'), kill)).isKilled).toBe(true)
+      // As the controller does: what was begun is ended or taken back, then archives are judged.
+      for (let round = 0; round < 2; round++) {
+        const { entries } = await survey({ kind: 'survey', root, limit: 100 }, quiet())
+        for (const { name } of entries.filter(one => one.kind === 'removed')) await done(expire(root, name))
+        if (existsSync(join(root, 'archived-old'))) await done(expire(root, 'archived-old'))
+      }
       expect(await stateOf(root), `${kill.when} call ${kill.nth} of ${calls}`).toEqual(expected)
     }
   })

@@ -14,7 +14,9 @@ import { seededRandom } from '#kube/random.ts'
 import { startTwin } from '#twin/twin.ts'
 import { nfsConfiguration } from '../src/capabilities/nfs/config.ts'
 import { startDriver } from '../src/capabilities/nfs/driver/driver.ts'
+import { unlimited } from '../src/capabilities/nfs/driver/expansion.ts'
 import { ShareFiles } from '../src/capabilities/nfs/driver/share-files.ts'
+import { KnownPlaces } from '../src/capabilities/nfs/driver/volume-place.ts'
 import { FileWorkers } from '../src/capabilities/nfs/files/file-workers.ts'
 import { startJobs } from '../src/capabilities/nfs/jobs/jobs.ts'
 import { snapshots } from '../src/capabilities/nfs/jobs/snapshot/snapshot-kinds.ts'
@@ -55,10 +57,13 @@ test('claims of nfs-slow are bound, grown, snapshotted, restored and deleted', a
         defaultOnDelete: config.controller.defaultOnDeletePolicy,
         existingArchive: config.controller.existingArchive,
         useTarProgram: false,
+        lists: false,
+        expansion: unlimited,
         compression: 'gzip',
       },
       workingMountDir: join(root, 'work'),
       files: new ShareFiles(workers, systemClock),
+      known: { shares: () => [], places: () => new KnownPlaces([], []) },
     },
     clock: systemClock,
     log: silentLog,

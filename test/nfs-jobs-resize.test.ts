@@ -169,6 +169,27 @@ test('a driver that grows nothing in use is asked once no pod has the claim', as
   await site.until(() => told(site).capacity === '5Gi')
 })
 
+test('a Secret that is not there is told, and the volume grows once it comes', async () => {
+  const csi = {
+    driver: 'nfs.csi.k8s.io',
+    volumeHandle: 'nas#export#plex##',
+    controllerExpandSecretRef: { name: 'options', namespace: 'media' },
+  }
+  const withSecret: KubeObject = { ...volume, spec: { ...(volume['spec'] as object), csi } }
+  await using site = await jobsSite({ config, objects: [withSecret, claim('plex', { volumeName: 'pv-plex' })] })
+  site.start()
+  await site.until(() => site.isBound('plex'))
+  await ask(site, '5Gi')
+  await site.pass(10_000)
+  expect(site.driver.count('expandVolume')).toBe(0)
+  expect(site.events()).toContain(
+    'Warning VolumeResizeFailed plex: resize volume "pv-plex" by resizer "nfs.csi.k8s.io" failed: error getting secret options in namespace media: secrets "options" not found [external-resizer nfs.csi.k8s.io]',
+  )
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'options', namespace: 'media' } }
+  await site.create(builtIn.secrets, { ...secret, data: { mountOptions: Buffer.from('hard').toString('base64') } })
+  await site.until(() => told(site).capacity === '5Gi')
+})
+
 test('what others say in the conditions of a claim stays', async () => {
   await using site = await boundSite()
   const conditions = [{ type: 'ModifyingVolume', status: 'True' }]

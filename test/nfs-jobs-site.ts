@@ -1,5 +1,6 @@
 // A twin whose volumes are left to real provisioners, a CSI driver behind a socket, and the jobs between them, under the rights that they ask for.
 
+import type { Permission } from '#coordination/needs.ts'
 import { agentPlace, partRights } from '#coordination/rbac.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { ConnectionError } from '#kube/client/connection-error.ts'
@@ -20,8 +21,8 @@ import type { Claim, StoredVolume } from '../src/capabilities/nfs/jobs/storage-k
 import { type CalledMethod, FakeDriver } from './nfs-jobs-driver.ts'
 
 const { signal } = new AbortController()
-const ownNamespace = 'csi-nfs'
-const account = 'csi-nfs-controller-sa'
+export const ownNamespace = 'csi-nfs'
+export const account = 'csi-nfs-controller-sa'
 const startMs = Date.parse('2026-03-02T04:00:00Z')
 
 export const election = { namespace: ownNamespace, leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriodMs: 5_000 }
@@ -397,8 +398,8 @@ export class JobsSite implements AsyncDisposable {
 }
 
 /** Rules of the jobs as a role for the whole cluster, and one for their own namespace. */
-function roles(config: JobsConfig): readonly KubeObject[] {
-  const rights = partRights({ needs: jobNeeds(config), permissions: jobPermissions(config) }, undefined)
+export function jobRoles(config: JobsConfig, more: readonly Permission[] = []): readonly KubeObject[] {
+  const rights = partRights({ needs: jobNeeds(config), permissions: [...jobPermissions(config), ...more] }, undefined)
   const rulesAt = (place: string) =>
     rights
       .filter(right => right.place === place)
@@ -443,7 +444,7 @@ export async function jobsSite(options: SiteOptions = {}): Promise<JobsSite> {
       namespace('media'),
       namespace(ownNamespace),
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: account, namespace: ownNamespace } },
-      ...roles(config),
+      ...jobRoles(config),
       ...(withSnapshots ? snapshotDefinitions : []),
       nfsSlow,
       ...objects,

@@ -14,6 +14,8 @@ export interface Told {
   readonly waitMs?: number
   /** Until it is told otherwise, and SIGTERM does not end it. */
   readonly hang?: boolean
+  /** The same when its work is done, before it ends. Only the stand-in of `test/real/nfs` knows it. */
+  readonly hangAfter?: boolean
   /** Text of the error with which it ends; it succeeds without. */
   readonly fail?: string
   /** Default 32, what mount(8) knows as a failed mount. */

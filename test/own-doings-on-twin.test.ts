@@ -29,11 +29,11 @@ const restarts = (cluster: ControlledCluster) =>
     .filter(({ spec }) => spec.verb === 'restart')
     .map(recordOf)
 
-/** A cluster of a day's age whose controller has read everything. */
+/** A cluster whose first roll-outs ended minutes ago, and whose controller has read everything. */
 async function running(): Promise<ControlledCluster> {
   const config = { arbitration: 'enforce', debounce: '0s', rateGuard: { enabled: false } }
   const cluster = await reloadCluster(objects, { config })
-  await cluster.pass(3_600_000)
+  await cluster.pass(600_000)
   cluster.startController()
   await remembered(cluster, 3)
   return cluster

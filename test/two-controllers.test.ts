@@ -7,11 +7,11 @@ import type { Lease } from '#kube/leases/lease-record.ts'
 import { silentLog } from '#kube/log.ts'
 import type { Node } from '#kube/objects/objects.ts'
 import { seededRandom } from '#kube/random.ts'
-import { solveInChild } from '#planning/solving/solve.ts'
 import { controllerToken } from '../src/deployment/install-ballast.ts'
 import { runController } from '../src/process/controller/controller.ts'
 import { controlledCluster, namespace } from './controlled-cluster.ts'
 import { smallCluster, smallPolicy } from './small-cluster.ts'
+import { warmSolve } from './warm-solver.ts'
 
 /** A transport that can be cut: what is sent meanwhile is lost, what was open breaks. */
 class Line {
@@ -60,7 +60,7 @@ test('a leader that is cut off in the middle of a plan does nothing when it is b
       },
       identity: { name: `controller-${at}`, namespace },
       capabilities: [deschedule],
-      solve: solveInChild,
+      solve: warmSolve,
       signal: new AbortController().signal,
     })
     ended.catch(error => {
@@ -108,7 +108,7 @@ test('with the API server gone for a minute in the middle of a plan, the only co
     log: silentLog,
     identity: { name: 'controller', namespace },
     capabilities: [deschedule],
-    solve: solveInChild,
+    solve: warmSolve,
     signal: new AbortController().signal,
   })
   ended.catch(error => {

@@ -143,10 +143,16 @@ export async function mountEntries(platform: Platform, lock: BaseLock, cache: st
 
 const mountLibraries = /^lib(mount|blkid|selinux|tirpc|gssapi_krb5|krb5|k5crypto|krb5support|com_err|keyutils|acl|attr)\.so\.\d/
 
+/** What the driver of NFS starts, by its name or by way of mount(8). */
+export const mountPrograms: readonly string[] = [
+  ...['chmod', 'cp', 'mkfifo', 'mount', 'stat', 'tar', 'umount'].map(name => `usr/bin/${name}`),
+  ...['mount.nfs', 'mount.nfs4', 'umount.nfs', 'umount.nfs4'].map(name => `usr/sbin/${name}`),
+]
+
 /** Programs that our agents start, their libraries, and the tables by which RPC knows protocols. */
 function isForMounts(path: string, { triplet }: Platform): boolean {
   return (
-    /^usr\/(bin\/(u?mount|cp|tar)|sbin\/u?mount\.nfs4?)$/.test(path) ||
+    mountPrograms.includes(path) ||
     /^etc\/(netconfig|protocols|rpc|services)$/.test(path) ||
     (path.startsWith(`usr/lib/${triplet}/`) && mountLibraries.test(path.split('/').at(-1) ?? '')) ||
     isPaper(path)

@@ -105,15 +105,16 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
     section: file === undefined ? undefined : configuration.sections[capability],
     environment,
     log,
-    connect: async () => (await import('#process/agent/agent-roles.ts')).connect(options, { log, surroundings }),
+    connect: async () => (await import('#process/agent/connect.ts')).connect(options, { log, surroundings }),
   })
   for (const one of ownRoles) if (await one.role.actsInstead({ ...asked(one.capability), isWanted: wanted.includes(one) })) return
   const parts = wanted.map(({ capability, role }) => role.part(asked(capability)))
-  await using opened = await roles?.open({ sections: configuration.sections, log, surroundings })
-  parts.push(...(opened?.parts ?? []))
   const gracefulMs = partsGraceMs(configuration.process, { grace: ending.grace, log, moreMs: drainSlackMs })
-  const [only, ...more] = parts
-  if (opened === undefined && more.length === 0) await surroundings.becomeAlone?.({ program: only?.alone, level, gracefulMs })
+  const opening = { sections: configuration.sections, log, surroundings }
+  const program = roles === undefined ? onlyOne(parts)?.alone : parts.length === 0 ? await roles.alone(opening) : undefined
+  await surroundings.becomeAlone?.({ program, level, gracefulMs })
+  await using opened = await roles?.open(opening)
+  parts.push(...(opened?.parts ?? []))
   const end = new AbortController()
   // What the start took is given back: it is twice what the roles need at rest.
   const trimming = opened === undefined ? undefined : trimAtRest({ clock: systemClock }, end.signal)
@@ -128,6 +129,8 @@ async function runAgent(options: AgentCommandOptions, command: Command, surround
   }).finally(() => end.abort())
   await trimming
 }
+
+const onlyOne = <T>([only, ...more]: readonly T[]): T | undefined => (more.length === 0 ? only : undefined)
 
 /** What is being sent has 30 s to end; after that its connections are broken off, which takes a moment. */
 const drainSlackMs = 5_000

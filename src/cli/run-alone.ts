@@ -1,4 +1,5 @@
 // One part of an agent as all of a process: what `become-alone.ts` has started.
+import type { Check } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { type AgentPart, runAgentParts } from '#process/agent/agent-host.ts'
@@ -14,17 +15,38 @@ interface Surrounding {
   readonly log: Log
 }
 
+/** A part with what goes on around it as long as it does. */
+interface AlonePart extends Partial<AsyncDisposable> {
+  readonly part: AgentPart
+  /** Told how to ask for its checks. */
+  readonly onChecks?: (checks: () => readonly Check[]) => void
+}
+
 /** Runs the part that `partOf` makes of what was handed over; the process ends as it does after a command. */
 export async function runAlone<Known>(
   started: Started,
-  partOf: (known: Known, around: Surrounding) => Promise<AgentPart>,
+  partOf: (known: Known, around: Surrounding) => Promise<AlonePart>,
 ): Promise<void> {
   const { signal, ending } = started
   try {
     const { knows, level, gracefulMs } = handedOver<Known>()
     const log = processLog({ level, clock: systemClock })
-    const part = await partOf(knows, { environment: process.env, log })
-    await runAgentParts({ parts: [part], log, gracefulMs, signal, exit: code => process.exit(code), ending })
+    const alone = await partOf(knows, { environment: process.env, log })
+    const { part, onChecks } = alone
+    const exit = (code: number) => process.exit(code)
+    try {
+      await runAgentParts({
+        parts: [part],
+        log,
+        gracefulMs,
+        signal,
+        exit,
+        ending,
+        ...(onChecks === undefined ? {} : { onChecks }),
+      })
+    } finally {
+      await alone[Symbol.asyncDispose]?.()
+    }
     process.exitCode = exitCodes.done
   } catch (error) {
     process.exitCode = exitCodeOf(error, { say: text => void process.stderr.write(`${text}\n`) }, started)

@@ -348,6 +348,14 @@ export interface OwnObjects {
   readonly nodeField?: 'spec.nodeName'
 }
 
+/** A program that is one part of a node. */
+export interface AloneEntry {
+  /** Path of its first file. */
+  readonly entry: string
+  /** How V8 is to run it. */
+  readonly flags: readonly string[]
+}
+
 export interface PartOf<P extends Process, Config> {
   readonly process: P
   /** Distinguishes several parts of one process: the agent's `--role`. */
@@ -365,6 +373,8 @@ export interface PartOf<P extends Process, Config> {
   /** The same of objects that its `permissions` let it write. */
   readonly ownObjects?: readonly OwnObjects[]
   readonly host?: HostAccess
+  /** Only of parts on nodes: the program that an agent with this role and no other becomes, and that carries nothing of what read the settings. */
+  readonly alone?: () => Promise<AloneEntry>
   readonly listeners: readonly Listener[]
   /** Ports of others that it connects to beside those of API servers and DNS, so that a policy of the network lets it. Only of apiserver and gateway. */
   readonly connectsTo?: readonly (

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { simulate, stepsPerSeed } from './testdata/interleaved-run.ts'
 
-const steps = Number(process.env['BALLAST_STEPS'] ?? 40_000)
+const steps = Number(process.env['BALLAST_STEPS'] ?? 20_000)
 /** Beyond those of a short run: a Lease made again after a long stand-still; a permit handed out long after it was written. */
 const seedsThatFoundSomething = [108, 352]
 

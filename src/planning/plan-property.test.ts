@@ -3,6 +3,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { buildClusterState, type ClusterState } from '#cluster/cluster-state.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
+import { runsOf } from '#test/runs.ts'
 import { type PlanPolicy, policyWithDefaults } from './goals/policy.ts'
 import { makePlan } from './plan.ts'
 import type { Plan } from './plan-record.ts'
@@ -11,7 +12,7 @@ import { fewestMoves } from './testdata/exhaustive.ts'
 import { type RandomCluster, randomCluster } from './testdata/random-cluster.ts'
 import { verifyPlan } from './verifier/verify.ts'
 
-const runs = Number(process.env['BALLAST_RUNS'] ?? 100)
+const runs = runsOf(100)
 const firstSeed = Number(process.env['BALLAST_SEED'] ?? 1)
 const settings = defaultSettings('1.34')
 const never = new AbortController().signal
@@ -48,7 +49,7 @@ test(`${runs} random clusters: every certificate holds, and no plan is below its
     moves += plan.moves.length
   }
   // A generator that makes only trivial or only hopeless clusters would prove nothing.
-  if (runs >= 50) {
+  if (runs >= 20) {
     expect(moves).toBeGreaterThan(runs)
     expect(outcomes.met).toBeGreaterThan(runs / 4)
   }
@@ -68,5 +69,5 @@ test(`${runs} clusters of up to 8 pods on 3 nodes: as few moves as exhaustive se
     else if (least !== undefined) expect(plan.moves.length, `seed ${seed}`).toBeGreaterThanOrEqual(least)
     if (fewest !== undefined && fewest > 0) compared++
   }
-  if (runs >= 50) expect(compared).toBeGreaterThan(runs / 10)
+  if (runs >= 20) expect(compared).toBeGreaterThan(runs / 10)
 })

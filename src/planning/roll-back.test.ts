@@ -3,6 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { runsOf } from '#test/runs.ts'
 import { policyWithDefaults } from './goals/policy.ts'
 import { makePlan } from './plan.ts'
 import { planRollBack, type WayBack } from './roll-back.ts'
@@ -37,7 +38,8 @@ function backOn(objects: readonly KubeObject[], ways: readonly WayBack[], landin
 
 test('what random plans moved can be taken back in the reverse order, and the verifier agrees with every number', async () => {
   const counts = { ways: 0, back: 0 }
-  for (let seed = 1; seed <= 40; seed++) {
+  const runs = runsOf(40)
+  for (let seed = 1; seed <= runs; seed++) {
     const { objects, goals } = randomCluster(seed, { nodes: [3, 6], mostPods: 30 })
     const policy = policyWithDefaults({ name: 'random', objective: 'moves', goals, landing: 'hold' })
     const input = { state: buildClusterState(objects).state, policy, settings, nowMs: 0 }
@@ -54,7 +56,7 @@ test('what random plans moved can be taken back in the reverse order, and the ve
     counts.ways += ways.length
     counts.back += back.moves.length
   }
-  expect(counts.ways).toBeGreaterThan(40)
+  expect(counts.ways).toBeGreaterThan(runs)
   // The others stood where the scheduler would not have put them: with more pods than the node takes, say.
   expect(counts.back).toBeGreaterThan(counts.ways / 2)
 })

@@ -10,7 +10,7 @@ import { plainText, refusal, textAnswer } from './api/answers/answer.ts'
 import { answerDiscovery } from './api/answers/discovery.ts'
 import { answerOpenApi } from './api/answers/openapi.ts'
 import { versionDocument } from './api/answers/server-version.ts'
-import { withDeprecation, withNotedWarnings } from './api/answers/warnings.ts'
+import { deprecationTexts, noteWarnings, withNotedWarnings, withWarnings } from './api/answers/warnings.ts'
 import type { ApiServer, User } from './api/api-server.ts'
 import type { Handler, PathRequest, ResourceRequest, TwinRequest, TwinResponse } from './api/request.ts'
 import type { ResourceHandlers } from './api/resource-handlers.ts'
@@ -169,7 +169,13 @@ async function answerResource(
   if (forward !== undefined) return await forward(request, user)
   const type = parts.server.resources.find(info.group, info.version, info.resource)
   if (type === undefined) return unknownResource(parts, info, request)
-  return withDeprecation(type, parts.server.minor, await parts.resources.answer({ type, info, request, user }))
+  const deprecated = deprecationTexts(type, parts.server.minor)
+  try {
+    return withWarnings(await parts.resources.answer({ type, info, request, user }), deprecated)
+  } catch (error) {
+    noteWarnings(request, deprecated)
+    throw error
+  }
 }
 
 /** A group and version that are served know which resources they have; other paths are no API at all. */

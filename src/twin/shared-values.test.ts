@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { runsOf } from '#test/runs.ts'
 import { frozen } from './json-value.ts'
 import { SharedValues } from './shared-values.ts'
 
@@ -28,7 +29,7 @@ describe('shared values', () => {
           if (areFrozen) expect(JSON.stringify(given)).toBe(text)
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runsOf(300) },
     )
   })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { runsOf } from '#test/runs.ts'
 import type { StoreEvent } from './access.ts'
 import { objectKey, Store } from './store.ts'
 
@@ -96,7 +97,7 @@ describe('the store', () => {
         expect(known).toEqual(seen.slice(seen.length - known.length))
         expect(known.length).toBeLessThanOrEqual(historyLimit)
       }),
-      { numRuns: 200 },
+      { numRuns: runsOf(200) },
     )
   })
 

@@ -12,6 +12,7 @@ import { changedFiles, turnOf } from '../reach/change.ts'
 import { type Choice, choose, type Row, toldOf, turns } from '../reach/choose.ts'
 import { ReachGraph } from '../reach/graph.ts'
 import { Passes } from '../reach/passes.ts'
+import { deepFiles } from './files.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 /** A run of CI has one of so many parts of every matrix of kills, the next with each commit. */
@@ -59,7 +60,7 @@ function main(): number {
   const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes)
   if (!(minutes > 0)) throw new Error(`--minutes: found ${values.minutes}, expected a number above 0`)
   const began = performance.now()
-  const all = globSync(['{src,test,scripts}/**/*.deep.test.ts', 'src/coordination/**/interleavings.test.ts'], { cwd: root })
+  const all = globSync([...deepFiles], { cwd: root })
     .map(file => file.replaceAll('\\', '/'))
     .toSorted()
   const wanted = positionals.length === 0 ? all : all.filter(file => positionals.some(name => file.includes(name)))

@@ -1,16 +1,21 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { CpuReporter } from '../cpu/reporter.ts'
+import { deepFiles } from './files.ts'
 
 // What `npm test` has one scenario of: every kill, every row of a matrix, processes of their own, a million steps, the day of a homelab.
 export default defineConfig({
   test: {
     root: join(import.meta.dirname, '..', '..'),
-    include: ['**/*.deep.test.ts', 'src/coordination/**/interleavings.test.ts'],
+    include: [...deepFiles],
     exclude: ['node_modules/**'],
-    env: { BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? 'each', BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '1000000' },
+    env: {
+      BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? 'each',
+      BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '1000000',
+      BALLAST_RUNS: process.env['BALLAST_RUNS'] ?? 'all',
+    },
     globalSetup: ['test/cli/bundled.ts'],
-    setupFiles: ['test/cpu/measure.ts'],
+    setupFiles: ['test/cpu/measure.ts', 'test/warm-solver-end.ts'],
     reporters: ['default', new CpuReporter()],
     // Against hanging only.
     testTimeout: 3_000_000,

@@ -26,6 +26,7 @@ import { measuredChecks } from './descheduler/measured-checks.ts'
 import { prometheusChecks } from './descheduler/prometheus-checks.ts'
 import { shadowChecks } from './descheduler/shadow.ts'
 import { deviceChecks } from './devices/checks.ts'
+import { differentialChecks } from './differential/checks.ts'
 import { evictionChecks } from './evictions/checks.ts'
 import { featureChecks } from './features/checks.ts'
 import { gatewayChecks } from './gateway/checks.ts'
@@ -68,6 +69,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['helm/checks.ts', helmChecks],
   ['aggregation/checks.ts', aggregationChecks],
   ['bad-input/checks.ts', badInputChecks],
+  ['differential/checks.ts', differentialChecks],
   ['kubectl/verbs.ts', kubectlChecks],
   ['upstreams/checks.ts', upstreamChecks],
   ['look/checks.ts', lookChecks],

@@ -1,6 +1,7 @@
 // Volumes on an NFS server, in place of csi-driver-nfs and the sidecars beside it.
 import { capability } from '#coordination/capability.ts'
 import { nfsConfiguration } from './config.ts'
+import { inventoryPermissions } from './inventory/rights.ts'
 import { jobNeeds, jobPermissions } from './jobs/rights.ts'
 import { jobsWithRights } from './jobs-of-config.ts'
 import { nfsMetrics } from './metrics.ts'
@@ -43,6 +44,7 @@ export const nfs = capability({
         privileged: true,
         network: 'host',
       },
+      alone: async () => (await import('./commands/node-alone.ts')).nodeAlone,
       listeners: [
         { kind: 'port', name: 'nfs-health', port: healthPorts.node, protocol: 'TCP', exposure: 'loopback' },
         { kind: 'port', name: 'nfs-metrics', port: metricsPorts.node, protocol: 'TCP', exposure: 'host' },
@@ -58,7 +60,7 @@ export const nfs = capability({
       presence: 'always',
       trust: 'nfs-controller',
       needs: config => jobNeeds(jobsWithRights(config)),
-      permissions: config => jobPermissions(jobsWithRights(config)),
+      permissions: config => [...jobPermissions(jobsWithRights(config)), ...inventoryPermissions(config)],
       host: { mounts: [], user: 'root', linuxCapabilities: ['SYS_ADMIN'], privileged: true, network: 'host' },
       listeners: [
         { kind: 'port', name: 'csi-health', port: healthPorts.controller, protocol: 'TCP', exposure: 'loopback' },
@@ -72,7 +74,10 @@ export const nfs = capability({
     },
   ],
   rightsFollow: {
-    settings: [{ on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } }],
+    settings: [
+      { on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } },
+      { on: 'controller.inventory.enabled', with: { controller: { inventory: { enabled: true } } } },
+    ],
   },
   leaves: [],
   codes: {
@@ -98,12 +103,18 @@ export const nfs = capability({
       load: async () => (await import('./commands/nfsplugin.ts')).defineNfsplugin,
     },
     {
+      name: 'nfs',
+      usage: '',
+      about: 'what lies on shares and belongs to nobody, and whether archives of snapshots are whole',
+      load: async () => (await import('./commands/nfs.ts')).defineNfs,
+    },
+    {
       name: 'csi-provisioner',
       usage: '[words...]',
       about:
         "makes and deletes volumes of claims beside any CSI driver, with external-provisioner's flags and Lease. A program called by that name runs it too",
       inPlaceOf: { programs: ['csi-provisioner'] },
-      load: async () => (await import('./commands/csi-provisioner.ts')).defineCsiProvisioner,
+      load: async () => (await import('./commands/job-programs.ts')).defineCsiProvisioner,
     },
     {
       name: 'csi-resizer',
@@ -111,7 +122,7 @@ export const nfs = capability({
       about:
         "grows volumes of claims beside any CSI driver, with external-resizer's flags and Lease. A program called by that name runs it too",
       inPlaceOf: { programs: ['csi-resizer'] },
-      load: async () => (await import('./commands/csi-resizer.ts')).defineCsiResizer,
+      load: async () => (await import('./commands/job-programs.ts')).defineCsiResizer,
     },
     {
       name: 'csi-snapshotter',
@@ -119,7 +130,7 @@ export const nfs = capability({
       about:
         "makes and deletes snapshots beside any CSI driver, with csi-snapshotter's flags and Lease. A program called by that name runs it too",
       inPlaceOf: { programs: ['csi-snapshotter'] },
-      load: async () => (await import('./commands/csi-snapshotter.ts')).defineCsiSnapshotter,
+      load: async () => (await import('./commands/job-programs.ts')).defineCsiSnapshotter,
     },
     {
       name: 'snapshot-controller',
@@ -127,7 +138,7 @@ export const nfs = capability({
       about:
         "binds VolumeSnapshots and their contents for all drivers, with snapshot-controller's flags and Lease. A program called by that name runs it too",
       inPlaceOf: { programs: ['snapshot-controller'] },
-      load: async () => (await import('./commands/snapshot-controller.ts')).defineSnapshotController,
+      load: async () => (await import('./commands/job-programs.ts')).defineSnapshotController,
     },
     {
       name: 'csi-node-driver-registrar',

@@ -1,7 +1,7 @@
 // The section `capabilities.nfs` of the configuration: what the driver takes as flags, by the names that its chart has, and what it lacks.
 
 import * as z from 'zod'
-import { durationBetween } from '#kube/schema/crd-fields.ts'
+import { durationBetween, quantity } from '#kube/schema/crd-fields.ts'
 import { driverName, kubeletDirectory } from './names.ts'
 
 const longestPath = 1_024
@@ -11,6 +11,9 @@ const retryLimits = { leastMs: 1_000, mostMs: 86_400_000 } as const
 const usageLimits = { leastMs: 60_000, mostMs: 31 * 86_400_000 } as const
 const highestPace = 100_000
 const mostWalked = 1_000_000_000
+const inventoryLimits = { leastMs: 600_000, mostMs: 31 * 86_400_000 } as const
+const keepLimits = { leastMs: 3_600_000, mostMs: 3_650 * 86_400_000 } as const
+const checkLimits = { leastMs: 60_000, mostMs: 86_400_000 } as const
 const detachLimits = { leastMs: 60_000, mostMs: 86_400_000 } as const
 
 const absolute = (meaning: string) =>
@@ -45,6 +48,9 @@ export const nfsConfiguration = z.object({
   detachAfter: durationBetween(detachLimits.leastMs, detachLimits.mostMs)
     .optional()
     .describe('a mount that does not go, not by force either, is detached after so long; without it never'),
+  mountChecks: durationBetween(checkLimits.leastMs, checkLimits.mostMs)
+    .optional()
+    .describe('nodes look so often whether mounts of pods still lead somewhere, and tell of those that do not; without it never'),
   controller: z
     .object({
       workingMountDir: absolute('where shares are mounted to make and remove folders').default('/tmp'),
@@ -71,6 +77,10 @@ export const nfsConfiguration = z.object({
         .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/, 'not the beginning of a name, such as "pvc"')
         .default('pvc')
         .describe('before the UID of its claim in the name of a volume'),
+      lists: z
+        .boolean()
+        .default(false)
+        .describe('ListVolumes, ListSnapshots, GetSnapshot and GetCapacity are served, from what is on the servers'),
       usage: z
         .object({
           enabled: z
@@ -87,6 +97,37 @@ export const nfsConfiguration = z.object({
             .max(mostWalked)
             .default(1_000_000)
             .describe('of a volume; what is beyond is not counted, and said not to be'),
+        })
+        .prefault({}),
+      expansion: z
+        .object({
+          needsRoom: z.boolean().default(false).describe('a volume grows only where its share has room now for what is added'),
+          mostPerNamespace: quantity()
+            .optional()
+            .describe(
+              'a volume grows only while those of its namespace have been granted no more together; without it they have what they ask for',
+            ),
+        })
+        .prefault({}),
+      inventory: z
+        .object({
+          enabled: z
+            .boolean()
+            .default(false)
+            .describe('shares are looked through: doctor and page show folders, archives and volumes that belong to nobody'),
+          interval: durationBetween(inventoryLimits.leastMs, inventoryLimits.mostMs)
+            .default('6h')
+            .describe('from the end of one look to the next'),
+          keepArchives: durationBetween(keepLimits.leastMs, keepLimits.mostMs)
+            .optional()
+            .describe('archived folders in which nothing was changed for so long are removed; without it never'),
+          mostArchived: quantity()
+            .optional()
+            .describe('archived folders of a share take at most so much, the oldest go; without it they take what they take'),
+        })
+        .refine(({ enabled, keepArchives, mostArchived }) => enabled || (keepArchives ?? mostArchived) === undefined, {
+          message: 'archives are looked at only where inventory.enabled is true',
+          path: ['enabled'],
         })
         .prefault({}),
       snapshots: z

@@ -3,6 +3,9 @@
 /** The name under which objects are written. */
 export const capabilityName = 'nfs'
 
+/** The reason of Events about mounts that lead nowhere any more. */
+export const staleReason = 'NfsMountStale'
+
 export const driverName = 'nfs.csi.k8s.io'
 
 /** Where the driver listens, below the kubelet's folder. */

@@ -2,9 +2,10 @@
 
 import type { NodeContext } from '#coordination/capability.ts'
 import type { Permission } from '#coordination/needs.ts'
-import type { EventRecorder } from '#kube/events/events.ts'
 import type { NodeNotices } from './driver/node-service.ts'
 import type { NfsMetrics } from './metrics.ts'
+import { staleReason } from './names.ts'
+import type { NodeEvents } from './node-events.ts'
 
 export const noticePermissions: readonly Permission[] = [
   {
@@ -19,12 +20,12 @@ export const noticePermissions: readonly Permission[] = [
 
 export class ToldNotices implements NodeNotices {
   readonly #node: string
-  readonly #events: EventRecorder | undefined
+  readonly #events: NodeEvents | undefined
   readonly #metrics: NfsMetrics | undefined
   /** Servers of which it was told that they have fewer connections. */
   readonly #fewer = new Set<string>()
 
-  constructor({ node }: Pick<NodeContext, 'node'>, events: EventRecorder | undefined, metrics: NfsMetrics | undefined) {
+  constructor({ node }: Pick<NodeContext, 'node'>, events: NodeEvents | undefined, metrics: NfsMetrics | undefined) {
     this.#node = node
     this.#events = events
     this.#metrics = metrics
@@ -49,6 +50,11 @@ export class ToldNotices implements NodeNotices {
     this.#metrics?.unmountsByForce.inc({ step })
     const how = step === 'forced' ? 'by force' : 'by being detached: who had it open still has it'
     this.#tell('NfsUnmountedByForce', volumeId, `volume ${volumeId} went from ${target} only ${how}`)
+  }
+
+  /** A mount leads nowhere any more: its server was made anew, or its folder is gone. */
+  stale(target: string, source: string): void {
+    this.#tell(staleReason, target, `${source} at ${target} leads nowhere any more`)
   }
 
   server(server: string, isReachable: boolean): void {

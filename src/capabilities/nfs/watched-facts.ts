@@ -4,14 +4,18 @@ import type { Api } from '#kube/client/api.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { isNotFound } from '#kube/objects/status.ts'
-import type { ClusterFacts } from './driver/controller-service.ts'
+import type { ClusterFacts, Neighbours } from './driver/controller-service.ts'
+import type { KnownStorage } from './driver/listing.ts'
+import { newPathProblem, serverProblem } from './driver/share-path.ts'
 import type { ClaimFacts } from './driver/sub-dir.ts'
-import { type Claim, claims, type StoredVolume, storageBytes, volumes } from './jobs/storage-kinds.ts'
+import { KnownPlaces, type KnownShare, type KnownVolume, volumePlace } from './driver/volume-place.ts'
+import { type Claim, claims, classes, type StoredVolume, storageBytes, type VolumeClass, volumes } from './jobs/storage-kinds.ts'
 
-export class WatchedFacts implements ClusterFacts {
+export class WatchedFacts implements ClusterFacts, KnownStorage {
   readonly #api: Api
   readonly #driver: string
   readonly #volumes: Informer<StoredVolume>
+  readonly #classes: Informer<VolumeClass>
 
   readonly #signal: AbortSignal
 
@@ -20,7 +24,9 @@ export class WatchedFacts implements ClusterFacts {
     this.#api = api
     this.#driver = driver
     const needs = [{ ...volumes, mode: 'projection', fields: ['spec'] } as const]
-    this.#volumes = informers.share({ needs }).of<StoredVolume>(volumes)
+    const shared = informers.share({ needs: [...needs, classes] })
+    this.#volumes = shared.of<StoredVolume>(volumes)
+    this.#classes = shared.of<VolumeClass>(classes)
   }
 
   /** Asked for and not watched: only classes with such a folder need it. Undefined where there is no such claim. */
@@ -47,6 +53,26 @@ export class WatchedFacts implements ClusterFacts {
     return volume === undefined ? undefined : storageBytes(volume.spec.capacity)
   }
 
+  neighbours(volumeId: string): Neighbours | undefined {
+    const namespace = this.#volume(volumeId)?.spec.claimRef?.namespace
+    if (namespace === undefined) return undefined
+    const others = [...this.#volumes.store.list()].flatMap(({ spec }) =>
+      spec.csi?.driver === this.#driver && spec.csi.volumeHandle !== volumeId && spec.claimRef?.namespace === namespace
+        ? [{ id: spec.csi.volumeHandle, bytes: storageBytes(spec.capacity) }]
+        : [],
+    )
+    return { namespace, others }
+  }
+
+  /** Those of classes and volumes; the options of a class come before those of a volume. */
+  shares(): readonly KnownShare[] {
+    return knownShares(this.#classes.store.list(), this.#volumes.store.list(), this.#driver)
+  }
+
+  places(): KnownPlaces {
+    return new KnownPlaces(knownVolumes(this.#volumes.store.list(), this.#driver), this.shares())
+  }
+
   /** Asked once a call, and calls take longer than to look through all volumes. */
   #volume(volumeId: string): StoredVolume | undefined {
     return [...this.#volumes.store.list()].find(
@@ -54,3 +80,43 @@ export class WatchedFacts implements ClusterFacts {
     )
   }
 }
+
+/** Shares on which the driver makes volumes, or has some. What no share can be called is passed over: nothing was ever made there. */
+export function knownShares(
+  storageClasses: Iterable<VolumeClass>,
+  stored: Iterable<StoredVolume>,
+  driver: string,
+): readonly KnownShare[] {
+  const shares = new Map<string, KnownShare>()
+  const add = (handle: string, attributes: Readonly<Record<string, unknown>>, options: readonly string[]) => {
+    const place = volumePlace({ handle, attributes })
+    if (place === undefined || (serverProblem(place.server) ?? newPathProblem(place.share)) !== undefined) return
+    const { server, share } = place
+    const key = `${server}\n${share}`
+    if (!shares.has(key)) shares.set(key, { server, share, options })
+  }
+  for (const { provisioner, parameters = {}, mountOptions = [] } of storageClasses)
+    if (provisioner === driver) add('', { share: '', ...lowered(parameters) }, mountOptions)
+  for (const { spec } of stored)
+    if (spec.csi?.driver === driver) add(spec.csi.volumeHandle, spec.csi.volumeAttributes ?? {}, spec.mountOptions ?? [])
+  return [...shares.values()]
+}
+
+/** Volumes on NFS, whoever made them: those that Kubernetes mounts by itself belong to somebody, too. */
+export function* knownVolumes(stored: Iterable<StoredVolume>, driver: string): Generator<KnownVolume> {
+  for (const { spec, metadata } of stored) {
+    const { csi, nfs } = spec
+    const place =
+      csi?.driver === driver
+        ? volumePlace({ handle: csi.volumeHandle, attributes: csi.volumeAttributes ?? {} })
+        : nfs === undefined
+          ? undefined
+          : volumePlace({ handle: '', attributes: { server: nfs.server, share: nfs.path } })
+    if (place === undefined) continue
+    const isOfDriver = csi?.driver === driver
+    yield { ...place, id: isOfDriver ? csi.volumeHandle : metadata.name, isOfDriver, capacity: storageBytes(spec.capacity) }
+  }
+}
+
+const lowered = (parameters: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(parameters).map(([key, value]) => [key.toLowerCase(), value]))

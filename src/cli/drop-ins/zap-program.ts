@@ -28,6 +28,7 @@ import { ProcessFault } from '#process/parts/process-fault.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { type DefineCommand, exitAtOnce, type Surroundings } from '../command-line.ts'
+import { defineDropIn } from './drop-in.ts'
 
 /** What a program is given to run with. */
 export interface Started {
@@ -66,18 +67,8 @@ interface Program<Settings extends Common> {
 }
 
 /** The command that stands for an upstream's program. */
-export function defineZapProgram<Settings extends Common>(of: Program<Settings>): DefineCommand {
-  return (program, surroundings, about) => {
-    program
-      .command(of.name)
-      .description(about)
-      .argument('[words...]', "upstream's flags")
-      .allowUnknownOption()
-      .helpOption('-h, --help', 'what it takes')
-      .addHelpText('after', ['', ...of.help].join('\n'))
-      .action((words: readonly string[]) => start(of, words, surroundings))
-  }
-}
+export const defineZapProgram = <Settings extends Common>(of: Program<Settings>): DefineCommand =>
+  defineDropIn({ ...of, run: (words, surroundings) => start(of, words, surroundings) })
 
 async function start<Settings extends Common>(
   of: Program<Settings>,
@@ -162,14 +153,6 @@ async function run<Settings extends Common>(
   }
   const onFault = (why: string) => log.error({ err: why }, 'a fault that nobody owns: the process ends in order')
   await endedInOrder({ faults, signal, ending, onFault }, until => of.run(settings, started, until))
-}
-
-/** Resolves when `signal` is aborted. */
-export async function untilAborted(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => resolve(), { once: true })
-  await promise
 }
 
 /**

@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'vitest'
 import { buildClusterState } from '#cluster/cluster-state.ts'
 import { defaultSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { runsOf } from '#test/runs.ts'
 import { type Goal, type GoalResource, type PartialPolicy, policyWithDefaults, workloadKey } from '../goals/policy.ts'
 import { makePlan } from '../plan.ts'
 import { solveInChild } from '../solving/solve.ts'
@@ -49,7 +50,7 @@ async function bothAnswers(seed: number) {
 
 test('over random clusters: the same goals, or each workload that manifests cannot place with its reason', async () => {
   const met = { plan: 0, git: 0 }
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= runsOf(60); seed++) {
     const { plan, git } = await bothAnswers(seed)
     expect(plan.problems, `seed ${seed}`).toEqual([])
     if (plan.outcome === 'met') met.plan++

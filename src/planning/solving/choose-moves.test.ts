@@ -1,5 +1,5 @@
 import loadHighs from 'highs'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { type Assignment, type DomainRule, type GoalRow, type MoveClass, type MoveModel, movedPods } from '../model/move-model.ts'
 import { brokenRules, shortfallOf, tallyOf } from '../model/tally.ts'
 import { chooseMoves, gapOf } from './choose-moves.ts'
@@ -7,6 +7,8 @@ import { countingBound, greedyAssignment } from './greedy.ts'
 import { solveInChild } from './solve.ts'
 
 const never = new AbortController().signal
+const session = solveInChild.session()
+afterAll(() => session[Symbol.dispose]())
 
 /** Nodes of 1000m with what is on them; classes as [node, size, cpu]; the goal asks node 0 to at most `most`. */
 function modelOf(options: {
@@ -80,7 +82,7 @@ describe('the solver and the greedy search', () => {
   ]
 
   test.each(cases)('%s', async (_, model, moves, shortfall) => {
-    const choice = await chooseMoves(model, { method: 'milp' }, solveInChild, never)
+    const choice = await chooseMoves(model, { method: 'milp' }, session.solve, never)
     expect(brokenRules(model, choice.assignment)).toEqual([])
     expect(choice.shortfall).toBeCloseTo(shortfall, 6)
     expect(movedPods(choice.assignment)).toBe(moves)
@@ -105,7 +107,7 @@ test('a spread that is broken already takes nobody in until it is whole', async 
     most: 690,
     rules: [{ kind: 'skew', name: 'spread', members: [0], domains: zones, limit: 1 }],
   })
-  const choice = await chooseMoves(model, { method: 'milp' }, solveInChild, never)
+  const choice = await chooseMoves(model, { method: 'milp' }, session.solve, never)
   expect(flows(choice.assignment)).toContain('1 of c0 → n2')
   expect(brokenRules(model, [{ class: 0, to: 1, count: 2 }])).toEqual(['spread: 3 in x'])
 })
@@ -120,14 +122,14 @@ test('cost decides before the number of moves', async () => {
     most: 690,
     cost: index => (index === 0 ? 1000 : 3000),
   })
-  const choice = await chooseMoves(model, { method: 'milp' }, solveInChild, never)
+  const choice = await chooseMoves(model, { method: 'milp' }, session.solve, never)
   expect(flows(choice.assignment)).toEqual(['2 of c0 → n1'])
   expect(choice.stages.find(stage => stage.name === 'cost')).toEqual({ name: 'cost', value: 2000, proven: true })
 })
 
 test('a hard goal out of reach leaves nothing to do', async () => {
   const model = modelOf({ used: [900, 800], classes: [[0, 4, 110]], most: 690, hard: true })
-  const choice = await chooseMoves(model, { method: 'milp' }, solveInChild, never)
+  const choice = await chooseMoves(model, { method: 'milp' }, session.solve, never)
   expect([choice.isFeasible, choice.certainty, choice.assignment]).toEqual([false, 'proven', []])
 })
 
@@ -142,7 +144,7 @@ test('a room that must be made first: the greedy search finds none, the solver d
     most: 590,
   })
   expect(tallyOf(model, greedyAssignment(model)).shortfall()).toBeGreaterThan(0)
-  const choice = await chooseMoves(model, { method: 'auto' }, solveInChild, never)
+  const choice = await chooseMoves(model, { method: 'auto' }, session.solve, never)
   expect(flows(choice.assignment)).toEqual(['1 of c0 → n1', '1 of c1 → n2'])
   expect(choice.shortfall).toBe(0)
 })
@@ -156,7 +158,7 @@ test('the exported text has the same optimum when it is read back', async () => 
     ],
     most: 640,
   })
-  const choice = await chooseMoves(model, { method: 'milp' }, solveInChild, never)
+  const choice = await chooseMoves(model, { method: 'milp' }, session.solve, never)
   const loader: unknown = loadHighs
   const highs = await (loader as typeof loadHighs.default)()
   const solution = highs.solve(choice.lp, { output_flag: false })

@@ -1,5 +1,5 @@
 // The parts of a process on a node, each on its own, until the process is asked to end.
-import type { Check, Running } from '#coordination/capability.ts'
+import type { AloneEntry, Check, Running } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import type { Log } from '#kube/log.ts'
 import { OutsideError } from '#kube/outside-error.ts'
@@ -20,13 +20,9 @@ export interface AgentPart {
 }
 
 /** What the command line hands over to a program that carries nothing of it. */
-export interface AloneProgram {
-  /** Path of its first file. */
-  readonly entry: string
+export interface AloneProgram extends AloneEntry {
   /** What it is to know, as JSON has it; never a secret. */
   readonly knows: unknown
-  /** How V8 is to run it. */
-  readonly flags: readonly string[]
 }
 
 interface AgentHostOptions {

@@ -1,4 +1,5 @@
 // The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { copyOf, type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
 import { policyDefaults } from './admission/admission-policies.ts'
 import type { ApiServer } from './api-server.ts'
@@ -14,8 +15,27 @@ export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiSe
   defaultsByKey[type.key]?.(draft, server)
 }
 
+const firstPhases: Readonly<Record<string, string>> = {
+  namespaces: 'Active',
+  persistentvolumeclaims: 'Pending',
+  persistentvolumes: 'Pending',
+}
+
+/** Fills in what a written status does not say. An update may have the stored status, which cannot be written to. */
+export function setStatusDefaults(type: ResourceType, draft: Draft, existing: Draft | KubeObject): void {
+  const status = fieldsAt(draft, 'status') ?? {}
+  const phase = firstPhases[type.key]
+  if (phase !== undefined && (textAt(status, 'phase') ?? '') === '') draft['status'] = { ...status, phase }
+  if (type.key === 'nodes' && status['allocatable'] === undefined && status['capacity'] !== undefined)
+    draft['status'] = { ...status, allocatable: status['capacity'] }
+  if (type.key !== 'pods') return
+  const quality = textAt(existing, 'status', 'qosClass')
+  if (status['qosClass'] === undefined && quality !== undefined) draft['status'] = { ...status, qosClass: quality }
+  setPodAddresses(draft)
+}
+
 /** A pod's one address is the first of its addresses: in a status that is written as well. */
-export function setPodAddresses(draft: Draft): void {
+function setPodAddresses(draft: Draft): void {
   const status = fieldsAt(draft, 'status')
   const address = textAt(status, 'podIP') ?? ''
   // An update may have the stored status, which cannot be written to.
@@ -31,6 +51,20 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     defaultField(spec, 'enableServiceLinks', true)
     setPodAddresses(draft)
   },
+  endpoints: draft => {
+    for (const subset of itemsAt(draft, 'subsets'))
+      for (const port of itemsAt(subset, 'ports')) defaultField(port, 'protocol', 'TCP')
+  },
+  'apiservices.apiregistration.k8s.io': draft => {
+    const service = fieldsAt(draft, 'spec', 'service')
+    if (service !== undefined) defaultField(service, 'port', 443)
+  },
+  'ingressclasses.networking.k8s.io': draft => {
+    const parameters = fieldsAt(draft, 'spec', 'parameters')
+    if (parameters !== undefined) defaultField(parameters, 'scope', 'Cluster')
+  },
+  'flowschemas.flowcontrol.apiserver.k8s.io': draft => defaultField(specOf(draft), 'matchingPrecedence', 1000),
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': priorityLevelDefaults,
   podtemplates: draft => templateDefaults(fieldsAt(draft, 'template')),
   services: serviceDefaults,
   secrets: draft => defaultField(draft, 'type', 'Opaque'),
@@ -43,8 +77,9 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     if (textAt(spec, 'podCIDR') !== undefined) defaultField(spec, 'podCIDRs', [spec['podCIDR']])
     for (const taint of itemsAt(spec, 'taints')) if (taint['value'] === '') delete taint['value']
     const status = fieldsAt(draft, 'status')
+    // An update may have the stored status, which cannot be written to.
     if (status !== undefined && status['allocatable'] === undefined && status['capacity'] !== undefined)
-      status['allocatable'] = status['capacity']
+      draft['status'] = { ...status, allocatable: status['capacity'] }
   },
   persistentvolumes: draft => {
     const spec = specOf(draft)
@@ -111,6 +146,8 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': draft => webhookDefaults(draft, true),
   'validatingwebhookconfigurations.admissionregistration.k8s.io': draft => webhookDefaults(draft, false),
+  'mutatingadmissionpolicies.admissionregistration.k8s.io': draft => policyDefaults(draft, 'matchConstraints'),
+  'mutatingadmissionpolicybindings.admissionregistration.k8s.io': draft => policyDefaults(draft, 'matchResources'),
   'validatingadmissionpolicies.admissionregistration.k8s.io': draft => policyDefaults(draft, 'matchConstraints'),
   'validatingadmissionpolicybindings.admissionregistration.k8s.io': draft => policyDefaults(draft, 'matchResources'),
   'customresourcedefinitions.apiextensions.k8s.io': definitionDefaults,
@@ -130,6 +167,20 @@ function specOf(draft: Draft): Draft {
   const made: Draft = {}
   draft['spec'] = made
   return made
+}
+
+function priorityLevelDefaults(draft: Draft): void {
+  const spec = specOf(draft)
+  for (const name of ['limited', 'exempt']) {
+    const part = fieldsAt(spec, name)
+    if (part === undefined) continue
+    defaultField(part, 'nominalConcurrencyShares', name === 'limited' ? 30 : 0)
+    defaultField(part, 'lendablePercent', 0)
+    const queuing = fieldsAt(part, 'limitResponse', 'queuing')
+    if (queuing === undefined) continue
+    for (const [field, value] of Object.entries({ handSize: 8, queues: 64, queueLengthLimit: 50 }))
+      if ((queuing[field] ?? 0) === 0) queuing[field] = value
+  }
 }
 
 function deviceDefaults(devices: Draft | undefined): void {

@@ -126,6 +126,8 @@ export class Deletion {
     const draft = draftOf(existing)
     setAt(draft, ['metadata', 'deletionTimestamp'], existing.metadata.deletionTimestamp ?? timestamp(this.#server.clock.now()))
     setAt(draft, ['status', 'phase'], 'Terminating')
+    if (choice.propagationPolicy === 'Orphan')
+      setAt(draft, ['metadata', 'finalizers'], [...wantedFinalizers(type, existing, choice)])
     const object = asStored(draft)
     return { object: choice.isDryRun === true ? object : this.#server.store.put(type.key, object), isGone: false }
   }
@@ -162,8 +164,12 @@ function preconditionFailed(
     : conflict(subject, name, why)
 }
 
+const leavesDependents: ReadonlySet<string> = new Set(['jobs.batch', 'replicationcontrollers'])
+
 /** The finalizers the object has to lose before it goes, with those that the propagation policy adds. */
 function wantedFinalizers(type: ResourceType, existing: KubeObject, choice: DeletionChoice): readonly string[] {
+  // Nothing depends on an Event.
+  if (type.key === 'events') return existing.metadata.finalizers ?? []
   const present = (existing.metadata.finalizers ?? []).filter(name => name !== 'foregroundDeletion' && name !== 'orphan')
   const kept = existing.metadata.finalizers ?? []
   switch (choice.propagationPolicy) {
@@ -174,8 +180,8 @@ function wantedFinalizers(type: ResourceType, existing: KubeObject, choice: Dele
     case 'Background':
       return present
     default:
-      // Jobs leave their pods unless told otherwise.
-      return type.key === 'jobs.batch' && kept.length === present.length ? [...kept, 'orphan'] : kept
+      // The oldest workloads leave their pods unless told otherwise.
+      return leavesDependents.has(type.key) && kept.length === present.length ? [...kept, 'orphan'] : kept
   }
 }
 

@@ -5,24 +5,30 @@ import { hasSubresource, type ResourceType } from './resource-type.ts'
 import { keepResizable } from './subresources/resize.ts'
 
 const kindsWithGeneration = new Set([
-  'apiservices.apiregistration.k8s.io',
   'customresourcedefinitions.apiextensions.k8s.io',
   'cronjobs.batch',
   'daemonsets.apps',
   'deployments.apps',
+  'deviceclasses.resource.k8s.io',
   'endpointslices.discovery.k8s.io',
+  'flowschemas.flowcontrol.apiserver.k8s.io',
   'ingressclasses.networking.k8s.io',
   'ingresses.networking.k8s.io',
   'jobs.batch',
+  'mutatingadmissionpolicies.admissionregistration.k8s.io',
+  'mutatingadmissionpolicybindings.admissionregistration.k8s.io',
   'mutatingwebhookconfigurations.admissionregistration.k8s.io',
   'networkpolicies.networking.k8s.io',
   'poddisruptionbudgets.policy',
+  'podtemplates',
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io',
   'replicasets.apps',
   'replicationcontrollers',
-  'runtimeclasses.node.k8s.io',
+  'resourceslices.resource.k8s.io',
   'statefulsets.apps',
   'priorityclasses.scheduling.k8s.io',
   'validatingadmissionpolicies.admissionregistration.k8s.io',
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io',
   'validatingwebhookconfigurations.admissionregistration.k8s.io',
 ])
 
@@ -105,6 +111,14 @@ function initialStatus(type: ResourceType, draft: Draft): Draft | undefined {
       return { daemonEndpoints: { kubeletEndpoint: { Port: 0 } }, nodeInfo: { ...emptyNodeInfo }, ...fieldsAt(draft, 'status') }
     case 'horizontalpodautoscalers.autoscaling':
       return { currentMetrics: null, desiredReplicas: 0 }
+    case 'volumeattachments.storage.k8s.io':
+      return { attached: false }
+    case 'apiservices.apiregistration.k8s.io':
+    case 'certificatesigningrequests.certificates.k8s.io':
+    case 'flowschemas.flowcontrol.apiserver.k8s.io':
+    case 'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io':
+    case 'resourceclaims.resource.k8s.io':
+    case 'servicecidrs.networking.k8s.io':
     case 'deployments.apps':
     case 'cronjobs.batch':
     case 'jobs.batch':
@@ -146,7 +160,6 @@ const systemMetadata = [
   'deletionGracePeriodSeconds',
   'selfLink',
   'generation',
-  'generateName',
 ] as const
 
 /** Puts back what an update of this (sub)resource may not write. */
@@ -159,6 +172,8 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
   }
   if (subresource === undefined) {
     if (hasSubresource(type, 'status')) putBack(draft, existing, 'status')
+    // Its finalizers are written by `finalize` alone.
+    if (type.key === 'namespaces') putBack(draft, existing, 'spec')
     return
   }
   if (subresource === 'resize') {
@@ -173,11 +188,21 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
   keepMetadata(type, metadata, before)
 }
 
+/** Kinds whose status is written with all of their metadata. */
+const writtenWhole: ReadonlySet<string> = new Set([
+  'daemonsets.apps',
+  'horizontalpodautoscalers.autoscaling',
+  'persistentvolumeclaims',
+  'persistentvolumes',
+  'services',
+])
+
 /** A status write leaves metadata alone; kubelets may also label and annotate their node and pods with it, as upstream lets them. */
 function keepMetadata(type: ResourceType, metadata: Draft, before: Draft): void {
+  if (writtenWhole.has(type.key)) return
   const isFree = type.key === 'nodes' || type.key === 'pods'
-  // The deployment controller notes the revision in an annotation by a status write, resizers that no kubelet need grow a volume.
-  const isNoted = type.key === 'deployments.apps' || type.key === 'persistentvolumeclaims'
+  // The deployment controller notes the revision in an annotation by a status write.
+  const isNoted = type.key === 'deployments.apps'
   const kept = isFree ? ['ownerReferences'] : ['labels', ...(isNoted ? [] : ['annotations']), 'finalizers', 'ownerReferences']
   restoreMetadata(metadata, before, kept)
 }

@@ -3,7 +3,7 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { alreadyExists, badRequest, conflict, internalError, notFound } from '#kube/objects/status.ts'
 import { isTrue, refusedTo } from '#kube/server/request-info.ts'
-import { type Draft, draftOf, jsonText, setAt, textAt } from '../json-value.ts'
+import { type Draft, draftOf, fieldsAt, jsonText, setAt, textAt } from '../json-value.ts'
 import { applied } from '../patch/server-side-apply.ts'
 import { inGoForm } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
@@ -14,7 +14,7 @@ import { statusAnswer, textAnswer } from './answers/answer.ts'
 import { objectText } from './answers/list.ts'
 import { type AnswerForm, answerForm } from './answers/negotiation.ts'
 import { inVersion, toStorage } from './answers/versions.ts'
-import { finalizerWarnings, keptPodsWarning, noteWarnings, warningHeaders } from './answers/warnings.ts'
+import { dedupOwners, finalizerWarnings, keptPodsWarning, noteWarnings, warningHeaders } from './answers/warnings.ts'
 import type { ApiServer, User } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { isConverted, readyIn } from './custom/conversions.ts'
@@ -32,7 +32,7 @@ import { apiVersionOf, type ResourceType } from './resource-type.ts'
 import { selectionOf } from './selection.ts'
 import { oddities } from './validation/oddities.ts'
 import { checkWriteOptions, fieldManager, fieldValidation, isDryRun, type WriteOptions } from './write-options.ts'
-import { modified, subjectOf, type WritePipeline } from './write-pipeline.ts'
+import { givenResourceVersion, modified, subjectOf, type WritePipeline } from './write-pipeline.ts'
 
 export interface WriteParts {
   readonly server: ApiServer
@@ -59,6 +59,7 @@ const createdByUpdate = new Set([
   'events',
   'leases.coordination.k8s.io',
   'limitranges',
+  'runtimeclasses.node.k8s.io',
   'services',
   'roles.rbac.authorization.k8s.io',
   'rolebindings.rbac.authorization.k8s.io',
@@ -76,7 +77,8 @@ export class ObjectWrites {
   async create(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'])
     checkWriteOptions(write.request)
-    const { draft, warnings } = objectOf(write.type, write.request)
+    const { draft, warnings: told } = objectOf(write.type, write.request)
+    const warnings = [...told, ...dedupOwners(draft)]
     const { object, warnings: more } = await this.#created(write, draft)
     return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
   }
@@ -119,13 +121,16 @@ export class ObjectWrites {
   async update(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'])
     checkWriteOptions(write.request)
-    const { draft, warnings } = objectOf(write.type, write.request)
+    const { draft, warnings: told } = objectOf(write.type, write.request)
+    const warnings = [...told, ...dedupOwners(draft)]
     agreeOnName(draft, write.info)
     const existing = this.#find(write)
     if (existing === undefined) {
       if (!createdByUpdate.has(write.type.key) || write.info.subresource !== undefined)
         throw notFound(subjectOf(write.type), write.info.name ?? '')
       this.#authorizeCreate(write)
+      // A POST may bring what is no version.
+      givenResourceVersion(fieldsAt(draft, 'metadata') ?? {})
       const { object, warnings: more } = await this.#created(write, draft)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
@@ -193,8 +198,9 @@ export class ObjectWrites {
         patched[name] ??= value
         if (patched[name] !== value) throw refused(unregistered(patched))
       }
-      const { draft, warnings } = patchedDraft(write.type, patched, write.request, { body, refused })
+      const { draft, warnings: told } = patchedDraft(write.type, patched, write.request, { body, refused })
       agreeOnName(draft, write.info)
+      const warnings = [...told, ...dedupOwners(draft, 'after mutating admission happens')]
       const isConditional = sentResourceVersion(patch) !== undefined
       const result = await this.#updated(write, draft, existing, { ...this.#options(write), isPatch: true })
       if (result !== undefined)
@@ -270,7 +276,7 @@ export class ObjectWrites {
       write.info.name ?? '',
       choice,
     )
-    if (!isGone || returnsObject.has(write.type.key) || write.type.group === 'storage.k8s.io')
+    if (!isGone || returnsObject.has(write.type.key) || returnsAll(write.type))
       return this.#answer(write, form, { object, status: 200, warnings })
     const details = {
       name: object.metadata.name,
@@ -406,6 +412,11 @@ export class ObjectWrites {
       warningHeaders(result.warnings),
     )
   }
+}
+
+/** Whether deletions of a group's kinds answer with the object. */
+function returnsAll({ group, key }: ResourceType): boolean {
+  return group === 'resource.k8s.io' || (group === 'storage.k8s.io' && key !== 'csistoragecapacities.storage.k8s.io')
 }
 
 /** Kinds whose deletion answers with the object. */

@@ -98,6 +98,5 @@ function storedField(type: ResourceType, field: string): string {
       : field
   }
   if (own !== undefined || type.custom !== undefined) throw badRequest(`field label not supported: ${field}`)
-  const names = type.isNamespaced ? '"metadata.name", "metadata.namespace"' : '"metadata.name"'
-  throw badRequest(`${JSON.stringify(field)} is not a known field selector: only ${names}`)
+  throw badRequest(`${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`)
 }

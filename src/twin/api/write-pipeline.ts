@@ -22,7 +22,7 @@ import { admitCreate, admitUpdate } from './admission/admission.ts'
 import { admitToQuotas } from './admission/resource-quotas.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
 import { bareError } from './bare-error.ts'
-import { setDefaults, setPodAddresses } from './defaults.ts'
+import { setDefaults, setStatusDefaults } from './defaults.ts'
 import { countTemplates, generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
 import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
 import { identityProblems, refused, validateCreate, validateUpdate } from './validation/validation.ts'
@@ -122,7 +122,7 @@ export class WritePipeline {
     keepUnwritable(type, draft, existing, options.subresource)
     // A write to a subresource takes the rest from what is stored, which has its defaults and is frozen.
     if (options.subresource === undefined || options.subresource === 'ephemeralcontainers') setDefaults(type, draft, this.#server)
-    else if (type.key === 'pods' && options.subresource === 'status') setPodAddresses(draft)
+    else if (options.subresource === 'status') setStatusDefaults(type, draft, existing)
     if (options.requested !== undefined) inGoForm(kindSchema(type), draft)
     if (options.subresource === undefined) countTemplates(type, draft, existing)
     if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
@@ -180,7 +180,7 @@ export class WritePipeline {
 }
 
 /** Empty for none and for 0. @throws StatusError 500, as upstream, for what is no number. */
-function givenResourceVersion(metadata: Draft): string {
+export function givenResourceVersion(metadata: Draft): string {
   const given = textAt(metadata, 'resourceVersion') ?? ''
   if (given === '' || /^0+$/.test(given)) return ''
   if (!/^\d+$/.test(given)) throw bareError(`strconv.ParseUint: parsing ${JSON.stringify(given)}: invalid syntax`)
@@ -212,13 +212,20 @@ export function modified(type: ResourceType, name: string): StatusError {
 }
 
 function needsResourceVersion(type: ResourceType): boolean {
-  return (
-    type.custom !== undefined ||
-    type.key === 'poddisruptionbudgets.policy' ||
-    type.key === 'leases.coordination.k8s.io' ||
-    type.key === 'apiservices.apiregistration.k8s.io'
-  )
+  return type.custom !== undefined || type.group === 'admissionregistration.k8s.io' || conditional.has(type.key)
 }
+
+/** Kinds that are not updated without the version that the update is of. */
+const conditional: ReadonlySet<string> = new Set([
+  'apiservices.apiregistration.k8s.io',
+  'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+  'csistoragecapacities.storage.k8s.io',
+  'leases.coordination.k8s.io',
+  'poddisruptionbudgets.policy',
+  'runtimeclasses.node.k8s.io',
+  'volumeattachments.storage.k8s.io',
+])
 
 function missingResourceVersion(type: ResourceType, name: string): StatusError {
   const why = 'metadata.resourceVersion: Invalid value: 0: must be specified for an update'

@@ -143,7 +143,8 @@ function setOfItem(schema: Extract<Schema, { kind: 'list' }>, item: unknown): Fi
 /** Items of one key; items of sets are their keys. */
 function itemDifference(schema: Extract<Schema, { kind: 'list' }>, before: unknown, after: unknown): Difference {
   if (schema.semantics.list.kind !== 'map' || before === after || !isFields(before) || !isFields(after)) return undefined
-  return formOf(schema.item, after) === 'fields' ? fieldsDifference(schema.item, before, after) : undefined
+  if (formOf(schema.item, after) === 'fields') return fieldsDifference(schema.item, before, after)
+  return isSame(before, after) ? undefined : { changed: leaf, removed: undefined }
 }
 
 function hasSameKey({ semantics }: Extract<Schema, { kind: 'list' }>, before: unknown, after: unknown): boolean {

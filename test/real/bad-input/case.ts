@@ -97,12 +97,16 @@ function requestLine(request: BadInputCase['request']): string {
   return text.length > longestRequestLine ? `${text.slice(0, longestRequestLine)}…` : text
 }
 
-function comparableAnswer({ status, headers, text }: WireAnswer): Pick<RecordedCase, 'status' | 'headers' | 'answer'> {
+/** What counts of an answer; a long one as its digest, but where it is wanted whole. */
+export function comparableAnswer(
+  { status, headers, text }: WireAnswer,
+  isWhole = false,
+): Pick<RecordedCase, 'status' | 'headers' | 'answer'> {
   const kept: Record<string, string> = {}
   for (const name of headersThatMatter) if (headers[name] !== undefined) kept[name] = [headers[name]].flat().join(', ')
   let answer = readable(text)
   const length = JSON.stringify(answer).length
-  if (length > longestAnswer) {
+  if (length > longestAnswer && !isWhole) {
     const digest = createHash('sha256').update(JSON.stringify(answer)).digest('hex')
     answer = { length, digest }
   }

@@ -104,15 +104,22 @@ const accepted: readonly { readonly group: string; readonly name: RegExp; readon
 export function differenceOf(group: string, real: RecordedCase, other: RecordedCase): Difference | undefined {
   // Where the real server hangs, a bounded refusal is right.
   if (real.status === 0 && other.status >= 400 && other.status < 500) return undefined
-  const leaves = leavesOf(picked(real), picked(other), '').filter(({ path }) => !isAccepted(group, real.name, path))
+  const leaves = differingLeaves(real, other).filter(({ path }) => !isAccepted(group, real.name, path))
   return leaves.length === 0 ? undefined : { name: real.name, request: real.request, leaves }
 }
+
+/** The leaves in which two answers to one request differ: status, headers that matter, and all of the answer. */
+export function differingLeaves(real: ComparedAnswer, found: ComparedAnswer): Difference['leaves'] {
+  return leavesOf(picked(real), picked(found), '')
+}
+
+type ComparedAnswer = Pick<RecordedCase, 'status' | 'headers' | 'answer'>
 
 /** An echo of the patched object says nothing new, and no two servers write its keys in one order. */
 const echo = /(patch: Invalid value: |^Invalid value: )"\{.*\}": /s
 
 /** What counts of an answer. Upstream checks metadata more than once and lists the same cause as often: once is enough. */
-function picked(recorded: RecordedCase): unknown {
+function picked(recorded: ComparedAnswer): unknown {
   const { status, headers, answer } = inOneOrder(recorded)
   if (typeof answer !== 'object' || answer === null || !('details' in answer)) return { status, headers, answer: shown(answer) }
   const { details } = answer

@@ -16,6 +16,8 @@ import { freePorts } from './free-ports.ts'
 export interface ControlPlaneOptions {
   /** `off` leaves pods Pending; {@link ControlPlane.startScheduler} can start one later. */
   readonly scheduler: MinorVersion | 'off'
+  /** Minor version of the API server and of the controllers; 1.36 without it. */
+  readonly server?: MinorVersion
   /** Runs all controllers but those that judge nodes by their heartbeats, which nobody sends here. */
   readonly controllerManager: boolean
   /** Further flags of the controller manager, which win over the ones it has here. */
@@ -93,12 +95,13 @@ export interface ControlPlane {
   stop(): Promise<void>
 }
 
-/** Version of kube-apiserver and kube-controller-manager; it serves schedulers of both recorded versions. */
-const serverMinor: MinorVersion = '1.36'
+/** It serves schedulers of both recorded versions. */
+const newestServer: MinorVersion = '1.36'
 const startTimeoutMs = 120_000
 
 /** Starts the programs and yields when the API server is ready. Throws PartUnavailable where a program cannot be had. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const serverMinor = options.server ?? newestServer
   const programs = {
     etcd: await etcdPath(),
     server: await componentPath('kube-apiserver', serverMinor),

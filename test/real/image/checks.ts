@@ -124,6 +124,9 @@ const mountPrograms: Readonly<Record<string, readonly [words: readonly string[],
   'mount-nfs': [['/sbin/mount.nfs', '-V'], /nfs-utils/],
   tar: [['/usr/bin/tar', '--version'], /GNU tar/],
   cp: [['/usr/bin/cp', '--version'], /coreutils/],
+  mkfifo: [['/usr/bin/mkfifo', '--version'], /coreutils/],
+  stat: [['/usr/bin/stat', '--version'], /coreutils/],
+  chmod: [['/usr/bin/chmod', '--version'], /coreutils/],
 }
 
 async function commandsInContainers(): Promise<string> {
@@ -153,7 +156,7 @@ async function commandsInContainers(): Promise<string> {
     strictEqual(await run('identity', '/bin/node', '-e', identity), '65532 0000000000000000 0000000000000000 1 2 EROFS\n')
     const heap = Number(await run('heap', '/bin/node', '-p', 'v8.getHeapStatistics().heap_size_limit'))
     ok(heap > 0.7 * memory && heap < 0.85 * memory, `a heap of ${heap} bytes at most in a container of ${memory}`)
-    return 'ballast, kubectl-ballast, reloader, keda and four more by their charts’ paths, plan, manifests, up --once; uid 65532, no capabilities, seccomp, nothing writable; mount, mount.nfs, tar and cp find their libraries'
+    return 'ballast, kubectl-ballast, reloader, keda and four more by their charts’ paths, plan, manifests, up --once; uid 65532, no capabilities, seccomp, nothing writable; mount, mount.nfs, tar, cp and three more of coreutils find their libraries'
   })
 }
 

@@ -87,7 +87,7 @@ const containers: readonly CommandCase[] = [
   {
     name: 'what needs containers says so',
     steps: [
-      step('logs deployment/plex -n media', undefined),
+      step('logs deployment/plex -n media', /^container plex of pod media\/plex-\S+ started on node talos\d+/),
       refused('exec deployment/plex -n media -- ls', noContainers, { limitMs: 120_000 }),
       refused('attach deployment/plex -n media', noContainers, { limitMs: 120_000 }),
       refused('port-forward deployment/plex -n media 18080:32400', noContainers, { limitMs: 120_000 }),

@@ -23,6 +23,8 @@ export interface KubeletClusterOptions {
   /** Names of the nodes whose kubelets serve with the cluster's certificates; see {@link KubeletNodeOptions}. */
   readonly certified?: readonly string[]
   readonly audit?: boolean
+  /** See {@link KubeletNodeOptions}. */
+  readonly volumeStatsPeriod?: string
 }
 
 export interface KubeletCluster extends AsyncDisposable {
@@ -101,6 +103,7 @@ export async function startKubeletCluster(options: KubeletClusterOptions): Promi
           hosts: [`${network.outside.address} ${registryHost.split(':')[0]}`],
           taints: options.taints,
           containerdFiles: options.containerdFiles(outside.url),
+          volumeStatsPeriod: options.volumeStatsPeriod,
           isCertified: options.certified?.includes(node.name) === true,
           ...(names === undefined ? {} : { names }),
         }),

@@ -4,22 +4,26 @@ import { deepStrictEqual, strictEqual } from 'node:assert'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
-import { claimScenarios } from '../../nfs-claim-scenarios.ts'
-import { type ClaimOutcome, type ClaimScenario, comparableOutcome } from '../../nfs-claims.ts'
 import { callCount, driverCases } from '../../nfs-driver-cases.ts'
 import type { CaseAnswers } from '../../nfs-player.ts'
 import type { Check } from '../check.ts'
 import { upstreamVersion } from '../upstreams/build.ts'
-import { playClaims } from './claim-outcomes.ts'
-import { startClaimsSite, startUpstreamSidecars } from './claims-site.ts'
+import { claimsOfOurController, claimsOfOurDriver, claimsOfOurJobs, recordedClaims } from './claims.ts'
 import { answersTo } from './driver-answers.ts'
 import { upstreamDriver } from './driver-process.ts'
 import { startNfsServer } from './ganesha.ts'
 import { byOurs, byUpstream, plainMounts, throughDriver, troubledServer } from './guest/checks.ts'
+import { restartedDriver } from './guest/restarts.ts'
 import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
-import { mountsAsUpstream, ourConformance, ourDriver } from './our-driver.ts'
+import { manyClaims } from './many-claims.ts'
+import { podsWithVolumes } from './on-kubelet/flow.ts'
+import { restartsWithVolumes } from './on-kubelet/restarts.ts'
+import { driverIsSwapped } from './on-kubelet/swap.ts'
+import { mountsAsUpstream, ourConformance, ourWholeConformance } from './our-driver.ts'
 import { conformance, toldCounts } from './sanity.ts'
+import { sweptFolders } from './swept.ts'
+import { takeovers } from './takeovers.ts'
+import { usageOfVolumes } from './usage.ts'
 
 const fixtures = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs')
 
@@ -60,65 +64,6 @@ async function recordedAnswers(): Promise<string> {
   return `${asked.reduce((sum, { steps }) => sum + callCount(steps), 0)} calls in ${asked.length} cases answered as recorded`
 }
 
-/** Four programs of upstream's race for some objects: what came out otherwise beside the others is played once more alone. */
-async function recordedClaims(): Promise<string> {
-  const { outcomes: recorded }: { readonly outcomes: readonly ClaimOutcome[] } = JSON.parse(
-    readFileSync(join(fixtures, 'claims.json'), 'utf8'),
-  )
-  const before = new Map(recorded.map(one => [one.name, comparableOutcome(one)]))
-  const differing = async (scenarios: readonly ClaimScenario[]) => {
-    await using site = await startClaimsSite()
-    await using _sidecars = await startUpstreamSidecars(site)
-    const outcomes = await playClaims(site, scenarios)
-    return outcomes.map(comparableOutcome).filter(one => !isDeepStrictEqual(one, before.get(one.name)))
-  }
-  const raced = new Set((await differing(claimScenarios)).map(({ name }) => name))
-  const again = raced.size === 0 ? [] : await differing(claimScenarios.filter(({ name }) => raced.has(name)))
-  const [first] = again
-  if (first !== undefined)
-    deepStrictEqual(first, before.get(first.name), `scenarios that differ: ${again.map(({ name }) => name).join(', ')}`)
-  const once = raced.size === 0 ? '' : `, at the second time: ${[...raced].join(', ')}`
-  return `${claimScenarios.length} scenarios came to what was recorded${once}`
-}
-
-/** Ours keeps a share mounted for a while, so that a server which refuses to mount is not noticed where a call before has mounted it. */
-const ofEachMount = ['clone-source-deleted', 'snapshot-deletion-server-down']
-
-/** What a driver words in its own way is left out: its texts, archives, and the rights of the share itself. */
-function withoutWords(outcome: ClaimOutcome) {
-  const { objects, events, exports } = comparableOutcome(outcome)
-  const silent = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(silent)
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).flatMap(([key, one]) => (key === 'message' ? [] : [[key, silent(one)]])))
-  }
-  return {
-    objects: silent(objects),
-    events: [...new Set(events.map(({ type, reason, regarding }) => `${type} ${reason} ${regarding}`))],
-    exports: exports.filter(line => !line.includes('.tar.gz') && !/^folder \d+ kubernetes$/.test(line)),
-  }
-}
-
-async function claimsOfOurDriver(): Promise<string> {
-  const { outcomes: recorded }: { readonly outcomes: readonly ClaimOutcome[] } = JSON.parse(
-    readFileSync(join(fixtures, 'claims.json'), 'utf8'),
-  )
-  const before = new Map(recorded.map(one => [one.name, withoutWords(one)]))
-  const scenarios = claimScenarios.filter(({ name }) => !ofEachMount.includes(name))
-  await using site = await startClaimsSite(ourDriver)
-  await using _sidecars = await startUpstreamSidecars(site)
-  const outcomes = await playClaims(site, scenarios)
-  const differing = outcomes.filter(one => !isDeepStrictEqual(withoutWords(one), before.get(one.name)))
-  const [first] = differing
-  if (first !== undefined)
-    deepStrictEqual(
-      withoutWords(first),
-      before.get(first.name),
-      `scenarios that differ: ${differing.map(({ name }) => name).join(', ')}`,
-    )
-  return `${outcomes.length} scenarios came to what they come to with upstream's driver`
-}
-
 async function serverAndClient(): Promise<string> {
   await using server = await startNfsServer([{ path: '/kubernetes' }, { path: '/closed', access: 'RO' }])
   const directory = mkdtempSync(join(tmpdir(), 'bnfs-files-'))
@@ -141,14 +86,25 @@ async function serverAndClient(): Promise<string> {
 export const nfsChecks: readonly Check[] = [
   { name: "nfs: csi-sanity on upstream's driver", run: upstreamConformance },
   { name: 'nfs: csi-sanity on our driver', run: ourConformance },
+  { name: 'nfs: csi-sanity on our driver, which lists', run: ourWholeConformance },
   { name: 'nfs: our driver as a process mounts as upstream does', run: mountsAsUpstream },
   { name: "nfs: upstream's driver answers as recorded", run: recordedAnswers },
   { name: "nfs: claims by upstream's sidecars come to what was recorded", run: recordedClaims },
   { name: "nfs: claims by upstream's sidecars and our driver", run: claimsOfOurDriver },
+  { name: "nfs: claims by our jobs and upstream's driver", run: claimsOfOurJobs },
+  { name: 'nfs: claims by our controller as it is installed', run: claimsOfOurController },
+  { name: "nfs: upstream's sidecars and ours take over from each other", run: takeovers },
+  { name: 'nfs: how much volumes use, as they fill and are emptied', run: usageOfVolumes },
+  { name: 'nfs: 500 claims at once', run: manyClaims, alone: true },
+  { name: 'nfs: folders that belong to nobody are swept on a real control plane', run: sweptFolders },
   { name: 'nfs: a real server, a client in user space', run: serverAndClient },
   { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },
   { name: "nfs: volumes of that kernel, through upstream's driver", run: byUpstream(throughDriver) },
   { name: 'nfs: volumes of that kernel, through our driver', run: byOurs(throughDriver) },
   { name: 'nfs: a server in trouble, our driver', run: byOurs(troubledServer) },
   { name: "nfs: a server in trouble, upstream's driver", run: byUpstream(troubledServer) },
+  { name: 'nfs: our driver killed below volumes of that kernel, and a server that stands still', run: byOurs(restartedDriver) },
+  { name: 'nfs: pods write and read volumes on real kubelets', alone: true, run: podsWithVolumes },
+  { name: 'nfs: a kubelet and the node part end and come again below volumes', alone: true, run: restartsWithVolumes },
+  { name: 'nfs: csi-driver-nfs to Ballast node by node below volumes, and back', alone: true, run: driverIsSwapped },
 ]

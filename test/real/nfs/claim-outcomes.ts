@@ -16,7 +16,7 @@ import { treeLines } from '../../nfs-export-tree.ts'
 import type { ApiObject } from '../control-plane/api-client.ts'
 import { apiPath } from '../control-plane/api-client.ts'
 import { until } from '../mirror/laboratory/program.ts'
-import type { ClaimsSite } from './claims-site.ts'
+import type { ClaimsPlane } from './claims-site.ts'
 
 const awaitLimitMs = 90_000
 /** Nothing new for so long: it has come to its end. */
@@ -25,17 +25,18 @@ const lanes = 6
 
 /** @throws AggregateError naming the scenarios that did not come to their end. In lanes, then those that must be alone; in the order of `scenarios`. */
 export async function playClaims(
-  site: ClaimsSite,
+  site: ClaimsPlane,
   scenarios: readonly ClaimScenario[],
-  told: (name: string) => void = () => undefined,
+  told: (outcome: ClaimOutcome) => void = () => undefined,
 ): Promise<readonly ClaimOutcome[]> {
   const outcomes = new Map<string, ClaimOutcome>()
   const failures: unknown[] = []
   const lane = async (left: ClaimScenario[]) => {
     for (let one = left.shift(); one !== undefined; one = left.shift()) {
       try {
-        outcomes.set(one.name, await new Played(site, one.name).outcome(one.steps))
-        told(one.name)
+        const outcome = await new Played(site, one.name).outcome(one.steps)
+        outcomes.set(one.name, outcome)
+        told(outcome)
       } catch (cause) {
         // The others are played all the same: which of them come to nothing says why.
         failures.push(cause)
@@ -61,7 +62,7 @@ const readKinds = ['PersistentVolumeClaim', 'PersistentVolume', 'VolumeSnapshot'
 type Fields = Readonly<Record<string, unknown>>
 
 class Played {
-  readonly #site: ClaimsSite
+  readonly #site: ClaimsPlane
   readonly #title: string
   readonly #name: string
   /** What uids are called in outcomes: the object that has it. */
@@ -69,7 +70,7 @@ class Played {
   /** Names of volumes and contents by those of their claims and snapshots: they outlive them in later steps. */
   readonly #derived = new Map<string, string>()
 
-  constructor(site: ClaimsSite, name: string) {
+  constructor(site: ClaimsPlane, name: string) {
     this.#site = site
     this.#title = name
     // Words such as `snapshot` are in many texts: in these the name is found again.

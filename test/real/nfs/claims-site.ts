@@ -1,4 +1,4 @@
-// A control plane with an NFS driver in a site, and whoever provisions, resizes and takes snapshots: upstream's four sidecars, or ours.
+// A control plane with an NFS driver in a site; `sidecars.ts` has whoever provisions, resizes and takes snapshots.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,8 +6,8 @@ import { parse, stringify } from 'yaml'
 import type { ApiObject } from '../control-plane/api-client.ts'
 import { apiPath } from '../control-plane/api-client.ts'
 import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
-import { type Program, startProgram, until } from '../mirror/laboratory/program.ts'
-import { moduleSource, upstreamPath } from '../upstreams/build.ts'
+import { until } from '../mirror/laboratory/program.ts'
+import { moduleSource } from '../upstreams/build.ts'
 import { type DriverCommand, type DriverProcess, startDriver, upstreamDriver } from './driver-process.ts'
 import { NfsSite } from './site.ts'
 
@@ -39,19 +39,41 @@ export function withoutDescriptions<T>(value: T): T {
   ) as T
 }
 
-export interface ClaimsSite extends AsyncDisposable {
+/** A control plane with the kinds of snapshots, and NFS servers. */
+export interface ClaimsPlane {
   readonly plane: ControlPlane
   readonly nfs: NfsSite
+}
+
+export interface ClaimsSite extends ClaimsPlane {
   readonly driver: DriverProcess
 }
 
 /** Beside the driver nothing acts yet. @throws PartUnavailable where a part cannot be had */
-export async function startClaimsSite(command?: DriverCommand): Promise<ClaimsSite> {
+export async function startClaimsSite(
+  command?: DriverCommand,
+  controllerFlags: readonly string[] = [],
+): Promise<ClaimsSite & AsyncDisposable> {
+  const stack = new AsyncDisposableStack()
+  try {
+    const place = stack.use(await startClaimsPlane(controllerFlags))
+    const driver = stack.use(await startDriver(place.nfs, command ?? (await upstreamDriver())))
+    return { ...place, driver, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  } catch (cause) {
+    await stack.disposeAsync()
+    throw cause
+  }
+}
+
+/** With its standard limit of 20 requests a second Kubernetes' own controller binds no 500 claims in two minutes, whoever provisions. */
+export const quickBinder = ['--kube-api-qps=1000', '--kube-api-burst=2000']
+
+/** Nothing acts yet. `controllerFlags`: further ones of kube-controller-manager. @throws PartUnavailable where a part cannot be had */
+export async function startClaimsPlane(controllerFlags: readonly string[] = []): Promise<ClaimsPlane & AsyncDisposable> {
   const stack = new AsyncDisposableStack()
   try {
     const nfs = stack.use(await NfsSite.start())
-    const driver = stack.use(await startDriver(nfs, command ?? (await upstreamDriver())))
-    const plane = await startControlPlane({ scheduler: 'off', controllerManager: true })
+    const plane = await startControlPlane({ scheduler: 'off', controllerManager: true, controllerFlags })
     stack.defer(() => plane.stop())
     const { client } = plane
     for (const crd of await snapshotCrds()) await client.want('POST', apiPath(crd), crd)
@@ -67,68 +89,9 @@ export async function startClaimsSite(command?: DriverCommand): Promise<ClaimsSi
       spec: { attachRequired: false, volumeLifecycleModes: ['Persistent'], fsGroupPolicy: 'File' },
     }
     await client.want('POST', apiPath(csiDriver), csiDriver)
-    return { plane, nfs, driver, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+    return { plane, nfs, [Symbol.asyncDispose]: () => stack.disposeAsync() }
   } catch (cause) {
     await stack.disposeAsync()
     throw cause
   }
-}
-
-/** As the chart of 4.13 has them, but for limits of time: a call ends after 5 s, and what failed is tried again within 2 s. */
-const sidecars = [
-  [
-    'csi-provisioner',
-    ['--extra-create-metadata=true', '--feature-gates=VolumeAttributesClass=false', '--timeout=5s', '--retry-interval-max=2s'],
-  ],
-  [
-    'csi-resizer',
-    ['-handle-volume-inuse-error=false', '-feature-gates=VolumeAttributesClass=false', '-timeout=5s', '-retry-interval-max=2s'],
-  ],
-  ['csi-snapshotter', ['--timeout=5s', '--retry-interval-max=2s']],
-  ['snapshot-controller', ['--retry-interval-max=2s']],
-] as const
-
-export interface Sidecars extends AsyncDisposable {
-  readonly programs: readonly Program[]
-}
-
-/** Upstream's, with the driver's socket and rights over everything. @throws PartUnavailable where one cannot be built */
-export async function startUpstreamSidecars({ plane, driver }: ClaimsSite): Promise<Sidecars> {
-  const paths = new Map<string, string>()
-  for (const [name] of sidecars) paths.set(name, await upstreamPath(name))
-  const programs = sidecars.map(([name, flags]) =>
-    startProgram(
-      paths.get(name) ?? name,
-      [
-        `--kubeconfig=${plane.kubeconfig}`,
-        ...(name === 'snapshot-controller' ? [] : [`--csi-address=${driver.socket}`]),
-        '--leader-election=true',
-        `--leader-election-namespace=${sidecarNamespace}`,
-        '--kube-api-qps=200',
-        '--kube-api-burst=400',
-        '-v=2',
-        ...flags,
-      ],
-      { env: { POD_NAMESPACE: sidecarNamespace } },
-    ),
-  )
-  const stop = async () => {
-    await Promise.all(programs.map(program => program.stop()))
-  }
-  try {
-    await until(
-      'each sidecar leads',
-      async () => {
-        const ended = programs.find(program => program.hasEnded())
-        if (ended !== undefined) throw new Error(`a sidecar ended: ${ended.log()}`)
-        const answer = await plane.client.send('GET', `/apis/coordination.k8s.io/v1/namespaces/${sidecarNamespace}/leases`)
-        return (answer.body as { readonly items?: readonly unknown[] }).items?.length === sidecars.length
-      },
-      60_000,
-    )
-  } catch (cause) {
-    await stop()
-    throw cause
-  }
-  return { programs, [Symbol.asyncDispose]: stop }
 }

@@ -6,14 +6,8 @@ import { join } from 'node:path'
 import { claimScenarios } from '../../nfs-claim-scenarios.ts'
 import { upstreamVersion } from '../upstreams/build.ts'
 import { playClaims } from './claim-outcomes.ts'
-import {
-  crdsText,
-  sidecarNamespace,
-  snapshotClient,
-  snapshotCrds,
-  startClaimsSite,
-  startUpstreamSidecars,
-} from './claims-site.ts'
+import { crdsText, sidecarNamespace, snapshotClient, snapshotCrds, startClaimsSite } from './claims-site.ts'
+import { startSidecars, upstreamSidecars } from './sidecars.ts'
 
 const recordings = join(import.meta.dirname, '..', '..', 'fixtures', 'nfs')
 
@@ -21,8 +15,8 @@ if (import.meta.main) {
   const names = process.argv.slice(2)
   const chosen = claimScenarios.filter(({ name }) => names.length === 0 || names.includes(name))
   await using site = await startClaimsSite()
-  await using _sidecars = await startUpstreamSidecars(site)
-  const outcomes = await playClaims(site, chosen, name => console.error(`played ${name}`))
+  await using _sidecars = await startSidecars(site, await upstreamSidecars())
+  const outcomes = await playClaims(site, chosen, ({ name }) => console.error(`played ${name}`))
   if (names.length > 0) console.log(JSON.stringify(outcomes, null, 1))
   else {
     const leases = (await site.plane.client.want(

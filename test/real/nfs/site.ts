@@ -10,28 +10,17 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { PlayedSite, Told } from '../../nfs-player.ts'
-import { builtOnce, PartUnavailable } from '../cache.ts'
-import { builtProgram } from '../clients/build.ts'
+import type { PlayedSite } from '../../nfs-player.ts'
+import { PartUnavailable } from '../cache.ts'
 import { atEnd } from '../endings.ts'
 import { placeOf } from '../machine-programs.ts'
 import { type Program, type ProgramOptions, startProgram, until } from '../mirror/laboratory/program.ts'
-
-/** A program of the stand-in that was called. */
-export interface Call {
-  readonly program: 'mount' | 'umount' | 'mount.nfs' | 'mount.nfs4'
-  readonly argv: readonly string[]
-  readonly pid: number
-  readonly atMs: number
-  /** Undefined while it goes on. */
-  readonly code: number | undefined
-}
+import { NfsServers, standIn } from './servers.ts'
 
 /** `$1` the site's folder. Whatever is tested writes nowhere else: the rest of the machine is read-only in there. */
 const setUp = `
@@ -45,17 +34,33 @@ mount -t overlay overlay -o "lowerdir=$root/layers/bin:/usr/bin" /usr/bin
 exec sleep infinity
 `
 
-export class NfsSite implements PlayedSite, AsyncDisposable {
+/** `$1` the new root, `$2` the names of folders in it; what follows is the program. What links at the root lead to is found there, too. */
+const rootWith = `
+set -e
+world=$1
+if ! mountpoint -q "$world"; then
+  mount -t tmpfs tmpfs "$world"
+  for place in /*; do
+    if [ -L "$place" ]; then cp -P "$place" "$world$place"
+    elif [ -d "$place" ]; then mkdir "$world$place"; mount --rbind "$place" "$world$place"
+    fi
+  done
+  for folder in $2; do mkdir -p "$world/$folder"; done
+fi
+shift 2
+exec chroot "$world" "$@"
+`
+
+export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
   /** An absolute path without odd characters. */
   readonly root: string
-  readonly exports: string
   readonly #held: Program
   readonly #namespace: string
   readonly #isOver: () => void
 
   private constructor(root: string, held: Program) {
+    super(join(root, 'exports'))
     this.root = root
-    this.exports = join(root, 'exports')
     this.#held = held
     this.#namespace = namespaceOf(held.pid)
     this.#isOver = atEnd(() => this.#killAll())
@@ -65,9 +70,7 @@ export class NfsSite implements PlayedSite, AsyncDisposable {
   static async start(): Promise<NfsSite> {
     if (process.platform !== 'linux' || process.getuid?.() !== 0)
       throw new PartUnavailable('mount namespaces need Linux and root')
-    const program = await builtOnce('the stand-in for mount.nfs', () =>
-      builtProgram(join(import.meta.dirname, 'stand-in'), 'mount-nfs'),
-    )
+    const program = await standIn()
     const root = mkdtempSync(join(tmpdir(), 'bnfs-'))
     // A server's folder is anybody's, as an export would be.
     chmodSync(root, 0o755)
@@ -82,48 +85,19 @@ export class NfsSite implements PlayedSite, AsyncDisposable {
     return new NfsSite(root, held)
   }
 
-  /** Makes a server with an export. @returns the folder that clients see */
-  addShare(server: string, share: string): string {
-    const folder = join(this.exports, server, share)
-    mkdirSync(folder, { recursive: true })
-    return folder
-  }
-
-  /** Undefined has it work again. A call that hangs hears of it within milliseconds. */
-  tell(server: string, told: Told | undefined): void {
-    const file = join(this.exports, '.told', `${server}.json`)
-    if (told === undefined) {
-      rmSync(file, { force: true })
-      return
-    }
-    writeFileSync(`${file}.new`, JSON.stringify(told))
-    renameSync(`${file}.new`, file)
-  }
-
-  /** In the order in which they began. */
-  calls(): readonly Call[] {
-    const file = join(this.exports, '.calls')
-    if (!existsSync(file)) return []
-    const calls: (Omit<Call, 'code'> & { code: number | undefined })[] = []
-    for (const line of readFileSync(file, 'utf8')
-      .split('\n')
-      .filter(text => text !== '')) {
-      const { argv, code, ...rest }: Call = JSON.parse(line)
-      const begun = calls.findLast(call => call.pid === rest.pid && call.program === rest.program && call.code === undefined)
-      if (code === undefined) calls.push({ ...rest, argv: argv ?? [], code: undefined })
-      else if (begun !== undefined) begun.code = code
-    }
-    return calls
-  }
-
-  /** Forgets those that were. */
-  forgetCalls(): void {
-    rmSync(join(this.exports, '.calls'), { force: true })
-  }
-
   /** Starts a program in there; `pid` is the program's own. */
   startProgram(command: readonly string[], options: ProgramOptions = {}): Program {
     return startProgram('nsenter', ['--target', String(this.#held.pid), '--mount', '--', ...command], options)
+  }
+
+  /**
+   * Starts a program that writes to a folder at the root, such as `csi`: the root has it for that program, and is otherwise as for the others. The
+   * program's mounts are in its own tree, and `mounts` has them below `world`.
+   */
+  startAtRoot(folders: readonly string[], command: readonly string[], options: ProgramOptions = {}): Program {
+    const world = join(this.root, 'world')
+    mkdirSync(world, { recursive: true })
+    return this.startProgram(['sh', '-c', rootWith, 'nfs-site', world, folders.join(' '), ...command], options)
   }
 
   /** Mounts below the site's folder as `source on target (options)`, in the order in which they were made. */

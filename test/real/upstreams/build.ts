@@ -59,6 +59,8 @@ const peers = [
   'reloader',
   'kube-state-metrics',
   'csi-driver-nfs',
+  'node-driver-registrar',
+  'livenessprobe',
   'amd-gpu-plugin',
   'amd-node-labeller',
 ] as const satisfies readonly Peer[]
@@ -67,7 +69,16 @@ export type Upstream = keyof typeof modules | PeerUpstream
 
 /** What is built together when it is asked for by the group's name, and by name or where a check needs it otherwise: minutes each. */
 const groups: Readonly<Record<string, readonly Upstream[]>> = {
-  nfs: ['csi-driver-nfs', 'csi-sanity', 'csi-provisioner', 'csi-resizer', 'csi-snapshotter', 'snapshot-controller'],
+  nfs: [
+    'csi-driver-nfs',
+    'node-driver-registrar',
+    'livenessprobe',
+    'csi-sanity',
+    'csi-provisioner',
+    'csi-resizer',
+    'csi-snapshotter',
+    'snapshot-controller',
+  ],
 }
 
 /** Reloader listens there and nowhere else. */

@@ -45,6 +45,12 @@ export const peerArchives = {
     chart: 'charts/v4.13.4/csi-driver-nfs',
     command: 'cmd/nfsplugin',
   },
+  'node-driver-registrar': {
+    module: 'github.com/kubernetes-csi/node-driver-registrar',
+    version: '2.17.0',
+    command: 'cmd/csi-node-driver-registrar',
+  },
+  livenessprobe: { module: 'github.com/kubernetes-csi/livenessprobe', version: '2.19.0', command: 'cmd/livenessprobe' },
   'kube-state-metrics': { module: 'k8s.io/kube-state-metrics/v2', version: '2.20.0' },
   'amd-gpu-plugin': { ...amdPlugins, command: 'cmd/k8s-device-plugin' },
   'amd-node-labeller': { ...amdPlugins, command: 'cmd/k8s-node-labeller' },

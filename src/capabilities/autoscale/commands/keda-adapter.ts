@@ -1,7 +1,8 @@
 // `ballast keda-adapter`: the command of KEDA's metrics adapter with its flags, environment and ports. It keeps nothing: every value is asked
 // of the operator, KEDA's or ours.
 
-import { defineZapProgram, type Started, untilAborted } from '#cli/drop-ins/zap-program.ts'
+import { untilAborted } from '#cli/drop-ins/drop-in.ts'
+import { defineZapProgram, type Started } from '#cli/drop-ins/zap-program.ts'
 import { openApi } from '#kube/client/api.ts'
 import { programVersion } from '#kube/version.ts'
 import { begun, serveByFlags } from '#process/drop-ins/aggregated-serving.ts'

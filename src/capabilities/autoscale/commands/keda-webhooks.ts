@@ -1,6 +1,7 @@
 // `ballast keda-admission-webhooks`: the command of KEDA's webhooks with its flags and ports. It answers on upstream's paths, and writes nothing.
 
-import { defineZapProgram, type Started, untilAborted } from '#cli/drop-ins/zap-program.ts'
+import { untilAborted } from '#cli/drop-ins/drop-in.ts'
+import { defineZapProgram, type Started } from '#cli/drop-ins/zap-program.ts'
 import { needsOf } from '#coordination/capability.ts'
 import { partsIn } from '#coordination/part-hosts.ts'
 import { openApi } from '#kube/client/api.ts'

@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
-import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import { exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import { defineDropIn, klogOf } from '#cli/drop-ins/drop-in.ts'
 import type { Capability } from '#coordination/capability.ts'
 import type { Transport, TransportRequest } from '#kube/client/transport.ts'
 import { systemClock } from '#kube/clock.ts'
@@ -15,7 +16,6 @@ import { startWebhookServer } from '#kube/server/webhook.ts'
 import { programVersion } from '#kube/version.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
-import { klog } from '#process/drop-ins/klog.ts'
 import { withMemory } from '#process/drop-ins/memory-objects.ts'
 import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
@@ -33,45 +33,28 @@ const accountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespac
 /** Upstream's server of webhooks has no flag for it. */
 const webhookPort = 9443
 
-export const defineOperator: DefineCommand = (program, surroundings, about) => {
-  program
-    .command(name)
-    .description(about)
-    .argument('[words...]', "upstream's flags")
-    .allowUnknownOption()
-    .helpOption('-h, --help', 'what it takes')
-    .addHelpText(
-      'after',
-      [
-        "\nUpstream's flags, with one dash or two, and their defaults:",
-        '  -devices dsa|dlb|fpga|gpu|iaa|qat|sgx|npu, once for each; without it all of them',
-        '  -deviceplugin-namespace kube-system, -leader-elect (off), -kubeconfig FILE',
-        '  -metrics-bind-address :8080, -metrics-secure (off; with it nobody gets metrics), -health-probe-bind-address :8081',
-        '  -enable-http2 is taken without effect; -v 0',
-        'Environment: DEVICEPLUGIN_NAMESPACE, DEVICEPLUGIN_SECRET, INTEL_GPU_PLUGIN_SHA and its like for other images.',
-        'Webhooks are answered on port 9443 at upstream’s paths, with the certificate in $TMPDIR/k8s-webhook-server/serving-certs.',
-        'Exit codes: 0 stopped, 1 failed or a device that is unknown or named twice, 2 bad flag.',
-        `Example: ballast ${name} -devices gpu -devices npu -leader-elect`,
-      ].join('\n'),
-    )
-    .action((words: readonly string[]) => run(words, surroundings))
-}
+export const defineOperator = defineDropIn({
+  name: name,
+  help: [
+    "Upstream's flags, with one dash or two, and their defaults:",
+    '  -devices dsa|dlb|fpga|gpu|iaa|qat|sgx|npu, once for each; without it all of them',
+    '  -deviceplugin-namespace kube-system, -leader-elect (off), -kubeconfig FILE',
+    '  -metrics-bind-address :8080, -metrics-secure (off; with it nobody gets metrics), -health-probe-bind-address :8081',
+    '  -enable-http2 is taken without effect; -v 0',
+    'Environment: DEVICEPLUGIN_NAMESPACE, DEVICEPLUGIN_SECRET, INTEL_GPU_PLUGIN_SHA and its like for other images.',
+    'Webhooks are answered on port 9443 at upstream’s paths, with the certificate in $TMPDIR/k8s-webhook-server/serving-certs.',
+    'Exit codes: 0 stopped, 1 failed or a device that is unknown or named twice, 2 bad flag.',
+    `Example: ballast ${name} -devices gpu -devices npu -leader-elect`,
+  ],
+  run,
+})
 
 type Program = ReturnType<typeof operatorProgram>
 
 async function run(words: readonly string[], surroundings: Surroundings): Promise<void> {
-  const { environment, terminal } = surroundings
+  const { environment } = surroundings
   const given = operatorProgram(words, environment)
-  const log = klog({
-    program: name,
-    format: 'text',
-    // What upstream tells at its lowest level is information of the machinery's second.
-    verbosity: given.verbosity + 2,
-    clock: systemClock,
-    processId: process.pid,
-    write: line => terminal.say(line),
-  }).machinery
-  for (const warning of given.warnings) log.warn({}, warning)
+  const log = klogOf({ program: name, ...given }, surroundings)
   preferSmallHeap()
   const metrics = readAddress(given.metricsAddress, '--metrics-bind-address')
   const probes = readAddress(given.probeAddress, '--health-probe-bind-address')

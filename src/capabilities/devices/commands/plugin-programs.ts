@@ -1,12 +1,10 @@
 // `ballast intel-gpu-plugin`, `intel-npu-plugin` and `amd-gpu-plugin`: the plugins with their upstream's flags, for DaemonSets that have them.
 
-import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import type { DefineCommand, Surroundings } from '#cli/command-line.ts'
+import { defineDropIn, klogOf, untilAborted, untilEnded } from '#cli/drop-ins/drop-in.ts'
 import { systemClock } from '#kube/clock.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
-import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
-import { klog } from '#process/drop-ins/klog.ts'
 import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
-import { processFaults } from '#process/parts/process-faults.ts'
 import { startDevices, thisMachine } from '../devices-agent.ts'
 import { type PluginProgram, pluginSettings } from '../flags/plugin-flags.ts'
 
@@ -24,40 +22,23 @@ const flags: Readonly<Record<PluginProgram, readonly string[]>> = {
 }
 
 /** Defines the command of one program. */
-export const definePlugin =
-  (name: PluginProgram): DefineCommand =>
-  (program, surroundings, about) => {
-    program
-      .command(name)
-      .description(about)
-      .argument('[words...]', "upstream's flags")
-      .allowUnknownOption()
-      .helpOption('-h, --help', 'what it takes')
-      .addHelpText(
-        'after',
-        [
-          "\nUpstream's flags, with one dash or two, and their defaults:",
-          ...flags[name],
-          'Exit codes: 0 stopped, 1 failed, 2 bad flag.',
-          `Example: ballast ${name} ${name === 'amd-gpu-plugin' ? '-pulse 10' : '-shared-dev-num 5'}`,
-        ].join('\n'),
-      )
-      .action((words: readonly string[]) => run(name, words, surroundings))
-  }
+export const definePlugin = (name: PluginProgram): DefineCommand =>
+  defineDropIn({
+    name,
+    help: [
+      "Upstream's flags, with one dash or two, and their defaults:",
+      ...flags[name],
+      'Exit codes: 0 stopped, 1 failed, 2 bad flag.',
+      `Example: ballast ${name} ${name === 'amd-gpu-plugin' ? '-pulse 10' : '-shared-dev-num 5'}`,
+    ],
+    run: (words, surroundings) => run(name, words, surroundings),
+  })
 
 async function run(name: PluginProgram, words: readonly string[], surroundings: Surroundings): Promise<void> {
-  const { environment, terminal, signal, ending } = surroundings
+  const { environment } = surroundings
   preferSmallHeap()
   const { config, prefix, verbosity, warnings } = pluginSettings(name, words)
-  const log = klog({
-    program: name,
-    format: 'text',
-    verbosity: verbosity + 2,
-    clock: systemClock,
-    processId: process.pid,
-    write: line => terminal.say(line),
-  }).machinery
-  for (const warning of warnings) log.warn({}, warning)
+  const log = klogOf({ program: name, verbosity, warnings }, surroundings)
   const node = environment['NODE_NAME'] ?? ''
   const pod = environment['HOSTNAME'] ?? name
   const context = {
@@ -69,13 +50,8 @@ async function run(name: PluginProgram, words: readonly string[], surroundings: 
     node,
     api: undefined,
   }
-  using faults = processFaults(exitAtOnce, ending)
-  const onFault = (why: string) => log.error({ why }, 'a fault that nobody owns: the process ends in order')
-  await endedInOrder({ faults, signal, ending, onFault }, async until => {
+  await untilEnded(surroundings, log, async until => {
     await using _plugins = await startDevices(context, config, until, { ...thisMachine(prefix), isStandIn: true })
-    const { promise, resolve } = Promise.withResolvers<void>()
-    if (until.aborted) resolve()
-    else until.addEventListener('abort', () => resolve(), { once: true })
-    await promise
+    await untilAborted(until)
   })
 }

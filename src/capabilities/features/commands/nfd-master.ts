@@ -2,14 +2,15 @@
 
 import { homedir, hostname } from 'node:os'
 import type { Registry } from 'prom-client'
-import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import { exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import { defineDropIn, klogOf, versionSaid } from '#cli/drop-ins/drop-in.ts'
 import type { Leadership } from '#coordination/arbiter/leadership.ts'
 import type { Capability } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import { loadConfig } from '#kube/credentials/config.ts'
 import type { Log } from '#kube/log.ts'
 import { programVersion } from '#kube/version.ts'
-import { connect } from '#process/agent/agent-roles.ts'
+import { connect } from '#process/agent/connect.ts'
 import { ConfigurationFile } from '#process/configuration/configuration-file.ts'
 import { runLiveController } from '#process/controller/live-controller.ts'
 import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
@@ -21,50 +22,41 @@ import { type Duties, startLabelling } from '../labelling/labeller.ts'
 import { labellingMetrics } from '../labelling/metrics.ts'
 import { prune } from '../labelling/prune.ts'
 import { masterStore } from './nfd-master-store.ts'
-import { buildInfo, nfdLog, ownNamespace, readIfThere } from './nfd-program.ts'
+import { buildInfo, ownNamespace, readIfThere } from './nfd-program.ts'
 
 /** How often nodes are listed where they may not be watched, as by upstream's role. */
 const pollMs = 60_000
 /** Objects in a page of a list where the whole is asked for at once. */
 const wholePage = 10_000
 
-export const defineNfdMaster: DefineCommand = (program, surroundings, about) => {
-  program
-    .command('nfd-master')
-    .description(about)
-    .argument('[words...]', "upstream's flags")
-    .allowUnknownOption()
-    .helpOption('-h, --help', 'what it takes')
-    .addHelpText(
-      'after',
-      [
-        "\nUpstream's flags, with one dash or two, and their defaults:",
-        '  -config /etc/kubernetes/node-feature-discovery/nfd-master.conf, -options YAML, -instance NAME',
-        '  -prune takes from all nodes what a master put there, and ends',
-        '  -enable-leader-election (off), -extra-label-ns, -deny-label-ns, -label-whitelist, -enable-taints (off),',
-        '  -no-publish (off), -resync-period 1h, -nfd-api-parallelism 10, -informer-page-size 200,',
-        '  -feature-gates DisableAutoPrefix=false,NodeFeatureGroupAPI=false',
-        '  -kubeconfig FILE, -port 8080, -version, -v 0; those of klog are taken without effect',
-        'Environment: NODE_NAME, KUBERNETES_NAMESPACE.',
-        "By upstream's role nodes are listed each minute, and what Ballast notes of its own is kept in memory.",
-        'Exit codes: 0 done or stopped, 1 failed, 2 bad flag or configuration.',
-        'Example: ballast nfd-master -enable-taints -options "{denyLabelNs: [\'*.corp.example\']}"',
-        'Example: ballast nfd-master -prune -kubeconfig ~/.kube/config',
-      ].join('\n'),
-    )
-    .action((words: readonly string[]) => run(words, surroundings))
-}
+export const defineNfdMaster = defineDropIn({
+  name: 'nfd-master',
+  help: [
+    "Upstream's flags, with one dash or two, and their defaults:",
+    '  -config /etc/kubernetes/node-feature-discovery/nfd-master.conf, -options YAML, -instance NAME',
+    '  -prune takes from all nodes what a master put there, and ends',
+    '  -enable-leader-election (off), -extra-label-ns, -deny-label-ns, -label-whitelist, -enable-taints (off),',
+    '  -no-publish (off), -resync-period 1h, -nfd-api-parallelism 10, -informer-page-size 200,',
+    '  -feature-gates DisableAutoPrefix=false,NodeFeatureGroupAPI=false',
+    '  -kubeconfig FILE, -port 8080, -version, -v 0; those of klog are taken without effect',
+    'Environment: NODE_NAME, KUBERNETES_NAMESPACE.',
+    "By upstream's role nodes are listed each minute, and what Ballast notes of its own is kept in memory.",
+    'Exit codes: 0 done or stopped, 1 failed, 2 bad flag or configuration.',
+    'Example: ballast nfd-master -enable-taints -options "{denyLabelNs: [\'*.corp.example\']}"',
+    'Example: ballast nfd-master -prune -kubeconfig ~/.kube/config',
+  ],
+  run,
+})
 
 type Settings = ReturnType<typeof masterSettings>
 
 async function run(words: readonly string[], surroundings: Surroundings): Promise<void> {
   const settings = masterSettings(words, readIfThere)
   if (settings.version) {
-    surroundings.terminal.write(`nfd-master by Ballast ${programVersion}`)
+    surroundings.terminal.write(versionSaid('nfd-master'))
     return
   }
-  const log = nfdLog('nfd-master', settings.verbosity, surroundings)
-  for (const warning of settings.warnings) log.warn({}, warning)
+  const log = klogOf({ program: 'nfd-master', ...settings }, surroundings)
   if (settings.prune) await runPrune(settings, log, surroundings)
   else await runMaster(settings, log, surroundings)
 }

@@ -2,35 +2,20 @@
 
 import { readFileSync } from 'node:fs'
 import { Gauge, Registry } from 'prom-client'
-import { exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import type { Surroundings } from '#cli/command-line.ts'
+import { klogOf, untilAborted, untilEnded, versionSaid } from '#cli/drop-ins/drop-in.ts'
 import type { Check, Identity, NodeContext, Running } from '#coordination/capability.ts'
 import { systemClock } from '#kube/clock.ts'
 import { type Log, messageOf } from '#kube/log.ts'
 import { randomUuid, systemRandom } from '#kube/random.ts'
 import { programVersion } from '#kube/version.ts'
-import { connect } from '#process/agent/agent-roles.ts'
-import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
-import { klog } from '#process/drop-ins/klog.ts'
+import { connect } from '#process/agent/connect.ts'
 import { ControllerHealth } from '#process/health/controller-health.ts'
 import { startHealthListener } from '#process/health/health-listener.ts'
-import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 import { thisMachine } from '../publishing/worker.ts'
 
 const accountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
-
-/** The log of `program`, as klog writes it. */
-export function nfdLog(program: string, verbosity: number, { terminal }: Pick<Surroundings, 'terminal'>): Log {
-  return klog({
-    program,
-    format: 'text',
-    // What upstream tells at its lowest level is information of the machinery's second.
-    verbosity: verbosity + 2,
-    clock: systemClock,
-    processId: process.pid,
-    write: line => terminal.say(line),
-  }).machinery
-}
 
 /** Says which program and version runs. */
 export function buildInfo(program: 'master' | 'worker' | 'gc' | 'topology_updater', metrics: Registry): void {
@@ -60,17 +45,6 @@ export async function serve(port: number, { metrics, log, checks, waiting }: Ser
     return why === undefined ? { status: 200, body: 'ok' } : { status: 500, body: why }
   }
   return await startHealthListener({ port }, { health, metrics, log, also: { '/healthz': healthz } })
-}
-
-/** Runs `work` until the process is told to end, or a fault that nobody owns ends it. */
-async function untilEnded(
-  { signal, ending }: Surroundings,
-  log: Log,
-  work: (until: AbortSignal) => Promise<void>,
-): Promise<void> {
-  using faults = processFaults(exitAtOnce, ending)
-  const onFault = (why: string) => log.error({ why }, 'a fault that nobody owns: the process ends in order')
-  await endedInOrder({ faults, signal, ending, onFault }, work)
 }
 
 interface NodeProgramSettings {
@@ -112,8 +86,7 @@ export async function runOnNode(
   }
   const node = environment['NODE_NAME'] ?? ''
   if (node === '') throw new CommandRefused('NODE_NAME is not set: it is the name of the node')
-  const log = nfdLog(name, settings.verbosity, surroundings)
-  for (const warning of settings.warnings) log.warn({}, warning)
+  const log = klogOf({ program: name, verbosity: settings.verbosity, warnings: settings.warnings }, surroundings)
   const { kubeconfig } = settings
   const api = asksServer ? await connect(kubeconfig === '' ? {} : { kubeconfig }, { log, surroundings }) : undefined
   await using stack = new AsyncDisposableStack()
@@ -144,7 +117,7 @@ export async function runOnNode(
     })
     await using running = await start(context, until, place)
     checks = () => running.health()
-    await endOf(until)
+    await untilAborted(until)
   })
 }
 
@@ -161,9 +134,6 @@ function identityOf(environment: Surroundings['environment'], node: string): Ide
   }
 }
 
-/** What `-version` prints. */
-const versionSaid = (program: string): string => `${program} by Ballast ${programVersion}`
-
 /** The namespace of the pod, else what the environment says. */
 export function ownNamespace(environment: Surroundings['environment']): string {
   return readIfThere(accountNamespace)?.trim() || environment['KUBERNETES_NAMESPACE'] || 'default'
@@ -177,12 +147,4 @@ export function readIfThere(path: string): string | undefined {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
     throw new CommandRefused(`${path} cannot be read: ${messageOf(error)}`)
   }
-}
-
-/** Resolves when `signal` is aborted. */
-function endOf(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => resolve(), { once: true })
-  return promise
 }

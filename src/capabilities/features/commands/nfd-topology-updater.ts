@@ -1,6 +1,7 @@
 // `ballast nfd-topology-updater`: upstream's topology updater with its flags, configuration file, environment and port, for DaemonSets that have it.
 
-import type { DefineCommand, Surroundings } from '#cli/command-line.ts'
+import type { Surroundings } from '#cli/command-line.ts'
+import { defineDropIn } from '#cli/drop-ins/drop-in.ts'
 import { updaterSettings } from '../flags/topology-flags.ts'
 import { thisMachine } from '../publishing/worker.ts'
 import { publishTopologyOnce, startTopologyUpdater } from '../topology/topology-updater.ts'
@@ -8,34 +9,26 @@ import { readIfThere, runOnNode } from './nfd-program.ts'
 
 const programName = 'nfd-topology-updater'
 
-export const defineNfdTopologyUpdater: DefineCommand = (program, surroundings, about) => {
-  program
-    .command(programName)
-    .description(about)
-    .argument('[words...]', "upstream's flags")
-    .allowUnknownOption()
-    .helpOption('-h, --help', 'what it takes')
-    .addHelpText(
-      'after',
-      [
-        "\nUpstream's flags, with one dash or two, and their defaults:",
-        '  -config /etc/kubernetes/node-feature-discovery/nfd-topology-updater.conf',
-        '  -oneshot, -no-publish, -sleep-interval 60s, -watch-namespace "*"',
-        '  -kubelet-config-uri https://NODE_ADDRESS:10250/configz, or a file://',
-        '  -api-auth-token-file FILE, -pods-fingerprint true',
-        '  -podresources-socket /var/lib/kubelet/pod-resources/kubelet.sock',
-        '  -kubelet-state-dir /var/lib/kubelet',
-        '  -kubeconfig FILE, -port 8080, -version, -v 0; the others are taken without effect',
-        'Ours:',
-        '  -host-root-prefix PREFIX  in front of sys and var of the host',
-        '                            (/host- where there is /host-sys, else /)',
-        'Environment: NODE_NAME, NODE_ADDRESS, KUBERNETES_NAMESPACE.',
-        'Exit codes: 0 done or stopped, 1 failed, 2 bad flag or configuration.',
-        'Example: ballast nfd-topology-updater -oneshot -no-publish',
-      ].join('\n'),
-    )
-    .action((words: readonly string[]) => run(words, surroundings))
-}
+export const defineNfdTopologyUpdater = defineDropIn({
+  name: programName,
+  help: [
+    "Upstream's flags, with one dash or two, and their defaults:",
+    '  -config /etc/kubernetes/node-feature-discovery/nfd-topology-updater.conf',
+    '  -oneshot, -no-publish, -sleep-interval 60s, -watch-namespace "*"',
+    '  -kubelet-config-uri https://NODE_ADDRESS:10250/configz, or a file://',
+    '  -api-auth-token-file FILE, -pods-fingerprint true',
+    '  -podresources-socket /var/lib/kubelet/pod-resources/kubelet.sock',
+    '  -kubelet-state-dir /var/lib/kubelet',
+    '  -kubeconfig FILE, -port 8080, -version, -v 0; the others are taken without effect',
+    'Ours:',
+    '  -host-root-prefix PREFIX  in front of sys and var of the host',
+    '                            (/host- where there is /host-sys, else /)',
+    'Environment: NODE_NAME, NODE_ADDRESS, KUBERNETES_NAMESPACE.',
+    'Exit codes: 0 done or stopped, 1 failed, 2 bad flag or configuration.',
+    'Example: ballast nfd-topology-updater -oneshot -no-publish',
+  ],
+  run,
+})
 
 async function run(words: readonly string[], surroundings: Surroundings): Promise<void> {
   const settings = updaterSettings(words, {

@@ -1,5 +1,6 @@
 // `ballast http-operator`: the command of the HTTP add-on's operator with its flags, environment, probes and Lease.
-import { defineZapProgram, type Started, untilAborted } from '#cli/drop-ins/zap-program.ts'
+import { untilAborted } from '#cli/drop-ins/drop-in.ts'
+import { defineZapProgram, type Started } from '#cli/drop-ins/zap-program.ts'
 import type { Leadership } from '#coordination/arbiter/leadership.ts'
 import { openApi } from '#kube/client/api.ts'
 import { Informers } from '#kube/informers/informer.ts'

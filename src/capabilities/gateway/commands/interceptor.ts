@@ -1,5 +1,6 @@
 // `ballast interceptor`: the command of the HTTP add-on's interceptor with its environment and ports, and Ballast's gateway behind them.
-import { defineZapProgram, type Started, untilAborted } from '#cli/drop-ins/zap-program.ts'
+import { untilAborted } from '#cli/drop-ins/drop-in.ts'
+import { defineZapProgram, type Started } from '#cli/drop-ins/zap-program.ts'
 import { openApi } from '#kube/client/api.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { randomUuid } from '#kube/random.ts'

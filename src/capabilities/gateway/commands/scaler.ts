@@ -1,5 +1,6 @@
 // `ballast scaler`: the command of the HTTP add-on's scaler with its environment and port; interceptors, upstream's or ours, are asked.
-import { defineZapProgram, type Started, untilAborted } from '#cli/drop-ins/zap-program.ts'
+import { untilAborted } from '#cli/drop-ins/drop-in.ts'
+import { defineZapProgram, type Started } from '#cli/drop-ins/zap-program.ts'
 import { openApi } from '#kube/client/api.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'

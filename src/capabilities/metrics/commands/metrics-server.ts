@@ -1,7 +1,8 @@
 // `ballast metrics-server`: upstream's command with upstream's flags, and Ballast behind them.
 import { homedir, hostname } from 'node:os'
 import { Registry } from 'prom-client'
-import { type DefineCommand, exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import { exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import { defineDropIn } from '#cli/drop-ins/drop-in.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { countedTransport } from '#kube/client/client-metrics.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
@@ -24,17 +25,6 @@ import { KubeletPins } from '../pins/kubelet-pins.ts'
 import { openKubelets } from '../scrape/kubelet-access.ts'
 import { runMetricsServer } from './run-metrics-server.ts'
 
-export const defineMetricsServer: DefineCommand = (program, surroundings, about) => {
-  program
-    .command('metrics-server')
-    .description(about)
-    .argument('[words...]', "upstream's flags")
-    .allowUnknownOption()
-    .helpOption('-h, --help', 'what it takes')
-    .addHelpText('after', helpText)
-    .action((words: readonly string[]) => start(words, surroundings))
-}
-
 /** How the files are called of which kubelets are told. */
 const kubeletFlags = {
   authority: '--kubelet-certificate-authority',
@@ -42,8 +32,8 @@ const kubeletFlags = {
   key: '--kubelet-client-key',
 } as const
 
-const helpText = [
-  "\nUpstream's flags, with their defaults:",
+const help = [
+  "Upstream's flags, with their defaults:",
   '  --metric-resolution 1m0s (10s at least), --kubeconfig FILE, --version',
   '  --kubelet-{request-timeout 10s,port 10250,use-node-status-port,insecure-tls,',
   '      preferred-address-types Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP,',
@@ -70,7 +60,9 @@ const helpText = [
   '  --allow-fast-resolution  resolutions from 5s up',
   'Exit codes: 0 stopped; 1 failed; 2 bad flags.',
   'Example: ballast metrics-server --secure-port 10250 --metric-resolution 15s',
-].join('\n')
+]
+
+export const defineMetricsServer = defineDropIn({ name: 'metrics-server', help, run: start })
 
 async function start(words: readonly string[], surroundings: Surroundings): Promise<void> {
   const { terminal } = surroundings

@@ -9,6 +9,6 @@ const { knownSettings } = await import('./mirror-alone.ts')
 const { mirrorPart } = await import('./mirror-part.ts')
 const { systemClock } = await import('#kube/clock.ts')
 if (started.signal.aborted) process.exit(started.interrupted())
-await runAlone(started, async ({ settings, hostsRecord }: KnownMirror, { environment, log }) =>
-  mirrorPart(await knownSettings(settings, environment), { clock: systemClock, log, hostsRecord }),
-)
+await runAlone(started, async ({ settings, hostsRecord }: KnownMirror, { environment, log }) => ({
+  part: mirrorPart(await knownSettings(settings, environment), { clock: systemClock, log, hostsRecord }),
+}))

@@ -1,8 +1,10 @@
 // What the flags of csi-driver-nfs mean for our driver.
 
 import type { ControllerSettings } from '../driver/controller-service.ts'
+import { unlimited } from '../driver/expansion.ts'
 import type { NodeSettings } from '../driver/node-service.ts'
 import type { ShareFiles } from '../driver/share-files.ts'
+import { KnownPlaces } from '../driver/volume-place.ts'
 import type { DriverFlags } from '../flags/driver-flags.ts'
 
 const minuteMs = 60_000
@@ -16,7 +18,11 @@ export function driverSettings(flags: DriverFlags, files: ShareFiles) {
     existingArchive: flags.removeArchived ? 'remove' : 'refuse',
     useTarProgram,
     compression: flags.compresses ? 'gzip' : 'none',
+    lists: flags.listedShares !== undefined,
+    expansion: unlimited,
   }
   const node: NodeSettings = { nodeId, mountPermissions, statsMs: flags.statsMinutes * minuteMs }
-  return { name: driverName, endpoint, node, controller: { settings, workingMountDir, files } }
+  const shares = (flags.listedShares ?? []).map(share => ({ ...share, options: [] }))
+  const known = { shares: () => shares, places: () => new KnownPlaces([], shares) }
+  return { name: driverName, endpoint, node, controller: { settings, workingMountDir, files, known } }
 }

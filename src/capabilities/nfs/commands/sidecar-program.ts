@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { Registry } from 'prom-client'
-import { exitAtOnce, type Surroundings } from '#cli/command-line.ts'
+import type { Surroundings } from '#cli/command-line.ts'
+import { klogOf, untilAborted, untilEnded, versionSaid } from '#cli/drop-ins/drop-in.ts'
 import type { Check } from '#coordination/capability.ts'
 import { type Api, openApi } from '#kube/client/api.ts'
 import { openHttpTransport } from '#kube/client/http-transport.ts'
@@ -15,13 +16,12 @@ import { randomUuid, systemRandom } from '#kube/random.ts'
 import { loopFront } from '#kube/server/front/loop-front.ts'
 import { type HealthOptions, startHealthServer } from '#kube/server/health.ts'
 import { programVersion } from '#kube/version.ts'
-import { endedInOrder } from '#process/drop-ins/ended-in-order.ts'
-import { klog } from '#process/drop-ins/klog.ts'
 import { preferSmallHeap } from '#process/drop-ins/small-heap.ts'
 import { readAddress } from '#process/health/health-listener.ts'
-import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused } from '#process/surroundings.ts'
 import type { LogSettings, SidecarSettings } from '../flags/sidecar-flags.ts'
+import { callTimes } from '../jobs/driver/call-metrics.ts'
+import { DriverLink } from '../jobs/driver/driver-link.ts'
 import { type JobsConfig, startJobs } from '../jobs/jobs.ts'
 
 const accountNamespace = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
@@ -34,27 +34,34 @@ export const standardHelp = [
   '  other flags of logs, and those for what is not done here, are taken without effect and told',
 ].join('\n')
 
-/** The log of `program`, as klog writes it; flags without effect are told first. */
-export function sidecarLog(
-  program: string,
-  { verbosity, format, warnings }: LogSettings,
-  { terminal }: Pick<Surroundings, 'terminal'>,
-): Log {
-  const { machinery } = klog({
-    program,
-    format,
-    // What upstream tells at its lowest level is information of the machinery's second.
-    verbosity: verbosity + 2,
-    clock: systemClock,
-    processId: process.pid,
-    write: line => terminal.say(line),
-  })
-  for (const warning of warnings) machinery.warn({}, warning)
-  return machinery
+/** What the two programs beside a driver that are no jobs have in common. */
+interface BesideDriver {
+  readonly program: string
+  readonly settings: LogSettings & { readonly address: string; readonly limitMs: number }
+  /** Calls of the driver are counted in it. */
+  readonly metrics: Registry
+  readonly work: (link: DriverLink, log: Log, until: AbortSignal) => Promise<void>
 }
 
-/** What `-version` prints. */
-export const versionSaid = (program: string): string => `${program} by Ballast ${programVersion}`
+/** A process beside a driver, with the way to it, until it is told to end. */
+export async function runBesideDriver(
+  { program, settings, metrics, work }: BesideDriver,
+  surroundings: Surroundings,
+): Promise<void> {
+  const { address, limitMs } = settings
+  if (settings.version) {
+    surroundings.terminal.write(versionSaid(program))
+    return
+  }
+  preferSmallHeap()
+  const log = klogOf({ program, ...settings }, surroundings)
+  log.info({ version: programVersion, address }, `${program} by Ballast`)
+  const around = { clock: systemClock, random: systemRandom, log }
+  await untilEnded(surroundings, log, async until => {
+    using link = new DriverLink({ ...around, address, askLimitMs: limitMs, times: callTimes(metrics) })
+    await work(link, log, until)
+  })
+}
 
 interface Served {
   readonly metrics: Registry
@@ -75,30 +82,11 @@ export function metricsAt(path: string, metrics: Registry): NonNullable<HealthOp
   return { [path]: async () => ({ status: 200, contentType: metrics.contentType, body: await metrics.metrics() }) }
 }
 
-/** Runs `work` until the process is told to end, or a fault that nobody owns ends it. */
-export async function untilEnded(
-  { signal, ending }: Surroundings,
-  log: Log,
-  work: (until: AbortSignal) => Promise<void>,
-): Promise<void> {
-  using faults = processFaults(exitAtOnce, ending)
-  const onFault = (why: string) => log.error({ why }, 'a fault that nobody owns: the process ends in order')
-  await endedInOrder({ faults, signal, ending, onFault }, work)
-}
-
-/** Resolves when `signal` is aborted. */
-export function endOf(signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => resolve(), { once: true })
-  return promise
-}
-
-interface JobProgram {
+export interface JobProgram {
   readonly program: string
   readonly settings: SidecarSettings
   /** The driver's socket, where there is one. */
-  readonly address?: string
+  readonly address: string | undefined
   readonly config: Omit<JobsConfig, 'election'>
 }
 
@@ -113,7 +101,7 @@ export async function runJobProgram(
     return
   }
   preferSmallHeap()
-  const log = sidecarLog(program, settings, surroundings)
+  const log = klogOf({ program, ...settings }, surroundings)
   const namespace = settings.election?.namespace || environment['POD_NAMESPACE'] || accountNamespaceIfThere() || 'default'
   const election = settings.election === undefined ? undefined : { ...settings.election, namespace }
   await using stack = new AsyncDisposableStack()
@@ -140,7 +128,7 @@ export async function runJobProgram(
     const flag = '--http-endpoint'
     const also = { ...metricsAt(settings.metricsPath, metrics), '/healthz/leader-election': () => leadership(jobs.checks()) }
     await using _served = await serveAt(settings.endpoint, flag, { metrics, log, also })
-    await endOf(until)
+    await untilAborted(until)
   })
 }
 

@@ -31,6 +31,7 @@ export const controllerCapabilities = {
   EXPAND_VOLUME: 9,
   SINGLE_NODE_MULTI_WRITER: 13,
   MODIFY_VOLUME: 14,
+  GET_SNAPSHOT: 15,
 } as const
 
 /** Values of a node's capability. */
@@ -126,6 +127,7 @@ export const csiMessages = {
     snapshotId: text(4),
     secrets: textMap(5),
   }),
+  getSnapshot: message({ snapshotId: text(1), secrets: textMap(2) }),
   listedSnapshots: message({ entries: list(1, message({ snapshot: nested(1, snapshot) })), nextToken: text(2) }),
   expandVolume: message({
     volumeId: text(1),
@@ -156,3 +158,4 @@ export const csiMessages = {
 export type VolumeCapability = Of<typeof capability>
 export type ContentSource = Of<typeof contentSource>
 export type Volume = Of<typeof volume>
+export type Snapshot = Of<typeof snapshot>

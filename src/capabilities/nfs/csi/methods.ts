@@ -23,6 +23,7 @@ export const controllerMethods = {
   createSnapshot: method(`${controller}/CreateSnapshot`, m.createSnapshot, m.createdSnapshot),
   deleteSnapshot: method(`${controller}/DeleteSnapshot`, m.deleteSnapshot, m.empty),
   listSnapshots: method(`${controller}/ListSnapshots`, m.listSnapshots, m.listedSnapshots),
+  getSnapshot: method(`${controller}/GetSnapshot`, m.getSnapshot, m.createdSnapshot),
   controllerExpandVolume: method(`${controller}/ControllerExpandVolume`, m.expandVolume, m.expandedVolume),
 } as const
 

@@ -10,12 +10,14 @@ import { flagsIn } from '#upstreams/flags.ts'
 import { isOwnPart, sleepsBySelector } from '#upstreams/recognition.ts'
 import { type NfsConfig, nfsConfiguration } from '../config.ts'
 import { driverName, kubeletDirectory } from '../names.ts'
+import { lookAtShares, shareKinds } from './shares-look.ts'
 
 const kinds = {
   'nfs-driver-twice': kind('error', 'nfs', 'two drivers of one name, which take one socket on each node from each other'),
   'nfs-kubelet-folder': kind('warn', 'nfs', 'kubelets keep their folder elsewhere than capabilities.nfs.kubeletDir says'),
   'nfs-snapshot-kinds-missing': kind('info', 'nfs', 'snapshots are on, and the cluster has no kinds for them'),
   'nfs-snapshot-controller': kind('warn', 'nfs', 'nobody binds snapshots to their contents, or two do'),
+  ...shareKinds,
 }
 const finding = findingsOf(kinds)
 const capability = 'nfs'
@@ -153,5 +155,6 @@ function checkSnapshots(facts: ClusterFacts): readonly Finding[] {
 
 export const nfsFindings: CapabilityFindings = {
   kinds,
+  look: { area: 'nfs', run: lookAtShares },
   cluster: facts => [...checkDrivers(facts), ...checkFolders(facts), ...checkSnapshots(facts)],
 }

@@ -14,14 +14,17 @@ import {
   type VolumeCapability,
 } from '../csi/messages.ts'
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
-import { sourceOf } from './node-service.ts'
+import type { SnapshotProgress } from '../told/snapshot-progress.ts'
+import { type ExpansionLimits, expansionProblem } from './expansion.ts'
+import { onShare } from './on-share.ts'
 import { Operations } from './operations.ts'
-import { refusal, spoilsMount } from './refusals.ts'
+import { spoilsMount } from './refusals.ts'
 import type { Place, ShareFiles } from './share-files.ts'
 import { cleanPath } from './share-path.ts'
 import { readSnapshotId, type SnapshotId, writeSnapshotId } from './snapshot-id.ts'
 import type { ClaimFacts } from './sub-dir.ts'
 import { policyOf, readVolumeId, type VolumeId, writeVolumeId } from './volume-id.ts'
+import type { KnownShare } from './volume-place.ts'
 import { checkCapabilities, optionsOfSecret, snapshotWish, type VolumeWish, volumeWish } from './wish.ts'
 
 export interface ControllerSettings {
@@ -33,6 +36,9 @@ export interface ControllerSettings {
   readonly existingArchive: 'refuse' | 'remove' | 'number'
   readonly useTarProgram: boolean
   readonly compression: 'none' | 'gzip' | 'zstd'
+  /** What is on the shares is told, and how much room they have. Upstream's driver does not. */
+  readonly lists: boolean
+  readonly expansion: ExpansionLimits
 }
 
 /** What only the API server knows. Without one nothing is known. */
@@ -42,6 +48,14 @@ export interface ClusterFacts {
   mountOptions(volumeId: string): readonly string[] | undefined
   /** Bytes that a volume was made for, or has been grown to. */
   capacity(volumeId: string): bigint | undefined
+  /** The namespace of a volume's claim, with the driver's other volumes there; undefined where nobody has claimed it. */
+  neighbours(volumeId: string): Neighbours | undefined
+}
+
+export interface Neighbours {
+  readonly namespace: string
+  /** Others that are claimed there, with what they have been granted. */
+  readonly others: readonly { readonly id: string; readonly bytes: bigint }[]
 }
 
 interface ControllerServiceOptions {
@@ -50,6 +64,8 @@ interface ControllerServiceOptions {
   readonly files: ShareFiles
   readonly log: Log
   readonly facts?: ClusterFacts | undefined
+  /** Told how far snapshots have come while they are packed. */
+  readonly progress?: Pick<SnapshotProgress, 'told' | 'ended'> | undefined
 }
 
 type CreateVolume = Of<typeof csiMessages.createVolume>
@@ -72,6 +88,8 @@ export class ControllerService {
   readonly #options: ControllerServiceOptions
   readonly #operations = new Operations()
   readonly #made = new LRUCache<string, Made>({ max: mostRemembered })
+  /** Sizes that were granted: until the volume says so, nobody else knows of it. */
+  readonly #granted = new LRUCache<string, bigint>({ max: mostRemembered })
 
   constructor(options: ControllerServiceOptions) {
     this.#options = options
@@ -80,7 +98,11 @@ export class ControllerService {
   capabilities(): Of<typeof csiMessages.capabilities> {
     const { CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME } =
       controllerCapabilities
-    const types = [CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME]
+    const { LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT } = controllerCapabilities
+    const types = [
+      ...[CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME],
+      ...(this.#options.settings.lists ? [LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT] : []),
+    ]
     return { capabilities: types.map(type => ({ rpc: { type } })) }
   }
 
@@ -104,7 +126,13 @@ export class ControllerService {
       // What was filled once may have been written since.
       await this.#make(wish, optionsOf(volumeCapabilities), isWhole ? undefined : contentSource)
       this.#made.set(name, { id, capacity: capacityOf(request), source: textOf(contentSource) })
-      return { capacityBytes: 0n, volumeId: id, volumeContext: wish.context, contentSource }
+      // A provisioner that is told nothing takes what it asked for.
+      return {
+        capacityBytes: settings.lists ? capacityOf(request) : 0n,
+        volumeId: id,
+        volumeContext: wish.context,
+        contentSource,
+      }
     })
   }
 
@@ -164,7 +192,7 @@ export class ControllerService {
     const volume = readVolumeId(sourceVolumeId)
     if ('problem' in volume) throw notFound(`failed to create source volume: ${volume.problem}`)
     const wish = snapshotWish(name, parameters, volume)
-    const { settings, files } = this.#options
+    const { settings, files, progress } = this.#options
     const ofSecret = optionsOfSecret(secrets)
     const archiveOptions = [...ofSecret, ...(wish.mountOptions === '' ? [] : [wish.mountOptions])]
     return await this.#operations.alone(`snapshot ${name}`, name, () =>
@@ -175,13 +203,18 @@ export class ControllerService {
             const source = { ...from, path: cleanPath(volume.subDir) }
             if (!(await this.#isFolder(source)))
               throw notFound(`source volume ${sourceVolumeId} is not there: its share has no folder ${volume.subDir}`)
-            return await files.pack({
+            const order = {
               from: source,
               into: { ...into, path: name },
               name: wish.id.source,
               compression: settings.compression,
               useTarProgram: settings.useTarProgram,
-            })
+            }
+            try {
+              return await files.pack(order, come => progress?.told(name, come))
+            } finally {
+              progress?.ended(name)
+            }
           }),
         )
         return {
@@ -213,19 +246,55 @@ export class ControllerService {
     )
   }
 
-  /** Volumes of files have no size of their own: what is asked for is granted. @throws CallRefused */
-  expandVolume({ volumeId, capacityRange }: Of<typeof csiMessages.expandVolume>): Of<typeof csiMessages.expandedVolume> {
+  /** Volumes of files have no size of their own: what is asked for is granted, where nothing else is set. @throws CallRefused */
+  async expandVolume(request: Of<typeof csiMessages.expandVolume>): Promise<Of<typeof csiMessages.expandedVolume>> {
+    const { volumeId, capacityRange, secrets } = request
     if (volumeId === '') throw invalid('Volume ID missing in request')
     if (capacityRange === undefined) throw invalid('Capacity Range missing in request')
+    const { expansion } = this.#options.settings
+    if (!expansion.needsRoom && expansion.mostPerNamespace === undefined)
+      return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
+    const available = expansion.needsRoom ? await this.#room(volumeId, secrets) : undefined
+    // Nothing is waited for from here on, so that two that grow at once know of each other.
+    const problem = this.#expansionProblem(volumeId, capacityRange.requiredBytes, available)
+    if (problem !== undefined) throw new CallRefused(status.OUT_OF_RANGE, `volume ${volumeId} cannot grow: ${problem}`)
+    this.#granted.set(volumeId, capacityRange.requiredBytes)
     return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
   }
 
-  /** What a volume takes up on its server. @throws CallRefused */
-  async usage(volumeId: string, limits: Parameters<ShareFiles['usage']>[1]): Promise<Awaited<ReturnType<ShareFiles['usage']>>> {
+  #expansionProblem(volumeId: string, required: bigint, available: bigint | undefined): string | undefined {
+    const { settings, facts } = this.#options
+    const granted = facts?.capacity(volumeId)
+    const found = facts?.neighbours(volumeId)
+    const larger = (one: bigint, other: bigint) => (one > other ? one : other)
+    const sum = (found?.others ?? []).reduce((bytes, one) => bytes + larger(one.bytes, this.#granted.get(one.id) ?? 0n), 0n)
+    const namespace = found === undefined ? undefined : { name: found.namespace, others: sum }
+    return expansionProblem(settings.expansion, { required, granted, available, namespace })
+  }
+
+  async #room(volumeId: string, secrets: ReadonlyMap<string, string>): Promise<bigint> {
+    const volume = readVolumeId(volumeId)
+    if ('problem' in volume) throw notFound(`volume ${volumeId} is not there: ${volume.problem}`)
+    return await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to look at the room of a share', share =>
+      this.#options.files.available(share),
+    )
+  }
+
+  /** Runs `work` where a share is mounted. @throws CallRefused */
+  at<T>({ options, ...share }: KnownShare, work: (share: Pick<Place, 'server' | 'root'>) => Promise<T>): Promise<T> {
+    return this.#on(share, options, 'failed to look at a share', work)
+  }
+
+  /** What a volume takes up on its server; the walk ends when `signal` is aborted. @throws CallRefused */
+  async usage(
+    volumeId: string,
+    limits: Parameters<ShareFiles['usage']>[1],
+    signal: AbortSignal,
+  ): Promise<Awaited<ReturnType<ShareFiles['usage']>>> {
     const volume = readVolumeId(volumeId)
     if ('problem' in volume) throw notFound(volume.problem)
     return await this.#on(volume, this.#optionsFor(volumeId, new Map()), 'failed to measure a volume', share =>
-      this.#options.files.usage({ ...share, path: cleanPath(volume.subDir) }, limits),
+      this.#options.files.usage({ ...share, path: cleanPath(volume.subDir) }, limits, signal),
     )
   }
 
@@ -299,19 +368,13 @@ export class ControllerService {
     return at.path === '' || (await this.#options.files.isFolder(at))
   }
 
-  /** Runs `work` where a share is mounted. @throws CallRefused with `what` before the reason */
-  async #on<T>(
-    { server, share }: Pick<VolumeId | SnapshotId, 'server' | 'share'>,
+  #on<T>(
+    at: Pick<VolumeId | SnapshotId, 'server' | 'share'>,
     options: readonly string[],
     what: string,
     work: (share: Pick<Place, 'server' | 'root'>) => Promise<T>,
   ): Promise<T> {
-    const source = sourceOf(server, `/${cleanPath(share)}`, '')
-    try {
-      return await this.#options.shares.using({ source, options }, root => work({ server, root }))
-    } catch (error) {
-      throw refusal(error, what, source)
-    }
+    return onShare(this.#options.shares, at, options, what, work)
   }
 
   /** For calls that bring no capability: what the Secret says, else what the volume's own PersistentVolume does. */
@@ -320,12 +383,14 @@ export class ControllerService {
     return ofSecret.length > 0 ? ofSecret : (this.#options.facts?.mountOptions(volumeId) ?? [])
   }
 
-  /** An archive may be larger than its volume was asked for: a size that would forbid to restore it is not said. */
   #restoreSize(bytes: number, volumeId: string): bigint {
-    const capacity = this.#options.facts?.capacity(volumeId)
-    return capacity !== undefined && BigInt(bytes) > capacity ? 0n : BigInt(bytes)
+    return restoreSize(bytes, this.#options.facts?.capacity(volumeId))
   }
 }
+
+/** An archive may be larger than its volume was asked for: a size that would forbid to restore it is not said. */
+export const restoreSize = (bytes: number, capacity: bigint | undefined): bigint =>
+  capacity !== undefined && BigInt(bytes) > capacity ? 0n : BigInt(bytes)
 
 type FoundSource = { readonly snapshot: SnapshotId } | { readonly volume: VolumeId }
 
@@ -350,4 +415,4 @@ const textOf = (source: ContentSource | undefined): string =>
   source === undefined ? '' : `${source.snapshot?.snapshotId ?? ''}\n${source.volume?.volumeId ?? ''}`
 
 /** @param ms since 1970, maybe with a fraction */
-const timeOf = (ms: number) => ({ seconds: Math.floor(ms / 1_000), nanos: Math.floor(ms % 1_000) * 1_000_000 })
+export const timeOf = (ms: number) => ({ seconds: Math.floor(ms / 1_000), nanos: Math.floor(ms % 1_000) * 1_000_000 })

@@ -9,11 +9,14 @@ import { OutsideError } from '#kube/outside-error.ts'
 import { pluginServices, volumeExpansion } from '../csi/messages.ts'
 import { controllerMethods, identityMethods, nodeMethods } from '../csi/methods.ts'
 import type { ControllerService } from './controller-service.ts'
+import type { Listing } from './listing.ts'
 import type { NodeService } from './node-service.ts'
 
 interface CsiServerOptions {
   readonly driver: { readonly name: string; readonly version: string }
   readonly controller?: ControllerService | undefined
+  /** Absent: nobody may ask what is on the shares. */
+  readonly listing?: Listing | undefined
   readonly node?: NodeService | undefined
   readonly log: Log
 }
@@ -31,7 +34,7 @@ export class CsiServer {
 
   constructor(options: CsiServerOptions) {
     this.#options = options
-    const { controller, node } = options
+    const { controller, listing, node } = options
     this.#serve([
       this.#answer(identityMethods.getPluginInfo, () => ({
         name: options.driver.name,
@@ -47,6 +50,7 @@ export class CsiServer {
       this.#answer(identityMethods.probe, () => ({ ready: { value: true } })),
     ])
     if (controller !== undefined) this.#serve(this.#ofController(controller))
+    if (listing !== undefined) this.#serve(this.#ofListing(listing))
     if (node !== undefined) this.#serve(this.#ofNode(node))
   }
 
@@ -88,6 +92,16 @@ export class CsiServer {
         return {}
       }),
       this.#answer(m.controllerExpandVolume, request => controller.expandVolume(request)),
+    ]
+  }
+
+  #ofListing(listing: Listing): readonly Served[] {
+    const m = controllerMethods
+    return [
+      this.#answer(m.listVolumes, request => listing.volumes(request)),
+      this.#answer(m.listSnapshots, request => listing.snapshots(request)),
+      this.#answer(m.getSnapshot, request => listing.snapshot(request)),
+      this.#answer(m.getCapacity, request => listing.capacity(request)),
     ]
   }
 

@@ -9,8 +9,11 @@ import { kernelTable, type MountTable } from '../mounts/mount-table.ts'
 import { Mounter } from '../mounts/mounter.ts'
 import { machinePrograms, type RunProgram } from '../mounts/program.ts'
 import { SharedMounts } from '../mounts/shared-mounts.ts'
+import { staleMounts } from '../mounts/stale-mounts.ts'
+import type { SnapshotProgress } from '../told/snapshot-progress.ts'
 import { type ClusterFacts, ControllerService, type ControllerSettings } from './controller-service.ts'
 import { CsiServer } from './csi-server.ts'
+import { type KnownStorage, Listing } from './listing.ts'
 import { NodeFiles } from './node-files.ts'
 import { type NodeNotices, NodeService, type NodeSettings } from './node-service.ts'
 import { spoilsMount } from './refusals.ts'
@@ -30,6 +33,9 @@ interface DriverOptions {
         readonly workingMountDir: string
         readonly files: ShareFiles
         readonly facts?: ClusterFacts | undefined
+        readonly progress?: Pick<SnapshotProgress, 'told' | 'ended'> | undefined
+        /** What `lists` of the settings is told from. */
+        readonly known: KnownStorage
       }
     | undefined
   readonly notices?: NodeNotices | undefined
@@ -46,6 +52,8 @@ export interface Driver extends AsyncDisposable {
   hanging(): number
   /** Shares that are mounted for the controller. */
   shares(): number
+  /** Mounts below a folder that lead nowhere any more. @throws `signal.reason` */
+  stale(folder: string, signal: AbortSignal): ReturnType<typeof staleMounts>
   /** The service of the controller, where it is there. */
   readonly controller: ControllerService | undefined
 }
@@ -67,9 +75,12 @@ export async function startDriver(options: DriverOptions): Promise<Driver> {
   }
   const service =
     controller === undefined || shares === undefined ? undefined : new ControllerService({ ...controller, shares, log })
+  const listing =
+    controller?.settings.lists !== true || shares === undefined ? undefined : new Listing({ ...controller, shares, log })
   const server = new CsiServer({
     driver: { name, version: programVersion },
     controller: service,
+    listing,
     ...(options.node === undefined
       ? {}
       : { node: new NodeService({ settings: options.node, mounter, files, breaker, clock, log, notices }) }),
@@ -83,6 +94,7 @@ export async function startDriver(options: DriverOptions): Promise<Driver> {
     unreachable: () => breaker.unreachable(),
     hanging: () => files.hanging,
     shares: () => shares?.size ?? 0,
+    stale: (folder, signal) => staleMounts(table, files, folder, signal),
     controller: service,
     [Symbol.asyncDispose]: () => whole.disposeAsync(),
   }

@@ -65,7 +65,10 @@ export class NodeFiles {
     return { blockSize, blocks, freeBlocks, availableBlocks, inodes, freeInodes }
   }
 
-  async #program(program: string, args: readonly string[]): Promise<{ readonly outcome: Looked; readonly output: string }> {
+  async #program(
+    program: 'stat' | 'chmod',
+    args: readonly string[],
+  ): Promise<{ readonly outcome: Looked; readonly output: string }> {
     if (this.#hanging >= mostHanging) return { outcome: 'hangs', output: '' }
     const { code, output, isLate, gone } = await this.#run(program, args, { limitMs: lookLimitMs })
     if (isLate) {

@@ -9,8 +9,9 @@ import { accessModes, type VolumeCapability } from '../csi/messages.ts'
 import { Breaker } from '../mounts/breaker.ts'
 import { Mounter } from '../mounts/mounter.ts'
 import { FakeMachine } from '../testdata/fake-machine.ts'
+import { mountSource } from './mount-source.ts'
 import { NodeFiles } from './node-files.ts'
-import { NodeService, sourceOf } from './node-service.ts'
+import { NodeService } from './node-service.ts'
 
 /** Two minutes of a hanging mount are two hundredths of a second. */
 const fast = 6_000
@@ -119,7 +120,7 @@ describe('what a call must say', () => {
     ['nas', '/export', '', 'nas:/export'], ['nas', '/export/', 'x', 'nas:/export/x'], ['nas', '/', 'x', 'nas:/x'], ['fd00::1', '/share', '', '[fd00::1]:/share'],
     ['[fd00::1]', '/share', 'x', '[fd00::1]:/share/x'], ['10.0.0.2', '/a', 'b/c', '10.0.0.2:/a/b/c'], ['fe80::1%eth0', '/s', '', '[fe80::1%eth0]:/s'],
   ])('server %s, share %s, folder %j is %s', (server, share, subDir, source) => {
-    expect(sourceOf(server, share, subDir)).toBe(source)
+    expect(mountSource(server, share, subDir)).toBe(source)
   })
 })
 

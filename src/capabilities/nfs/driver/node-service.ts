@@ -12,6 +12,7 @@ import { askedConnections, optionsProblem, portOf } from '../mounts/mount-option
 import { mountAt } from '../mounts/mount-table.ts'
 import { type Mounter, MountFailed } from '../mounts/mounter.ts'
 import { mountRefusal } from './mount-refusal.ts'
+import { mountSource } from './mount-source.ts'
 import type { NodeFiles } from './node-files.ts'
 import { Operations } from './operations.ts'
 import { pathProblem, permissionBits, serverProblem } from './share-path.ts'
@@ -182,7 +183,7 @@ export class NodeService {
     const share = values.get('share') ?? ''
     if (share === '') throw invalid('share is a required parameter')
     const subDir = expandGiven(values.get('subdir') ?? '', values)
-    const source = sourceOf(server, share, subDir)
+    const source = mountSource(server, share, subDir)
     const problem = serverProblem(server) ?? pathProblem(source)
     if (problem !== undefined) throw invalid(`invalid volume source ${JSON.stringify(source)}: ${problem}`)
     const wrongOption = optionsProblem(options)
@@ -309,12 +310,6 @@ const words = {
   stale: 'stale file handle',
   hangs: 'the server does not answer',
 } as const
-
-export function sourceOf(server: string, share: string, subDir: string): string {
-  // IPv6 addresses have colons, as what is between server and path.
-  const source = `${/^[^[\]]*:[^[\]]*:[^[\]]*$/.test(server) ? `[${server}]` : server}:${share}`
-  return subDir === '' ? source : `${source.replace(/\/+$/, '')}/${subDir}`
-}
 
 /** The volume in a place that the kubelet gives: `.../volumes/kubernetes.io~csi/<volume>/mount`. */
 function volumeFolder(target: string): string | undefined {

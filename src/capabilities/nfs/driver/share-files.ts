@@ -8,6 +8,7 @@ import type {
   FileWorkOf,
   FileWorkProgress,
   FileWorkResult,
+  SurveyEntry,
   UnpackLimits,
 } from '../files/file-work.ts'
 import { FileWorkFailed, hasCode } from '../files/file-work-failed.ts'
@@ -89,12 +90,31 @@ export class ShareFiles {
     return await this.#long(from.server, { kind: 'pack', ...below(from), into: place, ...how }, onProgress)
   }
 
+  /** The archive of a name in the folder of a snapshot, whatever its ending; undefined where there is none. @throws FileWorkFailed */
+  async archiveOf(at: Place, source: string): Promise<NonNullable<SurveyEntry['archive']> | undefined> {
+    try {
+      const { entries } = await this.#short(at.server, { kind: 'list', ...below(at), limit: mostInSnapshot })
+      const found = endings.flatMap(ending =>
+        entries.filter(({ name, type }) => name === `${source}${ending}` && type === 'file'),
+      )
+      const [archive] = found
+      return archive === undefined ? undefined : { name: archive.name, source, bytes: archive.size, mtimeMs: archive.mtimeMs }
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+      throw error
+    }
+  }
+
   /** Unpacks the archive of a name, whatever its ending. @throws FileWorkFailed ENOENT where there is none */
   async unpack(from: Place, name: string, into: Place, onProgress?: OnProgress): Promise<void> {
-    const { entries } = await this.#short(from.server, { kind: 'list', ...below(from), limit: mostInSnapshot })
-    const found = endings.map(ending => `${name}${ending}`).find(one => entries.some(entry => entry.name === one))
-    const archive = { root: from.root, path: `${from.path}/${found ?? `${name}${endings[0]}`}` }
+    const found = await this.archiveOf(from, name)
+    const archive = { root: from.root, path: `${from.path}/${found?.name ?? `${name}${endings[0]}`}` }
     await this.#long(into.server, { kind: 'unpack', ...below(into), archive, limits: archiveLimits }, onProgress)
+  }
+
+  /** Reads an archive from its beginning to its end. @throws FileWorkFailed BROKEN_ARCHIVE, CUT_ARCHIVE; what the system says */
+  verify({ server, ...archive }: Place): Promise<FileWorkResult<'verify'>> {
+    return this.#long(server, { kind: 'verify', archive })
   }
 
   /** Does what `cp -a from/. into` does. @throws FileWorkFailed */
@@ -102,9 +122,33 @@ export class ShareFiles {
     await this.#long(into.server, { kind: 'copyTree', ...below(into), from: below(from) }, onProgress)
   }
 
-  /** What a folder takes up, at a pace that leaves the server to others. @throws FileWorkFailed */
-  usage(at: Place, limits: { readonly entries: number; readonly entriesPerSecond: number }): Promise<FileWorkResult<'usage'>> {
-    return this.#long(at.server, { kind: 'usage', ...below(at), limits })
+  /** What lies right below a share, from a place in its order on: so many names are looked at. @throws FileWorkFailed */
+  survey(
+    { server, root }: Pick<Place, 'server' | 'root'>,
+    after: string | undefined,
+    limit: number,
+  ): Promise<FileWorkResult<'survey'>> {
+    return this.#long(server, { kind: 'survey', root, limit, ...(after === undefined ? {} : { after }) })
+  }
+
+  /** Removes an archived folder in which nothing was changed since `beforeMs`. @throws FileWorkFailed */
+  expire({ server, root, path }: Place, beforeMs: number): Promise<FileWorkResult<'expireTree'>> {
+    return this.#long(server, { kind: 'expireTree', root, name: path, beforeMs })
+  }
+
+  /** Bytes that a share has left for who is not root. It is the file system's figure. @throws FileWorkFailed */
+  async available({ server, root }: Pick<Place, 'server' | 'root'>): Promise<bigint> {
+    const { availableBlocks, blockSize } = await this.#short(server, { kind: 'statfs', path: root })
+    return BigInt(availableBlocks) * BigInt(blockSize)
+  }
+
+  /** What a folder takes up, at a pace that leaves the server to others. @throws FileWorkFailed; `signal.reason` */
+  usage(
+    at: Place,
+    limits: { readonly entries: number; readonly entriesPerSecond: number },
+    signal: AbortSignal,
+  ): Promise<FileWorkResult<'usage'>> {
+    return this.#long(at.server, { kind: 'usage', ...below(at), limits }, undefined, signal)
   }
 
   #short<Kind extends FileWorkKind>(server: string, work: FileWorkOf<Kind>): Promise<FileWorkResult<Kind>> {
@@ -116,6 +160,7 @@ export class ShareFiles {
     server: string,
     work: FileWorkOf<Kind>,
     onProgress?: OnProgress,
+    signal: AbortSignal = never,
   ): Promise<FileWorkResult<Kind>> {
     const stalled = new AbortController()
     const stall = () =>
@@ -128,7 +173,7 @@ export class ShareFiles {
     try {
       return await this.#workers.run(work, {
         limitMs: longMs,
-        signal: stalled.signal,
+        signal: AbortSignal.any([stalled.signal, signal]),
         server,
         onProgress: progress => {
           cancel()

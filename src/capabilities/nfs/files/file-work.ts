@@ -95,6 +95,23 @@ interface Works {
     /** `isWhole`: false where there are more than `limit`. */
     readonly result: { readonly entries: readonly ListedEntry[]; readonly isWhole: boolean }
   }
+  /** Directories right below the root in the order of their names' bytes: which of them are archives of ours, and which may be volumes. */
+  readonly survey: {
+    /** `after`: the `key` of the last name that was looked at. `limit`: names that are looked at. */
+    readonly work: { readonly root: string; readonly after?: string; readonly limit: number }
+    /** `next`: where to go on; undefined where nothing follows. `unnamed`: directories whose names no identifier can have. */
+    readonly result: { readonly entries: readonly SurveyEntry[]; readonly next: string | undefined; readonly unnamed: number }
+  }
+  /** Removes an archived folder right below the root in which nothing was changed since `beforeMs` (since 1970). `name`: `archived-…`, or that of a removal that was begun. */
+  readonly expireTree: {
+    readonly work: { readonly root: string; readonly name: string; readonly beforeMs: number }
+    readonly result:
+      | { readonly kind: 'removed'; readonly entries: number }
+      | { readonly kind: 'kept'; readonly changedMs: number }
+      /** A removal that had not been decided when it ended. */
+      | { readonly kind: 'restored'; readonly name: string }
+      | { readonly kind: 'missing' }
+  }
   /** What a tree takes up; `path` may be empty. */
   readonly usage: {
     /** `entriesPerSecond`: the pace, so that others have the server too. */
@@ -160,6 +177,29 @@ export interface ListedEntry {
   readonly type: EntryType
   readonly size: number
   readonly mtimeMs: number
+}
+
+export interface SurveyEntry {
+  readonly name: string
+  /** Its place in the order: the bytes of the name as base64. */
+  readonly key: string
+  readonly kind: /** Whatever is in it; a volume may be. */
+    | 'folder'
+    /** Nothing but one archive, and what is left of others: `archive` says which. */
+    | 'snapshot'
+    /** What is left of a deleted volume, by its name. */
+    | 'archived'
+    /** An archived folder whose removal was begun: `expireTree` ends it, or takes it back. */
+    | 'removed'
+  /** The later of the times at which its names and its inode were changed, in milliseconds since 1970. */
+  readonly changedMs: number
+  readonly archive?: {
+    readonly name: string
+    /** The name without its ending: what was packed. */
+    readonly source: string
+    readonly bytes: number
+    readonly mtimeMs: number
+  }
 }
 
 interface UsageResult {

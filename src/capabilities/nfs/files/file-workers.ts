@@ -43,7 +43,16 @@ export interface FileWorkersOptions {
 }
 
 /** Works that may take minutes leave one worker to the others. */
-const longKinds: ReadonlySet<FileWorkKind> = new Set(['pack', 'unpack', 'verify', 'copyTree', 'usage', 'removeTree', 'sweep'])
+const longKinds: ReadonlySet<FileWorkKind> = new Set([
+  'pack',
+  'unpack',
+  'verify',
+  'copyTree',
+  'usage',
+  'removeTree',
+  'sweep',
+  'survey',
+])
 
 interface Job {
   readonly work: FileWorkOf<FileWorkKind>

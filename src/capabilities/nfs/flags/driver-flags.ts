@@ -4,6 +4,8 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { logForms, withTwoDashes } from '#process/drop-ins/go-words.ts'
 import { type FlagForm, readFlags } from '#process/drop-ins/pflags.ts'
 import { readEndpoint } from '../driver/csi-server.ts'
+import type { NamedShare } from '../driver/on-share.ts'
+import { cleanPath, newPathProblem, serverProblem } from '../driver/share-path.ts'
 import { isPolicy } from '../driver/volume-id.ts'
 import { driverName } from '../names.ts'
 
@@ -11,6 +13,7 @@ import { driverName } from '../names.ts'
 const forms: Readonly<Record<string, FlagForm>> = {
   endpoint: 'text', nodeid: 'text', 'mount-permissions': 'whole', drivername: 'text', 'working-mount-dir': 'text', 'default-ondelete-policy': 'text',
   'vol-stats-cache-expire-in-minutes': 'whole', 'remove-archived-volume-path': 'bool', 'use-tar-command-in-snapshot': 'bool', 'enable-snapshot-compression': 'bool', v: 'level',
+  'list-shares': 'text',
 }
 
 export interface DriverFlags {
@@ -24,6 +27,8 @@ export interface DriverFlags {
   readonly removeArchived: boolean
   readonly useTarProgram: boolean
   readonly compresses: boolean
+  /** Ours: shares that are listed, and only then ListVolumes and its like are served. Undefined: as upstream's. */
+  readonly listedShares: readonly NamedShare[] | undefined
   readonly verbosity: number
   readonly warnings: readonly string[]
 }
@@ -48,8 +53,11 @@ export function driverFlags(words: readonly string[]): DriverFlags {
   const defaultOnDelete = text('default-ondelete-policy', '')
   const mountPermissions = whole('mount-permissions', 0)
   const minutes = whole('vol-stats-cache-expire-in-minutes', standardStatsMinutes)
+  const listed = text('list-shares', '')
+  const shares = listed === '' ? undefined : listed.split(',').map(readShare)
   const wrong = [
     ...problems,
+    ...(shares?.includes(undefined) === true ? [problem('list-shares', listed, 'SERVER:/SHARE, and more after commas')] : []),
     ...endpointProblems(endpoint),
     ...(isPolicy(defaultOnDelete)
       ? []
@@ -69,10 +77,18 @@ export function driverFlags(words: readonly string[]): DriverFlags {
     statsMinutes: minutes > 0 ? minutes : standardStatsMinutes,
     removeArchived: flag('remove-archived-volume-path', false) === true,
     useTarProgram: flag('use-tar-command-in-snapshot', false) === true,
+    listedShares: shares?.filter(share => share !== undefined),
     compresses: flag('enable-snapshot-compression', true) === true,
     verbosity: whole('v', 0),
     warnings: unused,
   }
+}
+
+function readShare(text: string): NamedShare | undefined {
+  const [, bracketed, bare, path = ''] = /^(?:\[(.+)\]|([^[:]+)):(\/.*)$/.exec(text) ?? []
+  const server = bare ?? bracketed
+  if (server === undefined || (serverProblem(server) ?? newPathProblem(path)) !== undefined) return undefined
+  return { server, share: cleanPath(path) }
 }
 
 function endpointProblems(endpoint: string): readonly Problem[] {

@@ -1,5 +1,6 @@
 // The command lines of the four sidecars that are jobs, as values: csi-provisioner 6.3, csi-resizer 2.2, csi-snapshotter and snapshot-controller 8.6.
 
+import type { GivenFlags } from '#process/drop-ins/aggregated-flags.ts'
 import type { ProvisionSettings } from '../jobs/provision/settings.ts'
 import { standardProvision } from '../jobs/provision/settings.ts'
 import type { ResizeSettings } from '../jobs/resize/settings.ts'
@@ -18,9 +19,36 @@ import {
   uidLength,
 } from './sidecar-flags.ts'
 
-interface JobSettings<Job> extends SidecarSettings {
-  readonly address: string
+export interface JobSettings<Job> extends SidecarSettings {
+  /** The driver's socket; undefined for a program that is for all drivers. */
+  readonly address: string | undefined
   readonly job: Job
+}
+
+type Times = ReturnType<typeof retriesOf>
+
+/** Reads the words of a program. What is wrong in `jobOf` is noted there. @throws InputError with everything that is wrong */
+function settingsOf<Job>(
+  words: readonly string[],
+  program: ProgramFlags,
+  jobOf: (given: GivenFlags) => Omit<Job, keyof Times>,
+): JobSettings<Times & Omit<Job, keyof Times>> {
+  const read = readSidecarFlags(words, program)
+  const { given } = read
+  const settings = {
+    ...sidecarSettings(read),
+    address: Object.hasOwn(program.forms, 'csi-address') ? socketOf(given, standardSocket) : undefined,
+    job: { ...retriesOf(given), ...jobOf(given) },
+  }
+  read.assertWell()
+  return settings
+}
+
+/** What names begin with. `what`: as upstream calls them. */
+function prefixOf(given: GivenFlags, name: string, standard: string, what: string): string {
+  const prefix = given.text(name, standard)
+  if (prefix === '') given.refuse(`--${name}`, '', 'a text', `${what} prefix cannot be of length 0`)
+  return prefix
 }
 
 const retryForms = { 'retry-interval-start': 'duration', 'retry-interval-max': 'duration' } as const
@@ -50,32 +78,19 @@ const provisioner: ProgramFlags = {
 }
 
 /** @throws InputError with everything that is wrong */
-export function provisionerSettings(words: readonly string[]): JobSettings<ProvisionSettings> {
-  const read = readSidecarFlags(words, provisioner)
-  const { given } = read
-  const standard = standardProvision
-  const settings = {
-    ...sidecarSettings(read),
-    address: socketOf(given, standardSocket),
-    job: {
-      ...retriesOf(given),
-      timeoutMs: positive(given, 'timeout', standard.timeoutMs, 'ms'),
-      atOnce: positive(given, 'worker-threads', standard.atOnce),
-      protectionAtOnce: positive(given, 'cloning-protection-threads', standard.protectionAtOnce),
-      namePrefix: given.text('volume-name-prefix', standard.namePrefix),
-      nameUidLength: uidLength(given, 'volume-name-uuid-length'),
-      defaultFsType: given.text('default-fstype'),
-      tellsNames: given.flag('extra-create-metadata'),
-      publishesReadOnly: given.flag('controller-publish-readonly'),
-      keepsVolumeMode: given.flag('prevent-volume-mode-conversion', true),
-      sweepMs: given.number('snapshot-orphan-sweep-interval', standard.sweepMs),
-    },
-  }
-  if (settings.job.namePrefix === '')
-    given.refuse('--volume-name-prefix', '', 'a text', 'volume name prefix cannot be of length 0')
-  read.assertWell()
-  return settings
-}
+export const provisionerSettings = (words: readonly string[]): JobSettings<ProvisionSettings> =>
+  settingsOf<ProvisionSettings>(words, provisioner, given => ({
+    timeoutMs: positive(given, 'timeout', standardProvision.timeoutMs, 'ms'),
+    atOnce: positive(given, 'worker-threads', standardProvision.atOnce),
+    protectionAtOnce: positive(given, 'cloning-protection-threads', standardProvision.protectionAtOnce),
+    namePrefix: prefixOf(given, 'volume-name-prefix', standardProvision.namePrefix, 'volume name'),
+    nameUidLength: uidLength(given, 'volume-name-uuid-length'),
+    defaultFsType: given.text('default-fstype'),
+    tellsNames: given.flag('extra-create-metadata'),
+    publishesReadOnly: given.flag('controller-publish-readonly'),
+    keepsVolumeMode: given.flag('prevent-volume-mode-conversion', true),
+    sweepMs: given.number('snapshot-orphan-sweep-interval', standardProvision.sweepMs),
+  }))
 
 const resizer: ProgramFlags = {
   program: 'csi-resizer',
@@ -97,23 +112,13 @@ const resizer: ProgramFlags = {
 }
 
 /** @throws InputError with everything that is wrong */
-export function resizerSettings(words: readonly string[]): JobSettings<ResizeSettings> {
-  const read = readSidecarFlags(words, resizer)
-  const { given } = read
-  const settings = {
-    ...sidecarSettings(read),
-    address: socketOf(given, standardSocket),
-    job: {
-      ...retriesOf(given),
-      timeoutMs: positive(given, 'timeout', standardResize.timeoutMs, 'ms'),
-      atOnce: positive(given, 'workers', standardResize.atOnce),
-      heedsUse: given.flag('handle-volume-inuse-error', true),
-      resyncMs: positive(given, 'resync-period', standardResize.resyncMs, 'ms'),
-    },
-  }
-  read.assertWell()
-  return settings
-}
+export const resizerSettings = (words: readonly string[]): JobSettings<ResizeSettings> =>
+  settingsOf<ResizeSettings>(words, resizer, given => ({
+    timeoutMs: positive(given, 'timeout', standardResize.timeoutMs, 'ms'),
+    atOnce: positive(given, 'workers', standardResize.atOnce),
+    heedsUse: given.flag('handle-volume-inuse-error', true),
+    resyncMs: positive(given, 'resync-period', standardResize.resyncMs, 'ms'),
+  }))
 
 const groups = {
   CSIVolumeGroupSnapshot: "groups of snapshots are external-snapshotter's",
@@ -139,27 +144,15 @@ const snapshotter: ProgramFlags = {
 }
 
 /** @throws InputError with everything that is wrong */
-export function snapshotterSettings(words: readonly string[]): JobSettings<SnapshotSettings> {
-  const read = readSidecarFlags(words, snapshotter)
-  const { given } = read
-  const settings = {
-    ...sidecarSettings(read),
-    address: socketOf(given, standardSocket),
-    job: {
-      ...retriesOf(given),
-      timeoutMs: positive(given, 'timeout', standardSnapshot.timeoutMs, 'ms'),
-      atOnce: positive(given, 'worker-threads', standardSnapshot.atOnce),
-      namePrefix: given.text('snapshot-name-prefix', standardSnapshot.namePrefix),
-      nameUidLength: uidLength(given, 'snapshot-name-uuid-length'),
-      resyncMs: positive(given, 'resync-period', standardSnapshot.resyncMs, 'ms'),
-      tellsNames: given.flag('extra-create-metadata'),
-    },
-  }
-  if (settings.job.namePrefix === '')
-    given.refuse('--snapshot-name-prefix', '', 'a text', 'Snapshot name prefix cannot be of length 0')
-  read.assertWell()
-  return settings
-}
+export const snapshotterSettings = (words: readonly string[]): JobSettings<SnapshotSettings> =>
+  settingsOf<SnapshotSettings>(words, snapshotter, given => ({
+    timeoutMs: positive(given, 'timeout', standardSnapshot.timeoutMs, 'ms'),
+    atOnce: positive(given, 'worker-threads', standardSnapshot.atOnce),
+    namePrefix: prefixOf(given, 'snapshot-name-prefix', standardSnapshot.namePrefix, 'Snapshot name'),
+    nameUidLength: uidLength(given, 'snapshot-name-uuid-length'),
+    resyncMs: positive(given, 'resync-period', standardSnapshot.resyncMs, 'ms'),
+    tellsNames: given.flag('extra-create-metadata'),
+  }))
 
 const snapshotController: ProgramFlags = {
   program: 'snapshot-controller',
@@ -177,20 +170,9 @@ const snapshotController: ProgramFlags = {
 }
 
 /** @throws InputError with everything that is wrong */
-export function snapshotControllerSettings(
-  words: readonly string[],
-): SidecarSettings & { readonly job: SnapshotControllerSettings } {
-  const read = readSidecarFlags(words, snapshotController)
-  const { given } = read
-  const settings = {
-    ...sidecarSettings(read),
-    job: {
-      ...retriesOf(given),
-      atOnce: positive(given, 'worker-threads', standardSnapshotController.atOnce),
-      resyncMs: positive(given, 'resync-period', standardSnapshotController.resyncMs, 'ms'),
-      keepsVolumeMode: given.flag('prevent-volume-mode-conversion', true),
-    },
-  }
-  read.assertWell()
-  return settings
-}
+export const snapshotControllerSettings = (words: readonly string[]): JobSettings<SnapshotControllerSettings> =>
+  settingsOf<SnapshotControllerSettings>(words, snapshotController, given => ({
+    atOnce: positive(given, 'worker-threads', standardSnapshotController.atOnce),
+    resyncMs: positive(given, 'resync-period', standardSnapshotController.resyncMs, 'ms'),
+    keepsVolumeMode: given.flag('prevent-volume-mode-conversion', true),
+  }))

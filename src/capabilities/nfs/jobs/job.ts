@@ -133,7 +133,8 @@ export class KeyedWork<K extends string> {
     if (worked.kind !== 'again') return worked
     const delayMs = this.#retries.nextMs(key)
     const { log, name } = this.#options
-    if (this.#told.get(key) !== worked.why) log.warn({ job: name, key, why: worked.why, delayMs }, 'not done yet, tried again')
+    if (this.#told.get(key) !== worked.why)
+      log.warn({ job: name, object: key, why: worked.why, delayMs }, 'not done yet, tried again')
     this.#told.set(key, worked.why)
     return { kind: 'after', delayMs }
   }
@@ -144,7 +145,7 @@ export class KeyedWork<K extends string> {
     } catch (error) {
       signal.throwIfAborted()
       if (!isOutside(error))
-        this.#options.log.error({ job: this.#options.name, key, err: error, why: messageOf(error) }, 'a fault of its own')
+        this.#options.log.error({ job: this.#options.name, object: key, err: error, why: messageOf(error) }, 'a fault of its own')
       return again(messageOf(error))
     }
   }

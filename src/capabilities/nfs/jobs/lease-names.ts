@@ -7,3 +7,7 @@ export function driverLeaseName(prefix: '' | 'external-resizer-' | 'external-sna
 }
 
 export const snapshotControllerLease = 'snapshot-controller-leader'
+
+/** The Lease of a job of ours, for which upstream has none. */
+export const ownLeaseName = (job: string, driver: string): string =>
+  `ballast-nfs-${job}-${driver.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')}`

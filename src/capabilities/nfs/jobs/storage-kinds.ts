@@ -70,6 +70,8 @@ export interface StoredVolume extends KubeObject {
     readonly persistentVolumeReclaimPolicy?: string
     readonly claimRef?: Partial<ObjectReference>
     readonly csi?: CsiSource
+    /** Volumes that Kubernetes mounts without a driver have it. */
+    readonly nfs?: { readonly server: string; readonly path: string }
   }
   readonly status?: { readonly phase?: string }
 }

@@ -17,15 +17,21 @@ export interface ProgramEnd {
   readonly gone: Promise<void>
 }
 
+/** What this room starts: the image has each of them (`scripts/image/debian-base.ts`), and nothing else may be started. */
+export const programsOfMounts = ['mount', 'umount', 'stat', 'chmod'] as const
+type ProgramOfMounts = (typeof programsOfMounts)[number]
+
 /** Starts a program and waits for its end, at most for a time. */
-export type RunProgram = (
-  program: string,
+type Run<Program extends string> = (
+  program: Program,
   args: readonly string[],
   options: { readonly limitMs: number; readonly signal?: AbortSignal | undefined },
 ) => Promise<ProgramEnd>
 
+export type RunProgram = Run<ProgramOfMounts>
+
 /** @returns a way to run programs of this machine. A signal ends one as a limit does. */
-export function machinePrograms(clock: Clock): RunProgram {
+export function machinePrograms(clock: Clock): Run<string> {
   return (program, args, { limitMs, signal }) => {
     const { promise, resolve } = Promise.withResolvers<ProgramEnd>()
     const gone = Promise.withResolvers<void>()

@@ -2,11 +2,14 @@
 // told where a volume holds as much as was asked for: servers do not hold anybody to that.
 
 import { Gauge, type Registry } from 'prom-client'
+import type { Informer } from '#kube/informers/informer-view.ts'
 import { messageOf } from '#kube/log.ts'
 import { isOutside } from '#kube/outside-error.ts'
 import type { ControllerService } from '../driver/controller-service.ts'
-import { type Job, type JobContext, teller } from '../jobs/job.ts'
-import { claims, keyOf, type StoredVolume, storageBytes, volumes } from '../jobs/storage-kinds.ts'
+import { type Job, type JobContext, type Tell, teller } from '../jobs/job.ts'
+import { ownLeaseName } from '../jobs/lease-names.ts'
+import { Retries } from '../jobs/retries.ts'
+import { type Claim, claims, keyOf, type StoredVolume, storageBytes, volumes } from '../jobs/storage-kinds.ts'
 import { readUse, useAnnotation, type VolumeUse, writeUse } from './use-annotation.ts'
 
 interface UsageSettings {
@@ -19,6 +22,8 @@ interface UsageSettings {
 
 /** Between two volumes, and before the first look. */
 const pauseMs = 5_000
+/** After a failed walk; then twice as long each time, up to the time between two walks. */
+const failedMs = 60_000
 const nearlyFull = 0.8
 
 /** What a volume that was asked for with so many bytes is told of, by what it uses. */
@@ -48,98 +53,145 @@ export function nextDue(
 interface UsageOptions {
   readonly driver: string
   readonly settings: UsageSettings
-  readonly controller: ControllerService
+  readonly controller: Pick<ControllerService, 'usage'>
   readonly metrics?: Registry | undefined
 }
 
 export function usageJob(options: UsageOptions): Job {
-  const used =
-    options.metrics === undefined
-      ? undefined
-      : new Gauge({
-          name: 'ballast_nfs_volume_used_bytes',
-          help: 'Bytes that the files of a volume take on its server, as of its last walk',
-          labelNames: ['namespace', 'persistentvolumeclaim'] as const,
-          registers: [options.metrics],
-        })
+  const { driver, metrics } = options
+  /** Undefined while another process leads: what this one would tell is old. */
+  let known: Informer<StoredVolume> | undefined
+  if (metrics !== undefined)
+    new Gauge({
+      name: 'ballast_nfs_volume_used_bytes',
+      help: 'Bytes that the files of a volume take on its server, as of its last walk',
+      labelNames: ['namespace', 'persistentvolumeclaim'] as const,
+      registers: [metrics],
+      // What is noted on the volumes is told, so that a new process tells what the one before it found.
+      collect() {
+        this.reset()
+        for (const { labels, bytes } of usedBytes(known?.store.list() ?? [], driver)) this.set(labels, bytes)
+      },
+    })
   return {
     name: 'usage',
     needs: [
       { ...volumes, mode: 'projection', fields: ['metadata.annotations', 'spec', 'status.phase'] },
       { ...claims, mode: 'projection', fields: ['metadata.annotations', 'spec', 'status.phase'] },
     ],
-    leaseName: driver => `ballast-nfs-usage-${driver.replaceAll(/[^a-z0-9]/g, '-')}`,
-    run: (context, signal) => run(context, options, used, signal),
+    // It asks the driver in its own process: by its socket it knows none.
+    leaseName: () => ownLeaseName('usage', driver),
+    async run(context, signal) {
+      known = context.informers.of<StoredVolume>(volumes)
+      try {
+        await new Walks(context, options).run(signal)
+      } finally {
+        known = undefined
+      }
+    },
   }
 }
 
-async function run(
-  context: JobContext,
-  { driver, settings, controller }: UsageOptions,
-  used: Gauge<'namespace' | 'persistentvolumeclaim'> | undefined,
-  signal: AbortSignal,
-): Promise<void> {
-  const { informers, clock, log, api } = context
-  const stored = informers.of<StoredVolume>(volumes)
-  const claimed = informers.of(claims)
-  await informers.allSynced(signal)
-  const tell = teller(context, 'ballast-nfs')
-  const failedMs = new Map<string, number>()
-  const counted = new Map<string, { readonly namespace: string; readonly persistentvolumeclaim: string }>()
-  for (;;) {
-    await clock.after(pauseMs, signal)
-    const nowMs = clock.now()
-    const waiting = (name: string) => (failedMs.get(name) ?? Number.NEGATIVE_INFINITY) + settings.everyMs > nowMs
-    const all = [...stored.store.list()]
+/** What is noted on volumes that claims have, for a metric. */
+function* usedBytes(all: Iterable<StoredVolume>, driver: string) {
+  for (const { spec, status, metadata } of all) {
+    if (spec.csi?.driver !== driver || status?.phase !== 'Bound') continue
+    const use = readUse(metadata.annotations?.[useAnnotation])
+    const { namespace = '', name = '' } = spec.claimRef ?? {}
+    if (use !== undefined) yield { labels: { namespace, persistentvolumeclaim: name }, bytes: use.bytes }
+  }
+}
+
+/** One term of leading. */
+class Walks {
+  readonly #context: JobContext
+  readonly #options: UsageOptions
+  readonly #volumes: Informer<StoredVolume>
+  readonly #claims: Informer<Claim>
+  readonly #tell: Tell
+  readonly #retries: Retries<string>
+  /** Volumes whose walk failed, and until when they wait, by the clock that only goes on. */
+  readonly #waitMs = new Map<string, number>()
+
+  constructor(context: JobContext, options: UsageOptions) {
+    this.#context = context
+    this.#options = options
+    this.#volumes = context.informers.of<StoredVolume>(volumes)
+    this.#claims = context.informers.of<Claim>(claims)
+    this.#tell = teller(context, 'ballast-nfs')
+    this.#retries = new Retries({ firstMs: failedMs, lastMs: options.settings.everyMs })
+  }
+
+  /** Until `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { informers, clock } = this.#context
+    await informers.allSynced(signal)
+    for (;;) {
+      await clock.after(pauseMs, signal)
+      const volume = this.#due()
+      if (volume !== undefined) await this.#walk(volume, signal)
+    }
+  }
+
+  #due(): StoredVolume | undefined {
+    const { driver, settings } = this.#options
+    const { clock } = this.#context
+    const all = [...this.#volumes.store.list()]
     const names = new Set(all.map(({ metadata }) => metadata.name))
-    for (const [gone, labels] of counted)
-      if (!names.has(gone)) {
-        used?.remove(labels)
-        counted.delete(gone)
-        failedMs.delete(gone)
-      }
+    for (const name of this.#waitMs.keys()) if (!names.has(name)) this.#forget(name)
+    const nowMs = clock.now()
     const next = nextDue(
-      all.filter(({ metadata }) => !waiting(metadata.name)),
+      all.filter(({ metadata }) => (this.#waitMs.get(metadata.name) ?? 0) <= clock.elapsed()),
       { driver, everyMs: settings.everyMs, nowMs },
     )
-    if (next === undefined || next.dueMs > nowMs) continue
-    const { volume } = next
+    return next === undefined || next.dueMs > nowMs ? undefined : next.volume
+  }
+
+  #forget(name: string): void {
+    this.#waitMs.delete(name)
+    this.#retries.forget(name)
+  }
+
+  async #walk(volume: StoredVolume, signal: AbortSignal): Promise<void> {
     const { name } = volume.metadata
     try {
-      const found = await controller.usage(volume.spec.csi?.volumeHandle ?? '', {
-        entries: settings.mostEntries,
-        entriesPerSecond: settings.entriesPerSecond,
-      })
-      context.assertLeading()
-      const use: VolumeUse = {
-        bytes: Number(found.allocatedBytes),
-        entries: Number(found.entries),
-        at: clock.now(),
-        ...(found.isWhole ? {} : { isPartial: true }),
-      }
-      const before = readUse(volume.metadata.annotations?.[useAnnotation])
-      const annotations = { [useAnnotation]: writeUse(use, before) }
-      await api.resource<StoredVolume>(volumes).patch(name, { type: 'merge', body: { metadata: { annotations } } }, { signal })
-      const { namespace = '', name: claimName = '' } = volume.spec.claimRef ?? {}
-      const labels = { namespace, persistentvolumeclaim: claimName }
-      used?.set(labels, use.bytes)
-      counted.set(name, labels)
-      const asked = storageBytes(volume.spec.capacity)
-      const fill = fillOf(use.bytes, asked)
-      const claim = claimed.store.get(namespace, claimName)
-      if (claim !== undefined && fill !== 'below' && fill !== fillOf(before?.bytes ?? 0, asked))
-        tell(
-          claim,
-          'Warning',
-          fill === 'above' ? 'NfsVolumeAboveRequest' : 'NfsVolumeNearlyFull',
-          `${keyOf(claim)} uses ${use.bytes} of the ${asked} bytes that it asks for; the server does not hold it to that`,
-        )
-      failedMs.delete(name)
+      await this.#note(volume, await this.#look(volume, signal), signal)
+      this.#forget(name)
     } catch (error) {
       signal.throwIfAborted()
       if (!isOutside(error)) throw error
-      failedMs.set(name, nowMs)
-      log.warn({ volume: name, why: messageOf(error) }, 'how much a volume uses is not known')
+      const delayMs = this.#retries.nextMs(name)
+      this.#waitMs.set(name, this.#context.clock.elapsed() + delayMs)
+      this.#context.log.warn({ volume: name, why: messageOf(error), delayMs }, 'how much a volume uses is not known')
     }
+  }
+
+  async #look({ spec }: StoredVolume, signal: AbortSignal): Promise<VolumeUse> {
+    const { controller, settings } = this.#options
+    const { mostEntries: entries, entriesPerSecond } = settings
+    const found = await controller.usage(spec.csi?.volumeHandle ?? '', { entries, entriesPerSecond }, signal)
+    return {
+      bytes: Number(found.allocatedBytes),
+      entries: Number(found.entries),
+      at: this.#context.clock.now(),
+      ...(found.isWhole ? {} : { isPartial: true }),
+    }
+  }
+
+  async #note({ metadata, spec }: StoredVolume, use: VolumeUse, signal: AbortSignal): Promise<void> {
+    const { api, assertLeading } = this.#context
+    assertLeading()
+    const before = readUse(metadata.annotations?.[useAnnotation])
+    const body = { metadata: { annotations: { [useAnnotation]: writeUse(use, before) } } }
+    const patched = await api.resource<StoredVolume>(volumes).patch(metadata.name, { type: 'merge', body }, { signal })
+    this.#volumes.observe(patched)
+    const asked = storageBytes(spec.capacity)
+    const fill = fillOf(use.bytes, asked)
+    const { namespace = '', name = '' } = spec.claimRef ?? {}
+    const claim = this.#claims.store.get(namespace, name)
+    if (claim === undefined || fill === 'below' || fill === fillOf(before?.bytes ?? 0, asked)) return
+    const reason = fill === 'above' ? 'NfsVolumeAboveRequest' : 'NfsVolumeNearlyFull'
+    const said = `${keyOf(claim)} uses ${use.bytes} of the ${asked} bytes that it asks for; the server does not hold it to that`
+    this.#tell(claim, 'Warning', reason, said)
   }
 }

@@ -81,7 +81,7 @@ async function runReporter(options: ReporterOptions, surroundings: Surroundings)
   const log = processLog({ level: 'info', clock: systemClock })
   for (const warning of settings.warnings) log.warn({}, warning)
   const { reportCondition } = await import('../capability.ts')
-  const { connect } = await import('#process/agent/agent-roles.ts')
+  const { connect } = await import('#process/agent/connect.ts')
   const as = settings.isImpersonating ? { as: `system:node:${settings.node}` } : {}
   const api = await connect({ ...options, ...as }, { log, surroundings })
   log.info({ node: settings.node, condition: settings.type, intervalMs: settings.intervalMs, ...as }, 'reporting the condition')

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { runsOf } from '#test/runs.ts'
 import { CompiledPatterns, entryFor, namedSources as namedWith } from './patterns.ts'
 
 const key = 'configmap.reloader.stakater.com/reload'
@@ -42,7 +43,7 @@ test('no text stops the reading or the matching', () => {
       const named = namedSources(key, text)
       expect([undefined, 'string']).toContain(entryFor(named, name) === undefined ? undefined : 'string')
     }),
-    { numRuns: 500 },
+    { numRuns: runsOf(500) },
   )
 })
 
@@ -58,7 +59,7 @@ test('a name with dots is the pattern that RE2 makes of it', () => {
         expect(entryFor(namedSources(key, entry), name) !== undefined).toBe(parsed.ok && parsed.value.isFoundIn(name))
       },
     ),
-    { numRuns: 2_000 },
+    { numRuns: runsOf(2_000) },
   )
 })
 

@@ -4,11 +4,19 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { forbidden, notFound } from '#kube/objects/status.ts'
 import { type Draft, draftOf, fieldsAt, isSame, itemsAt, listAt, setAt, textAt } from '../../json-value.ts'
 import type { User } from '../api-server.ts'
-import type { WriteRequest } from '../object-writes.ts'
+import type { ResourceRequest } from '../request.ts'
+import type { ResourceType } from '../resource-type.ts'
 import { subjectOf } from '../write-pipeline.ts'
 import type { Authorizer } from './authorization.ts'
 
 const rbac = 'rbac.authorization.k8s.io'
+
+/** Who writes what. */
+interface Grant {
+  readonly type: ResourceType
+  readonly info: ResourceRequest
+  readonly user: User
+}
 
 /** A rule that says one thing: one verb on one resource, or on one path. */
 interface SingleRule {
@@ -20,12 +28,7 @@ interface SingleRule {
 }
 
 /** @throws StatusError 403 where the write would give rights that its user does not have; 404 where it binds a role that is not there */
-export function assertMayGrant(
-  authorizer: Authorizer,
-  write: WriteRequest,
-  draft: Draft,
-  existing: KubeObject | undefined,
-): void {
+export function assertMayGrant(authorizer: Authorizer, write: Grant, draft: Draft, existing: KubeObject | undefined): void {
   const { type, user, info } = write
   if (type.group !== rbac || user.groups.includes('system:masters')) return
   if (existing !== undefined && changesOnlyUpkeep(draft, existing)) return

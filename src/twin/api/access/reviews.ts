@@ -24,6 +24,7 @@ export async function answerReview(parts: ReviewParts, write: WriteRequest): Pro
   const status = reviewers[write.type.kind]
   if (status === undefined || !write.type.group.startsWith('auth')) return undefined
   const value = sentObject(write.request, write.type)
+  assertAsked(write.type, value)
   const answer = {
     kind: write.type.kind,
     apiVersion: apiVersionOf(write.type),
@@ -34,12 +35,21 @@ export async function answerReview(parts: ReviewParts, write: WriteRequest): Pro
   return textAnswer(write.request, 201, jsonText(answer), { encoding: 'json' })
 }
 
+/** @throws StatusError 400 where the question lacks what it is about */
+function assertAsked({ kind }: ResourceType, value: Draft): void {
+  if (kind === 'SelfSubjectRulesReview' && (textAt(value, 'spec', 'namespace') ?? '') === '')
+    throw badRequest('no namespace on request')
+  if (kind === 'TokenReview' && (textAt(value, 'spec', 'token') ?? '') === '')
+    throw badRequest('token is required for TokenReview in authentication')
+}
+
 /** A question about oneself is recorded only by its time. */
-function metadataOf(server: ApiServer, { type, request }: WriteRequest, value: Draft): Draft {
+function metadataOf(server: ApiServer, { type, info, request }: WriteRequest, value: Draft): Draft {
   if (type.kind === 'SelfSubjectReview') return { creationTimestamp: timestamp(server.clock.now()) }
   if (type.kind === 'SelfSubjectRulesReview') return {}
   const by = { manager: fieldManager(request), apiVersion: apiVersionOf(type), subresource: undefined }
-  return { ...fieldsAt(value, 'metadata'), ...recordsOfSent(server, kindSchema(type), value, by) }
+  const place = type.isNamespaced && info.namespace !== undefined ? { namespace: info.namespace } : {}
+  return { ...fieldsAt(value, 'metadata'), ...place, ...recordsOfSent(server, kindSchema(type), value, by) }
 }
 
 /** Rules are told without what was asked. */

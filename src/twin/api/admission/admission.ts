@@ -50,6 +50,7 @@ const completions: Readonly<Record<string, (admission: Admission) => void>> = {
     protect(draft, 'kubernetes.io/pvc-protection')
   },
   persistentvolumes: ({ draft }) => protect(draft, 'kubernetes.io/pv-protection'),
+  'volumeattributesclasses.storage.k8s.io': ({ draft }) => protect(draft, 'kubernetes.io/vac-protection'),
   nodes: ({ draft, user }) => taintNewNode(draft, user),
   'ingresses.networking.k8s.io': ({ server, draft }) => defaultIngressClass(server, draft),
   services: ({ server, draft }) => assignServiceAddresses(server, draft),

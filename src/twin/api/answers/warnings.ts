@@ -1,6 +1,6 @@
 // Warning headers: what a client should know although its request is answered, or beside the reason why it is not.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, listAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt } from '../../json-value.ts'
 import type { TwinRequest, TwinResponse } from '../request.ts'
 import type { ResourceType } from '../resource-type.ts'
 
@@ -8,7 +8,7 @@ const noted = new WeakMap<TwinRequest, readonly string[]>()
 
 /** Remembers what was found in a request's body, for an answer that is a refusal. */
 export function noteWarnings(request: TwinRequest, texts: readonly string[]): void {
-  if (texts.length > 0) noted.set(request, texts)
+  if (texts.length > 0) noted.set(request, [...(noted.get(request) ?? []), ...texts])
 }
 
 /** A refusal with what was noted about its request. */
@@ -21,13 +21,28 @@ const deprecations: Readonly<Record<string, { readonly minor: number; readonly t
   endpoints: { minor: 33, text: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice' },
 }
 
-/** An answer about a resource that is on its way out says so. */
-export function withDeprecation(type: ResourceType, minor: number, answer: TwinResponse): TwinResponse {
+/** What is said of a resource that is on its way out, whatever the answer is. */
+export function deprecationTexts(type: ResourceType, minor: number): readonly string[] {
   const found = type.group === '' && Object.hasOwn(deprecations, type.key) ? deprecations[type.key] : undefined
-  return found === undefined || minor < found.minor ? answer : withWarnings(answer, [found.text])
+  return found === undefined || minor < found.minor ? [] : [found.text]
 }
 
-function withWarnings(answer: TwinResponse, texts: readonly string[]): TwinResponse {
+/** Leaves out owners that stand there twice, and says so; `when` is told where the request did not bring them as they are. */
+export function dedupOwners(object: Draft, when = ''): readonly string[] {
+  const metadata = fieldsAt(object, 'metadata')
+  const owners = itemsAt(metadata, 'ownerReferences')
+  const isRepeated = (owner: Draft, index: number) => owners.findIndex(other => isSame(other, owner)) < index
+  const repeated = owners.filter(isRepeated)
+  if (metadata === undefined || repeated.length === 0) return []
+  object['metadata'] = { ...metadata, ownerReferences: owners.filter((owner, index) => !isRepeated(owner, index)) }
+  const uids = repeated.map(owner => textAt(owner, 'uid') ?? '').join(', ')
+  return [
+    `.metadata.ownerReferences contains duplicate entries${when === '' ? '' : ` ${when}`}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${uids}`,
+  ]
+}
+
+/** The answer with further warnings. */
+export function withWarnings(answer: TwinResponse, texts: readonly string[]): TwinResponse {
   const headers = warningHeaders(texts)
   const before = answer.headers['warning']
   if (headers['warning'] === undefined) return answer

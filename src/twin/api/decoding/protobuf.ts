@@ -88,8 +88,8 @@ interface MessageType {
   readonly schema: StructSchema
 }
 
-/** Structs whose fields lie in their parent's JSON object. */
-const inlined: Readonly<Record<string, string>> = {
+/** Structs whose fields lie in their parent's JSON object: the name that the table has for them, and the message. */
+export const inlined: Readonly<Record<string, string>> = {
   volumeSource: 'VolumeSource',
   persistentVolumeSource: 'PersistentVolumeSource',
   handler: 'ProbeHandler',
@@ -100,6 +100,7 @@ const inlined: Readonly<Record<string, string>> = {
   rule: 'Rule',
 }
 
+/** A field of a message, as the table of numbers has it. */
 interface NumberedField {
   readonly name: string
   /** A pointer: what is zero or empty is a value where it is sent. What is no pointer is always sent. */
@@ -109,7 +110,8 @@ interface NumberedField {
 const messages: Readonly<Record<string, Readonly<Record<string, string>>>> = table.messages
 const parsedNumbers = new Map<string, ReadonlyMap<number, NumberedField>>()
 
-function numbersOf(section: string, message: string): ReadonlyMap<number, NumberedField> {
+/** The fields of a message by their numbers; `metadata`, `spec` and `status` for what the table leaves out. */
+export function numbersOf(section: string, message: string): ReadonlyMap<number, NumberedField> {
   const key = `${section}:${message}`
   let numbers = parsedNumbers.get(key)
   if (numbers === undefined) {

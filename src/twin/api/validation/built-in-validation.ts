@@ -17,6 +17,7 @@ import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
 import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
+import { furtherProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
@@ -88,7 +89,7 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'horizontalpodautoscalers.autoscaling':
       return autoscalerProblems(draft)
     default:
-      return []
+      return furtherProblems(type.key, draft)
   }
 }
 

@@ -50,6 +50,17 @@ function allContainerProblems(spec: Draft, path: string, volumes: ReadonlySet<un
       names.add(name)
     }
   }
+  const debugging = itemsAt(spec, 'ephemeralContainers')
+  // A pod itself says so in words of its own.
+  if (path === 'spec' || debugging.length === 0) return problems
+  for (const [index, container] of debugging.entries()) {
+    const at = `${path}.ephemeralContainers[${index}]`
+    const name = container['name']
+    if ((textAt(container, 'image') ?? '') === '') problems.push(required(`${at}.image`))
+    if (names.has(name)) problems.push(duplicate(`${at}.name`, name))
+    names.add(name)
+  }
+  problems.push(forbidden(`${path}.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
   return problems
 }
 
@@ -223,7 +234,8 @@ function topologyProblems(term: Draft, place: string): readonly FieldError[] {
 const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
 const emptyKeyRule = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
 
-function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
+/** What is wrong with the tolerations of what is at `path`. */
+export function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
   return itemsAt(spec, 'tolerations').flatMap((toleration, index): FieldError[] => {
     const at = `${path}.tolerations[${index}]`
     const operator = textAt(toleration, 'operator') ?? ''

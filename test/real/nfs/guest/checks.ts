@@ -8,7 +8,7 @@ import type { CsiCall, CsiClient, CsiMessage } from '../../../csi-wire.ts'
 import { capability } from '../../../nfs-requests.ts'
 import { until } from '../../mirror/laboratory/program.ts'
 import { type NfsServer, startNfsServer } from '../ganesha.ts'
-import { driverPort, type GuestDriver, ourGuestDriver, startInGuest, upstreamGuestDriver } from './driver.ts'
+import { driverPort, type GuestDriver, guestMemoryMib, ourGuestDriver, startInGuest, upstreamGuestDriver } from './driver.ts'
 import { type Guest, hostAddress, startGuest } from './guest.ts'
 
 /** Transports of each NFS mount, by its target, as `/proc/self/mountstats` has them. */
@@ -23,10 +23,9 @@ export async function transports(guest: Guest): Promise<Readonly<Record<string, 
   return counted
 }
 
-/** All files of the guest are in its memory; Node and its program take some 150 MiB of it. */
-const memoryMib = 1_536
+const memoryMib = guestMemoryMib
 
-const seedFlags = (server: NfsServer, nconnect = 16) => ['nfsvers=4.1', `nconnect=${nconnect}`, `port=${server.port}`]
+export const seedFlags = (server: NfsServer, nconnect = 16) => ['nfsvers=4.1', `nconnect=${nconnect}`, `port=${server.port}`]
 
 /** By the plain program, without a driver: what the kernel makes of the seed's options, and of a second mount of the same server. */
 export async function plainMounts(): Promise<string> {
@@ -142,8 +141,9 @@ export async function troubledServer(driver: GuestDriver): Promise<string> {
   return `a stale folder was mounted anew; while the server stood still Probe took at most ${Math.max(...probes).toFixed(0)} ms; it came back, and was restarted below a mount`
 }
 
-async function want(client: CsiClient, call: CsiCall, request: CsiMessage): Promise<CsiMessage> {
-  const { code, message, response } = await client.ask(call, request)
+/** Asks, and wants an answer. @throws Error with what it is refused with */
+export async function want(client: CsiClient, call: CsiCall, request: CsiMessage, limitMs?: number): Promise<CsiMessage> {
+  const { code, message, response } = await client.ask(call, request, limitMs)
   if (code !== 'OK') throw new Error(`${call}: ${code} ${message}`)
   return response ?? {}
 }
@@ -154,7 +154,7 @@ async function timed(act: () => Promise<unknown>): Promise<number> {
   return performance.now() - begun
 }
 
-const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
+export const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
 
 export const byUpstream = (check: (driver: GuestDriver) => Promise<string>) => async () => check(await upstreamGuestDriver())
 

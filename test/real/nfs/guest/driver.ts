@@ -12,6 +12,9 @@ const repository = join(import.meta.dirname, '..', '..', '..', '..')
 /** Node is slow to start where each instruction is emulated. */
 const startLimitMs = 180_000
 
+/** All files of the guest are in its memory; Node and its program take some 150 MiB of it. */
+export const guestMemoryMib = 1_536
+
 /** The guest's port that its driver serves. */
 export const driverPort = 10_000
 

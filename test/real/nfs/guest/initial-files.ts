@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { mountPrograms } from '../../../../scripts/image/debian-base.ts'
 import { PartUnavailable } from '../../cache.ts'
 import { needPrograms, placeOf } from '../../machine-programs.ts'
 import { runCommand } from '../../run-command.ts'
@@ -24,8 +25,8 @@ export interface GuestProgram {
   readonly to: string
 }
 
-/** What drivers call, as images of Debian have it: those of busybox take fewer options. */
-const ofImage = ['mount', 'umount', 'stat', 'chmod', 'cp', 'tar']
+/** What drivers call, as our image has it and nothing else: those of busybox take fewer options. */
+const ofImage = mountPrograms.filter(path => path.startsWith('usr/bin/')).map(path => basename(path))
 
 /** The network card, and NFS with its server. */
 const modules = ['virtio_pci', 'virtio_net', 'nfsv4', 'nfsv3', 'nfsd']

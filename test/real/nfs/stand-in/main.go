@@ -2,6 +2,7 @@
 // refuses what the real one refuses. Called mount or umount it writes down that it was called, and has the machine's own program do it.
 //
 // Beside it lie `.root`, a file that names the folder of the servers, and the machine's own mount and umount as `.real-mount` and `.real-umount`.
+// Where one of those two is missing this program does that work itself, as far as shares need it: an image may have nothing else in it.
 // In the folder each server is a directory with its exports below it; `.calls` gets a line of JSON as each program begins and ends;
 // `.told/<server>.json` says what a server does otherwise, and `.told/umount.json` what umount does.
 package main
@@ -25,6 +26,8 @@ type told struct {
 	WaitMs int `json:"waitMs"`
 	// Hang goes on until the file is gone or says otherwise. SIGTERM does not end it, as it does not end a process that waits for a server.
 	Hang bool `json:"hang"`
+	// HangAfter is the same when the work is done, before the program says so by its end.
+	HangAfter bool `json:"hangAfter"`
 	// Fail is the whole text of the error; empty succeeds.
 	Fail string `json:"fail"`
 	Code int    `json:"code"`
@@ -76,11 +79,48 @@ func run(root string, place string) int {
 		if code := obey(root, "umount"); code != 0 {
 			return code
 		}
-		return real(filepath.Join(place, ".real-umount"))
+		code := own(place, ".real-umount", unmount)
+		linger(root, "umount")
+		return code
 	case "mount":
-		return real(filepath.Join(place, ".real-mount"))
+		return own(place, ".real-mount", func(args []string) int { return mountShare(root, withoutType(args)) })
 	}
 	return say(usageError, "%s: this program is called mount.nfs, mount or umount", program)
+}
+
+// own has the machine's own program do the work where it is there, and else does it.
+func own(place string, name string, work func(args []string) int) int {
+	path := filepath.Join(place, name)
+	if _, err := os.Lstat(path); err == nil {
+		return real(path)
+	}
+	return work(os.Args[1:])
+}
+
+func withoutType(args []string) []string {
+	if len(args) > 1 && args[0] == "-t" {
+		return args[2:]
+	}
+	return args
+}
+
+func unmount(args []string) int {
+	flags := 0
+	target := ""
+	for _, arg := range args {
+		switch arg {
+		case "-f":
+			flags |= syscall.MNT_FORCE
+		case "-l":
+			flags |= syscall.MNT_DETACH
+		default:
+			target = arg
+		}
+	}
+	if err := syscall.Unmount(target, flags); err != nil {
+		return say(mountError, "umount: %s: %v.", target, err)
+	}
+	return 0
 }
 
 // real has the machine's own program do the work, and ends as that does.
@@ -153,6 +193,7 @@ func mountShare(root string, args []string) int {
 			return say(mountError, "mount.nfs: %s cannot be made read-only: %v", target, err)
 		}
 	}
+	linger(root, server)
 	return 0
 }
 
@@ -209,6 +250,15 @@ func obey(root string, name string) int {
 		wanted.Code = mountError
 	}
 	return say(wanted.Code, "%s", wanted.Fail)
+}
+
+// linger waits as long as the server was told to hang afterwards.
+func linger(root string, name string) {
+	file := filepath.Join(root, ".told", name+".json")
+	for read(file).HangAfter {
+		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+		time.Sleep(pollEvery)
+	}
 }
 
 // read yields nothing to do where nothing was told.

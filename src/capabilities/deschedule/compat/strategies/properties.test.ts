@@ -3,13 +3,14 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fieldProjection, SharedParts } from '#kube/informers/projection.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { runsOf } from '#test/runs.ts'
 import { strategyPodFields } from './pod-fields.ts'
 import { messyCluster } from './testdata/messy-cluster.ts'
 import { oneCycle } from './testdata/one-cycle.ts'
 import { policyCases, policyText } from './testdata/policies.ts'
 
 const nowMs = Date.UTC(2026, 10, 1)
-const runs = 6
+const runs = runsOf(6)
 
 /** The same objects in an order that hangs on `seed` alone. */
 function shuffled(objects: readonly KubeObject[], seed: number): readonly KubeObject[] {

@@ -20,6 +20,11 @@ export function isArchiveName(name: ByteText): boolean {
   return /.\.tar(\.gz|\.zst)?$/.test(name)
 }
 
+/** What an archive of this name was made of. */
+export function sourceOfArchive(name: string): string {
+  return name.replace(/\.tar(\.gz|\.zst)?$/, '')
+}
+
 /** A name for an archive that is being written. */
 export function partialName(): ByteText {
   return bytesOf(`.ballast-${randomBytes(16).toString('hex')}.partial`)

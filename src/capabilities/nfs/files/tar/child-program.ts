@@ -22,6 +22,10 @@ const wordsOfCodes: readonly (readonly [words: string, code: string])[] = [
   ['No such file or directory', 'ENOENT'],
 ]
 
+/** What works on files beside our own processes: the image has each of them (`scripts/image/debian-base.ts`). */
+export const programsOfFiles = ['cp', 'mkfifo', 'tar'] as const
+type ProgramOfFiles = (typeof programsOfFiles)[number]
+
 interface RunningProgram {
   readonly child: ChildProcess
   readonly output: Readable
@@ -34,7 +38,7 @@ export const directoryArgument = (index: number): string => `/proc/self/fd/${3 +
 
 /** Starts a program with its words as they are; no shell reads them. `onComplaint` gets each line of what it complains of. */
 export function startProgram(
-  program: string,
+  program: ProgramOfFiles,
   words: readonly string[],
   directories: readonly OpenDirectory[],
   onComplaint: (line: string) => void = () => undefined,

@@ -1,7 +1,7 @@
 // The directory of a deleted volume that is kept under another name.
 import { type ByteText, bytesOf, joined, shown } from '../byte-text.ts'
 import type { FileWorkOf, FileWorkResult } from '../file-work.ts'
-import { FileWorkFailed } from '../file-work-failed.ts'
+import { FileWorkFailed, hasCode } from '../file-work-failed.ts'
 import { enter, OpenDirectory, openBelow, orMissing } from '../open-directory.ts'
 import type { Progress } from '../progress.ts'
 import { partsOf } from '../relative-path.ts'
@@ -34,7 +34,7 @@ export async function archiveTree(
   }
   using to = makeParents(base, archiveParts.slice(0, -1))
   if (to.find(archiveName) === undefined) {
-    from.rename(name, to, archiveName)
+    renameNow(from, name, to, archiveName)
     return { moved: true, archive: archivePath }
   }
   switch (replaces) {
@@ -48,7 +48,7 @@ export async function archiveTree(
       )
     case 'remove':
       await removeName(to, archiveName, progress, 0)
-      from.rename(name, to, archiveName)
+      renameNow(from, name, to, archiveName)
       return { moved: true, archive: archivePath }
     case 'number': {
       const number = freeNumber(to, archiveName)
@@ -56,9 +56,21 @@ export async function archiveTree(
         throw new FileWorkFailed('LIMIT', `archive ${path}: there are ${mostNumbers} archives of that name already`, {
           path: archivePath,
         })
-      from.rename(name, to, numbered(archiveName, number))
+      renameNow(from, name, to, numbered(archiveName, number))
       return { moved: true, archive: `${archivePath}-${number}` }
     }
+  }
+}
+
+/** A rename need not change the inode of what is renamed; setting bits does, also where they are the same. Its age as an archive is told by that. */
+function renameNow(from: OpenDirectory, name: ByteText, to: OpenDirectory, newName: ByteText): void {
+  from.rename(name, to, newName)
+  try {
+    using moved = to.open(newName)
+    moved.setOwnMode(Number(moved.stat().mode & 0o7777n))
+  } catch (error) {
+    // The archive is made, whatever its age.
+    if (!hasCode(error, 'EACCES', 'EPERM', 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error
   }
 }
 

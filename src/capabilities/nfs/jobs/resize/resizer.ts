@@ -2,11 +2,13 @@
 // begun anew, the same size is asked for again, which drivers answer alike.
 
 import type { Informer } from '#kube/informers/informer-view.ts'
+import { messageOf } from '#kube/log.ts'
+import { isOutside } from '#kube/outside-error.ts'
 import { formatTime } from '#kube/time/time.ts'
 import { canonicalText, formatQuantity, wholeQuantity, wholeValue } from '#kube/values/quantity.ts'
 import { controllerCapabilities } from '../../csi/messages.ts'
 import { controllerMethods } from '../../csi/methods.ts'
-import { credentialsOf } from '../credentials.ts'
+import { type Credentials, credentialsOf } from '../credentials.ts'
 import { DriverError, isInfeasibleSize, isInUse, mayStillRunOrLack } from '../driver/driver-error.ts'
 import { csiAccessMode, volumeCapability } from '../driver/volume-access.ts'
 import { again, type DriverContext, done, type Tell, teller, type Worked } from '../job.ts'
@@ -143,7 +145,14 @@ export class Resizer {
     const mode = csiAccessMode(spec.accessModes ?? [], driver.can.has(controllerCapabilities.SINGLE_NODE_MULTI_WRITER))
     if (!mode.ok) return `failed to get capabilities of volume ${metadata.name} with ${mode.why}`
     const { volumeMode, mountOptions = [] } = spec
-    const secrets = await credentialsOf(api, spec.csi?.controllerExpandSecretRef, signal)
+    let secrets: Credentials
+    try {
+      secrets = await credentialsOf(api, spec.csi?.controllerExpandSecretRef, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isOutside(error)) throw error
+      return messageOf(error)
+    }
     await link.ready(signal)
     const { capacityBytes, isNodeExpansionRequired } = await link.call(
       controllerMethods.controllerExpandVolume,

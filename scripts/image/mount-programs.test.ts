@@ -1,0 +1,9 @@
+import { expect, test } from 'vitest'
+import { programsOfFiles } from '../../src/capabilities/nfs/files/tar/child-program.ts'
+import { programsOfMounts } from '../../src/capabilities/nfs/mounts/program.ts'
+import { mountPrograms } from './debian-base.ts'
+
+test('the image has each program that the driver of NFS starts', () => {
+  const lacking = [...programsOfMounts, ...programsOfFiles].filter(name => !mountPrograms.includes(`usr/bin/${name}`))
+  expect(lacking).toEqual([])
+})

@@ -1,0 +1,35 @@
+// Kinds that only the API server itself reads, or that few write: which of them has which rules.
+import type { FieldError } from '#kube/objects/field-error.ts'
+import type { Draft } from '../../json-value.ts'
+import { mutatingBindingProblems, mutatingPolicyProblems } from './admission-policy-validation.ts'
+import { endpointsProblems, sliceProblems } from './endpoint-validation.ts'
+import { flowSchemaProblems, priorityLevelProblems } from './flow-control-validation.ts'
+import { addressProblems, ingressClassProblems, rangeProblems } from './network-validation.ts'
+import { podTemplateProblems, runtimeClassProblems } from './runtime-validation.ts'
+import { attachmentProblems, attributesClassProblems, revisionProblems, volumeProblems } from './storage-validation.ts'
+import { webhookProblems } from './webhook-validation.ts'
+
+const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> = {
+  'controllerrevisions.apps': revisionProblems,
+  endpoints: endpointsProblems,
+  'endpointslices.discovery.k8s.io': sliceProblems,
+  'flowschemas.flowcontrol.apiserver.k8s.io': flowSchemaProblems,
+  'ingressclasses.networking.k8s.io': ingressClassProblems,
+  'ipaddresses.networking.k8s.io': addressProblems,
+  'mutatingadmissionpolicies.admissionregistration.k8s.io': mutatingPolicyProblems,
+  'mutatingadmissionpolicybindings.admissionregistration.k8s.io': mutatingBindingProblems,
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhookProblems,
+  persistentvolumes: volumeProblems,
+  podtemplates: podTemplateProblems,
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': priorityLevelProblems,
+  'runtimeclasses.node.k8s.io': runtimeClassProblems,
+  'servicecidrs.networking.k8s.io': rangeProblems,
+  'validatingwebhookconfigurations.admissionregistration.k8s.io': webhookProblems,
+  'volumeattachments.storage.k8s.io': attachmentProblems,
+  'volumeattributesclasses.storage.k8s.io': attributesClassProblems,
+}
+
+/** Everything that is wrong with an object of one of these kinds; nothing with others. */
+export function furtherProblems(key: string, draft: Draft): readonly FieldError[] {
+  return Object.hasOwn(rules, key) ? (rules[key]?.(draft) ?? []) : []
+}

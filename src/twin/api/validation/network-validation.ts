@@ -1,0 +1,55 @@
+// Small kinds of `networking.k8s.io`.
+import { isIP } from 'node:net'
+import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
+import { type Draft, fieldsAt, listAt, textAt } from '../../json-value.ts'
+
+const scopes = ['Cluster', 'Namespace']
+
+/** Everything that is wrong with an IngressClass. */
+export function ingressClassProblems(draft: Draft): readonly FieldError[] {
+  const spec = fieldsAt(draft, 'spec') ?? {}
+  const problems: FieldError[] = []
+  if ((textAt(spec, 'controller') ?? '') === '') problems.push(required('spec.controller'))
+  const parameters = fieldsAt(spec, 'parameters')
+  if (parameters === undefined) return problems
+  const at = 'spec.parameters'
+  const group = textAt(parameters, 'apiGroup')
+  if (group !== undefined) problems.push(...dns1123SubdomainProblems(group).map(rule => invalid(`${at}.apiGroup`, group, rule)))
+  for (const name of ['kind', 'name']) if ((textAt(parameters, name) ?? '') === '') problems.push(required(`${at}.${name}`))
+  const [scope = '', namespace] = [textAt(parameters, 'scope'), textAt(parameters, 'namespace')]
+  if (!scopes.includes(scope)) problems.push(notSupported(`${at}.scope`, scope, scopes))
+  if (scope === 'Cluster' && namespace !== undefined)
+    problems.push(forbidden(`${at}.namespace`, "`parameters.scope` is set to 'Cluster'"))
+  if (scope === 'Namespace' && (namespace ?? '') === '')
+    problems.push(required(`${at}.namespace`, "`parameters.scope` is set to 'Namespace'"))
+  return problems
+}
+
+/** Everything that is wrong with an IPAddress but for its name. */
+export function addressProblems(draft: Draft): readonly FieldError[] {
+  const parent = fieldsAt(draft, 'spec', 'parentRef')
+  if (parent === undefined) return [required('spec.parentRef')]
+  const group = textAt(parent, 'group') ?? ''
+  return [
+    ...(group === '' ? [] : dns1123SubdomainProblems(group).map(rule => invalid('spec.parentRef.group', group, rule))),
+    ...['resource', 'name'].flatMap(name => ((textAt(parent, name) ?? '') === '' ? [required(`spec.parentRef.${name}`)] : [])),
+  ]
+}
+
+/** Everything that is wrong with a ServiceCIDR. */
+export function rangeProblems(draft: Draft): readonly FieldError[] {
+  const ranges = listAt(draft, 'spec', 'cidrs').map(String)
+  if (ranges.length === 0) return [required('spec.cidrs', 'at least one CIDR required')]
+  return ranges.flatMap((range, index) =>
+    isRange(range)
+      ? []
+      : [invalid(`spec.cidrs[${index}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')],
+  )
+}
+
+function isRange(text: string): boolean {
+  const [address = '', length = '', ...more] = text.split('/')
+  const family = isIP(address)
+  return family !== 0 && more.length === 0 && /^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128)
+}

@@ -1,0 +1,24 @@
+// RuntimeClasses, and templates that nothing makes pods of by itself.
+import { type FieldError, invalid, required } from '#kube/objects/field-error.ts'
+import { dns1123LabelProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
+import { type Draft, fieldsAt, textAt, textsAt } from '../../json-value.ts'
+import { podSpecProblems, tolerationProblems } from './pod-spec-validation.ts'
+
+/** Everything that is wrong with a RuntimeClass. */
+export function runtimeClassProblems(draft: Draft): readonly FieldError[] {
+  const handler = textAt(draft, 'handler') ?? ''
+  const scheduling = fieldsAt(draft, 'scheduling') ?? {}
+  return [
+    ...(handler === '' ? [required('handler')] : dns1123LabelProblems(handler).map(rule => invalid('handler', handler, rule))),
+    ...Object.entries(textsAt(scheduling, 'nodeSelector')).flatMap(([key, value]) => [
+      ...qualifiedNameProblems(key).map(rule => invalid('scheduling.nodeSelector', key, rule)),
+      ...labelValueProblems(value).map(rule => invalid('scheduling.nodeSelector', value, rule)),
+    ]),
+    ...tolerationProblems(scheduling, 'scheduling'),
+  ]
+}
+
+/** Everything that is wrong with a PodTemplate. */
+export function podTemplateProblems(draft: Draft): readonly FieldError[] {
+  return podSpecProblems(fieldsAt(draft, 'template', 'spec') ?? {}, 'template.spec')
+}

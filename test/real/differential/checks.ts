@@ -1,0 +1,65 @@
+// Twin and kube-apiserver are asked the same by generated requests, and differ in nothing that is not known.
+import { table } from '#dashboard/terminal/lines.ts'
+import type { Check } from '../check.ts'
+import { toBeMended } from './accepted.ts'
+import { requestText } from './findings.ts'
+import { differentialRun, type OpenDifference, type Run, type RunOptions } from './run.ts'
+
+export const differentialChecks: readonly Check[] = [
+  differentialCheck('differential: a few hundred requests to every kind', { minor: '1.36', perKind: 5 }),
+  differentialCheck('differential: 20,000 requests to every kind', { minor: '1.36', perKind: 300 }),
+  differentialCheck('differential: 5,000 requests to every kind of 1.34', { minor: '1.34', perKind: 75 }),
+]
+
+function differentialCheck(name: string, options: Pick<RunOptions, 'minor' | 'perKind'>): Check {
+  return {
+    name,
+    async run() {
+      const run = await differentialRun({ ...options, seed: 1, known: toBeMended(options.minor) })
+      if (run.bugs.length > 0) throw new Error(`the twin broke: ${run.bugs.join('\n')}`)
+      if (run.open.length > 0)
+        throw new Error(
+          `${run.open.length} differences are in no table\n${run.open.map(openText).join('\n')}\n${countsText(run)}`,
+        )
+      return `${requestsOf(run)} requests to ${run.serverVersion}\n${countsText(run)}\n`
+    },
+  }
+}
+
+function requestsOf({ counts }: Run): number {
+  return counts.reduce((sum, { requests }) => sum + requests, 0)
+}
+
+/** A difference with the smallest life that shows it. */
+function openText({ life, exchange, finding: { way, field, real, twin } }: OpenDifference): string {
+  const short = (value: unknown) => (JSON.stringify(value) ?? 'nothing').slice(0, 300)
+  const requests = life.requests.slice(0, life.requests.indexOf(exchange.request) + 1)
+  const lines = requests.map(request => `    ${requestText(request).slice(0, 600)}`)
+  return `  ${life.kind} ${way} ${field}: real ${short(real)}, twin ${short(twin)}\n${lines.join('\n')}`
+}
+
+/** A kind a line, and all together. */
+export function countsText({ counts }: Run): string {
+  const sum = (figure: 'requests' | 'taken' | 'equal' | 'known' | 'differing') =>
+    counts.reduce((total, row) => total + row[figure], 0)
+  const all = {
+    kind: 'all',
+    requests: sum('requests'),
+    taken: sum('taken'),
+    equal: sum('equal'),
+    known: sum('known'),
+    differing: sum('differing'),
+  }
+  const titles = ['requests', 'taken', 'equal', 'known', 'differing']
+  return table(
+    [{ title: 'kind' }, ...titles.map(title => ({ title, align: 'right' as const }))],
+    [...counts, all].map(row => [
+      row.kind,
+      String(row.requests),
+      `${Math.round((100 * row.taken) / row.requests)} %`,
+      String(row.equal),
+      String(row.known),
+      String(row.differing),
+    ]),
+  )
+}

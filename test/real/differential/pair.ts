@@ -1,0 +1,75 @@
+// Two servers that are asked the same, request by request.
+import { systemClock } from '#kube/clock.ts'
+import { comparableAnswer } from '../bad-input/case.ts'
+import type { WireAnswer, WireRequest } from '../bad-input/wire.ts'
+import { type Answer, type Finding, findingsOf } from './findings.ts'
+import { type DifferentialRequest, type Life, Said } from './request.ts'
+
+export interface Side {
+  send(request: WireRequest): Promise<WireAnswer>
+}
+
+export interface Pair {
+  readonly real: Side
+  readonly twin: Side
+}
+
+export interface Exchange {
+  readonly request: DifferentialRequest
+  readonly real: Answer
+  readonly twin: Answer
+  readonly findings: readonly Finding[]
+}
+
+/** Asks both servers all of a life, up to the first request that one of them refuses and the other takes: what follows would differ for it. */
+export async function askBoth(life: Life, number: number, { real, twin }: Pair): Promise<readonly Exchange[]> {
+  const [before, after] = [new Said(life, number), new Said(life, number)]
+  const exchanges: Exchange[] = []
+  for (const request of life.requests) {
+    if (request.afterRefusal === true && (exchanges.at(-1)?.real.status ?? 0) < 300) continue
+    const [left, right] = await Promise.all([ask(real, before, request), ask(twin, after, request)])
+    const findings = findingsOf(left, right)
+    exchanges.push({ request, real: left, twin: right, findings })
+    if (request.verb === 'POST' && left.status < 300) await settle(life, request, [real, before])
+    if (findings.some(({ way }) => way === 'refused' || way === 'taken')) break
+  }
+  return exchanges
+}
+
+/** Kinds whose objects the real server goes on writing after they were made, and the last that it writes. */
+const settling: Readonly<Record<string, string>> = {
+  'APIService.apiregistration.k8s.io/v1': '"Available"',
+  'CustomResourceDefinition.apiextensions.k8s.io/v1': '"Established"',
+}
+const mostReads = 40
+const readPauseMs = 25
+
+/** Waits until the server has written what it adds to a new object, a second at most. */
+async function settle({ kind }: Life, { path }: DifferentialRequest, [side, said]: readonly [Side, Said]): Promise<void> {
+  const wanted = settling[kind]
+  if (wanted === undefined || path.includes('dryRun')) return
+  for (let read = 0; read < mostReads; read++) {
+    const answer = await side.send(said.wire({ verb: 'GET', path: `${path.split('?')[0]}/{{name}}` }))
+    said.learn(answer)
+    if (answer.status !== 200 || answer.text.includes(wanted)) return
+    await systemClock.after(readPauseMs)
+  }
+}
+
+/** The answer of one server, which is remembered for the requests that follow. */
+export async function ask(side: Side, said: Said, request: DifferentialRequest): Promise<Answer> {
+  const answer = await side.send(said.wire(request))
+  said.learn(answer)
+  return steady(comparableAnswer(answer, true))
+}
+
+/** Ages, drawn names and revisions in words made equal. */
+function steady(answer: Answer): Answer {
+  const text = JSON.stringify(answer)
+    .replaceAll(/(?<=[[,])"(\d+s|<invalid>)"/g, '"AGE"')
+    .replaceAll(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-DRAWN')
+    .replaceAll(/("continue":)"[^"]+"/g, '$1"TOKEN"')
+    .replaceAll(/(ResourceVersion in (?:the precondition|record)) \(\d+\)/g, '$1 (VERSION)')
+    .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
+  return JSON.parse(text) as Answer
+}
