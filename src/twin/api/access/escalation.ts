@@ -28,12 +28,7 @@ interface SingleRule {
 }
 
 /** @throws StatusError 403 where the write would give rights that its user does not have; 404 where it binds a role that is not there */
-export function assertMayGrant(
-  authorizer: Authorizer,
-  write: Grant,
-  draft: Draft,
-  existing: KubeObject | undefined,
-): void {
+export function assertMayGrant(authorizer: Authorizer, write: Grant, draft: Draft, existing: KubeObject | undefined): void {
   const { type, user, info } = write
   if (type.group !== rbac || user.groups.includes('system:masters')) return
   if (existing !== undefined && changesOnlyUpkeep(draft, existing)) return
