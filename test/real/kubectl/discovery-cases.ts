@@ -81,6 +81,7 @@ const auth: readonly CommandCase[] = [
   },
 ]
 
+const inPlex = (script: string) => ['exec', 'deployment/plex', '-n', 'media', '--', 'sh', '-c', script]
 const noContainers = 'the twin runs no containers'
 
 const containers: readonly CommandCase[] = [
@@ -88,10 +89,13 @@ const containers: readonly CommandCase[] = [
     name: 'what needs containers says so',
     steps: [
       step('logs deployment/plex -n media', /^container plex of pod media\/plex-\S+ started on node talos\d+/),
-      refused('exec deployment/plex -n media -- ls', noContainers, { limitMs: 120_000 }),
+      step(inPlex('echo $HOSTNAME; pwd; nginx || echo no $?'), /^plex-\S+\n\/\nno 127\n$/),
+      step(['cp', import.meta.filename, 'media/nexus-0:/tmp/here']),
+      step('exec nexus-0 -n media -- cat /tmp/here', ['export const discoveryCases']),
+      step('cp media/nexus-0:/tmp/here /dev/null', /^(tar: Removing leading `\/' from member names)?$/),
+      refused('exec deployment/plex -n media -c none -- ls', /container none is not valid for pod plex-/),
       refused('attach deployment/plex -n media', noContainers, { limitMs: 120_000 }),
       refused('port-forward deployment/plex -n media 18080:32400', noContainers, { limitMs: 120_000 }),
-      refused('cp media/nexus-0:/etc/hosts copied', /./, { limitMs: 120_000 }),
       refused('logs none', /pods "none" not found/),
       refused('exec none -- ls', 'Error from server (NotFound): pods "none" not found'),
     ],
