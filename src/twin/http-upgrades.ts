@@ -21,8 +21,8 @@ interface UpgradeParts {
 
 /** Whether a request may go on as something else. Others that offer it (`Upgrade: h2c` of Java's clients) are answered as they are. */
 export function isForUpgrades({ method, url, headers }: IncomingMessage): boolean {
-  const isExec = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/exec(\?|$)/.test(url ?? '')
-  return method === 'GET' && isExec && headers.upgrade?.toLowerCase() === 'websocket'
+  const isSession = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(exec|attach)(\?|$)/.test(url ?? '')
+  return method === 'GET' && isSession && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 /** Answers upgrades, and bounds how many are open. */

@@ -101,9 +101,9 @@ export class ResourceHandlers {
       case 'proxy':
         if (type.key === 'nodes' && info.verb === 'get') return this.#parts.kubelets.answer(write)
         throw runsNothing()
+      case 'attach':
       case 'exec':
         return this.#exec(write)
-      case 'attach':
       case 'portforward':
         throw runsNothing()
       default:

@@ -45,6 +45,23 @@ export async function runCommand(
   )
 }
 
+/** Shows what the container's own program writes until it ends; what is sent to it goes nowhere. */
+export async function showWritten(
+  texts: AsyncIterator<string>,
+  socket: MessageSocket,
+  { hasTty }: Pick<AskedCommand, 'hasTty'>,
+): Promise<void> {
+  const reading = readInput(socket, undefined)
+  for (;;) {
+    const next = await Promise.race([texts.next(), reading.then(() => undefined)])
+    if (next === undefined) return
+    if (next.done === true) break
+    const text = hasTty ? next.value.replaceAll('\n', '\r\n') : next.value
+    if (text !== '') await socket.send(Buffer.concat([Buffer.from([channels.stdout]), Buffer.from(text)]))
+  }
+  await socket.send(Buffer.concat([Buffer.from([channels.error]), Buffer.from(JSON.stringify(ending(0)))]))
+}
+
 async function readInput(socket: MessageSocket, input: TerminalInput | undefined): Promise<void> {
   for await (const message of socket.messages) {
     const [channel] = message

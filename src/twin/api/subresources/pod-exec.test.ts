@@ -18,7 +18,7 @@ const reader = (verbs: readonly string[]) => [
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'Role',
     metadata: { name: 'r', namespace: 'default' },
-    rules: [{ apiGroups: [''], resources: ['pods/exec'], verbs }],
+    rules: [{ apiGroups: [''], resources: ['pods/exec', 'pods/attach'], verbs }],
   },
   {
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -64,10 +64,11 @@ async function exec(
   query: string,
   send: readonly Uint8Array[] = [],
   onOpen: () => void = () => undefined,
+  subresource = 'exec',
 ): Promise<Ended> {
   const token = await twin.issueToken({ namespace: 'default', serviceAccount: 'default' })
   const agent = new Agent({ connect: { rejectUnauthorized: false } })
-  const url = `${(twin.url ?? '').replace('https', 'wss')}/api/v1/namespaces/default/pods/web/exec?${query}`
+  const url = `${(twin.url ?? '').replace('https', 'wss')}/api/v1/namespaces/default/pods/web/${subresource}?${query}`
   const socket = new WebSocket(url, {
     protocols: ['v5.channel.k8s.io'],
     dispatcher: agent,
@@ -167,6 +168,16 @@ test('is refused in the words of kube-apiserver', async () => {
       status,
       message,
     })
+})
+
+test('who attaches sees what the container writes until it ends', async () => {
+  await using twin = await started()
+  const remove = () => void twin.access.remove('pods', 'default', 'web', { manager: 'k', user: 'k' }, { gracePeriodSeconds: 0 })
+  expect(await exec(twin, 'stdout=true&stderr=true', [], remove, 'attach')).toEqual({
+    close: 1000,
+    text: 'received SIGTERM, ending\n',
+    status: { metadata: {}, status: 'Success' },
+  })
 })
 
 test('other requests that offer an upgrade are answered as they are', async () => {

@@ -1,13 +1,14 @@
-// …/exec: a command in a container of the twin, over the channels of `v5.channel.k8s.io` and `v4.channel.k8s.io`.
+// …/exec and …/attach: a command in a container of the twin, or what it writes itself, over the channels of `v5.channel.k8s.io` and `v4.channel.k8s.io`.
 import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { badRequest, internalError, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
 import { askedContainer, statusOf } from '../../containers/asked-container.ts'
-import { runCommand } from '../../containers/exec-session.ts'
+import { runCommand, showWritten } from '../../containers/exec-session.ts'
 import type { OpenContainers } from '../../containers/open-containers.ts'
 import { textAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { WriteRequest } from '../object-writes.ts'
 import type { TwinResponse } from '../request.ts'
+import { writtenFromNow } from './pod-log.ts'
 
 interface ExecParts {
   readonly server: ApiServer
@@ -29,16 +30,22 @@ export function answerExec(
   // A WebSocket begins with a GET, which less is needed for: from 1.35 on both are asked for.
   if (info.verb === 'get' && server.minor >= 35 && !mayCreate())
     throw new StatusError(
-      statusBody(403, `pods ${JSON.stringify(name)} is forbidden: creating pods/exec is not allowed`, 'Forbidden', {}),
+      statusBody(
+        403,
+        `pods ${JSON.stringify(name)} is forbidden: creating pods/${info.subresource ?? ''} is not allowed`,
+        'Forbidden',
+        {},
+      ),
     )
   const pod = server.store.get('pods', info.namespace, name)
   if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, name)
+  const isAttach = info.subresource === 'attach'
   const command = request.query.getAll('command')
   const wants = (channel: string) => ['true', '1'].includes(request.query.get(channel) ?? '')
   const hasTty = wants('tty')
   if (!wants('stdin') && !wants('stdout') && !wants('stderr'))
     throw badRequest('you must specify at least 1 of stdin, stdout, stderr')
-  if (command.length === 0) throw badRequest('you must specify a command')
+  if (!isAttach && command.length === 0) throw badRequest('you must specify a command')
   const container = askedContainer(pod, request.query.get('container') ?? '')
   const node = textAt(pod, 'spec', 'nodeName') ?? ''
   if (node === '') throw badRequest(`pod ${name} does not have a host assigned`)
@@ -55,11 +62,13 @@ export function answerExec(
   const protocol = protocols.find(one => upgrade.protocols.includes(one))
   if (protocol === undefined)
     throw badRequest(`none of the subprotocols ${upgrade.protocols.join(', ')} is one of ${protocols.join(', ')}`)
-  const shell = containers.open(pod, container)
   const hears = endOf(server, pod, container)
-  upgrade.accept(protocol, async (socket, signal) => {
+  upgrade.accept(protocol, async (socket, gone) => {
     using ended = hears()
-    await runCommand({ shell, command, hasTty, hasStdin: wants('stdin') }, socket, AbortSignal.any([signal, ended.signal]))
+    // What an attached client sees ends with the container by itself, after its last words.
+    if (isAttach) return await showWritten(writtenFromNow(server, { pod, container }, gone), socket, { hasTty })
+    const signal = AbortSignal.any([gone, ended.signal])
+    await runCommand({ shell: containers.open(pod, container), command, hasTty, hasStdin: wants('stdin') }, socket, signal)
   })
   return { kind: 'whole', status: 101, headers: {}, body: '' }
 }
