@@ -7,6 +7,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
@@ -16,6 +17,7 @@ import { clientCertificate } from './client-certificate.ts'
 import { InjectedReset } from './faults/injected-reset.ts'
 import { writeAnswer } from './http-answers.ts'
 import { receiveBody, refuseBytes, requestFault } from './http-requests.ts'
+import { HttpUpgrades, isForUpgrades } from './http-upgrades.ts'
 import type { TellTrouble } from './trouble.ts'
 import { BrokenAnswer } from './unbroken-stream.ts'
 
@@ -88,8 +90,13 @@ export async function startHttpServer(
     socket.setKeepAlive(true, askAfterMs)
   })
   server.on('request', (incoming, outgoing) => void serve(handler, listen, incoming, outgoing))
+  const upgrades = new HttpUpgrades({ handler, clock: listen.clock, onTrouble: listen.onTrouble })
+  server.on('upgrade', (incoming: Http2ServerRequest, wire: Duplex, head: Buffer) => {
+    const { body: _body, signal: _signal, ...request } = requestOf(incoming, head, new AbortController().signal)
+    void upgrades.serve(request, wire, head)
+  })
   server.on('clientError', (error, socket) => refuseBytes(error, socket, listen.clock))
-  Object.assign(server, http1Options)
+  Object.assign(server, http1Options, { shouldUpgradeCallback: isForUpgrades })
   await listening(server, listen)
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : listen.port

@@ -17,6 +17,25 @@ export interface TwinRequest {
   readonly credentials: Credentials
   /** Aborted when the client went away. */
   readonly signal: AbortSignal
+  /** The client wants to go on over a WebSocket. Who answers with status 101 has given `accept` what goes on there. */
+  readonly upgrade?: UpgradeOffer
+}
+
+interface UpgradeOffer {
+  /** Subprotocols that the client speaks, the dearest first. */
+  readonly protocols: readonly string[]
+  readonly accept: (protocol: string, session: UpgradedSession) => void
+}
+
+/** Speaks on an upgraded connection until it is done. */
+export type UpgradedSession = (socket: MessageSocket, signal: AbortSignal) => Promise<void>
+
+/** Whole messages, both ways. */
+export interface MessageSocket {
+  /** Until the client closes or is gone; read no faster than they are taken. */
+  readonly messages: AsyncIterable<Uint8Array>
+  /** Resolves when the client can take more, or is gone. */
+  readonly send: (message: Uint8Array) => Promise<void>
 }
 
 export type TwinResponse =

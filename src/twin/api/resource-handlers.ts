@@ -1,5 +1,6 @@
 // Requests on resources: which part of the server answers which verb and subresource.
 import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
+import { OpenContainers } from '../containers/open-containers.ts'
 import { fieldsAt, isFields, jsonText, textAt } from '../json-value.ts'
 import { recordsOfSent } from '../patch/managed-fields.ts'
 import { structSchema } from '../schema/schema-table.ts'
@@ -18,6 +19,7 @@ import { bindPod } from './subresources/binding.ts'
 import { answerEviction } from './subresources/eviction.ts'
 import type { KubeletApi } from './subresources/kubelet-api.ts'
 import { answerMetrics, type UsageSource } from './subresources/metrics-api.ts'
+import { answerExec } from './subresources/pod-exec.ts'
 import { answerLog } from './subresources/pod-log.ts'
 import { answerScale } from './subresources/scale.ts'
 import { answerWatch } from './watches/watch.ts'
@@ -33,10 +35,13 @@ interface HandlerParts extends WriteParts, ReviewParts {
 export class ResourceHandlers {
   readonly #parts: HandlerParts
   readonly #writes: ObjectWrites
+  readonly #containers: OpenContainers
 
   constructor(parts: HandlerParts) {
     this.#parts = parts
     this.#writes = new ObjectWrites(parts)
+    const { clock, store } = parts.server
+    this.#containers = new OpenContainers(clock, (resource, namespace, name) => store.get(resource, namespace, name))
   }
 
   async answer(write: WriteRequest): Promise<TwinResponse> {
@@ -98,6 +103,7 @@ export class ResourceHandlers {
         throw runsNothing()
       case 'attach':
       case 'exec':
+        return this.#exec(write)
       case 'portforward':
         throw runsNothing()
       default:
@@ -112,6 +118,13 @@ export class ResourceHandlers {
       default:
         throw methodNotSupported(subjectOf(type), info.verb)
     }
+  }
+
+  #exec(write: WriteRequest): TwinResponse {
+    const { server, authorizer, kubelets } = this.#parts
+    const containers = this.#containers
+    const mayCreate = () => authorizer.allows(write.user, { ...write.info, verb: 'create' })
+    return answerExec({ server, containers, isSilent: node => kubelets.isSilent(node), mayCreate }, write)
   }
 
   #bind({ info, request, user }: WriteRequest): TwinResponse {

@@ -1,4 +1,4 @@
-// Records what real kubectl programs ask of the twin: `node test/real/kubectl/record.ts`. One file per version and scenario below
+// Records what real kubectl programs ask of the twin: `node test/real/kubectl/record.ts [SCENARIO]`. One file per version and scenario below
 // test/fixtures/kubectl/.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -55,13 +55,14 @@ function traceText(trace: Trace): string {
   return `${JSON.stringify(head, null, 2).slice(0, -2)},\n  "exchanges": [\n${lines.join(',\n')}\n  ]\n}\n`
 }
 
+const only = process.argv[2]
 for (const which of ['1.32', 'newest'] as const) {
   const program = await kubectlPath(which)
   const version = await versionOf(program)
   const directory = join(fixtures, version.replace(/^v(\d+\.\d+).*$/, '$1'))
-  rmSync(directory, { recursive: true, force: true })
+  if (only === undefined) rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
-  for (const scenario of scenarios) {
+  for (const scenario of scenarios.filter(({ name }) => only === undefined || name === only)) {
     const trace = await record(program, version, scenario)
     writeFileSync(join(directory, `${scenario.name}.json`), traceText(trace))
     console.log(`${version} ${scenario.name}: ${trace.exchanges.length} requests, exit ${trace.exitCodes.join(' ')}`)

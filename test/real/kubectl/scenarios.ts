@@ -137,7 +137,7 @@ export const scenarios: readonly Scenario[] = [
     'auth can-i delete pods --as system:serviceaccount:default:default',
     'get pods --as system:serviceaccount:default:default',
   ),
-  simple('logs-exec', 'logs web-a', 'exec web-a -- true'),
+  simple('logs-exec', 'logs web-a', 'exec none -- true'),
   simple(
     'run-expose-autoscale',
     'run one --image=nginx',

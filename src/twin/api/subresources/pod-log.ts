@@ -49,6 +49,24 @@ export function answerLog(server: ApiServer, { info, request }: WriteRequest, is
   return { kind: 'stream', status: 200, headers: plain, chunks }
 }
 
+/** What a container that runs writes from now on, line by line, until it ends or the signal comes. @throws StatusError where it does not run */
+export function writtenFromNow(
+  server: ApiServer,
+  { pod, container }: Pick<Followed, 'pod' | 'container'>,
+  signal: AbortSignal,
+): AsyncGenerator<string, void, undefined> {
+  const askedMs = server.clock.now()
+  const followedFrom = {
+    pod,
+    container,
+    run: loggedRun(pod, container, false),
+    words: wordsOf(pod, container),
+    shown: [],
+    askedMs,
+  }
+  return followed(server, followedFrom, logOptions(new URLSearchParams(), pod.metadata.name, askedMs), signal)
+}
+
 function wordsOf(pod: KubeObject, name: string): ContainerWords {
   return {
     name,
