@@ -272,7 +272,8 @@ function filled(
 ): { readonly report: LoadReport; readonly hasOwnKinds: boolean } {
   const { state, onProgress = () => undefined } = options
   if (state?.isFilled === true) {
-    const report = restoreObjects(server, state, done => onProgress({ step: 'load', done, total: state.count }))
+    const total = state.count
+    const report = restoreObjects(server, state, done => onProgress({ step: 'load', done, total }))
     return { report, hasOwnKinds: options.ownKinds ?? false }
   }
   bootstrap(server)
