@@ -1,4 +1,4 @@
-// What a state keeps besides objects, so that a twin is the same one after a restart: its seed, its version, its certificate authority.
+// A state keeps more than objects, so that a twin is the same one after a restart: its seed, its version, its certificate authority.
 import { X509Certificate } from 'node:crypto'
 import { systemClock } from '#kube/clock.ts'
 import { type Authority, type KeyPair, makeAuthority } from '../authority.ts'

@@ -1,4 +1,4 @@
-// What of a twin outlives its process: one SQLite file in a folder. This is the only module that touches it.
+// The SQLite file in a folder that outlives a twin's process. This is the only module that touches it.
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib'
 import { messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 
-/** Of the tables and of what is in them. Others are refused. */
+/** The format of the tables and of what is in them. Others are refused. */
 const formatVersion = 1
 const fileName = 'twin.sqlite'
 const holderName = 'twin.pid'
@@ -21,7 +21,7 @@ export interface StateChange {
   readonly text: string | undefined
 }
 
-export interface StateRow {
+interface StateRow {
   readonly resource: string
   readonly key: string
   readonly text: string
@@ -159,7 +159,7 @@ function make(path: string): void {
   renameSync(draft, path)
 }
 
-/** An error of what is in the file. */
+/** The error for a file that cannot be what a twin wrote. */
 export function brokenState(path: string, found: string): InputError {
   const expected = 'the state that a twin wrote; it is left as it is: put back a copy of the folder, or name another one'
   return new InputError([{ code: 'state-broken', where: `--state: ${path}`, found, expected }])
