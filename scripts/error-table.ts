@@ -143,6 +143,9 @@ const explanations: Explanations = {
     'simulator-export':
       'an export of kube-scheduler-simulator: a list of objects in each of its fields, and one configuration of the scheduler',
     'source-empty': 'Kubernetes objects in `.yaml`, `.yml` or `.json` files',
+    'state-broken': 'the state that a twin wrote; nothing of it is changed',
+    'state-in-use': 'a folder of state for each twin',
+    'state-version': 'a state of a format that this version reads',
     'source-missing': 'a file or folder that can be read after `--cluster`',
     'talos-fixed': 'of Talos nothing that it writes by itself and always the same',
     'time-syntax': 'a time in RFC 3339 form such as `2026-03-04T05:06:07Z`',

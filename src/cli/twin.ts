@@ -13,6 +13,7 @@ import { minorOf, servedVersions } from '#twin/api/answers/server-version.ts'
 import type { ComponentOptions } from '#twin/components.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
 import { SharedValues } from '#twin/shared-values.ts'
+import { TwinState } from '#twin/state/twin-state.ts'
 import { seldom, troubleText } from '#twin/trouble.ts'
 import { StillMoving, startTwin, type Twin, type TwinOptions } from '#twin/twin.ts'
 import { about } from './about.ts'
@@ -32,6 +33,7 @@ interface TwinCommandOptions extends ClockOptions {
   readonly cluster: readonly string[]
   readonly nodes: number
   readonly pods: number
+  readonly state?: string
   readonly faults?: string
   readonly port: number
   readonly bind: string
@@ -66,6 +68,10 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
     .option('--cluster <path>', 'file or folder of objects to start with, - for standard input; may be repeated', appended, [])
     .option('--nodes <number>', 'nodes of an invented cluster, where no --cluster is given', wholeNumber(0, mostNodes), 0)
     .option('--pods <number>', 'pods of the invented cluster, in Deployments of 30', wholeNumber(0, mostPods), 0)
+    .option(
+      '--state <folder>',
+      'keep the cluster there: the next start with the folder goes on with it, in the place of --cluster',
+    )
     .option('--faults <file>', 'TwinFault objects that are in force from the start')
     .option('--port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
     .option('--bind <address>', 'address to listen on', '127.0.0.1')
@@ -114,7 +120,8 @@ export const defineTwin: DefineCommand = (program, surroundings) => {
     .action(async (options: TwinCommandOptions) => {
       checkTogether(options)
       const progress = new Progress(surroundings.terminal, systemClock)
-      const loaded = { ...(await objectsOf(options, surroundings, progress)), progress }
+      using state = stateOf(options, surroundings)
+      const loaded = { ...(await objectsOf(options, surroundings, progress, state)), progress, state }
       if (options.once === true) surroundings.end(await runOnce(options, loaded, surroundings))
       else await runOn(options, loaded, surroundings)
     })
@@ -142,6 +149,8 @@ function checkTogether(options: TwinCommandOptions): void {
     throw new CommandRefused('--open-kubelets opens the simulated kubelets: leave out --kubelet off')
   if (options.openKubelets === true && options.once === true)
     throw new CommandRefused('--once listens nowhere: leave out --open-kubelets')
+  if (options.once === true && options.state !== undefined)
+    throw new CommandRefused('--once ends with what it prints: leave out --state')
   if (options.once === true && options.paused === true)
     throw new CommandRefused('--once and --paused exclude each other: a clock that stands still never settles')
   if (options.once === true && typeof options.speed === 'number')
@@ -159,14 +168,26 @@ interface Loaded {
   readonly components: Pick<ComponentOptions, 'schedulerSettings'>
   /** How far the start is. */
   readonly progress: Progress
+  /** Where the cluster is kept. */
+  readonly state: TwinState | undefined
+}
+
+/** @throws InputError where the folder cannot be used */
+function stateOf({ state: folder }: TwinCommandOptions, { terminal }: Surroundings): TwinState | undefined {
+  if (folder === undefined) return undefined
+  const state = TwinState.open(resolve(folder), { clock: systemClock, tell: sentence => terminal.say(sentence) })
+  if (state.isFilled) terminal.say(`${folder}: the cluster goes on from revision ${state.revision}; no other objects are read`)
+  return state
 }
 
 async function objectsOf(
   options: TwinCommandOptions,
   { terminal, signal }: Surroundings,
   progress: Progress,
-): Promise<Omit<Loaded, 'progress'>> {
+  state: TwinState | undefined,
+): Promise<Omit<Loaded, 'progress' | 'state'>> {
   const sharedValues = new SharedValues()
+  if (state?.isFilled === true) return { objects: [], where: new Map(), sharedValues, components: {} }
   let read = 0
   const keep = (object: KubeObject) => {
     read++
@@ -210,7 +231,7 @@ function faultsOf(path: string): readonly KubeObject[] {
 
 function settingsOf(
   options: TwinCommandOptions,
-  { components, progress }: Loaded,
+  { components, progress, state }: Loaded,
   { environment, terminal }: Surroundings,
 ): Omit<TwinOptions, 'clock' | 'objects'> {
   const { controllers, kubernetesVersion, history } = options
@@ -224,6 +245,7 @@ function settingsOf(
     authorization: options.authorization,
     allowsAnonymous: options.anonymous === true,
     components: { ...components, events: options.events, heartbeat: options.heartbeat },
+    ...(state === undefined ? {} : { state }),
     ...(controllers === undefined ? {} : { controllers }),
     ...(history === undefined ? {} : { historyLimit: history }),
     ...(kubernetesVersion === undefined ? {} : { kubernetesVersion }),
@@ -242,7 +264,7 @@ function report(twin: Twin, { where }: Loaded, { terminal }: Surroundings): void
 
 async function runOn(options: TwinCommandOptions, loaded: Loaded, surroundings: Surroundings): Promise<void> {
   const { terminal, signal } = surroundings
-  using clock = clockOf(options, loaded.objects)
+  using clock = clockOf(options, loaded.objects, loaded.state?.clockMs)
   await using twin = await startTwin({
     ...settingsOf(options, loaded, surroundings),
     clock,

@@ -50,7 +50,7 @@ const order = [
 ]
 
 /** Kinds of which it matters who writes them. What dumps leave out of them, an API server has from their creation on. */
-const signedKinds: ReadonlySet<string> = new Set(['deployments.apps', 'statefulsets.apps', 'daemonsets.apps', 'nodes'])
+export const signedKinds: ReadonlySet<string> = new Set(['deployments.apps', 'statefulsets.apps', 'daemonsets.apps', 'nodes'])
 
 /** Characters of what was found that are shown. */
 const longestFound = 200

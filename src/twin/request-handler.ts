@@ -20,6 +20,7 @@ import { InjectedReset } from './faults/injected-reset.ts'
 import type { Readiness } from './observe/readiness.ts'
 import type { TwinObserver } from './observe/twin-observer.ts'
 import type { RequestLog } from './request-log.ts'
+import type { TwinState } from './state/twin-state.ts'
 import type { TellTrouble } from './trouble.ts'
 import { unbroken } from './unbroken-stream.ts'
 
@@ -34,6 +35,8 @@ interface HandlerParts {
   readonly faults: Faults
   readonly observer: TwinObserver
   readonly readiness: Pick<Readiness, 'missing'>
+  /** Where the cluster is kept: no answer leaves before what it tells of is. */
+  readonly state?: Pick<TwinState, 'written' | 'fault'>
   readonly allowsAnonymous: boolean
   readonly onTrouble: TellTrouble
   /** Sees every request with its answer. */
@@ -67,21 +70,60 @@ export function requestHandler(parts: HandlerParts): Handler {
       })
     }
     try {
-      const answer = await answerTo(parts, request, held, (who, what) => {
-        user = who
-        info = what
-      })
+      const answer = await keptAnswer(parts, request, () =>
+        answerTo(parts, request, held, (who, what) => {
+          user = who
+          info = what
+        }),
+      )
       noted(parts, request, () => {
         told(answer.status)
         parts.onExchange?.(request, answer)
       })
       if (answer.kind === 'whole') return answer
       const isWatch = info?.kind === 'resource' && info.verb === 'watch'
-      return { ...answer, chunks: unbroken(answer.chunks, { request, isWatch, onTrouble: parts.onTrouble }) }
+      const chunks = parts.state === undefined ? answer.chunks : keptChunks(answer.chunks, parts.state)
+      return { ...answer, chunks: unbroken(chunks, { request, isWatch, onTrouble: parts.onTrouble }) }
     } catch (error) {
       if (error instanceof InjectedReset) noted(parts, request, () => told(0))
       throw error
     }
+  }
+}
+
+/** Where nothing can be written, reads go on, and what would change anything is refused before it does. */
+async function keptAnswer(
+  { state }: HandlerParts,
+  request: TwinRequest,
+  answer: () => Promise<TwinResponse>,
+): Promise<TwinResponse> {
+  if (state === undefined) return await answer()
+  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  const before = isRead ? undefined : state.fault
+  if (before !== undefined) return refusal(request, internalError(`the state cannot be written: ${before}`))
+  const given = await answer()
+  const fault = await state.written()
+  if (isRead || fault === undefined) return given
+  return refusal(request, internalError(`the state cannot be written: ${messageOf(fault)}`))
+}
+
+function keptChunks(
+  chunks: AsyncIterable<string | Uint8Array>,
+  state: Pick<TwinState, 'written'>,
+): AsyncIterable<string | Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const inner = chunks[Symbol.asyncIterator]()
+      return {
+        async next() {
+          const chunk = await inner.next()
+          await state.written()
+          return chunk
+        },
+        // The reader may go while the next chunk is waited for.
+        return: async value => (await inner.return?.(value)) ?? { value: undefined, done: true },
+      }
+    },
   }
 }
 

@@ -49,7 +49,16 @@ class Shelf {
   }
 }
 
+/** Is told of each commit before anybody else. */
+export interface StoreJournal {
+  /** Without an object it is gone. `key` as {@link objectKey} has it. */
+  note(resource: ResourceKey, key: string, revision: number, object: KubeObject | undefined): void
+}
+
 interface StoreOptions {
+  /** The revision of the last commit before this store: the next one is the one after. 1 by default. */
+  readonly startRevision?: number
+  readonly journal?: StoreJournal
   /** So many events stay readable; a watch from before them is told to list again. */
   readonly historyLimit?: number
   /** What they may take in memory, roughly. */
@@ -77,14 +86,17 @@ export class Store {
   // A handler may commit: what it commits is delivered after its own event has reached everybody, so that all see one order.
   readonly #undelivered: { readonly shelf: Shelf; readonly event: StoreEvent }[] = []
   #isDelivering = false
-  #revision = 1
+  readonly #journal: StoreJournal | undefined
+  #revision: number
 
   constructor(options: StoreOptions = {}) {
     this.#history = new History({
       mostEvents: options.historyLimit ?? defaultHistory,
       mostBytes: options.historyBytes ?? defaultHistoryBytes,
-      startRevision: 1,
+      startRevision: options.startRevision ?? 1,
     })
+    this.#revision = options.startRevision ?? 1
+    this.#journal = options.journal
     this.#shared = options.sharedValues ?? new SharedValues()
     this.#onTrouble = options.onTrouble ?? throwTrouble
   }
@@ -152,11 +164,24 @@ export class Store {
     const bytes = this.#shared.freshBytes - bytesBefore
     shelf.objects.set(key, stored)
     shelf.ordered.set(key, stored)
+    this.#journal?.note(resource, key, revision, stored)
     if (previous === undefined) {
       shelf.noteAdded(bytes)
       this.#announce(shelf, { type: 'ADDED', object: stored, revision }, bytes)
     } else this.#announce(shelf, { type: 'MODIFIED', object: stored, previous, revision }, bytes)
     return stored
+  }
+
+  /** Puts an object as an earlier store had it, with its resourceVersion. It is no commit: nobody is told, and no history begins. */
+  restore(resource: ResourceKey, object: KubeObject): void {
+    const shelf = this.#shelf(resource)
+    const { namespace, name } = object.metadata
+    const key = objectKey(namespace, name)
+    const bytesBefore = this.#shared.freshBytes
+    const stored = this.#shared.shared(object)
+    shelf.objects.set(key, stored)
+    shelf.ordered.set(key, stored)
+    shelf.noteAdded(this.#shared.freshBytes - bytesBefore)
   }
 
   /** Removes an object; the last state, as it is announced, carries the revision of the removal. */
@@ -168,6 +193,7 @@ export class Store {
     const revision = ++this.#revision
     shelf.objects.delete(key)
     shelf.ordered.delete(key)
+    this.#journal?.note(resource, key, revision, undefined)
     const object = this.#shared.shared(atRevision(previous, revision), previous)
     this.#announce(shelf, { type: 'DELETED', object, previous, revision }, shelf.objectBytes)
     return object

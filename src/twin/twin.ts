@@ -8,7 +8,7 @@ import type { ClusterAccess } from './access.ts'
 import { Aggregator } from './aggregation/aggregator.ts'
 import { makeFrontProxy } from './aggregation/front-proxy.ts'
 import { Authorizer } from './api/access/authorization.ts'
-import { type TokenAsk, Tokens } from './api/access/tokens.ts'
+import { makeTokenKey, type TokenAsk, Tokens } from './api/access/tokens.ts'
 import { webhookCaller } from './api/admission/webhook-call.ts'
 import { Webhooks } from './api/admission/webhooks.ts'
 import { minorOf, newestMinor } from './api/answers/server-version.ts'
@@ -45,6 +45,9 @@ import type { SharedValues } from './shared-values.ts'
 import { catchUp } from './snapshot-time.ts'
 import { PodServers } from './sources/pod-server.ts'
 import { SourceServer } from './sources/source-server.ts'
+import { keptAuthority, withKept } from './state/kept.ts'
+import { keepReport, restoreObjects } from './state/restore.ts'
+import type { TwinState } from './state/twin-state.ts'
 import { Store } from './store.ts'
 import { type TellTrouble, throwTrouble } from './trouble.ts'
 
@@ -58,6 +61,8 @@ export interface TwinOptions {
   readonly objects?: readonly KubeObject[]
   /** Where what is stored finds its equal parts: the pool in which `objects` are, when they are in one. */
   readonly sharedValues?: SharedValues
+  /** Where the cluster is kept. One that was filled before is restored, in the place of `objects`; whoever opened it closes it after the twin. */
+  readonly state?: TwinState
   /** `1.32` to `1.36`; when absent the minor of the newest kubelet among the objects, else the newest. */
   readonly kubernetesVersion?: string
   /** `*` and `-name`, as kube-controller-manager takes them; all when absent. */
@@ -141,8 +146,9 @@ export interface KubeletDoor {
 /** Starts a twin; it answers when this resolves. @throws InputError on an unknown version, Error when the port is taken. */
 export async function startTwin(asked: TwinOptions): Promise<Twin> {
   // Nothing is started yet: the clock only moves.
-  const given = wellFormed(asked.objects ?? [])
-  const options = { ...asked, objects: given.objects }
+  const given = wellFormed(asked.state?.isFilled === true ? [] : (asked.objects ?? []))
+  const options = await withKept({ ...asked, objects: given.objects })
+  const { state } = options
   await catchUp(options.clock, options.objects)
   const { server, close } = apiServer(options)
   const writes = new WritePipeline(server)
@@ -156,14 +162,11 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     compact: keepRevisions => store.compact(store.revision - keepRevisions),
   })
   const authorizer = new Authorizer(server.store, options.authorization ?? 'RBAC')
-  const tokens = await Tokens.make(server)
-  bootstrap(server)
-  const { objects, problems } = translateKwok(options.objects)
-  const hasOwnKinds = options.ownKinds ?? objects.some(isTwinKind)
-  if (hasOwnKinds) loadObjects(server, twinDefinitions())
+  const tokens = await Tokens.make(server, await state?.kept('token-key', makeTokenKey))
   const { onProgress = () => undefined } = options
-  const loaded = loadObjects(server, objects, (done, total) => onProgress({ step: 'load', done, total }))
-  const report = { ...loaded, problems: [...given.problems, ...problems, ...loaded.problems] }
+  const { report, hasOwnKinds } = filled(server, options, given.problems)
+  state?.keep('version', `1.${server.minor}`)
+  state?.begin(() => options.clock.now())
   let components: Components | undefined
   let aggregator: Aggregator | undefined
   const access = clusterAccess({ server, writes, deletion, webhooks })
@@ -186,6 +189,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
     faults,
     observer,
     readiness,
+    ...(state === undefined ? {} : { state }),
     allowsAnonymous: options.allowsAnonymous ?? false,
     onTrouble: server.onTrouble,
     ...(options.onExchange === undefined ? {} : { onExchange: options.onExchange }),
@@ -194,7 +198,7 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   stack.defer(close)
   stack.use(observer)
   stack.use(readiness)
-  const listening = options.listen === undefined ? undefined : await listen(handler, options.listen, server.onTrouble)
+  const listening = options.listen === undefined ? undefined : await listen(handler, options.listen, server.onTrouble, state)
   if (listening !== undefined) stack.defer(() => listening.http.close())
   // Servers behind the twin ask it for the ConfigMap: where nobody can, there is nobody to show a certificate to.
   const frontProxy =
@@ -260,6 +264,28 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   }
 }
 
+/** The objects of an earlier process, or those of a new cluster. @throws InputError where the state is broken */
+function filled(
+  server: ApiServer,
+  options: TwinOptions,
+  shapeless: LoadReport['problems'],
+): { readonly report: LoadReport; readonly hasOwnKinds: boolean } {
+  const { state, onProgress = () => undefined } = options
+  if (state?.isFilled === true) {
+    const total = state.count
+    const report = restoreObjects(server, state, done => onProgress({ step: 'load', done, total }))
+    return { report, hasOwnKinds: options.ownKinds ?? false }
+  }
+  bootstrap(server)
+  const { objects, problems } = translateKwok(options.objects ?? [])
+  const hasOwnKinds = options.ownKinds ?? objects.some(isTwinKind)
+  if (hasOwnKinds) loadObjects(server, twinDefinitions())
+  const loaded = loadObjects(server, objects, (done, total) => onProgress({ step: 'load', done, total }))
+  const report = { ...loaded, problems: [...shapeless, ...problems, ...loaded.problems] }
+  if (state !== undefined) keepReport(state, report)
+  return { report, hasOwnKinds }
+}
+
 /** What `make` makes, from the first time it is wanted on. */
 function onFirstUse<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined
@@ -314,6 +340,7 @@ function apiServer(options: TwinOptions): { readonly server: ApiServer; close():
   const store = new Store({
     ...(history === undefined ? {} : { historyLimit: history }),
     ...(options.sharedValues === undefined ? {} : { sharedValues: options.sharedValues }),
+    ...(options.state === undefined ? {} : { journal: options.state, startRevision: options.state.revision }),
     onTrouble,
   })
   const { call, close } = webhookCaller(store)
@@ -354,9 +381,11 @@ async function listen(
   handler: Handler,
   where: { readonly port: number; readonly bind?: string },
   onTrouble: TellTrouble,
+  state: TwinState | undefined,
 ): Promise<Listening> {
   const bind = where.bind ?? '127.0.0.1'
-  const authority = await makeAuthority(systemClock.now(), [bind])
+  const authority = state === undefined ? await makeAuthority(systemClock.now(), [bind]) : await keptAuthority(state, [bind])
+  await state?.written()
   const http = await startHttpServer(handler, authority.server, { port: where.port, bind, clock: systemClock, onTrouble })
   const host = bind.includes(':') ? `[${bind}]` : bind
   return { http, url: `https://${host}:${http.port}`, authority }

@@ -35,15 +35,19 @@ export function momentOption(text: string): number {
   throw new InvalidArgumentError('It must be a time such as 2026-03-04T05:06:07Z.')
 }
 
-/** A real clock starts now; a virtual one at its `start`, else at the newest moment of the objects, and stands still without a speed. */
-export function clockOf(options: ClockOptions, objects: readonly KubeObject[]): PacedClock {
+/**
+ * A real clock starts now; a virtual one at its `start`, else at the newest moment of the objects, and stands still without a speed. A clock
+ * that was kept goes on from `keptMs`, a real one never before.
+ */
+export function clockOf(options: ClockOptions, objects: readonly KubeObject[], keptMs?: number): PacedClock {
   if (options.clock === 'real') {
     if (options.start !== undefined) throw new CommandRefused('--start needs --clock virtual: a real clock starts now')
     if (options.speed === 'max') throw new CommandRefused('--speed max needs --clock virtual: a real clock cannot skip time')
-    return new PacedClock(systemClock, { pace: options.speed ?? 1, isPaused: options.paused === true })
+    const startMs = Math.max(keptMs ?? 0, systemClock.now())
+    return new PacedClock(systemClock, { startMs, pace: options.speed ?? 1, isPaused: options.paused === true })
   }
   return new PacedClock(systemClock, {
-    startMs: startOf(options, objects),
+    startMs: options.start ?? keptMs ?? startOf(options, objects),
     pace: options.speed ?? 1,
     isPaused: options.paused === true || options.speed === undefined,
   })

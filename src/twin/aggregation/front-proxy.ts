@@ -16,7 +16,7 @@ const roleName = 'extension-apiserver-authentication-reader'
 
 /** Makes the certificates and publishes them. `clientAuthority` is what client certificates of the twin's users are checked by. */
 export async function makeFrontProxy(server: ApiServer, clientAuthority: string | undefined, nowMs: number): Promise<KeyPair> {
-  const authority = await makeAuthority(nowMs, [], 'ballast-twin-front-proxy')
+  const authority = await makeAuthority(nowMs, [], { name: 'ballast-twin-front-proxy' })
   const certificate = await authority.issueClient(proxyName, [])
   const data = {
     ...(clientAuthority === undefined ? {} : { 'client-ca-file': clientAuthority }),

@@ -1,6 +1,16 @@
 // Tokens of ServiceAccounts: JWTs signed by the twin, bound to the account and, if asked, to a pod, secret or node.
 
-import { errors, generateKeyPair, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import {
+  errors,
+  exportJWK,
+  exportPKCS8,
+  generateKeyPair,
+  importJWK,
+  importPKCS8,
+  type JWTPayload,
+  jwtVerify,
+  SignJWT,
+} from 'jose'
 import { badRequest, notFound } from '#kube/objects/status.ts'
 import { type Draft, fieldsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import { type ApiServer, timestamp, type User } from '../api-server.ts'
@@ -33,6 +43,11 @@ type TokenVerdict =
   | { readonly ok: true; readonly user: User; readonly audiences: readonly string[] }
   | { readonly ok: false; readonly problem: string }
 
+/** A key that tokens can be signed by, as PEM. */
+export async function makeTokenKey(): Promise<string> {
+  return await exportPKCS8((await generateKeyPair('ES256', { extractable: true })).privateKey)
+}
+
 export class Tokens {
   readonly #server: ApiServer
   readonly #keys: Awaited<ReturnType<typeof generateKeyPair>>
@@ -44,8 +59,14 @@ export class Tokens {
     this.#keys = keys
   }
 
-  static async make(server: ApiServer): Promise<Tokens> {
-    return new Tokens(server, await generateKeyPair('ES256'))
+  /** Tokens signed by `key`, a private key of P-256 as PEM; without one by a key of their own. */
+  static async make(server: ApiServer, key?: string): Promise<Tokens> {
+    if (key === undefined) return new Tokens(server, await generateKeyPair('ES256'))
+    const privateKey = await importPKCS8(key, 'ES256', { extractable: true })
+    const { d: _secret, ...open } = await exportJWK(privateKey)
+    const publicKey = await importJWK(open, 'ES256')
+    if (publicKey instanceof Uint8Array) throw new TypeError('the key of tokens has no public half')
+    return new Tokens(server, { privateKey, publicKey })
   }
 
   /** @throws StatusError 404 without the account, 422 for less than ten minutes. */
