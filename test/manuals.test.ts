@@ -43,6 +43,11 @@ test('docs/twin.md counts the recordings as they are', () => {
     const held = files.flatMap(file => lists.flatMap(list => Object.values(file[list] ?? []))).length
     return [String(files.length), held.toLocaleString('en-US')]
   }
+  const livesCounted = () => {
+    const files = parsed('differential/lives.json.gz')
+    const lives = files.flatMap(({ lives: some = [] }) => some as readonly { readonly exchanges: readonly unknown[] }[])
+    return [String(files.length), lives.flatMap(({ exchanges }) => exchanges).length.toLocaleString('en-US')]
+  }
   const rows = textOf('docs/twin.md')
     .split('\n')
     .filter(line => /^\| .* \| \d+ \| [\d,]+ \w+/.test(line))
@@ -55,6 +60,7 @@ test('docs/twin.md counts the recordings as they are', () => {
     counted('placements/*/*.json', 'steps'),
     counted('clients/*', 'exchanges'),
     counted('bad-input/*.json', 'cases'),
+    livesCounted(),
     counted('controllers/*.json', 'scenarios'),
     counted('aggregation/*.json', 'records'),
   ])
@@ -65,7 +71,8 @@ test('every object of docs/twin.md is taken by the twin', async () => {
   const samples = blocks('docs/twin.md', 'yaml').map(text => parse(text))
   expect(samples.length).toBeGreaterThan(0)
   for (const sample of samples) {
-    const path = `/apis/${sample.apiVersion}/${sample.kind.toLowerCase()}s`
+    const path =
+      sample.apiVersion === 'v1' ? '/api/v1/namespaces/default/pods' : `/apis/${sample.apiVersion}/${sample.kind.toLowerCase()}s`
     expect(await twin.client.post(path, sample)).toMatchObject({ status: 201 })
     // Kinds of the twin's own say whether they are in force.
     if (!sample.kind.startsWith('Twin')) continue

@@ -216,7 +216,7 @@ function kubernetesCost(call: KnownCall): CallCost | undefined {
     case 'containsCIDR':
       return containsCost(name, overload, sizeOf(first))
     case 'validate':
-      return { cost: scaled(scaled(sizeOf(first), perCharacter), longestNamePattern * perPatternCharacter) }
+      return { cost: scaled(scaled(sizeOf(first), perCharacter), namePatternCharacters * perPatternCharacter) }
     case '_==_':
       return first !== undefined && second !== undefined ? equalityCost(first, second) : undefined
     default:
@@ -224,7 +224,7 @@ function kubernetesCost(call: KnownCall): CallCost | undefined {
   }
 }
 
-const longestNamePattern = 128
+const namePatternCharacters = 128
 
 function itemOf(call: KnownCall): { readonly type: CelType; readonly size: Range } | undefined {
   const [item] = call.target?.type.params ?? []
