@@ -117,7 +117,11 @@ export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#killAll()
     await this.#held.kill()
-    await until('nothing is left in the mount namespace', () => this.#inside().length === 0)
+    await until('nothing is left in the mount namespace', () => {
+      // What one of them started while the others were looked for is found the next time.
+      this.#killAll()
+      return this.#inside().length === 0
+    })
     this.#isOver()
     rmSync(this.root, { recursive: true, force: true })
   }
