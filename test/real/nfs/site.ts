@@ -63,7 +63,7 @@ export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
     this.root = root
     this.#held = held
     this.#namespace = namespaceOf(held.pid)
-    this.#isOver = atEnd(() => this.#killAll())
+    this.#isOver = atEnd(() => killEach(this.#inside()))
   }
 
   /** Without servers at first. @throws PartUnavailable where nobody may mount, or the stand-in cannot be built */
@@ -115,13 +115,14 @@ export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#killAll()
-    await this.#held.kill()
-    await until('nothing is left in the mount namespace', () => {
+    // The program that holds the namespace goes last: once it is free, its number may be another site's.
+    await until('nothing but its holder is left in the mount namespace', () => {
       // What one of them started while the others were looked for is found the next time.
-      this.#killAll()
-      return this.#inside().length === 0
+      const left = this.#inside().filter(pid => pid !== this.#held.pid)
+      killEach(left)
+      return left.length === 0
     })
+    await this.#held.kill()
     this.#isOver()
     rmSync(this.root, { recursive: true, force: true })
   }
@@ -133,14 +134,14 @@ export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
       .map(Number)
       .filter(pid => namespaceOf(pid) === this.#namespace)
   }
+}
 
-  #killAll(): void {
-    for (const pid of this.#inside()) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // It has ended meanwhile.
-      }
+function killEach(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended meanwhile.
     }
   }
 }
