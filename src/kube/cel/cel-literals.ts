@@ -1,29 +1,12 @@
 // Texts that mean something else: durations, times and patterns, as literals and when an expression runs.
+
+import { parseDuration } from '../time/duration.ts'
 import { parsePattern } from '../values/regex.ts'
 
-/** Nanoseconds of a Go duration such as `1h30m` or `-1.5s`; undefined where a text is none or does not fit in 64 bits. */
+/** Nanoseconds of a duration as Go reads it; undefined where a text is none. */
 export function durationNanos(text: string): bigint | undefined {
-  const matched = /^([+-]?)((?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.exec(text)
-  if (matched === null) return /^[+-]?0$/.test(text) ? 0n : undefined
-  let nanos = 0n
-  for (const [, whole = '', fraction = '', unit = ''] of text.matchAll(/(\d*)\.?(\d*)(ns|us|µs|μs|ms|s|m|h)/g)) {
-    const size = unitNanos[unit] ?? 0n
-    nanos += BigInt(whole === '' ? '0' : whole) * size
-    if (fraction !== '') nanos += (BigInt(fraction) * size) / 10n ** BigInt(fraction.length)
-  }
-  const signed = matched[1] === '-' ? -nanos : nanos
-  return BigInt.asIntN(64, signed) === signed ? signed : undefined
-}
-
-const unitNanos: Readonly<Record<string, bigint>> = {
-  ns: 1n,
-  us: 1_000n,
-  µs: 1_000n,
-  μs: 1_000n,
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
-  m: 60_000_000_000n,
-  h: 3_600_000_000_000n,
+  const parsed = parseDuration(text)
+  return parsed.ok ? parsed.value : undefined
 }
 
 /** Nanoseconds since 1970 of an RFC 3339 time; undefined where a text is none. */
