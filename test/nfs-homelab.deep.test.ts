@@ -58,6 +58,7 @@ test('claims of nfs-slow are bound, grown, snapshotted, restored and deleted', a
         existingArchive: config.controller.existingArchive,
         useTarProgram: false,
         lists: false,
+        modifies: false,
         expansion: unlimited,
         compression: 'gzip',
       },

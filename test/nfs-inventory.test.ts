@@ -109,6 +109,7 @@ async function site(
     useTarProgram: false,
     compression: 'gzip',
     lists: false,
+    modifies: false,
     expansion: unlimited,
   } as const
   const running = await startDriver({

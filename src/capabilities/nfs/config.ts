@@ -51,6 +51,14 @@ export const nfsConfiguration = z.object({
   mountChecks: durationBetween(checkLimits.leastMs, checkLimits.mostMs)
     .optional()
     .describe('nodes look so often whether mounts of pods still lead somewhere, and tell of those that do not; without it never'),
+  node: z
+    .object({
+      stage: z
+        .boolean()
+        .default(false)
+        .describe('a volume is mounted once for all pods of its node, which see it by bind mounts; upstream mounts it for each pod'),
+    })
+    .prefault({}),
   controller: z
     .object({
       workingMountDir: absolute('where shares are mounted to make and remove folders').default('/tmp'),

@@ -92,6 +92,7 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     useTarProgram: controller.useTarCommandInSnapshot,
     compression: controller.snapshotCompression,
     lists: controller.lists,
+    modifies: false,
     expansion: { needsRoom: controller.expansion.needsRoom, mostPerNamespace: bytesOf(controller.expansion.mostPerNamespace) },
   }
 }

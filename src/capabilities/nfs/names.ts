@@ -12,6 +12,8 @@ export const driverName = 'nfs.csi.k8s.io'
 export const pluginFolder = 'plugins/csi-nfsplugin'
 /** Where kubelets find plugins by their sockets, below the kubelet's folder. */
 export const registryFolder = 'plugins_registry'
+/** Where kubelets have volumes mounted for a whole node, below the kubelet's folder. */
+export const stagingFolder = 'plugins/kubernetes.io/csi'
 export const kubeletDirectory = '/var/lib/kubelet'
 
 /** Where the jobs find the driver, in their own pod. */

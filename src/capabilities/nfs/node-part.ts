@@ -107,6 +107,7 @@ function nodeSettings(config: NfsConfig, nodeId: string): NodeSettings {
     nodeId,
     mountPermissions: Number.parseInt(config.mountPermissions, 8),
     statsMs: config.volStatsCacheExpireInMinutes * minuteMs,
+    stages: config.node.stage,
     detachAfterMs: config.detachAfter === undefined ? undefined : durationMs(config.detachAfter),
   }
 }

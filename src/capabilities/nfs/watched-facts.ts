@@ -48,6 +48,10 @@ export class WatchedFacts implements ClusterFacts, KnownStorage {
     return this.#volume(volumeId)?.spec.mountOptions
   }
 
+  attributes(volumeId: string): Readonly<Record<string, string>> | undefined {
+    return this.#volume(volumeId)?.spec.csi?.volumeAttributes
+  }
+
   capacity(volumeId: string): bigint | undefined {
     const volume = this.#volume(volumeId)
     return volume === undefined ? undefined : storageBytes(volume.spec.capacity)

@@ -18,6 +18,7 @@ import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
 import { manyClaims } from './many-claims.ts'
 import { podsWithVolumes } from './on-kubelet/flow.ts'
 import { restartsWithVolumes } from './on-kubelet/restarts.ts'
+import { stagedVolumes } from './on-kubelet/staged.ts'
 import { driverIsSwapped } from './on-kubelet/swap.ts'
 import { mountsAsUpstream, ourConformance, ourWholeConformance } from './our-driver.ts'
 import { conformance, toldCounts } from './sanity.ts'
@@ -86,7 +87,7 @@ async function serverAndClient(): Promise<string> {
 export const nfsChecks: readonly Check[] = [
   { name: "nfs: csi-sanity on upstream's driver", run: upstreamConformance },
   { name: 'nfs: csi-sanity on our driver', run: ourConformance },
-  { name: 'nfs: csi-sanity on our driver, which lists', run: ourWholeConformance },
+  { name: 'nfs: csi-sanity on our driver, which does all that it can be told to', run: ourWholeConformance },
   { name: 'nfs: our driver as a process mounts as upstream does', run: mountsAsUpstream },
   { name: "nfs: upstream's driver answers as recorded", run: recordedAnswers },
   { name: "nfs: claims by upstream's sidecars come to what was recorded", run: recordedClaims },
@@ -106,5 +107,6 @@ export const nfsChecks: readonly Check[] = [
   { name: 'nfs: our driver killed below volumes of that kernel, and a server that stands still', run: byOurs(restartedDriver) },
   { name: 'nfs: pods write and read volumes on real kubelets', alone: true, run: podsWithVolumes },
   { name: 'nfs: a kubelet and the node part end and come again below volumes', alone: true, run: restartsWithVolumes },
+  { name: 'nfs: volumes mounted once a node on a real kubelet', alone: true, run: stagedVolumes },
   { name: 'nfs: csi-driver-nfs to Ballast node by node below volumes, and back', alone: true, run: driverIsSwapped },
 ]

@@ -50,12 +50,14 @@ export interface SanityOptions {
   readonly flags?: readonly string[]
   /** Parameters of volumes beside server and share. */
   readonly parameters?: Readonly<Record<string, string>>
+  /** What volumes are changed to, as a class of attributes says it. */
+  readonly mutableParameters?: Readonly<Record<string, string>>
 }
 
 /** Runs all specs, none left out, and yields how each ended. @throws PartUnavailable where the suite cannot be built */
 export async function conformance(
   command: DriverCommand,
-  { flags = [], parameters = {} }: SanityOptions = {},
+  { flags = [], parameters = {}, mutableParameters = {} }: SanityOptions = {},
 ): Promise<SanityCounts> {
   const suite = await upstreamPath('csi-sanity')
   await using site = await NfsSite.start()
@@ -64,6 +66,8 @@ export async function conformance(
   const given = join(site.root, 'parameters.yaml')
   // JSON is YAML.
   writeFileSync(given, JSON.stringify({ server: 'candlekeep', share: '/kubernetes', ...parameters }))
+  const changed = join(site.root, 'mutable-parameters.yaml')
+  writeFileSync(changed, JSON.stringify(mutableParameters))
   for (const [name, text] of [
     ['make', makePath],
     ['remove', removePath],
@@ -83,6 +87,7 @@ export async function conformance(
       `-csi.remove${path}pathcmd=${join(site.root, 'remove')}`,
     ]),
     `-csi.testvolumeparameters=${given}`,
+    `-csi.testvolumemutableparameters=${changed}`,
     `--ginkgo.json-report=${report}`,
     '--ginkgo.no-color',
     '--ginkgo.seed=1',

@@ -18,10 +18,11 @@ export function driverSettings(flags: DriverFlags, files: ShareFiles) {
     existingArchive: flags.removeArchived ? 'remove' : 'refuse',
     useTarProgram,
     compression: flags.compresses ? 'gzip' : 'none',
+    modifies: flags.modifies,
     lists: flags.listedShares !== undefined,
     expansion: unlimited,
   }
-  const node: NodeSettings = { nodeId, mountPermissions, statsMs: flags.statsMinutes * minuteMs }
+  const node: NodeSettings = { nodeId, mountPermissions, statsMs: flags.statsMinutes * minuteMs, stages: flags.stages }
   const shares = (flags.listedShares ?? []).map(share => ({ ...share, options: [] }))
   const known = { shares: () => shares, places: () => new KnownPlaces([], shares) }
   return { name: driverName, endpoint, node, controller: { settings, workingMountDir, files, known } }

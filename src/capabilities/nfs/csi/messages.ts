@@ -98,6 +98,7 @@ export const csiMessages = {
     parameters: textMap(4),
     secrets: textMap(5),
     contentSource: nested(6, contentSource),
+    mutableParameters: textMap(8),
   }),
   createdVolume: message({ volume: nested(1, volume) }),
   deleteVolume: message({ volumeId: text(1), secrets: textMap(2) }),
@@ -135,6 +136,7 @@ export const csiMessages = {
     secrets: textMap(3),
     volumeCapability: nested(4, capability),
   }),
+  modifyVolume: message({ volumeId: text(1), secrets: textMap(2), mutableParameters: textMap(3) }),
   expandedVolume: message({ capacityBytes: bigInteger(1), isNodeExpansionRequired: flag(2) }),
 
   publishVolume: message({
@@ -148,6 +150,15 @@ export const csiMessages = {
     volumeContext: textMap(8),
   }),
   unpublishVolume: message({ volumeId: text(1), targetPath: text(2) }),
+  stageVolume: message({
+    volumeId: text(1),
+    publishContext: textMap(2),
+    stagingTargetPath: text(3),
+    volumeCapability: nested(4, capability),
+    secrets: textMap(5),
+    volumeContext: textMap(6),
+  }),
+  unstageVolume: message({ volumeId: text(1), stagingTargetPath: text(2) }),
   volumeStats: message({ volumeId: text(1), volumePath: text(2), stagingTargetPath: text(3) }),
   measuredVolume: message({
     usage: list(1, message({ available: integer(1), total: integer(2), used: integer(3), unit: integer(4) })),

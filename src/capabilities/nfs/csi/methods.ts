@@ -24,10 +24,13 @@ export const controllerMethods = {
   deleteSnapshot: method(`${controller}/DeleteSnapshot`, m.deleteSnapshot, m.empty),
   listSnapshots: method(`${controller}/ListSnapshots`, m.listSnapshots, m.listedSnapshots),
   getSnapshot: method(`${controller}/GetSnapshot`, m.getSnapshot, m.createdSnapshot),
+  controllerModifyVolume: method(`${controller}/ControllerModifyVolume`, m.modifyVolume, m.empty),
   controllerExpandVolume: method(`${controller}/ControllerExpandVolume`, m.expandVolume, m.expandedVolume),
 } as const
 
 export const nodeMethods = {
+  nodeStageVolume: method(`${node}/NodeStageVolume`, m.stageVolume, m.empty),
+  nodeUnstageVolume: method(`${node}/NodeUnstageVolume`, m.unstageVolume, m.empty),
   nodePublishVolume: method(`${node}/NodePublishVolume`, m.publishVolume, m.empty),
   nodeUnpublishVolume: method(`${node}/NodeUnpublishVolume`, m.unpublishVolume, m.empty),
   nodeGetVolumeStats: method(`${node}/NodeGetVolumeStats`, m.volumeStats, m.measuredVolume),

@@ -66,6 +66,22 @@ describe('on nodes', () => {
     for (const path of paths) expect(mounts.map(mount => textAt(mount, 'mountPath'))).toContain(path.split(' ')[0])
   })
 
+  test('it has the place of volumes that are mounted once a node only where they are', () => {
+    const staged = '/var/lib/kubelet/plugins/kubernetes.io/csi'
+    expect(mountsOf(made(), 'DaemonSet')).not.toContain(staged)
+    const wanted = made('capabilities.nfs.node.stage=true')
+    expect(listAt(containerOf(wanted, 'DaemonSet'), 'volumeMounts')).toContainEqual({
+      name: 'staged',
+      mountPath: staged,
+      mountPropagation: 'Bidirectional',
+    })
+    expect(listAt(podOf(wanted, 'DaemonSet'), 'volumes')).toContainEqual({
+      name: 'staged',
+      hostPath: { path: staged, type: 'DirectoryOrCreate' },
+    })
+    expect(mountsOf(wanted, 'Deployment')).not.toContain(staged)
+  })
+
   test('it may mount, is on every node, and is not renewed beside itself', () => {
     expect(podOf(made(), 'DaemonSet')).toMatchObject({
       hostNetwork: true,

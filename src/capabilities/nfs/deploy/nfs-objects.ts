@@ -23,7 +23,7 @@ import {
   value,
   when,
 } from '#deployment/tree.ts'
-import { controllerSocket, pluginFolder, registryFolder } from '../names.ts'
+import { controllerSocket, pluginFolder, registryFolder, stagingFolder } from '../names.ts'
 
 /** What differs between the two. */
 interface Pods {
@@ -48,6 +48,7 @@ const section = 'capabilities.nfs'
 const kubeletPath = (below: string): Tree => text({ value: `${section}.kubeletDir` }, `/${below}`)
 const workingDirectory = `${section}.controller.workingMountDir`
 const hostOptions: Condition = { on: 'nfs.node.propagateHostMountOptions' }
+const stages: Condition = { on: `${section}.node.stage` }
 
 /** None where no capability has such parts. */
 export function nfsObjects(capabilities: readonly Capability[]): readonly ObjectTree[] {
@@ -131,6 +132,7 @@ function daemonSet(): Fields {
               { name: 'plugin', mountPath: kubeletPath(pluginFolder) },
               { name: 'registry', mountPath: kubeletPath(registryFolder) },
               { name: 'pods', mountPath: kubeletPath('pods'), mountPropagation: 'Bidirectional' },
+              when(stages, { name: 'staged', mountPath: kubeletPath(stagingFolder), mountPropagation: 'Bidirectional' }),
               when(hostOptions, { name: 'mount-options', mountPath: '/etc/nfsmount.conf', readOnly: true }),
               when(hostOptions, { name: 'more-mount-options', mountPath: '/etc/nfsmount.conf.d', readOnly: true }),
             ]),
@@ -141,6 +143,10 @@ function daemonSet(): Fields {
             { name: 'plugin', hostPath: { path: kubeletPath(pluginFolder), type: 'DirectoryOrCreate' } },
             { name: 'registry', hostPath: { path: kubeletPath(registryFolder), type: 'Directory' } },
             { name: 'pods', hostPath: { path: kubeletPath('pods'), type: 'Directory' } },
+            when(stages, {
+              name: 'staged',
+              hostPath: { path: kubeletPath(stagingFolder), type: 'DirectoryOrCreate' },
+            }),
             when(hostOptions, {
               name: 'mount-options',
               hostPath: { path: '/etc/nfsmount.conf', type: 'FileOrCreate' },

@@ -36,6 +36,7 @@ describe.skipIf(process.platform !== 'linux')('a volume that grows', () => {
   const facts: ClusterFacts = {
     claim: async () => undefined,
     mountOptions: () => undefined,
+    attributes: () => undefined,
     capacity: id => (ids.includes(id) ? GiB : undefined),
     neighbours: id => ({ namespace: 'media', others: ids.filter(one => one !== id).map(one => ({ id: one, bytes: GiB })) }),
   }
@@ -47,6 +48,7 @@ describe.skipIf(process.platform !== 'linux')('a volume that grows', () => {
       useTarProgram: false,
       compression: 'gzip',
       lists: false,
+      modifies: false,
     } as const
     const service = new ControllerService({
       settings: { ...settings, expansion },

@@ -15,6 +15,7 @@ import {
 } from '../csi/messages.ts'
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
 import type { SnapshotProgress } from '../told/snapshot-progress.ts'
+import { changesAsked, setByMounts } from './changes.ts'
 import { type ExpansionLimits, expansionProblem } from './expansion.ts'
 import { onShare } from './on-share.ts'
 import { Operations } from './operations.ts'
@@ -38,6 +39,8 @@ export interface ControllerSettings {
   readonly compression: 'none' | 'gzip' | 'zstd'
   /** What is on the shares is told, and how much room they have. Upstream's driver does not. */
   readonly lists: boolean
+  /** What classes of attributes say of volumes is set, when they are made and later. Upstream's driver does not. */
+  readonly modifies: boolean
   readonly expansion: ExpansionLimits
 }
 
@@ -46,6 +49,8 @@ export interface ClusterFacts {
   claim(namespace: string, name: string): Promise<ClaimFacts | undefined>
   /** Options with which a volume is mounted by its PersistentVolume. */
   mountOptions(volumeId: string): readonly string[] | undefined
+  /** What a volume is told when it is mounted, by its PersistentVolume. */
+  attributes(volumeId: string): Readonly<Record<string, string>> | undefined
   /** Bytes that a volume was made for, or has been grown to. */
   capacity(volumeId: string): bigint | undefined
   /** The namespace of a volume's claim, with the driver's other volumes there; undefined where nobody has claimed it. */
@@ -95,28 +100,36 @@ export class ControllerService {
     this.#options = options
   }
 
+  get modifies(): boolean {
+    return this.#options.settings.modifies
+  }
+
   capabilities(): Of<typeof csiMessages.capabilities> {
     const { CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME } =
       controllerCapabilities
-    const { LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT } = controllerCapabilities
+    const { LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT, MODIFY_VOLUME } = controllerCapabilities
     const types = [
       ...[CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME],
       ...(this.#options.settings.lists ? [LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT] : []),
+      ...(this.modifies ? [MODIFY_VOLUME] : []),
     ]
     return { capabilities: types.map(type => ({ rpc: { type } })) }
   }
 
   /** @throws CallRefused */
   async createVolume(request: CreateVolume): Promise<Volume> {
-    const { name, volumeCapabilities, parameters } = request
+    const { name, volumeCapabilities, parameters, mutableParameters } = request
     if (name === '') throw invalid('CreateVolume name must be provided')
     checkCapabilities(volumeCapabilities)
+    // Where nothing is said of changes nobody sends such parameters, and upstream's driver passes over them.
+    const changes = changesAsked(this.modifies ? mutableParameters : new Map())
     return await this.#operations.alone(name, name, async () => {
       const { settings, facts } = this.#options
       const wish = await volumeWish({
         name,
         parameters,
         defaultPermissions: settings.mountPermissions,
+        changes,
         defaultOnDelete: settings.defaultOnDelete,
         claim: async (namespace, claim) => facts?.claim(namespace, claim),
       })
@@ -260,6 +273,28 @@ export class ControllerService {
     if (problem !== undefined) throw new CallRefused(status.OUT_OF_RANGE, `volume ${volumeId} cannot grow: ${problem}`)
     this.#granted.set(volumeId, capacityRange.requiredBytes)
     return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
+  }
+
+  /** Gives the folder of a volume other permissions. @throws CallRefused */
+  async modifyVolume(request: Of<typeof csiMessages.modifyVolume>): Promise<void> {
+    const { volumeId, mutableParameters, secrets } = request
+    if (volumeId === '') throw invalid('Volume ID missing in request')
+    const { permissions } = changesAsked(mutableParameters)
+    const volume = readVolumeId(volumeId)
+    if ('problem' in volume) throw notFound(`volume ${volumeId} is not there: ${volume.problem}`)
+    const path = cleanPath(volume.subDir)
+    await this.#operations.alone(volumeId, volumeId, () =>
+      this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to change a volume', async share => {
+        if (!(await this.#isFolder({ ...share, path })))
+          throw notFound(`volume ${volumeId} is not there: its share has no folder ${volume.subDir}`)
+        if (permissions === undefined) return
+        if (path === '') throw invalid(`volume ${volumeId} is a whole share, whose permissions are never changed`)
+        const set = setByMounts(this.#options.facts?.attributes(volumeId), this.#options.settings.mountPermissions)
+        if (set !== undefined) throw invalid(`volume ${volumeId} cannot have other permissions: ${set}, and each mount sets them`)
+        const { warning } = await this.#options.files.makeFolder({ ...share, path }, permissions)
+        if (warning !== undefined) throw new CallRefused(status.INTERNAL, `volume ${volumeId}: ${warning}`)
+      }),
+    )
   }
 
   #expansionProblem(volumeId: string, required: bigint, available: bigint | undefined): string | undefined {

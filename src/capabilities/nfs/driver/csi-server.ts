@@ -52,6 +52,7 @@ export class CsiServer {
     if (controller !== undefined) this.#serve(this.#ofController(controller))
     if (listing !== undefined) this.#serve(this.#ofListing(listing))
     if (node !== undefined) this.#serve(this.#ofNode(node))
+    if (node?.stages === true) this.#serve(this.#ofStaging(node))
   }
 
   /**
@@ -92,6 +93,14 @@ export class CsiServer {
         return {}
       }),
       this.#answer(m.controllerExpandVolume, request => controller.expandVolume(request)),
+      ...(controller.modifies
+        ? [
+            this.#answer(m.controllerModifyVolume, async request => {
+              await controller.modifyVolume(request)
+              return {}
+            }),
+          ]
+        : []),
     ]
   }
 
@@ -117,6 +126,20 @@ export class CsiServer {
       }),
       this.#answer(m.nodeUnpublishVolume, async request => {
         await node.unpublish(request)
+        return {}
+      }),
+    ]
+  }
+
+  #ofStaging(node: NodeService): readonly Served[] {
+    const m = nodeMethods
+    return [
+      this.#answer(m.nodeStageVolume, async request => {
+        await node.stage(request)
+        return {}
+      }),
+      this.#answer(m.nodeUnstageVolume, async request => {
+        await node.unstage(request)
         return {}
       }),
     ]

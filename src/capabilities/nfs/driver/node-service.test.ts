@@ -20,10 +20,12 @@ async function node({
   permissions = 0,
   speed = 1,
   detachAfterMs,
+  stages = false,
 }: {
   readonly permissions?: number
   readonly speed?: number
   readonly detachAfterMs?: number
+  readonly stages?: boolean
 } = {}) {
   const root = await temporaryDirectory()
   const clock = hostClock({ speed })
@@ -31,9 +33,9 @@ async function node({
   const answering = new Set<string>()
   const told: unknown[] = []
   const breaker = new Breaker({ clock, log: silentLog, probe: async server => answering.has(server) })
-  const service = () =>
+  const service = (of: { readonly stages?: boolean } = {}) =>
     new NodeService({
-      settings: { nodeId: 'n1', mountPermissions: permissions, statsMs: 600_000, detachAfterMs },
+      settings: { nodeId: 'n1', mountPermissions: permissions, statsMs: 600_000, detachAfterMs, stages, ...of },
       mounter: new Mounter({ run: machine.run, table: machine.table, clock }),
       files: new NodeFiles(machine.run),
       breaker,
@@ -66,11 +68,12 @@ const request = (
     readonly capability?: VolumeCapability | undefined
     readonly id?: string
     readonly isReadonly?: boolean
+    readonly staged?: string
   } = {},
 ) => ({
   volumeId: of.id ?? 'v1',
   publishContext: new Map(),
-  stagingTargetPath: '',
+  stagingTargetPath: of.staged ?? '',
   targetPath,
   volumeCapability: 'capability' in of ? of.capability : capability(),
   isReadonly: of.isReadonly ?? false,
@@ -219,6 +222,98 @@ describe('mounting', () => {
       ['nas', 16, 1],
       ['nas', 16, 16],
     ])
+  })
+})
+
+describe('one mount a node', () => {
+  const staging = (root: string) => join(root, 'plugins', 'globalmount')
+  const numbered = ({ capabilities }: ReturnType<NodeService['capabilities']>) => capabilities.map(({ rpc }) => rpc?.type)
+
+  test('is told of only where it is wanted', async () => {
+    expect(numbered((await node()).service().capabilities())).toEqual([2, 5])
+    expect(numbered((await node({ stages: true })).service().capabilities())).toEqual([1, 2, 5])
+  })
+
+  test('each pod has a bind mount of it; the next process goes on, and it goes after the last of them', async () => {
+    const { service, target, machine, root, told } = await node({ stages: true, permissions: 0o2770 })
+    const staged = staging(root)
+    const folder = machine.share('nas', '/export')
+    machine.connections.set(staged, 1)
+    const all = { staged, capability: capability(['nconnect=16']) }
+    const first = service()
+    for (const one of [first, first, service()]) await one.stage(request('', all))
+    await first.publish(request(target(), all))
+    await first.publish(request(target('b'), { ...all, isReadonly: true }))
+    for (const name of ['a', 'b']) await service().publish(request(target(name), { ...all, isReadonly: name === 'b' }))
+    expect(machine.commands).toEqual([
+      `mount -t nfs -o nconnect=16 nas:/export ${staged}`,
+      `mount -o bind ${staged} ${target()}`,
+      `mount -o bind,ro ${staged} ${target('b')}`,
+    ])
+    expect(statSync(folder).mode & 0o7777).toBe(0o2770)
+    expect(told).toEqual([['nas', 16, 1]])
+    const last = service()
+    for (const name of ['a', 'b']) await last.unpublish({ volumeId: 'v1', targetPath: target(name) })
+    for (const one of [last, last]) await one.unstage({ volumeId: 'v1', stagingTargetPath: staged })
+    expect(machine.table.mounts()).toEqual([])
+  })
+
+  test('a pod that was there before it was wanted keeps its mount, and the next one has its own where nothing is staged', async () => {
+    const before = await node()
+    const { machine, root, target } = before
+    await before.service().publish(request(target(), { staged: staging(root) }))
+    const after = before.service({ stages: true })
+    for (const name of ['a', 'b']) await after.publish(request(target(name), { staged: staging(root) }))
+    expect(machine.commands).toEqual([`mount -t nfs nas:/export ${target()}`, `mount -t nfs nas:/export ${target('b')}`])
+    await after.unstage({ volumeId: 'v1', stagingTargetPath: staging(root) })
+    await after.publish(request(target('inline')))
+    expect(machine.commands).toHaveLength(3)
+    await after.stage(request('', { staged: staging(root) }))
+    // What is staged is used no more where that is not wanted.
+    await before.service().publish(request(target('c'), { staged: staging(root) }))
+    expect(machine.commands.at(-1)).toBe(`mount -t nfs nas:/export ${target('c')}`)
+  })
+
+  test('one that leads nowhere is made anew for the next pod, and a bind that was cut off before it was read-only too', async () => {
+    const { service, machine, root, target } = await node({ stages: true })
+    const staged = staging(root)
+    const one = service()
+    await one.stage(request('', { staged }))
+    machine.stale.add(staged)
+    await one.publish(request(target(), { staged }))
+    expect(machine.commands.slice(1)).toEqual([
+      `umount ${staged}`,
+      `mount -t nfs nas:/export ${staged}`,
+      `mount -o bind ${staged} ${target()}`,
+    ])
+    await service().publish(request(target(), { staged, isReadonly: true }))
+    expect(machine.commands.slice(4)).toEqual([`umount ${target()}`, `mount -o bind,ro ${staged} ${target()}`])
+  })
+
+  test('is refused as a pod’s is: without its fields, while another call for it runs, where a server does not answer', async () => {
+    const { service, machine, root } = await node({ stages: true, speed: fast })
+    const one = service()
+    const bad = status.INVALID_ARGUMENT
+    const staged = staging(root)
+    await expect(one.stage(request('', { capability: undefined }))).rejects.toEqual(
+      refused(bad, 'Volume capability missing in request'),
+    )
+    await expect(one.stage(request('', { id: '', staged }))).rejects.toEqual(refused(bad, 'Volume ID missing in request'))
+    await expect(one.stage(request(''))).rejects.toEqual(refused(bad, 'Staging target path not provided'))
+    for (const [volumeId, stagingTargetPath] of [
+      ['', staged],
+      ['v1', ''],
+    ] as const)
+      await expect(one.unstage({ volumeId, stagingTargetPath })).rejects.toEqual(refused(bad, / missing in request$/))
+    machine.tell('nas', { hang: true })
+    const late = expect(one.stage(request('', { staged }))).rejects.toEqual(refused(status.INTERNAL, /timeout/))
+    await expect(one.unstage({ volumeId: 'v1', stagingTargetPath: staged })).rejects.toEqual(
+      refused(status.ABORTED, 'An operation with the given Volume ID v1 already exists'),
+    )
+    await late
+    await expect(one.stage(request('', { staged: `${staged}2` }))).rejects.toEqual(
+      refused(status.UNAVAILABLE, /has not answered/),
+    )
   })
 })
 

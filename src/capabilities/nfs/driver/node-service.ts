@@ -21,6 +21,8 @@ import { VolumeStats } from './volume-stats.ts'
 
 type Publish = Of<typeof csiMessages.publishVolume>
 type Unpublish = Of<typeof csiMessages.unpublishVolume>
+type Stage = Of<typeof csiMessages.stageVolume>
+type Unstage = Of<typeof csiMessages.unstageVolume>
 type StatsRequest = Of<typeof csiMessages.volumeStats>
 type Stats = Of<typeof csiMessages.measuredVolume>
 
@@ -38,7 +40,20 @@ export interface NodeSettings {
   readonly statsMs: number
   /** After how many milliseconds a mount that does not go is detached from its place, with what still has it open; absent: never. */
   readonly detachAfterMs?: number | undefined
+  /** A volume is mounted once for all pods of the node, which kubelets are told. Upstream's driver mounts it for each. */
+  readonly stages: boolean
 }
+
+/** What is to be mounted from a server. */
+interface Order {
+  readonly source: string
+  readonly server: string
+  readonly options: readonly string[]
+  /** Bits of the folder; 0: they are left alone. */
+  readonly permissions: number
+}
+
+type Until = (gone: Promise<void>) => void
 
 interface NodeServiceOptions {
   readonly settings: NodeSettings
@@ -80,9 +95,35 @@ export class NodeService {
     return { nodeId: this.#options.settings.nodeId, maxVolumesPerNode: 0 }
   }
 
+  get stages(): boolean {
+    return this.#options.settings.stages
+  }
+
   capabilities(): Of<typeof csiMessages.capabilities> {
-    const types = [nodeCapabilities.GET_VOLUME_STATS, nodeCapabilities.SINGLE_NODE_MULTI_WRITER]
+    const { STAGE_UNSTAGE_VOLUME, GET_VOLUME_STATS, SINGLE_NODE_MULTI_WRITER } = nodeCapabilities
+    const types = [...(this.stages ? [STAGE_UNSTAGE_VOLUME] : []), ...[GET_VOLUME_STATS, SINGLE_NODE_MULTI_WRITER]]
     return { capabilities: types.map(type => ({ rpc: { type } })) }
+  }
+
+  /** Mounts a volume at the node's place for it. @throws CallRefused */
+  async stage(request: Stage): Promise<void> {
+    const { volumeCapability, volumeId, stagingTargetPath } = request
+    if (volumeCapability === undefined) throw invalid('Volume capability missing in request')
+    if (volumeId === '') throw invalid('Volume ID missing in request')
+    if (stagingTargetPath === '') throw invalid('Staging target path not provided')
+    const order = this.#order({ ...request, isReadonly: false })
+    await this.#atPlace(volumeId, stagingTargetPath, until => this.#ensure(volumeId, stagingTargetPath, order, until))
+  }
+
+  /** What is not staged is unstaged. @throws CallRefused */
+  async unstage({ volumeId, stagingTargetPath }: Unstage): Promise<void> {
+    if (volumeId === '') throw invalid('Volume ID missing in request')
+    if (stagingTargetPath === '') throw invalid('Staging target path missing in request')
+    await this.#atPlace(volumeId, stagingTargetPath, until => this.#unmount(volumeId, stagingTargetPath, until, unstaging))
+  }
+
+  #atPlace(volumeId: string, place: string, work: (until: Until) => Promise<void>): Promise<void> {
+    return this.#operations.alone(`${volumeId}-${place}`, volumeId, work)
   }
 
   /** @throws CallRefused */
@@ -91,14 +132,14 @@ export class NodeService {
     if (volumeCapability === undefined) throw invalid('Volume capability missing in request')
     if (volumeId === '') throw invalid('Volume ID missing in request')
     if (targetPath === '') throw invalid('Target path not provided')
-    await this.#operations.alone(`${volumeId}-${targetPath}`, volumeId, until => this.#publish(request, until))
+    await this.#atPlace(volumeId, targetPath, until => this.#publish(request, until))
   }
 
   /** @throws CallRefused */
   async unpublish({ volumeId, targetPath }: Unpublish): Promise<void> {
     if (volumeId === '') throw invalid('Volume ID missing in request')
     if (targetPath === '') throw invalid('Target path missing in request')
-    await this.#operations.alone(`${volumeId}-${targetPath}`, volumeId, until => this.#unpublish(volumeId, targetPath, until))
+    await this.#atPlace(volumeId, targetPath, until => this.#unpublish(volumeId, targetPath, until))
   }
 
   /** Figures are of the whole share: the server tells no others. @throws CallRefused */
@@ -129,43 +170,65 @@ export class NodeService {
     }
   }
 
-  async #publish(request: Publish, until: (gone: Promise<void>) => void): Promise<void> {
-    const { volumeId, targetPath, volumeCapability } = request
-    const { mounter, log } = this.#options
-    const { source, server, options, permissions } = this.#order(request)
+  async #publish(request: Publish, until: Until): Promise<void> {
+    const { volumeId, targetPath, volumeCapability, isReadonly } = request
+    const order = this.#order(request)
+    const staged = await this.#staged(request)
     const isSingleWriter = volumeCapability?.accessMode?.mode === accessModes.SINGLE_NODE_SINGLE_WRITER
-    if (mountAt(mounter.table, targetPath) !== undefined) {
-      if (await this.#isGood(targetPath)) {
-        this.#published.set(targetPath, { volumeId, isSingleWriter })
-        return
-      }
-      log.warn({ target: targetPath }, 'a stale mount is taken away and made anew')
-      await this.#unmount(volumeId, targetPath, until, 'failed to unmount stale mount')
-    }
-    if (isSingleWriter) this.#assertAlone(volumeId, source, targetPath)
-    const forMs = this.#options.breaker.openFor(server)
-    if (forMs !== undefined)
-      throw new CallRefused(
-        status.UNAVAILABLE,
-        `NFS server ${server} has not answered for ${Math.round(forMs / 1_000)} s: ${source} is not mounted`,
-      )
-    // The folder is hidden by the mount; nobody but the kubelet has to do with it before.
-    mkdirSync(targetPath, { recursive: true, mode: 0o750 })
-    log.info({ volumeId, source, target: targetPath, options }, 'a volume is mounted')
+    const isThere = await this.#isThere(volumeId, targetPath, until, staged !== undefined && isReadonly)
+    if (!isThere && isSingleWriter) this.#assertAlone(volumeId, order.source, targetPath)
     // A second call for another place is not to come between.
     this.#published.set(targetPath, { volumeId, isSingleWriter })
+    if (isThere) return
     try {
-      await this.#mount({ source, target: targetPath, options }, server, until)
+      if (staged === undefined) await this.#mount(volumeId, targetPath, order, until)
+      else await this.#bind({ source: staged, target: targetPath, isReadonly }, until)
     } catch (error) {
       this.#published.delete(targetPath)
       throw error
     }
-    if (permissions > 0) await this.#setPermissions(targetPath, permissions)
-    this.#lookAtConnections(server, targetPath, options)
+    if (staged === undefined) await this.#finish(targetPath, order)
+  }
+
+  /**
+   * Where a volume is mounted for the node; undefined where each pod has a mount of its own. A kubelet may name a place at which it has nothing staged: it had pods with
+   * the volume before it was told that volumes are staged. @throws CallRefused
+   */
+  async #staged(request: Publish): Promise<string | undefined> {
+    const { stagingTargetPath } = request
+    const { mounter } = this.#options
+    if (!this.stages || stagingTargetPath === '' || !mounter.isMounted(stagingTargetPath)) return undefined
+    // Pods that come at once do not refuse each other for a look.
+    if (!(await this.#isGood(stagingTargetPath))) await this.stage(request)
+    return stagingTargetPath
+  }
+
+  /** Mounts what is not mounted, or leads nowhere any more. */
+  async #ensure(volumeId: string, target: string, order: Order, until: Until): Promise<void> {
+    if (await this.#isThere(volumeId, target, until)) return
+    await this.#mount(volumeId, target, order, until)
+    await this.#finish(target, order)
+  }
+
+  /** Whether a volume is mounted and of use. What is of none is taken away: a stale mount, and a bind that was cut off before it was read-only. */
+  async #isThere(volumeId: string, target: string, until: Until, isReadonly = false): Promise<boolean> {
+    const { mounter, log } = this.#options
+    const mounted = mountAt(mounter.table, target)
+    if (mounted === undefined) return false
+    if (await this.#isGood(target)) {
+      if (!isReadonly || mounted.options.includes('ro')) return true
+      log.warn({ target }, 'a mount that is to be read-only is made anew')
+    } else log.warn({ target }, 'a stale mount is taken away and made anew')
+    await this.#unmount(volumeId, target, until, 'failed to unmount stale mount')
+    return false
   }
 
   /** What to mount, by the capability and what the volume is told. @throws CallRefused */
-  #order({ volumeCapability, isReadonly, volumeContext }: Publish) {
+  #order({
+    volumeCapability,
+    isReadonly,
+    volumeContext,
+  }: Pick<Publish, 'volumeCapability' | 'isReadonly' | 'volumeContext'>): Order {
     const values = new Map(Array.from(volumeContext, ([key, value]) => [key.toLowerCase(), value]))
     const more = values.get('mountoptions') ?? ''
     const options = [
@@ -221,21 +284,43 @@ export class NodeService {
       )
   }
 
-  async #mount(
-    order: { readonly source: string; readonly target: string; readonly options: readonly string[] },
-    server: string,
-    until: (gone: Promise<void>) => void,
-  ): Promise<void> {
-    const { mounter, breaker } = this.#options
+  async #mount(volumeId: string, target: string, { source, server, options }: Order, until: Until): Promise<void> {
+    const { mounter, breaker, log } = this.#options
+    const forMs = breaker.openFor(server)
+    if (forMs !== undefined)
+      throw new CallRefused(
+        status.UNAVAILABLE,
+        `NFS server ${server} has not answered for ${Math.round(forMs / 1_000)} s: ${source} is not mounted`,
+      )
+    makePlace(target)
+    log.info({ volumeId, source, target, options }, 'a volume is mounted')
     try {
-      await mounter.mount(order)
+      await mounter.mount({ source, target, options })
       breaker.succeeded(server)
     } catch (error) {
       if (!(error instanceof MountFailed)) throw error
       until(error.gone)
-      if (error.kind === 'late') await breaker.suspect(server, portOf(order.options))
+      if (error.kind === 'late') await breaker.suspect(server, portOf(options))
       throw mountRefusal(error)
     }
+  }
+
+  async #bind(order: Parameters<Mounter['bind']>[0], until: Until): Promise<void> {
+    const { mounter, log } = this.#options
+    makePlace(order.target)
+    log.info({ ...order }, 'a volume of the node is shown to a pod')
+    try {
+      await mounter.bind(order)
+    } catch (error) {
+      if (!(error instanceof MountFailed)) throw error
+      until(error.gone)
+      throw mountRefusal(error)
+    }
+  }
+
+  async #finish(target: string, { server, options, permissions }: Order): Promise<void> {
+    if (permissions > 0) await this.#setPermissions(target, permissions)
+    this.#lookAtConnections(server, target, options)
   }
 
   async #setPermissions(target: string, bits: number): Promise<void> {
@@ -263,7 +348,7 @@ export class NodeService {
     this.#options.notices?.connections(server, asked, used)
   }
 
-  async #unpublish(volumeId: string, target: string, until: (gone: Promise<void>) => void): Promise<void> {
+  async #unpublish(volumeId: string, target: string, until: Until): Promise<void> {
     await this.#unmount(volumeId, target, until, 'failed to unmount target')
     this.#published.delete(target)
     this.#stats.forget(target)
@@ -277,7 +362,7 @@ export class NodeService {
     }
   }
 
-  async #unmount(volumeId: string, target: string, until: (gone: Promise<void>) => void, what: string): Promise<void> {
+  async #unmount(volumeId: string, target: string, until: Until, what: string): Promise<void> {
     const { mounter, settings, notices, log, clock } = this.#options
     const nowMs = clock.elapsed()
     const { detachAfterMs } = settings
@@ -302,6 +387,11 @@ export class NodeService {
     }
   }
 }
+
+const unstaging = 'failed to unmount staging target'
+
+/** The folder is hidden by the mount; nobody but the kubelet has to do with it before. */
+const makePlace = (target: string) => mkdirSync(target, { recursive: true, mode: 0o750 })
 
 const words = {
   there: 'it is there',

@@ -21,6 +21,7 @@ const wishOf = (
     name: over.name ?? 'pv-name',
     parameters: new Map(Object.entries(parameters)),
     defaultPermissions: 0,
+    changes: { permissions: undefined },
     defaultOnDelete: over.onDelete ?? '',
     claim: async () => claimFacts,
   })
@@ -88,7 +89,8 @@ describe('what a class asks for', () => {
   })
 
   test('the claim cannot be looked at: the call is to come again', async () => {
-    const options = { name: 'pv', defaultPermissions: 0, defaultOnDelete: '', claim: async () => undefined }
+    const changes = { permissions: undefined }
+    const options = { name: 'pv', defaultPermissions: 0, changes, defaultOnDelete: '', claim: async () => undefined }
     const parameters = new Map(Object.entries({ ...base, ...metadata, subDir: "${pvc.metadata.labels['app']}" }))
     await expect(volumeWish({ ...options, parameters })).rejects.toMatchObject({ code: status.UNAVAILABLE })
     for (const key of Object.keys(metadata)) parameters.delete(key)

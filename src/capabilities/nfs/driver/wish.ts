@@ -3,6 +3,7 @@
 import { status } from '@grpc/grpc-js'
 import { CallRefused } from '#kube/grpc/served-method.ts'
 import type { VolumeCapability } from '../csi/messages.ts'
+import { type Changes, leftAlone } from './changes.ts'
 import { newPathProblem, permissionBits, serverProblem } from './share-path.ts'
 import { type SnapshotId, sourceOf } from './snapshot-id.ts'
 import { asksForClaim, type ClaimFacts, expandAsked, expandGiven, metadataKeys } from './sub-dir.ts'
@@ -25,6 +26,8 @@ interface WishOptions {
   readonly name: string
   readonly parameters: ReadonlyMap<string, string>
   readonly defaultPermissions: number
+  /** What the claim's class of attributes asks for. */
+  readonly changes: Changes
   readonly defaultOnDelete: string
   /** Asked where `subDir` names what only the claim says. */
   readonly claim: (namespace: string, name: string) => Promise<ClaimFacts | undefined>
@@ -32,7 +35,7 @@ interface WishOptions {
 
 /** @throws CallRefused */
 export async function volumeWish(options: WishOptions): Promise<VolumeWish> {
-  const { name, parameters, defaultPermissions, defaultOnDelete } = options
+  const { name, parameters, defaultPermissions, defaultOnDelete, changes } = options
   const values = new Map<string, string>()
   let permissions = defaultPermissions
   for (const [key, value] of parameters) {
@@ -56,7 +59,9 @@ export async function volumeWish(options: WishOptions): Promise<VolumeWish> {
   // What placeholders brought is looked at, too.
   mustBe(newPathProblem(subDir), 'subDir', subDir)
   const id = { server, share, subDir, uuid: pattern === '' ? '' : name, onDelete: onDelete || defaultOnDelete }
-  return { id, permissions, context: withSubDir(parameters, subDir) }
+  const context = withSubDir(parameters, subDir)
+  if (changes.permissions === undefined) return { id, permissions, context }
+  return { id, permissions: changes.permissions, context: leftAlone(context) }
 }
 
 /** Names of labels may have any character that a path may not. */

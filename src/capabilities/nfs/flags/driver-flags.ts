@@ -13,7 +13,7 @@ import { driverName } from '../names.ts'
 const forms: Readonly<Record<string, FlagForm>> = {
   endpoint: 'text', nodeid: 'text', 'mount-permissions': 'whole', drivername: 'text', 'working-mount-dir': 'text', 'default-ondelete-policy': 'text',
   'vol-stats-cache-expire-in-minutes': 'whole', 'remove-archived-volume-path': 'bool', 'use-tar-command-in-snapshot': 'bool', 'enable-snapshot-compression': 'bool', v: 'level',
-  'list-shares': 'text',
+  'list-shares': 'text', 'stage-volumes': 'bool', 'modify-volumes': 'bool',
 }
 
 export interface DriverFlags {
@@ -27,6 +27,10 @@ export interface DriverFlags {
   readonly removeArchived: boolean
   readonly useTarProgram: boolean
   readonly compresses: boolean
+  /** Ours: a volume is mounted once for all pods of the node. */
+  readonly stages: boolean
+  /** Ours: ControllerModifyVolume is served. */
+  readonly modifies: boolean
   /** Ours: shares that are listed, and only then ListVolumes and its like are served. Undefined: as upstream's. */
   readonly listedShares: readonly NamedShare[] | undefined
   readonly verbosity: number
@@ -78,6 +82,8 @@ export function driverFlags(words: readonly string[]): DriverFlags {
     removeArchived: flag('remove-archived-volume-path', false) === true,
     useTarProgram: flag('use-tar-command-in-snapshot', false) === true,
     listedShares: shares?.filter(share => share !== undefined),
+    modifies: flag('modify-volumes', false) === true,
+    stages: flag('stage-volumes', false) === true,
     compresses: flag('enable-snapshot-compression', true) === true,
     verbosity: whole('v', 0),
     warnings: unused,

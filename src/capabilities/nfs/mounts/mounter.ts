@@ -38,6 +38,13 @@ interface MountOrder {
   readonly options: readonly string[]
 }
 
+interface BindOrder {
+  /** Where it is mounted already. */
+  readonly source: string
+  readonly target: string
+  readonly isReadonly: boolean
+}
+
 /** How far an unmount went before the mount was gone. */
 type UnmountStep = 'unmounted' | 'forced' | 'detached' | 'nothing'
 
@@ -58,7 +65,17 @@ export class Mounter {
 
   /** @throws MountFailed with what `mount` said, in the words that upstream puts around it */
   async mount({ source, target, options }: MountOrder, signal?: AbortSignal): Promise<void> {
-    const args = ['-t', 'nfs', ...(options.length === 0 ? [] : ['-o', options.join(',')]), source, target]
+    const how = ['-t', 'nfs', ...(options.length === 0 ? [] : ['-o', options.join(',')])]
+    await this.#mount(how, source, target, signal)
+  }
+
+  /** Shows what is mounted at one place at another, too: no server is asked. @throws MountFailed */
+  async bind({ source, target, isReadonly }: BindOrder): Promise<void> {
+    await this.#mount(['-o', isReadonly ? 'bind,ro' : 'bind'], source, target)
+  }
+
+  async #mount(how: readonly string[], source: string, target: string, signal?: AbortSignal): Promise<void> {
+    const args = [...how, source, target]
     const { code, output, isLate, gone } = await this.#options.run('mount', args, { limitMs: mountLimitMs, signal })
     if (code === 0) return
     signal?.throwIfAborted()

@@ -1,7 +1,7 @@
 // A machine whose servers are folders: `mount` puts a link in the place of the target, `umount` takes it away. What a server does is up to the test. All
 // other programs are the real ones.
 
-import { existsSync, mkdirSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readlinkSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '#kube/clock.ts'
 import type { Mounted, MountTable } from '../mounts/mount-table.ts'
@@ -31,6 +31,8 @@ export class FakeMachine {
   readonly calls: { readonly program: string; readonly argv: readonly string[] }[] = []
   /** Targets that do not go, by how many steps they withstand: 1 goes by force. */
   readonly stuck = new Map<string, number>()
+  /** Targets at which handles of files are of no server any more. */
+  readonly stale = new Set<string>()
   /** Connections that the kernel has, by target. */
   readonly connections = new Map<string, number>()
   readonly #options: FakeMachineOptions
@@ -75,6 +77,8 @@ export class FakeMachine {
   }
 
   readonly run: RunProgram = async (program, args, options) => {
+    const path = args.at(-1) ?? ''
+    if (program === 'stat' && this.stale.has(path)) return failed(`stat: cannot statx '${path}': Stale file handle`, 1)
     if (program !== 'mount' && program !== 'umount') return await this.#real(program, args, options)
     this.calls.push({ program, argv: args })
     const late = Promise.withResolvers<void>()
@@ -92,6 +96,7 @@ export class FakeMachine {
     const mounted = this.#mounts.findLast(one => one.target === target)
     if (mounted === undefined) return
     this.#mounts = this.#mounts.filter(one => one !== mounted)
+    this.stale.delete(target)
     unlinkSync(target)
     renameSync(mounted.below, target)
   }
@@ -101,6 +106,11 @@ export class FakeMachine {
     const [, bracketed, bare, share = ''] = /^(?:\[(.+)\]|([^[:]+)):(.*)$/s.exec(source) ?? []
     const server = bare ?? bracketed
     const options = args.includes('-o') ? (args[args.indexOf('-o') + 1] ?? '').split(',') : []
+    const shown = options.includes('bind') ? this.#mounts.findLast(one => one.target === source) : undefined
+    if (shown !== undefined) {
+      this.#link(readlinkSync(source), target, { ...shown, options: options.filter(option => option !== 'bind') })
+      return ended(0, '')
+    }
     // It is what `mount` calls, and is seen to be called.
     this.calls.push({ program: 'mount.nfs', argv: [source, target] })
     if (server === undefined) return failed(`mount.nfs: remote share not in 'host:dir' format`)
@@ -119,11 +129,15 @@ export class FakeMachine {
       const why = found === undefined ? 'No such file or directory' : 'Not a directory'
       return failed(`mount.nfs: mounting ${source} failed, reason given by server: ${why}`)
     }
+    this.#link(folder, target, { fsType: 'nfs4', source, options })
+    return ended(0, '')
+  }
+
+  #link(folder: string, target: string, { fsType, source, options }: Omit<Mounted, 'target'>): void {
     const below = join(this.#options.below, String(this.#made++))
     renameSync(target, below)
     symlinkSync(folder, target)
-    this.#mounts.push({ target, fsType: 'nfs4', source, options, below })
-    return ended(0, '')
+    this.#mounts.push({ target, fsType, source, options, below })
   }
 
   async #unmount(args: readonly string[]): Promise<ProgramEnd> {

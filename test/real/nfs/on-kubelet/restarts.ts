@@ -47,7 +47,8 @@ export async function restartsWithVolumes(): Promise<string> {
   })
 }
 
-const node = ({ cluster }: NfsCluster) => {
+/** The first of its nodes. */
+export const node = ({ cluster }: NfsCluster) => {
   const [n1] = cluster.nodes
   if (n1 === undefined) throw new Error('a node')
   return n1
@@ -70,7 +71,7 @@ async function assertServed(site: NfsCluster, volume: string, name: string): Pro
 }
 
 /** How often a kubelet has taken the driver of the node part that is there: by what it wrote, which a kubelet need not hand out. */
-async function registrations(site: NfsCluster): Promise<number> {
+export async function registrations(site: NfsCluster): Promise<number> {
   const [part] = await nodeParts(site)
   const logs = node(site).machine.path('/var/log/pods')
   return globSync(`${agents}_${part?.name}_*/nfs/*.log`, { cwd: logs }).reduce(
@@ -123,7 +124,7 @@ async function killNodePart(site: NfsCluster): Promise<void> {
 }
 
 /** The pod goes at once, and the DaemonSet makes another. */
-async function replaceNodePart(site: NfsCluster): Promise<void> {
+export async function replaceNodePart(site: NfsCluster): Promise<void> {
   const { cluster } = site
   const [old] = await nodeParts(site)
   await killNodePart(site)

@@ -81,8 +81,7 @@ export async function startNfsCluster({
     await cluster.apply(stringify(seedClass))
     await addStandIn(cluster, { root, umount })
     if (!isBare) {
-      await cluster.apply(await manifests(settings))
-      await untilServed(site)
+      await install(site, settings)
     }
     return site
   } catch (cause) {
@@ -100,6 +99,12 @@ const seedClass = {
   mountOptions: ['nfsvers=4.1', 'nconnect=16'],
   reclaimPolicy: 'Delete',
   allowVolumeExpansion: true,
+}
+
+/** Installs it, or changes what is installed; waits until each kubelet knows the driver. Settings are of `--set`. */
+export async function install(site: Pick<NfsCluster, 'cluster'>, settings: readonly string[]): Promise<void> {
+  await site.cluster.apply(await manifests(settings))
+  await untilServed(site)
 }
 
 /** What is installed; settings are of `--set`. */
@@ -133,12 +138,18 @@ async function isRegistered(cluster: KubeletCluster, node: string): Promise<bool
 }
 
 /** Places of volumes that are mounted on the machine for its pods, each as often as something is mounted there. */
-export function volumeMounts({ machine }: KubeletNode): readonly string[] {
-  return readFileSync(machine.mounted('/proc/1/mountinfo'), 'utf8')
+export const volumeMounts = (node: KubeletNode): readonly string[] =>
+  mountsLike(node, /^\/var\/lib\/kubelet\/pods\/[^/]+\/volumes\/kubernetes\.io~csi\/[^/]+\/mount$/)
+
+/** Places of volumes that are mounted for the whole node. */
+export const stagedMounts = (node: KubeletNode): readonly string[] =>
+  mountsLike(node, /^\/var\/lib\/kubelet\/plugins\/kubernetes\.io\/csi\/nfs\.csi\.k8s\.io\/[^/]+\/globalmount$/)
+
+const mountsLike = ({ machine }: KubeletNode, place: RegExp): readonly string[] =>
+  readFileSync(machine.mounted('/proc/1/mountinfo'), 'utf8')
     .split('\n')
     .map(line => line.split(' ')[4] ?? '')
-    .filter(target => /^\/var\/lib\/kubelet\/pods\/[^/]+\/volumes\/kubernetes\.io~csi\/[^/]+\/mount$/.test(target))
-}
+    .filter(target => place.test(target))
 
 /** What kubectl prints. @throws Error with what it said */
 export async function want(cluster: KubeletCluster, ...args: readonly string[]): Promise<string> {
