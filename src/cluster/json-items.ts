@@ -49,12 +49,23 @@ export class JsonItems {
     let [depth, isInString, isEscaped] = [this.#depth, this.#isInString, this.#isEscaped]
     let start = 0
     for (let at = 0; at < chunk.length; at++) {
+      if (isInString && depth !== 1) {
+        // Most bytes are within texts: only the end of one is of interest.
+        if (isEscaped) {
+          isEscaped = false
+          at++
+        }
+        while (at < chunk.length && chunk[at] !== quote) at += chunk[at] === backslash ? 2 : 1
+        if (at < chunk.length) isInString = false
+        else isEscaped = at > chunk.length
+        continue
+      }
       const byte = chunk[at]
       if (isInString) {
         if (isEscaped) isEscaped = false
         else if (byte === backslash) isEscaped = true
         else if (byte === quote) isInString = false
-        else if (depth === 1 && this.#name.length <= itemsName.length) this.#name.push(byte ?? 0)
+        else if (this.#name.length <= itemsName.length) this.#name.push(byte ?? 0)
       } else if (byte === quote) {
         isInString = true
         if (depth === 1) this.#name = []

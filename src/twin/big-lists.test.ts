@@ -1,6 +1,6 @@
 // Lists and watches that are too long for one turn, and many watchers at once.
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { fieldsAt, itemsAt, textAt, valueAt } from './json-value.ts'
 import { itemNames, startTestTwin, testConfigMap } from './twin-for-tests.ts'
 
@@ -31,6 +31,32 @@ describe('a list written piece by piece', () => {
     expect(Object.keys(fieldsAt(whole.body) ?? {})).toEqual(Object.keys(fieldsAt(part.body) ?? {}))
     expect(valueAt(whole.body, 'metadata', 'remainingItemCount')).toBe(50)
   })
+
+  test.each([{}, { accept: table }, { accept: partial }])('is indented as one document is: %o', async ({ accept }) => {
+    await using twin = await startTestTwin(many(300))
+    const headers = { 'user-agent': 'curl/8', ...(accept === undefined ? {} : { accept }) }
+    const { text, body } = await twin.client.get(path, { headers })
+    expect(text).toBe(`${JSON.stringify(body, null, 2)}\n`)
+  })
+
+  test.each([{ headers: { 'user-agent': 'curl/8' } }, { headers: { 'user-agent': 'go' } }, { headers: { accept: table } }])(
+    'writes each object once and reads none: %o',
+    async ({ headers }) => {
+      const count = 650
+      await using twin = await startTestTwin(many(count))
+      const written = vi.spyOn(JSON, 'stringify')
+      const read = vi.spyOn(JSON, 'parse')
+      try {
+        await twin.client.get(path, { headers })
+        // The list's head, and what the client reads of it.
+        expect(written.mock.calls.length).toBeLessThan(count + 10)
+        expect(read.mock.calls.length).toBeLessThan(10)
+      } finally {
+        written.mockRestore()
+        read.mockRestore()
+      }
+    },
+  )
 
   test('is as of the time it was asked for, whatever is written while it is read', async () => {
     await using twin = await startTestTwin(many(600))

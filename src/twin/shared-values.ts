@@ -12,6 +12,10 @@ const shortestSharedText = 11
 /** Fingerprints that were met once; a power of two. */
 const oneTimeSlots = 2 ** 20
 
+/** Where fingerprints of lists and of objects begin. */
+const listSeed = 0x51ed270b
+const fieldsSeed = 0x2545f491
+
 /** Bytes of an object in the engine, roughly: for bounds, not for bills. */
 const nodeBytes = 24
 const slotBytes = 8
@@ -63,30 +67,32 @@ export class SharedValues {
   }
 
   #sharedList(given: unknown[], like: unknown): unknown {
-    const similar = Array.isArray(like) ? like : undefined
+    const similar = Array.isArray(like) && Object.isFrozen(like) ? like : undefined
     let list = given
-    let isLike = similar !== undefined && similar.length === given.length && Object.isFrozen(similar)
-    let print = mixed(0x51ed270b, given.length)
-    let isKnown = true
+    let isLike = similar !== undefined && similar.length === given.length
+    let print = mixed(listSeed, given.length)
     for (let index = 0; index < given.length; index++) {
       const before = given[index]
-      const item = this.#shared(before, similar?.[index])
-      if (this.#print === 0) isKnown = false
-      else print = mixed(print, this.#print)
-      if (isLike && item !== similar?.[index]) isLike = false
+      const present = similar?.[index]
+      const item = this.#part(before, present)
+      if (isLike && item !== present) {
+        isLike = false
+        for (let past = 0; past < index; past++) print = joined(print, leafPrint(list[past]))
+      }
+      if (!isLike && print !== 0) print = joined(print, this.#print || leafPrint(item))
       if (item !== before && list === given && Object.isFrozen(given)) list = [...given]
       if (item !== before || isReplaced(item, list)) list[index] = item
     }
     if (isLike) return this.#known(similar, 0)
-    return this.#met(list, isKnown ? print : 0, given.length)
+    return this.#met(list, print, given.length)
   }
 
   #sharedFields(given: Draft, like: unknown): unknown {
-    const similar = isFields(like) ? like : undefined
+    const similar = isFields(like) && Object.isFrozen(like) ? like : undefined
+    const similarNames = similar === undefined ? [] : Object.keys(similar)
     let fields = given
-    let print = 0x2545f491
-    let isKnown = true
-    let isLike = similar !== undefined && Object.isFrozen(similar)
+    let isLike = similar !== undefined
+    let print = fieldsSeed
     let count = 0
     for (const name of Object.keys(given)) {
       const before = given[name]
@@ -95,17 +101,31 @@ export class SharedValues {
         delete fields[name]
         continue
       }
+      const isInOrder = similarNames[count] === name
+      const present = similar === undefined ? undefined : isInOrder ? similar[name] : valueAt(similar, name)
+      const value = this.#part(before, present)
+      if (isLike && !(isInOrder && value === present)) {
+        isLike = false
+        for (const past of similarNames.slice(0, count)) print = this.#joinedField(print, past, leafPrint(similar?.[past]))
+      }
+      if (!isLike && print !== 0) print = this.#joinedField(print, name, this.#print || leafPrint(value))
       count++
-      const present = similar === undefined ? undefined : valueAt(similar, name)
-      const value = this.#shared(before, present)
-      if (this.#print === 0) isKnown = false
-      else print = mixed(mixed(print, this.#namePrint(name)), this.#print)
-      if (isLike && value !== present) isLike = false
       if (value !== before && fields === given && Object.isFrozen(given)) fields = { ...given }
       if (value !== before || isReplaced(value, fields)) fields[name] = value
     }
-    if (isLike && similar !== undefined && hasNames(similar, given, count)) return this.#known(similar, 0)
-    return this.#met(fields, isKnown ? mixed(print, count) : 0, count)
+    if (isLike && similarNames.length === count) return this.#known(similar, 0)
+    if (isLike) for (const name of Object.keys(fields)) print = this.#joinedField(print, name, leafPrint(fields[name]))
+    return this.#met(fields, print === 0 ? 0 : mixed(print, count), count)
+  }
+
+  /** A part of what may be like something. Where it is, it needs no fingerprint: that of a leaf is made when the whole turns out to differ. */
+  #part(value: unknown, like: unknown): unknown {
+    if (value === like && typeof value !== 'object') return this.#known(like, 0)
+    return this.#shared(value, like)
+  }
+
+  #joinedField(print: number, name: string, part: number): number {
+    return print === 0 || part === 0 ? 0 : mixed(mixed(print, this.#namePrint(name)), part)
   }
 
   #known<T>(value: T, print: number): T {
@@ -165,6 +185,11 @@ function isReplaced(part: unknown, whole: object): boolean {
   return typeof part === 'string' && part.length >= shortestSharedText && Object.isExtensible(whole)
 }
 
+/** A list's fingerprint with that of its next part; 0 once one is not known. */
+function joined(print: number, part: number): number {
+  return print === 0 || part === 0 ? 0 : mixed(print, part)
+}
+
 /** Never 0, which stands for unknown. */
 function mixed(print: number, part: number): number {
   let sum = Math.imul(print ^ part, 0x9e3779b1)
@@ -183,18 +208,15 @@ function textPrint(text: string): number {
   return mixed(print, length)
 }
 
+/** Fingerprint of what has no parts; 0 for what has. */
+function leafPrint(value: unknown): number {
+  if (typeof value === 'string') return textPrint(value)
+  return typeof value === 'object' && value !== null ? 0 : scalarPrint(value)
+}
+
 function scalarPrint(value: unknown): number {
   if (typeof value === 'number') return mixed(0x1b873593, Number.isInteger(value) ? value | 0 : Math.trunc(value * 1000) | 0)
   return value === null ? 3 : value === true ? 5 : 7
-}
-
-/** The same names in the same order; names of `given` whose value is absent do not count. */
-function hasNames(similar: object, given: Readonly<Record<string, unknown>>, count: number): boolean {
-  const names = Object.keys(similar)
-  if (names.length !== count) return false
-  let index = 0
-  for (const name of Object.keys(given)) if (given[name] !== undefined && names[index++] !== name) return false
-  return true
 }
 
 function hasSameParts(found: unknown, value: object): boolean {

@@ -7,9 +7,9 @@ import { type Draft, jsonText, jsonTree } from '../../json-value.ts'
 import type { TwinRequest, TwinResponse } from '../request.ts'
 import type { AnswerForm } from './negotiation.ts'
 
-/** The JSON of an object as an item of a list of its kind: built-in kinds are not repeated in it. */
-export function itemJsonOf({ apiVersion: _version, kind: _kind, ...object }: KubeObject): string {
-  return jsonText(object)
+/** An object as an item of a list of its kind: built-in kinds are not repeated in it. */
+export function itemOf({ apiVersion: _version, kind: _kind, ...object }: KubeObject): object {
+  return object
 }
 
 /** An object with its metadata alone. */

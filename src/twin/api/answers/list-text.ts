@@ -6,7 +6,7 @@ import { type Draft, jsonText, jsonTree } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { TwinRequest } from '../request.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
-import { isForPeople, itemJsonOf, metadataOnly } from './answer.ts'
+import { isForPeople, itemOf, metadataOnly } from './answer.ts'
 import type { AnswerForm } from './negotiation.ts'
 import { columnsOf, rowOf, type TableOptions, tableHead } from './table.ts'
 import { inVersion } from './versions.ts'
@@ -14,11 +14,11 @@ import { inVersion } from './versions.ts'
 /** How much text is handed on at once. */
 const pieceLength = 256 * 1024
 
-/** What a list is without its items, the name of these, and the JSON of one. */
+/** What a list is without its items, the name of these, and what stands for an object among them. */
 interface ListShape {
   readonly head: Draft
   readonly itemsField: 'items' | 'rows'
-  itemText(object: KubeObject): string
+  itemOf(object: KubeObject): object
 }
 
 /** The shape of a list in the form asked for. */
@@ -36,29 +36,29 @@ export function listShape(
       return {
         head: tableHead(columns, options, metadata),
         itemsField: 'rows',
-        itemText: object => jsonText(rowOf(columns, inVersion(type, object), options, nowMs)),
+        itemOf: object => rowOf(columns, inVersion(type, object), options, nowMs),
       }
     }
     case 'metadata':
       return {
         head: { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}`, metadata },
         itemsField: 'items',
-        itemText: object => jsonText(metadataOnly(object, form.version)),
+        itemOf: object => metadataOnly(object, form.version),
       }
     case 'object': {
-      const itemText = type.custom === undefined ? itemJsonOf : jsonText
+      const isBuiltIn = type.custom === undefined
       return {
         head: { kind: `${type.kind}List`, apiVersion: apiVersionOf(type), metadata },
         itemsField: 'items',
-        itemText: object => itemText(inVersion(type, object)),
+        itemOf: object => (isBuiltIn ? itemOf(inVersion(type, object)) : inVersion(type, object)),
       }
     }
   }
 }
 
 /** The whole list as JSON. */
-export function listJson({ head, itemsField, itemText }: ListShape, items: Iterable<KubeObject>): string {
-  return `${JSON.stringify(head).slice(0, -1)},"${itemsField}":[${Array.from(items, object => itemText(object)).join(',')}]}`
+export function listJson({ head, itemsField, itemOf }: ListShape, items: Iterable<KubeObject>): string {
+  return `${JSON.stringify(head).slice(0, -1)},"${itemsField}":[${Array.from(items, object => jsonText(itemOf(object))).join(',')}]}`
 }
 
 /** The list in pieces, between which others have their turn. The cluster's time stands still until the end, as for any request. */
@@ -98,24 +98,32 @@ interface ListWriter {
   itemText(object: KubeObject): string
 }
 
-function writerOf(shape: ListShape, { encoding }: Pick<AnswerForm, 'encoding'>, request: TwinRequest): ListWriter {
-  const { head, itemsField, itemText } = shape
+function writerOf(
+  { head, itemsField, itemOf }: ListShape,
+  { encoding }: Pick<AnswerForm, 'encoding'>,
+  request: TwinRequest,
+): ListWriter {
   if (encoding === 'yaml') {
     const name = `${itemsField}:\n`
     return {
       start: stringify(head) + name,
       between: '',
       end: '',
-      itemText: object => stringify({ [itemsField]: [jsonTree(itemText(object))] }).slice(name.length),
+      // Parts that objects share would come out as aliases: a tree of its own has none.
+      itemText: object => stringify({ [itemsField]: [jsonTree(jsonText(itemOf(object)))] }).slice(name.length),
     }
   }
   const plainHead = JSON.stringify(head).slice(0, -1)
-  if (!isForPeople(request)) return { start: `${plainHead},"${itemsField}":[`, between: ',', end: ']}\n', itemText }
-  const pretty = JSON.stringify(head, null, 2).slice(0, -2)
+  if (!isForPeople(request))
+    return { start: `${plainHead},"${itemsField}":[`, between: ',', end: ']}\n', itemText: object => jsonText(itemOf(object)) }
+  const prettyHead = JSON.stringify(head, null, 2).slice(0, -2)
+  // Each item is written where it stands in a list, and taken out: so it is indented in one go.
+  const before = `{\n  "${itemsField}": [\n    `
+  const after = '\n  ]\n}'
   return {
-    start: `${pretty},\n  "${itemsField}": [\n    `,
+    start: `${prettyHead},${before.slice(1)}`,
     between: ',\n    ',
-    end: '\n  ]\n}\n',
-    itemText: object => jsonText(jsonTree(itemText(object)), 2).replaceAll('\n', '\n    '),
+    end: `${after}\n`,
+    itemText: object => jsonText({ [itemsField]: [itemOf(object)] }, 2).slice(before.length, -after.length),
   }
 }
