@@ -21,7 +21,7 @@ interface UpgradeParts {
 
 /** Whether a request may go on as something else. Others that offer it (`Upgrade: h2c` of Java's clients) are answered as they are. */
 export function isForUpgrades({ method, url, headers }: IncomingMessage): boolean {
-  const isSession = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(exec|attach)(\?|$)/.test(url ?? '')
+  const isSession = /^\/api\/v1\/namespaces\/[^/]+\/pods\/[^/]+\/(exec|attach|portforward)(\?|$)/.test(url ?? '')
   return method === 'GET' && isSession && headers.upgrade?.toLowerCase() === 'websocket'
 }
 

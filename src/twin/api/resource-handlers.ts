@@ -1,6 +1,7 @@
 // Requests on resources: which part of the server answers which verb and subresource.
 import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
 import { OpenContainers } from '../containers/open-containers.ts'
+import { PodHttp } from '../containers/port-forwarding.ts'
 import { fieldsAt, isFields, jsonText, textAt } from '../json-value.ts'
 import { recordsOfSent } from '../patch/managed-fields.ts'
 import { structSchema } from '../schema/schema-table.ts'
@@ -21,6 +22,9 @@ import type { KubeletApi } from './subresources/kubelet-api.ts'
 import { answerMetrics, type UsageSource } from './subresources/metrics-api.ts'
 import { answerExec } from './subresources/pod-exec.ts'
 import { answerLog } from './subresources/pod-log.ts'
+import { answerPortForward } from './subresources/pod-portforward.ts'
+import { answerProxy } from './subresources/proxy.ts'
+import type { ReachParts } from './subresources/running-pod.ts'
 import { answerScale } from './subresources/scale.ts'
 import { answerWatch } from './watches/watch.ts'
 import { checkWriteOptions, fieldManager, isDryRun } from './write-options.ts'
@@ -36,6 +40,7 @@ export class ResourceHandlers {
   readonly #parts: HandlerParts
   readonly #writes: ObjectWrites
   readonly #containers: OpenContainers
+  readonly #http = new PodHttp()
 
   constructor(parts: HandlerParts) {
     this.#parts = parts
@@ -100,12 +105,13 @@ export class ResourceHandlers {
         return answerLog(this.#parts.server, write, node => this.#parts.kubelets.isSilent(node))
       case 'proxy':
         if (type.key === 'nodes' && info.verb === 'get') return this.#parts.kubelets.answer(write)
+        if (type.key === 'pods' || type.key === 'services') return answerProxy(this.#parts.server, write)
         throw runsNothing()
       case 'attach':
       case 'exec':
-        return this.#exec(write)
+        return answerExec({ ...this.#reach(write), containers: this.#containers }, write)
       case 'portforward':
-        throw runsNothing()
+        return answerPortForward({ ...this.#reach(write), http: this.#http }, write)
       default:
     }
     switch (info.verb) {
@@ -120,11 +126,10 @@ export class ResourceHandlers {
     }
   }
 
-  #exec(write: WriteRequest): TwinResponse {
+  #reach(write: WriteRequest): ReachParts {
     const { server, authorizer, kubelets } = this.#parts
-    const containers = this.#containers
     const mayCreate = () => authorizer.allows(write.user, { ...write.info, verb: 'create' })
-    return answerExec({ server, containers, isSilent: node => kubelets.isSilent(node), mayCreate }, write)
+    return { server, isSilent: node => kubelets.isSilent(node), mayCreate }
   }
 
   #bind({ info, request, user }: WriteRequest): TwinResponse {
@@ -172,7 +177,7 @@ export class ResourceHandlers {
 }
 
 function runsNothing(): StatusError {
-  return new StatusError(statusBody(501, 'the twin runs no containers', 'NotImplemented'))
+  return new StatusError(statusBody(501, 'kubelets of the twin answer GET alone', 'NotImplemented'))
 }
 
 /** Collections take what makes objects, objects what changes them. */

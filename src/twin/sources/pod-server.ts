@@ -1,9 +1,10 @@
-// Pods of the twin that answer requests: each has a server on loopback, opened when somebody dials the first time, and says who answers.
+// Pods of the twin that answer requests: each has a server on loopback, opened when somebody dials the first time.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { listAt, textAt } from '#kube/objects/object-fields.ts'
+import { listAt, numberAt, textAt } from '#kube/objects/object-fields.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { closed, listening } from '#kube/server/listening.ts'
 import type { ClusterAccess } from '../access.ts'
+import { podAnswer } from '../containers/pod-http.ts'
 import type { HostAndPort } from '../kubelet-servers/kubelet-servers.ts'
 
 const loopback = '127.0.0.1'
@@ -75,17 +76,13 @@ function isReady(pod: KubeObject): boolean {
   return listAt(pod, 'status', 'conditions').some(one => textAt(one, 'type') === 'Ready' && textAt(one, 'status') === 'True')
 }
 
-/** What the program in the pod would say is not known: it says who it is, and what it was asked. */
+/** At an address nobody says which port is meant: the first container answers. */
 function answer(pod: KubeObject, request: IncomingMessage, response: ServerResponse): void {
-  const said = {
-    pod: `${pod.metadata.namespace}/${pod.metadata.name}`,
-    node: textAt(pod, 'spec', 'nodeName'),
-    image: textAt(listAt(pod, 'spec', 'containers')[0], 'image'),
-    method: request.method,
-    path: request.url,
-    says: 'this is a pod of the twin: there is no program in it',
-  }
+  const [first] = listAt(pod, 'spec', 'containers')
+  const port = numberAt(listAt(first, 'ports')[0], 'containerPort') ?? 80
+  const { method = 'GET', url: path = '/', headers } = request
   request.resume().on('end', () => {
-    response.writeHead(200, { 'content-type': 'application/json' }).end(`${JSON.stringify(said, undefined, 2)}\n`)
+    const said = podAnswer({ pod, container: textAt(first, 'name') ?? '', port }, { method, path, headers })
+    response.writeHead(said.status, said.headers).end(said.body)
   })
 }

@@ -82,7 +82,7 @@ const auth: readonly CommandCase[] = [
 ]
 
 const inPlex = (script: string) => ['exec', 'deployment/plex', '-n', 'media', '--', 'sh', '-c', script]
-const noContainers = 'the twin runs no containers'
+const raw = (path: string) => ['get', '--raw', `/api/v1/namespaces/media/${path}`]
 
 const containers: readonly CommandCase[] = [
   {
@@ -98,7 +98,9 @@ const containers: readonly CommandCase[] = [
       step('attach here', /^tick$/m, { meanwhile: [step('get pod here -o name', 'pod/here')] }),
       step('delete pod here --now', /^pod "here" deleted/),
       refused('exec deployment/plex -n media -c none -- ls', /container none is not valid for pod plex-/),
-      refused('port-forward deployment/plex -n media 18080:32400', noContainers, { limitMs: 120_000 }),
+      step('port-forward deployment/plex -n media :32400', /^Forwarding from 127\.0\.0\.1:\d+ -> 32400$/m, {
+        meanwhile: [step(raw('services/plex:32400/proxy/identity'), /"path": "\/identity"/)],
+      }),
       refused('logs none', /pods "none" not found/),
       refused('exec none -- ls', 'Error from server (NotFound): pods "none" not found'),
     ],

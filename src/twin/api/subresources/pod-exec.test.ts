@@ -2,53 +2,9 @@ import { once } from 'node:events'
 import { request } from 'node:https'
 import { Agent, WebSocket } from 'undici'
 import { expect, test } from 'vitest'
-import { systemClock } from '#kube/clock.ts'
-import { testNodes } from '../../components/cluster-for-tests.ts'
-import { startTwin, type Twin } from '../../twin.ts'
+import type { Twin } from '../../twin.ts'
 import { TestClient } from '../../twin-for-tests.ts'
-
-const pod = {
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name: 'web', namespace: 'default' },
-  spec: { nodeName: 'n1', containers: [{ name: 'main', image: 'app:1' }] },
-}
-const reader = (verbs: readonly string[]) => [
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'Role',
-    metadata: { name: 'r', namespace: 'default' },
-    rules: [{ apiGroups: [''], resources: ['pods/exec', 'pods/attach'], verbs }],
-  },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'RoleBinding',
-    metadata: { name: 'r', namespace: 'default' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'r' },
-    subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }],
-  },
-]
-
-async function started(verbs: readonly string[] = ['get', 'create'], kubernetesVersion = '1.36') {
-  const running = {
-    state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
-    name: 'main',
-    image: 'app:1',
-    imageID: '',
-    ready: true,
-    restartCount: 0,
-  }
-  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } }
-  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: 'default' } }
-  const objects = [
-    ...testNodes(1),
-    namespace,
-    account,
-    { ...pod, status: { phase: 'Running', containerStatuses: [running] } },
-    ...reader(verbs),
-  ]
-  return await startTwin({ clock: systemClock, objects, components: false, listen: { port: 0 }, seed: 1, kubernetesVersion })
-}
+import { startedWithPod } from './running-pod-for-tests.ts'
 
 interface Ended {
   readonly close: number
@@ -101,7 +57,7 @@ const failure = (code: number) => ({
 })
 
 test('a command answers over its channels, with its exit code', async () => {
-  await using twin = await started()
+  await using twin = await startedWithPod()
   expect(await exec(twin, 'command=hostname&stdout=true&stderr=true')).toEqual({
     close: 1000,
     text: 'web\n',
@@ -116,7 +72,7 @@ test('a command answers over its channels, with its exit code', async () => {
 })
 
 test('standard input comes in until it is closed, and a terminal shows what is typed', async () => {
-  await using twin = await started()
+  await using twin = await startedWithPod()
   const stdin = [on(0, 'a'), on(0, 'b\n'), Buffer.from([255, 0])]
   expect(await exec(twin, 'command=cat&stdin=true&stdout=true', stdin)).toMatchObject({
     text: 'ab\n',
@@ -130,7 +86,7 @@ test('standard input comes in until it is closed, and a terminal shows what is t
 })
 
 test('ends with its container, and where a client sends too much', async () => {
-  await using twin = await started()
+  await using twin = await startedWithPod()
   const gone = exec(
     twin,
     'command=sleep&command=1h&stdout=true',
@@ -138,19 +94,19 @@ test('ends with its container, and where a client sends too much', async () => {
     () => void twin.access.remove('pods', 'default', 'web', { manager: 'k', user: 'k' }, { gracePeriodSeconds: 0 }),
   )
   expect(await gone).toMatchObject({ close: 1000, status: failure(137) })
-  await using other = await started()
+  await using other = await startedWithPod()
   expect(await exec(other, 'command=cat&stdin=true&stdout=true', [Buffer.alloc(1024 * 1024 + 1)])).toMatchObject({ close: 1009 })
 })
 
 test('what is opened for reading alone is refused from 1.35 on', async () => {
-  await using twin = await started(['get'])
+  await using twin = await startedWithPod(['get'])
   expect(await exec(twin, 'command=hostname&stdout=true')).toMatchObject({ close: 1006, text: '', status: undefined })
-  await using before = await started(['get'], '1.34')
+  await using before = await startedWithPod(['get'], '1.34')
   expect(await exec(before, 'command=hostname&stdout=true')).toMatchObject({ close: 1000, text: 'web\n' })
 })
 
 test('is refused in the words of kube-apiserver', async () => {
-  await using twin = await started()
+  await using twin = await startedWithPod()
   const client = new TestClient(twin.transport({ admin: true }))
   const rows: readonly (readonly [string, string, number, string])[] = [
     ['none', 'command=ls&stdout=true', 404, 'pods "none" not found'],
@@ -171,7 +127,7 @@ test('is refused in the words of kube-apiserver', async () => {
 })
 
 test('who attaches sees what the container writes until it ends', async () => {
-  await using twin = await started()
+  await using twin = await startedWithPod()
   const remove = () => void twin.access.remove('pods', 'default', 'web', { manager: 'k', user: 'k' }, { gracePeriodSeconds: 0 })
   expect(await exec(twin, 'stdout=true&stderr=true', [], remove, 'attach')).toEqual({
     close: 1000,
@@ -181,7 +137,7 @@ test('who attaches sees what the container writes until it ends', async () => {
 })
 
 test('other requests that offer an upgrade are answered as they are', async () => {
-  await using twin = await started()
+  await using twin = await startedWithPod()
   for (const [path, upgrade] of [
     ['/version', 'h2c'],
     ['/version', 'websocket'],

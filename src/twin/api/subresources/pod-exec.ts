@@ -1,6 +1,6 @@
 // …/exec and …/attach: a command in a container of the twin, or what it writes itself, over the channels of `v5.channel.k8s.io` and `v4.channel.k8s.io`.
-import type { KubeObject, Node } from '#kube/objects/objects.ts'
-import { badRequest, internalError, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { badRequest, internalError } from '#kube/objects/status.ts'
 import { askedContainer, statusOf } from '../../containers/asked-container.ts'
 import { runCommand, showWritten } from '../../containers/exec-session.ts'
 import type { OpenContainers } from '../../containers/open-containers.ts'
@@ -9,36 +9,19 @@ import type { ApiServer } from '../api-server.ts'
 import type { WriteRequest } from '../object-writes.ts'
 import type { TwinResponse } from '../request.ts'
 import { writtenFromNow } from './pod-log.ts'
+import { agreedUpgrade, checkKubelet, type ReachParts, reachedPod } from './running-pod.ts'
 
-interface ExecParts {
-  readonly server: ApiServer
+interface ExecParts extends ReachParts {
   readonly containers: OpenContainers
-  /** Whether the kubelet of a node does not answer. */
-  readonly isSilent: (node: Node) => boolean
-  /** Whether the caller may create what it only gets by a WebSocket's verb. */
-  readonly mayCreate: () => boolean
 }
 
 const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
 
 /** Starts the command where all is well. @throws StatusError in the words of kube-apiserver and kubelet */
-export function answerExec(
-  { server, containers, isSilent, mayCreate }: ExecParts,
-  { info, request }: WriteRequest,
-): TwinResponse {
-  const name = info.name ?? ''
-  // A WebSocket begins with a GET, which less is needed for: from 1.35 on both are asked for.
-  if (info.verb === 'get' && server.minor >= 35 && !mayCreate())
-    throw new StatusError(
-      statusBody(
-        403,
-        `pods ${JSON.stringify(name)} is forbidden: creating pods/${info.subresource ?? ''} is not allowed`,
-        'Forbidden',
-        {},
-      ),
-    )
-  const pod = server.store.get('pods', info.namespace, name)
-  if (pod === undefined) throw notFound({ group: '', resource: 'pods' }, name)
+export function answerExec(parts: ExecParts, write: WriteRequest): TwinResponse {
+  const { server, containers } = parts
+  const { info, request } = write
+  const pod = reachedPod(parts, write)
   const isAttach = info.subresource === 'attach'
   const command = request.query.getAll('command')
   const wants = (channel: string) => ['true', '1'].includes(request.query.get(channel) ?? '')
@@ -47,23 +30,12 @@ export function answerExec(
     throw badRequest('you must specify at least 1 of stdin, stdout, stderr')
   if (!isAttach && command.length === 0) throw badRequest('you must specify a command')
   const container = askedContainer(pod, request.query.get('container') ?? '')
-  const node = textAt(pod, 'spec', 'nodeName') ?? ''
-  if (node === '') throw badRequest(`pod ${name} does not have a host assigned`)
-  const found: Node | undefined = server.store.get('nodes', undefined, node)
-  if (found !== undefined && isSilent(found))
-    throw new StatusError(statusBody(500, `error dialing backend: the kubelet of ${node} does not answer`, '', {}))
+  checkKubelet(parts, pod)
   if (textAt(statusOf(pod, container), 'state', 'running', 'startedAt') === undefined)
     throw internalError(`unable to upgrade connection: container not found (${JSON.stringify(container)})`)
-  const { upgrade } = request
-  if (upgrade === undefined)
-    throw badRequest(
-      'Upgrade request required: the twin speaks WebSockets with v5.channel.k8s.io or v4.channel.k8s.io, and no SPDY',
-    )
-  const protocol = protocols.find(one => upgrade.protocols.includes(one))
-  if (protocol === undefined)
-    throw badRequest(`none of the subprotocols ${upgrade.protocols.join(', ')} is one of ${protocols.join(', ')}`)
+  const { protocol, accept } = agreedUpgrade(request, protocols)
   const hears = endOf(server, pod, container)
-  upgrade.accept(protocol, async (socket, gone) => {
+  accept(protocol, async (socket, gone) => {
     using ended = hears()
     // What an attached client sees ends with the container by itself, after its last words.
     if (isAttach) return await showWritten(writtenFromNow(server, { pod, container }, gone), socket, { hasTty })
