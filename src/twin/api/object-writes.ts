@@ -19,7 +19,7 @@ import type { ApiServer, User } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { isConverted, readyIn } from './custom/conversions.ts'
 import { afterDefinitionWrite } from './custom/custom-resources.ts'
-import { appliedConfiguration, untyped } from './decoding/applied-configuration.ts'
+import { appliedConfiguration, unconverted } from './decoding/applied-configuration.ts'
 import { decodePatch } from './decoding/decode.ts'
 import type { DecodedBody } from './decoding/decoded-body.ts'
 import { invalidPatch, patchedObject, patchType, unknownFormat } from './decoding/patched-object.ts'
@@ -227,37 +227,38 @@ export class ObjectWrites {
     if (fieldValidation(write.request.query) === 'Strict' && body.textProblems.length > 0)
       throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${strictWords(body.textProblems)}`)
     const configuration = appliedConfiguration(write.type, write.info, body)
-    const refused = (why: string) => untyped(write.info, write.type, why)
-    const { draft, warnings } = patchedDraft(write.type, configuration, write.request, { body, refused })
     if (write.type.isNamespaced)
-      setAt(draft, ['metadata', 'namespace'], textAt(draft, 'metadata', 'namespace') ?? write.info.namespace)
+      setAt(configuration, ['metadata', 'namespace'], textAt(configuration, 'metadata', 'namespace') ?? write.info.namespace)
     const options = {
       ...this.#options(write),
       keepManagedFields: true,
       isForced: isTrue(write.request.query.get('force') ?? 'false'),
     }
+    const refused = (why: string) => unconverted(write.info, write.type, why)
     if (existing === undefined) {
       if (write.info.subresource !== undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
-      const uid = textAt(draft, 'metadata', 'uid') ?? ''
+      const uid = textAt(configuration, 'metadata', 'uid') ?? ''
       if (uid !== '')
         throw conflict(
           subjectOf(write.type),
           write.info.name ?? '',
           `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
         )
+      const whole = applied(server, write.type, undefined, configuration, options)
+      const { draft, warnings } = patchedDraft(write.type, whole, write.request, { body, refused })
       agreeOnName(draft, write.info)
       setAt(draft, ['metadata', 'resourceVersion'], undefined)
       this.#authorizeCreate(write)
-      const whole = applied(server, write.type, undefined, draft, options)
-      const { object, warnings: more } = await this.#created(write, whole, options)
+      const { object, warnings: more } = await this.#created(write, draft, options)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
-    const given = textAt(draft, 'metadata', 'resourceVersion')
-    const merged = applied(server, write.type, inVersion(write.type, existing), draft, options)
+    const given = textAt(configuration, 'metadata', 'resourceVersion')
+    const merged = applied(server, write.type, inVersion(write.type, existing), configuration, options)
+    const { draft, warnings } = patchedDraft(write.type, merged, write.request, { body, refused })
     if (given !== undefined && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
     agreeOnName(draft, write.info)
     // Upstream applies as it patches: another uid is refused as a field that was changed.
-    const result = await this.#updated(write, merged, existing, { ...options, isPatch: true })
+    const result = await this.#updated(write, draft, existing, { ...options, isPatch: true })
     return result === undefined
       ? undefined
       : this.#answer(write, form, { object: result.object, status: 200, warnings: [...warnings, ...result.warnings] })

@@ -3,7 +3,13 @@ import type { PathRequest as PathOfNone, ResourceRequest as PathOfResource } fro
 
 /** How the caller proved who it is. */
 export type Credentials =
-  | { readonly kind: 'certificate'; readonly name: string; readonly groups: readonly string[] }
+  | {
+      readonly kind: 'certificate'
+      readonly name: string
+      readonly groups: readonly string[]
+      /** SHA-256 of the certificate, in hex; absent where there was none on the way. */
+      readonly digest?: string
+    }
   | { readonly kind: 'none' }
 
 export interface TwinRequest {

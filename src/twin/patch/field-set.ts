@@ -11,6 +11,8 @@ export interface FieldSet {
 }
 
 export const emptySet: FieldSet = { isMember: false, children: new Map() }
+type ListSchema = Extract<Schema, { kind: 'list' }>
+
 /** A field as a whole. */
 export const leaf: FieldSet = { isMember: true, children: new Map() }
 
@@ -74,10 +76,10 @@ export function setOfValue(schema: Schema, value: unknown): FieldSet {
 }
 
 /** Whether every item of a list has what names it; no item of an atomic list has. */
-export function hasKeys({ semantics }: Extract<Schema, { kind: 'list' }>, items: readonly unknown[]): boolean {
+export function hasKeys({ semantics, item: schema }: ListSchema, items: readonly unknown[]): boolean {
   const { list } = semantics
   if (list.kind !== 'map') return list.kind === 'set'
-  return items.every(item => isFields(item) && list.keys.every(key => (item[key] ?? defaultKeys[key]) !== undefined))
+  return items.every(item => isFields(item) && list.keys.some(key => keyOf(schema, item, key) !== undefined))
 }
 
 /** The set of a field or map value. Keys that the schema does not declare are owned themselves, too. */
@@ -99,6 +101,8 @@ function fieldsOf(schema: Schema, value: unknown, counting: Counting): FieldSet 
   }
   if (Array.isArray(value) && schema.kind === 'list') {
     const elements = value.map(item => ({ element: elementOf(schema, item), item }))
+    // Who applies an empty list owns nothing of it.
+    if (elements.length === 0 && counting === 'applied' && schema.semantics.list.kind !== 'atomic') return emptySet
     if (elements.length === 0 || elements.some(({ element }) => element === undefined)) return leaf
     const children = new Map<string, FieldSet>()
     for (const { element, item } of elements) {
@@ -114,7 +118,7 @@ function fieldsOf(schema: Schema, value: unknown, counting: Counting): FieldSet 
 }
 
 /** The path element that names an item of a list; undefined for lists that are atomic, or an item without its keys. */
-export function elementOf(schema: Extract<Schema, { kind: 'list' }>, item: unknown): string | undefined {
+export function elementOf(schema: ListSchema, item: unknown): string | undefined {
   const { list } = schema.semantics
   switch (list.kind) {
     case 'atomic':
@@ -125,17 +129,22 @@ export function elementOf(schema: Extract<Schema, { kind: 'list' }>, item: unkno
       if (!isFields(item)) return undefined
       const keys: Draft = {}
       for (const key of list.keys.toSorted()) {
-        const value = item[key] ?? defaultKeys[key]
-        if (value === undefined) return undefined
-        setField(keys, key, value)
+        const value = keyOf(schema.item, item, key)
+        if (value !== undefined) setField(keys, key, value)
       }
-      return `k:${jsonText(keys)}`
+      return Object.keys(keys).length === 0 ? undefined : `k:${jsonText(keys)}`
     }
   }
 }
 
-/** Keys that are defaulted where they are left out. */
-const defaultKeys: Readonly<Record<string, string>> = { protocol: 'TCP' }
+/** What names an item by one of its keys: a key that is left out has a default where it is required, and `protocol` always. */
+export function keyOf(schema: Schema, item: Draft, key: string): unknown {
+  if (item[key] !== undefined || schema.kind !== 'struct') return item[key]
+  if (key === 'protocol') return 'TCP'
+  const required = schema.written?.get(key)
+  if (required?.kind !== 'scalar') return undefined
+  return required.scalar === 'string' ? '' : 0
+}
 
 /** Sets of stored FieldsV1, which are frozen and read again with every write. */
 const readSets = new WeakMap<object, FieldSet>()
@@ -227,24 +236,4 @@ export function pathText(path: readonly string[]): string {
       return element.startsWith('v:') ? `[=${rest}]` : `[${rest}]`
     })
     .join('')
-}
-
-/** The value at a path of elements; undefined where there is none. */
-export function valueAtPath(object: unknown, path: readonly string[], schema: Schema): unknown {
-  let value = object
-  let at = schema
-  for (const element of path) {
-    if (element.startsWith('f:')) {
-      const name = element.slice(2)
-      if (!isFields(value) || !Object.hasOwn(value, name)) return undefined
-      value = value[name]
-      at = memberSchema(at, name)
-    } else {
-      if (!Array.isArray(value) || at.kind !== 'list') return undefined
-      const list = at
-      value = value.find(item => elementOf(list, item) === element)
-      at = list.item
-    }
-  }
-  return value
 }

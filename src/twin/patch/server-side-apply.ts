@@ -8,18 +8,8 @@ import type { WriteOptions } from '../api/write-options.ts'
 import { copyOf, type Draft, draftOf, fieldsAt, isFields, isSame, setField, valueAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { memberSchema, type Schema } from '../schema/schema.ts'
-import {
-  difference,
-  elementOf,
-  emptySet,
-  type FieldSet,
-  fieldsOfObject,
-  intersection,
-  paths,
-  pathText,
-  union,
-  valueAtPath,
-} from './field-set.ts'
+import { changedFields } from './changed-fields.ts'
+import { difference, elementOf, emptySet, type FieldSet, fieldsOfObject, intersection, paths, pathText } from './field-set.ts'
 import { keepLastApplied, lastAppliedFields } from './last-applied.ts'
 import { isSameManager, type Ownership, ownershipBefore, ownershipsOf, writeOwnerships } from './managed-fields.ts'
 
@@ -56,17 +46,17 @@ export function applied(
   const known = knownOwnerships(server, type, existing)
   const before = known.find(ownership => isSameManager(ownership, own))
   const others = known.filter(ownership => !isSameManager(ownership, own))
-  const merged = mergeApplied(schema, draftOf(existing), configuration)
   const live: Draft = { ...existing }
-  const conflicts = others.flatMap(owner => conflictsWith(owner, wanted, { schema, live, merged }))
+  const merged = mergeApplied(schema, draftOf(existing), configuration)
+  const dropped = difference(before?.fields ?? emptySet, withContainers(wanted))
+  const orphaned = others.reduce((set, owner) => difference(set, withContainers(owner.fields)), dropped)
+  removeFields(schema, merged, orphaned)
+  const { changed, removed } = changedFields(schema, live, merged)
+  const conflicts = others.flatMap(owner => paths(intersection(owner.fields, changed)).map(path => ({ owner, path })))
   const allowed = lastAppliedFields(type, live, options.manager)
   const isMove = allowed !== undefined && conflicts.every(({ path }) => hasPath(allowed, path))
   if (conflicts.length > 0 && !options.isForced && !isMove) throw conflictError(conflicts)
-  const taken = conflicts.reduce<FieldSet>((set, { path }) => union(set, setOfPath(path)), emptySet)
-  const left = others.map(owner => ({ ...owner, fields: difference(owner.fields, taken) }))
-  const dropped = difference(before?.fields ?? emptySet, withContainers(wanted))
-  const orphaned = left.reduce((set, owner) => difference(set, withContainers(owner.fields)), dropped)
-  removeFields(schema, merged, orphaned)
+  const left = others.map(owner => ({ ...owner, fields: difference(difference(owner.fields, changed), removed) }))
   // Who changes nothing but ownership leaves no time, nor does who scales.
   const isUndated = own.subresource === 'scale' || isUnchanged(live, merged)
   writeOwnerships(merged, [...left, { ...own, time: isUndated ? before?.time : own.time }])
@@ -101,37 +91,10 @@ interface Conflict {
   readonly path: readonly string[]
 }
 
-/** Fields of another owner whose value the merge changes. */
-function conflictsWith(
-  owner: Ownership,
-  wanted: FieldSet,
-  objects: { readonly schema: Schema; readonly live: Draft; readonly merged: Draft },
-): readonly Conflict[] {
-  const shared = intersection(owner.fields, wanted)
-  return paths(shared).flatMap(path => {
-    const before = valueAtPath(objects.live, path, objects.schema)
-    const after = valueAtPath(objects.merged, path, objects.schema)
-    const isContainer = hasChildren(wanted, path)
-    return isContainer || isSame(before, after) ? [] : [{ owner, path }]
-  })
-}
-
 function hasPath(set: FieldSet, path: readonly string[]): boolean {
   let current: FieldSet | undefined = set
   for (const element of path) current = current?.children.get(element)
   return current !== undefined
-}
-
-function hasChildren(set: FieldSet, path: readonly string[]): boolean {
-  let current: FieldSet | undefined = set
-  for (const element of path) current = current?.children.get(element)
-  return (current?.children.size ?? 0) > 0
-}
-
-function setOfPath(path: readonly string[]): FieldSet {
-  const [element, ...rest] = path
-  if (element === undefined) return { isMember: true, children: new Map() }
-  return { isMember: false, children: new Map([[element, setOfPath(rest)]]) }
 }
 
 function ownerText(owner: Ownership): string {
@@ -169,22 +132,38 @@ function mergeApplied(schema: Schema, live: Draft, configuration: Draft): Draft 
   return live
 }
 
+/** Nothing and an empty list or object over one that has something leave it as it is; what is atomic or a scalar is replaced. */
 function mergeValue(schema: Schema, live: unknown, value: unknown): unknown {
-  if (isFields(value)) {
-    const isAtomic =
-      (schema.kind === 'struct' && schema.isAtomic) || (schema.kind === 'map' && schema.isAtomic) || schema.kind === 'scalar'
-    return isAtomic || !isFields(live) ? copyOf(value) : mergeApplied(schema, live, value)
-  }
-  if (!Array.isArray(value) || schema.kind !== 'list' || schema.semantics.list.kind === 'atomic') return copyOf(value)
-  const present: readonly unknown[] = Array.isArray(live) ? live : []
-  const merged: unknown[] = [...present]
-  for (const item of value) {
+  if (isAtomic(schema, value)) return copyOf(value)
+  if (isFields(live) && (isFields(value) || value === null))
+    return isHollow(live) ? copyOf(value) : mergeApplied(schema, live, value ?? {})
+  if (!Array.isArray(live) || !(Array.isArray(value) || value === null) || schema.kind !== 'list') return copyOf(value)
+  if (live.length === 0) return copyOf(value)
+  const merged: unknown[] = [...live]
+  for (const item of value ?? []) {
     const element = elementOf(schema, item)
     const at = merged.findIndex(candidate => elementOf(schema, candidate) === element)
     if (at < 0) merged.push(copyOf(item))
     else merged[at] = mergeValue(schema.item, merged[at], item)
   }
-  return appliedOrder(schema, merged, value)
+  return appliedOrder(schema, merged, value ?? [])
+}
+
+function isAtomic(schema: Schema, value: unknown): boolean {
+  switch (schema.kind) {
+    case 'scalar':
+      return true
+    case 'list':
+      return schema.semantics.list.kind === 'atomic'
+    case 'any':
+      return Array.isArray(value)
+    default:
+      return schema.isAtomic
+  }
+}
+
+function isHollow(fields: Draft): boolean {
+  return Object.values(fields).every(value => value === undefined)
 }
 
 /** Applied items in the order of the configuration, at the places where items of it stood. */
@@ -207,8 +186,7 @@ function removeFields(schema: Schema, value: unknown, set: FieldSet): void {
       removeFields(memberSchema(schema, name), value[name], below)
       const rest = value[name]
       const isContainer = isFields(rest) || Array.isArray(rest)
-      const isHollow = !isContainer || Object.keys(rest).length === 0
-      if (isHollow || (below.isMember && below.children.size === 0)) delete value[name]
+      if (!isContainer || Object.keys(rest).length === 0 || (below.isMember && below.children.size === 0)) delete value[name]
     } else if (Array.isArray(value) && schema.kind === 'list') {
       const at = value.findIndex(item => elementOf(schema, item) === element)
       if (at < 0) continue

@@ -22,8 +22,9 @@ export async function authenticate(
     return { ...user, groups: [...new Set([...user.groups, authenticated])] }
   }
   if (request.credentials.kind === 'certificate') {
-    const { name, groups } = request.credentials
-    return { name, groups: [...groups, authenticated] }
+    const { name, groups, digest } = request.credentials
+    const extra = digest === undefined ? {} : { extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${digest}`] } }
+    return { name, groups: [...groups, authenticated], ...extra }
   }
   if (options.allowsAnonymous) return { name: 'system:anonymous', groups: ['system:unauthenticated'] }
   throw unauthorized()

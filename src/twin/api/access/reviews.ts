@@ -2,15 +2,19 @@
 import { badRequest } from '#kube/objects/status.ts'
 import { type Draft, fieldsAt, jsonText, listAt, textAt } from '../../json-value.ts'
 import { recordsOfSent } from '../../patch/managed-fields.ts'
+import { inGoForm } from '../../schema/go-form.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
 import { textAnswer } from '../answers/answer.ts'
+import { warningHeaders } from '../answers/warnings.ts'
 import { type ApiServer, timestamp, type User } from '../api-server.ts'
-import { sentObject } from '../decoding/request-body.ts'
+import { objectOf } from '../decoding/request-body.ts'
 import type { WriteRequest } from '../object-writes.ts'
 import type { TwinResponse } from '../request.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
+import { refused } from '../validation/validation.ts'
 import { fieldManager } from '../write-options.ts'
 import type { Attributes, Authorizer } from './authorization.ts'
+import { accessReviewProblems, evaluationError } from './review-questions.ts'
 import type { Tokens } from './tokens.ts'
 
 export interface ReviewParts {
@@ -23,8 +27,9 @@ export interface ReviewParts {
 export async function answerReview(parts: ReviewParts, write: WriteRequest): Promise<TwinResponse | undefined> {
   const status = reviewers[write.type.kind]
   if (status === undefined || !write.type.group.startsWith('auth')) return undefined
-  const value = sentObject(write.request, write.type)
-  assertAsked(write.type, value)
+  const { draft, warnings } = objectOf(write.type, write.request)
+  const value = inGoForm(kindSchema(write.type), draft)
+  assertAsked(write, value)
   const answer = {
     kind: write.type.kind,
     apiVersion: apiVersionOf(write.type),
@@ -32,15 +37,20 @@ export async function answerReview(parts: ReviewParts, write: WriteRequest): Pro
     ...specOf(write.type, value),
     status: await status(parts, value, write),
   }
-  return textAnswer(write.request, 201, jsonText(answer), { encoding: 'json' })
+  return textAnswer(write.request, 201, jsonText(answer), { encoding: 'json' }, warningHeaders(warnings))
 }
 
-/** @throws StatusError 400 where the question lacks what it is about */
-function assertAsked({ kind }: ResourceType, value: Draft): void {
+/** @throws StatusError 400 or 422 where the question lacks what it is about */
+function assertAsked({ type, info }: WriteRequest, value: Draft): void {
+  const { kind, group } = type
   if (kind === 'SelfSubjectRulesReview' && (textAt(value, 'spec', 'namespace') ?? '') === '')
     throw badRequest('no namespace on request')
   if (kind === 'TokenReview' && (textAt(value, 'spec', 'token') ?? '') === '')
     throw badRequest('token is required for TokenReview in authentication')
+  if (!kind.endsWith('AccessReview')) return
+  const problems = accessReviewProblems(kind, value, info.namespace)
+  // Upstream does not name the kind of a question.
+  if (problems.length > 0) throw refused({ kind: '', group }, '', problems)
 }
 
 /** A question about oneself is recorded only by its time. */
@@ -85,14 +95,14 @@ function subjectOf(body: Draft): User {
 
 function accessStatus(authorizer: Authorizer, user: User, body: Draft): Draft {
   const { isAllowed, reason } = authorizer.decide(user, attributesOf(body))
-  return { allowed: isAllowed, ...(reason === '' ? {} : { reason }) }
+  const error = evaluationError(body)
+  return { allowed: isAllowed, ...(reason === '' ? {} : { reason }), ...(error === '' ? {} : { evaluationError: error }) }
 }
 
 function attributesOf(body: Draft): Attributes {
   const path = fieldsAt(body, 'spec', 'nonResourceAttributes')
   if (path !== undefined) return { kind: 'path', verb: textAt(path, 'verb') ?? '', path: textAt(path, 'path') ?? '' }
   const resource = fieldsAt(body, 'spec', 'resourceAttributes')
-  if (resource === undefined) throw badRequest('exactly one of nonResourceAttributes or resourceAttributes must be specified')
   const optional = (name: string) => {
     const text = textAt(resource, name)
     return text === '' ? undefined : text

@@ -1,6 +1,7 @@
 // Tokens of ServiceAccounts: JWTs signed by the twin, bound to the account and, if asked, to a pod, secret or node.
 
 import {
+  decodeJwt,
   errors,
   exportJWK,
   exportPKCS8,
@@ -121,7 +122,8 @@ export class Tokens {
     try {
       payload = { ...(await this.#payloadOf(token, audiences)) }
     } catch (error) {
-      if (error instanceof errors.JOSEError) return { ok: false, problem: error.message }
+      if (error instanceof errors.JOSEError)
+        return { ok: false, problem: isOfIssuer(token) ? error.message : 'invalid bearer token' }
       throw error
     }
     const namespace = textAt(payload, 'kubernetes.io', 'namespace') ?? ''
@@ -193,6 +195,16 @@ export class Tokens {
         return `the token is bound to a ${claim} that is gone`
     }
     return undefined
+  }
+}
+
+/** Whether a token says that it is of this server. One that does not is nobody's affair, whatever else is wrong with it. */
+function isOfIssuer(token: string): boolean {
+  try {
+    return decodeJwt(token).iss === issuer
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return false
+    throw error
   }
 }
 

@@ -2,6 +2,7 @@
 // upstream's structured merge.
 import { badRequest, type StatusError } from '#kube/objects/status.ts'
 import { type Draft, draftOf, isFields, OddNumber, textAt, valueAt } from '../../json-value.ts'
+import { keyOf } from '../../patch/field-set.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
 import type { Scalar, Schema } from '../../schema/schema.ts'
 import { bareError } from '../bare-error.ts'
@@ -28,10 +29,20 @@ export function appliedConfiguration(type: ResourceType, info: ResourceRequest, 
 }
 
 /** A configuration that its schema does not take. */
-export function untyped(info: ResourceRequest, type: ResourceType, why: string): StatusError {
-  const what = `(/${info.name ?? ''}; ${type.group}/${type.version}, Kind=${type.kind})`
-  return bareError(`failed to create typed patch object ${what}: ${why}`)
+function untyped(info: ResourceRequest, type: ResourceType, why: string): StatusError {
+  return bareError(`failed to create typed patch object (/${info.name ?? ''}; ${kindText(type)}): ${why}`)
 }
+
+/** A configuration that fits its schema and has a value that its kind does not take: what is no time, no quantity. */
+export function unconverted(info: ResourceRequest, type: ResourceType, why: string): StatusError {
+  const what = `(/${info.name ?? ''}; ${kindText(type)})`
+  const said = why.startsWith('illegal base64') ? `error decoding from json: ${why}` : why
+  return bareError(
+    `failed to convert new object ${what} to proper version: unable to convert unstructured object to ${kindText(type)}: ${said}`,
+  )
+}
+
+const kindText = ({ group, version, kind }: ResourceType) => `${group}/${version}, Kind=${kind}`
 
 /** The first place where a value does not fit; undefined where all do. */
 function typedFault(schema: Schema, value: unknown, path: string): string | undefined {
@@ -74,28 +85,36 @@ function listFault(schema: Extract<Schema, { kind: 'list' }>, value: unknown, pa
       if (fault !== undefined) return fault
       continue
     }
-    const key = list.kind === 'set' ? `="${String(item)}"` : keyText(list.keys, item)
-    if (key === undefined && list.kind === 'map')
-      return `${path}: element ${index}: associative list with keys has an element that omits all key fields [${list.keys.map(name => JSON.stringify(name)).join(', ')}] (and doesn't have default values for any key fields)`
-    if (key === undefined) continue
+    const bad = list.kind === 'set' ? memberFault(item) : keyFault(schema.item, list.keys, item)
+    if (bad !== undefined) return `${path}: element ${index}: ${bad}`
+    const key = list.kind === 'set' ? `="${String(item)}"` : keyText(schema.item, list.keys, item)
     if (seen.has(key)) return `${path}: duplicate entries for key [${key}]`
     seen.add(key)
-    const fault = list.kind === 'map' ? typedFault(schema.item, item, `${path}[${key}]`) : undefined
+    const fault = typedFault(schema.item, item, `${path}[${key}]`)
     if (fault !== undefined) return fault
   }
   return undefined
 }
 
-/** Keys that have a default where they are left out. */
-const keyDefaults: Readonly<Record<string, string>> = { protocol: 'TCP' }
+/** Why nothing names an item of a set. */
+function memberFault(item: unknown): string | undefined {
+  if (item === null) return "associative list without keys has an element that's an explicit null"
+  if (isFields(item)) return "associative list without keys has an element that's a map type"
+  return Array.isArray(item) ? 'not supported: associative list with lists as elements' : undefined
+}
 
-function keyText(names: readonly string[], item: unknown): string | undefined {
-  if (!isFields(item)) return undefined
-  const present = names.filter(name => item[name] !== undefined)
-  if (present.length === 0) return names.length === 1 && names[0] === 'name' ? 'name=""' : undefined
+/** Why nothing names an item of a list with keys. */
+function keyFault(schema: Schema, names: readonly string[], item: unknown): string | undefined {
+  if (item === null) return 'associative list with keys may not have a null element'
+  if (!isFields(item)) return 'associative list with keys may not have non-map elements'
+  if (names.some(name => keyOf(schema, item, name) !== undefined)) return undefined
+  return `associative list with keys has an element that omits all key fields [${names.map(name => JSON.stringify(name)).join(' ')}] (and doesn't have default values for any key fields)`
+}
+
+function keyText(schema: Schema, names: readonly string[], item: unknown): string {
   return names
     .flatMap(name => {
-      const value = item[name] ?? keyDefaults[name]
+      const value = isFields(item) ? keyOf(schema, item, name) : undefined
       return value === undefined ? [] : [`${name}=${typeof value === 'string' ? JSON.stringify(value) : String(value)}`]
     })
     .join(',')
@@ -109,9 +128,7 @@ function scalarFault(scalar: Scalar, value: unknown, path: string): string | und
     case 'double':
       return isNumber ? undefined : `${path}: expected numeric (int or float), got ${goKind(value)}`
     case 'boolean':
-      return typeof value === 'boolean'
-        ? undefined
-        : `${path}: expected boolean, got &value.valueUnstructured{Value:${goValue(value)}}`
+      return typeof value === 'boolean' ? undefined : `${path}: expected boolean, got &{${goPrinted(value)}}`
     case 'int-or-string':
     case 'quantity':
       return undefined
@@ -122,6 +139,12 @@ function scalarFault(scalar: Scalar, value: unknown, path: string): string | und
   }
 }
 
+/** A value as Go's `%#v` prints it. */
 function goValue(value: unknown): string {
+  if (Array.isArray(value)) return `[]interface {}{${value.map(goValue).join(', ')}}`
+  if (isFields(value)) {
+    const entries = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${goValue(item)}`)
+    return `map[string]interface {}{${entries.join(', ')}}`
+  }
   return typeof value === 'string' ? JSON.stringify(value) : goPrinted(value)
 }

@@ -11,16 +11,23 @@ export function labelSelectorProblems(at: string, selector: Draft | undefined): 
     ...labelValueProblems(value).map(rule => invalid(`${at}.matchLabels`, value, rule)),
   ])
   const expressions = itemsAt(selector, 'matchExpressions').flatMap((expression, index) =>
-    expressionProblems(`${at}.matchExpressions[${index}]`, expression),
+    requirementProblems(`${at}.matchExpressions[${index}]`, expression),
   )
   return [...labels, ...expressions]
 }
 
-function expressionProblems(at: string, expression: Draft): readonly FieldError[] {
+/** What is wrong with one requirement on labels; who asks about access may be of a later version, and know further operators. */
+export function requirementProblems(
+  at: string,
+  expression: Draft,
+  { takesAnyOperator = false }: { readonly takesAnyOperator?: boolean } = {},
+): readonly FieldError[] {
   const key = textAt(expression, 'key') ?? ''
   const values = listAt(expression, 'values').map(String)
   return [
-    ...operatorProblems(at, textAt(expression, 'operator') ?? '', values),
+    ...operatorProblems(at, textAt(expression, 'operator') ?? '', values).filter(
+      ({ field }) => !takesAnyOperator || !field.endsWith('.operator'),
+    ),
     ...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)),
     ...values.flatMap((value, index) => labelValueProblems(value).map(rule => invalid(`${at}.values[${index}]`, value, rule))),
   ]
