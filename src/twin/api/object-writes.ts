@@ -3,7 +3,7 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { alreadyExists, badRequest, conflict, internalError, notFound } from '#kube/objects/status.ts'
 import { isTrue, refusedTo } from '#kube/server/request-info.ts'
-import { type Draft, draftOf, fieldsAt, jsonText, setAt, textAt } from '../json-value.ts'
+import { copyOf, type Draft, draftOf, fieldsAt, jsonText, setAt, textAt } from '../json-value.ts'
 import { applied } from '../patch/server-side-apply.ts'
 import { inGoForm } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
@@ -227,6 +227,8 @@ export class ObjectWrites {
     if (fieldValidation(write.request.query) === 'Strict' && body.textProblems.length > 0)
       throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${strictWords(body.textProblems)}`)
     const configuration = appliedConfiguration(write.type, write.info, body)
+    // Whoever applies a zero or null owns the field, though Go's encoder leaves it out of what is stored.
+    const sent = write.type.custom === undefined ? copyOf(configuration) : configuration
     const refused = (why: string) => untyped(write.info, write.type, why)
     const { draft, warnings } = patchedDraft(write.type, configuration, write.request, { body, refused })
     if (write.type.isNamespaced)
@@ -248,12 +250,12 @@ export class ObjectWrites {
       agreeOnName(draft, write.info)
       setAt(draft, ['metadata', 'resourceVersion'], undefined)
       this.#authorizeCreate(write)
-      const whole = applied(server, write.type, undefined, draft, options)
+      const whole = applied(server, write.type, undefined, { draft, sent }, options)
       const { object, warnings: more } = await this.#created(write, whole, options)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
     const given = textAt(draft, 'metadata', 'resourceVersion')
-    const merged = applied(server, write.type, inVersion(write.type, existing), draft, options)
+    const merged = applied(server, write.type, inVersion(write.type, existing), { draft, sent }, options)
     if (given !== undefined && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
     agreeOnName(draft, write.info)
     // Upstream applies as it patches: another uid is refused as a field that was changed.

@@ -3,6 +3,7 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { badRequest, StatusError, statusBody } from '#kube/objects/status.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
+import { settleMerged } from '../api/decoding/request-body.ts'
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-options.ts'
 import { copyOf, type Draft, draftOf, fieldsAt, isFields, isSame, setField, valueAt } from '../json-value.ts'
@@ -28,18 +29,24 @@ interface ApplyOptions extends WriteOptions {
   readonly isForced: boolean
 }
 
+/** An applied configuration as it is stored, and as it was sent: with zeros, nulls, and fields that become others. */
+interface Configuration {
+  readonly draft: Draft
+  readonly sent: Draft
+}
+
 /** The live object with `applied` merged in, ownership included. @throws StatusError 409 on conflicts, 400 for managedFields in the body. */
 export function applied(
   server: ApiServer,
   type: ResourceType,
   existing: KubeObject | undefined,
-  configuration: Draft,
+  { draft: configuration, sent }: Configuration,
   options: ApplyOptions,
 ): Draft {
   if (valueAt(configuration, 'metadata', 'managedFields') !== undefined && !isEmptyList(configuration))
     throw badRequest('metadata.managedFields must be nil')
   const schema = kindSchema(type)
-  const wanted = fieldsOfObject(schema, configuration)
+  const wanted = fieldsOfObject(schema, sent)
   const own: Ownership = {
     manager: options.manager,
     operation: 'Apply',
@@ -56,7 +63,7 @@ export function applied(
   const known = knownOwnerships(server, type, existing)
   const before = known.find(ownership => isSameManager(ownership, own))
   const others = known.filter(ownership => !isSameManager(ownership, own))
-  const merged = mergeApplied(schema, draftOf(existing), configuration)
+  const merged = mergeApplied(schema, draftOf(existing), sent)
   const live: Draft = { ...existing }
   const conflicts = others.flatMap(owner => conflictsWith(owner, wanted, { schema, live, merged }))
   const allowed = lastAppliedFields(type, live, options.manager)
@@ -67,8 +74,9 @@ export function applied(
   const dropped = difference(before?.fields ?? emptySet, withContainers(wanted))
   const orphaned = left.reduce((set, owner) => difference(set, withContainers(owner.fields)), dropped)
   removeFields(schema, merged, orphaned)
-  // Who changes nothing but ownership leaves no time, nor does who scales.
+  // Who changes nothing but ownership leaves no time, nor does who scales. A zero that was sent and will not be stored is a change.
   const isUndated = own.subresource === 'scale' || isUnchanged(live, merged)
+  settleMerged(type, merged)
   writeOwnerships(merged, [...left, { ...own, time: isUndated ? before?.time : own.time }])
   keepLastApplied(merged, live, configuration, options.manager)
   return merged
@@ -163,6 +171,8 @@ function conflictError(conflicts: readonly Conflict[]): StatusError {
 function mergeApplied(schema: Schema, live: Draft, configuration: Draft): Draft {
   for (const [name, value] of Object.entries(configuration)) {
     if (value === undefined) continue
+    // Null says nothing about a map or list that is there.
+    if (value === null && typeof live[name] === 'object') continue
     const member = memberSchema(schema, name)
     setField(live, name, mergeValue(member, Object.hasOwn(live, name) ? live[name] : undefined, value))
   }

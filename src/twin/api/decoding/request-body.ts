@@ -55,6 +55,13 @@ export function patchedDraft(
   return { draft: value, warnings: heldTo(request, [...body.textProblems, ...problems].slice(0, mostProblems), refused) }
 }
 
+/** Puts what was merged from a configuration as it was sent into the form in which it is stored. */
+export function settleMerged(type: ResourceType, merged: Draft): void {
+  if (type.custom !== undefined) return
+  settleFields(kindSchema(type), merged)
+  if (type.key === 'secrets') mergeStringData(merged)
+}
+
 /** Unknown and repeated fields are a refusal, warnings or nothing, as the request wants it. */
 function heldTo(request: TwinRequest, problems: readonly string[], refused: (why: string) => StatusError): readonly string[] {
   const validation = fieldValidation(request.query)
