@@ -38,8 +38,8 @@ export function runCommand(program: string, args: readonly string[], options: Co
     stderr += text
   })
   child.stdin.on('error', cause => {
-    // A program may end before it has read its input; its exit code tells the rest.
-    stderr += `standard input: ${cause.message}\n`
+    // A program may end before it has read its input; its exit code tells the rest. Of no input nothing is lost.
+    if (options.input !== undefined) stderr += `standard input: ${cause.message}\n`
   })
   child.on('error', cause => resolve({ code: -1, stdout, stderr: `${stderr}${program}: ${cause.message}\n` }))
   child.on('close', code => resolve({ code: code ?? -1, stdout, stderr }))

@@ -48,7 +48,7 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   pods: draft => {
     const spec = specOf(draft)
     podSpecDefaults(spec)
-    defaultField(spec, 'enableServiceLinks', true)
+    podAloneDefaults(spec)
     setPodAddresses(draft)
   },
   endpoints: draft => {
@@ -227,7 +227,7 @@ export function podSpecDefaults(spec: Draft): void {
   else if (typeof spec['serviceAccount'] === 'string' && spec['serviceAccount'] !== '')
     spec['serviceAccountName'] = spec['serviceAccount']
   for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
-    for (const container of itemsAt(spec, list)) containerDefaults(container, spec['hostNetwork'] === true)
+    for (const container of itemsAt(spec, list)) containerDefaults(container)
   }
   for (const volume of itemsAt(spec, 'volumes')) volumeDefaults(volume)
   for (const constraint of itemsAt(spec, 'topologySpreadConstraints')) {
@@ -235,21 +235,27 @@ export function podSpecDefaults(spec: Draft): void {
   }
 }
 
-function containerDefaults(container: Draft, usesHostNetwork: boolean): void {
+/** Fills in what a pod has by default and a template has not: the pods that are made from it get it. */
+export function podAloneDefaults(spec: Draft): void {
+  defaultField(spec, 'enableServiceLinks', true)
+  for (const container of [...itemsAt(spec, 'containers'), ...itemsAt(spec, 'initContainers')]) {
+    const limits = fieldsAt(container, 'resources', 'limits')
+    if (limits !== undefined) {
+      const requests = defaultObject(defaultObject(container, 'resources'), 'requests')
+      for (const [name, quantity] of Object.entries(limits)) defaultField(requests, name, quantity)
+    }
+    if (spec['hostNetwork'] !== true) continue
+    for (const port of itemsAt(container, 'ports')) defaultField(port, 'hostPort', port['containerPort'])
+  }
+}
+
+function containerDefaults(container: Draft): void {
   defaultObject(container, 'resources')
   defaultField(container, 'terminationMessagePath', '/dev/termination-log')
   defaultField(container, 'terminationMessagePolicy', 'File')
   if (typeof container['image'] === 'string')
     defaultField(container, 'imagePullPolicy', isLatest(container['image']) ? 'Always' : 'IfNotPresent')
-  const limits = fieldsAt(container, 'resources', 'limits')
-  if (limits !== undefined) {
-    const requests = defaultObject(defaultObject(container, 'resources'), 'requests')
-    for (const [name, quantity] of Object.entries(limits)) defaultField(requests, name, quantity)
-  }
-  for (const port of itemsAt(container, 'ports')) {
-    defaultField(port, 'protocol', 'TCP')
-    if (usesHostNetwork) defaultField(port, 'hostPort', port['containerPort'])
-  }
+  for (const port of itemsAt(container, 'ports')) defaultField(port, 'protocol', 'TCP')
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe']) probeDefaults(fieldsAt(container, name))
   for (const variable of itemsAt(container, 'env')) {
     const reference = fieldsAt(variable, 'valueFrom', 'fieldRef')
@@ -334,8 +340,13 @@ function statefulSetDefaults(draft: Draft): void {
   const spec = specOf(draft)
   defaultField(spec, 'podManagementPolicy', 'OrderedReady')
   const strategy = defaultObject(spec, 'updateStrategy')
-  defaultField(strategy, 'type', 'RollingUpdate')
-  if (strategy['type'] === 'RollingUpdate') defaultField(defaultObject(strategy, 'rollingUpdate'), 'partition', 0)
+  // Whoever names the type is left without its settings.
+  if ((strategy['type'] ?? '') === '') {
+    strategy['type'] = 'RollingUpdate'
+    defaultObject(strategy, 'rollingUpdate')
+  }
+  const rolling = strategy['type'] === 'RollingUpdate' ? fieldsAt(strategy, 'rollingUpdate') : undefined
+  if (rolling !== undefined) defaultField(rolling, 'partition', 0)
   const retention = defaultObject(spec, 'persistentVolumeClaimRetentionPolicy')
   defaultField(retention, 'whenDeleted', 'Retain')
   defaultField(retention, 'whenScaled', 'Retain')

@@ -82,6 +82,20 @@ describe('namespaces', () => {
     expect(cluster.readyPods()).toHaveLength(2)
   })
 
+  test('what is in it can be deleted for five seconds, also when something of it was', async () => {
+    await using cluster = await TestCluster.start(testNodes(1))
+    cluster.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } })
+    for (const name of ['a', 'b'])
+      cluster.create('configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'shop' } })
+    await cluster.settle()
+    cluster.access.remove('namespaces', undefined, 'shop', person)
+    cluster.access.remove('configmaps', 'shop', 'a', person)
+    await cluster.clock.advance(4_000)
+    expect(cluster.access.get('configmaps', 'shop', 'b')).toBeDefined()
+    await cluster.settle()
+    expect(cluster.access.get('namespaces', undefined, 'shop')).toBeUndefined()
+  })
+
   test('a finalizer nobody removes holds it, and is named (case 31)', async () => {
     await using cluster = await TestCluster.start(testNodes(1))
     cluster.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } })

@@ -213,12 +213,11 @@ export function intersection(left: FieldSet, right: FieldSet): FieldSet {
   return { isMember: left.isMember && right.isMember, children }
 }
 
-/** The paths of all members, each as its elements. */
+/** The paths of all members below a set, each as its elements: those of each level come before what is deeper, as upstream walks them. */
 export function paths(set: FieldSet, prefix: readonly string[] = []): readonly (readonly string[])[] {
-  const below = [...set.children]
-    .toSorted(([left], [right]) => (left < right ? -1 : 1))
-    .flatMap(([element, child]) => paths(child, [...prefix, element]))
-  return set.isMember ? [prefix, ...below] : below
+  const below = [...set.children].toSorted(([left], [right]) => (left < right ? -1 : 1))
+  const members = below.filter(([, child]) => child.isMember).map(([element]) => [...prefix, element])
+  return [...members, ...below.flatMap(([element, child]) => paths(child, [...prefix, element]))]
 }
 
 /** `.spec.containers[name="c"].image`: a path as conflicts print it. */

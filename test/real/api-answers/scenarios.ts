@@ -1,6 +1,7 @@
 // What both servers are asked. Each scenario has a namespace of its own name; its pods find a ServiceAccount there.
 import { ballastApiVersion } from '#coordination/api.ts'
 import type { AnswerScenario, AskedRequest } from '#test/api-answers.ts'
+import { chartRequests } from './chart-kinds.ts'
 import { permitRequests, policyRequests } from './own-kinds.ts'
 
 type Body = Readonly<Record<string, unknown>>
@@ -590,6 +591,7 @@ export const answerScenarios: readonly AnswerScenario[] = [
       patch(at.core('pods/kept'), mergePatch, { metadata: { labels: { a: 'b' } } }),
     ]
   }),
+  scenario('charts', () => chartRequests('charts')),
   scenario('permits', at => permitRequests(at.of(ballastApiVersion, 'disruptionpermits'))),
   scenario('policies', () => policyRequests()),
 ]

@@ -2,7 +2,7 @@
 import { type FieldError, forbidden, invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { copyOf, type Draft, fieldsAt, isSame, itemsAt, listAt, valueAt } from '../../json-value.ts'
-import { podSpecDefaults } from '../defaults.ts'
+import { podAloneDefaults, podSpecDefaults } from '../defaults.ts'
 
 const sentence =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
@@ -13,6 +13,7 @@ export function podUpdateProblems(draft: Draft, existing: KubeObject): readonly 
   // What was stored before a default came to be is no change.
   const before = copyOf(fieldsAt(existing, 'spec') ?? {})
   podSpecDefaults(before)
+  podAloneDefaults(before)
   const problems: FieldError[] = [...gateProblems(now, before), ...tolerationProblems(now, before)]
   for (const list of ['containers', 'initContainers']) {
     const previous = itemsAt(before, list)

@@ -13,18 +13,22 @@ const graceMs = 5_000
 
 export function startNamespaces(context: ComponentContext): void {
   const { view, loop } = context
+  /** Those whose grace is over: before, what goes in them is nothing to look for. */
+  const looked = new Set<string>()
   const queue = loop.queue('namespace', name => {
     const namespace = view.get('namespaces', undefined, name)
     if (namespace === undefined || !isGoing(namespace)) return
+    looked.add(name)
     // What holds it up may hold it up for ever; its going away brings the namespace back at once.
     if (!empty(context, namespace)) queue.addPeriodic(name, retryMs)
   })
   view.on('namespaces', ({ type, object }) => {
-    if (type !== 'DELETED' && isGoing(object)) queue.addAfter(object.metadata.name, graceMs)
+    if (type === 'DELETED') looked.delete(object.metadata.name)
+    else if (isGoing(object)) queue.addAfter(object.metadata.name, graceMs)
   })
   watchEverything(context, 'namespace', (_, { type, object }) => {
     const { namespace } = object.metadata
-    if (namespace === undefined || type === 'ADDED') return
+    if (namespace === undefined || type === 'ADDED' || !looked.has(namespace)) return
     const found = view.get('namespaces', undefined, namespace)
     if (found !== undefined && isGoing(found)) queue.add(namespace)
   })

@@ -66,6 +66,11 @@ describe('Progressing', () => {
     })
   })
 
+  test('stands after what changed before it', () => {
+    const { conditions } = deploymentStatus(input(deployment({ ...stuck, availableReplicas: 7 }, [updated])))
+    expect(conditions.map(({ type }) => type)).toEqual(['Available', 'Progressing'])
+  })
+
   test('all pods new and available: done', () => {
     const all = { desired: 10, replicas: 10, ready: 10, available: 10, terminating: 1 }
     const status = deploymentStatus(

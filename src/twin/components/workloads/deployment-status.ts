@@ -83,7 +83,7 @@ export function conditionsOf(deployment: Deployment): readonly DeploymentConditi
   return deployment.status?.conditions ?? []
 }
 
-/** With one condition set: `lastUpdateTime` follows each change of reason or text, `lastTransitionTime` the status alone. */
+/** With one condition set, which goes to the end: `lastUpdateTime` follows each change of reason or text, `lastTransitionTime` the status alone. */
 export function setCondition(
   conditions: readonly DeploymentCondition[],
   next: Condition,
@@ -94,9 +94,7 @@ export function setCondition(
   if (before !== undefined && !isProgress && before.status === next.status && before.reason === next.reason) return conditions
   const lastTransitionTime = before?.status === next.status ? (before.lastTransitionTime ?? nowText) : nowText
   const replaced: DeploymentCondition = { ...next, lastUpdateTime: nowText, lastTransitionTime }
-  return before === undefined
-    ? [...conditions, replaced]
-    : conditions.map(condition => (condition === before ? replaced : condition))
+  return [...conditions.filter(condition => condition !== before), replaced]
 }
 
 function availability(isMet: boolean): Condition {
