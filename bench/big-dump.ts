@@ -12,7 +12,7 @@ const hash = '6d9f7c8b5d'
 const pieceLength = 4 * 1024 * 1024
 
 /** Every object; pods last. */
-function* dumpedObjects(size: ClusterSize): Generator<object> {
+export function* dumpedObjects(size: ClusterSize): Generator<object> {
   const namespaces = new Set(Array.from({ length: size.workloads }, (_, workload) => namespaceOf(workload)))
   for (const name of namespaces)
     yield { apiVersion: 'v1', kind: 'Namespace', metadata: { name, uid: `ns-${name}`, creationTimestamp: createdAt } }

@@ -17,6 +17,8 @@ const benchmarks = [
   'informers.ts',
   'twin-load.ts',
   'twin-reads.ts',
+  'twin-cost.ts',
+  'twin-hour.ts',
   'twin-watchers.ts',
   'api-writes.ts',
   'api-load.ts',

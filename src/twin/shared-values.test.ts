@@ -27,6 +27,10 @@ describe('shared values', () => {
           expect(JSON.stringify(shared)).toBe(text)
           expect(isFrozenThrough(shared)).toBe(true)
           if (areFrozen) expect(JSON.stringify(given)).toBe(text)
+          // What it is like is shared, as the state before is.
+          const next = pool.shared(copy(values[index + 1] ?? value), shared)
+          expect(JSON.stringify(next)).toBe(JSON.stringify(values[index + 1] ?? value))
+          expect(isFrozenThrough(next)).toBe(true)
         }
       }),
       { numRuns: runsOf(300) },
@@ -47,6 +51,23 @@ describe('shared values', () => {
     expect(after.spec).toBe(before.spec)
     expect(after).not.toBe(before)
     expect(pool.shared({ spec: { image: 'a', ports: [{ port: 80 }] }, status: { phase: 'Pending' } }, before)).toBe(before)
+  })
+
+  test.each([
+    ['a field', { image: 'a', port: 81 }],
+    ['the first field', { image: 'b', port: 80 }],
+    ['a field that is there no more', { image: 'a' }],
+    ['a field more', { image: 'a', port: 80, name: 'web' }],
+  ])('that differ from what they are like by %s are one with those that are like nothing', (_what, value) => {
+    const pool = new SharedValues()
+    const before = pool.shared({ image: 'a', port: 80 })
+    const listBefore = pool.shared([null, true, 'registry.example/a', 7])
+    pool.shared({ ...value })
+    pool.shared([null, true, 'registry.example/a', 8])
+    const second = pool.shared({ ...value }, before)
+    expect(pool.shared({ ...value })).toBe(second)
+    const list = pool.shared([null, true, 'registry.example/a', 8], listBefore)
+    expect(pool.shared([null, true, 'registry.example/a', 8])).toBe(list)
   })
 
   test('differ where only the order of fields does', () => {

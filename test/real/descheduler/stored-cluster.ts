@@ -42,7 +42,7 @@ function keyOf({ namespace = '', name }: KubeObject['metadata']): string {
 }
 
 /** Has the control plane hold these objects in place of what it had, and waits until it shows them. */
-async function hold({ etcd, client }: ControlPlane, objects: readonly KubeObject[]): Promise<void> {
+export async function hold({ etcd, client }: ControlPlane, objects: readonly KubeObject[]): Promise<void> {
   for (const { prefix } of places) {
     // All keys with the prefix: up to the one whose last character is the next one.
     const end = `${prefix.slice(0, -1)}0`
