@@ -4,6 +4,7 @@ import { defaultSettings, type SchedulerSettings } from '#cluster/scheduler-sett
 import type { Transport } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
 import { messageOf } from '#kube/log.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Random } from '#kube/random.ts'
 import type { ClusterAccess, ResourceKey } from './access.ts'
 import { startHorizontalPodAutoscalers } from './components/autoscaling/horizontal-pod-autoscaler.ts'
@@ -11,6 +12,7 @@ import { type ComponentContext, controllerWriter } from './components/component.
 import { startResourceClaims } from './components/devices/resource-claims.ts'
 import { type EventMode, EventRecorder } from './components/event-recorder.ts'
 import type { KnownResource } from './components/kinds.ts'
+import { startEphemeralContainers } from './components/kubelets/ephemeral-containers.ts'
 import type { PullRecord } from './components/kubelets/image-pulls.ts'
 import { Kubelets, type NodePower } from './components/kubelets/kubelet.ts'
 import { startMemoryWatch } from './components/kubelets/memory-watch.ts'
@@ -97,6 +99,8 @@ export interface Components extends Disposable {
   afterTurn(listener: () => void): () => void
   readonly nodes: NodePower
   readonly usage: UsageModel
+  /** The program of a container has ended by itself: whoever was in its shell left it. */
+  endContainer(pod: KubeObject, name: string, exitCode: number): void
   /** The latest image pulls of all nodes, in the order they were begun. */
   readonly imagePulls: readonly PullRecord[]
   /** Controllers that are not there, played. */
@@ -148,6 +152,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     startResizes(context, kubelets)
     startNodeAgents(context)
   }
+  const ephemeral = kubelets === undefined ? undefined : startEphemeralContainers(context, kubelets)
   return {
     get isSettled() {
       return loop.isSettled
@@ -160,6 +165,12 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     afterTurn: listener => loop.afterTurn(listener),
     nodes: nodePower(context, kubelets),
     usage,
+    endContainer: ({ metadata: { namespace, name: podName, uid } }, name, exitCode) => {
+      const pod = view.get('pods', namespace, podName)
+      if (pod === undefined || pod.metadata.uid !== uid) return
+      kubelets?.end(pod, name, exitCode)
+      ephemeral?.end(pod, name, exitCode)
+    },
     get imagePulls() {
       return kubelets?.pulls.records ?? []
     },

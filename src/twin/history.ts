@@ -96,6 +96,15 @@ export class History {
     return this.#compactedRevision
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.length === 0
+  }
+
+  /** Before the first change: those after `revision` are going to be added. */
+  beginAt(revision: number): void {
+    this.#compactedRevision = revision
+  }
+
   /** `bytes`: what the event holds that nothing else does, roughly. */
   add(changes: Changes, event: StoreEvent, bytes: number): void {
     changes.push(event)

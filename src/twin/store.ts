@@ -184,6 +184,31 @@ export class Store {
     shelf.noteAdded(this.#shared.freshBytes - bytesBefore)
   }
 
+  /**
+   * Takes up a change of an earlier store, which had led to what is here: whoever saw the one before goes on from there. They come in
+   * order, without a gap, up to the revision at which this store begins.
+   */
+  remember(
+    resource: ResourceKey,
+    { revision, object, previous }: { revision: number; object: KubeObject | undefined; previous: KubeObject | undefined },
+  ): void {
+    if (this.#history.isEmpty) this.#history.beginAt(revision - 1)
+    const bytesBefore = this.#shared.freshBytes
+    const before = previous === undefined ? undefined : this.#shared.shared(previous)
+    const after =
+      object === undefined
+        ? before === undefined
+          ? undefined
+          : this.#shared.shared(atRevision(before, revision), before)
+        : this.#shared.shared(object, before)
+    if (after === undefined) return
+    const event: StoreEvent =
+      before === undefined
+        ? { type: 'ADDED', object: after, revision }
+        : { type: object === undefined ? 'DELETED' : 'MODIFIED', object: after, previous: before, revision }
+    this.#history.add(this.#shelf(resource).changes, event, this.#shared.freshBytes - bytesBefore + eventBytes)
+  }
+
   /** Removes an object; the last state, as it is announced, carries the revision of the removal. */
   remove(resource: ResourceKey, namespace: string | undefined, name: string): KubeObject | undefined {
     const shelf = this.#shelf(resource)

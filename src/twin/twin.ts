@@ -18,6 +18,7 @@ import type { Handler, TwinRequest, TwinResponse } from './api/request.ts'
 import { ResourceHandlers } from './api/resource-handlers.ts'
 import { ResourceRegistry } from './api/resource-registry.ts'
 import { KubeletApi } from './api/subresources/kubelet-api.ts'
+import type { EndContainer } from './api/subresources/pod-exec.ts'
 import { Uids } from './api/uids.ts'
 import { WatchHub } from './api/watches/watch-hub.ts'
 import { WritePipeline } from './api/write-pipeline.ts'
@@ -179,10 +180,21 @@ export async function startTwin(asked: TwinOptions): Promise<Twin> {
   const usage = () => components?.usage
   const isDead = (node: string) => options.kubelet !== false && components?.nodes.isAlive(node) === false
   const kubeletApi = new KubeletApi(server, usage, isDead)
+  const endContainer: EndContainer = (pod, name, code) => components?.endContainer(pod, name, code)
   const handler = requestHandler({
     server,
     aggregator: () => aggregator,
-    resources: new ResourceHandlers({ server, writes, deletion, webhooks, authorizer, tokens, usage, kubelets: kubeletApi }),
+    resources: new ResourceHandlers({
+      server,
+      writes,
+      deletion,
+      webhooks,
+      authorizer,
+      tokens,
+      usage,
+      kubelets: kubeletApi,
+      endContainer,
+    }),
     authorizer,
     checkToken,
     log,

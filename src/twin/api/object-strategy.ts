@@ -2,6 +2,7 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt } from '../json-value.ts'
 import { hasSubresource, type ResourceType } from './resource-type.ts'
+import { keepEphemeral } from './subresources/ephemeral-containers.ts'
 import { keepResizable } from './subresources/resize.ts'
 
 const kindsWithGeneration = new Set([
@@ -176,8 +177,9 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
     if (type.key === 'namespaces') putBack(draft, existing, 'spec')
     return
   }
-  if (subresource === 'resize') {
-    keepResizable(draft, existing)
+  if (subresource === 'resize' || subresource === 'ephemeralcontainers') {
+    if (subresource === 'resize') keepResizable(draft, existing)
+    else keepEphemeral(draft, existing)
     putBack(draft, existing, 'status')
     restoreMetadata(metadata, before, ['labels', 'annotations', 'finalizers', 'ownerReferences'])
     return

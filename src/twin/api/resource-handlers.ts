@@ -20,7 +20,7 @@ import { bindPod } from './subresources/binding.ts'
 import { answerEviction } from './subresources/eviction.ts'
 import type { KubeletApi } from './subresources/kubelet-api.ts'
 import { answerMetrics, type UsageSource } from './subresources/metrics-api.ts'
-import { answerExec } from './subresources/pod-exec.ts'
+import { answerExec, type EndContainer } from './subresources/pod-exec.ts'
 import { answerLog } from './subresources/pod-log.ts'
 import { answerPortForward } from './subresources/pod-portforward.ts'
 import { answerProxy } from './subresources/proxy.ts'
@@ -34,6 +34,8 @@ interface HandlerParts extends WriteParts, ReviewParts {
   /** Where usage comes from; undefined while nothing is simulated. */
   usage(): UsageSource | undefined
   readonly kubelets: KubeletApi
+  /** The program of a container has ended with an exit code. */
+  readonly endContainer: EndContainer
 }
 
 export class ResourceHandlers {
@@ -109,7 +111,7 @@ export class ResourceHandlers {
         throw runsNothing()
       case 'attach':
       case 'exec':
-        return answerExec({ ...this.#reach(write), containers: this.#containers }, write)
+        return answerExec({ ...this.#reach(write), containers: this.#containers, endContainer: this.#parts.endContainer }, write)
       case 'portforward':
         return answerPortForward({ ...this.#reach(write), http: this.#http }, write)
       default:

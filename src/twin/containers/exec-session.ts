@@ -8,16 +8,21 @@ interface AskedCommand {
   readonly command: readonly string[]
   readonly hasTty: boolean
   readonly hasStdin: boolean
+  /** It is the container's own program: its status tells the code, and who is attached hears none. */
+  readonly isAttached?: true
 }
 
 const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const
 
-/** Runs it until it ends, its container does, or the client is gone. A terminal shows what is typed, and has one stream of output. */
+/**
+ * Runs it until it ends, its container does, or the client is gone. A terminal shows what is typed, and has one stream of output.
+ * Resolves with the code with which it ended by itself.
+ */
 export async function runCommand(
-  { shell, command, hasTty, hasStdin }: AskedCommand,
+  { shell, command, hasTty, hasStdin, isAttached }: AskedCommand,
   socket: MessageSocket,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number | undefined> {
   const own = new AbortController()
   const stops = AbortSignal.any([signal, own.signal])
   const write = (channel: number) => async (bytes: Uint8Array) => {
@@ -41,8 +46,12 @@ export async function runCommand(
     reading.then(() => new Promise<never>(() => undefined)),
   ])
   await socket.send(
-    Buffer.concat([Buffer.from([channels.error]), Buffer.from(JSON.stringify(ending(signal.aborted ? 137 : code)))]),
+    Buffer.concat([
+      Buffer.from([channels.error]),
+      Buffer.from(JSON.stringify(ending(isAttached ? 0 : signal.aborted ? 137 : code))),
+    ]),
   )
+  return stops.aborted ? undefined : code
 }
 
 /** Shows what the container's own program writes until it ends; what is sent to it goes nowhere. */

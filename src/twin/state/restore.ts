@@ -25,6 +25,7 @@ export function restoreObjects(server: ApiServer, state: TwinState, onProgress: 
     if (uid !== undefined && signedKinds.has(resource) && listAt(object, 'metadata', 'managedFields').length === 0)
       server.unsigned.add(uid)
   }
+  for (const { resource, ...change } of state.history()) server.store.remember(resource, change)
   for (const definition of server.store.list(definitions)) establish(server, definition)
   const absent: unknown = JSON.parse(state.known(absentName) ?? '[]')
   return { loaded, problems: [], absentOwners: new Set(Array.isArray(absent) ? absent.map(String) : []) }

@@ -5,6 +5,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import { messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
+import { type KeptChange, KeptHistory } from './kept-history.ts'
 
 /** The format of the tables and of what is in them. Others are refused. */
 const formatVersion = 1
@@ -33,10 +34,13 @@ export class StateFile implements Disposable {
   readonly #put: StatementSync
   readonly #drop: StatementSync
   readonly #note: StatementSync
+  /** The last changes, for who goes on from one of them. */
+  readonly history: KeptHistory
 
   private constructor(path: string, database: DatabaseSync) {
     this.#path = path
     this.#database = database
+    this.history = new KeptHistory(database)
     this.#put = database.prepare(
       'INSERT INTO object (resource, key, text, sum) VALUES (?, ?, ?, ?) ON CONFLICT (resource, key) DO UPDATE SET text = excluded.text, sum = excluded.sum',
     )
@@ -101,11 +105,13 @@ export class StateFile implements Disposable {
     }
   }
 
-  /** Writes all of it or nothing. @throws Error of SQLite: a full disk, for one */
-  commit(changes: Iterable<StateChange>, meta: Readonly<Record<string, string>>): void {
+  /** Writes all of it or nothing; `steps` led to `changes`. @throws Error of SQLite: a full disk, for one */
+  commit(changes: Iterable<StateChange>, meta: Readonly<Record<string, string>>, steps: Iterable<KeptChange> = []): void {
     const database = this.#database
     database.exec('BEGIN IMMEDIATE')
     try {
+      for (const step of steps) this.history.add(step)
+      this.history.trim()
       for (const { resource, key, text } of changes) {
         if (text === undefined) this.#drop.run(resource, key)
         else this.#put.run(resource, key, text, crc32(text))
@@ -114,6 +120,7 @@ export class StateFile implements Disposable {
       database.exec('COMMIT')
     } catch (error) {
       if (database.isTransaction) database.exec('ROLLBACK')
+      this.history.reload()
       throw error
     }
   }
@@ -121,6 +128,7 @@ export class StateFile implements Disposable {
   /** Forgets all objects: of a start that did not come to its end. */
   clear(): void {
     this.#database.exec('DELETE FROM object')
+    this.history.clear()
   }
 
   /** Works SQLite's log into the file. */

@@ -7,6 +7,7 @@ import { systemClock, VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError } from '#kube/problem.ts'
 import { seededRandom } from '#kube/random.ts'
+import { itemsAt, textAt } from '../json-value.ts'
 import { startTwin, type Twin } from '../twin.ts'
 import { TestClient } from '../twin-for-tests.ts'
 import { TwinState } from './twin-state.ts'
@@ -46,7 +47,23 @@ function found(folder: string): { readonly revision: number; readonly text: stri
   using copy = new Folder()
   cpSync(folder, copy.path, { recursive: true })
   using state = open(copy.path)
-  return { revision: state.revision, text: JSON.stringify([...state.objects()]) }
+  const objects = [...state.objects()]
+  const steps = [...state.history()]
+  if (steps.length > 0) expect(steps.at(-1)?.revision).toBe(state.revision)
+  const idOf = (resource: string, { metadata: { namespace, name } }: KubeObject) => `${resource} ${namespace}/${name}`
+  const known = new Map<string, KubeObject | undefined>()
+  for (const { resource, object, previous } of steps) {
+    const id = idOf(resource, object ?? previous ?? missing())
+    if (known.has(id)) expect(previous).toEqual(known.get(id))
+    known.set(id, object)
+  }
+  const there = new Map(objects.map(({ resource, object }) => [idOf(resource, object), object]))
+  for (const [id, object] of known) expect(there.get(id)).toEqual(object)
+  return { revision: state.revision, text: JSON.stringify(objects) }
+}
+
+function missing(): never {
+  throw new Error('a change of nothing')
 }
 
 const widgets: KubeObject = {
@@ -97,8 +114,59 @@ test('a twin goes on as the same one: objects, revision, clock, version, keys of
   expect(revisionOf((await second.client.get(maps)).text)).toBeGreaterThanOrEqual(revisionOf(before.list.text))
   const again = await second.client.post(maps, { metadata: { name: 'gone' } })
   expect(revisionOf(again.text)).toBeGreaterThan(revisionOf(before.list.text))
-  using old = await second.client.watch(maps, { resourceVersion: '5' })
+  using old = await second.client.watch(maps, { resourceVersion: '2' })
   expect(await old.next(1)).toMatchObject([{ type: 'ERROR', object: { code: 410, reason: 'Expired' } }])
+})
+
+test('who watched before a restart goes on, and hears what happened meanwhile', async () => {
+  using folder = new Folder()
+  const seen = await (async () => {
+    await using first = await life(folder.path)
+    const begun = JSON.parse((await first.client.get(maps)).text).metadata.resourceVersion
+    for (const name of ['a', 'b', 'c']) await first.client.post(maps, { metadata: { name, labels: { app: name } } })
+    const middle = JSON.parse((await first.client.get(maps)).text).metadata.resourceVersion
+    await first.client.patch(`${maps}/a`, 'merge', { data: { k: 'v' } })
+    await first.client.patch(`${maps}/c`, 'merge', { metadata: { labels: { app: 'a' } } })
+    await first.client.call('DELETE', `${maps}/b`)
+    return { begun, middle }
+  })()
+  await using second = await life(folder.path)
+  await second.client.post(maps, { metadata: { name: 'd' } })
+  const heard = async (resourceVersion: string, count: number, query = {}) => {
+    using watch = await second.client.watch(maps, { resourceVersion, ...query })
+    return (await watch.next(count)).map(({ type, object }) => `${type} ${textAt(object, 'metadata', 'name')}`)
+  }
+  expect(await heard(seen.middle, 4)).toEqual(['MODIFIED a', 'MODIFIED c', 'DELETED b', 'ADDED d'])
+  expect(await heard(seen.middle, 2, { labelSelector: 'app=a' })).toEqual(['MODIFIED a', 'ADDED c'])
+  expect(await heard(seen.begun, 3)).toEqual(['ADDED a', 'ADDED b', 'ADDED c'])
+  const page = await second.client.get(maps, { query: { resourceVersion: seen.middle, resourceVersionMatch: 'Exact' } })
+  expect(itemsAt(page.body, 'items').map(one => textAt(one, 'metadata', 'name'))).toEqual(['a', 'b', 'c'])
+  expect(await heard(String(Number(seen.begun) - 1), 1)).toEqual(['ERROR undefined'])
+})
+
+test('of the last changes 10,000 are kept, with what was before them', async () => {
+  using folder = new Folder()
+  const map = (name: string, revision: number): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'default', resourceVersion: String(revision) },
+  })
+  {
+    using state = open(folder.path)
+    state.begin(() => startMs)
+    for (let revision = 2; revision <= 12_001; revision++) {
+      const name = `m${revision % 7}`
+      state.note('configmaps', `default/${name}`, revision, revision % 5 === 0 ? undefined : map(name, revision))
+      if (revision % 500 === 0) expect(await state.written()).toBeUndefined()
+    }
+  }
+  expect(found(folder.path).revision).toBe(12_001)
+  using state = open(folder.path)
+  const steps = [...state.history()]
+  expect(steps.length).toBeGreaterThanOrEqual(10_000)
+  expect(steps.length).toBeLessThan(11_001)
+  const first = steps[0]?.revision ?? 0
+  expect(steps[0]?.previous).toEqual((first - 7) % 5 === 0 ? undefined : map(`m${first % 7}`, first - 7))
 })
 
 test('names and UIDs that an earlier process drew do not come again', async () => {

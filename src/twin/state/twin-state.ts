@@ -26,6 +26,14 @@ interface Waiting {
   readonly object: KubeObject | undefined
 }
 
+interface KeptStep {
+  readonly resource: string
+  readonly revision: number
+  /** Without it, it was removed. */
+  readonly object: KubeObject | undefined
+  readonly previous: KubeObject | undefined
+}
+
 export class TwinState implements StoreJournal, Disposable {
   /** How many processes have worked on it, this one included. */
   readonly life: number
@@ -33,6 +41,8 @@ export class TwinState implements StoreJournal, Disposable {
   readonly isFilled: boolean
   readonly #parts: StateParts
   readonly #waiting = new Map<string, Waiting>()
+  /** Each commit that waits, in order. */
+  #steps: (Waiting & { readonly revision: number })[] = []
   readonly #kept = new Map<string, string>()
   #revision: number
   #now: () => number
@@ -112,6 +122,15 @@ export class TwinState implements StoreJournal, Disposable {
     }
   }
 
+  /** The last changes before this process, oldest first, with what was before each; none where they are not known without a gap. */
+  *history(): Generator<KeptStep, void, undefined> {
+    for (const { revision, resource, text, before } of this.#parts.file.history.read(this.#revision)) {
+      const object = text === undefined ? undefined : tree(text)
+      const previous = before === undefined ? undefined : tree(before)
+      if (object !== undefined || previous !== undefined) yield { resource, revision, object, previous }
+    }
+  }
+
   /** All that there is at the start is written: from now on a process may end at any moment. `now` is the cluster's clock. */
   begin(now: () => number): void {
     this.#now = now
@@ -123,8 +142,10 @@ export class TwinState implements StoreJournal, Disposable {
 
   note(resource: string, key: string, revision: number, object: KubeObject | undefined): void {
     this.#waiting.set(`${resource} ${key}`, { resource, key, object })
+    // Nobody could watch before all was there that a new cluster begins with.
+    if (this.isFilled || this.#isBegun) this.#steps.push({ resource, key, object, revision })
     this.#revision = revision
-    if (this.#waiting.size >= mostWaiting && this.#fault === undefined) this.#write()
+    if (Math.max(this.#waiting.size, this.#steps.length) >= mostWaiting && this.#fault === undefined) this.#write()
     else this.#plan()
   }
 
@@ -164,10 +185,13 @@ export class TwinState implements StoreJournal, Disposable {
     this.#cancel()
     try {
       const kept = Array.from(this.#kept, ([name, text]) => [`kept:${name}`, text] as const)
-      const changes = this.#waiting.values().map(textOf)
+      const texts = new Map<KubeObject, string>()
+      const changes = this.#waiting.values().map(one => withText(one, texts))
+      const steps = this.#steps.map(({ revision, ...one }) => ({ revision, ...withText(one, texts) }))
       const revision = String(this.#revision)
-      this.#parts.file.commit(changes, { ...Object.fromEntries(kept), ...meta, revision, clock: String(this.#now()) })
+      this.#parts.file.commit(changes, { ...Object.fromEntries(kept), ...meta, revision, clock: String(this.#now()) }, steps)
       this.#waiting.clear()
+      this.#steps = []
       this.#kept.clear()
       this.#fault = undefined
     } catch (error) {
@@ -189,8 +213,12 @@ export class TwinState implements StoreJournal, Disposable {
   }
 }
 
-function textOf({ resource, key, object }: Waiting): StateChange {
-  return { resource, key, text: object === undefined ? undefined : jsonText(object) }
+/** `texts`: what is known of objects already. */
+function withText({ resource, key, object }: Waiting, texts: Map<KubeObject, string>): StateChange {
+  if (object === undefined) return { resource, key, text: undefined }
+  const text = texts.get(object) ?? jsonText(object)
+  texts.set(object, text)
+  return { resource, key, text }
 }
 
 function tree(text: string): KubeObject | undefined {

@@ -136,6 +136,16 @@ test('who attaches sees what the container writes until it ends', async () => {
   })
 })
 
+test('who attaches to a shell types to it, and hears no code', async () => {
+  await using twin = await startedWithPod(['get', 'create'], '1.36', { container: { stdin: true, command: ['/bin/sh'] } })
+  const typed = [on(0, 'echo $HOSTNAME\nexit 4\n')]
+  expect(await exec(twin, 'stdin=true&stdout=true', typed, undefined, 'attach')).toEqual({
+    close: 1000,
+    text: 'web\n',
+    status: { metadata: {}, status: 'Success' },
+  })
+})
+
 test('other requests that offer an upgrade are answered as they are', async () => {
   await using twin = await startedWithPod()
   for (const [path, upgrade] of [

@@ -11,7 +11,7 @@ const rules = `
 - { path: /healthz, body: ok }
 - { method: POST, path: /api/*, status: 201, body: '{"made":true}', headers: { Content-Type: application/json } }
 `
-const annotated = () => startedWithPod(['get', 'create'], '1.36', { [httpAnnotation]: rules })
+const annotated = () => startedWithPod(['get', 'create'], '1.36', { annotations: { [httpAnnotation]: rules } })
 
 /** What kubectl 1.36.4 sent for `port-forward pod/web 18080:8080 18081:81` and four calls of curl, the last to a port that is not there. */
 const recorded = [

@@ -7,7 +7,7 @@ const at = '/api/v1/namespaces/default'
 const rules = '[{ port: 8080, path: /hello, status: 418, headers: { x-tea: "yes" }, body: hi }, { port: 9000, body: rule }]'
 
 async function started(annotation = rules) {
-  const twin = await startedWithPod(['get'], '1.36', { [httpAnnotation]: annotation })
+  const twin = await startedWithPod(['get'], '1.36', { annotations: { [httpAnnotation]: annotation } })
   const client = new TestClient(twin.transport({ admin: true }))
   const service = (name: string) => ({ metadata: { name }, spec: { ports: [{ name: 'http', port: 80, targetPort: 8080 }] } })
   const targetRef = { kind: 'Pod', namespace: 'default', name: 'web' }

@@ -26,7 +26,11 @@ const reader = (verbs: readonly string[]) => [
 ]
 
 /** Listens, with the pod `web` that runs; the default account may do `verbs` with sessions. */
-export async function startedWithPod(verbs: readonly string[] = ['get', 'create'], kubernetesVersion = '1.36', annotations = {}) {
+export async function startedWithPod(
+  verbs: readonly string[] = ['get', 'create'],
+  kubernetesVersion = '1.36',
+  { annotations = {}, container = {} } = {},
+) {
   const running = {
     state: { running: { startedAt: '2026-01-01T00:00:00Z' } },
     name: 'main',
@@ -44,6 +48,7 @@ export async function startedWithPod(verbs: readonly string[] = ['get', 'create'
     {
       ...pod,
       metadata: { ...pod.metadata, annotations },
+      spec: { ...pod.spec, containers: pod.spec.containers.map(one => ({ ...one, ...container })) },
       status: { podIP: '10.0.0.7', phase: 'Running', containerStatuses: [running] },
     },
     ...reader(verbs),

@@ -7,6 +7,7 @@ import type { ApiServer } from '../api-server.ts'
 import { validateCustom } from '../custom/custom-schema.ts'
 import { qualityOfService } from '../object-strategy.ts'
 import type { ResourceType } from '../resource-type.ts'
+import { ephemeralProblems } from '../subresources/ephemeral-containers.ts'
 import { resizeProblems } from '../subresources/resize.ts'
 import { validateBuiltIn, validateBuiltInUpdate } from './built-in-validation.ts'
 import { validateMetadata } from './metadata-validation.ts'
@@ -42,6 +43,7 @@ export function validateUpdate(
     problems.push(...validateBuiltIn(server, type, draft, existing))
     problems.push(...validateBuiltInUpdate(type, draft, existing))
   } else if (subresource === 'resize') problems.push(...resizeProblems(draft, existing, qualityOfService))
+  else if (subresource === 'ephemeralcontainers') problems.push(...ephemeralProblems(draft, existing))
   if (problems.length > 0) throw refused(type, name, problems)
 }
 

@@ -105,6 +105,16 @@ export class Kubelets implements NodePower {
     })
   }
 
+  /** What the pod's node can do for a container of it. */
+  effectsOn(pod: Pod): PodRunEffects {
+    return this.#effectsFor(keyOf(pod), pod.metadata.uid ?? '', pod.spec.nodeName ?? '')
+  }
+
+  /** The program of a container has ended by itself. */
+  end(pod: Pod, container: string, exitCode: number): void {
+    this.#die(pod, [container], { exitCode, reason: exitCode === 0 ? 'Completed' : 'Error' })
+  }
+
   /** The kernel killed a container that used more memory than it may. */
   killForMemory(pod: Pod, container: string): void {
     this.#die(pod, [container], { exitCode: 137, reason: 'OOMKilled' })

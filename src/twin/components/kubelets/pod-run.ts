@@ -18,7 +18,7 @@ import {
   terminationMs,
 } from './kubelet-profile.ts'
 import type { PullError } from './node-trouble.ts'
-import { type ContainerFacts, type ContainerState, isSidecar, type PodFacts } from './pod-status.ts'
+import { type ContainerFacts, type ContainerState, containerIdOf, isSidecar, type PodFacts } from './pod-status.ts'
 
 export interface PodRunEffects {
   readonly random: Random
@@ -377,7 +377,7 @@ export class PodRun {
     const before = this.#facts.containers.get(name)
     const state: ContainerState = { kind: 'running', startedMs: this.#effects.now(), isReady }
     const lastState = before?.state.kind === 'terminated' ? before.state : before?.lastState
-    const containerId = `containerd://${Array.from({ length: 64 }, () => Math.floor(this.#effects.random() * 16).toString(16)).join('')}`
+    const containerId = containerIdOf(this.#effects.random)
     this.#put(name, { state, restarts: before?.restarts ?? 0, containerId, ...(lastState === undefined ? {} : { lastState }) })
     this.#effects.event({ type: 'Normal', reason: 'Created', message: `Created container: ${name}` })
     this.#effects.event({ type: 'Normal', reason: 'Started', message: `Started container ${name}` })

@@ -1,5 +1,6 @@
 // The statuses a kubelet writes for a pod, from admission to its end. Pure: containers' runtime facts in, status out.
 import type { Condition, Container, ContainerStatus, Pod, PodStatus } from '#kube/objects/objects.ts'
+import type { Random } from '#kube/random.ts'
 import { conditionOf, timeText, withCondition } from '../workloads/pod-state.ts'
 
 /** What a simulated runtime knows of a container. */
@@ -178,7 +179,7 @@ function containerStatus(
   return {
     name: container.name,
     image,
-    imageID: wasCreated ? imageId(image) : '',
+    imageID: wasCreated ? imageIdOf(image) : '',
     ...(wasCreated ? { containerID: known.containerId } : {}),
     ready:
       (state.kind === 'running' && state.isReady) ||
@@ -229,8 +230,13 @@ function stateText(state: ContainerState, containerId: string): ContainerStateTe
   }
 }
 
+/** What a runtime calls a container that it has just made. */
+export function containerIdOf(random: Random): string {
+  return `containerd://${Array.from({ length: 64 }, () => Math.floor(random() * 16).toString(16)).join('')}`
+}
+
 /** A digest that depends on the image's name alone: equal images have equal IDs on all nodes. */
-function imageId(image: string): string {
+export function imageIdOf(image: string): string {
   if (image.includes('@sha256:')) return image
   const slash = image.lastIndexOf('/')
   const colon = image.indexOf(':', slash + 1)
