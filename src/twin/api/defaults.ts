@@ -28,6 +28,7 @@ export function setStatusDefaults(type: ResourceType, draft: Draft, existing: Dr
   if (phase !== undefined && (textAt(status, 'phase') ?? '') === '') draft['status'] = { ...status, phase }
   if (type.key === 'nodes' && status['allocatable'] === undefined && status['capacity'] !== undefined)
     draft['status'] = { ...status, allocatable: status['capacity'] }
+  if (type.key === 'namespaces') nameLabel(draft)
   if (type.key !== 'pods') return
   const quality = textAt(existing, 'status', 'qosClass')
   if (status['qosClass'] === undefined && quality !== undefined) draft['status'] = { ...status, qosClass: quality }
@@ -40,6 +41,12 @@ function setPodAddresses(draft: Draft): void {
   const address = textAt(status, 'podIP') ?? ''
   // An update may have the stored status, which cannot be written to.
   if (status?.['podIPs'] === undefined && address !== '') draft['status'] = { ...status, podIPs: [{ ip: address }] }
+}
+
+/** A namespace has its name as a label. */
+function nameLabel(draft: Draft): void {
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  if (name !== '') setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], name)
 }
 
 type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor'>) => void
@@ -68,10 +75,7 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   podtemplates: draft => templateDefaults(fieldsAt(draft, 'template')),
   services: serviceDefaults,
   secrets: draft => defaultField(draft, 'type', 'Opaque'),
-  namespaces: draft => {
-    const name = textAt(draft, 'metadata', 'name') ?? ''
-    if (name !== '') setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], name)
-  },
+  namespaces: nameLabel,
   nodes: draft => {
     const spec = specOf(draft)
     if (textAt(spec, 'podCIDR') !== undefined) defaultField(spec, 'podCIDRs', [spec['podCIDR']])

@@ -1,6 +1,7 @@
 // What a request may write of an object and what only the server sets: status, generation, system metadata.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isSame, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { resetFields } from './reset-fields.ts'
 import { hasSubresource, type ResourceType } from './resource-type.ts'
 import { keepEphemeral } from './subresources/ephemeral-containers.ts'
 import { keepResizable } from './subresources/resize.ts'
@@ -151,7 +152,8 @@ function gatedCondition(draft: Draft): Draft {
 export function holdNamespace(draft: Draft): void {
   const spec = fieldsAt(draft, 'spec') ?? {}
   draft['spec'] = spec
-  if (!Array.isArray(spec['finalizers']) || spec['finalizers'].length === 0) spec['finalizers'] = ['kubernetes']
+  const finalizers = listAt(spec, 'finalizers')
+  if (!finalizers.includes('kubernetes')) spec['finalizers'] = [...finalizers, 'kubernetes']
 }
 
 const systemMetadata = [
@@ -163,6 +165,8 @@ const systemMetadata = [
   'generation',
 ] as const
 
+const writableMetadata = ['labels', 'annotations', 'finalizers', 'ownerReferences']
+
 /** Puts back what an update of this (sub)resource may not write. */
 export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeObject, subresource: string | undefined): void {
   const metadata = fieldsAt(draft, 'metadata') ?? {}
@@ -171,42 +175,22 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
     if (before[name] === undefined) delete metadata[name]
     else metadata[name] = before[name]
   }
-  if (subresource === undefined) {
-    if (hasSubresource(type, 'status')) putBack(draft, existing, 'status')
-    // Its finalizers are written by `finalize` alone.
-    if (type.key === 'namespaces') putBack(draft, existing, 'spec')
-    return
-  }
   if (subresource === 'resize' || subresource === 'ephemeralcontainers') {
     if (subresource === 'resize') keepResizable(draft, existing)
     else keepEphemeral(draft, existing)
     putBack(draft, existing, 'status')
-    restoreMetadata(metadata, before, ['labels', 'annotations', 'finalizers', 'ownerReferences'])
+    restoreMetadata(metadata, before, writableMetadata)
     return
   }
-  if (subresource !== 'status' && subresource !== 'approval') return
-  for (const name of Object.keys(draft)) if (name !== 'status' && name !== 'metadata') putBack(draft, existing, name)
-  for (const name of Object.keys(existing)) if (name !== 'status' && name !== 'metadata') putBack(draft, existing, name)
-  keepMetadata(type, metadata, before)
-}
-
-/** Kinds whose status is written with all of their metadata. */
-const writtenWhole: ReadonlySet<string> = new Set([
-  'daemonsets.apps',
-  'horizontalpodautoscalers.autoscaling',
-  'persistentvolumeclaims',
-  'persistentvolumes',
-  'services',
-])
-
-/** A status write leaves metadata alone; kubelets may also label and annotate their node and pods with it, as upstream lets them. */
-function keepMetadata(type: ResourceType, metadata: Draft, before: Draft): void {
-  if (writtenWhole.has(type.key)) return
-  const isFree = type.key === 'nodes' || type.key === 'pods'
-  // The deployment controller notes the revision in an annotation by a status write.
-  const isNoted = type.key === 'deployments.apps'
-  const kept = isFree ? ['ownerReferences'] : ['labels', ...(isNoted ? [] : ['annotations']), 'finalizers', 'ownerReferences']
-  restoreMetadata(metadata, before, kept)
+  for (const path of resetFields(type, subresource)) {
+    const [name = '', field] = path
+    if (name === 'metadata') restoreMetadata(metadata, before, field === undefined ? writableMetadata : [field])
+    else if (field === undefined) putBack(draft, existing, name)
+    else setAt(draft, path, valueAt(existing, ...path))
+  }
+  if (type.custom === undefined || subresource !== 'status') return
+  for (const name of [...Object.keys(draft), ...Object.keys(existing)])
+    if (name !== 'status' && name !== 'metadata') putBack(draft, existing, name)
 }
 
 function restoreMetadata(metadata: Draft, before: Draft, names: readonly string[]): void {

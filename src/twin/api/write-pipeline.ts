@@ -24,6 +24,7 @@ import { type ApiServer, timestamp } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { setDefaults, setStatusDefaults } from './defaults.ts'
 import { countTemplates, generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
+import { prepareChanged, prepareNew } from './prepared-object.ts'
 import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
 import { identityProblems, refused, validateCreate, validateUpdate } from './validation/validation.ts'
 import type { WriteOptions } from './write-options.ts'
@@ -84,6 +85,7 @@ export class WritePipeline {
   /** Steps after webhooks: status and generation, validation, ownership, commit. */
   finishCreate(type: ResourceType, draft: Draft, options: WriteOptions): KubeObject {
     const metadata = fieldsAt(draft, 'metadata') ?? {}
+    prepareNew(type, draft, options.user)
     resetStatus(type, draft)
     if (hasGeneration(type, this.#server.minor)) metadata['generation'] = 1
     else if (metadata['generation'] === 0) delete metadata['generation']
@@ -124,7 +126,7 @@ export class WritePipeline {
     if (options.subresource === undefined || options.subresource === 'ephemeralcontainers') setDefaults(type, draft, this.#server)
     else if (options.subresource === 'status') setStatusDefaults(type, draft, existing)
     if (options.requested !== undefined) inGoForm(kindSchema(type), draft)
-    if (options.subresource === undefined) countTemplates(type, draft, existing)
+    if (options.subresource === undefined || options.subresource === 'status') countTemplates(type, draft, existing)
     if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
     if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing)
     return draft
@@ -132,6 +134,7 @@ export class WritePipeline {
 
   /** Steps after webhooks of an update. An update that changes nothing writes nothing. */
   finishUpdate(type: ResourceType, draft: Draft, existing: KubeObject, options: WriteOptions): KubeObject {
+    prepareChanged(type, draft, existing, options.subresource)
     const metadata = fieldsAt(draft, 'metadata') ?? {}
     if (hasGeneration(type, this.#server.minor)) {
       const generation = existing.metadata.generation ?? 1

@@ -203,6 +203,22 @@ export function difference(left: FieldSet, right: FieldSet): FieldSet {
   return { isMember: left.isMember && !right.isMember, children }
 }
 
+/** A set without some fields, and what is below them. */
+export function withoutPaths(set: FieldSet, gone: readonly (readonly string[])[]): FieldSet {
+  return gone.reduce(withoutPath, set)
+}
+
+function withoutPath(set: FieldSet, [name, ...rest]: readonly string[]): FieldSet {
+  const element = `f:${name}`
+  const below = set.children.get(element)
+  if (below === undefined) return set
+  const children = new Map(set.children)
+  const left = rest.length === 0 ? emptySet : withoutPath(below, rest)
+  if (isEmptySet(left)) children.delete(element)
+  else children.set(element, left)
+  return { isMember: set.isMember, children }
+}
+
 export function intersection(left: FieldSet, right: FieldSet): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [element, set] of left.children) {

@@ -2,14 +2,15 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { fieldsIn } from '../api/answers/versions.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
-import { apiVersionOf, hasSubresource, type ResourceType } from '../api/resource-type.ts'
+import { resetFields } from '../api/reset-fields.ts'
+import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-options.ts'
 import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from '../json-value.ts'
 import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { changedFields } from './changed-fields.ts'
-import { difference, type FieldSet, fieldsOfObject, fromFieldsV1, isEmptySet, toFieldsV1, union } from './field-set.ts'
+import { difference, type FieldSet, fieldsOfObject, fromFieldsV1, isEmptySet, toFieldsV1, union, withoutPaths } from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {
@@ -82,8 +83,7 @@ function merged(ownerships: readonly Ownership[]): readonly Ownership[] {
 export function trackCreate(server: ApiServer, type: ResourceType, draft: Draft, options: WriteOptions): void {
   const requested = options.requested ?? type
   const fields = changedFields(kindSchema(requested), zeroObject(requested), fieldsIn(requested, draft)).changed
-  const ownership = ownershipBy(server, requested, options, hasSubresource(type, 'status') ? without(fields, 'f:status') : fields)
-  writeOwnerships(draft, [ownership])
+  writeOwnerships(draft, [ownershipBy(server, requested, options, withoutPaths(fields, resetFields(type, undefined)))])
 }
 
 /** What is recorded of an object that was sent and is not stored: a review. Its status is the answer. */
@@ -93,14 +93,9 @@ export function recordsOfSent(
   sent: Draft,
   by: { readonly manager: string; readonly apiVersion: string; readonly subresource: string | undefined },
 ): { readonly managedFields?: readonly Draft[] } {
-  const fields = without(changedFields(schema, zeroOfStruct(schema), sent).changed, 'f:status')
+  const fields = withoutPaths(changedFields(schema, zeroOfStruct(schema), sent).changed, [['status']])
   if (fields.children.size === 0) return {}
   return { managedFields: [entryOf({ ...by, operation: 'Update', time: timestamp(server.clock.now()), fields })] }
-}
-
-/** A set without one of its top fields: the status of an object is not written with the object. */
-function without(set: FieldSet, element: string): FieldSet {
-  return { isMember: set.isMember, children: new Map([...set.children].filter(([name]) => name !== element)) }
 }
 
 /** Moves what an update changed to the one who made it. */
@@ -133,7 +128,7 @@ export function trackUpdate(
 /** The first write to a loaded object: what it does not change is of whoever came before. */
 function beginRecords(server: ApiServer, type: ResourceType, input: Omit<UpdateInput, 'known'>): void {
   const before = ownershipBefore(type, input.existing, textAt(input.existing, 'metadata', 'creationTimestamp'))
-  const known = [{ ...before, fields: without(before.fields, 'f:status') }]
+  const known = [{ ...before, fields: withoutPaths(before.fields, [['status']]) }]
   const after = afterUpdate(server, type, { ...input, known })
   if (after.length > 1) writeOwnerships(input.draft, after)
 }

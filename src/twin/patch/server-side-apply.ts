@@ -3,13 +3,24 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { badRequest, StatusError, statusBody } from '#kube/objects/status.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
+import { resetFields } from '../api/reset-fields.ts'
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-options.ts'
 import { copyOf, type Draft, draftOf, fieldsAt, isFields, isSame, setField, valueAt } from '../json-value.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { memberSchema, type Schema } from '../schema/schema.ts'
 import { changedFields } from './changed-fields.ts'
-import { difference, elementOf, emptySet, type FieldSet, fieldsOfObject, intersection, paths, pathText } from './field-set.ts'
+import {
+  difference,
+  elementOf,
+  emptySet,
+  type FieldSet,
+  fieldsOfObject,
+  intersection,
+  paths,
+  pathText,
+  withoutPaths,
+} from './field-set.ts'
 import { keepLastApplied, lastAppliedFields } from './last-applied.ts'
 import { isSameManager, type Ownership, ownershipBefore, ownershipsOf, writeOwnerships } from './managed-fields.ts'
 
@@ -29,7 +40,8 @@ export function applied(
   if (valueAt(configuration, 'metadata', 'managedFields') !== undefined && !isEmptyList(configuration))
     throw badRequest('metadata.managedFields must be nil')
   const schema = kindSchema(type)
-  const wanted = fieldsOfObject(schema, configuration)
+  const reset = resetFields(type, options.subresource)
+  const wanted = withoutPaths(fieldsOfObject(schema, configuration), reset)
   const own: Ownership = {
     manager: options.manager,
     operation: 'Apply',
@@ -51,7 +63,8 @@ export function applied(
   const dropped = difference(before?.fields ?? emptySet, withContainers(wanted))
   const orphaned = others.reduce((set, owner) => difference(set, withContainers(owner.fields)), dropped)
   removeFields(schema, merged, orphaned)
-  const { changed, removed } = changedFields(schema, live, merged)
+  const compared = changedFields(schema, live, merged)
+  const [changed, removed] = [withoutPaths(compared.changed, reset), withoutPaths(compared.removed, reset)]
   const conflicts = others.flatMap(owner => paths(intersection(owner.fields, changed)).map(path => ({ owner, path })))
   const allowed = lastAppliedFields(type, live, options.manager)
   const isMove = allowed !== undefined && conflicts.every(({ path }) => hasPath(allowed, path))

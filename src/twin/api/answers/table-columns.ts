@@ -4,39 +4,24 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
 import { ageColumn, ageOf, nameColumn, parseTimeMs } from './ages.ts'
 import { podWords } from './pod-status.ts'
-import type { Cell, Column } from './table-column.ts'
+import { type Column, count, field, number, type Read, text, wide } from './table-column.ts'
+import { furtherColumns } from './further-columns.ts'
 import {
   autoscalerTargets,
+  classParameters,
   claimSize,
   endpointsText,
   eventSource,
   externalAddress,
   jobStatus,
   kernelText,
+  parameterKind,
   portsText,
   quotaText,
   roleText,
   subjectNames,
   webhookCount,
 } from './table-words.ts'
-
-type Read = (object: KubeObject, nowMs: number) => Cell
-
-const text = (name: string, cell: Read): Column => ({ name, cell })
-const count = (name: string, cell: Read): Column => ({ name, type: 'integer', cell })
-const wide = (name: string, cell: Read): Column => ({ name, priority: 1, cell })
-
-/** A field as text; `fallback` where it is absent or empty. */
-const field =
-  (path: string, fallback = ''): Read =>
-  object => {
-    const value = valueAt(object, ...path.split('.'))
-    return value === undefined || value === null || value === '' ? fallback : String(value)
-  }
-const number =
-  (path: string): Read =>
-  object =>
-    numberAt(object, ...path.split('.')) ?? 0
 
 /** Any kind without a row of its own. */
 export const defaultColumns: readonly Column[] = [
@@ -167,6 +152,7 @@ function jobDuration(job: KubeObject, nowMs: number): string {
 const budgetLimit = (name: string): Read => field(`spec.${name}`, 'N/A')
 
 export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
+  ...furtherColumns,
   pods: [
     nameColumn,
     text('Ready', (pod, now) => podWords(pod, now).ready),
@@ -300,7 +286,7 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
   'ingressclasses.networking.k8s.io': [
     nameColumn,
     text('Controller', field('spec.controller')),
-    text('Parameters', field('spec.parameters.name', '<none>')),
+    text('Parameters', classParameters),
     ageColumn,
   ],
   'networkpolicies.networking.k8s.io': [
@@ -348,7 +334,7 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
   namespaces: [nameColumn, text('Status', field('status.phase')), ageColumn],
   secrets: [nameColumn, text('Type', field('type')), text('Data', keyCount('data')), ageColumn],
   configmaps: [nameColumn, text('Data', keyCount('data', 'binaryData')), ageColumn],
-  serviceaccounts: [nameColumn, text('Secrets', object => listAt(object, 'secrets').length), ageColumn],
+  serviceaccounts: [nameColumn, ageColumn],
   persistentvolumes: [
     nameColumn,
     text('Capacity', field('spec.capacity.storage')),
@@ -382,7 +368,7 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     text('Provisioner', field('provisioner')),
     text('ReclaimPolicy', field('reclaimPolicy', 'Delete')),
     text('VolumeBindingMode', field('volumeBindingMode', 'Immediate')),
-    { name: 'AllowVolumeExpansion', type: 'boolean', cell: object => object['allowVolumeExpansion'] === true },
+    { name: 'AllowVolumeExpansion', cell: object => object['allowVolumeExpansion'] === true },
     ageColumn,
   ],
   'csinodes.storage.k8s.io': [nameColumn, count('Drivers', object => listAt(object, 'spec', 'drivers').length), ageColumn],
@@ -402,14 +388,9 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     text('Modes', object => listAt(object, 'spec', 'volumeLifecycleModes').map(String).join(',')),
     ageColumn,
   ],
-  'csistoragecapacities.storage.k8s.io': [
-    nameColumn,
-    text('StorageClassName', field('storageClassName')),
-    text('Capacity', field('capacity', '<unset>')),
-  ],
   'volumeattachments.storage.k8s.io': [
     nameColumn,
-    text('Attacher', field('spec.attacher')),
+    { ...text('Attacher', field('spec.attacher')), format: 'name' },
     text('PV', field('spec.source.persistentVolumeName')),
     text('Node', field('spec.nodeName')),
     { name: 'Attached', type: 'boolean', cell: object => valueAt(object, 'status', 'attached') === true },
@@ -440,7 +421,7 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
       const group = (textAt(owner, 'apiVersion') ?? '').split('/').slice(0, -1).join('/')
       return `${textAt(owner, 'kind')?.toLowerCase() ?? ''}${group === '' ? '' : `.${group}`}/${textAt(owner, 'name') ?? ''}`
     }),
-    count('Revision', number('revision')),
+    text('Revision', number('revision')),
     ageColumn,
   ],
   resourcequotas: [
@@ -462,7 +443,7 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
   'validatingadmissionpolicies.admissionregistration.k8s.io': [
     nameColumn,
     count('Validations', object => listAt(object, 'spec', 'validations').length),
-    text('ParamKind', field('spec.paramKind.kind', '<unset>')),
+    text('ParamKind', parameterKind),
     ageColumn,
   ],
   'apiservices.apiregistration.k8s.io': [

@@ -30,7 +30,7 @@ export function endpointsText(endpoints: KubeObject): string {
       return ports.length === 0 ? [ip] : ports.map(port => `${ip}:${String(port['port'])}`)
     })
   })
-  if (all.length === 0) return '<none>'
+  if (listAt(endpoints, 'subsets').length === 0) return '<none>'
   return all.length > 3 ? `${all.slice(0, 3).join(',')} + ${all.length - 3} more...` : all.join(',')
 }
 
@@ -123,10 +123,24 @@ export function eventSource(event: KubeObject): string {
 /** The part of a quota that is used, for limits or for the rest. */
 export function quotaText(quota: KubeObject, isLimit: boolean): string {
   const used = fieldsAt(quota, 'status', 'used') ?? {}
-  const hard = fieldsAt(quota, 'status', 'hard') ?? fieldsAt(quota, 'spec', 'hard') ?? {}
+  const hard = fieldsAt(quota, 'status', 'hard') ?? {}
   return Object.keys(hard)
     .filter(name => name.startsWith('limits.') === isLimit)
     .toSorted()
     .map(name => `${name}: ${String(used[name] ?? '0')}/${String(hard[name])}`)
     .join(', ')
+}
+
+/** What the parameters of an IngressClass are, and their name. */
+export function classParameters(ingressClass: KubeObject): string {
+  const parameters = fieldsAt(ingressClass, 'spec', 'parameters')
+  if (parameters === undefined) return '<none>'
+  const group = textAt(parameters, 'apiGroup')
+  return `${textAt(parameters, 'kind') ?? ''}${group === undefined ? '' : `.${group}`}/${textAt(parameters, 'name') ?? ''}`
+}
+
+/** The kind that parameterises a policy, with its version. */
+export function parameterKind(policy: KubeObject): string {
+  const kind = fieldsAt(policy, 'spec', 'paramKind')
+  return kind === undefined ? '<unset>' : `${textAt(kind, 'apiVersion') ?? ''}/${textAt(kind, 'kind') ?? ''}`
 }

@@ -47,7 +47,7 @@ export function tableHead(columns: readonly Column[], options: TableOptions, met
     kind: 'Table',
     apiVersion: `meta.k8s.io/${options.version}`,
     metadata,
-    columnDefinitions: options.hasColumns ? columns.map(definitionOf) : null,
+    columnDefinitions: options.hasColumns ? columns.filter(column => column.isUnnamed !== true).map(definitionOf) : null,
   }
 }
 

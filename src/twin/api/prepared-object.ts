@@ -1,0 +1,105 @@
+// What becomes of an object after it was noted who owns its fields and before it is looked at as a whole: fields of features that are off go,
+// and a few are the server's own.
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { type Draft, fieldsAt, isEmpty, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
+import type { User } from './api-server.ts'
+import type { ResourceType } from './resource-type.ts'
+import { podSpecOf } from './validation/pod-template.ts'
+
+/** Prepares a new object. */
+export function prepareNew(type: ResourceType, draft: Draft, user: User): void {
+  if (type.key === 'certificatesigningrequests.certificates.k8s.io') askAs(draft, user)
+  dropDisabled(type, draft, undefined)
+}
+
+/** Prepares a changed object. */
+export function prepareChanged(type: ResourceType, draft: Draft, existing: KubeObject, subresource: string | undefined): void {
+  // Its finalizers are written by `finalize` alone.
+  if (type.key === 'namespaces' && subresource === undefined) keep(draft, existing, ['spec'])
+  if (type.key === 'certificatesigningrequests.certificates.k8s.io' && subresource === 'status') keepVerdict(draft, existing)
+  dropDisabled(type, draft, existing)
+}
+
+/** Who asks for a certificate is who sends the request. */
+function askAs(draft: Draft, user: User): void {
+  const { username: _username, uid: _uid, groups: _groups, extra: _extra, ...spec } = fieldsAt(draft, 'spec') ?? {}
+  draft['spec'] = {
+    ...spec,
+    username: user.name,
+    ...(user.uid === undefined ? {} : { uid: user.uid }),
+    groups: [...user.groups],
+    ...(user.extra === undefined ? {} : { extra: { ...user.extra } }),
+  }
+}
+
+const verdicts = ['Approved', 'Denied']
+
+/** The verdict on a request for a certificate is not written with its status. */
+function keepVerdict(draft: Draft, existing: KubeObject): void {
+  const before = itemsAt(existing, 'status', 'conditions').filter(({ type }) => verdicts.includes(String(type)))
+  const after = listAt(draft, 'status', 'conditions')
+  const others = after.filter(condition => !verdicts.includes(textAt(condition, 'type') ?? ''))
+  if (before.length > 0 || others.length < after.length) setAt(draft, ['status', 'conditions'], [...before, ...others])
+}
+
+function keep(draft: Draft, existing: KubeObject, path: readonly string[]): void {
+  setAt(draft, path, valueAt(existing, ...path))
+}
+
+/** Kind → fields of features that are off. What an object has of one already may stay. */
+const disabled: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  'csidrivers.storage.k8s.io': [['spec', 'preventPodSchedulingIfMissing']],
+  'leases.coordination.k8s.io': [
+    ['spec', 'strategy'],
+    ['spec', 'preferredHolder'],
+  ],
+  nodes: [
+    ['spec', 'configSource'],
+    ['status', 'config'],
+  ],
+}
+
+function dropDisabled(type: ResourceType, draft: Draft, existing: KubeObject | undefined): void {
+  for (const path of disabled[type.key] ?? [])
+    if (valueAt(draft, ...path) !== undefined && valueAt(existing, ...path) === undefined) setAt(draft, path, undefined)
+  if (type.key === 'persistentvolumeclaims') settleSources(draft, existing)
+  const spec = podSpecOf(type.key, draft)
+  if (spec !== undefined) dropDisabledOfPods(spec, existing === undefined ? undefined : podSpecOf(type.key, existing))
+}
+
+const disabledProjections = ['clusterTrustBundle', 'podCertificate']
+
+function dropDisabledOfPods(spec: Draft, before: Draft | undefined): void {
+  if (spec['schedulingGroup'] !== undefined && before?.['schedulingGroup'] === undefined) delete spec['schedulingGroup']
+  for (const name of disabledProjections) {
+    const isInUse = projectionsOf(before).some(source => source[name] !== undefined)
+    if (!isInUse) for (const source of projectionsOf(spec)) delete source[name]
+  }
+}
+
+function projectionsOf(spec: Draft | undefined): readonly Draft[] {
+  return itemsAt(spec, 'volumes').flatMap(volume => itemsAt(volume, 'projected', 'sources'))
+}
+
+/** A claim has its source in two fields, of which clients may write either; a source of an unknown kind in the old one counts as none. */
+function settleSources(draft: Draft, existing: KubeObject | undefined): void {
+  const spec = fieldsAt(draft, 'spec')
+  if (spec === undefined || Object.isFrozen(spec)) return
+  const isInUse = ['dataSource', 'dataSourceRef'].some(name => valueAt(existing, 'spec', name) !== undefined)
+  if (!isInUse && !isEmpty(textAt(spec, 'dataSourceRef', 'namespace'))) delete spec['dataSourceRef']
+  const source = fieldsAt(spec, 'dataSource')
+  if (!isInUse && source !== undefined && spec['dataSourceRef'] === undefined && !isOldSource(source)) delete spec['dataSource']
+  const [old, reference] = [fieldsAt(spec, 'dataSource'), fieldsAt(spec, 'dataSourceRef')]
+  if (old !== undefined && reference === undefined) spec['dataSourceRef'] = { ...old }
+  if (old !== undefined || reference === undefined || !isEmpty(textAt(reference, 'namespace'))) return
+  const { namespace: _namespace, ...local } = reference
+  spec['dataSource'] = local
+}
+
+function isOldSource(source: Draft): boolean {
+  const group = textAt(source, 'apiGroup') ?? ''
+  return (
+    (source['kind'] === 'PersistentVolumeClaim' && group === '') ||
+    (source['kind'] === 'VolumeSnapshot' && group === 'snapshot.storage.k8s.io')
+  )
+}
