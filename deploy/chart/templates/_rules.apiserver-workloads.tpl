@@ -1,4 +1,16 @@
 {{- define "ballast.rules.apiserver-workloads" -}}
+{{- if and $.Values.apiserver.enabled $.Values.dashboard.enabled }}
+- apiGroups:
+    - ""
+  resources:
+    - configmaps
+  resourceNames:
+    - ballast-nfs-inventory
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
 {{- if $.Values.capabilities.autoscale.enabled }}
 - apiGroups:
     - ""

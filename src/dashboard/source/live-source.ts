@@ -25,7 +25,7 @@ import { ClusterTime } from './cluster-time.ts'
 import { newEpoch } from './epoch.ts'
 import { GatewayPoll } from './gateway-poll.ts'
 import { MirrorPoll, type ReadMetrics } from './mirror-poll.ts'
-import { dispensableKinds, eventFields, leaseNamespaces, shownNeeds, twinClocks, twinFaults } from './needs.ts'
+import { dispensableKinds, eventFields, leaseNamespaces, shownNeeds, shownNotes, twinClocks, twinFaults } from './needs.ts'
 import { nothingRead } from './nothing-read.ts'
 import { withoutOwn } from './own-losses.ts'
 import { PlacementKeeper } from './placement-keeper.ts'
@@ -155,7 +155,8 @@ class FollowedCluster implements LiveSource {
     const leases = this.#informers.of<Lease>(builtIn.leases, { optional: true, namespaces: leaseNamespaces(ownNamespace) })
     // Whose right to them is another's, where there is one.
     const dispensable = dispensableKinds.map(kind => of(kind, { dispensable: true }))
-    const added = [of(builtIn.horizontalpodautoscalers), leases, ...dispensable]
+    const notes = of(shownNotes.resource, { fieldSelector: shownNotes.fieldSelector, dispensable: true })
+    const added = [of(builtIn.horizontalpodautoscalers), leases, ...dispensable, notes]
     this.#clocks = mode === 'twin' ? of(twinClocks) : undefined
     this.#faults = mode === 'twin' ? of(twinFaults) : undefined
     for (const informer of books) informer.onChange(change => this.#books.heed(change))

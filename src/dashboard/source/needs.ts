@@ -2,6 +2,7 @@
 import { verdictAnnotation } from '#coordination/account/told-verdict.ts'
 import { disruptionPermits, planKind, rebalancePlans, rebalancePolicies } from '#coordination/api.ts'
 import type { Need } from '#coordination/needs.ts'
+import { nfsInventoryName } from '#coordination/shown-notes.ts'
 import type { WatchNeed } from '#kube/informers/watch-pool.ts'
 import type { GroupVersionResource } from '#kube/objects/resource.ts'
 import { builtIn } from '#kube/objects/resource.ts'
@@ -22,6 +23,9 @@ export const dispensableKinds: readonly GroupVersionResource[] = [
   { group: 'snapshot.storage.k8s.io', version: 'v1', resource: 'volumesnapshots' },
   { group: 'snapshot.storage.k8s.io', version: 'v1', resource: 'volumesnapshotcontents' },
 ]
+
+/** What capabilities note in ConfigMaps for pages to show. No other is read. */
+export const shownNotes = { resource: builtIn.configmaps, fieldSelector: `metadata.name=${nfsInventoryName}` } as const
 
 export const twinClocks: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinclocks' }
 export const twinFaults: GroupVersionResource = { group: twinGroup, version: 'v1alpha1', resource: 'twinfaults' }

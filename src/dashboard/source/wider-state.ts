@@ -7,6 +7,8 @@ const addedKinds = [
   ...['NodeMetrics', 'PodMetrics', 'HorizontalPodAutoscaler', 'Lease'],
   ...['InterceptorRoute.http.keda.sh', 'HTTPScaledObject.http.keda.sh', 'NodeFeatureRule.nfd.k8s-sigs.io'],
   ...['VolumeSnapshot.snapshot.storage.k8s.io', 'VolumeSnapshotContent.snapshot.storage.k8s.io'],
+  // Those alone in which something is noted for a page.
+  'ConfigMap',
 ] as const
 
 const added: ReadonlySet<string> = new Set(addedKinds)

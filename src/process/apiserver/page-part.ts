@@ -5,6 +5,7 @@ import type * as z from 'zod'
 import type { Part } from '#coordination/capability.ts'
 import { clusterNeeds } from '#coordination/facts/cluster-view.ts'
 import type { Permission } from '#coordination/needs.ts'
+import { nfsInventoryName } from '#coordination/shown-notes.ts'
 import { writeRights } from '#dashboard/actions/needed-rights.ts'
 import { dashboardSchema } from '#dashboard/configuration.ts'
 import { pageNeeds } from '#dashboard/source/needs.ts'
@@ -18,6 +19,13 @@ const usage: Permission = {
   resources: ['nodes', 'pods'],
   verbs: ['get', 'list'],
   because: 'shows usage, which cannot be watched',
+}
+const notes: Permission = {
+  groups: [''],
+  resources: ['configmaps'],
+  names: [nfsInventoryName],
+  verbs: ['get', 'list', 'watch'],
+  because: 'shows what lies on shares of NFS and belongs to nobody',
 }
 const tokens: Permission = {
   groups: ['authentication.k8s.io'],
@@ -68,6 +76,7 @@ export const pagePart: Pick<Part<PageConfig>, 'needs' | 'permissions'> = {
   needs: [...clusterNeeds, ...pageNeeds],
   permissions: ({ auth: { mode }, actions }) => [
     usage,
+    notes,
     ...(mode === 'loopback' ? [] : [reviews, ...endpoint]),
     ...(mode === 'token' ? [tokens] : []),
     ...(mode === 'proxy' && actions === true ? writes() : []),

@@ -5,8 +5,9 @@ import { deepStrictEqual } from 'node:assert'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { nfsInventoryName } from '#coordination/shown-notes.ts'
 import { notLookedAt } from '../../../src/capabilities/nfs/inventory/inventory.ts'
-import { reportLabel, reportName, reportText } from '../../../src/capabilities/nfs/inventory/report.ts'
+import { reportLabel, reportText } from '../../../src/capabilities/nfs/inventory/report.ts'
 import { sidecarNamespace, startClaimsSite } from './claims-site.ts'
 import { ourDriver } from './our-driver.ts'
 import { startSidecars, upstreamSidecars } from './sidecars.ts'
@@ -30,7 +31,7 @@ export async function sweptFolders(): Promise<string> {
   const map = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: reportName, namespace: sidecarNamespace, labels: { [reportLabel]: 'true' } },
+    metadata: { name: nfsInventoryName, namespace: sidecarNamespace, labels: { [reportLabel]: 'true' } },
     data: { 'inventory.json': reportText({ driver: 'nfs.csi.k8s.io', atMs: Date.now(), shares }) },
   }
   await site.plane.client.want('POST', `/api/v1/namespaces/${sidecarNamespace}/configmaps`, map)

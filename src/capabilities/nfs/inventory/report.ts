@@ -1,12 +1,12 @@
 // What was found on shares, as a ConfigMap: whoever looks at the cluster reads it, and cannot reach the servers. Others may write into it, so it is read with care.
 
 import * as z from 'zod'
+import { nfsInventoryName } from '#coordination/shown-notes.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { type LooseFolder, mostNamed, type Named, type ShareInventory } from './inventory.ts'
 
-export const reportName = 'ballast-nfs-inventory'
 /** By this label it is found, whatever the namespace. */
 export const reportLabel = 'ballast.dev/nfs-inventory'
 const reportKey = 'inventory.json'
@@ -73,7 +73,7 @@ export async function writeReport(
   const object: KubeObject = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name: reportName, namespace, labels: { [reportLabel]: 'true', 'app.kubernetes.io/part-of': 'ballast' } },
+    metadata: { name: nfsInventoryName, namespace, labels: { [reportLabel]: 'true', 'app.kubernetes.io/part-of': 'ballast' } },
     data: { [reportKey]: reportText(report) },
   }
   await api.resource<KubeObject>(builtIn.configmaps).apply(object, { fieldManager: 'ballast-nfs', force: true, signal })

@@ -5,6 +5,8 @@ import { pictureAt } from '#dashboard/views/moment.ts'
 import { pictureOf } from '#dashboard/views/testdata/homelab.ts'
 import { everything } from '#dashboard/views/viewing.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import type { ShareInventory } from '../inventory/inventory.ts'
+import { reportText } from '../inventory/report.ts'
 import { useAnnotation, writeUse } from '../usage/use-annotation.ts'
 import { volumesPage } from './volumes-page.ts'
 
@@ -170,6 +172,69 @@ describe('the page of volumes', () => {
       ['vault', '/', 1, null, 'no node says so'],
     ])
     expect(capabilityView.parse(view)).toEqual(view)
+  })
+
+  describe('what belongs to nobody', () => {
+    const none = { count: 0, first: [] }
+    const clean = {
+      ...{ server: 'candlekeep', share: 'kubernetes', volumes: 2, unnamed: 0 },
+      ...{ missing: none, orphans: none, snapshots: none, archived: none, others: none },
+    }
+    const noted = (shares: readonly ShareInventory[], text?: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'ballast-nfs-inventory', namespace: 'ballast-agent' },
+      data: { 'inventory.json': text ?? reportText({ driver: 'nfs.csi.k8s.io', atMs: day, shares }) },
+    })
+    const loose = (id: string, bytes?: number) => ({ id, changedMs: day, ...(bytes === undefined ? {} : { bytes }) })
+    const found: ShareInventory = {
+      ...clean,
+      missing: { count: 1, first: ['pv-lost'] },
+      orphans: { count: 2_000, first: [loose('candlekeep#kubernetes#pvc-1##'), loose('a\u202e\nb')] },
+      snapshots: { count: 1, first: [loose('candlekeep#kubernetes#snap-1##', gib)] },
+      archived: { count: 1, first: [loose('candlekeep#kubernetes#archived-pvc-2##')] },
+      others: { count: 2, first: ['photos'] },
+      unnamed: 1,
+    }
+    const empty = (view: ReturnType<typeof viewOf>, name = 'nobodys') => view.tables.find(table => table.name === name)?.empty
+
+    test('is what was noted, with when, and what was not looked at is said to be so', () => {
+      const away = { ...clean, server: 'vault', problem: 'mount failed\nno route' }
+      const view = viewOf([noted([found, away])])
+      expect(view.sentences.slice(2).map(({ text }) => text)).toEqual([
+        'Shares were looked through at 1970-01-02T00:00:00Z.',
+        "3 more folders on them may be anybody's, since their names prove nothing.",
+      ])
+      const [share, at] = ['candlekeep:/kubernetes', '1970-01-02T00:00:00Z']
+      expect(cells(view, 'nobodys')).toEqual([
+        ['pv-lost', 'a volume without its folder', share, null, null],
+        ['candlekeep#kubernetes#pvc-1##', 'a folder that was made for a volume', share, null, at],
+        ['a��b', 'a folder that was made for a volume', share, null, at],
+        ['candlekeep#kubernetes#snap-1##', 'an archive that no snapshot names', share, '1.0Gi', at],
+        ['candlekeep#kubernetes#archived-pvc-2##', 'an archived folder', share, null, at],
+        ['vault:/kubernetes', 'not looked at: mount failed�no route', 'vault:/kubernetes', null, null],
+      ])
+      expect(view.tables.find(({ name }) => name === 'nobodys')?.total).toBe(2_004)
+      expect(capabilityView.parse(view)).toEqual(view)
+    })
+
+    test('is told apart from what nobody looked at, what is clean, and what is no report', () => {
+      const nobody = 'Nobody has noted what lies on the shares: controller.inventory.enabled has them looked through.'
+      expect(empty(viewOf([]))).toBe(nobody)
+      expect(empty(viewOf([noted([], 'nonsense')]))).toBe(nobody)
+      expect(empty(viewOf([noted([clean])]))).toBe('All that lies on the shares belongs to somebody.')
+      const denied = { name: 'configmaps', state: 'down', lastAt: null, limitMs: 1, because: 'You may not.' } as const
+      expect(empty(volumesPage.view({ ...pictureOf([]), sources: [denied] }, everything))).toBe('You may not.')
+    })
+
+    test('mounts that lead nowhere are told as nodes tell of them, each once', () => {
+      const note =
+        'candlekeep:/kubernetes/pv at /var/lib/kubelet/pods/u/volumes/kubernetes.io~csi/pv/mount leads nowhere any more'
+      const stale = [1, 5].map(minute => event(onNode('n1'), 'NfsMountStale', note, minute))
+      const view = volumesPage.view(pictureOf([], { book: bookOf(stale) }), everything)
+      expect(cells(view, 'stale')).toEqual([['n1', note, '2025-12-19T12:05:00Z']])
+      expect(empty(viewOf([]), 'stale')).toBe('No node has told of one: mountChecks has nodes look.')
+    })
   })
 
   test('names nothing of namespaces that a viewer may not see', () => {

@@ -13,6 +13,7 @@ import { stripped } from '../driver/share-path.ts'
 import { readVolumeId } from '../driver/volume-id.ts'
 import { driverName } from '../names.ts'
 import { readUse, useAnnotation } from '../usage/use-annotation.ts'
+import { nobodysSentences, nobodysTables } from './nobodys.ts'
 
 const mostRows = 200
 /** Names in one cell. */
@@ -31,12 +32,13 @@ export const volumesPage: CapabilityPage = {
     const volumes = nfsVolumes(picture, viewing)
     return {
       title: 'Volumes',
-      sentences: sentencesOf(volumes, picture),
+      sentences: [...sentencesOf(volumes, picture), ...nobodysSentences(picture)],
       tables: [
         volumesOf(volumes, picture, viewing),
         waitingOf(picture, viewing),
         snapshotsOf(volumes, picture, viewing),
         serversOf(volumes, picture),
+        ...nobodysTables(picture, mostRows),
       ],
     }
   },
