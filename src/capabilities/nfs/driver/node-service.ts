@@ -9,7 +9,6 @@ import type { Of } from '#kube/protobuf-message.ts'
 import { accessModes, type csiMessages, nodeCapabilities, usageUnits } from '../csi/messages.ts'
 import type { Breaker } from '../mounts/breaker.ts'
 import { askedConnections, optionsProblem, portOf } from '../mounts/mount-options.ts'
-import { mountAt } from '../mounts/mount-table.ts'
 import { type Mounter, MountFailed } from '../mounts/mounter.ts'
 import { mountRefusal } from './mount-refusal.ts'
 import { mountSource } from './mount-source.ts'
@@ -213,7 +212,7 @@ export class NodeService {
   /** Whether a volume is mounted and of use. What is of none is taken away: a stale mount, and a bind that was cut off before it was read-only. */
   async #isThere(volumeId: string, target: string, until: Until, isReadonly = false): Promise<boolean> {
     const { mounter, log } = this.#options
-    const mounted = mountAt(mounter.table, target)
+    const mounted = mounter.table.at(target)
     if (mounted === undefined) return false
     if (await this.#isGood(target)) {
       if (!isReadonly || mounted.options.includes('ro')) return true

@@ -102,7 +102,12 @@ export class OpenDirectory implements Disposable {
   }
 
   /** Names in it, as the system gives them, at most `most` of them. */
-  *names(most = Number.POSITIVE_INFINITY): Generator<ByteText> {
+  *names(most?: number): Generator<ByteText> {
+    for (const { name } of this.entries(most)) yield name
+  }
+
+  /** The same with whether each is a file, as its directory has it: it may be something else by the next moment. */
+  *entries(most = Number.POSITIVE_INFINITY): Generator<{ readonly name: ByteText; readonly isFile: boolean }> {
     // The type of `encoding` leaves out latin1; it is one of Node's encodings of bytes as any other.
     const encoding = 'latin1' as BufferEncoding
     const listing = attempt('read directory', this.path, () =>
@@ -112,7 +117,7 @@ export class OpenDirectory implements Disposable {
       for (let count = 0; count < most; count++) {
         const entry = attempt('read directory', this.path, () => listing.readSync())
         if (entry === null) return
-        yield entry.name as ByteText
+        yield { name: entry.name as ByteText, isFile: entry.isFile() }
       }
     } finally {
       listing.closeSync()

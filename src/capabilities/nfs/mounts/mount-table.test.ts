@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { askedConnections, optionsProblem, portOf, splitOptions } from './mount-options.ts'
-import { readConnections, readMountInfo } from './mount-table.ts'
+import { readConnections, readMountAt, readMountInfo } from './mount-table.ts'
 
 test('mounts by the kernel’s table, with blanks in their paths', () => {
   const text = [
@@ -18,6 +18,16 @@ test('mounts by the kernel’s table, with blanks in their paths', () => {
       options: ['rw', 'relatime', 'rw', 'vers=4.1', 'nconnect=16', 'addr=10.0.0.2'],
     },
   ])
+})
+
+test('the topmost mount at a place is found as if all were read, whatever its name', () => {
+  const line = (target: string, source: string) => `36 35 98:0 / ${target} rw shared:9 - nfs4 ${source} rw,vers=4.1`
+  const places = ['/a', '/a/b', '/a\\040b', '/a\\134040b', '/a\\011b', '/a\\012b', '/ä', '/']
+  const lines = places.flatMap(place => [line(place, 'nas:/below'), line(place, `nas:${place}`), line('/other', place)])
+  // The source of one is the target of another, and the last line is cut.
+  for (const text of [lines.join('\n'), `${lines.join('\n')}\n`, `${lines.join('\n')}\n36 35 98:0 / /a rw`])
+    for (const target of [...readMountInfo(text).map(mounted => mounted.target), '/none', ''])
+      expect(readMountAt(text, target), target).toEqual(readMountInfo(text).findLast(mounted => mounted.target === target))
 })
 
 test('connections of a mount are counted, of the last one at a place', () => {

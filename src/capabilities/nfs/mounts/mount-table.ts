@@ -13,15 +13,20 @@ export interface Mounted {
 export interface MountTable {
   /** All mounts that this process sees, in the order in which they were made. */
   mounts(): readonly Mounted[]
+  /** The topmost mount at a target: what is below it cannot be seen. */
+  at(target: string): Mounted | undefined
   /** Connections that the kernel has for a mount of NFS; undefined where it says none. */
   connections(target: string): number | undefined
 }
 
 /** This process's own. */
 export const kernelTable: MountTable = {
-  mounts: () => readMountInfo(readFileSync('/proc/self/mountinfo', 'utf8')),
+  mounts: () => readMountInfo(mountInfo()),
+  at: target => readMountAt(mountInfo(), target),
   connections: target => readConnections(readFileSync('/proc/self/mountstats', 'utf8'), target),
 }
+
+const mountInfo = (): string => readFileSync('/proc/self/mountinfo', 'utf8')
 
 /** The kernel writes blanks, tabs, line ends and backslashes as three octal digits. */
 const unescaped = (field: string): string =>
@@ -39,9 +44,16 @@ export function readMountInfo(text: string): readonly Mounted[] {
   })
 }
 
-/** The topmost mount at a target: what is below it cannot be seen. */
-export function mountAt(table: MountTable, target: string): Mounted | undefined {
-  return table.mounts().findLast(mounted => mounted.target === target)
+/** As `MountTable.at`. Each volume asks it several times, so that lines are read only where the target may stand in them. */
+export function readMountAt(text: string, target: string): Mounted | undefined {
+  const written = ` ${target.replace(/[ \t\n\\]/g, one => `\\${one.charCodeAt(0).toString(8).padStart(3, '0')}`)} `
+  for (let end = text.lastIndexOf(written); end >= 0; end = end === 0 ? -1 : text.lastIndexOf(written, end - 1)) {
+    const lineEnd = text.indexOf('\n', end)
+    const line = text.slice(text.lastIndexOf('\n', end) + 1, lineEnd < 0 ? undefined : lineEnd)
+    const found = readMountInfo(line).find(mounted => mounted.target === target)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 /** Counts the lines `xprt:` of a mount in `mountstats`: the kernel writes one for each connection. */

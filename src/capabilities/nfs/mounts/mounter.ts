@@ -2,7 +2,7 @@
 
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { OutsideError } from '#kube/outside-error.ts'
-import { type MountTable, mountAt } from './mount-table.ts'
+import type { MountTable } from './mount-table.ts'
 import type { RunProgram } from './program.ts'
 
 /** Below the two minutes that kubelets give a call. */
@@ -60,7 +60,7 @@ export class Mounter {
   }
 
   isMounted(target: string): boolean {
-    return mountAt(this.table, target) !== undefined
+    return this.table.at(target) !== undefined
   }
 
   /** @throws MountFailed with what `mount` said, in the words that upstream puts around it */

@@ -21,7 +21,7 @@ test('mounts of pods whose handles nobody knows are stale; others are not looked
     mount('/mnt/stale'),
     mount('/k/podsx/stale'),
   ]
-  const table = { mounts: () => all, connections: () => undefined }
+  const table = { mounts: () => all, connections: () => undefined, at: () => undefined }
   expect(await staleMounts(table, files, '/k/pods', signal)).toEqual([
     { target: '/k/pods/a/stale', source: 'nas:/k/k/pods/a/stale' },
   ])
@@ -32,6 +32,7 @@ test('no more than a bound are looked at', async () => {
   const table = {
     mounts: () => Array.from({ length: 1_500 }, (_, at) => mount(`/k/pods/${at}/stale`)),
     connections: () => undefined,
+    at: () => undefined,
   }
   expect(await staleMounts(table, { look }, '/k/pods', signal)).toHaveLength(1_000)
 })

@@ -51,6 +51,7 @@ export class FakeMachine {
 
   readonly table: MountTable = {
     mounts: () => this.#mounts,
+    at: target => this.#mounts.findLast(mounted => mounted.target === target),
     connections: target => this.connections.get(target),
   }
 

@@ -48,18 +48,24 @@ class TreePacker {
   }
 
   async #below(directory: OpenDirectory, prefix: ByteText | '', depth: number): Promise<void> {
-    for (const name of [...directory.names()].sort()) {
+    for (const { name, isFile } of [...directory.entries()].sort((one, other) => (one.name < other.name ? -1 : 1))) {
       const inArchive = joined(prefix, name)
-      // A file that goes away while its directory is read is as one that had gone before.
-      const stat = directory.find(name)
-      if (stat === undefined) continue
-      const kind = kindOf(stat)
-      if (kind === undefined) this.#skipped++
-      else if (kind === 'directory') await this.#directory(directory, name, inArchive, depth)
-      else if (kind === 'file') await this.#file(directory, name, inArchive)
-      else await this.#other(directory, name, headOf(stat, kind, inArchive))
+      // What its directory calls a file is opened without a look before: most of a tree are files.
+      if (isFile) await this.#file(directory, name, inArchive)
+      else await this.#noFile(directory, name, inArchive, depth)
       if (this.#progress.isDue()) await this.#progress.turn()
     }
+  }
+
+  async #noFile(directory: OpenDirectory, name: ByteText, inArchive: ByteText, depth: number): Promise<void> {
+    // What goes away while its directory is read is as if it had gone before.
+    const stat = directory.find(name)
+    if (stat === undefined) return
+    const kind = kindOf(stat)
+    if (kind === undefined) this.#skipped++
+    else if (kind === 'directory') await this.#directory(directory, name, inArchive, depth)
+    else if (kind === 'file') await this.#file(directory, name, inArchive)
+    else await this.#other(directory, name, headOf(stat, kind, inArchive))
   }
 
   async #directory(parent: OpenDirectory, name: ByteText, inArchive: ByteText, depth: number): Promise<void> {
