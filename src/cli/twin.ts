@@ -26,7 +26,7 @@ import { readSource, readSourceOrInput } from './source/source.ts'
 import { syntheticCluster } from './source/synthetic-cluster.ts'
 import { withoutUnansweredWebhooks } from './source/unanswered-webhooks.ts'
 import { Progress } from './terminal/progress.ts'
-import { openLines } from './twin/twin-open.ts'
+import { absentSentence, openLines } from './twin/twin-open.ts'
 import { type ClockOptions, clockOf, momentOption, paceOption, startOf } from './up/twin-clock.ts'
 
 interface TwinCommandOptions extends ClockOptions {
@@ -301,6 +301,8 @@ async function runOnce(options: TwinCommandOptions, loaded: Loaded, surroundings
   const isSettled = await cameToRest(twin, surroundings)
   const objects = [...twin.dump()]
   for (const line of openLines(objects)) surroundings.terminal.say(`open: ${line}`)
+  const absent = absentSentence(objects)
+  if (absent !== undefined) surroundings.terminal.say(absent)
   const dumped = (async function* () {
     yield* objects
   })()
