@@ -6,6 +6,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } fro
 import type { ClientHttp2Session } from 'node:http2'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { constants, gunzipSync } from 'node:zlib'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { PartUnavailable } from '#test/real/cache.ts'
 import { startControlPlane } from '#test/real/control-plane/start.ts'
@@ -30,8 +31,6 @@ interface Side {
   /** The same of its store, where that is another process. */
   readonly storeCpuMs: () => number
   readonly peakBytes: () => number
-  /** Where its pages of pods go on, in JSON. */
-  tokens: readonly string[]
   readonly stop: () => Promise<void>
 }
 
@@ -61,7 +60,6 @@ async function twinSide(): Promise<Side> {
     cpuMs: twin.cpuMs,
     storeCpuMs: () => 0,
     peakBytes: twin.peakRssBytes,
-    tokens: [],
     stop: twin.stop,
   }
 }
@@ -78,7 +76,6 @@ async function realSide(): Promise<Side | undefined> {
       cpuMs: () => cpuMsOf(server),
       storeCpuMs: () => cpuMsOf(store),
       peakBytes: () => peakRssOf(server),
-      tokens: [],
       stop: plane.stop,
     }
   } catch (cause) {
@@ -158,7 +155,7 @@ const requests: readonly { readonly what: string; of(index: number): Sent }[] = 
 interface ListForm {
   readonly what: string
   readonly headers: Readonly<Record<string, string>>
-  /** In pages of {@link pageSize}. */
+  /** In packed pages of {@link pageSize}. */
   readonly isPaged?: boolean
 }
 
@@ -185,29 +182,23 @@ const forms: readonly ListForm[] = [
 ]
 
 /** Reads all pods; yields the bytes that came. */
-async function list(session: ClientHttp2Session, tokens: readonly string[], { headers, isPaged }: ListForm): Promise<number> {
-  const path = '/api/v1/pods'
-  const pages = isPaged === true ? ['', ...tokens].map(token => pageOf(path, token)) : [path]
+async function list(session: ClientHttp2Session, { headers, isPaged }: ListForm): Promise<number> {
   let bytes = 0
-  for (const page of pages) {
-    const answer = await request(session, { ':path': page, ...headers })
+  for (let token: string | undefined = ''; token !== undefined; ) {
+    const query = isPaged === true ? `?limit=${pageSize}${token === '' ? '' : `&continue=${token}`}` : ''
+    const answer = await request(session, { ':path': `/api/v1/pods${query}`, ...headers })
     if (answer.status !== 200) throw new Error(`a list was answered with ${answer.status}: ${answer.start}`)
     bytes += answer.bytes
+    token = isPaged === true ? tokenIn(answer.start) : undefined
   }
   return bytes
 }
 
-const pageOf = (path: string, token: string) => `${path}?limit=${pageSize}${token === '' ? '' : `&continue=${token}`}`
-
-/** A packed page is not looked into for its token: nothing is written any more, so that those of plain pages hold. */
-async function readTokens(session: ClientHttp2Session): Promise<readonly string[]> {
-  const found: string[] = []
-  for (let token: string | undefined = ''; token !== undefined; ) {
-    const { start } = await request(session, { ':path': pageOf('/api/v1/pods', token), ...json })
-    token = /"continue":"([^"]+)"/.exec(start)?.[1]
-    if (token !== undefined) found.push(token)
-  }
-  return found
+/** Where a packed page goes on. */
+function tokenIn(start: string): string | undefined {
+  // The rest of the page is not there: what comes out until then is enough.
+  const text = gunzipSync(Buffer.from(start, 'latin1'), { finishFlush: constants.Z_SYNC_FLUSH }).toString()
+  return /"continue":"([^"]+)"/.exec(text)?.[1]
 }
 
 /** Milliseconds of processor time. */
@@ -242,8 +233,14 @@ async function inTurns(
   return found
 }
 
-/** Median of all rounds but the first, which warms up. */
-const median = (costs: readonly Cost[] | undefined, of: keyof Cost) => quantile(costs?.slice(1).map(cost => cost[of]) ?? [], 0.5)
+/** Median of all rounds but the first, which warms up; of a side that is not there no number. */
+const median = (costs: readonly Cost[] | undefined, of: keyof Cost) =>
+  costs === undefined
+    ? Number.NaN
+    : quantile(
+        costs.slice(1).map(cost => cost[of]),
+        0.5,
+      )
 
 /** `act` for the numbers from `from` to before `to`, a few at a time. */
 async function inParallel(from: number, to: number, act: (index: number) => Promise<void>): Promise<void> {
@@ -254,8 +251,8 @@ async function inParallel(from: number, to: number, act: (index: number) => Prom
   await Promise.all(Array.from({ length: writers }, one))
 }
 
-function row(what: string, cells: readonly (string | number | undefined)[]): void {
-  const shown = (cell: string | number | undefined) => (typeof cell === 'number' ? cell.toFixed(2) : (cell ?? '-'))
+function row(what: string, cells: readonly (string | number)[]): void {
+  const shown = (cell: string | number) => (typeof cell === 'string' ? cell : Number.isNaN(cell) ? '-' : cell.toFixed(2))
   console.log(what.padEnd(36) + cells.map(cell => shown(cell).padStart(11)).join(''))
 }
 
@@ -268,11 +265,10 @@ try {
     `${cpus()[0]?.model ?? ''}, ${cpus().length} cores, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)} before`,
   )
   console.log(`${pods} pods of 7.8 KB; ${sides.map(({ name }) => name).join(', ')}`)
-  for (const side of sides) side.tokens = await connected(side, readTokens)
   row(`s of CPU for a list of ${pods}`, ['twin', 'real', 'its store', 'ratio', 'first', 'real first', 'MB', 'real MB'])
   for (const form of forms) {
     const bytes = new Map<Side, number>()
-    const [own, others] = await inTurns(async (session, side) => bytes.set(side, await list(session, side.tokens, form)))
+    const [own, others] = await inTurns(async (session, side) => bytes.set(side, await list(session, form)))
     const [twinMs, realMs, storeMs] = [median(own, 'serverMs'), median(others, 'serverMs'), median(others, 'storeMs')]
     const firsts = [own, others].map(costs => (costs?.[0]?.serverMs ?? Number.NaN) / 1000)
     row(form.what, [
@@ -301,7 +297,7 @@ try {
       inParallel(round * each, (round + 1) * each, index => send(session, of(index))),
     )
     const [twinMs, realMs] = [median(own, 'serverMs') / each, median(others, 'serverMs') / each]
-    row(what, real === undefined ? [twinMs] : [twinMs, realMs, median(others, 'storeMs') / each, twinMs / realMs])
+    row(what, [twinMs, realMs, median(others, 'storeMs') / each, twinMs / realMs])
   }
   row(
     'most resident memory, MiB',
