@@ -18,6 +18,8 @@ export interface ContainerWords {
   readonly node: string
   /** The value of `ballast.dev/twin-log`. */
   readonly script: string | undefined
+  /** Its program writes what it is told to: neither that it began nor how it ended. */
+  readonly isShell?: boolean
 }
 
 export interface LogLine {
@@ -47,9 +49,8 @@ export function logLines(run: ContainerRun, words: ContainerWords, untilMs: numb
   const lastMs = ended === undefined ? untilMs : Math.min(untilMs, Math.max(startedMs, ended.atMs))
   if (startedMs > untilMs) return []
   const rules = rulesOf(words)
-  const lines: LogLine[] = [
-    { atMs: startedMs, text: `container ${words.name} of pod ${words.pod} started on node ${words.node}, image ${words.image}` },
-  ]
+  const first = `container ${words.name} of pod ${words.pod} started on node ${words.node}, image ${words.image}`
+  const lines: LogLine[] = words.isShell === true ? [] : [{ atMs: startedMs, text: first }]
   const perMs = rules.reduce((sum, rule) => sum + (rule.kind === 'every' ? 1 / rule.periodMs : 0), 0)
   // A container that has run for long is not gone through from its start.
   const fromMs = perMs === 0 ? startedMs : Math.max(startedMs, lastMs - Math.ceil(mostKeptLines / perMs))
@@ -64,7 +65,7 @@ export function logLines(run: ContainerRun, words: ContainerWords, untilMs: numb
   lines.sort((one, other) => one.atMs - other.atMs)
   if (ended !== undefined && ended.atMs <= untilMs) {
     const written = rules.flatMap(rule => (rule.kind === 'exit' && ended.exitCode !== 137 ? [rule.text] : []))
-    const own = endWords(ended.exitCode, ended.reason)
+    const own = words.isShell === true ? undefined : endWords(ended.exitCode, ended.reason)
     for (const text of [...written, ...(own === undefined ? [] : [own])]) lines.push({ atMs: lastMs, text, isEnd: true })
   }
   return lines.slice(-mostKeptLines)

@@ -109,10 +109,15 @@ function checkOrder(member: Schema, { value, order }: FieldPatch): void {
   for (const item of order) if (isFields(item) && item[key] === undefined) throw lacksKey(item, key)
   const given: readonly unknown[] = value
   const wanted = given.filter(item => isFields(item) && item[directive.patch] !== 'delete')
-  const places = wanted.map(item =>
-    order.findIndex(candidate => isFields(candidate) && isFields(item) && isSame(candidate[key], item[key])),
-  )
-  const isFollowed = places.every((place, index) => place >= 0 && (index === 0 || place > (places[index - 1] ?? -1)))
+  // Names may be there twice, in both: each is looked for behind the one before.
+  let at = 0
+  const isFollowed = wanted.every(item => {
+    const found = order.findIndex(
+      (candidate, index) => index >= at && isFields(candidate) && isFields(item) && isSame(candidate[key], item[key]),
+    )
+    at = found + 1
+    return found >= 0
+  })
   if (isFollowed) return
   throw bareError(`The order in patch list:\n${goPrinted(wanted)}\n doesn't match $setElementOrder list:\n${goPrinted(order)}\n`)
 }

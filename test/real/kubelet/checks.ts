@@ -10,6 +10,7 @@ import { commandOutput } from '../run-command.ts'
 import { archivesIn, type KubeletCluster, registryHost, startKubeletCluster } from './cluster.ts'
 import { spegelIsSwapped } from './mirror-swap.ts'
 import { limitMs, metric, referenceOf, runPod, toldOf, untilFound } from './pods.ts'
+import { sessionsAsInKubelets } from './sessions.ts'
 
 const program = join(import.meta.dirname, '..', '..', '..', 'src', 'cli', 'main.ts')
 const heldTaint = 'ballast.dev/agent-not-ready'
@@ -110,5 +111,6 @@ export const kubeletChecks: readonly Check[] = [
     alone: true,
     run: heldNodesServe,
   },
+  { name: 'kubelet: kubectl in containers, as in those of the twin', alone: true, run: sessionsAsInKubelets },
   { name: 'kubelet: Spegel to Ballast node by node, and back', alone: true, run: spegelIsSwapped },
 ]

@@ -1,10 +1,11 @@
 // …/exec and …/attach: a command in a container of the twin, or what it writes itself, over the channels of `v5.channel.k8s.io` and `v4.channel.k8s.io`.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { badRequest, internalError } from '#kube/objects/status.ts'
-import { askedContainer, specOf, statusOf } from '../../containers/asked-container.ts'
+import { askedContainer, statusOf } from '../../containers/asked-container.ts'
 import { runCommand, showWritten } from '../../containers/exec-session.ts'
 import type { OpenContainers } from '../../containers/open-containers.ts'
-import { itemsAt, listAt, textAt } from '../../json-value.ts'
+import { ownShell } from '../../containers/own-shell.ts'
+import { textAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { WriteRequest } from '../object-writes.ts'
 import type { TwinResponse } from '../request.ts'
@@ -47,7 +48,7 @@ export function answerExec(parts: ExecParts, write: WriteRequest): TwinResponse 
       await runCommand({ shell: shell(), command, hasTty, hasStdin: wants('stdin') }, socket, signal)
       return
     }
-    const program = wants('stdin') ? shellOf(pod, container) : undefined
+    const program = wants('stdin') ? ownShell(pod, container) : undefined
     if (program === undefined) {
       // What an attached client sees ends with the container by itself, after its last words.
       await showWritten(writtenFromNow(server, { pod, container }, gone), socket, { hasTty })
@@ -76,20 +77,4 @@ function endOf(server: ApiServer, pod: KubeObject, container: string): () => Dis
     look()
     return { signal: ended.signal, [Symbol.dispose]: unsubscribe }
   }
-}
-
-const shells = /^(\/usr)?(\/local)?(\/bin\/)?(sh|ash|bash|dash)$/
-/** Images whose own program is a shell. */
-const shellImages = new Set(['alpine', 'bash', 'busybox', 'debian', 'fedora', 'netshoot', 'ubuntu'])
-
-/** The container's own program where that is one that a client can type to: its words. */
-function shellOf(pod: KubeObject, container: string): readonly string[] | undefined {
-  const spec = specOf(pod, container)
-  if (spec?.['stdin'] !== true) return undefined
-  const [program = [], args = []] = ['command', 'args'].map(name => listAt(spec, name).map(String))
-  const words = [...program, ...args]
-  if (words.length > 0) return shells.test(words[0] ?? '') ? words : undefined
-  const isDebugging = itemsAt(pod, 'spec', 'ephemeralContainers').includes(spec)
-  const image = (textAt(spec, 'image') ?? '').replace(/[:@][^/]*$/, '').replace(/^.*\//, '')
-  return isDebugging || spec['stdinOnce'] === true || shellImages.has(image) ? ['sh'] : undefined
 }

@@ -11,6 +11,7 @@ import {
   nextLineMs,
 } from '../../containers/log-lines.ts'
 import { type LogOptions, lineText, logOptions, shownLines } from '../../containers/log-options.ts'
+import { ownShell } from '../../containers/own-shell.ts'
 import { textAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { WriteRequest } from '../object-writes.ts'
@@ -74,6 +75,7 @@ function wordsOf(pod: KubeObject, name: string): ContainerWords {
     pod: `${pod.metadata.namespace ?? ''}/${pod.metadata.name}`,
     node: textAt(pod, 'spec', 'nodeName') ?? '',
     script: pod.metadata.annotations?.[logAnnotation],
+    isShell: ownShell(pod, name) !== undefined,
   }
 }
 

@@ -34,12 +34,12 @@ export function answerPortForward(parts: ReachParts & { readonly http: PodHttp }
   return { kind: 'whole', status: 101, headers: {}, body: '' }
 }
 
-/** What a kubelet says with containerd: for one that nobody listens at, and where the pod has gone. */
+/** What kubelet 1.36 said with containerd: for one that nobody listens at, and where the pod has gone. */
 function faultOf({ metadata: { uid = '' } }: KubeObject, port: number, isThere: boolean): string {
   const sandbox = createHash('sha256').update(uid).digest('hex')
   const space = `/var/run/netns/cni-${uid}`
   const why = isThere
-    ? `failed to execute portforward in network namespace "${space}": failed to connect to localhost:${port} inside namespace "${sandbox}", IPv4: dial tcp4 127.0.0.1:${port}: connect: connection refused IPv6 dial tcp6 [::1]:${port}: connect: connection refused `
+    ? `failed to execute portforward in network namespace "${space}": failed to connect to localhost:${port} inside namespace "${sandbox}", IPv4: dial tcp4 127.0.0.1:${port}: connect: connection refused IPv6 dial tcp6: address localhost: no suitable address found `
     : `failed to find sandbox "${sandbox}" in store: not found`
   return `error forwarding port ${port} to pod ${sandbox}, uid : ${why}`
 }

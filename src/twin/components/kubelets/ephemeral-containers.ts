@@ -132,7 +132,7 @@ function isNew(pod: Pod, name: string): boolean {
 
 function waiting({ name, image = '' }: Container): ContainerStatus & { readonly lastState: object } {
   const state = { waiting: { reason: 'ContainerCreating' } }
-  return { name, image, imageID: '', ready: false, restartCount: 0, state, lastState: {} }
+  return { name, image, imageID: '', ready: false, resources: {}, restartCount: 0, state, lastState: {} }
 }
 
 /** They are not started again. */
