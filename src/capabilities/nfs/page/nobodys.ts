@@ -15,7 +15,7 @@ import { staleReason } from '../names.ts'
 type Table = CapabilityView['tables'][number]
 type Row = Table['rows'][number]
 
-/** What of one kind lies on a share: the first are named, all are counted. */
+/** A share has so many of one kind; the first are named. */
 interface Loose {
   readonly what: string
   readonly count: number
