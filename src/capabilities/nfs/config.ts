@@ -56,7 +56,9 @@ export const nfsConfiguration = z.object({
       stage: z
         .boolean()
         .default(false)
-        .describe('a volume is mounted once for all pods of its node, which see it by bind mounts; upstream mounts it for each pod'),
+        .describe(
+          'a volume is mounted once for all pods of its node, which see it by bind mounts; upstream mounts it for each pod',
+        ),
     })
     .prefault({}),
   controller: z

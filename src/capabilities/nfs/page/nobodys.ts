@@ -15,7 +15,7 @@ import { staleReason } from '../names.ts'
 type Table = CapabilityView['tables'][number]
 type Row = Table['rows'][number]
 
-/** Of one share and kind: what is named, and how many there are. */
+/** A share has so many of one kind; the first are named. */
 interface Loose {
   readonly what: string
   readonly count: number
