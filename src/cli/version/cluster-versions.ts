@@ -45,13 +45,18 @@ export async function clusterVersions(options: Parameters<typeof openLiveApi>[0]
   const { api, server } = await openLiveApi(options)
   const { signal } = options
   try {
-    const version = await api.getPath('/version', { signal })
-    const kubernetes =
-      typeof version === 'object' && version !== null && 'gitVersion' in version ? String(version.gitVersion) : 'unknown'
-    return { server, kubernetes, ballast: await installed(api, signal) }
+    return { server, ...(await versionsOf(api, signal)) }
   } finally {
     await api.close()
   }
+}
+
+/** What the API answers to whoever asks with these rights. */
+export async function versionsOf(api: Api, signal: AbortSignal): Promise<Omit<ClusterVersions, 'server'>> {
+  const version = await api.getPath('/version', { signal })
+  const kubernetes =
+    typeof version === 'object' && version !== null && 'gitVersion' in version ? String(version.gitVersion) : 'unknown'
+  return { kubernetes, ballast: await installed(api, signal) }
 }
 
 async function installed(api: Api, signal: AbortSignal): Promise<readonly InstalledProcess[] | string> {

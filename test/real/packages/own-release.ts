@@ -28,8 +28,10 @@ export function listOf(folder: string): ReleaseList {
 
 let shared: Promise<string> | undefined
 
-/** The folder. @throws PartUnavailable where parts of others cannot be had */
+/** The folder: one that `BALLAST_RELEASE` names, else it is made. @throws PartUnavailable where parts of others cannot be had */
 export function ownRelease(): Promise<string> {
+  const made = process.env['BALLAST_RELEASE'] ?? ''
+  if (made !== '') return Promise.resolve(made)
   shared ??= (async () => {
     const directory = join(temporaryFolder(), 'release')
     const result = await runCommand(process.execPath, [join(root, 'scripts', 'release', 'main.ts'), '--out', directory])
