@@ -18,7 +18,8 @@ const options = {
   env: { ...process.env, HOME: join(folder, 'home'), NO_COLOR: '1', npm_config_update_notifier: 'false' },
 }
 const words = ['up', '--cluster', 'examples/media-homelab', '--port', '0', '--kubeconfig-out', join(folder, 'kubeconfig')]
-const child = spawn(program, [...before, ...words], { ...options, timeout: limitMs })
+// A group of its own, as a terminal has: npx leaves it to the terminal to end what it has started.
+const child = spawn(program, [...before, ...words], { ...options, detached: true, timeout: limitMs })
 const ended = once(child, 'close')
 let said = ''
 const { promise: ready, resolve, reject } = Promise.withResolvers<string>()
@@ -38,6 +39,6 @@ try {
   doesNotMatch(said, /ExperimentalWarning/)
   console.log(JSON.stringify({ assets: assets.length, page: html.length, version: JSON.parse(version) }))
 } finally {
-  child.kill('SIGINT')
+  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGINT')
   await ended
 }
