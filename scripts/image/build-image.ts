@@ -6,10 +6,11 @@ import { z } from 'zod'
 import { cpuidHelper, helperName } from '../../src/capabilities/features/discovery/cpu/cpuid-helper.ts'
 import { capabilityCommands } from '../../src/cli/generated/capability-commands.ts'
 import { billMediaType, billOfMaterials } from './bill-of-materials.ts'
-import { bundle } from './bundle.ts'
+import { buildFacts } from './build-facts.ts'
+import type { Bundle } from './bundle.ts'
 import { baseEntries, mountEntries, packagesFor, readBaseLock } from './debian-base.ts'
 import { type Layer, type LayerEntry, packLayer } from './layer.ts'
-import { licenceEntries } from './licences.ts'
+import { licenceFiles } from './licences.ts'
 import { LockFile } from './lock-file.ts'
 import { nodeBinary } from './node-binary.ts'
 import { OciLayout } from './oci-layout.ts'
@@ -22,6 +23,7 @@ export interface BuildOptions {
   readonly cache: string
   readonly lockPath: string
   readonly commit: Commit
+  readonly program: Bundle
   readonly platforms: readonly Platform[]
   readonly directory: string
   /** What `docker load` calls it. */
@@ -58,11 +60,10 @@ export const environment = {
 
 /** Builds everything below `directory`. @throws Error where a part cannot be had or is not the one that its lock names */
 export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
-  const { root, cache, commit, directory } = options
+  const { root, cache, commit, program, directory } = options
   const lock = new LockFile(root)
   const base = readBaseLock(options.lockPath)
   const { version } = z.object({ version: z.string() }).parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
-  const program = await bundle(root)
   const app = await packLayer(
     new Map<string, LayerEntry>([
       ...[...program.files].map(([name, content]): [string, LayerEntry] => [
@@ -71,8 +72,11 @@ export async function buildImage(options: BuildOptions): Promise<BuiltImage> {
       ]),
       // A pod with a root that is read-only cannot write it anew.
       [`app/${helperName}`, { type: 'file', content: cpuidHelper(), isProgram: true }],
-      ['app/LICENSE', { type: 'file', content: readFileSync(join(root, 'LICENSE')) }],
-      ...[...licenceEntries(root, program.packages, lock)].map(([name, entry]): [string, LayerEntry] => [`app/${name}`, entry]),
+      ...[
+        ['LICENSE', readFileSync(join(root, 'LICENSE'))] as const,
+        buildFacts('image', commit),
+        ...licenceFiles(root, program.packages, lock),
+      ].map(([name, content]): [string, LayerEntry] => [`app/${name}`, { type: 'file', content }]),
     ]),
     commit.seconds,
   )

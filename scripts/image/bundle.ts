@@ -89,7 +89,7 @@ function inAscii(code: string): string {
 }
 
 /** Writes the bundle's files below `directory`. */
-export function writeBundle({ files }: Bundle, directory: string): void {
+export function writeBundle({ files }: Pick<Bundle, 'files'>, directory: string): void {
   for (const [name, content] of files) {
     const path = join(directory, name)
     mkdirSync(dirname(path), { recursive: true })

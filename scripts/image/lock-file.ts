@@ -10,7 +10,7 @@ const lockedPackage = z.object({
   dependencies: z.record(z.string(), z.string()).exactOptional(),
 })
 const rootPackage = z.object({
-  dependencies: z.record(z.string(), z.string()),
+  dependencies: z.record(z.string(), z.string()).default({}),
   devDependencies: z.record(z.string(), z.string()).default({}),
 })
 const lockFile = z.object({ packages: z.record(z.string(), z.unknown()) })

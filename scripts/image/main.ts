@@ -2,13 +2,14 @@
 //   npm run image -- [--out <directory>] [--platform amd64|arm64] [--reference <name:tag>] [--renew-base]
 // Leaves below the directory (default .ballast/image): `layout` (OCI image layout), `ballast-<version>-linux-<architecture>.tar` for
 // `docker load`, `ballast-<version>.cdx.json`. SOURCE_DATE_EPOCH, else the time of the commit, is how old everything is said to be.
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildImage } from './build-image.ts'
+import { bundle } from './bundle.ts'
 import { newestBase } from './debian-base.ts'
-import { platforms } from './platforms.ts'
+import { packageCache } from './kept-file.ts'
+import { wantedPlatforms } from './platforms.ts'
 import { commitOf } from './revision.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -23,29 +24,20 @@ async function main(): Promise<void> {
       'renew-base': { type: 'boolean', default: false },
     },
   })
-  const cache = join(
-    process.env['BALLAST_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ballast'),
-    'image',
-  )
-  mkdirSync(cache, { recursive: true })
+  const cache = packageCache(process.env)
   const commit = commitOf(root, process.env['SOURCE_DATE_EPOCH'])
   if (values['renew-base']) {
     writeFileSync(lockPath, `${JSON.stringify(await newestBase(cache, commit.seconds), undefined, 2)}\n`)
     console.log(`${lockPath}: renewed; commit it`)
   }
-  const wanted = values.platform?.map(architecture => {
-    const found = platforms.find(platform => platform.architecture === architecture)
-    if (found === undefined)
-      throw new Error(`--platform ${architecture}: expected ${platforms.map(one => one.architecture).join(' or ')}`)
-    return found
-  })
   const directory = resolve(values.out)
   const { version, images, rows } = await buildImage({
     root,
     cache,
     lockPath,
     commit,
-    platforms: wanted ?? platforms,
+    program: await bundle(root),
+    platforms: wantedPlatforms(values.platform),
     directory,
     ...(values.reference === undefined ? {} : { reference: values.reference }),
   })

@@ -24,14 +24,20 @@ const packageName = /^[\w.-]+-[\d.]+\.tgz$/
  * Fetches the platform's package through npm (its cache first) into `cache`.
  * @throws Error where npm cannot fetch it, or its bytes are not those that the lock file names
  */
-export async function nodeBinary({ nodePackage }: Platform, lock: LockFile, cache: string): Promise<NodeBinary> {
-  const { version, integrity } = lock.packageAt(nodePackage)
-  const archive = fetchPackage(`${nodePackage}@${version}`, integrity, cache)
-  const files = await filesOf(gunzipSync(archive), ['package/bin/node', 'package/LICENSE'])
+export async function nodeBinary(platform: Platform, lock: LockFile, cache: string): Promise<NodeBinary> {
+  const { nodePackage } = platform
+  const { version } = lock.packageAt(nodePackage)
+  const files = await filesOf(gunzipSync(nodeArchive(platform, lock, cache)), ['package/bin/node', 'package/LICENSE'])
   const [program, licence] = files
   if (program === undefined || licence === undefined)
     throw new Error(`${nodePackage} ${version}: no bin/node or no LICENSE in it`)
   return { version, program: withoutSections(program), licence }
+}
+
+/** The package as the registry has it. @throws Error as `nodeBinary` */
+export function nodeArchive({ nodePackage }: Platform, lock: LockFile, cache: string): Buffer {
+  const { version, integrity } = lock.packageAt(nodePackage)
+  return fetchPackage(`${nodePackage}@${version}`, integrity, cache)
 }
 
 function fetchPackage(name: string, integrity: string, cache: string): Buffer {

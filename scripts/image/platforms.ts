@@ -25,3 +25,15 @@ export const platforms: readonly Platform[] = [
     linker: ['lib', 'usr/lib'],
   },
 ]
+
+/** Those of these names; all where none is named. @throws Error naming one that is not there */
+export function wantedPlatforms(
+  names: readonly string[] = platforms.map(({ architecture }) => architecture),
+): readonly Platform[] {
+  return names.map(name => {
+    const found = platforms.find(({ architecture }) => architecture === name)
+    if (found === undefined)
+      throw new Error(`--platform ${name}: expected ${platforms.map(({ architecture }) => architecture).join(' or ')}`)
+    return found
+  })
+}

@@ -16,6 +16,8 @@ export const about = {
   manifests: 'prints everything to apply to a cluster: kinds, rights, configuration and processes, in this order',
   chart: 'writes the Helm chart to a folder',
   uninstall: 'takes back taints, gates, webhooks and annotations, withdraws permits, and deletes what was installed',
+  version: 'says what this program is, where it came from, and what of Ballast a cluster has',
+  completion: 'prints what a shell loads to complete commands, options and their words',
   controller: 'runs on a live cluster and carries out its RebalancePolicies (mode Report, the default, only proposes)',
   apiserver:
     'faces the outside: it serves APIs of capabilities behind the API server, and the page of the cluster from the replica that leads',

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { calledAs, typedAs } from './called-as.ts'
+import { calledAs, shownName, typedAs } from './called-as.ts'
 
 const reporter = { NODE_NAME: 'n1', CONDITION_TYPE: 'A', CHECK_ENDPOINT: 'http://localhost:1' }
 const chart = { RELOADER_NAMESPACE: 'tools', RELOADER_DEPLOYMENT_NAME: 'reloader' }
@@ -13,6 +13,8 @@ test.each([
   [['/bin/node', '/app/reloader.mjs'], '/bin/node', {}, ['reloader']],
   [['/bin/node', '/app/ballast.mjs', '--enable-ha'], '/manager/reloader', {}, ['reloader', '--enable-ha']],
   [['/bin/node', '/bin/descheduler', '--policy-config-file=/policy-dir/policy.yaml'], 'node', {}, ['descheduler', '--policy-config-file=/policy-dir/policy.yaml']],
+  [['/bin/node', '/bin/kubectl_complete-ballast', 'pl'], 'node', {}, ['__complete', 'pl']],
+  [['/bin/node', '/bin/kubectl-ballast', 'plan'], 'node', {}, ['plan']],
   [['/bin/node', '/app/ballast.mjs', 'version'], '/bin/descheduler', {}, ['descheduler', 'version']],
   [['/bin/node', '/spegel', 'registry', '--registry-addr=:5000'], 'node', {}, ['spegel', 'registry', '--registry-addr=:5000']],
   [['/bin/node', '/app/ballast.mjs', 'configuration'], '/spegel', {}, ['spegel', 'configuration']],
@@ -31,10 +33,19 @@ test.each([
 })
 
 test.each([
-  ['on the path', '/usr/bin:/opt/bin', ['/opt/bin/ballast', 'bin/ballast'], 'ballast'],
-  ['in a clone', '/usr/bin:', ['bin/ballast'], 'bin/ballast'],
-  ['without a path', undefined, ['bin/ballast'], 'bin/ballast'],
-  ['in the image', '/usr/bin', [], 'ballast'],
-])('%s it is typed so that it is found', (_name, path, there, expected) => {
-  expect(typedAs(path, 'bin/ballast', file => there.includes(file))).toBe(expected)
+  ['on the path', { PATH: '/usr/bin:/opt/bin' }, ['/opt/bin/ballast', 'bin/ballast'], 'ballast'],
+  ['in a clone', { PATH: '/usr/bin:' }, ['bin/ballast'], 'bin/ballast'],
+  ['without a path', {}, ['bin/ballast'], 'bin/ballast'],
+  ['in the image', { PATH: '/usr/bin' }, [], 'ballast'],
+  ['by npx', { PATH: '/opt/bin', npm_lifecycle_event: 'npx' }, ['/opt/bin/ballast'], 'npx ballast'],
+])('%s it is typed so that it is found', (_name, environment, there, expected) => {
+  expect(typedAs({ environment, launcher: 'bin/ballast', isThere: file => there.includes(file) })).toBe(expected)
+})
+
+test.each([
+  ['/usr/bin/kubectl-ballast', 'kubectl ballast'],
+  ['/usr/bin/ballast', 'ballast'],
+])('%s is %s in its own help', (argv0, name) => {
+  expect(shownName({ argv: ['/bin/node', '/app/ballast.mjs'], argv0 })).toBe(name)
+  expect(shownName({ argv: ['/bin/node', argv0], argv0: 'node' })).toBe(name)
 })

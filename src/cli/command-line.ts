@@ -59,13 +59,16 @@ export function assertUsed(given: Readonly<Record<string, unknown>>, isThere: bo
     if (value !== undefined && value !== false) throw new CommandRefused(`${option} is for ${needed}: give both, or neither`)
 }
 
-/** One of some words. */
-export function oneOf<Word extends string>(...words: readonly Word[]): (text: string) => Word {
-  return text => {
+/** One of some words, which completions read from it. */
+export function oneOf<Word extends string>(
+  ...words: readonly Word[]
+): ((text: string) => Word) & { readonly words: readonly Word[] } {
+  const read = (text: string): Word => {
     const word = words.find(candidate => candidate === text)
     if (word === undefined) throw new InvalidArgumentError(`It must be one of ${words.join(', ')}.`)
     return word
   }
+  return Object.assign(read, { words })
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

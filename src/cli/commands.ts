@@ -50,6 +50,12 @@ const ownCommands = {
   manifests: { usage: '[options]', about: about.manifests, load: async () => (await import('./manifests.ts')).defineManifests },
   chart: { usage: '[options]', about: about.chart, load: async () => (await import('./chart.ts')).defineChart },
   uninstall: { usage: '[options]', about: about.uninstall, load: async () => (await import('./uninstall.ts')).defineUninstall },
+  version: { usage: '[options]', about: about.version, load: async () => (await import('./version/version.ts')).defineVersion },
+  completion: {
+    usage: '<shell>',
+    about: about.completion,
+    load: async () => (await import('./completion/completion.ts')).defineCompletion,
+  },
   controller: {
     usage: '[options]',
     about: about.controller,

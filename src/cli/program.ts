@@ -4,7 +4,7 @@ import { programVersion } from '#kube/version.ts'
 import { ProcessFault } from '#process/parts/process-fault.ts'
 import { type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { becomeAlone } from './become-alone.ts'
-import { calledAs } from './called-as.ts'
+import { asksForCandidates, calledAs, shownName } from './called-as.ts'
 import type { Surroundings } from './command-line.ts'
 import { commands } from './commands.ts'
 import { exitCodeOf } from './exit-code.ts'
@@ -25,7 +25,14 @@ export async function runProgram(started: Started): Promise<void> {
       code = value
     },
   }
-  const program = new Command('ballast')
+  const call = { argv: process.argv, argv0: process.argv0, environment: process.env }
+  const words = calledAs(call)
+  if (words[2] === asksForCandidates) {
+    const { completionAnswer } = await import('./completion/answer.ts')
+    for (const line of await completionAnswer(words.slice(3), surroundings)) terminal.write(line)
+    return
+  }
+  const program = new Command(shownName(call))
     .description(
       'Keeps a Kubernetes cluster trim: one arbiter for every disruption, and a twin on which every decision is proven first.',
     )
@@ -36,7 +43,6 @@ export async function runProgram(started: Started): Promise<void> {
       'after',
       '\nExit codes: 0 done, 1 failed, 2 bad usage or input, 3 the answer is "not so", 4 infeasible.\nExample: ballast plan --cluster examples/talos-homelab',
     )
-  const words = calledAs({ argv: process.argv, argv0: process.argv0, environment: process.env })
   // `help plan` is of one command as well.
   const asked = words[2] === 'help' ? words[3] : words[2]
   const listed = commands.get(asked ?? '')

@@ -19,6 +19,7 @@ import { replaySeries, type SeriesOptions } from './simulate/replayed-series.ts'
 import { outsideOf } from './simulate/simulate-outside.ts'
 import { simulationLines } from './simulate/simulate-report.ts'
 import { loadCluster, type SourceOptions, withSource } from './source/cluster-source.ts'
+import { placeOf } from './source/installed-examples.ts'
 import { type ConfigurationOptions, installedSettings, withConfiguration } from './source/installed-settings.ts'
 import { schedulerOf } from './source/scheduler-source.ts'
 
@@ -75,7 +76,7 @@ async function runScenario(given: SimulateOptions, surroundings: Surroundings): 
   const { scenario: file } = given
   if (file === undefined)
     throw new CommandRefused('say what is simulated: --scenario FILE, or --scaledobject FILE with --series FILE')
-  const options = { ...given, scenario: file }
+  const options = { ...given, scenario: placeOf(file) }
   if (options.scenario === '-' && options.cluster === '-')
     throw new CommandRefused('--scenario - and --cluster - cannot both read standard input')
   const read = readScenario(options.scenario === '-' ? 'standard input' : options.scenario, await scenarioText(options.scenario))

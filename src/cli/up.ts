@@ -1,19 +1,17 @@
 // `ballast up` (and `npm start`): a cluster in trouble, in the twin, put right through its API, with everything shown on the way.
 
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { CommandRefused, type ExitCode } from '#process/surroundings.ts'
 import { about } from './about.ts'
 import { type DefineCommand, oneOf, type Surroundings, seedReader, wholeNumber } from './command-line.ts'
+import { firstExample } from './source/installed-examples.ts'
 import type { UpOptions } from './up/up-options.ts'
-
-const example = fileURLToPath(new URL('../../examples/talos-homelab', import.meta.url))
 
 export const defineUp: DefineCommand = (program, surroundings) => {
   program
     .command('up')
     .description(about.up)
-    .option('--cluster <path>', 'file or folder of objects, - for standard input', example)
+    .option('--cluster <path>', 'file or folder of objects, - for standard input', firstExample)
     .option('--config <file>', 'the BallastConfiguration that Ballast runs with; else ConfigMap ballast-config of the cluster')
     .option('--policy <name>', 'the RebalancePolicy to run, where the cluster has several')
     .option('--api-port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)

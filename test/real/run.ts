@@ -48,6 +48,7 @@ import { peerChecks } from './mirror/peers/checks.ts'
 import { prefetchChecks } from './mirror/prefetch.ts'
 import { storeChecks } from './mirror/store/checks.ts'
 import { nfsChecks } from './nfs/checks.ts'
+import { packageChecks } from './packages/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
 import { scalerChecks } from './scalers/checks.ts'
@@ -65,6 +66,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['ballast/checks.ts', ballastChecks],
   ['kwok/checks.ts', kwokChecks],
   ['image/checks.ts', imageChecks],
+  ['packages/checks.ts', packageChecks],
   ['evictions/checks.ts', evictionChecks],
   ['helm/checks.ts', helmChecks],
   ['aggregation/checks.ts', aggregationChecks],

@@ -8,6 +8,7 @@ import { JsonItems } from '#cluster/json-items.ts'
 import type { SchedulerConfiguration } from '#cluster/simulator-export.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { InputError, type Problem } from '#kube/problem.ts'
+import { placeOf } from './installed-examples.ts'
 
 /** The largest file that is read at once, in bytes, also after unpacking; JSON files from `longFileBytes` on are read item by item. */
 const largestFileBytes = 512 * 1024 * 1024
@@ -124,9 +125,10 @@ export async function readSourceOrInput(
 
 async function readFiles(path: string, signal: AbortSignal, keep: (object: KubeObject) => KubeObject): Promise<ClusterSource> {
   const pieces: Pieces = { objects: [], problems: [], configurations: [] }
-  const files = filesOf(path)
+  const place = placeOf(path)
+  const files = filesOf(place)
   for (const file of files) {
-    const shown = file === path ? file : join(path, relative(path, file))
+    const shown = file === place ? path : join(path, relative(place, file))
     for await (const read of isLong(file) ? longFile(file, shown, signal) : [oneFile(file, shown)]) add(read, pieces, keep)
   }
   return standing(path, pieces, `${files.length} files`)
@@ -172,8 +174,9 @@ function oneFile(file: string, shown: string): Piece {
  */
 export function readSource(path: string): ClusterSource {
   const pieces: Pieces = { objects: [], problems: [], configurations: [] }
-  const files = filesOf(path)
-  for (const file of files) add(oneFile(file, file === path ? file : join(path, relative(path, file))), pieces)
+  const place = placeOf(path)
+  const files = filesOf(place)
+  for (const file of files) add(oneFile(file, file === place ? path : join(path, relative(place, file))), pieces)
   return standing(path, pieces, `${files.length} files`)
 }
 

@@ -1,8 +1,7 @@
 // `ballast up` without `--once`: the cluster goes on until it is stopped, and can be looked at and led from the page, the terminal and kubectl.
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join, resolve } from 'node:path'
 import { count } from '#dashboard/words/quantity.ts'
 import { systemClock } from '#kube/clock.ts'
 import { PacedClock } from '#kube/time/paced-clock.ts'
@@ -12,6 +11,7 @@ import type { Surroundings } from '../command-line.ts'
 import { writePrivately } from '../source/private-file.ts'
 import { type NodeFigures, nodeTable } from '../terminal/node-table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { packing } from '../version/packing.ts'
 import { exitCodeOf, followPlans, type RunEnd, type RunWatch } from './rebalance-run.ts'
 import { TwinLives } from './twin-lives.ts'
 import { keyOrElsewhere } from './up-approval.ts'
@@ -21,7 +21,8 @@ import { UpSettings } from './up-settings.ts'
 import type { UpSite } from './up-site.ts'
 import { laterWatch, sinceStart, tell, tellEnd } from './up-story.ts'
 
-const launcher = fileURLToPath(new URL('../../../bin/ballast', import.meta.url))
+/** A clone's own. */
+const launcher = join(import.meta.dirname, '..', '..', '..', 'bin', 'ballast')
 
 interface Life {
   readonly options: UpOptions
@@ -126,7 +127,11 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     signal.addEventListener('abort', onAbort, { once: true })
     const at = sinceStart(clock)
     for (const { watch } of stories) watch(informers, line => terminal.write(`${at()}  ${line}`))
-    const program = typedAs(surroundings.environment['PATH'], shownPath(launcher), existsSync)
+    const program = typedAs({
+      environment: surroundings.environment,
+      launcher: packing().form === 'source' ? shownPath(launcher) : undefined,
+      isThere: existsSync,
+    })
     const tried = { toTry: stories.flatMap(({ toTry }) => toTry(loaded.objects, cluster.ports)), program, url: site?.url }
     if (loaded.policy === undefined) {
       signal.removeEventListener('abort', onAbort)

@@ -67,7 +67,7 @@ async function programsOfArm64(): Promise<string> {
 const said = ({ stdout, stderr }: CommandResult) => `${stdout}${stderr}`
 
 /** A folder of the image's files, unpacked layer by layer. @throws PartUnavailable where the image's parts cannot be had */
-async function unpackedImage(directory: string): Promise<string> {
+export async function unpackedImage(directory: string): Promise<string> {
   const image = await ownImage()
   const [archive = ''] = globSync('*-linux-arm64.tar', { cwd: image })
   const layout = join(directory, 'layout')

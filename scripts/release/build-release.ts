@@ -1,0 +1,164 @@
+// Everything that a release has, in one folder: what is published, and how it is signed, comes after it and is not decided here.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { shells } from '../../src/cli/completion/shell-scripts.ts'
+import { chartFiles } from '../../src/deployment/packaging/chart.ts'
+import { packChart } from '../../src/deployment/packaging/chart-package.ts'
+import { kustomizeFiles } from '../../src/deployment/packaging/kustomize.ts'
+import { enabledCapabilities } from '../../src/process/enabled-capabilities.ts'
+import { buildExecutables } from '../executable/build-executable.ts'
+import { billOfMaterials } from '../image/bill-of-materials.ts'
+import { buildImage, type BuildOptions as ImageOptions } from '../image/build-image.ts'
+import { bundle } from '../image/bundle.ts'
+import { type LayerEntry, packLayer } from '../image/layer.ts'
+import { LockFile } from '../image/lock-file.ts'
+import { buildPackage } from '../package/build-package.ts'
+import { type Artefact, type ReleaseFacts, writeArtefact, writeLists } from './artefacts.ts'
+
+export interface ReleaseOptions extends Omit<ImageOptions, 'program'> {
+  /** Told what is being made. */
+  readonly say: (line: string) => void
+}
+
+/**
+ * Makes the folder, which is not there or empty. @returns what is in it
+ * @throws Error where a part cannot be had or built: the folder is then not whole, and has no lists
+ */
+export async function buildRelease(options: ReleaseOptions): Promise<readonly Artefact[]> {
+  const { root, commit, directory, say } = options
+  const { version }: { readonly version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const facts: ReleaseFacts = { version, ...commit }
+  say('the program and its page')
+  const program = await bundle(root)
+  const made = { ...options, program, facts }
+  const artefacts: Artefact[] = []
+  for (const [name, make] of [
+    ['the npm package', npmPackage],
+    ['chart, manifests and completions, by the program that was packed', files],
+    ['executables', executables],
+    ['the image', image],
+  ] as const) {
+    say(name)
+    artefacts.push(...(await make(made)))
+  }
+  writeLists(directory, facts, artefacts)
+  return artefacts
+}
+
+interface Making extends Required<Omit<ImageOptions, 'reference'>>, Pick<ImageOptions, 'reference'> {
+  readonly facts: ReleaseFacts
+}
+
+/** What is inside a form, besides that of the image. */
+function bill({ root, facts, program }: Making, about: string, nodePackages: readonly string[]): readonly [Artefact, string] {
+  const { version, revision, seconds } = facts
+  const text = billOfMaterials({
+    ...{ version, revision, date: seconds, nodePackages },
+    ...{ bundled: program.packages, debian: [], lock: new LockFile(root) },
+  })
+  return [{ name: `ballast-${version}-${about}.cdx.json`, kind: 'bill-of-materials', about }, text]
+}
+
+async function npmPackage(making: Making): Promise<readonly Artefact[]> {
+  const { root, commit, program, directory, facts } = making
+  buildPackage({ root, commit, program })
+  const words = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory]
+  const { status, stdout, stderr } = spawnSync('npm', words, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 26 })
+  if (status !== 0) throw new Error(`npm pack: ${stderr.trim()}`)
+  const name = `ballast-${facts.version}.tgz`
+  // npm's own name for it is what Helm calls a chart, which lies beside it.
+  const own = `ballast-${facts.version}-npm.tgz`
+  renameSync(join(directory, name), join(directory, own))
+  if (!stdout.includes(name)) throw new Error(`npm pack has made something else than ${name}: ${stdout.slice(0, 1_000)}`)
+  return [{ name: own, kind: 'npm-package' }, writeArtefact(directory, ...bill(making, 'npm', []))]
+}
+
+async function files({ root, directory, facts }: Making): Promise<readonly Artefact[]> {
+  const { version, seconds } = facts
+  const names = enabledCapabilities.map(({ name }) => name).join(',')
+  const definitions = packed(root, 'manifests', '--only', 'crds', '--enable', names)
+  const kustomize = new Map<string, LayerEntry>(
+    [...kustomizeFiles(enabledCapabilities)].map(([path, text]) => [
+      `kustomize/${path}`,
+      { type: 'file', content: Buffer.from(text) },
+    ]),
+  )
+  const chart = await packChart('ballast', chartFiles(enabledCapabilities), seconds)
+  return [
+    writeArtefact(directory, { name: `ballast-${version}.tgz`, kind: 'chart' }, chart),
+    writeArtefact(directory, { name: `ballast-${version}-install.yaml`, kind: 'manifests' }, packed(root, 'manifests')),
+    writeArtefact(directory, { name: `ballast-${version}-crds.yaml`, kind: 'definitions' }, definitions),
+    writeArtefact(
+      directory,
+      { name: `ballast-${version}-kustomize.tar.gz`, kind: 'kustomize' },
+      (await packLayer(kustomize, seconds)).gzip,
+    ),
+    ...shells.map(shell =>
+      writeArtefact(
+        directory,
+        { name: `completions/${completionNames[shell] ?? shell}`, kind: 'completion' },
+        packed(root, 'completion', shell),
+      ),
+    ),
+  ]
+}
+
+/** As the shells look for them. */
+const completionNames: Readonly<Record<string, string>> = {
+  bash: 'ballast',
+  zsh: '_ballast',
+  fish: 'ballast.fish',
+  kubectl: 'kubectl_complete-ballast',
+}
+
+/** What the program of the npm package prints: it is tried by being used. */
+function packed(root: string, ...words: readonly string[]): string {
+  const program = join(root, 'dist', 'program', 'ballast.mjs')
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...words], { encoding: 'utf8', maxBuffer: 2 ** 26 })
+  if (status !== 0) throw new Error(`the packed program: ballast ${words.join(' ')}: ${stderr.trim()}`)
+  return stdout
+}
+
+async function executables(making: Making): Promise<readonly Artefact[]> {
+  const { root, commit, cache, platforms, program, directory, facts } = making
+  const work = mkdtempSync(join(tmpdir(), 'ballast-release-'))
+  try {
+    const paths = await buildExecutables({ ...{ root, commit, cache, platforms, program }, directory: work })
+    const archives = []
+    for (const [index, platform] of platforms.entries()) {
+      const content = readFileSync(paths[index] ?? '')
+      const entries = new Map<string, LayerEntry>([
+        ['ballast', { type: 'file', content, isProgram: true }],
+        ['kubectl-ballast', { type: 'link', target: 'ballast' }],
+        ['kubectl_complete-ballast', { type: 'link', target: 'ballast' }],
+        ['LICENSE', { type: 'file', content: readFileSync(join(root, 'LICENSE')) }],
+      ])
+      const { gzip } = await packLayer(entries, facts.seconds)
+      const { architecture } = platform
+      const name = `ballast-${facts.version}-linux-${architecture}.tar.gz`
+      archives.push(writeArtefact(directory, { name, kind: 'executable', platform: `linux/${architecture}` }, gzip))
+    }
+    const nodes = platforms.map(({ nodePackage }) => nodePackage)
+    return [...archives, writeArtefact(directory, ...bill(making, 'executable', nodes))]
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
+}
+
+async function image(making: Making): Promise<readonly Artefact[]> {
+  const { directory, facts, platforms } = making
+  const folder = join(directory, 'image')
+  await buildImage({ ...making, directory: folder })
+  const name = `ballast-${facts.version}-image.cdx.json`
+  renameSync(join(folder, `ballast-${facts.version}.cdx.json`), join(directory, name))
+  return [
+    { name: 'image/layout', kind: 'image-layout' },
+    { name, kind: 'bill-of-materials', about: 'image' },
+    ...platforms.map(({ architecture }): Artefact => {
+      const archive = `image/ballast-${facts.version}-linux-${architecture}.tar`
+      return { name: archive, kind: 'image-archive', platform: `linux/${architecture}` }
+    }),
+  ]
+}
