@@ -296,7 +296,7 @@ function Chosen({ view, id, at, say, proofOf, links, goTo, onClose }: ChosenProp
   if (tile === undefined) return null
   const own = view.steps.flatMap((step, index) => (step.tile === id ? [{ step, index }] : []))
   return (
-    <section class="replay-chosen" aria-label={`About ${tileName(tile)}`} aria-live="polite">
+    <section class="replay-proof" aria-label={`About ${tileName(tile)}`} aria-live="polite">
       <header>
         <h2>{tileName(tile)}</h2>
         <button type="button" class="widgets-button" onClick={onClose}>
