@@ -117,7 +117,7 @@ const page = /^src\/dashboard\/web\//
 /** What page, server and terminal share: it runs everywhere. */
 const sharedWithPage = /^src\/(kube\/time\/human-duration\.ts$|dashboard\/(contract-names\.ts|delta\.ts|words\/))/
 /** Schemas, and what is inferred from them: the bundle takes the types and knows nothing of zod. */
-const contractPath = 'src/dashboard/contract.ts'
+const pageContracts: readonly (string | undefined)[] = ['src/dashboard/contract.ts', 'src/dashboard/contract-replay.ts']
 const valuesOfContract =
   'what runs in a browser takes only types of contract.ts, by `import type`: zod stays outside of the bundle'
 const browserPackages = /^(preact(\/(hooks|jsx-runtime))?|@preact\/signals)$/
@@ -128,12 +128,12 @@ function browserTrespass(from: string, specifier: string, target: string | undef
     if (target === undefined)
       return browserPackages.test(specifier) ? undefined : 'the page takes preact and @preact/signals, no other package'
     if (specifier.startsWith('#')) return 'the page is bundled: name the file by its way from here'
-    if (target === contractPath) return isTypeOnly ? undefined : valuesOfContract
+    if (pageContracts.includes(target)) return isTypeOnly ? undefined : valuesOfContract
     return page.test(target) || sharedWithPage.test(target)
       ? undefined
       : 'the page knows of the server only contract.ts, contract-names.ts, delta.ts and words'
   }
-  if (sharedWithPage.test(from) && target === contractPath) return isTypeOnly ? undefined : valuesOfContract
+  if (sharedWithPage.test(from) && pageContracts.includes(target)) return isTypeOnly ? undefined : valuesOfContract
   if (sharedWithPage.test(from) && (target === undefined || !sharedWithPage.test(target)))
     return 'it runs in the browser too: contract-names.ts, delta.ts and words import nothing but each other'
   if (target !== undefined && page.test(target) && target.endsWith('.tsx')) return 'Node does not run .tsx'
@@ -271,7 +271,7 @@ function* effectFindings(file: SourceFile): Generator<Finding> {
 const contracts: readonly { readonly path: string; readonly because: string }[] = [
   { path: 'src/coordination/capability.ts', because: 'an author of a capability names each of its types' },
   { path: 'src/coordination/api.ts', because: 'the custom kinds: schema and type of each go together' },
-  { path: contractPath, because: 'the shapes that programs read from the dashboard, all in one place' },
+  { path: 'src/dashboard/contract.ts', because: 'the shapes that programs read from the dashboard, all in one place' },
   { path: 'src/twin/twin.ts', because: 'what a test of somebody else drives a twin by' },
 ]
 const isContract = (path: string): boolean => contracts.some(contract => contract.path === path)
@@ -294,7 +294,7 @@ function* nameFindings(file: SourceFile): Generator<Finding> {
 /** Files that a process starts with: nobody imports them. */
 const entries = [
   /^src\/cli\/main\.ts$/,
-  /^src\/dashboard\/web\/main\.tsx$/,
+  /^src\/dashboard\/web\/(main|replay-file)\.tsx$/,
   /-process\.ts$/,
   /\/capability\.ts$/,
   /\.test(-d)?\.tsx?$/,

@@ -8,6 +8,8 @@ export const about = {
   snapshot: 'writes a live cluster into one file for --cluster, without the values of Secrets',
   look: 'says who is in a cluster or a repository, who fights whom, what is wasted, what breaks first; it writes nothing',
   plan: 'prints which pods would move, what that brings, which cannot move and why',
+  replay:
+    'writes a plan, of today or of the past, as a file that shows it move by move: a page or a picture that plays by itself',
   simulate: 'plays a scenario on a copy of a cluster: where pods land, which wait and why, how full nodes become',
   why: 'says what was done with an object and what was not, by whom, by which rule, and what would change it',
   permits: "prints the arbiter's ledger: who disrupted what and why, how it ended, and what others did without asking",

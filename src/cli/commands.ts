@@ -42,6 +42,11 @@ const ownCommands = {
   snapshot: { usage: '[options]', about: about.snapshot, load: async () => (await import('./snapshot.ts')).defineSnapshot },
   look: { usage: '[options]', about: about.look, load: async () => (await import('./look.ts')).defineLook },
   plan: { usage: '[options]', about: about.plan, load: async () => (await import('./plan.ts')).definePlan },
+  replay: {
+    usage: '[options] [plan]',
+    about: about.replay,
+    load: async () => (await import('./replay/replay-command.ts')).defineReplay,
+  },
   simulate: { usage: '[options]', about: about.simulate, load: async () => (await import('./simulate.ts')).defineSimulate },
   why: { usage: '[options] <kind/name>', about: about.why, load: async () => (await import('./why.ts')).defineWhy },
   permits: { usage: '[options]', about: about.permits, load: async () => (await import('./permits.ts')).definePermits },

@@ -36,7 +36,7 @@ import { verifyPlan } from '#planning/verifier/verify.ts'
 import { ballastNamespace } from '#process/own-names.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { about } from './about.ts'
-import { loadAccounts } from './account/account-source.ts'
+import { type AccountSource, loadAccounts } from './account/account-source.ts'
 import { assertUsed, type DefineCommand, oneOf, outputFormats, type Surroundings } from './command-line.ts'
 import { type GitOptions, printGitPlan } from './plan/plan-git.ts'
 import { addReport } from './plan/plan-report.ts'
@@ -141,7 +141,7 @@ interface Chosen {
  * The policy that is asked for; in its place the goals of `--goal`, or of a cluster without any policy what stands out in it.
  * @throws CommandRefused, InputError
  */
-function chosenPolicy(cluster: LoadedCluster, options: PlanOptions): Chosen {
+function chosenPolicy(cluster: LoadedCluster, options: Pick<PlanOptions, 'policy' | 'policyFile' | 'goal'>): Chosen {
   const { policy, policyFile, goal } = options
   if (goal.length > 0 && (policy ?? policyFile) !== undefined)
     throw new CommandRefused('--goal is in place of a policy: leave out --policy and --policy-file')
@@ -201,7 +201,10 @@ interface Around {
 
 /** The cluster with its permits and plans. A dump says too little of what others did; of a live cluster it is read back. */
 async function loadAround(options: PlanOptions, surroundings: Surroundings): Promise<Around> {
-  const { cluster, book, observed, settings, nowMs } = await loadAccounts(options, surroundings)
+  return aroundOf(await loadAccounts(options, surroundings))
+}
+
+function aroundOf({ cluster, book, observed, settings, nowMs }: AccountSource): Around {
   const { ownerLabel, arbiter: policy } = settings
   const records = book.permits.flatMap(({ record }) => (record.grant === undefined ? [] : [record]))
   const arbiter = {
@@ -250,8 +253,26 @@ async function planFor(policy: RebalancePolicy, around: Around, { signal }: Surr
   return { input, foretold }
 }
 
+/** The plan that `ballast plan` would print of what was read, with its policy; `undefined`: nothing is to be planned. @throws as `ballast plan` */
+export async function paperPlan(
+  read: AccountSource,
+  options: Pick<PlanOptions, 'policy' | 'policyFile' | 'goal'>,
+  surroundings: Surroundings,
+): Promise<{ readonly plan: RebalancePlan; readonly policy: RebalancePolicy } | undefined> {
+  const around = aroundOf(read)
+  const { policy } = chosenPolicy(around.cluster, options)
+  if (policy === undefined) return undefined
+  const { foretold } = await planFor(policy, around, surroundings)
+  return { plan: paperObject(policy, foretold), policy }
+}
+
 function solverFor({ spec }: RebalancePolicy) {
   return childSolver({ clock: systemClock, safetySeconds: spec.solveSeconds })
+}
+
+function paperObject(policy: RebalancePolicy, foretold: Foretold): RebalancePlan {
+  const { uid: policyUid } = policy.metadata
+  return planObject(foretold.plan, { name: paperName(policy), policyUid, foretold, nowMs: systemClock.now() })
 }
 
 /** Name of a plan that is on paper only. */
@@ -297,8 +318,7 @@ async function printPlan(options: PlanOptions, surroundings: Surroundings): Prom
     )
     return codeOfOutcome[made.outcome]
   }
-  const object = () =>
-    planObject(made, { name: paperName(policy), policyUid: policy.metadata.uid, foretold, nowMs: systemClock.now() })
+  const object = () => paperObject(policy, foretold)
   switch (options.output) {
     case 'json':
       terminal.write(JSON.stringify(object(), undefined, 2))

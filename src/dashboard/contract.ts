@@ -6,16 +6,16 @@ import * as z from 'zod'
 import { freezeActions, planActions, twinActions, utilisationSpanNames } from './contract-names.ts'
 
 /** A value of a schema, for readers: nobody changes what was said. */
-type Shape<Schema extends z.ZodType> = Frozen<z.output<Schema>>
+export type Shape<Schema extends z.ZodType> = Frozen<z.output<Schema>>
 type Frozen<Value> = Value extends readonly (infer Item)[]
   ? readonly Frozen<Item>[]
   : Value extends object
     ? { readonly [Key in keyof Value]: Frozen<Value[Key]> }
     : Value
 
-const name = () => z.string().max(600)
-const time = () => z.iso.datetime({ offset: true })
-const whole = () => z.int()
+export const name = () => z.string().max(600)
+export const time = () => z.iso.datetime({ offset: true })
+export const whole = () => z.int()
 const amount = () => z.int().nullable()
 const numbers = () => z.record(z.string(), z.number())
 const counts = () => z.record(z.string(), whole())
@@ -28,7 +28,7 @@ const link = z.strictObject({
 export type Link = Shape<typeof link>
 
 /** What is said. `text` is English; `code` and `facts` say the same to programs and to other languages. */
-const sentence = z.strictObject({
+export const sentence = z.strictObject({
   code: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/),
   text: z.string().min(1),
   facts: z.record(z.string(), z.union([z.string(), z.number()])),
@@ -36,7 +36,7 @@ const sentence = z.strictObject({
 })
 export type Sentence = Shape<typeof sentence>
 
-const ref = z.strictObject({ kind: name(), namespace: name().nullable(), name: name() })
+export const ref = z.strictObject({ kind: name(), namespace: name().nullable(), name: name() })
 export type Ref = Shape<typeof ref>
 
 const verdict = z.strictObject({
@@ -301,7 +301,7 @@ export const capabilityView = z.strictObject({
 })
 export type CapabilityView = Shape<typeof capabilityView>
 
-const move = z.strictObject({
+export const move = z.strictObject({
   id: z.string(),
   wave: whole(),
   workload: ref,

@@ -10,6 +10,8 @@ import { type Manifest, type StoredBundle, type StoredFile, typeOf, writeStored 
 const mostFirstScriptBytes = 60 * 1024
 const mostScriptBytes = 150 * 1024
 const mostStyleBytes = 15 * 1024
+/** Script and styles of a file that holds a replay. */
+const mostReplayFileBytes = 40 * 1024
 
 const orderSchema = z.object({
   root: z.string(),
@@ -34,7 +36,8 @@ interface Built {
   readonly modules: readonly string[]
 }
 
-async function built(root: string): Promise<readonly Built[]> {
+/** `entry`: the file that is begun with. `asOne`: all of it in one script, for a file that is sent to somebody. */
+async function built(root: string, entry: string, { asOne = false } = {}): Promise<readonly Built[]> {
   const output = await build({
     configFile: false,
     envDir: false,
@@ -51,8 +54,9 @@ async function built(root: string): Promise<readonly Built[]> {
       modulePreload: { polyfill: false },
       reportCompressedSize: false,
       rolldownOptions: {
-        input: join(root, 'src/dashboard/web/main.tsx'),
+        input: join(root, 'src/dashboard/web', entry),
         output: {
+          ...(asOne ? { codeSplitting: false } : {}),
           entryFileNames: '[name]-[hash].js',
           chunkFileNames: '[name]-[hash].js',
           assetFileNames: '[name]-[hash][extname]',
@@ -95,9 +99,9 @@ function neededBy(start: Built, all: ReadonlyMap<string, Built>): readonly Built
 }
 
 /** @throws Error where the page is larger than it may be */
-function bundled(outputs: readonly Built[], hash: string): StoredBundle {
+function bundled(outputs: readonly Built[], ofReplay: readonly Built[], hash: string): StoredBundle {
   const all = new Map(outputs.map(one => [one.name, one]))
-  const files = new Map(outputs.map(one => [one.name, compressed(one)]))
+  const files = new Map([...outputs, ...ofReplay].map(one => [one.name, compressed(one)]))
   const entry = outputs.find(({ isEntry }) => isEntry)
   if (entry === undefined) throw new Error('the build made no entry')
   const first = neededBy(entry, all)
@@ -110,7 +114,8 @@ function bundled(outputs: readonly Built[], hash: string): StoredBundle {
       styles: [...new Set(first.flatMap(({ styles }) => styles))],
       preload: first.slice(1).map(({ name }) => name),
     },
-    files: outputs.map(({ name }) => name),
+    replay: replayOf(ofReplay),
+    files: [...files.keys()],
     packages: packagesOf(outputs.flatMap(({ modules }) => modules)),
     sizes: { firstScript: size(first.map(({ name }) => name)), scripts: size(named('.js')), styles: size(named('.css')) },
   }
@@ -119,9 +124,16 @@ function bundled(outputs: readonly Built[], hash: string): StoredBundle {
     ['the first page loads', firstScript, mostFirstScriptBytes],
     ['all pages together load', scripts, mostScriptBytes],
     ['the styles have', styles, mostStyleBytes],
+    ['the file of a replay has', size(ofReplay.map(({ name }) => name)), mostReplayFileBytes],
   ] as const)
     if (bytes > most) throw new Error(`${what} ${bytes} bytes (gzip), and may have ${most}`)
   return { manifest, files }
+}
+
+function replayOf(outputs: readonly Built[]): Manifest['replay'] {
+  const script = outputs.find(({ isEntry }) => isEntry)
+  if (script === undefined) throw new Error('the build made no script of a replay')
+  return { script: script.name, styles: outputs.map(({ name }) => name).filter(name => name.endsWith('.css')) }
 }
 
 /** A package nested in another's folder has both names, as the lock file has them. */
@@ -155,7 +167,9 @@ function firstMessage(error: unknown): string {
 
 async function outcomeOf(order: Order): Promise<BuildOutcome> {
   try {
-    return { folder: stored(order.folders, bundled(await built(order.root), order.hash)) }
+    const page = await built(order.root, 'main.tsx')
+    const replay = await built(order.root, 'replay-file.tsx', { asOne: true })
+    return { folder: stored(order.folders, bundled(page, replay, order.hash)) }
   } catch (error) {
     return { failed: firstMessage(error) }
   }

@@ -31,6 +31,8 @@ export interface Bundle extends AsyncDisposable {
   /** Bytes as gzip sends them; undefined until it is built. */
   readonly sizes?: Manifest['sizes'] | undefined
   entry(): BundleEntry | undefined
+  /** Script and styles of a file that holds a replay; undefined until it is built. */
+  replayParts(): { readonly script: string; readonly styles: string } | undefined
   /** By its name below `/assets/`. Names carry a hash of the content: they may be kept for ever. */
   file(name: string): StoredFile | undefined
   /** Resolves when it is no longer building; never rejects. */
@@ -111,6 +113,13 @@ class PageBundle implements Bundle {
       return this.#plain === undefined ? undefined : { script: undefined, styles: [path(this.#plain.name)], preload: [] }
     const { script, styles, preload } = this.#stored.manifest.entry
     return { script: path(script), styles: styles.map(path), preload: preload.map(path) }
+  }
+
+  replayParts(): { readonly script: string; readonly styles: string } | undefined {
+    const { manifest, files } = this.#stored ?? {}
+    if (manifest === undefined || files === undefined) return undefined
+    const textOf = (name: string) => new TextDecoder().decode(files.get(name)?.body)
+    return { script: textOf(manifest.replay.script), styles: manifest.replay.styles.map(textOf).join('\n') }
   }
 
   file(name: string): StoredFile | undefined {

@@ -9,6 +9,8 @@ const manifestSchema = z.object({
   sourceHash: z.string(),
   /** What the first page loads. */
   entry: z.object({ script: fileName, styles: z.array(fileName), preload: z.array(fileName) }),
+  /** What a file that holds a replay has in it. */
+  replay: z.object({ script: fileName, styles: z.array(fileName) }),
   files: z.array(fileName),
   /** Whose code is in them besides ours: paths below node_modules, sorted. */
   packages: z.array(z.string()),

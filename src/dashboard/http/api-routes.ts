@@ -1,7 +1,8 @@
 // Everything that is read as JSON, one line a path.
 import * as z from 'zod'
+import { buildClusterState } from '#cluster/cluster-state.ts'
 import { nearestName } from '#kube/values/nearest-name.ts'
-import { actionsOf } from '../access/viewing-of.ts'
+import { actionsOf, type Seen } from '../access/viewing-of.ts'
 import { capabilityViewOf, noPageText } from '../capability-page.ts'
 import type { Me, NodePage, Ref, Versions } from '../contract.ts'
 import { contractSchema } from '../contract-names.ts'
@@ -16,6 +17,7 @@ import { overviewOf } from '../views/overview.ts'
 import { certificateOf } from '../views/plans/certificate.ts'
 import { movePage } from '../views/plans/moves.ts'
 import { plansOf, planViewOf } from '../views/plans/plan.ts'
+import { replayOf } from '../views/replay/replay.ts'
 import { searchIn } from '../views/search.ts'
 import { settingRows } from '../views/settings.ts'
 import { twinViewOf } from '../views/twin.ts'
@@ -122,6 +124,20 @@ export function noPlan(picture: Picture, name: string): string {
   )
 }
 
+/** A plan as a film; who may not list nodes sees what the plan's record has. `undefined`: there is no such plan, or no such pool. */
+export function replaySeen(picture: Picture, name: string, pool: string | undefined, { viewing, lacking }: Seen) {
+  const plan = picture.book.plans.find(({ metadata }) => metadata.name === name)
+  if (plan === undefined) return undefined
+  const shown = lacking('nodes') === undefined ? picture : { ...picture, state: buildClusterState([]).state }
+  return replayOf(shown, plan, { pool }, viewing)
+}
+
+/** Why there is nothing to replay. */
+export function noReplay(picture: Picture, name: string, pool: string | undefined): string {
+  const isThere = picture.book.plans.some(({ metadata }) => metadata.name === name)
+  return isThere ? `Plan ${name} has no pool ${(pool ?? '').slice(0, 253)} to look into.` : noPlan(picture, name)
+}
+
 function missingText(what: string, name: string, known: Iterable<string>): string {
   const meant = name.length > 253 ? undefined : nearestName(name, known)
   return `There is no ${what} ${name.slice(0, 253)}.${meant === undefined ? '' : ` Did you mean ${meant}?`}`
@@ -188,6 +204,16 @@ export const apiRoutes: readonly Route[] = [
       plansNeeded,
       () => (plan === undefined ? undefined : certificateOf(picture, plan, id)),
       () => (plan === undefined ? noPlan(picture, name) : `Plan ${name} has no move ${id.slice(0, 253)}.`),
+    )
+  }),
+  get('/api/v1/plans/{name}/replay', { pool: text.optional() }, call => {
+    const { params, query } = call
+    const { name = '' } = params
+    return viewedJson(
+      call,
+      plansNeeded,
+      (_, seen) => replaySeen(call.picture, name, query.pool, seen),
+      () => noReplay(call.picture, name, query.pool),
     )
   }),
   get('/api/v1/permits', { ...permitShape, cursor, limit }, call => {

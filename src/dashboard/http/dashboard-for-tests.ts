@@ -23,6 +23,7 @@ const testBundle: Bundle = {
   problem: undefined,
   ready: Promise.resolve(),
   entry: () => ({ script: '/assets/main-a1.js', styles: ['/assets/main-b2.css'], preload: [] }),
+  replayParts: () => ({ script: 'let a', styles: '' }),
   file: name =>
     name === 'main-a1.js'
       ? { type: 'text/javascript; charset=utf-8', body: Buffer.from('let a'), brotli: Buffer.from('br'), gzip: Buffer.from('gz') }

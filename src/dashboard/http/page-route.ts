@@ -15,7 +15,7 @@ import { everything } from '../views/viewing.ts'
 import { workloadViewOf } from '../views/workloads/workload.ts'
 import { pagePaths } from '../words/links.ts'
 import { answerOf, htmlType, redirect, textType, type WholeAnswer } from './answer.ts'
-import { noNode, noPlan, noPod, refOf } from './api-routes.ts'
+import { noNode, noPlan, noPod, noReplay, refOf, replaySeen } from './api-routes.ts'
 import type { Asked } from './asked.ts'
 import { pictureOf } from './moments.ts'
 import { plainPage, readingOfPage } from './plain-page.ts'
@@ -151,7 +151,8 @@ export function wantsText({ headers }: Pick<Asked, 'headers'>): boolean {
   return accept.includes('text/plain') && !accept.includes('text/html')
 }
 
-function pageOf({ segments, query }: Asked, picture: Picture, { viewing }: Seen): Found {
+function pageOf({ segments, query }: Asked, picture: Picture, seen: Seen): Found {
+  const { viewing } = seen
   const parts = segments.filter(segment => segment !== '')
   const [head = '', ...rest] = parts
   if (parts.length === 0) return found
@@ -166,6 +167,10 @@ function pageOf({ segments, query }: Asked, picture: Picture, { viewing }: Seen)
   if (picture.loading !== undefined) return found
   if (head === 'plan' && rest.length === 1)
     return picture.book.plans.some(plan => plan.metadata.name === first) ? found : gone(noPlan(picture, first))
+  if (head === 'plan' && rest.length === 2 && second === 'replay') {
+    const pool = query.get('pool') ?? undefined
+    return replaySeen(picture, first, pool, seen) === undefined ? gone(noReplay(picture, first, pool)) : found
+  }
   if (head === 'node' && rest.length === 1) return picture.state.nodes.has(first) ? found : gone(noNode(picture, first))
   if (head === 'pod' && rest.length === 2)
     return picture.past === undefined && viewing.sees(first) ? podPage(picture, first, second) : found

@@ -7,6 +7,7 @@ import type { Seen } from '../access/viewing-of.ts'
 import type { PageOptions } from '../page/page.ts'
 import { plainHelp } from '../page/plain/plain-help.ts'
 import { plainPlan, plainPlans } from '../page/plain/plain-plan.ts'
+import { plainReplay, wayToPlan } from '../page/plain/plain-replay.ts'
 import {
   plainImages,
   plainNode,
@@ -27,7 +28,7 @@ import { settingRows } from '../views/settings.ts'
 import { twinViewOf } from '../views/twin.ts'
 import { workloadRows, workloadViewOf } from '../views/workloads/workload.ts'
 import { noPermitsText, noPlansText, noWorkloadsText } from '../words/en-empty.ts'
-import { permitQueryOf, refOf } from './api-routes.ts'
+import { permitQueryOf, refOf, replaySeen } from './api-routes.ts'
 import type { Services } from './services.ts'
 
 type Plain = NonNullable<PageOptions['plain']>
@@ -82,8 +83,12 @@ export function plainPage(head: string, asked: Asked): Plain | undefined {
   return asked.picture.loading === undefined ? pages.get(head)?.draw(asked) : undefined
 }
 
-function plansOrOne({ picture, seen, rest: [name] }: Asked): Plain | undefined {
+function plansOrOne({ picture, seen, rest: [name, part], query }: Asked): Plain | undefined {
   if (name === undefined) return at => plainPlans(plansOf(picture), noPlansText(picture.sources), at)
+  if (part === 'replay') {
+    const replay = replaySeen(picture, name, query.get('pool') ?? undefined, seen)
+    return replay === undefined ? undefined : at => [wayToPlan(name, at), ...plainReplay(replay, at)]
+  }
   const view = planViewOf(picture, name, seen.viewing)
   return view === undefined ? undefined : at => plainPlan(view, at)
 }

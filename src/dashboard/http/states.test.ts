@@ -87,6 +87,7 @@ const matrix: readonly (readonly [path: string, ...words: readonly string[]])[] 
   ],
   ['/plan', loading, noPlans, silent, leads, 'No plan is kept.', late, 'talos-0'],
   ['/plan/talos-0', loading, noPlans, silent, `${leads} Nothing is planned`, thing, late, 'm01'],
+  ['/plan/talos-0/replay', loading, noPlans, silent, leads, thing, late, 'Steps'],
   ['/rebalancing', loading, noNodes, silent, leads, 'No plan is kept', late, 'talos00'],
   ['/permits', loading, noPermits, silent, leads, 'No permits yet.', late, 'No permits yet.'],
   ['/workloads', loading, 'media/sonarr', silent, leads, 'The cluster has no workloads.', late, 'The first 100 of'],

@@ -131,6 +131,7 @@ function titleOf({ path, notice, sessionForm, capability }: PageOptions): string
   const name = capability?.title ?? titles.get(head)
   if (name === undefined) return 'No such page'
   if (notice !== undefined && rest.length === 0) return name
+  if (head === 'plan' && rest[1] === 'replay') return `Replay ${decoded(rest[0] ?? '')}`
   const last = rest.at(-1)
   return last === undefined || last === '' ? name : `${name} ${decoded(last)}`
 }

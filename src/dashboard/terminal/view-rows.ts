@@ -1,6 +1,8 @@
 // What the rows of the terminal's table are made from: nodes, and where there are many their zones or pools, with what each is held to.
+
 import { isUsual } from '#planning/goals/resources.ts'
 import type { Amount, Goal, NodeRow, Overview, PodCount } from '../contract.ts'
+import { poolLabels } from '../views/nodes/pool-labels.ts'
 import { age } from '../words/age.ts'
 import { printable } from '../words/names.ts'
 import { exactPercent, nearGoal, percentText, unknownText } from '../words/percent.ts'
@@ -101,15 +103,6 @@ function stateOf({ ready, readySince, draining, cordoned }: NodeRow, nowMs: numb
   if (cordoned) return { text: 'Cordoned', tone: 'under' }
   return { text: ready === null || cordoned === null ? unknownText : 'Ready' }
 }
-
-/** What a pool of nodes is called where clouds and autoscalers say it. */
-const poolLabels = [
-  'karpenter.sh/nodepool',
-  'eks.amazonaws.com/nodegroup',
-  'cloud.google.com/gke-nodepool',
-  'kubernetes.azure.com/agentpool',
-  'node.kubernetes.io/instance-type',
-]
 
 /** More nodes than this are shown by zone or pool first. */
 export const mostWithoutGroups = 60

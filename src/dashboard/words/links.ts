@@ -26,6 +26,11 @@ export function planPath(name: string): string {
   return `/plan/${segment(name)}`
 }
 
+/** `/plan/talos-7f3c/replay`; of one pool `?pool=blue`. */
+export function replayPath(plan: string, pool: string | null = null): string {
+  return withQuery(`${planPath(plan)}/replay`, { pool })
+}
+
 /** `/workload/media/Deployment/sonarr`; of a bare pod `/pod/media/sonarr`. */
 export function workloadPath({ kind, namespace, name }: Ref): string {
   if (kind === 'Pod') return podPath(namespace ?? 'default', name)

@@ -9,6 +9,7 @@ import { judgeManyNodes } from './many-nodes.ts'
 import { judgeKeyboard, judgeLooks, judgePrint, judgeWithoutScript } from './pages.ts'
 import { judgePast } from './past.ts'
 import { judgeRebalancing, judgeRebalancingOfMany } from './rebalancing.ts'
+import { judgeReplay, judgeReplayFiles } from './replay.ts'
 import { judgeSignIn } from './sign-in.ts'
 import { judgeKeptFocus, judgeStates } from './states.ts'
 import { judgeStory } from './story.ts'
@@ -27,6 +28,8 @@ export const browserChecks: readonly Check[] = [
   { name: 'browser: tables and drawings as files', run: judgeExports },
   { name: 'browser: a link to a moment', run: judgePast },
   { name: 'browser: rebalancing over time', run: judgeRebalancing },
+  { name: 'browser: a plan played', run: judgeReplay },
+  { name: 'browser: a plan played from a file, without a network', run: judgeReplayFiles },
   { name: 'browser: the controls of the twin', run: judgeTwinControls },
   { name: 'browser: sign-in, and what each viewer may do', run: judgeSignIn },
   { name: 'browser: the theme is kept', run: judgeTheme },

@@ -15,6 +15,7 @@ async function addresses(page: Page, url: string): Promise<readonly string[]> {
     '',
     'plan',
     `plan/${name}`,
+    `plan/${name}/replay`,
     'permits',
     'workloads',
     'workload/media/Deployment/sonarr',

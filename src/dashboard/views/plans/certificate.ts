@@ -15,7 +15,7 @@ export function certificateOf(picture: Picture, plan: RebalancePlan, id: string)
   return {
     plan: plan.metadata.name,
     move: id,
-    sentence: sentenceOf(move),
+    sentence: proofSentence(move),
     requests,
     freeBefore,
     freeAfter,
@@ -33,7 +33,8 @@ export function certificateOf(picture: Picture, plan: RebalancePlan, id: string)
 
 const landingCount = ({ nodes, many }: PlanMove['certificate']['landing']): number => many?.count ?? nodes.length
 
-function sentenceOf(move: PlanMove) {
+/** The proof in one sentence. */
+export function proofSentence(move: PlanMove) {
   const { requests, freeBefore, freeAfter, filters, landing, budget } = move.certificate
   // The resource that is left least of, in proportion: that is what the proof hangs on.
   const [resource = 'cpu'] = Object.keys(requests)

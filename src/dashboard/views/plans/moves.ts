@@ -98,7 +98,7 @@ function moveOf(context: MoveContext, move: PlanMove): Move {
 }
 
 /** Why it is planned: the goals that it serves. */
-function reasonOf({ goals, plan }: MoveContext, move: PlanMove): Sentence {
+export function reasonOf({ goals, plan }: Pick<MoveContext, 'goals' | 'plan'>, move: PlanMove): Sentence {
   if (plansFor(plan.spec.purpose).emptiesNodes) return words.moveLeaves({ node: move.from })
   return words.moveServes(servedGoals(move, goals))
 }

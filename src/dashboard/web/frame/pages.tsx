@@ -11,6 +11,7 @@ type Page = ComponentType<{ params: Readonly<Record<string, string>> }>
 const loaders: { readonly [Name in Exclude<PageName, 'overview' | 'not-found'>]: () => Promise<Page> } = {
   plans: async () => (await import('../pages/plans.tsx')).PlansPage,
   plan: async () => (await import('../pages/plan.tsx')).PlanPage,
+  replay: async () => (await import('../pages/replay.tsx')).ReplayPage,
   permits: async () => (await import('../pages/permits.tsx')).PermitsPage,
   workloads: async () => (await import('../pages/workloads.tsx')).WorkloadsPage,
   workload: async () => (await import('../pages/workload.tsx')).WorkloadPage,

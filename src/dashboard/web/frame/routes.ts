@@ -4,6 +4,7 @@ export type PageName =
   | 'overview'
   | 'plans'
   | 'plan'
+  | 'replay'
   | 'permits'
   | 'workloads'
   | 'workload'
@@ -29,6 +30,7 @@ const routes: readonly (readonly [pattern: string, page: PageName])[] = [
   ['/', 'overview'],
   ['/plan', 'plans'],
   ['/plan/:name', 'plan'],
+  ['/plan/:name/replay', 'replay'],
   ['/permits', 'permits'],
   ['/workload', 'workloads'],
   ['/workloads', 'workloads'],

@@ -1,5 +1,5 @@
 // The proof of one move, readable: what the pod asks for, what is free, what each filter said, where it may land, and who checked it.
-import type { Move, MoveCertificate } from '../../contract.ts'
+import type { MoveCertificate } from '../../contract.ts'
 import { counted } from '../../words/grammar.ts'
 import { apiPath } from '../../words/links.ts'
 import { count, cpuExact, memoryExact } from '../../words/quantity.ts'
@@ -8,7 +8,7 @@ import { CopyButton } from '../widgets/copy-button.tsx'
 import { SentenceText } from '../widgets/sentence-text.tsx'
 import { StateNote } from '../widgets/state-note.tsx'
 
-export function Certificate({ plan, move }: { plan: string; move: Move }) {
+export function Certificate({ plan, move }: { plan: string; move: { readonly id: string } }) {
   const answer = useAnswer<MoveCertificate>(apiPath(['plans', plan, 'moves', move.id, 'certificate']))
   return (
     <div class="plan-certificate">

@@ -2,7 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks'
 import type { Goal, Move, Overview, PlanHead, PlanView, Sentence, WideGoal } from '../../contract.ts'
 import { measureName } from '../../words/en.ts'
-import { apiPath, pagePaths, planPath } from '../../words/links.ts'
+import { apiPath, pagePaths, planPath, replayPath } from '../../words/links.ts'
 import { nearGoal } from '../../words/percent.ts'
 import { Drawn } from '../drawn/drawn.tsx'
 import { risksMarkup } from '../drawn/risks.ts'
@@ -103,6 +103,11 @@ function Plan({ view }: { view: PlanView }) {
       <PlanMoves view={view} />
       <PlanStays view={view} />
       <p class="plan-files">
+        {view.moveCount === 0 ? null : (
+          <A class="widgets-button" href={replayPath(head.name)}>
+            ▶ Replay
+          </A>
+        )}
         <A class="widgets-button" href={apiPath(['plans', head.name])} download={`${head.name}.json`}>
           Export as JSON
         </A>
