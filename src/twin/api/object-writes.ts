@@ -232,7 +232,7 @@ export class ObjectWrites {
     if (fieldValidation(write.request.query) === 'Strict' && body.textProblems.length > 0)
       throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${strictWords(body.textProblems)}`)
     const configuration = appliedConfiguration(write.type, write.info, body)
-    // Whoever applies a zero or null owns the field, though Go's encoder leaves it out of what is stored.
+    // A zero or null that is applied is owned, though Go's encoder leaves it out of what is stored.
     const sent = write.type.custom === undefined ? copyOf(configuration) : configuration
     const refused = (why: string) => untyped(write.info, write.type, why)
     const { draft, warnings } = patchedDraft(write.type, configuration, write.request, { body, refused })

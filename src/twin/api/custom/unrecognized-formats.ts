@@ -36,7 +36,7 @@ function collect(schema: unknown, found: Set<string>): void {
     for (const one of Object.values(fieldsAt(schema, name) ?? {})) collect(one, found)
 }
 
-/** Of other types no format is looked at. */
+/** Upstream looks at no format of other types. */
 function isRecognized(format: string, type: unknown): boolean {
   switch (type ?? '') {
     case '':
