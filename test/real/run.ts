@@ -48,6 +48,7 @@ import { peerChecks } from './mirror/peers/checks.ts'
 import { prefetchChecks } from './mirror/prefetch.ts'
 import { storeChecks } from './mirror/store/checks.ts'
 import { nfsChecks } from './nfs/checks.ts'
+import { otherPeopleChecks } from './other-people/checks.ts'
 import { packageChecks } from './packages/checks.ts'
 import { placementChecks } from './placements/checks.ts'
 import { reloadChecks } from './reload/checks.ts'
@@ -73,6 +74,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['bad-input/checks.ts', badInputChecks],
   ['differential/checks.ts', differentialChecks],
   ['kubectl/verbs.ts', kubectlChecks],
+  ['other-people/checks.ts', otherPeopleChecks],
   ['upstreams/checks.ts', upstreamChecks],
   ['look/checks.ts', lookChecks],
   ['metrics/checks.ts', metricsChecks],

@@ -52,7 +52,9 @@ test.each([
 })
 
 test('absent: objects that many need are counted, and of many objects the first are named', () => {
-  const pods = Array.from({ length: 12 }, (_, at) => needing(`p-${at}`, { volumes: [{ name: 'v', configMap: { name: `m-${at}` } }] }))
+  const pods = Array.from({ length: 12 }, (_, at) =>
+    needing(`p-${at}`, { volumes: [{ name: 'v', configMap: { name: `m-${at}` } }] }),
+  )
   const again = needing('again', { volumes: [{ name: 'v', configMap: { name: 'm-0' } }] })
   expect(absentSentence([...pods, again])).toMatch(/: ConfigMap s\/m-0 \(2 pods\), .*, and 2 more$/)
 })

@@ -124,7 +124,10 @@ function neededBy(pod: KubeObject): readonly string[] {
   ]
   const containers = [...itemsAt(pod, 'spec', 'initContainers'), ...itemsAt(pod, 'spec', 'containers')]
   return [
-    ...itemsAt(pod, 'spec', 'volumes').flatMap(volume => [...ofSource(volume), ...itemsAt(volume, 'projected', 'sources').flatMap(ofSource)]),
+    ...itemsAt(pod, 'spec', 'volumes').flatMap(volume => [
+      ...ofSource(volume),
+      ...itemsAt(volume, 'projected', 'sources').flatMap(ofSource),
+    ]),
     ...containers.flatMap(container => [
       ...itemsAt(container, 'envFrom').flatMap(from => [
         ...named('Secret', fieldsAt(from, 'secretRef')),

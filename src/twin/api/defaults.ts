@@ -344,7 +344,7 @@ function statefulSetDefaults(draft: Draft): void {
   const spec = specOf(draft)
   defaultField(spec, 'podManagementPolicy', 'OrderedReady')
   const strategy = defaultObject(spec, 'updateStrategy')
-  // Whoever names the type is left without its settings.
+  // A type that is named is left without its settings.
   if ((strategy['type'] ?? '') === '') {
     strategy['type'] = 'RollingUpdate'
     defaultObject(strategy, 'rollingUpdate')

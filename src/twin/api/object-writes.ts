@@ -19,6 +19,7 @@ import type { ApiServer, User } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { isConverted, readyIn } from './custom/conversions.ts'
 import { afterDefinitionWrite } from './custom/custom-resources.ts'
+import { formatWarnings } from './custom/unrecognized-formats.ts'
 import { appliedConfiguration, unconverted } from './decoding/applied-configuration.ts'
 import { decodePatch } from './decoding/decode.ts'
 import type { DecodedBody } from './decoding/decoded-body.ts'
@@ -110,6 +111,8 @@ export class ObjectWrites {
     checkSize(write, admitted)
     warnings.push(...oddities(storage, admitted))
     if (storage.custom !== undefined) warnings.push(...finalizerWarnings(admitted, undefined))
+    if (storage.key === 'customresourcedefinitions.apiextensions.k8s.io')
+      warnings.push(...formatWarnings(admitted, undefined, server.minor))
     const object = isConverted(storage)
       ? await this.#committed(write, writes.finishCreate(storage, admitted, { ...options, isDryRun: true }), undefined, options)
       : writes.finishCreate(storage, admitted, options)
@@ -164,6 +167,8 @@ export class ObjectWrites {
     if (this.#find(write) !== existing) return undefined
     checkSize(write, admitted)
     if (storage.custom !== undefined) warnings.push(...finalizerWarnings(admitted, existing))
+    if (storage.key === 'customresourcedefinitions.apiextensions.k8s.io')
+      warnings.push(...formatWarnings(admitted, existing, server.minor))
     const object = isConverted(storage)
       ? await this.#converted(write, storage, { admitted, before, existing }, options)
       : writes.finishUpdate(storage, admitted, before, options)

@@ -10,7 +10,7 @@ import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { changedFields } from './changed-fields.ts'
-import { difference, type FieldSet, fieldsOfObject, fromFieldsV1, isEmptySet, toFieldsV1, union, withoutPaths } from './field-set.ts'
+import { difference, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union, withoutPaths } from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {
@@ -135,7 +135,8 @@ function beginRecords(server: ApiServer, type: ResourceType, input: Omit<UpdateI
 
 /** Ownership of an object without records: its earlier writers own it all. */
 export function ownershipBefore(type: ResourceType, existing: KubeObject, time: string | undefined): Ownership {
-  const fields = fieldsOfObject(kindSchema(type), { ...existing })
+  const all = changedFields(kindSchema(type), zeroObject(type), { ...existing }).changed
+  const fields = withoutPaths(all, resetFields(type, undefined))
   return {
     manager: 'before-first-apply',
     operation: 'Update',

@@ -102,5 +102,13 @@ export function chartRequests(namespace: string): readonly AskedRequest[] {
     apply(`/api/v1/namespaces/${namespace}/secrets/s`, 'a', secret),
     apply(`/api/v1/namespaces/${namespace}/secrets/s`, 'a', secret),
     apply(`/api/v1/namespaces/${namespace}/secrets/s`, 'a', { ...secret, stringData: { token: 'newer' } }),
+    // Who applies a name alone owns nothing: the next one to apply finds an object without records.
+    apply('/api/v1/namespaces/charts-bare', 'a', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'charts-bare' } }),
+    apply('/api/v1/namespaces/charts-bare', 'a', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'charts-bare' } }),
+    apply('/api/v1/namespaces/charts-bare', 'b', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'charts-bare', labels: { a: 'b' } },
+    }),
   ]
 }

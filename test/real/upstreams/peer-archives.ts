@@ -107,13 +107,16 @@ async function builtPeer(peer: Peer): Promise<string> {
 
 /** Folder of a peer's source; two programs of one archive share it. */
 function source(peer: Peer): Promise<string> {
-  const { archive = peer }: PeerArchive = peerArchives[peer]
-  return builtOnce(`source of ${archive}`, () => unpackedPeer(peer))
+  const { archive = peer, version }: PeerArchive = peerArchives[peer]
+  return unpackedArchive(`${archive}-${version}`)
 }
 
-async function unpackedPeer(peer: Peer): Promise<string> {
-  const { archive: title = peer, version }: PeerArchive = peerArchives[peer]
-  const name = `${title}-${version}`
+/** Folder of what is in an archive of this name and version, unpacked once. @throws PartUnavailable where there is none */
+export function unpackedArchive(name: string): Promise<string> {
+  return builtOnce(`source of ${name}`, () => unpacked(name))
+}
+
+async function unpacked(name: string): Promise<string> {
   const cache = cacheDirectory('peer-sources')
   const place = join(cache, name)
   if (existsSync(place)) return place

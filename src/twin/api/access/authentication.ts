@@ -23,7 +23,8 @@ export async function authenticate(
   }
   if (request.credentials.kind === 'certificate') {
     const { name, groups, digest } = request.credentials
-    const extra = digest === undefined ? {} : { extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${digest}`] } }
+    const extra =
+      digest === undefined ? {} : { extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${digest}`] } }
     return { name, groups: [...groups, authenticated], ...extra }
   }
   if (options.allowsAnonymous) return { name: 'system:anonymous', groups: ['system:unauthenticated'] }

@@ -17,18 +17,16 @@ export function accessReviewProblems(kind: string, review: Draft, namespace: str
     problems.push(invalid('spec.nonResourceAttributes', shownPath, 'cannot be specified in combination with resourceAttributes'))
   if (resource === undefined && path === undefined)
     problems.push(
-      invalid(
-        'spec.resourceAttributes',
-        null,
-        'exactly one of nonResourceAttributes or resourceAttributes must be specified',
-      ),
+      invalid('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified'),
     )
   const isNobody = (textAt(review, 'spec', 'user') ?? '') === '' && listAt(review, 'spec', 'groups').length === 0
   if (kind !== 'SelfSubjectAccessReview' && isNobody)
     problems.push(invalid('spec.user', '', 'at least one of user or group must be specified'))
   problems.push(...attributeProblems(resource))
   if (Object.values(metadata).some(value => !isEmpty(value)))
-    problems.push(invalid('metadata', fieldsAt(review, 'metadata'), isLocal ? 'must be empty except for namespace' : 'must be empty'))
+    problems.push(
+      invalid('metadata', fieldsAt(review, 'metadata'), isLocal ? 'must be empty except for namespace' : 'must be empty'),
+    )
   if (!isLocal) return problems
   const asked = textAt(resource, 'namespace') ?? ''
   if (resource !== undefined && asked !== namespace)
@@ -82,7 +80,9 @@ export function evaluationError(review: Draft): string {
   return selectors
     .flatMap(name => {
       const part = understood(name, fieldsAt(resource, name))
-      return part === 'all' ? [] : [`spec.resourceAttributes.${name} ${part === 'some' ? 'partially ' : ''}ignored due to parse error`]
+      return part === 'all'
+        ? []
+        : [`spec.resourceAttributes.${name} ${part === 'some' ? 'partially ' : ''}ignored due to parse error`]
     })
     .join('; ')
 }

@@ -304,5 +304,5 @@ export function columnDescription(resource: string, column: string): string {
   if (definition === undefined || field === undefined) return source
   const text = descriptionOf(definition, field)
   // The table of descriptions runs paragraphs together.
-  return inParagraphs.has(definition) ? text.replaceAll(/(?<=[.:)])  (?=[A-Z])/g, '\n\n') : text
+  return inParagraphs.has(definition) ? text.replaceAll(/(?<=[.:)]) {2}(?=[A-Z])/g, '\n\n') : text
 }

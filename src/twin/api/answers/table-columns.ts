@@ -3,13 +3,13 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
 import { ageColumn, ageOf, nameColumn, parseTimeMs } from './ages.ts'
+import { furtherColumns } from './further-columns.ts'
 import { podWords } from './pod-status.ts'
 import { type Column, count, field, number, type Read, text, wide } from './table-column.ts'
-import { furtherColumns } from './further-columns.ts'
 import {
   autoscalerTargets,
-  classParameters,
   claimSize,
+  classParameters,
   endpointsText,
   eventSource,
   externalAddress,
