@@ -12,6 +12,10 @@ export const defineUp: DefineCommand = (program, surroundings) => {
     .command('up')
     .description(about.up)
     .option('--cluster <path>', 'file or folder of objects, - for standard input', firstExample)
+    .option(
+      '--state <folder>',
+      'keep the cluster there: the next start with the folder goes on with it, in the place of --cluster',
+    )
     .option('--config <file>', 'the BallastConfiguration that Ballast runs with; else ConfigMap ballast-config of the cluster')
     .option('--policy <name>', 'the RebalancePolicy to run, where the cluster has several')
     .option('--api-port <number>', 'HTTPS port of the API server; 0 takes a free one', wholeNumber(0, 65_535), 0)
@@ -39,6 +43,8 @@ export const defineUp: DefineCommand = (program, surroundings) => {
     .action(async (options: UpOptions) => {
       if (options.output === 'json' && options.once !== true)
         throw new CommandRefused('-o json needs --once: only a run that ends has one result')
+      if (options.once === true && options.state !== undefined)
+        throw new CommandRefused('--once ends with what it prints: leave out --state')
       surroundings.end(await up(options, surroundings))
     })
 }

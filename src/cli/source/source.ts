@@ -22,7 +22,7 @@ interface ReadObject {
   readonly where: string
 }
 
-interface ClusterSource {
+export interface ClusterSource {
   readonly objects: readonly ReadObject[]
   /** Documents that are set aside; the rest stands without them. */
   readonly problems: readonly Problem[]

@@ -18,6 +18,7 @@ import type { FaultSource } from '#process/parts/fault-source.ts'
 import { PortBook } from '#process/parts/port-book.ts'
 import { openOwnWebhooks } from '#process/webhooks/own-webhooks.ts'
 import { withClock } from '#twin/own-kinds/clock-spec.ts'
+import type { TwinState } from '#twin/state/twin-state.ts'
 import { troubleLog } from '#twin/trouble.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 
@@ -28,6 +29,8 @@ interface EmbeddedOptions {
   readonly leaseClock?: Clock
   readonly seed: number
   readonly kubernetesVersion?: string
+  /** Where the cluster is kept; one that was filled before takes the place of `objects`. */
+  readonly kept?: TwinState
   /** Default: all that this program has. */
   readonly capabilities?: readonly Capability[]
   /** Default: every capability, as its schema has it. */
@@ -67,6 +70,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
       seed,
       onTrouble: troubleLog(log),
       objects: options.listen === undefined ? options.objects : withClock(options.objects),
+      ...(options.kept === undefined ? {} : { state: options.kept }),
       ...(options.kubernetesVersion === undefined ? {} : { kubernetesVersion: options.kubernetesVersion }),
       ...(options.listen === undefined ? {} : { listen: options.listen, ownKinds: true }),
     }),

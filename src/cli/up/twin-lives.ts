@@ -10,9 +10,12 @@ export class TwinLives implements TwinControl {
   #next: Loaded | undefined
   #waiting: PromiseWithResolvers<void> | undefined
 
-  /** `load` reads the source; it may do so again. */
-  constructor(load: () => Promise<Loaded>) {
+  readonly #isKept: boolean
+
+  /** `load` reads the source; it may do so again, but for a cluster that is kept in a folder. */
+  constructor(load: () => Promise<Loaded>, isKept = false) {
     this.#load = load
+    this.#isKept = isKept
   }
 
   /** What the first life is made from. @throws as `load` */
@@ -52,6 +55,7 @@ export class TwinLives implements TwinControl {
 
   /** Reads the source again and begins anew; a source that cannot be read leaves everything as it is. @throws as `load` */
   async reset(): Promise<void> {
+    if (this.#isKept) throw new Error('this cluster is kept by --state: end it, and name another folder for a new one')
     this.#next = await this.#load()
     this.#waiting ??= Promise.withResolvers<void>()
     const { promise } = this.#waiting

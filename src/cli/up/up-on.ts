@@ -3,9 +3,12 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { count } from '#dashboard/words/quantity.ts'
+import type { Api } from '#kube/client/api.ts'
 import { systemClock } from '#kube/clock.ts'
+import { StatusError } from '#kube/objects/status.ts'
 import { PacedClock } from '#kube/time/paced-clock.ts'
 import { type ExitCode, exitCodes } from '#process/surroundings.ts'
+import type { TwinState } from '#twin/state/twin-state.ts'
 import { typedAs } from '../called-as.ts'
 import type { Surroundings } from '../command-line.ts'
 import { writePrivately } from '../source/private-file.ts'
@@ -24,6 +27,9 @@ import { laterWatch, sinceStart, tell, tellEnd } from './up-story.ts'
 /** A clone's own. */
 const launcher = join(import.meta.dirname, '..', '..', '..', 'bin', 'ballast')
 
+/** How long metrics may not be served when a kept cluster goes on. */
+const metricsLimitMs = 60_000
+
 interface Life {
   readonly options: UpOptions
   readonly surroundings: Surroundings
@@ -31,15 +37,19 @@ interface Life {
   readonly clock: PacedClock
   readonly lives: TwinLives
   readonly site: UpSite | undefined
+  readonly kept: TwinState | undefined
 }
 
 /** Until it is stopped. @returns what the run came to */
 export async function runOn(options: UpOptions, surroundings: Surroundings): Promise<ExitCode> {
   const { signal } = surroundings
-  using clock = new PacedClock(systemClock, { pace: options.speed })
-  const lives = new TwinLives(() => load(options, surroundings))
+  using kept = await stateOf(options, surroundings)
+  // A cluster whose time ran faster goes on from its own.
+  const startMs = Math.max(kept?.clockMs ?? 0, systemClock.now())
+  using clock = new PacedClock(systemClock, { pace: options.speed, startMs })
+  const lives = new TwinLives(() => load(options, surroundings, kept), kept !== undefined)
   await using site = await siteOf(options, surroundings, { clock, lives })
-  const life = { options, surroundings, clock, lives, site, terminal: site?.terminal ?? surroundings.terminal }
+  const life = { options, surroundings, clock, lives, site, kept, terminal: site?.terminal ?? surroundings.terminal }
   let listen = { port: options.apiPort, bind: options.bind }
   let loaded = await lives.first()
   site?.load(loaded)
@@ -61,6 +71,15 @@ export async function runOn(options: UpOptions, surroundings: Surroundings): Pro
     life.terminal.write(`\n${shownName(options)} is loaded anew\n`)
     site?.load(loaded)
   }
+}
+
+/** Loaded where it is wanted alone: Node's SQLite is not for every start. @throws InputError where the folder cannot be used */
+async function stateOf({ state: folder }: UpOptions, { terminal }: Surroundings): Promise<TwinState | undefined> {
+  if (folder === undefined) return undefined
+  const { TwinState } = await import('#twin/state/twin-state.ts')
+  const state = TwinState.open(resolve(folder), { clock: systemClock, tell: sentence => terminal.say(sentence) })
+  if (state.isFilled) terminal.say(`${folder}: the cluster goes on from revision ${state.revision}; no other objects are read`)
+  return state
 }
 
 /** The page and the terminal's view; `undefined` where neither is wanted or possible. Nothing of either is loaded before it is. */
@@ -93,7 +112,7 @@ interface OneLife {
 }
 
 async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: OneLife): Promise<ExitCode> {
-  const { options, surroundings, terminal, clock, lives, site } = life
+  const { options, surroundings, terminal, clock, lives, site, kept } = life
   const kubeconfigPath = resolve(options.kubeconfigOut)
   const log = logFor(options, clock)
   using feed = new UpSettings({ configuration: loaded.configuration, say: sentence => terminal.say(sentence), log })
@@ -103,6 +122,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     hold: options.hold === true,
     log,
     listen,
+    ...(kept === undefined ? {} : { kept }),
     feed,
     watch: watchOf(loaded, life, signal),
     signal,
@@ -120,6 +140,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     feed.follow(informers)
     await using _followed = await site?.follow(cluster, informers, { feed, signal })
     lives.loaded()
+    if (kept !== undefined) await metricsServed(cluster.admin, signal)
     terminal.write(`${nodeTable(await figuresOf(cluster.admin, loaded.policy, signal), terminal.colour)}\n`)
     const onAbort = () => {
       if (!lives.isReset) terminal.say('\nstopping: moves under way may still land; interrupt again to end at once')
@@ -150,6 +171,20 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     if (!signal.aborted) await once(signal, 'abort')
     return code
   })
+}
+
+/** Where a process of an earlier life served metrics, nobody does until that of this one has said where it is. */
+async function metricsServed(admin: Api, signal: AbortSignal): Promise<void> {
+  const untilMs = systemClock.elapsed() + metricsLimitMs
+  for (;;) {
+    try {
+      await admin.getPath('/apis/metrics.k8s.io/v1beta1/nodes', { signal })
+      return
+    } catch (error) {
+      if (!(error instanceof StatusError) || error.code !== 503 || systemClock.elapsed() > untilMs) throw error
+    }
+    await systemClock.after(250, signal)
+  }
 }
 
 /** What is told of the run, and who approves. */

@@ -8,9 +8,10 @@ import { InputError, problemSentence } from '#kube/problem.ts'
 import { servableGoals } from '#planning/goals/served-goals.ts'
 import { processLog } from '#process/process-log.ts'
 import { CommandRefused } from '#process/surroundings.ts'
+import type { TwinState } from '#twin/state/twin-state.ts'
 import { type Surroundings, seedOfEnvironment } from '../command-line.ts'
 import { policyOf } from '../plan.ts'
-import { readSourceOrInput } from '../source/source.ts'
+import { type ClusterSource, readSourceOrInput } from '../source/source.ts'
 import { withoutUnansweredWebhooks } from '../source/unanswered-webhooks.ts'
 import { upConfiguration } from './up-configuration.ts'
 import type { Loaded } from './up-run.ts'
@@ -21,6 +22,8 @@ export interface UpOptions {
   readonly policy?: string
   readonly apiPort: number
   readonly bind: string
+  /** Folder in which the cluster is kept. */
+  readonly state?: string
   readonly kubeconfigOut: string
   readonly speed: number
   readonly seed?: number
@@ -35,13 +38,21 @@ export interface UpOptions {
   readonly key?: boolean
 }
 
-/** Reads the cluster. What is left out of it is said. @throws InputError with every fatal problem; CommandRefused without a policy, where one is needed: `--once` has an end only with goals */
-export async function load(options: UpOptions, { terminal, signal }: Surroundings): Promise<Loaded> {
+/** What a state holds, as a source that is read. */
+function keptSource(state: TwinState): ClusterSource {
+  return {
+    objects: [...state.objects()].map(({ resource, object }) => ({ object, where: `--state: ${resource}` })),
+    problems: [],
+  }
+}
+
+/** Reads the cluster, or goes on with the one that is `kept`. What is left out of it is said. @throws InputError with every fatal problem; CommandRefused without a policy, where one is needed: `--once` has an end only with goals */
+export async function load(options: UpOptions, { terminal, signal }: Surroundings, kept?: TwinState): Promise<Loaded> {
   if (options.cluster === '-' && options.ask === true)
     throw new CommandRefused(
       '--ask and --cluster - exclude each other: standard input cannot carry both the cluster and your key',
     )
-  const source = await readSourceOrInput(options.cluster, process.stdin, signal)
+  const source = kept?.isFilled === true ? keptSource(kept) : await readSourceOrInput(options.cluster, process.stdin, signal)
   const where = new Map(source.objects.map(entry => [entry.object, entry.where]))
   const given = source.objects.map(({ object }) => object)
   const { objects, problems, state } = buildClusterState(given, { where: object => where.get(object) })

@@ -14,6 +14,7 @@ import type { ServableGoal } from '#planning/goals/served-goals.ts'
 import type { SettingsFeed } from '#process/configuration/controller-settings.ts'
 import { processFaults } from '#process/parts/process-faults.ts'
 import { CommandRefused, type Ending } from '#process/surroundings.ts'
+import type { TwinState } from '#twin/state/twin-state.ts'
 import { exitAtOnce } from '../command-line.ts'
 import { type NodeFigures, nodeFigures } from '../terminal/node-table.ts'
 import { type EmbeddedCluster, startEmbeddedCluster } from './embedded-cluster.ts'
@@ -37,6 +38,8 @@ interface RunSetting {
   readonly log: Log
   readonly listen?: { readonly port: number; readonly bind: string }
   readonly hold: boolean
+  /** Where the cluster is kept. */
+  readonly kept?: TwinState
   readonly watch: RunWatch
   /** Settings that may change meanwhile; default: those that were read. */
   readonly feed?: SettingsFeed
@@ -77,6 +80,7 @@ export async function withRun<T>(
     signal,
     ...(setting.listen === undefined ? {} : { listen: setting.listen, leaseClock: systemClock }),
     hold: setting.hold,
+    ...(setting.kept === undefined ? {} : { kept: setting.kept }),
     ...(loaded.configuration.from === undefined ? {} : { settings: loaded.configuration.settings }),
     ...(setting.feed === undefined ? {} : { feed: setting.feed }),
     faults,

@@ -47,6 +47,7 @@ export class TwinState implements StoreJournal, Disposable {
   #revision: number
   #now: () => number
   #isBegun = false
+  #isClosed = false
   #batch: PromiseWithResolvers<unknown> | undefined
   #cancel: () => void = () => undefined
   #fault: unknown
@@ -141,6 +142,8 @@ export class TwinState implements StoreJournal, Disposable {
   }
 
   note(resource: string, key: string, revision: number, object: KubeObject | undefined): void {
+    // What still moves in a twin that has ended was told to nobody.
+    if (this.#isClosed) return
     this.#waiting.set(`${resource} ${key}`, { resource, key, object })
     // Nobody could watch before all was there that a new cluster begins with.
     if (this.isFilled || this.#isBegun) this.#steps.push({ resource, key, object, revision })
@@ -167,13 +170,14 @@ export class TwinState implements StoreJournal, Disposable {
   [Symbol.dispose](): void {
     // What was not filled is no state: the next start begins anew.
     if (this.#isBegun) this.#write()
+    this.#isClosed = true
     this.#cancel()
     this.#parts.file[Symbol.dispose]()
     if (this.#fault !== undefined) throw this.#fault
   }
 
   #plan(): void {
-    if (this.#batch !== undefined) return
+    if (this.#batch !== undefined || this.#isClosed) return
     this.#batch = Promise.withResolvers()
     this.#cancel = this.#parts.clock.schedule(this.#fault === undefined ? 0 : againMs, () => this.#write())
   }
