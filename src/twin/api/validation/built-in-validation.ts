@@ -12,11 +12,13 @@ import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textA
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
+import { limitRangeProblems, scopeProblems } from './allowance-validation.ts'
 import { autoscalerProblems } from './autoscaler-validation.ts'
 import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
 import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
+import { addressUpdateProblems, claimChangeProblems, jobUpdateProblems, volumeUpdateProblems } from './fixed-fields.ts'
 import { furtherProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
@@ -54,7 +56,9 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'secrets':
       return [...dataProblems(draft, ['data']), ...secretTypeProblems(draft)]
     case 'resourcequotas':
-      return quotaProblems(draft)
+      return [...quotaProblems(draft), ...scopeProblems(draft)]
+    case 'limitranges':
+      return limitRangeProblems(draft)
     case 'services':
       return serviceProblems(draft)
     case 'nodes':
@@ -127,7 +131,19 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
     case 'statefulsets.apps':
       return statefulSetUpdateProblems(draft, existing)
     case 'jobs.batch':
-      return [...immutable(draft, existing, ['spec', 'completionMode']), ...immutable(draft, existing, ['spec', 'selector'])]
+      return jobUpdateProblems(draft, existing)
+    case 'persistentvolumes':
+      return volumeUpdateProblems(draft, existing)
+    case 'persistentvolumeclaims':
+      return claimChangeProblems(draft, existing)
+    case 'ipaddresses.networking.k8s.io':
+      return addressUpdateProblems(draft, existing)
+    case 'volumeattachments.storage.k8s.io':
+      return immutable(draft, existing, ['spec'])
+    case 'ingressclasses.networking.k8s.io':
+      return immutable(draft, existing, ['spec', 'controller'])
+    case 'csistoragecapacities.storage.k8s.io':
+      return [...immutable(draft, existing, ['nodeTopology']), ...immutable(draft, existing, ['storageClassName'])]
     case 'configmaps':
     case 'secrets':
       return immutableDataProblems(type, draft, existing)
@@ -351,6 +367,7 @@ const dataLimitBytes = 1_048_576
 function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldError[] {
   let bytes = 0
   const problems: FieldError[] = []
+  const binary = fieldsAt(draft, 'binaryData') ?? {}
   for (const list of lists) {
     for (const [key, value] of Object.entries(fieldsAt(draft, list) ?? {})) {
       if (key === '.' || key.startsWith('..')) {
@@ -365,6 +382,8 @@ function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldErr
           ),
         )
       }
+      if (list === 'data' && lists.length > 1 && Object.hasOwn(binary, key))
+        problems.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'))
       if (typeof value === 'string') bytes += Buffer.byteLength(value)
     }
   }
