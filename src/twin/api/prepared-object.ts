@@ -3,8 +3,8 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isEmpty, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
 import type { User } from './api-server.ts'
+import { podSpecOf } from './pod-template.ts'
 import type { ResourceType } from './resource-type.ts'
-import { podSpecOf } from './validation/pod-template.ts'
 
 /** Prepares a new object. */
 export function prepareNew(type: ResourceType, draft: Draft, user: User): void {

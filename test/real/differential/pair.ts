@@ -81,6 +81,11 @@ function inOrder(answer: Answer): Answer {
   const body = answer.answer
   if (typeof body !== 'object' || body === null || !('kind' in body) || body.kind !== 'SelfSubjectRulesReview') return answer
   const sorted = (_name: string, value: unknown): unknown =>
-    Array.isArray(value) ? value.map(item => JSON.stringify(item)).toSorted().map(item => JSON.parse(item)) : value
+    Array.isArray(value)
+      ? value
+          .map(item => JSON.stringify(item))
+          .toSorted()
+          .map(item => JSON.parse(item))
+      : value
   return { ...answer, answer: JSON.parse(JSON.stringify(body), sorted) }
 }

@@ -14,17 +14,24 @@ import type { ResourceType } from '../resource-type.ts'
 import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
 import { limitRangeProblems, scopeProblems } from './allowance-validation.ts'
 import { autoscalerProblems } from './autoscaler-validation.ts'
+import {
+  addressUpdateProblems,
+  claimChangeProblems,
+  immutableDataProblems,
+  jobUpdateProblems,
+  volumeUpdateProblems,
+} from './changes/fixed-fields.ts'
 import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
 import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
-import { addressUpdateProblems, claimChangeProblems, jobUpdateProblems, volumeUpdateProblems } from './fixed-fields.ts'
 import { furtherProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import { priorityClassProblems, priorityClassUpdateProblems } from './priority-class-validation.ts'
 import { bindingProblems, roleProblems, roleRefUpdateProblems } from './role-validation.ts'
+import { claimProblems } from './storage-validation.ts'
 
 const workloads = new Set([
   'deployments.apps',
@@ -138,15 +145,13 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
       return claimChangeProblems(draft, existing)
     case 'ipaddresses.networking.k8s.io':
       return addressUpdateProblems(draft, existing)
-    case 'volumeattachments.storage.k8s.io':
-      return immutable(draft, existing, ['spec'])
     case 'ingressclasses.networking.k8s.io':
       return immutable(draft, existing, ['spec', 'controller'])
     case 'csistoragecapacities.storage.k8s.io':
-      return [...immutable(draft, existing, ['nodeTopology']), ...immutable(draft, existing, ['storageClassName'])]
+      return ['nodeTopology', 'storageClassName'].flatMap(name => immutable(draft, existing, [name]))
     case 'configmaps':
     case 'secrets':
-      return immutableDataProblems(type, draft, existing)
+      return immutableDataProblems(type.key, draft, existing)
     case 'services':
       return clusterAddressProblems(draft, existing)
     case 'rolebindings.rbac.authorization.k8s.io':
@@ -161,6 +166,7 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
     case 'resourceclaims.resource.k8s.io':
       return claimUpdateProblems(draft, existing)
     case 'resourceclaimtemplates.resource.k8s.io':
+    case 'volumeattachments.storage.k8s.io':
       return immutable(draft, existing, ['spec'])
     default:
       return []
@@ -363,7 +369,6 @@ function budgetProblems(draft: Draft): readonly FieldError[] {
 }
 
 const dataLimitBytes = 1_048_576
-
 function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldError[] {
   let bytes = 0
   const problems: FieldError[] = []
@@ -431,7 +436,6 @@ function oneOf(spec: Draft, name: string, choices: readonly string[]): readonly 
 }
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
-
 function taintProblems(draft: Draft): readonly FieldError[] {
   const seen = new Set<string>()
   const repeated = (identity: string, at: string): readonly FieldError[] => {
@@ -454,14 +458,6 @@ function taintProblems(draft: Draft): readonly FieldError[] {
   })
 }
 
-function claimProblems(draft: Draft): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if (listAt(draft, 'spec', 'accessModes').length === 0)
-    problems.push(required('spec.accessModes', 'at least 1 access mode is required'))
-  if (valueAt(draft, 'spec', 'resources', 'requests', 'storage') === undefined) problems.push(required('spec.resources[storage]'))
-  return problems
-}
-
 const statefulSetFree = [
   'replicas',
   'ordinals',
@@ -482,20 +478,6 @@ function statefulSetUpdateProblems(draft: Draft, existing: KubeObject): readonly
       "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
     ),
   ]
-}
-
-function immutableDataProblems(type: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if (existing['immutable'] === true) {
-    if (draft['immutable'] !== true) problems.push(forbidden('immutable', 'field is immutable when `immutable` is set'))
-    for (const name of ['data', 'binaryData']) {
-      if (!isSame(draft[name] ?? {}, existing[name] ?? {}))
-        problems.push(forbidden(name, 'field is immutable when `immutable` is set'))
-    }
-  }
-  if (type.key === 'secrets' && draft['type'] !== existing['type'])
-    problems.push(invalid('type', draft['type'], 'field is immutable'))
-  return problems
 }
 
 function clusterAddressProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {

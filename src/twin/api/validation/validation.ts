@@ -9,7 +9,7 @@ import { qualityOfService } from '../object-strategy.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { resizeProblems } from '../subresources/resize.ts'
 import { validateBuiltIn, validateBuiltInUpdate } from './built-in-validation.ts'
-import { statusProblems } from './condition-validation.ts'
+import { statusProblems } from './changes/condition-validation.ts'
 import { validateMetadata } from './metadata-validation.ts'
 import { newPodProblems } from './pod-spec-validation.ts'
 

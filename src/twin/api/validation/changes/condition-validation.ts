@@ -1,7 +1,7 @@
 // What a written status must say: conditions with their parts, addresses where the kind has them.
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { qualifiedNameProblems } from '#kube/objects/names.ts'
-import { type Draft, itemsAt, numberAt, textAt } from '../../json-value.ts'
+import { type Draft, itemsAt, numberAt, textAt } from '../../../json-value.ts'
 
 const at = 'status.conditions'
 const statuses = ['False', 'True', 'Unknown']

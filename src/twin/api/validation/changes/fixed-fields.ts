@@ -1,7 +1,7 @@
 // What an update of these kinds may not change.
 import { type FieldError, forbidden, invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, isSame, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, isSame, textAt, valueAt } from '../../../json-value.ts'
 
 type Object = Draft | KubeObject
 
@@ -109,4 +109,18 @@ export function jobUpdateProblems(draft: Draft, existing: KubeObject): readonly 
   return [...jobFields, ...laterJobFields]
     .filter(path => !(isSuspended && path === 'spec.template'))
     .flatMap(path => fixedProblems(draft, existing, path))
+}
+
+/** What an immutable ConfigMap or Secret holds stays, and so does a Secret's type. */
+export function immutableDataProblems(key: string, draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const problems: FieldError[] = []
+  if (existing['immutable'] === true) {
+    if (draft['immutable'] !== true) problems.push(forbidden('immutable', 'field is immutable when `immutable` is set'))
+    for (const name of ['data', 'binaryData']) {
+      if (!isSame(draft[name] ?? {}, existing[name] ?? {}))
+        problems.push(forbidden(name, 'field is immutable when `immutable` is set'))
+    }
+  }
+  if (key === 'secrets' && draft['type'] !== existing['type']) problems.push(invalid('type', draft['type'], 'field is immutable'))
+  return problems
 }
