@@ -16,8 +16,9 @@ function servedDevice(device: Device & { readonly basic?: Omit<Device, 'name'> }
 
 /** In v1beta1 what is asked exactly lay in the request itself. */
 export function servedClaim(claim: ResourceClaim): ResourceClaim {
-  const requests = claim.spec.devices?.requests
-  if (requests === undefined || !requests.some(request => 'deviceClassName' in request)) return claim
+  // A real server writes null for a list that nobody gave.
+  const requests = claim.spec.devices?.requests ?? []
+  if (!requests.some(request => 'deviceClassName' in request)) return claim
   return { ...claim, spec: { ...claim.spec, devices: { ...claim.spec.devices, requests: requests.map(servedRequest) } } }
 }
 

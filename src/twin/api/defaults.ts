@@ -1,6 +1,6 @@
 // The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { copyOf, type Draft, fieldsAt, isFields, itemsAt, setAt, textAt } from '../json-value.ts'
+import { copyOf, type Draft, fieldsAt, isFields, itemsAt, setAt, textAt, valueAt } from '../json-value.ts'
 import { policyDefaults } from './admission/admission-policies.ts'
 import type { ApiServer } from './api-server.ts'
 import { setCustomDefaults } from './custom/custom-schema.ts'
@@ -89,6 +89,7 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     const spec = specOf(draft)
     defaultField(spec, 'volumeMode', 'Filesystem')
     defaultField(spec, 'persistentVolumeReclaimPolicy', 'Retain')
+    diskDefaults(spec)
     const hostPath = fieldsAt(spec, 'hostPath')
     if (hostPath !== undefined) defaultField(hostPath, 'type', '')
   },
@@ -302,6 +303,7 @@ function httpGetDefaults(get: Draft): void {
 }
 
 function volumeDefaults(volume: Draft): void {
+  diskDefaults(volume)
   if (Object.keys(volume).every(name => name === 'name')) volume['emptyDir'] = {}
   for (const name of ['secret', 'configMap', 'downwardAPI', 'projected']) {
     const source = fieldsAt(volume, name)
@@ -323,6 +325,19 @@ function volumeDefaults(volume: Draft): void {
   if (hostPath !== undefined) defaultField(hostPath, 'type', '')
   const claim = fieldsAt(volume, 'ephemeral', 'volumeClaimTemplate')
   if (claim !== undefined) defaultField(specOf(claim), 'volumeMode', 'Filesystem')
+}
+
+/** Where disks are that a volume names: the same for a pod's volume and for a PersistentVolume. */
+function diskDefaults(source: Draft): void {
+  const [iscsi, rbd] = [fieldsAt(source, 'iscsi'), fieldsAt(source, 'rbd')]
+  if (iscsi !== undefined) defaultText(iscsi, 'iscsiInterface', 'default')
+  if (rbd === undefined) return
+  for (const [name, value] of Object.entries({ pool: 'rbd', user: 'admin', keyring: '/etc/ceph/keyring' }))
+    defaultText(rbd, name, value)
+}
+
+function defaultText(fields: Draft, name: string, value: string): void {
+  if ((fields[name] ?? '') === '') fields[name] = value
 }
 
 function deploymentDefaults(draft: Draft): void {
@@ -419,6 +434,12 @@ function limitDefaults(limit: Draft): void {
 function serviceDefaults(draft: Draft): void {
   const spec = specOf(draft)
   defaultField(spec, 'sessionAffinity', 'None')
+  if (spec['sessionAffinity'] === 'None') delete spec['sessionAffinityConfig']
+  if (
+    spec['sessionAffinity'] === 'ClientIP' &&
+    valueAt(spec, 'sessionAffinityConfig', 'clientIP', 'timeoutSeconds') === undefined
+  )
+    spec['sessionAffinityConfig'] = { clientIP: { timeoutSeconds: 10_800 } }
   defaultField(spec, 'type', 'ClusterIP')
   for (const port of itemsAt(spec, 'ports')) {
     defaultField(port, 'protocol', 'TCP')

@@ -202,6 +202,17 @@ function restoreMetadata(metadata: Draft, before: Draft, names: readonly string[
 
 const templateCount = 'deprecated.daemonset.template.generation'
 
+/** A body without the count says none: who sends it is noted as its owner. */
+export function uncountTemplates(type: ResourceType, draft: Draft): void {
+  const metadata = fieldsAt(draft, 'metadata')
+  if (
+    type.key === 'daemonsets.apps' &&
+    metadata !== undefined &&
+    fieldsAt(metadata, 'annotations')?.[templateCount] === undefined
+  )
+    metadata['annotations'] = { ...fieldsAt(metadata, 'annotations'), [templateCount]: '0' }
+}
+
 /** The server counts a DaemonSet's templates in an annotation; `draft` has its defaults. */
 export function countTemplates(type: ResourceType, draft: Draft, existing: KubeObject): void {
   const metadata = fieldsAt(draft, 'metadata')

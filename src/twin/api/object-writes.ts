@@ -20,7 +20,7 @@ import { bareError } from './bare-error.ts'
 import { isConverted, readyIn } from './custom/conversions.ts'
 import { afterDefinitionWrite } from './custom/custom-resources.ts'
 import { formatWarnings } from './custom/unrecognized-formats.ts'
-import { appliedConfiguration, unconverted } from './decoding/applied-configuration.ts'
+import { appliedConfiguration, uncomparable, unconverted, unmanaged } from './decoding/applied-configuration.ts'
 import { decodePatch } from './decoding/decode.ts'
 import type { DecodedBody } from './decoding/decoded-body.ts'
 import { invalidPatch, patchedObject, patchType, unknownFormat } from './decoding/patched-object.ts'
@@ -231,6 +231,8 @@ export class ObjectWrites {
     const { server } = this.#parts
     if (fieldValidation(write.request.query) === 'Strict' && body.textProblems.length > 0)
       throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${strictWords(body.textProblems)}`)
+    const fault = existing === undefined ? undefined : uncomparable(write.type, existing)
+    if (fault !== undefined) throw unmanaged(write.type, write.info, fault)
     const configuration = appliedConfiguration(write.type, write.info, body)
     if (write.type.isNamespaced)
       setAt(configuration, ['metadata', 'namespace'], textAt(configuration, 'metadata', 'namespace') ?? write.info.namespace)

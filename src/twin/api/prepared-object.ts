@@ -3,21 +3,45 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isEmpty, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
 import type { User } from './api-server.ts'
+import { podSpecOf } from './pod-template.ts'
 import type { ResourceType } from './resource-type.ts'
-import { podSpecOf } from './validation/pod-template.ts'
 
 /** Prepares a new object. */
 export function prepareNew(type: ResourceType, draft: Draft, user: User): void {
   if (type.key === 'certificatesigningrequests.certificates.k8s.io') askAs(draft, user)
+  if (type.key === 'serviceaccounts') nameSecrets(draft)
   dropDisabled(type, draft, undefined)
 }
 
 /** Prepares a changed object. */
-export function prepareChanged(type: ResourceType, draft: Draft, existing: KubeObject, subresource: string | undefined): void {
+export function prepareChanged(
+  type: ResourceType,
+  draft: Draft,
+  existing: KubeObject,
+  { subresource, now }: { readonly subresource?: string; readonly now: string },
+): void {
+  if (type.key === 'persistentvolumes' && subresource === 'status') notePhase(draft, existing, now)
   // Its finalizers are written by `finalize` alone.
   if (type.key === 'namespaces' && subresource === undefined) keep(draft, existing, ['spec'])
   if (type.key === 'certificatesigningrequests.certificates.k8s.io' && subresource === 'status') keepVerdict(draft, existing)
+  if (type.key === 'serviceaccounts') nameSecrets(draft)
   dropDisabled(type, draft, existing)
+}
+
+/** An account's Secrets have a name and nothing else. */
+function nameSecrets(draft: Draft): void {
+  const secrets = itemsAt(draft, 'secrets')
+  if (secrets.some(secret => Object.keys(secret).some(name => name !== 'name')))
+    draft['secrets'] = secrets.map(secret => (secret['name'] === undefined ? {} : { name: secret['name'] }))
+}
+
+/** When a volume came into its phase. */
+function notePhase(draft: Draft, existing: KubeObject, now: string): void {
+  const at = ['status', 'lastPhaseTransitionTime']
+  const [before, after] = [valueAt(existing, ...at), valueAt(draft, ...at)]
+  const isSamePhase = textAt(draft, 'status', 'phase') === textAt(existing, 'status', 'phase')
+  if (isSamePhase && after === undefined) setAt(draft, at, before)
+  else if (!isSamePhase && (after === undefined || after === before)) setAt(draft, at, now)
 }
 
 /** Who asks for a certificate is who sends the request. */

@@ -144,6 +144,7 @@ export class ResourceHandlers {
     const node = textAt(binding, 'target', 'name') ?? ''
     const fault = targetFault(textAt(binding, 'target', 'kind') ?? '', node)
     if (fault !== undefined) throw bareError(fault)
+    if (pod === '') throw badRequest('Name parameter required.')
     if (!isDryRun(request.query)) bindPod(server, writes, { namespace: info.namespace ?? '', pod, node }, { user, manager: '' })
     return statusAnswer(request, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
   }

@@ -23,7 +23,14 @@ import { admitToQuotas } from './admission/resource-quotas.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { setDefaults, setStatusDefaults } from './defaults.ts'
-import { countTemplates, generationRises, hasGeneration, keepUnwritable, resetStatus } from './object-strategy.ts'
+import {
+  countTemplates,
+  generationRises,
+  hasGeneration,
+  keepUnwritable,
+  resetStatus,
+  uncountTemplates,
+} from './object-strategy.ts'
 import { prepareChanged, prepareNew } from './prepared-object.ts'
 import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
 import { identityProblems, refused, validateCreate, validateUpdate } from './validation/validation.ts'
@@ -126,20 +133,22 @@ export class WritePipeline {
     if (options.subresource === undefined || options.subresource === 'ephemeralcontainers') setDefaults(type, draft, this.#server)
     else if (options.subresource === 'status') setStatusDefaults(type, draft, existing)
     if (options.requested !== undefined) inGoForm(kindSchema(type), draft)
-    if (options.subresource === undefined || options.subresource === 'status') countTemplates(type, draft, existing)
+    if (options.subresource === undefined || options.subresource === 'status') uncountTemplates(type, draft)
     if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
+    if (options.subresource === undefined || options.subresource === 'status') countTemplates(type, draft, existing)
     if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing)
     return draft
   }
 
   /** Steps after webhooks of an update. An update that changes nothing writes nothing. */
   finishUpdate(type: ResourceType, draft: Draft, existing: KubeObject, options: WriteOptions): KubeObject {
-    prepareChanged(type, draft, existing, options.subresource)
+    prepareChanged(type, draft, existing, { ...options, now: timestamp(this.#server.clock.now()) })
     const metadata = fieldsAt(draft, 'metadata') ?? {}
-    if (hasGeneration(type, this.#server.minor)) {
-      const generation = existing.metadata.generation ?? 1
+    if (hasGeneration(type, this.#server.minor) || countsLater.has(type.key)) {
+      const generation = existing.metadata.generation ?? (countsLater.has(type.key) ? 0 : 1)
       metadata['generation'] =
         options.subresource !== 'status' && generationRises(type, draft, existing) ? raised(generation) : generation
+      if (metadata['generation'] === 0) delete metadata['generation']
     }
     validateUpdate(this.#server, type, draft, existing, options.subresource)
     metadata['resourceVersion'] = existing.metadata.resourceVersion
@@ -218,9 +227,13 @@ function needsResourceVersion(type: ResourceType): boolean {
   return type.custom !== undefined || type.group === 'admissionregistration.k8s.io' || conditional.has(type.key)
 }
 
+/** Kinds that have no generation before their first change. */
+const countsLater: ReadonlySet<string> = new Set(['csidrivers.storage.k8s.io'])
+
 /** Kinds that are not updated without the version that the update is of. */
 const conditional: ReadonlySet<string> = new Set([
   'apiservices.apiregistration.k8s.io',
+  'customresourcedefinitions.apiextensions.k8s.io',
   'csidrivers.storage.k8s.io',
   'csinodes.storage.k8s.io',
   'csistoragecapacities.storage.k8s.io',

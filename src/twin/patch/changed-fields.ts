@@ -50,26 +50,37 @@ function memberDifference(schema: Schema, name: string, before: unknown, after: 
   return valueDifference(memberSchema(schema, name), before, after)
 }
 
-/** Both are there. */
+/** Both are there, though one may be null. */
 function valueDifference(schema: Schema, before: unknown, after: unknown): Difference {
   if (before === after) return undefined
-  const [was, is] = [formOf(schema, before), formOf(schema, after)]
-  if (is === 'fields' && was === 'fields' && isFields(before) && isFields(after)) return fieldsDifference(schema, before, after)
-  if (is === 'list' && was === 'list' && Array.isArray(before) && Array.isArray(after) && schema.kind === 'list')
-    return listDifference(schema, before, after)
+  if (isHollow(before) && isHollow(after)) return isSame(before, after) ? undefined : { changed: leaf, removed: undefined }
+  const [was, is] = [
+    before === null ? formOf(schema, after) : formOf(schema, before),
+    after === null ? formOf(schema, before) : formOf(schema, after),
+  ]
+  if (is === 'fields' && was === 'fields')
+    return fieldsDifference(schema, isFields(before) ? before : {}, isFields(after) ? after : {})
+  if (is === 'list' && was === 'list' && schema.kind === 'list')
+    return listDifference(schema, Array.isArray(before) ? before : [], Array.isArray(after) ? after : [])
   if (is === 'leaf' && was === 'leaf') return isSame(before, after) ? undefined : { changed: leaf, removed: undefined }
   // The value has another form: what was in it is gone, what is in it is new; it was there itself before.
   const made = is === 'leaf' ? leaf : membersOf(setOfValue(schema, after))
   return { changed: made, removed: membersOf(setOfValue(schema, before)) }
 }
 
-/** Leaves are atomic, empty or scalar: they change as a whole. */
+/** Nothing, or a list or an object with nothing in it. */
+function isHollow(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0
+  return value === null || (isFields(value) && Object.keys(value).every(name => value[name] === undefined))
+}
+
+/** Leaves are atomic or scalar: they change as a whole. */
 function formOf(schema: Schema, value: unknown): 'leaf' | 'fields' | 'list' {
-  if (Array.isArray(value)) return schema.kind === 'list' && value.length > 0 && hasKeys(schema, value) ? 'list' : 'leaf'
+  if (Array.isArray(value)) return schema.kind === 'list' && hasKeys(schema, value) ? 'list' : 'leaf'
   if (!isFields(value) || schema.kind === 'scalar') return 'leaf'
-  if ((schema.kind === 'struct' || schema.kind === 'map') && schema.isAtomic) return 'leaf'
-  for (const name of Object.keys(value)) if (value[name] !== undefined) return 'fields'
-  return 'leaf'
+  return (schema.kind === 'struct' || schema.kind === 'map' || schema.kind === 'any') && schema.isAtomic === true
+    ? 'leaf'
+    : 'fields'
 }
 
 function fieldsDifference(schema: Schema, before: Draft, after: Draft): Difference {

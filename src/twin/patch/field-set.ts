@@ -49,8 +49,10 @@ function countedFields(schema: Schema, object: Draft, counting: Counting): Field
   const children = new Map<string, FieldSet>()
   for (const [name, value] of Object.entries(object)) {
     if (name === 'apiVersion' || name === 'kind' || value === undefined) continue
-    if (name !== 'metadata') children.set(`f:${name}`, memberSet(schema, name, value, counting))
-    else if (isFields(value)) {
+    if (name !== 'metadata') {
+      const set = memberSet(schema, name, value, counting)
+      if (!isEmptySet(set)) children.set(`f:${name}`, set)
+    } else if (isFields(value)) {
       const set = fieldsOf(memberSchema(schema, name), ownedMetadata(value), counting)
       if (set.children.size > 0) children.set('f:metadata', { isMember: false, children: set.children })
     }
@@ -92,11 +94,14 @@ function memberSet(schema: Schema, name: string, value: unknown, counting: Count
 /** The fields of a value: itself alone where it is atomic or empty, else its members. */
 function fieldsOf(schema: Schema, value: unknown, counting: Counting): FieldSet {
   if (isFields(value)) {
-    const isAtomic = (schema.kind === 'struct' || schema.kind === 'map') && schema.isAtomic
+    const isAtomic = (schema.kind === 'struct' || schema.kind === 'map' || schema.kind === 'any') && schema.isAtomic === true
     const members = Object.entries(value).filter(([, member]) => member !== undefined)
     if (isAtomic || schema.kind === 'scalar' || members.length === 0) return leaf
     const children = new Map<string, FieldSet>()
-    for (const [name, member] of members) children.set(`f:${name}`, memberSet(schema, name, member, counting))
+    for (const [name, member] of members) {
+      const set = memberSet(schema, name, member, counting)
+      if (!isEmptySet(set)) children.set(`f:${name}`, set)
+    }
     return { isMember: counting === 'updated', children }
   }
   if (Array.isArray(value) && schema.kind === 'list') {

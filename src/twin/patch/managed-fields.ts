@@ -2,6 +2,7 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { fieldsIn } from '../api/answers/versions.ts'
 import { type ApiServer, timestamp } from '../api/api-server.ts'
+import { uncomparable } from '../api/decoding/applied-configuration.ts'
 import { resetFields } from '../api/reset-fields.ts'
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-options.ts'
@@ -10,7 +11,15 @@ import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { changedFields } from './changed-fields.ts'
-import { difference, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union, withoutPaths } from './field-set.ts'
+import {
+  difference,
+  type FieldSet,
+  fromFieldsV1,
+  isEmptySet,
+  toFieldsV1,
+  union,
+  withoutPaths,
+} from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {
@@ -81,6 +90,7 @@ function merged(ownerships: readonly Ownership[]): readonly Ownership[] {
 
 /** Records the creator as the owner of everything. */
 export function trackCreate(server: ApiServer, type: ResourceType, draft: Draft, options: WriteOptions): void {
+  if (uncomparable(type, draft) !== undefined) return
   const requested = options.requested ?? type
   const fields = changedFields(kindSchema(requested), zeroObject(requested), fieldsIn(requested, draft)).changed
   writeOwnerships(draft, [ownershipBy(server, requested, options, withoutPaths(fields, resetFields(type, undefined)))])
@@ -109,7 +119,7 @@ export function trackUpdate(
   const metadata = fieldsAt(draft, 'metadata')
   const sent = valueAt(draft, 'metadata', 'managedFields')
   const uid = textAt(existing, 'metadata', 'uid') ?? ''
-  if (isReset(sent)) {
+  if (isReset(sent) || uncomparable(type, draft) !== undefined) {
     server.unsigned.delete(uid)
     if (metadata !== undefined) delete metadata['managedFields']
     return

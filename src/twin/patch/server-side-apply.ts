@@ -171,7 +171,7 @@ function isAtomic(schema: Schema, value: unknown): boolean {
     case 'list':
       return schema.semantics.list.kind === 'atomic'
     case 'any':
-      return Array.isArray(value)
+      return schema.isAtomic === true || Array.isArray(value)
     default:
       return schema.isAtomic
   }

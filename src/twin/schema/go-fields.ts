@@ -273,6 +273,13 @@ export const droppedScalars: ReadonlySet<string> = new Set([
   'V1ValidatingAdmissionPolicyBindingSpec.policyName',
 ])
 
+/** Required lists and maps that are left out when they are empty. */
+export const droppedLists: ReadonlySet<string> = new Set([
+  'V1CounterSet.counters',
+  'V1DeviceCounterConsumption.counters',
+  'V1ValidatingAdmissionPolicyBindingSpec.validationActions',
+])
+
 /** Optional lists that are written even when they are empty. */
 export const writtenLists: ReadonlySet<string> = new Set([
   'V1AllocatedDeviceStatus.conditions',

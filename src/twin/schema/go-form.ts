@@ -11,11 +11,8 @@ export function inGoForm(schema: StructSchema, object: Draft): Draft {
 /** The object of a kind before anything is set, with the lists that are null in it. */
 export function zeroOfStruct(schema: StructSchema): Draft {
   const zero: Draft = {}
-  for (const [name, field] of schema.fields) {
-    const written = schema.written?.get(name)
-    if (field.schema.kind === 'list' && field.isDropped !== true && schema.written !== undefined) zero[name] = null
-    else if (written !== undefined) zero[name] = written.kind === 'struct' ? zeroOfStruct(written) : zeroOf(written)
-  }
+  for (const [name, written] of schema.written ?? [])
+    zero[name] = written.kind === 'struct' ? zeroOfStruct(written) : zeroOf(written)
   return zero
 }
 

@@ -3,10 +3,10 @@
 // Codes of the table: `s` string, `y` bytes, `i` int32, `l` int64, `n` double, `b` boolean, `t` time, `m` time with microseconds,
 // `x` int or string, `*` anything, `[` list of, `{` map of, `@Name` struct; `!` at the end: required.
 import table from '../generated/schemas.json' with { type: 'json' }
-import { droppedScalars, embedded, pointers, writtenLists, writtenScalars } from './go-fields.ts'
+import { droppedLists, droppedScalars, embedded, pointers, writtenLists, writtenScalars } from './go-fields.ts'
 import { atomicMaps, granularFields, isAtomicStruct, listSemantics, patchedStructs } from './list-semantics.ts'
 import { quantityFields } from './quantity-fields.ts'
-import { anySchema, atomicList, type FieldSchema, type Scalar, type Schema, type StructSchema } from './schema.ts'
+import { atomicList, type FieldSchema, type Scalar, type Schema, type StructSchema, wholeSchema } from './schema.ts'
 
 const definitions: Readonly<Record<string, Readonly<Record<string, string>>>> = table.definitions
 const kinds: Readonly<Record<string, string>> = table.kinds
@@ -82,8 +82,8 @@ function writingOf(definition: string, field: string, { schema, isRequired }: Fi
   const path = `${definition}.${field}`
   const hasWord = (table: Readonly<Record<string, string>>) =>
     Object.hasOwn(table, definition) && table[definition]?.split(' ').includes(field) === true
-  if (schema.kind === 'list') return !isRequired && !writtenLists.has(path) ? 'dropped' : 'kept'
-  if (schema.kind === 'map') return isRequired ? 'kept' : 'dropped'
+  if (schema.kind === 'list') return droppedLists.has(path) || (!isRequired && !writtenLists.has(path)) ? 'dropped' : 'written'
+  if (schema.kind === 'map') return isRequired && !droppedLists.has(path) ? 'kept' : 'dropped'
   if (hasWord(embedded)) return 'written'
   if (schema.kind === 'struct') return isObjectPart(definition, field) ? 'written' : 'kept'
   if (schema.kind !== 'scalar' || !hasZero(schema.scalar) || hasWord(pointers)) return 'kept'
@@ -126,13 +126,13 @@ function schemaOfCode(path: string, code: string): Schema {
     case '{':
       return { kind: 'map', value: schemaOfCode(path, rest), isAtomic: atomicMaps.has(path) }
     case '@':
-      if (shapeless.has(rest) || definitionCodes(rest) === undefined) return anySchema
+      if (shapeless.has(rest) || definitionCodes(rest) === undefined) return wholeSchema
       return granularFields.has(path) ? { ...structSchema(rest), isAtomic: false } : structSchema(rest)
     case '*':
-      return anySchema
+      return wholeSchema
     default: {
       const scalar = quantityFields.has(path) && code === 's' ? 'quantity' : scalars[code]
-      return scalar === undefined ? anySchema : { kind: 'scalar', scalar }
+      return scalar === undefined ? wholeSchema : { kind: 'scalar', scalar }
     }
   }
 }

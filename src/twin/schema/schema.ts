@@ -14,7 +14,8 @@ export type Scalar =
   | 'quantity'
 
 export type Schema =
-  | { readonly kind: 'any' }
+  /** A tree without a shape; `isAtomic`: with one owner. */
+  | { readonly kind: 'any'; readonly isAtomic?: true }
   | { readonly kind: 'scalar'; readonly scalar: Scalar }
   | { readonly kind: 'map'; readonly value: Schema; readonly isAtomic: boolean }
   | { readonly kind: 'list'; readonly item: Schema; readonly semantics: ListSemantics }
@@ -43,6 +44,8 @@ export interface FieldSchema {
 }
 
 export const anySchema: Schema = { kind: 'any' }
+/** What built-in kinds have without a shape is owned as a whole. */
+export const wholeSchema: Schema = { kind: 'any', isAtomic: true }
 export const atomicList: ListSemantics = { list: { kind: 'atomic' } }
 
 /** The schema of a field or map value; `any` where nothing is known. */

@@ -7,8 +7,8 @@ import type { Finding } from './findings.ts'
 
 type Way = Finding['way']
 
-/** Kind → way → fields. */
-export type KnownFields = Readonly<Record<string, Partial<Readonly<Record<Way, readonly string[]>>>>>
+/** Kind → way → reason → fields. */
+export type KnownFields = Readonly<Record<string, Partial<Readonly<Record<Way, Readonly<Record<string, readonly string[]>>>>>>>
 
 interface AcceptedRow {
   readonly kind: string
@@ -42,7 +42,7 @@ export function toBeMended(minor: MinorVersion): KnownFields {
 export function standingOf(kind: string, { way, field }: Finding, known: KnownFields): 'accepted' | 'to be mended' | 'open' {
   if (accepted.some(row => row.kind === kind && row.way === way && row.fields.some(name => covers(name, field))))
     return 'accepted'
-  return known[kind]?.[way]?.includes(field) === true ? 'to be mended' : 'open'
+  return Object.values(known[kind]?.[way] ?? {}).some(fields => fields.includes(field)) ? 'to be mended' : 'open'
 }
 
 function covers(name: string, field: string): boolean {
@@ -53,5 +53,6 @@ function covers(name: string, field: string): boolean {
 export function fieldsIn(known: KnownFields): number {
   return Object.values(known)
     .flatMap(ways => Object.values(ways))
+    .flatMap(byReason => Object.values(byReason))
     .reduce((sum, fields) => sum + fields.length, 0)
 }

@@ -5,6 +5,7 @@ import { type KnownFields, standingOf } from './accepted.ts'
 import type { Finding } from './findings.ts'
 import { livesOf } from './lives.ts'
 import { askBoth, type Exchange, type Pair } from './pair.ts'
+import { type Reason, reasonOf } from './reasons.ts'
 import type { Life } from './request.ts'
 import { type ServedKind, servedKinds } from './served.ts'
 import { makeNamespace, type Servers, startServers } from './servers.ts'
@@ -34,12 +35,15 @@ export interface OpenDifference extends Shrunk {
   readonly finding: Finding
 }
 
+/** Kind → way → field → why it is there, where somebody said so. */
+type Seen = ReadonlyMap<string, ReadonlyMap<Finding['way'], ReadonlyMap<string, Reason | undefined>>>
+
 export interface Run {
   readonly serverVersion: string
   readonly counts: readonly KindCount[]
   readonly open: readonly OpenDifference[]
   /** Every difference that was seen, but for those that stay. */
-  readonly seen: ReadonlyMap<string, ReadonlyMap<Finding['way'], ReadonlySet<string>>>
+  readonly seen: Seen
   readonly bugs: readonly string[]
   readonly lives: readonly { readonly number: number; readonly life: Life; readonly exchanges: readonly Exchange[] }[]
 }
@@ -70,7 +74,7 @@ class Running {
   readonly #servers: Servers
   readonly #counts: KindCount[] = []
   readonly #open: OpenDifference[] = []
-  readonly #seen = new Map<string, Map<Finding['way'], Set<string>>>()
+  readonly #seen = new Map<string, Map<Finding['way'], Map<string, Reason | undefined>>>()
   readonly #lives: Run['lives'][number][] = []
 
   constructor(options: RunOptions, servers: Servers) {
@@ -111,10 +115,12 @@ class Running {
     else if (standings.length > 0) count.known++
   }
 
-  #note(kind: string, { way, field }: Finding): void {
-    const ways = this.#seen.get(kind) ?? new Map<Finding['way'], Set<string>>()
+  #note(kind: string, finding: Finding): void {
+    const ways = this.#seen.get(kind) ?? new Map<Finding['way'], Map<string, Reason | undefined>>()
     this.#seen.set(kind, ways)
-    ways.set(way, (ways.get(way) ?? new Set()).add(field))
+    const fields = ways.get(finding.way) ?? new Map<string, Reason | undefined>()
+    ways.set(finding.way, fields)
+    if (fields.get(finding.field) === undefined) fields.set(finding.field, reasonOf(kind, finding))
   }
 
   /** The first few: where many are new, one cause is behind most. */

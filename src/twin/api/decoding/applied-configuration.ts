@@ -1,5 +1,6 @@
 // Applied configurations before they are merged: they must be of the kind that is patched and fit its schema, in the words of
 // upstream's structured merge.
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { badRequest, type StatusError } from '#kube/objects/status.ts'
 import { type Draft, draftOf, isFields, OddNumber, textAt, valueAt } from '../../json-value.ts'
 import { keyOf } from '../../patch/field-set.ts'
@@ -42,7 +43,19 @@ export function unconverted(info: ResourceRequest, type: ResourceType, why: stri
   )
 }
 
+/** A live object that nobody can be noted as an owner of. */
+export function unmanaged(type: ResourceType, info: ResourceRequest, why: string): StatusError {
+  const what = `(${info.namespace ?? ''}/${info.name ?? ''}; ${kindText(type)})`
+  return bareError(`failed to create manager for existing fields: failed to convert new object ${what} to smd typed: ${why}`)
+}
+
 const kindText = ({ group, version, kind }: ResourceType) => `${group}/${version}, Kind=${kind}`
+
+/** Why an object cannot be compared by its schema: lists of it that are merged by keys have an item without any. */
+export function uncomparable(type: ResourceType, object: Draft | KubeObject): string | undefined {
+  // No other kind has such a list whose key may be left out.
+  return type.key === 'serviceaccounts' ? typedFault(kindSchema(type), object, '') : undefined
+}
 
 /** The first place where a value does not fit; undefined where all do. */
 function typedFault(schema: Schema, value: unknown, path: string): string | undefined {

@@ -12,7 +12,15 @@ import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textA
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
+import { limitRangeProblems, scopeProblems } from './allowance-validation.ts'
 import { autoscalerProblems } from './autoscaler-validation.ts'
+import {
+  addressUpdateProblems,
+  claimChangeProblems,
+  immutableDataProblems,
+  jobUpdateProblems,
+  volumeUpdateProblems,
+} from './changes/fixed-fields.ts'
 import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
@@ -23,6 +31,7 @@ import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import { priorityClassProblems, priorityClassUpdateProblems } from './priority-class-validation.ts'
 import { bindingProblems, roleProblems, roleRefUpdateProblems } from './role-validation.ts'
+import { claimProblems } from './storage-validation.ts'
 
 const workloads = new Set([
   'deployments.apps',
@@ -54,7 +63,9 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'secrets':
       return [...dataProblems(draft, ['data']), ...secretTypeProblems(draft)]
     case 'resourcequotas':
-      return quotaProblems(draft)
+      return [...quotaProblems(draft), ...scopeProblems(draft)]
+    case 'limitranges':
+      return limitRangeProblems(draft)
     case 'services':
       return serviceProblems(draft)
     case 'nodes':
@@ -127,10 +138,20 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
     case 'statefulsets.apps':
       return statefulSetUpdateProblems(draft, existing)
     case 'jobs.batch':
-      return [...immutable(draft, existing, ['spec', 'completionMode']), ...immutable(draft, existing, ['spec', 'selector'])]
+      return jobUpdateProblems(draft, existing)
+    case 'persistentvolumes':
+      return volumeUpdateProblems(draft, existing)
+    case 'persistentvolumeclaims':
+      return claimChangeProblems(draft, existing)
+    case 'ipaddresses.networking.k8s.io':
+      return addressUpdateProblems(draft, existing)
+    case 'ingressclasses.networking.k8s.io':
+      return immutable(draft, existing, ['spec', 'controller'])
+    case 'csistoragecapacities.storage.k8s.io':
+      return ['nodeTopology', 'storageClassName'].flatMap(name => immutable(draft, existing, [name]))
     case 'configmaps':
     case 'secrets':
-      return immutableDataProblems(type, draft, existing)
+      return immutableDataProblems(type.key, draft, existing)
     case 'services':
       return clusterAddressProblems(draft, existing)
     case 'rolebindings.rbac.authorization.k8s.io':
@@ -145,6 +166,7 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
     case 'resourceclaims.resource.k8s.io':
       return claimUpdateProblems(draft, existing)
     case 'resourceclaimtemplates.resource.k8s.io':
+    case 'volumeattachments.storage.k8s.io':
       return immutable(draft, existing, ['spec'])
     default:
       return []
@@ -347,10 +369,10 @@ function budgetProblems(draft: Draft): readonly FieldError[] {
 }
 
 const dataLimitBytes = 1_048_576
-
 function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldError[] {
   let bytes = 0
   const problems: FieldError[] = []
+  const binary = fieldsAt(draft, 'binaryData') ?? {}
   for (const list of lists) {
     for (const [key, value] of Object.entries(fieldsAt(draft, list) ?? {})) {
       if (key === '.' || key.startsWith('..')) {
@@ -365,6 +387,8 @@ function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldErr
           ),
         )
       }
+      if (list === 'data' && lists.length > 1 && Object.hasOwn(binary, key))
+        problems.push(invalid(`data[${key}]`, key, 'duplicate of key present in binaryData'))
       if (typeof value === 'string') bytes += Buffer.byteLength(value)
     }
   }
@@ -412,7 +436,6 @@ function oneOf(spec: Draft, name: string, choices: readonly string[]): readonly 
 }
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
-
 function taintProblems(draft: Draft): readonly FieldError[] {
   const seen = new Set<string>()
   const repeated = (identity: string, at: string): readonly FieldError[] => {
@@ -435,14 +458,6 @@ function taintProblems(draft: Draft): readonly FieldError[] {
   })
 }
 
-function claimProblems(draft: Draft): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if (listAt(draft, 'spec', 'accessModes').length === 0)
-    problems.push(required('spec.accessModes', 'at least 1 access mode is required'))
-  if (valueAt(draft, 'spec', 'resources', 'requests', 'storage') === undefined) problems.push(required('spec.resources[storage]'))
-  return problems
-}
-
 const statefulSetFree = [
   'replicas',
   'ordinals',
@@ -463,20 +478,6 @@ function statefulSetUpdateProblems(draft: Draft, existing: KubeObject): readonly
       "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
     ),
   ]
-}
-
-function immutableDataProblems(type: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if (existing['immutable'] === true) {
-    if (draft['immutable'] !== true) problems.push(forbidden('immutable', 'field is immutable when `immutable` is set'))
-    for (const name of ['data', 'binaryData']) {
-      if (!isSame(draft[name] ?? {}, existing[name] ?? {}))
-        problems.push(forbidden(name, 'field is immutable when `immutable` is set'))
-    }
-  }
-  if (type.key === 'secrets' && draft['type'] !== existing['type'])
-    problems.push(invalid('type', draft['type'], 'field is immutable'))
-  return problems
 }
 
 function clusterAddressProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {

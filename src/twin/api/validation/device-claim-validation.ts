@@ -67,7 +67,12 @@ function requestProblems(request: Draft, at: string, namespace: KubeObject | und
   const alternatives = itemsAt(request, 'firstAvailable')
   const problems = nameProblems(request, at)
   if ((exactly === undefined) === (alternatives.length === 0))
-    return [...problems, required(at, 'exactly one of `exactly` or `firstAvailable` is required')]
+    return [
+      ...problems,
+      exactly === undefined
+        ? required(at, 'exactly one of `exactly` or `firstAvailable` is required')
+        : invalid(at, null, 'exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set'),
+    ]
   if (exactly !== undefined) {
     problems.push(...wishProblems(exactly, `${at}.exactly`))
     if (exactly['adminAccess'] === true && namespace?.metadata.labels?.[adminLabel] !== 'true')

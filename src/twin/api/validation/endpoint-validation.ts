@@ -31,6 +31,8 @@ function addressProblems(at: string, address: Draft): readonly FieldError[] {
     ...(isIP(ip) === 0 ? [invalid(`${at}.ip`, ip, addressRule)] : []),
     ...(hostname === '' ? [] : dns1123LabelProblems(hostname).map(rule => invalid(`${at}.hostname`, hostname, rule))),
     ...(node === undefined ? [] : dns1123SubdomainProblems(node).map(rule => invalid(`${at}.nodeName`, node, rule))),
+    // Upstream looks at the address twice, and says it in two ways.
+    ...(isIP(ip) === 0 ? [invalid(`${at}.ip`, ip, 'must be a valid IP address')] : []),
   ]
 }
 

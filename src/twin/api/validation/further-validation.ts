@@ -6,11 +6,20 @@ import { endpointsProblems, sliceProblems } from './endpoint-validation.ts'
 import { flowSchemaProblems, priorityLevelProblems } from './flow-control-validation.ts'
 import { addressProblems, ingressClassProblems, rangeProblems } from './network-validation.ts'
 import { podTemplateProblems, runtimeClassProblems } from './runtime-validation.ts'
-import { attachmentProblems, attributesClassProblems, revisionProblems, volumeProblems } from './storage-validation.ts'
+import {
+  attachmentProblems,
+  attributesClassProblems,
+  driverProblems,
+  revisionProblems,
+  storageCapacityProblems,
+  volumeProblems,
+} from './storage-validation.ts'
 import { webhookProblems } from './webhook-validation.ts'
 
 const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> = {
   'controllerrevisions.apps': revisionProblems,
+  'csidrivers.storage.k8s.io': driverProblems,
+  'csistoragecapacities.storage.k8s.io': storageCapacityProblems,
   endpoints: endpointsProblems,
   'endpointslices.discovery.k8s.io': sliceProblems,
   'flowschemas.flowcontrol.apiserver.k8s.io': flowSchemaProblems,

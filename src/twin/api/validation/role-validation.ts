@@ -10,7 +10,14 @@ export function roleProblems(draft: Draft, isNamespaced: boolean): readonly Fiel
     const at = `rules[${index}]`
     const problems: FieldError[] = []
     if (listAt(rule, 'verbs').length === 0) problems.push(required(`${at}.verbs`, 'verbs must contain at least one value'))
-    if (listAt(rule, 'nonResourceURLs').length > 0 && !isNamespaced) return problems
+    const paths = listAt(rule, 'nonResourceURLs')
+    const hasResources = ['apiGroups', 'resources', 'resourceNames'].some(name => listAt(rule, name).length > 0)
+    if (paths.length > 0) {
+      const place = `${at}.nonResourceURLs`
+      if (isNamespaced) problems.push(invalid(place, paths, 'namespaced rules cannot apply to non-resource URLs'))
+      if (hasResources) problems.push(invalid(place, paths, 'rules cannot apply to both regular resources and non-resource URLs'))
+      return problems
+    }
     if (listAt(rule, 'apiGroups').length === 0)
       problems.push(required(`${at}.apiGroups`, 'resource rules must supply at least one api group'))
     if (listAt(rule, 'resources').length === 0)

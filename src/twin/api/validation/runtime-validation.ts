@@ -2,6 +2,7 @@
 import { type FieldError, invalid, required } from '#kube/objects/field-error.ts'
 import { dns1123LabelProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, textAt, textsAt } from '../../json-value.ts'
+import { limitedNameProblems } from './allowance-validation.ts'
 import { podSpecProblems, tolerationProblems } from './pod-spec-validation.ts'
 
 /** Everything that is wrong with a RuntimeClass. */
@@ -15,6 +16,9 @@ export function runtimeClassProblems(draft: Draft): readonly FieldError[] {
       ...labelValueProblems(value).map(rule => invalid('scheduling.nodeSelector', value, rule)),
     ]),
     ...tolerationProblems(scheduling, 'scheduling'),
+    ...Object.keys(fieldsAt(draft, 'overhead', 'podFixed') ?? {}).flatMap(name =>
+      limitedNameProblems('Container', name, `overhead.limits[${name}]`),
+    ),
   ]
 }
 

@@ -1,6 +1,8 @@
 // Volumes, their attachments and attributes, and what controllers keep of an older state.
-import { type FieldError, forbidden, invalid, required } from '#kube/objects/field-error.ts'
-import { type Draft, fieldsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
+import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { labelSelectorProblems } from './selector-validation.ts'
 
 /** Fields of a PersistentVolume that say where it is, in the order in which they are looked at. */
 const sources = [
@@ -85,6 +87,44 @@ export function attributesClassProblems(draft: Draft): readonly FieldError[] {
   ]
 }
 
+/** What is wrong with a CSIStorageCapacity. */
+export function storageCapacityProblems(draft: Draft): readonly FieldError[] {
+  const [name, capacity] = [textAt(draft, 'storageClassName') ?? '', textAt(draft, 'capacity') ?? '']
+  return [
+    ...labelSelectorProblems('nodeTopology', fieldsAt(draft, 'nodeTopology')),
+    ...dns1123SubdomainProblems(name).map(rule => invalid('storageClassName', name, rule)),
+    ...(capacity.startsWith('-') ? [invalid('capacity', capacity, 'must be greater than or equal to 0')] : []),
+  ]
+}
+
+/** What is wrong with a CSIDriver. */
+export function driverProblems(draft: Draft): readonly FieldError[] {
+  const seen = new Set<string>()
+  const requests = itemsAt(draft, 'spec', 'tokenRequests').flatMap((request, index) => {
+    const at = `spec.tokenRequests[${index}]`
+    const [audience, seconds] = [textAt(request, 'audience') ?? '', numberAt(request, 'expirationSeconds')]
+    const isRepeated = seen.has(audience)
+    seen.add(audience)
+    return [
+      ...(isRepeated ? [duplicate(`${at}.audience`, audience)] : []),
+      ...(seconds !== undefined && seconds < 600
+        ? [invalid(`${at}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes')]
+        : []),
+    ]
+  })
+  const modes = ['Persistent', 'Ephemeral']
+  const period = numberAt(draft, 'spec', 'nodeAllocatableUpdatePeriodSeconds')
+  return [
+    ...requests,
+    ...listAt(draft, 'spec', 'volumeLifecycleModes')
+      .filter(mode => !modes.includes(String(mode)))
+      .map(mode => notSupported('spec.volumeLifecycleModes', mode, modes)),
+    ...(period !== undefined && period < 10
+      ? [invalid('spec.nodeAllocatableUpdatePeriodSeconds', period, 'must be greater than or equal to 10 seconds')]
+      : []),
+  ]
+}
+
 /** What is wrong with a ControllerRevision. */
 export function revisionProblems(draft: Draft): readonly FieldError[] {
   const revision = numberAt(draft, 'revision') ?? 0
@@ -92,4 +132,13 @@ export function revisionProblems(draft: Draft): readonly FieldError[] {
     ...((valueAt(draft, 'data') ?? null) === null ? [required('data', 'data is mandatory')] : []),
     ...(revision < 0 ? [invalid('revision', revision, 'must be greater than or equal to 0')] : []),
   ]
+}
+
+/** What is wrong with a PersistentVolumeClaim. */
+export function claimProblems(draft: Draft): readonly FieldError[] {
+  const problems: FieldError[] = []
+  if (listAt(draft, 'spec', 'accessModes').length === 0)
+    problems.push(required('spec.accessModes', 'at least 1 access mode is required'))
+  if (valueAt(draft, 'spec', 'resources', 'requests', 'storage') === undefined) problems.push(required('spec.resources[storage]'))
+  return problems
 }

@@ -10,6 +10,7 @@ import type { ResourceType } from '../resource-type.ts'
 import { ephemeralProblems } from '../subresources/ephemeral-containers.ts'
 import { resizeProblems } from '../subresources/resize.ts'
 import { validateBuiltIn, validateBuiltInUpdate } from './built-in-validation.ts'
+import { statusProblems } from './changes/condition-validation.ts'
 import { validateMetadata } from './metadata-validation.ts'
 import { newPodProblems } from './pod-spec-validation.ts'
 
@@ -42,7 +43,8 @@ export function validateUpdate(
   else if (subresource === undefined) {
     problems.push(...validateBuiltIn(server, type, draft, existing))
     problems.push(...validateBuiltInUpdate(type, draft, existing))
-  } else if (subresource === 'resize') problems.push(...resizeProblems(draft, existing, qualityOfService))
+  } else if (subresource === 'status') problems.push(...statusProblems(type.key, draft))
+  else if (subresource === 'resize') problems.push(...resizeProblems(draft, existing, qualityOfService))
   else if (subresource === 'ephemeralcontainers') problems.push(...ephemeralProblems(draft, existing))
   if (problems.length > 0) throw refused(type, name, problems)
 }

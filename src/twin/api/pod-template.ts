@@ -1,6 +1,6 @@
 // Where kinds have the pods that they make.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt } from '../../json-value.ts'
+import { type Draft, fieldsAt } from '../json-value.ts'
 
 const templatePaths: Readonly<Record<string, readonly string[]>> = {
   podtemplates: ['template'],
