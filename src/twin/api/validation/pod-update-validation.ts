@@ -2,7 +2,7 @@
 import { type FieldError, forbidden, invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { copyOf, type Draft, fieldsAt, isSame, itemsAt, listAt, valueAt } from '../../json-value.ts'
-import { podAloneDefaults, podSpecDefaults } from '../defaults.ts'
+import { podAloneDefaults, podSpecDefaults } from '../pod-defaults.ts'
 
 const sentence =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'

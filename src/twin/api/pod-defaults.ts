@@ -1,0 +1,122 @@
+// The values Kubernetes fills in where a pod or a template says nothing.
+import { type Draft, fieldsAt, itemsAt } from '../json-value.ts'
+import { defaultField, defaultObject, defaultText, specOf } from './defaulting.ts'
+
+/** Fills in the defaults of a pod's or a template's spec. */
+export function podSpecDefaults(spec: Draft): void {
+  defaultField(spec, 'restartPolicy', 'Always')
+  defaultField(spec, 'terminationGracePeriodSeconds', 30)
+  const grace = spec['terminationGracePeriodSeconds']
+  if (typeof grace === 'bigint' ? grace < 0n : typeof grace === 'number' && grace < 0) spec['terminationGracePeriodSeconds'] = 1
+  defaultField(spec, 'dnsPolicy', 'ClusterFirst')
+  if (spec['dnsPolicy'] === '') spec['dnsPolicy'] = 'ClusterFirst'
+  defaultField(spec, 'schedulerName', 'default-scheduler')
+  defaultObject(spec, 'securityContext')
+  const account = spec['serviceAccountName']
+  if (typeof account === 'string' && account !== '') spec['serviceAccount'] = account
+  else if (typeof spec['serviceAccount'] === 'string' && spec['serviceAccount'] !== '')
+    spec['serviceAccountName'] = spec['serviceAccount']
+  for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
+    for (const container of itemsAt(spec, list)) containerDefaults(container)
+  }
+  for (const volume of itemsAt(spec, 'volumes')) volumeDefaults(volume)
+  for (const constraint of itemsAt(spec, 'topologySpreadConstraints')) {
+    if (constraint['labelSelector'] === null) delete constraint['labelSelector']
+  }
+}
+
+/** Fills in what a pod has by default and a template has not: the pods that are made from it get it. */
+export function podAloneDefaults(spec: Draft): void {
+  defaultField(spec, 'enableServiceLinks', true)
+  for (const container of [...itemsAt(spec, 'containers'), ...itemsAt(spec, 'initContainers')]) {
+    const limits = fieldsAt(container, 'resources', 'limits')
+    if (limits !== undefined) {
+      const requests = defaultObject(defaultObject(container, 'resources'), 'requests')
+      for (const [name, quantity] of Object.entries(limits)) defaultField(requests, name, quantity)
+    }
+    if (spec['hostNetwork'] !== true) continue
+    for (const port of itemsAt(container, 'ports')) defaultField(port, 'hostPort', port['containerPort'])
+  }
+}
+
+function containerDefaults(container: Draft): void {
+  defaultObject(container, 'resources')
+  defaultField(container, 'terminationMessagePath', '/dev/termination-log')
+  defaultField(container, 'terminationMessagePolicy', 'File')
+  if (typeof container['image'] === 'string')
+    defaultField(container, 'imagePullPolicy', isLatest(container['image']) ? 'Always' : 'IfNotPresent')
+  for (const port of itemsAt(container, 'ports')) defaultField(port, 'protocol', 'TCP')
+  for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe']) probeDefaults(fieldsAt(container, name))
+  for (const variable of itemsAt(container, 'env')) {
+    const reference = fieldsAt(variable, 'valueFrom', 'fieldRef')
+    if (reference !== undefined) defaultField(reference, 'apiVersion', 'v1')
+  }
+  for (const hook of ['postStart', 'preStop']) {
+    const get = fieldsAt(container, 'lifecycle', hook, 'httpGet')
+    if (get !== undefined) httpGetDefaults(get)
+  }
+}
+
+/** An image without tag and digest, or with the tag `latest`. */
+function isLatest(image: string): boolean {
+  if (image.includes('@')) return false
+  const name = image.slice(image.lastIndexOf('/') + 1)
+  const colon = name.indexOf(':')
+  return colon < 0 || name.slice(colon + 1) === 'latest'
+}
+
+function probeDefaults(probe: Draft | undefined): void {
+  if (probe === undefined) return
+  for (const [name, value] of [
+    ['timeoutSeconds', 1],
+    ['periodSeconds', 10],
+    ['successThreshold', 1],
+    ['failureThreshold', 3],
+  ] as const) {
+    if (probe[name] === 0) delete probe[name]
+    defaultField(probe, name, value)
+  }
+  const get = fieldsAt(probe, 'httpGet')
+  if (get !== undefined) httpGetDefaults(get)
+  const grpc = fieldsAt(probe, 'grpc')
+  if (grpc !== undefined) defaultField(grpc, 'service', '')
+}
+
+function httpGetDefaults(get: Draft): void {
+  defaultField(get, 'path', '/')
+  defaultField(get, 'scheme', 'HTTP')
+}
+
+function volumeDefaults(volume: Draft): void {
+  diskDefaults(volume)
+  if (Object.keys(volume).every(name => name === 'name')) volume['emptyDir'] = {}
+  for (const name of ['secret', 'configMap', 'downwardAPI', 'projected']) {
+    const source = fieldsAt(volume, name)
+    if (source === undefined) continue
+    defaultField(source, 'defaultMode', 420)
+    for (const item of [
+      ...itemsAt(source, 'items'),
+      ...itemsAt(source, 'sources').flatMap(projection => itemsAt(projection, 'downwardAPI', 'items')),
+    ]) {
+      const reference = fieldsAt(item, 'fieldRef')
+      if (reference !== undefined) defaultField(reference, 'apiVersion', 'v1')
+    }
+    for (const projection of itemsAt(source, 'sources')) {
+      const token = fieldsAt(projection, 'serviceAccountToken')
+      if (token !== undefined) defaultField(token, 'expirationSeconds', 3600)
+    }
+  }
+  const hostPath = fieldsAt(volume, 'hostPath')
+  if (hostPath !== undefined) defaultField(hostPath, 'type', '')
+  const claim = fieldsAt(volume, 'ephemeral', 'volumeClaimTemplate')
+  if (claim !== undefined) defaultField(specOf(claim), 'volumeMode', 'Filesystem')
+}
+
+/** Where disks are that a volume names: the same for a pod's volume and for a PersistentVolume. */
+export function diskDefaults(source: Draft): void {
+  const [iscsi, rbd] = [fieldsAt(source, 'iscsi'), fieldsAt(source, 'rbd')]
+  if (iscsi !== undefined) defaultText(iscsi, 'iscsiInterface', 'default')
+  if (rbd === undefined) return
+  for (const [name, value] of Object.entries({ pool: 'rbd', user: 'admin', keyring: '/etc/ceph/keyring' }))
+    defaultText(rbd, name, value)
+}
