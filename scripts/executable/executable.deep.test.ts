@@ -83,9 +83,9 @@ describe.runIf(here.length > 0)('the single executable', () => {
       const html = await (await fetch(url)).text()
       const script = /assets\/[\w.-]+\.js/.exec(html)?.[0] ?? ''
       expect((await fetch(new URL(script, url))).status).toBe(200)
-      expect(JSON.parse(run(['version', '--kubeconfig', kubeconfig, '-o', 'json']).stdout).serverVersion.kubernetes).toMatch(
-        /^v1\./,
-      )
+      expect(
+        JSON.parse(run(['version', '--kubeconfig', kubeconfig, '--timeout', '60', '-o', 'json']).stdout).serverVersion.kubernetes,
+      ).toMatch(/^v1\./)
 
       const address = `127.0.0.1:${await freePort()}`
       const words = ['controller', '--kubeconfig', kubeconfig, '--health-probe-bind-address', address, '--log-level', 'info']

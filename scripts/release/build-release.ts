@@ -13,7 +13,9 @@ import { billOfMaterials } from '../image/bill-of-materials.ts'
 import { buildImage, type BuildOptions as ImageOptions } from '../image/build-image.ts'
 import { bundle } from '../image/bundle.ts'
 import { type LayerEntry, packLayer } from '../image/layer.ts'
+import { licenceFiles } from '../image/licences.ts'
 import { LockFile } from '../image/lock-file.ts'
+import { nodeBinary } from '../image/node-binary.ts'
 import { buildPackage } from '../package/build-package.ts'
 import { type Artefact, type ReleaseFacts, writeArtefact, writeLists } from './artefacts.ts'
 
@@ -126,6 +128,11 @@ async function executables(making: Making): Promise<readonly Artefact[]> {
   const work = mkdtempSync(join(tmpdir(), 'ballast-release-'))
   try {
     const paths = await buildExecutables({ ...{ root, commit, cache, platforms, program }, directory: work })
+    const lock = new LockFile(root)
+    const licences = [...licenceFiles(root, program.packages, lock)].map(([name, content]): [string, LayerEntry] => [
+      name,
+      { type: 'file', content },
+    ])
     const archives = []
     for (const [index, platform] of platforms.entries()) {
       const content = readFileSync(paths[index] ?? '')
@@ -134,6 +141,8 @@ async function executables(making: Making): Promise<readonly Artefact[]> {
         ['kubectl-ballast', { type: 'link', target: 'ballast' }],
         ['kubectl_complete-ballast', { type: 'link', target: 'ballast' }],
         ['LICENSE', { type: 'file', content: readFileSync(join(root, 'LICENSE')) }],
+        ['licences/node/LICENSE', { type: 'file', content: (await nodeBinary(platform, lock, cache)).licence }],
+        ...licences,
       ])
       const { gzip } = await packLayer(entries, facts.seconds)
       const { architecture } = platform

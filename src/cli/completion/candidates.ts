@@ -2,7 +2,7 @@
 // the program. Nothing is read and nobody is asked.
 import type { Argument, Command, Option } from 'commander'
 
-export interface Candidate {
+interface Candidate {
   readonly word: string
   readonly about: string
 }

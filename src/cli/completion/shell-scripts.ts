@@ -8,7 +8,7 @@ const files = {
   kubectl: new URL('./scripts/kubectl_complete-ballast', import.meta.url),
 } as const
 
-export type Shell = keyof typeof files
+type Shell = keyof typeof files
 
 export const shells: readonly string[] = Object.keys(files)
 

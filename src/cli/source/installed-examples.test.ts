@@ -7,7 +7,7 @@ const installed = join(import.meta.dirname, '..', '..', '..', 'examples')
 test.each([
   ['examples/media-homelab', [], join(installed, 'media-homelab')],
   ['./examples/media-homelab/', [], join(installed, 'media-homelab')],
-  // Whoever is in a clone means the clone's.
+  // A clone has its own.
   ['examples/media-homelab', ['examples/media-homelab'], 'examples/media-homelab'],
   ['examples/nobodys', [], 'examples/nobodys'],
   ['examples', [], 'examples'],

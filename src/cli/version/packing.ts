@@ -6,7 +6,7 @@ import * as z from 'zod'
 
 const packed = z.object({ form: z.enum(['npm', 'image', 'executable']), revision: z.string() })
 
-export interface Packing {
+interface Packing {
   readonly form: 'source' | z.infer<typeof packed>['form']
   /** The commit, `-dirty` behind it where files of a clone are changed; absent where nobody knows. */
   readonly revision?: string

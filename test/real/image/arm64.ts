@@ -67,13 +67,18 @@ async function programsOfArm64(): Promise<string> {
 const said = ({ stdout, stderr }: CommandResult) => `${stdout}${stderr}`
 
 /** A folder of the image's files, unpacked layer by layer. @throws PartUnavailable where the image's parts cannot be had */
-export async function unpackedImage(directory: string): Promise<string> {
+async function unpackedImage(directory: string): Promise<string> {
   const image = await ownImage()
   const [archive = ''] = globSync('*-linux-arm64.tar', { cwd: image })
+  return await unpackedArchive(join(image, archive), directory)
+}
+
+/** The files of an image that `docker load` takes, in a folder below `directory`. */
+export async function unpackedArchive(archive: string, directory: string): Promise<string> {
   const layout = join(directory, 'layout')
   const root = join(directory, 'root')
   for (const path of [layout, root]) mkdirSync(path)
-  await commandOutput('tar', ['-xf', join(image, archive), '-C', layout])
+  await commandOutput('tar', ['-xf', archive, '-C', layout])
   const [manifest]: readonly { readonly Layers: readonly string[] }[] = JSON.parse(
     readFileSync(join(layout, 'manifest.json'), 'utf8'),
   )

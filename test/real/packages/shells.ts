@@ -32,7 +32,7 @@ const rows: readonly Typed[] = [
   { keys: `ballast plan --cluster du${tab}`, shows: /--cluster dump\.yaml/ },
   { keys: `ballast chart --out re${tab}`, shows: /--out results/ },
   // Several: a list, at the latest at the second press.
-  { keys: `ballast migrate ${tab}${tab}`, shows: /apply[\s\S]*plan[\s\S]*values/ },
+  { keys: `ballast migrate ${tab}${tab}`, shows: /^(?=[\s\S]*apply)(?=[\s\S]*plan)[\s\S]*values/ },
 ]
 
 interface Site {

@@ -35,7 +35,11 @@ try {
   const html = await (await fetch(url)).text()
   const assets = [...new Set(html.match(/assets\/[\w.-]+/g))]
   for (const name of assets) strictEqual((await fetch(new URL(name, url))).status, 200, name)
-  const version = await commandOutput(program, [...before, 'version', '--kubeconfig', 'kubeconfig', '-o', 'json'], options)
+  const version = await commandOutput(
+    program,
+    [...before, 'version', '--kubeconfig', 'kubeconfig', '--timeout', '60', '-o', 'json'],
+    options,
+  )
   doesNotMatch(said, /ExperimentalWarning/)
   console.log(JSON.stringify({ assets: assets.length, page: html.length, version: JSON.parse(version) }))
 } finally {
