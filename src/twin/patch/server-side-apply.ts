@@ -139,8 +139,6 @@ function conflictError(conflicts: readonly Conflict[]): StatusError {
 function mergeApplied(schema: Schema, live: Draft, configuration: Draft): Draft {
   for (const [name, value] of Object.entries(configuration)) {
     if (value === undefined) continue
-    // Null says nothing about a map or list that is there.
-    if (value === null && typeof live[name] === 'object') continue
     const member = memberSchema(schema, name)
     setField(live, name, mergeValue(member, Object.hasOwn(live, name) ? live[name] : undefined, value))
   }

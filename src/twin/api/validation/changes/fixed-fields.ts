@@ -71,9 +71,13 @@ export function claimChangeProblems(draft: Draft, existing: KubeObject): readonl
       resources: undefined,
       ...fieldsAt(object, 'spec'),
     }
+    // What was loaded may have its source in one of its two fields, as before both were there.
+    const source = { dataSource: undefined, dataSourceRef: undefined, ...rest }
     const storage = isBound ? { requests: { ...fieldsAt({ resources }, 'resources', 'requests'), storage: undefined } } : {}
     return {
       ...rest,
+      dataSource: source.dataSource ?? source.dataSourceRef,
+      dataSourceRef: source.dataSourceRef ?? source.dataSource,
       resources: { ...fieldsAt({ resources }, 'resources'), ...storage },
       volumeName: (textAt(existing, 'spec', 'volumeName') ?? '') === '' ? undefined : volumeName,
       volumeAttributesClassName: isBound ? undefined : volumeAttributesClassName,
