@@ -140,7 +140,7 @@ export class Starts {
   #whyStays(pod: PodState): Pick<ReplayTile, 'kind' | 'because' | 'remedy'> {
     const stay = this.#reasons.get(pod.key)
     if (stay === undefined)
-      return this.#reasons.size < fullList
+      return this.#plan.status?.unmovable !== undefined && this.#reasons.size < fullList
         ? { kind: 'may', because: notNeeded({ pods: 1 }), remedy: null }
         : { kind: 'rest', because: words.reasonNotKept(), remedy: null }
     const remedy = remedyOf(stay, this.#picture.ownerLabel)
