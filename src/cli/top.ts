@@ -2,7 +2,8 @@
 
 import { InvalidArgumentError } from 'commander'
 import type { CapabilityView, Overview } from '#dashboard/contract.ts'
-import type { Picture } from '#dashboard/picture.ts'
+import type { Picture, PictureSource } from '#dashboard/picture.ts'
+import { insideOf } from '#dashboard/terminal/inside.ts'
 import { LiveView } from '#dashboard/terminal/live-view.ts'
 import { type Order, parseOrder, sortColumns } from '#dashboard/terminal/order.ts'
 import { type Tty, wholeScreen } from '#dashboard/terminal/screen.ts'
@@ -11,6 +12,8 @@ import { nodesOf, type ResourceName, resourceNames } from '#dashboard/terminal/v
 import { overviewOf } from '#dashboard/views/overview.ts'
 import { readingOnly } from '#dashboard/views/viewing.ts'
 import { systemClock } from '#kube/clock.ts'
+import { messageOf } from '#kube/log.ts'
+import { InputError, problemSentence } from '#kube/problem.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
 import { about } from './about.ts'
@@ -23,7 +26,9 @@ import { interruptAll, processTty, restoredOnEnd, suspendAll } from './terminal/
 import { table } from './terminal/terminal.ts'
 import { hasColours, labelsOf, ownZone } from './terminal/view-options.ts'
 
-interface TopOptions extends AccountOptions {
+interface TopOptions extends Omit<AccountOptions, 'context'> {
+  /** One after the other. */
+  readonly context?: readonly string[]
   readonly sort?: Order
   readonly resource: readonly ResourceName[]
   readonly labels?: readonly string[]
@@ -34,7 +39,13 @@ interface TopOptions extends AccountOptions {
 const mostLabels = 8
 
 export const defineTop: DefineCommand = (program, surroundings) => {
-  withAccounts(program.command('top'))
+  const command = withAccounts(program.command('top'))
+  for (const option of command.options)
+    if (option.long === '--context') {
+      option.description = 'context of the kubeconfig; may be repeated: a table each, or with -w Tab shows the next'
+      option.argParser<readonly string[]>((name, before = []) => [...new Set([...before, name])])
+    }
+  command
     .description(about.top)
     .option('--sort <column>', `by ${sortColumns.join(', ')}; a minus before it turns it round`, orderOption)
     .option(
@@ -50,7 +61,9 @@ export const defineTop: DefineCommand = (program, surroundings) => {
       'after',
       [
         '\n# used, = requested beyond that, | a goal; ! is not met, ? is not known. Percent are truncated, as kubectl prints them.',
+        'With -w Enter looks into nodes: the pods of one, and why each stays or goes; the last line tells what was decided last.',
         'Example: ballast top --cluster examples/talos-homelab --sort memory',
+        'Example: ballast top -w --context home --context work',
       ].join('\n'),
     )
     .action(async (options: TopOptions) => surroundings.end(await top(options, surroundings)))
@@ -87,35 +100,96 @@ async function top(options: TopOptions, surroundings: Surroundings): Promise<Exi
   if (options.watch === true && options.cluster !== undefined)
     throw new CommandRefused('-w needs a live cluster: a dump does not change')
   if (options.watch === true && options.output === 'json') throw new CommandRefused('-w needs -o table')
+  if (options.cluster !== undefined && contextsOf(options).length > 1)
+    throw new CommandRefused('several --context need a kubeconfig: a dump is one cluster')
   const { terminal } = surroundings
   const tty = processTty(surroundings.environment)
   if (options.watch === true && tty !== undefined) return await watched(options, surroundings, tty)
   if (options.watch === true) terminal.say('standard output is no terminal: one table is printed, as without -w')
+  const contexts = contextsOf(options)
+  if (contexts.length > 1) return await topOfEach(contexts, options, { surroundings, tty })
+  const [only = {}] = contexts
+  const shown = await read(ofContext(options, only), surroundings)
+  if (options.output === 'json') terminal.write(JSON.stringify(shown.document, undefined, 2))
+  else print(shown, options, { surroundings, tty })
+  return exitCodes.done
+}
+
+type OneContext = Pick<AccountOptions, 'context'>
+
+function contextsOf({ context = [] }: TopOptions): readonly OneContext[] {
+  return context.length === 0 ? [{}] : context.map(name => ({ context: name }))
+}
+
+type OneTop = Omit<TopOptions, 'context'> & OneContext
+
+function ofContext({ context: _, ...others }: TopOptions, one: OneContext): OneTop {
+  return { ...others, ...one }
+}
+
+interface Printing {
+  readonly surroundings: Surroundings
+  readonly tty: Tty | undefined
+}
+
+/** A cluster after the other. One that cannot be read is told, and the others are shown. */
+async function topOfEach(contexts: readonly OneContext[], options: TopOptions, printing: Printing): Promise<ExitCode> {
+  const { terminal } = printing.surroundings
+  const documents: object[] = []
+  let isWhole = true
+  for (const { context = '' } of contexts) {
+    try {
+      const shown = await read(ofContext(options, { context }), printing.surroundings)
+      documents.push({ context, ...shown.document })
+      if (options.output === 'json') continue
+      terminal.write(terminal.colour.bold(`context ${harmless(context)}`))
+      print(shown, options, printing)
+      terminal.write('')
+    } catch (error) {
+      if (printing.surroundings.signal.aborted) throw error
+      isWhole = false
+      const problems = error instanceof InputError ? error.problems.map(problemSentence) : [messageOf(error)]
+      for (const problem of problems) terminal.say(`context ${harmless(context)}: ${harmless(problem)}`)
+      documents.push({ context, error: problems.join('; ') })
+    }
+  }
+  if (options.output === 'json') terminal.write(JSON.stringify({ clusters: documents }, undefined, 2))
+  return isWhole ? exitCodes.done : exitCodes.failed
+}
+
+interface Read {
+  readonly picture: Picture
+  readonly overview: Overview
+  readonly tables: readonly OwnTable[]
+  readonly document: object
+}
+
+async function read(options: OneTop, surroundings: Surroundings): Promise<Read> {
   const picture = fixedPicture(await loadAccounts(options, surroundings))
   const overview = overviewOf(picture, readingOnly)
   const tables = await ownTables(picture)
-  if (options.output === 'json')
-    terminal.write(JSON.stringify({ ...document(overview), tables: tables.map(tableDocument) }, undefined, 2))
-  else {
-    const width = tty?.size().columns ?? columnsSaid(surroundings) ?? plainWidth
-    const text = terminalText(overview, { ...viewOptions(options, () => picture), width, hasColours: hasColours(surroundings) })
-    terminal.write(text.trimEnd())
-    for (const { title, columns, rows, total } of tables) {
-      terminal.write(`\n${terminal.colour.bold(title)}`)
-      const sheet = columns.map(column => ({
-        title: column.title.toUpperCase(),
-        align: column.isNumber ? ('right' as const) : ('left' as const),
-      }))
-      terminal.write(
-        table(
-          sheet,
-          rows.map(({ cells }) => cells.map(cell => harmless(String(cell ?? '-')))),
-        ),
-      )
-      if (total > rows.length) terminal.write(`... and ${total - rows.length} more`)
-    }
+  return { picture, overview, tables, document: { ...document(overview), tables: tables.map(tableDocument) } }
+}
+
+function print({ picture, overview, tables }: Read, options: TopOptions, { surroundings, tty }: Printing): void {
+  const { terminal } = surroundings
+  const width = tty?.size().columns ?? columnsSaid(surroundings) ?? plainWidth
+  const text = terminalText(overview, { ...viewOptions(options, () => picture), width, hasColours: hasColours(surroundings) })
+  terminal.write(text.trimEnd())
+  for (const { title, columns, rows, total } of tables) {
+    terminal.write(`\n${terminal.colour.bold(title)}`)
+    const sheet = columns.map(column => ({
+      title: column.title.toUpperCase(),
+      align: column.isNumber ? ('right' as const) : ('left' as const),
+    }))
+    terminal.write(
+      table(
+        sheet,
+        rows.map(({ cells }) => cells.map(cell => harmless(String(cell ?? '-')))),
+      ),
+    )
+    if (total > rows.length) terminal.write(`... and ${total - rows.length} more`)
   }
-  return exitCodes.done
 }
 
 type OwnTable = CapabilityView['tables'][number]
@@ -150,12 +224,13 @@ function viewOptions(
 
 async function watched(options: TopOptions, surroundings: Surroundings, tty: Tty): Promise<ExitCode> {
   const { signal } = surroundings
-  await using cluster = await followCluster(options, surroundings)
-  const { source } = cluster
+  await using followed = new AsyncDisposableStack()
+  const sources = await followEach(options, { surroundings, followed })
+  const source = switching(sources)
   const { promise, resolve } = Promise.withResolvers<void>()
   signal.addEventListener('abort', () => resolve(), { once: true })
   if (signal.aborted) resolve()
-  await Promise.race([source.ready, promise])
+  await Promise.race([...sources.map(({ ready }) => ready), promise])
   if (signal.aborted) return exitCodes.done
   const { resources, order, ...view } = viewOptions(options, () => source.current())
   using _view = restoring({
@@ -164,12 +239,58 @@ async function watched(options: TopOptions, surroundings: Surroundings, tty: Tty
     overview: () => overviewOf(source.current(), readingOnly),
     hasColours: hasColours(surroundings),
     view,
+    inside: insideOf(() => source.current(), readingOnly, ownZone()),
+    clusters: { count: sources.length, next: source.next },
     start: { ...(resources === undefined ? {} : { resources }), order },
     readOnly: 'This view only reads: ballast dashboard --actions has a page that acts.',
     onEnd: resolve,
   })
   await promise
   return exitCodes.done
+}
+
+/** Those that can be followed; the others are told. @throws what the first failed of, where none can be */
+async function followEach(
+  options: TopOptions,
+  { surroundings, followed }: { readonly surroundings: Surroundings; readonly followed: AsyncDisposableStack },
+): Promise<readonly FollowedSource[]> {
+  const sources: FollowedSource[] = []
+  const contexts = contextsOf(options)
+  for (const { context } of contexts) {
+    try {
+      const one = ofContext(options, context === undefined ? {} : { context })
+      const cluster = followed.use(await followCluster(one, surroundings))
+      sources.push(cluster.source)
+    } catch (error) {
+      if (contexts.length === 1 || surroundings.signal.aborted) throw error
+      surroundings.terminal.say(`context ${harmless(context ?? '')}: ${harmless(messageOf(error))}`)
+    }
+  }
+  if (sources.length === 0) throw new CommandRefused('no context can be read', exitCodes.failed)
+  return sources
+}
+
+type FollowedSource = Awaited<ReturnType<typeof followCluster>>['source']
+
+/** One source of several: the one that is shown. */
+function switching(sources: readonly FollowedSource[]): PictureSource & { readonly next: () => void } {
+  let at = 0
+  return {
+    current: () => {
+      const shown = sources[at]
+      if (shown === undefined) throw new RangeError(`there is no source ${at}`)
+      return shown.current()
+    },
+    onChange(listener) {
+      const ends = sources.map(source => source.onChange(listener))
+      return () => {
+        for (const end of ends) end()
+      }
+    },
+    next: () => {
+      at = (at + 1) % sources.length
+    },
+  }
 }
 
 /** A view on the whole terminal that gives it back however the process ends. */

@@ -31,6 +31,12 @@ test('a plan that is made now is a page with every pod', async () => {
   expect(viewOf(at('now.html')).tiles).toHaveLength(124)
 })
 
+test('the picture of the manual is what it draws now', async () => {
+  // Drawn anew by: ballast replay --cluster examples/talos-homelab -o docs/pictures/replay.svg
+  expect((await runBallast(['replay', ...cluster, '-o', at('now.svg')])).code).toBe(0)
+  expect(readFileSync(at('now.svg'), 'utf8') === readFileSync('docs/pictures/replay.svg', 'utf8')).toBe(true)
+})
+
 test('a file alone has the same sums, its pods that stay as one tile a node', async () => {
   const { code, words } = await runBallast(['replay', at('plan.json'), '-o', at('file.html')])
   expect([code, words]).toEqual([0, expect.stringContaining('drawn as one')])

@@ -3,12 +3,18 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { parse, stringify } from 'yaml'
 import { VirtualClock } from '#kube/clock.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { readSource } from '../../src/cli/source/source.ts'
 import { terminalModel } from '../../src/dashboard/terminal/screen-for-tests.ts'
 import { runBallast } from './run-ballast.ts'
 import { startBallast } from './running-ballast.ts'
+
+interface KubeconfigText {
+  readonly clusters: readonly object[]
+  readonly contexts: readonly { readonly name: string; readonly context: { readonly cluster: string } }[]
+}
 
 const example = join(import.meta.dirname, '..', '..', 'examples', 'talos-homelab')
 let folder = ''
@@ -72,6 +78,41 @@ describe('top', () => {
     })
   })
 
+  test('several contexts are a table each; one that cannot be read is told, and the others are shown', async () => {
+    const config: KubeconfigText = parse(await (twin as Twin).kubeconfig())
+    const [context] = config.contexts
+    if (context === undefined) throw new Error('the twin names no context')
+    const gone = { name: 'gone', cluster: { server: 'https://127.0.0.1:1' } }
+    const many = {
+      ...config,
+      clusters: [...config.clusters, gone],
+      contexts: ['home', 'work']
+        .map(name => ({ ...context, name }))
+        .concat({ name: 'gone', context: { ...context.context, cluster: 'gone' } }),
+    }
+    writeFileSync(join(folder, 'many'), stringify(many))
+    const asked = ['top', '--kubeconfig', join(folder, 'many'), '--context', 'home', '--context', 'gone', '--context', 'work']
+    const { code, output, words } = await runBallast(asked)
+    expect([code, output.match(/^context (home|work)$/gm), output.match(/^talos00 .*93%/gm)?.length]).toEqual([
+      1,
+      ['context home', 'context work'],
+      2,
+    ])
+    expect(words).toMatch(/^context gone: /m)
+    const json = JSON.parse((await runBallast([...asked, '-o', 'json'])).output)
+    expect(
+      json.clusters.map((one: { context: string; nodes?: unknown[]; error?: string }) => [
+        one.context,
+        one.nodes?.length,
+        one.error !== undefined,
+      ]),
+    ).toEqual([
+      ['home', 4, false],
+      ['gone', undefined, true],
+      ['work', 4, false],
+    ])
+  })
+
   test('reads a live cluster; -w without a terminal is one table, said', async () => {
     const { code, output, words } = await runBallast(['top', '-w', '--kubeconfig', join(folder, 'kubeconfig')])
     expect({ code, words }).toEqual({ code: 0, words: 'standard output is no terminal: one table is printed, as without -w\n' })
@@ -91,6 +132,10 @@ describe('top', () => {
     expect(screen().lines().join('\n')).toMatch(/talos00 +#+=.*93%/)
     top.type('a')
     await top.said(/This view only reads/)
+    top.type('\r')
+    await top.said(/4 nodes: Enter looks into one/)
+    top.type('\r')
+    await top.said(/talos00: 59 pods, the largest first/)
     top.type('q')
     await vi.waitUntil(() => !screen().isAlternate, { timeout: 120_000, interval: 50 })
     expect(screen().hasCursor).toBe(true)

@@ -25,6 +25,7 @@ function clone(page = goodPage, options: { readonly packages?: boolean } = {}): 
   folders.push(root)
   const files: Readonly<Record<string, string>> = {
     'src/dashboard/web/main.tsx': page,
+    'src/dashboard/web/replay-file.tsx': `import './a.css'\nimport { later } from './later.ts'\ndocument.title = String(later)\n`,
     'src/dashboard/web/later.ts': `export const later = 1\n`,
     'src/dashboard/web/a.css': `.a { color: light-dark(#000, #fff) }\n`,
     'src/dashboard/contract-names.ts': '',
@@ -63,6 +64,12 @@ describe('a clone without a bundle', () => {
     expect(String(bundle.file(plain?.styles[0]?.slice('/assets/'.length) ?? '')?.body)).toContain('light-dark(')
     await bundle.ready
     expect([bundle.state, bundle.problem]).toEqual(['ready', undefined])
+    expect(bundle.replayParts()).toEqual({
+      script: expect.stringContaining('document.title'),
+      styles: expect.stringContaining('light-dark('),
+    })
+    // All of it is in one script: there is nothing beside a file that is sent to somebody.
+    expect(bundle.replayParts()?.script).not.toMatch(/\bimport\b/)
     const entry = bundle.entry()
     expect(entry?.script).toMatch(/^\/assets\/main-[\w-]{8}\.js$/)
     const script = bundle.file(entry?.script?.slice('/assets/'.length) ?? '')

@@ -21,6 +21,7 @@ const sequences: Readonly<Record<string, Key>> = {
 const controls: Readonly<Record<string, Key>> = {
   '\r': 'Enter',
   '\n': 'Enter',
+  '\t': 'Tab',
   '\x7f': 'Backspace',
   '\b': 'Backspace',
   '\x03': 'Ctrl-C',

@@ -3,8 +3,10 @@ import type { Cancel, Clock } from '#kube/clock.ts'
 import type { ActionBody, ActionDone, ActionName, Overview } from '../contract.ts'
 import type { PictureSource } from '../picture.ts'
 import { printable } from '../words/names.ts'
-import { KeyReader } from './keys.ts'
-import { painted, plain } from './lines.ts'
+import type { Inside } from './inside.ts'
+import { type Key, KeyReader } from './keys.ts'
+import { type Line, painted, plain } from './lines.ts'
+import { type Looking, listOf, lookedInto, lookingLines } from './looking.ts'
 import { type Effect, firstState, footerOf, type KeyState, pressed } from './pressed.ts'
 import type { Screen, Tty } from './screen.ts'
 import { terminalView, type View, type ViewOptions } from './terminal-view.ts'
@@ -38,6 +40,10 @@ export interface LiveViewOptions {
   readonly readOnly?: string
   /** Opens the page and says so; without it there is none. */
   readonly openPage?: () => string
+  /** What nodes have in them; without it nothing is opened. */
+  readonly inside?: Inside
+  /** Shows the next of several clusters. */
+  readonly clusters?: { readonly count: number; readonly next: () => void } | undefined
   /** `q`, `Ctrl-C`, `Ctrl-Z`. */
   readonly onEnd: () => void
   readonly onInterrupt: () => void
@@ -110,7 +116,13 @@ export class LiveView implements Disposable {
     const { columns, rows } = screen.size()
     const overview = this.#options.overview()
     if (clock.elapsed() - this.#saidMs > messageMs) this.#state = { ...this.#state, message: undefined }
-    const { resources, order, filter, offset } = this.#state
+    const { resources, order, filter, offset, looking } = this.#state
+    if (looking !== undefined && this.#options.inside !== undefined) {
+      this.#drawnMs = clock.elapsed()
+      screen.draw(this.#lookingLines(looking, overview).map(hasColours ? painted : plain))
+      return
+    }
+    const latest = this.#options.inside?.latest()
     const shown = terminalView(overview, {
       ...view,
       width: columns,
@@ -120,11 +132,42 @@ export class LiveView implements Disposable {
       filter,
       offset,
       hasKeys: this.#options.act !== undefined,
-      footer: footerOf(this.#state, { overview, readOnly: this.#readOnly }),
+      footer: [...(latest === undefined ? [] : [latest]), ...footerOf(this.#state, this.#about(overview))],
     })
     this.#rows = shown.rows
     this.#drawnMs = clock.elapsed()
     screen.draw(shown.lines.map(hasColours ? painted : plain))
+  }
+
+  #about(overview: Overview) {
+    const { inside, clusters } = this.#options
+    return { overview, readOnly: this.#readOnly, isOpen: inside !== undefined, clusters: clusters?.count ?? 1 }
+  }
+
+  #listOf(looking: Looking, overview: Overview, inside: Inside) {
+    const { order, filter } = this.#state
+    const width = this.#options.screen.size().columns - 2
+    return listOf(looking, { overview, inside, width, order, filter, labelsOf: this.#options.view?.labelsOf })
+  }
+
+  #lookingLines(looking: Looking, overview: Overview): readonly Line[] {
+    const { inside, screen } = this.#options
+    if (inside === undefined) return []
+    const { columns: width, rows: height } = screen.size()
+    const latest = inside.latest()
+    const hint: Line = [{ text: 'Enter opens   Esc goes back   arrows PgUp PgDn Home End   q quit', tone: 'dim' }]
+    const footer = [[], ...(latest === undefined ? [] : [latest]), hint]
+    return lookingLines(looking, this.#listOf(looking, overview, inside), { width, height, footer })
+  }
+
+  /** Keys of somebody who looks into a node; false: the key is one of all times. */
+  #looked(key: Key, overview: Overview): boolean {
+    const { looking } = this.#state
+    const { inside, screen } = this.#options
+    if (looking === undefined || inside === undefined || /^(q|Ctrl-.)$/.test(key)) return false
+    const page = Math.max(1, screen.size().rows - 5)
+    this.#state = { ...this.#state, looking: lookedInto(looking, key, this.#listOf(looking, overview, inside), page) }
+    return true
   }
 
   get #readOnly(): string | undefined {
@@ -133,7 +176,8 @@ export class LiveView implements Disposable {
 
   #typed(text: string): void {
     for (const key of this.#keys.read(text)) {
-      const shown = { overview: this.#options.overview(), rows: this.#rows, readOnly: this.#readOnly }
+      const shown = { ...this.#about(this.#options.overview()), rows: this.#rows }
+      if (this.#looked(key, shown.overview)) continue
       const { state, effect } = pressed(this.#state, key, shown)
       this.#state = state
       this.#saidMs = this.#options.clock.elapsed()
@@ -159,6 +203,9 @@ export class LiveView implements Disposable {
         break
       case 'open':
         this.#say(openPage === undefined ? 'There is no page here: ballast dashboard has one.' : openPage())
+        break
+      case 'next':
+        this.#options.clusters?.next()
         break
       case 'act':
         void this.#act(effect.action, { ...effect.body, revision: overview.revision })

@@ -3,6 +3,7 @@ import type { ActionBody, ActionButton, ActionName, Overview } from '../contract
 import { printable } from '../words/names.ts'
 import type { Key } from './keys.ts'
 import type { Line, Piece } from './lines.ts'
+import type { Looking } from './looking.ts'
 import { type Order, sortColumns } from './order.ts'
 import type { View } from './terminal-view.ts'
 import type { ResourceName } from './view-rows.ts'
@@ -30,16 +31,21 @@ export interface KeyState {
   readonly asked: Asked | undefined
   readonly message: Piece | undefined
   readonly hasHelp: boolean
+  /** Set while somebody looks into nodes and pods. */
+  readonly looking: Looking | undefined
 }
 
 /** What is to be done besides drawing anew. */
-export type Effect = Act | { readonly kind: 'end' | 'interrupt' | 'suspend' | 'redraw' | 'open' }
+export type Effect = Act | { readonly kind: 'end' | 'interrupt' | 'suspend' | 'redraw' | 'open' | 'next' }
 
 interface Shown {
   readonly overview: Overview
   readonly rows: View['rows']
   /** Why nothing can be done from here; `undefined`: it can. */
   readonly readOnly: string | undefined
+  /** Whether nodes can be looked into, and how many clusters there are. */
+  readonly isOpen?: boolean
+  readonly clusters?: number
 }
 
 interface Pressed {
@@ -56,6 +62,7 @@ export const firstState: KeyState = {
   asked: undefined,
   message: undefined,
   hasHelp: false,
+  looking: undefined,
 }
 
 const resourceKeys: Readonly<Record<Key, readonly ResourceName[]>> = {
@@ -82,6 +89,10 @@ export function pressed(before: KeyState, key: Key, shown: Shown): Pressed {
   switch (key) {
     case 'q':
       return { state, effect: { kind: 'end' } }
+    case 'Enter':
+      return shown.isOpen === true ? { state: { ...state, looking: { cursor: 0, above: [] } } } : { state }
+    case 'Tab':
+      return (shown.clusters ?? 1) > 1 ? { state: { ...state, offset: 0 }, effect: { kind: 'next' } } : { state }
     case 'o':
       return { state, effect: { kind: 'open' } }
     case '?':
@@ -196,6 +207,8 @@ const helpLines = [
   's           sort by the next column',
   '/           filter by name, zone, label or state; Esc takes it away',
   'PgUp PgDn   more nodes; also arrows, Home, End',
+  'Enter       look into nodes: pods, and why each stays or goes; Esc goes back',
+  'Tab         the next cluster, where there are several',
   'a           approve the plan (asks y)',
   'n           approve one move',
   'space       pause the plan, or resume it',
@@ -205,7 +218,7 @@ const helpLines = [
 ]
 
 /** What stands below the table. */
-export function footerOf(state: KeyState, shown: Pick<Shown, 'overview' | 'readOnly'>): readonly Line[] {
+export function footerOf(state: KeyState, shown: Omit<Shown, 'rows'>): readonly Line[] {
   if (state.asked !== undefined) return [[{ text: state.asked.question, tone: 'strong' }]]
   if (state.isTyping)
     return [[{ text: `filter: ${printable(state.filter)}_   Enter keeps it, Esc takes it away`, tone: 'strong' }]]
@@ -214,11 +227,16 @@ export function footerOf(state: KeyState, shown: Pick<Shown, 'overview' | 'readO
   return [[{ text: hintsOf(state, shown).join('   '), tone: 'dim' }]]
 }
 
-function hintsOf({ order, filter }: KeyState, { overview, readOnly }: Pick<Shown, 'overview' | 'readOnly'>): readonly string[] {
+function hintsOf(
+  { order, filter }: KeyState,
+  { overview, readOnly, isOpen, clusters = 1 }: Omit<Shown, 'rows'>,
+): readonly string[] {
   const isOffered = (action: ActionName) =>
     readOnly === undefined && overview.buttons.some(button => button.action === action && button.enabled)
   return [
     '? help',
+    ...(isOpen === true ? ['Enter look in'] : []),
+    ...(clusters > 1 ? [`Tab next of ${clusters}`] : []),
     ...(isOffered('approve') ? ['a approve'] : []),
     ...(isOffered('step') ? ['n one move'] : []),
     ...(isOffered('pause') ? ['space pause'] : isOffered('resume') ? ['space resume'] : []),

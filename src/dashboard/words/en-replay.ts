@@ -110,7 +110,7 @@ export function movesBy({ plan, to }: { readonly plan: string; readonly to: stri
 
 /** The plan keeps the first thousand reasons. */
 export function reasonNotKept(): Sentence {
-  return say('replay-reason-not-kept', 'the plan names why pods stay of the first 1,000 only, and it is not among them')
+  return say('replay-reason-not-kept', 'the plan does not say of it why it stays: it names the first 1,000 pods at most')
 }
 
 // The legend.
@@ -121,7 +121,7 @@ export const tileWords: Readonly<Record<TileKind, { readonly name: string; reado
   may: { name: 'may move', means: 'nothing holds it; the goals do not need it elsewhere' },
   held: { name: 'needs a permit', means: 'a label, a budget, a rule or a time has to let it go first' },
   pinned: { name: 'pinned', means: 'it cannot run or be replaced anywhere else' },
-  rest: { name: 'several', means: 'pods that are drawn as one' },
+  rest: { name: 'not told', means: 'nothing is told of them one by one' },
 }
 
 // Notes.

@@ -99,7 +99,7 @@ function drawnGroup(
   goals: readonly Goal[],
 ): DrawnGroup {
   const count = resources.length
-  const known = nodes.flatMap(node => starts.of(node) ?? [])
+  const known = nodes.flatMap(node => starts.of(node, kind !== 'node') ?? [])
   const parts = kind === 'node' ? known.flatMap(({ tiles }) => tiles) : pooledTiles(name, known, count)
   const { amounts: requested, pods } = sumOf(parts, count)
   const lines = kind !== 'node' ? [] : linesOf(name, goals)

@@ -72,10 +72,10 @@ export class Starts {
     return [...new Set([...this.#picture.state.nodes.keys(), ...this.#recorded.keys(), ...told])].toSorted(byNumbers)
   }
 
-  /** `undefined`: nothing is kept of the node but that moves name it. */
-  of(node: string): NodeStart | undefined {
+  /** `undefined`: nothing is kept of the node but that moves name it. `isWhole`: its pods that stay are one tile, as a pool wants them. */
+  of(node: string, isWhole = false): NodeStart | undefined {
     const movers = (this.#movers.get(node) ?? []).map(move => this.#moverTile(move))
-    const staying = this.#stayingOn(node)
+    const staying = isWhole ? this.#stayingTogether(node) : this.#stayingOn(node).map(pod => this.#stayTile(pod))
     const recorded = this.#recorded.get(node)
     const present = this.#picture.state.nodes.get(node)
     if (recorded === undefined && (present === undefined || !this.#isPresentKnown)) return undefined
@@ -113,16 +113,24 @@ export class Starts {
   }
 
   /** Pods of the present that stood there when the plan was made, and stay. */
-  #stayingOn(node: string): readonly Omit<ReplayTile, 'box'>[] {
+  #stayingOn(node: string): readonly PodState[] {
     if (!this.#isPresentKnown) return []
     const madeMs = madeAtMs(this.#plan)
-    return this.#picture.state
-      .podsOn(node)
-      .filter(({ uid, object }) => {
-        const createdMs = Date.parse(object.metadata.creationTimestamp ?? '')
-        return !this.#moved.has(uid) && !(madeMs > 0 && createdMs > madeMs)
-      })
-      .map(pod => this.#stayTile(pod))
+    return this.#picture.state.podsOn(node).filter(({ uid, object }) => {
+      const createdMs = Date.parse(object.metadata.creationTimestamp ?? '')
+      return !this.#moved.has(uid) && !(madeMs > 0 && createdMs > madeMs)
+    })
+  }
+
+  /** Their sum, without a word of each: there may be many thousands. */
+  #stayingTogether(node: string): readonly Omit<ReplayTile, 'box'>[] {
+    const pods = this.#stayingOn(node).map(pod => ({ amounts: this.#amountsOf(pod), pods: 1 }))
+    if (pods.length === 0) return []
+    return restTile(node, [{ ...sumOf(pods, this.#resources.length), reasons: ['pool'] }], this.#resources.length)
+  }
+
+  #amountsOf({ requests }: PodState): Amounts {
+    return this.#resources.map(resource => (resource === 'pods' ? 1 : (requests[resource] ?? 0)))
   }
 
   #stayTile(pod: PodState): Omit<ReplayTile, 'box'> {
@@ -132,7 +140,7 @@ export class Starts {
       pods: 1,
       pod: { kind: 'Pod', namespace, name },
       workload: workload === undefined ? null : { kind: workload.kind, namespace: workload.namespace, name: workload.name },
-      amounts: this.#resources.map(resource => (resource === 'pods' ? 1 : (pod.requests[resource] ?? 0))),
+      amounts: this.#amountsOf(pod),
       ...this.#whyStays(pod),
     }
   }
@@ -140,7 +148,7 @@ export class Starts {
   #whyStays(pod: PodState): Pick<ReplayTile, 'kind' | 'because' | 'remedy'> {
     const stay = this.#reasons.get(pod.key)
     if (stay === undefined)
-      return this.#reasons.size < fullList
+      return this.#plan.status?.unmovable !== undefined && this.#reasons.size < fullList
         ? { kind: 'may', because: notNeeded({ pods: 1 }), remedy: null }
         : { kind: 'rest', because: words.reasonNotKept(), remedy: null }
     const remedy = remedyOf(stay, this.#picture.ownerLabel)
