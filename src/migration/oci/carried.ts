@@ -5,11 +5,11 @@ import type { RepositoryObject } from '#doctor/repository.ts'
 import { at, listAt, textAt } from '#kube/objects/object-fields.ts'
 import { isTree } from '#upstreams/values-tree.ts'
 
-export type Carried =
+type Carried =
   | { readonly interval: string; readonly fields: Readonly<Record<string, unknown>>; readonly notes: readonly string[] }
   | { readonly refused: 'values-files' | 'secret-namespace' | 'secret-type'; readonly because: string; readonly fix: string }
 
-export interface Carrying {
+interface Carrying {
   readonly release: RepositoryObject
   readonly repository: RepositoryObject
   readonly objects: readonly RepositoryObject[]

@@ -166,7 +166,7 @@ const unpublished: readonly Unpublished[] = [
   { url: 'kubernetes-sigs.github.io/external-dns', charts: ['external-dns'], mirrored: { seen: '1.20.0' } },
 ]
 
-export type FoundSource =
+type FoundSource =
   | { readonly source: ChartSource; readonly isMirror: boolean }
   | { readonly source: undefined; readonly asked: string | undefined; readonly isMirrored: boolean }
 

@@ -9,7 +9,7 @@ export interface Reference {
   readonly isSame: boolean
 }
 
-export type ReadVersion =
+type ReadVersion =
   | {
       readonly reference: Reference
       readonly notes: readonly string[]

@@ -3,7 +3,7 @@ import { isAlias, isMap, isNode, isScalar, type Scalar, visit } from 'yaml'
 import { lastEnd, pairOf, type Splice, type YamlFile } from './yaml-file.ts'
 
 /** The lines that say the chart. */
-export interface ChartText {
+interface ChartText {
   readonly start: number
   readonly end: number
   /** Column of the key `chart`. */
@@ -21,7 +21,7 @@ export interface ChartText {
   readonly version: { readonly raw: string; readonly value: string } | undefined
 }
 
-export type ReadChart =
+type ReadChart =
   | { readonly chart: ChartText }
   | { readonly refused: 'anchor-in-chart' | 'unusual-text'; readonly because: string }
 
@@ -124,7 +124,7 @@ export function schemaComment(file: YamlFile, at: number): string | undefined {
   return /^# yaml-language-server:\s*\$schema=\S+/m.exec(file.text.slice(body, end))?.[0]
 }
 
-export type DocumentPlace = { readonly at: number } | { readonly because: string }
+type DocumentPlace = { readonly at: number } | { readonly because: string }
 
 /** Where a document goes that is to stand before the one at `at`: comments at the top of the file stay there. */
 export function placeBefore(file: YamlFile, at: number): DocumentPlace {

@@ -14,7 +14,7 @@ export interface ChartArtefact {
   readonly carried: Readonly<Record<string, unknown>>
 }
 
-export interface Writing {
+interface Writing {
   readonly step: number
   readonly eol: string
   /** The version as it was written, with its quotes. */

@@ -20,7 +20,7 @@ export interface DocumentChange {
 }
 
 /** One part between `---` and `---`. */
-export interface Segment {
+interface Segment {
   /** Where its `---` begins; its own beginning where it has none. */
   readonly marker: number
   readonly hasMarker: boolean
