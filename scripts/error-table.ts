@@ -120,6 +120,7 @@ const explanations: Explanations = {
     'registry-config-path': 'the absolute path of the directory of hosts files',
     'registry-twice': 'each registry once: its hosts file is named after it',
     'registry-url': 'a registry as `scheme://host[:port]`, http or https, with no path, user or query',
+    'chart-table': 'rows of where charts are published, each with url, charts, oci and, where they are needed, tag and since',
     'repository-folder': 'a folder of manifests that can be read, and one change for each of its files',
     'scenario-field': 'a field of a scenario that there is, with a value that it can have; `docs/simulate.md` has them',
     'replayed-object': 'one ScaledObject that a series can be played to',

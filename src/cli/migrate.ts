@@ -13,6 +13,7 @@ import { replaceable, replaceableNames } from '#upstreams/upstreams.ts'
 import { readValuesInput, type ValuesInput, valuesText } from '#upstreams/values-input.ts'
 import { about } from './about.ts'
 import { assertUsed, type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { addOci } from './migrate/oci-command.ts'
 import { addPlanAndApply } from './migrate/swap-command.ts'
 import { paragraph } from './terminal/paragraph.ts'
 
@@ -33,12 +34,14 @@ export const defineMigrate: DefineCommand = (program, surroundings) => {
       'after',
       [
         `\nplan and apply swap ${replaceableNames('and')}; values converts the values of their charts.`,
+        'oci changes a repository of Flux: charts of HelmRepositories become OCI artefacts.',
         'Example: ballast migrate plan reloader --kubeconfig ~/.kube/config',
         'Example: ballast migrate apply descheduler --all',
       ].join('\n'),
     )
   defineValues(migrate, surroundings)
   addPlanAndApply(migrate, surroundings)
+  addOci(migrate, surroundings)
 }
 
 function defineValues(migrate: Command, surroundings: Surroundings): void {

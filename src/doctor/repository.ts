@@ -44,6 +44,8 @@ export interface Repository {
   /** Charts of the repository's own that are made of others. */
   readonly charts: readonly ChartFile[]
   readonly chartPatches: readonly ChartPatch[]
+  /** What takes in what. */
+  readonly tree: Tree
   /** Kinds of which a ResourceSet makes objects under names that nobody sees beforehand; `*`: any. */
   readonly unseenKinds: ReadonlySet<string>
   /** Files that could not be read, and those that are not looked into. */
@@ -98,6 +100,7 @@ export function readRepository(root: string): Repository {
     kustomizations: asObjects(all),
     charts: charts.filter(({ file }) => applied.files.has(file)),
     chartPatches: chartPatches({ root, tree, known, read }),
+    tree,
     unseenKinds: new Set(read.filter(({ object }) => isResourceSet(object)).flatMap(({ object }) => madeBy(object).unseenKinds)),
     findings: [...findings, ...leftOutFindings(applied.leftOut, plain)],
   }
@@ -118,6 +121,7 @@ function chartPatches({ root, tree, known, read }: Patching): readonly ChartPatc
     if (!isFlux && !isKustomization) return []
     const meant = isFlux ? foldersMeant(textAt(object, 'spec', 'path') ?? '.', folders) : [normalize(dirname(file))]
     return chartPatchesOf({
+      file,
       holder: isFlux ? object['spec'] : object,
       documentsOf: path => {
         const found = normalize(join(dirname(file), path))

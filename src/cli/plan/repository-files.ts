@@ -1,22 +1,11 @@
 // Files of a folder that somebody else owns: read without leaving it, written only where git could bring back what was there.
 import { execFileSync } from 'node:child_process'
-import {
-  closeSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { messageOf } from '#kube/log.ts'
 import { InputError } from '#kube/problem.ts'
 import type { ManifestFile } from '#planning/manifest-patches/manifests.ts'
-import type { FileChange } from '#planning/manifest-patches/unified-diff.ts'
+import type { FileChange, FileRemoval } from '#planning/manifest-patches/unified-diff.ts'
 import { CommandRefused, exitCodes } from '#process/surroundings.ts'
 
 const largestManifestBytes = 10 * 1024 * 1024
@@ -72,7 +61,7 @@ interface Keeping {
 /** Asks git about the folder. @throws CommandRefused where one of the files has changes that are not committed, or is not git's */
 export function refuseDirty(
   root: string,
-  changes: readonly FileChange[],
+  changes: readonly (FileChange | FileRemoval)[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Keeping {
   const git = (args: readonly string[]) => {
@@ -118,33 +107,37 @@ export function refuseDirty(
 }
 
 /**
- * Writes each file below `root` in one step. A line a file. @throws CommandRefused, before the first is written, for one that leads out
- * of the folder, is a link, or is no longer what was read
+ * Writes each file below `root`: all new texts beside the old ones first, then each in one step. A line a file. @throws CommandRefused, before the
+ * first is written, for one that leads out of the folder, is a link, or is no longer what was read, and where one of the texts has no room
  */
-export function writeBelow(root: string, changes: readonly FileChange[]): readonly string[] {
+export function writeBelow(root: string, changes: readonly (FileChange | FileRemoval)[]): readonly string[] {
   for (const change of changes) checkPlace(root, change)
-  return changes.map(({ path, before, after }) => {
-    const file = join(root, path)
-    const part = `${file}.ballast-new`
-    try {
+  const parts: string[] = []
+  let file = root
+  try {
+    for (const { path, before, after } of changes) {
+      file = join(root, path)
+      if (after === undefined) continue
       mkdirSync(dirname(file), { recursive: true })
       const mode = before === undefined ? 0o644 : lstatSync(file).mode & 0o777
-      const handle = openSync(part, 'wx', mode)
-      try {
-        writeSync(handle, after)
-      } finally {
-        closeSync(handle)
-      }
-      renameSync(part, file)
-    } catch (error) {
-      rmSync(part, { force: true })
-      throw new CommandRefused(`write ${file}: ${messageOf(error)}`, exitCodes.failed)
+      parts.push(partOf(file))
+      writeFileSync(partOf(file), after, { flag: 'wx', mode })
     }
-    return `${path}: ${before === undefined ? 'written' : 'changed'}`
-  })
+    return changes.map(({ path, before, after }) => {
+      file = join(root, path)
+      if (after === undefined) rmSync(file)
+      else renameSync(partOf(file), file)
+      return `${path}: ${after === undefined ? 'removed' : before === undefined ? 'written' : 'changed'}`
+    })
+  } catch (error) {
+    for (const part of parts) rmSync(part, { force: true })
+    throw new CommandRefused(`write ${file}: ${messageOf(error)}`, exitCodes.failed)
+  }
 }
 
-function checkPlace(root: string, { path, before }: FileChange): void {
+const partOf = (file: string): string => `${file}.ballast-new`
+
+function checkPlace(root: string, { path, before }: FileChange | FileRemoval): void {
   const parts = path.split('/')
   if (path.startsWith('/') || parts.some(part => part === '..' || part === '' || part === '.'))
     throw new CommandRefused(`${path}: it leads out of ${root}; nothing was written`)

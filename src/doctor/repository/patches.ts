@@ -6,17 +6,26 @@ import { hasVariables } from './left-alone.ts'
 
 /** A patch or a replacement that says another chart, or another source of it. */
 export interface ChartPatch {
+  /** The file whose kustomization has it. */
+  readonly by: string
   /** Files that it may reach; `undefined`: any. */
   readonly files: ReadonlySet<string> | undefined
   /** Names of releases that it may change; `undefined`: any. */
   readonly names: RegExp | undefined
 }
 
+interface WrittenObject {
+  readonly object: KubeObject
+  readonly file: string
+}
+
 /** May a patch change the chart of a release of this name, written in this file? */
-export const isChartPatched = (
-  patches: readonly ChartPatch[],
-  { object, file }: { readonly object: KubeObject; readonly file: string },
-): boolean => patches.some(({ files, names }) => files?.has(file) !== false && names?.test(object.metadata.name) !== false)
+export const isChartPatched = (patches: readonly ChartPatch[], release: WrittenObject): boolean =>
+  chartPatchOf(patches, release) !== undefined
+
+/** The first patch that may change the chart of that release. */
+export const chartPatchOf = (patches: readonly ChartPatch[], { object, file }: WrittenObject): ChartPatch | undefined =>
+  patches.find(({ files, names }) => files?.has(file) !== false && names?.test(object.metadata.name) !== false)
 
 /** Paths of patches and of replacements, where a kustomization names files of them; none of these is an object of its own. */
 export function patchFiles(kustomization: KubeObject): readonly string[] {
@@ -29,6 +38,8 @@ export function patchFiles(kustomization: KubeObject): readonly string[] {
 
 /** What patches others: a kustomization, or a Kustomization of Flux. */
 interface Patching {
+  /** The file that it is written in. */
+  readonly file: string
   /** What has the lists of patches: a kustomization, or the `spec` of Flux's. */
   readonly holder: unknown
   /** What a file holds that it names as a patch. */
@@ -38,7 +49,7 @@ interface Patching {
 }
 
 /** Patches of charts among those of one kustomization. */
-export function chartPatchesOf({ holder, documentsOf, reach }: Patching): readonly ChartPatch[] {
+export function chartPatchesOf({ file, holder, documentsOf, reach }: Patching): readonly ChartPatch[] {
   const written = (entry: unknown): readonly unknown[] => {
     const inline = typeof entry === 'string' && entry.includes('\n') ? entry : textAt(entry, 'patch')
     const path = typeof entry === 'string' ? entry : textAt(entry, 'path')
@@ -51,7 +62,7 @@ export function chartPatchesOf({ holder, documentsOf, reach }: Patching): readon
     (textAt(entry, 'path') === undefined ? [entry] : written(entry).flat()).flatMap(replacedNames),
   )
   const names = [...patches, ...replaced]
-  return names.length === 0 ? [] : names.map(one => ({ files: reach(), names: one }))
+  return names.length === 0 ? [] : names.map(one => ({ by: file, files: reach(), names: one }))
 }
 
 /** Names of releases whose chart a patch says, one for each; `undefined` among them: any. */

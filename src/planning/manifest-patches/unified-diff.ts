@@ -8,6 +8,13 @@ export interface FileChange {
   readonly after: string
 }
 
+/** A file that goes. */
+export interface FileRemoval {
+  readonly path: string
+  readonly before: string
+  readonly after: undefined
+}
+
 const context = 3
 /** Beyond so many changed lines the middle is shown as removed and written anew: still right, less readable. */
 const mostEdits = 4_000
@@ -16,12 +23,16 @@ const noNewline = '\\ No newline at end of file'
 type Edit = { readonly mark: ' ' | '-' | '+'; readonly line: string }
 
 /** Nothing for a file that does not change. */
-export function unifiedDiff({ path, before, after }: FileChange): string {
+export function unifiedDiff({ path, before, after }: FileChange | FileRemoval): string {
   if (before === after) return ''
   const quoted = (prefix: string) => quotedPath(`${prefix}/${path}`)
-  const head = [`diff --git ${quoted('a')} ${quoted('b')}`, ...(before === undefined ? ['new file mode 100644'] : [])]
-  const names = [`--- ${before === undefined ? '/dev/null' : quoted('a')}`, `+++ ${quoted('b')}`]
-  const edits = editsBetween(linesOf(before ?? ''), linesOf(after))
+  const mode = before === undefined ? ['new file mode 100644'] : after === undefined ? ['deleted file mode 100644'] : []
+  const head = [`diff --git ${quoted('a')} ${quoted('b')}`, ...mode]
+  const names = [
+    `--- ${before === undefined ? '/dev/null' : quoted('a')}`,
+    `+++ ${after === undefined ? '/dev/null' : quoted('b')}`,
+  ]
+  const edits = editsBetween(linesOf(before ?? ''), linesOf(after ?? ''))
   return `${[...head, ...names, ...hunks(edits, before === undefined)].join('\n')}\n`
 }
 
