@@ -9,6 +9,7 @@ import { unpackedImage } from '../image/arm64.ts'
 import { needPrograms } from '../machine-programs.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 import { listOf, ownExecutable, ownRelease, temporaryFolder } from './own-release.ts'
+import { pushChecks } from './push.ts'
 import { bashCompletes, fishCompletes, kubectlCompletes, zshCompletes } from './shells.ts'
 
 export const packageChecks: readonly Check[] = [
@@ -20,6 +21,7 @@ export const packageChecks: readonly Check[] = [
   { name: 'packages: zsh completes what is typed', run: zshCompletes },
   { name: 'packages: fish completes what is typed', run: fishCompletes },
   { name: 'packages: kubectl runs the plug-in and completes it', run: kubectlCompletes },
+  ...pushChecks,
 ]
 
 async function wholeFolder(): Promise<string> {
@@ -28,7 +30,7 @@ async function wholeFolder(): Promise<string> {
   const kinds = new Map<string, number>()
   for (const { kind } of artefacts) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   deepStrictEqual(Object.fromEntries([...kinds].toSorted()), {
-    'bill-of-materials': 3,
+    'bill-of-materials': 4,
     chart: 1,
     completion: 4,
     definitions: 1,
@@ -38,6 +40,7 @@ async function wholeFolder(): Promise<string> {
     kustomize: 1,
     manifests: 1,
     'npm-package': 1,
+    provenance: 1,
   })
   const said = await commandOutput('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: folder })
   const counted = artefacts.filter(({ sha256 }) => sha256 !== undefined)
