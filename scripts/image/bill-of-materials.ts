@@ -51,7 +51,7 @@ export function billOfMaterials(parts: BillParts): string {
 interface ChartParts extends Pick<BillParts, 'version' | 'date'> {
   /** The packed chart. */
   readonly chart: Uint8Array
-  /** Of the image that the chart has pods run, where its values name no other. */
+  /** The digest of the image that pods run where the values name no other. */
   readonly imageDigest: string
 }
 

@@ -21,7 +21,7 @@ interface RegistryOptions {
   readonly listsReferrers?: boolean
   /** What goes wrong with the request of that number, from 0. */
   readonly fault?: (number: number, request: string) => Fault | undefined
-  /** Whoever has no such authorization is told where to get it. */
+  /** The authorization that a request must have; one without it is told where to get it. */
   readonly wants?: { readonly authorization: string; readonly challenge: (origin: string) => string }
   /** Answers what is no part of the protocol, as a token service does. */
   readonly other?: (request: IncomingMessage, body: Buffer) => object | undefined

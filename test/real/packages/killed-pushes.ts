@@ -57,7 +57,7 @@ export async function killedPushes(): Promise<string> {
       const killed = await run(name, at)
       strictEqual(killed.code, null, `request ${at}: ${killed.said}`)
       const half = await stateOf(registry, name)
-      // Whoever sees a tag finds all that belongs to it.
+      // A tag is seen only where all that belongs to it is there.
       if (half.image) deepStrictEqual({ ...half, chart: true }, goal, `request ${at}`)
       if (half.chart) strictEqual(half.image, true)
       const again = await run(name)
