@@ -1,4 +1,5 @@
 // What is in the image, as CycloneDX 1.6: the bundled packages by the lock file, Node, and the Debian packages of the base.
+import { createHash } from 'node:crypto'
 import { ComponentType, HashAlgorithm } from '@cyclonedx/cyclonedx-library/Enums'
 import { Bom, Component, LicenseExpression, NamedLicense, SpdxLicense } from '@cyclonedx/cyclonedx-library/Models'
 import { JSON as Json, JsonSerializer } from '@cyclonedx/cyclonedx-library/Serialize'
@@ -24,17 +25,8 @@ export interface BillParts {
 
 /** The bill as JSON text; the same parts give the same text. @throws Error where a package is not in the lock file */
 export function billOfMaterials(parts: BillParts): string {
-  const { lock, version, revision } = parts
-  const product = new Component(ComponentType.Application, 'ballast', {
-    bomRef: 'ballast',
-    version,
-    purl: `pkg:github/ballast-dev/ballast@${revision}`,
-  })
-  product.licenses.add(licence('Apache-2.0'))
-  const bom = new Bom()
-  bom.metadata.component = product
-  bom.metadata.timestamp = new Date(parts.date * 1000)
-
+  const { lock, revision } = parts
+  const { bom, product } = billAbout(`pkg:github/ballast-dev/ballast@${revision}`, parts)
   const packages = new Map(parts.bundled.map(path => [path, npmComponent(lock.packageAt(path), ComponentType.Library)]))
   for (const [path, component] of packages) {
     bom.components.add(component)
@@ -53,6 +45,40 @@ export function billOfMaterials(parts: BillParts): string {
     bom.components.add(node)
     product.dependencies.add(node.bomRef)
   }
+  return textOf(bom)
+}
+
+interface ChartParts extends Pick<BillParts, 'version' | 'date'> {
+  /** The packed chart. */
+  readonly chart: Uint8Array
+  /** The digest of the image that pods run where the values name no other. */
+  readonly imageDigest: string
+}
+
+/** What is in a chart: text of ours, and a name of the image. The same parts give the same text. */
+export function chartBill(parts: ChartParts): string {
+  const { version, chart, imageDigest } = parts
+  const { bom, product } = billAbout(`pkg:helm/ballast@${version}`, parts)
+  product.hashes.set(HashAlgorithm['SHA-256'], createHash('sha256').update(chart).digest('hex'))
+  const repository = encodeURIComponent('ghcr.io/ballast-dev/ballast')
+  const purl = `pkg:oci/ballast@${encodeURIComponent(imageDigest)}?repository_url=${repository}&tag=${encodeURIComponent(version)}`
+  const image = new Component(ComponentType.Container, 'ballast', { bomRef: purl, version, purl })
+  image.licenses.add(licence('Apache-2.0'))
+  bom.components.add(image)
+  product.dependencies.add(image.bomRef)
+  return textOf(bom)
+}
+
+function billAbout(purl: string, { version, date }: Pick<BillParts, 'version' | 'date'>) {
+  const product = new Component(ComponentType.Application, 'ballast', { bomRef: 'ballast', version, purl })
+  product.licenses.add(licence('Apache-2.0'))
+  const bom = new Bom()
+  bom.metadata.component = product
+  bom.metadata.timestamp = new Date(date * 1000)
+  return { bom, product }
+}
+
+function textOf(bom: Bom): string {
   const serializer = new JsonSerializer(new Json.Normalize.Factory(Spec1dot6))
   return `${serializer.serialize(bom, { sortLists: true, space: 2 })}\n`
 }

@@ -15,6 +15,7 @@ export type ArtefactKind =
   | 'kustomize'
   | 'completion'
   | 'bill-of-materials'
+  | 'provenance'
 
 export interface Artefact {
   /** Path below the folder. */
@@ -41,19 +42,35 @@ export function writeArtefact(folder: string, artefact: Artefact, content: Uint8
   return artefact
 }
 
-/** Writes the two lists of what is in the folder. An image's layout is a folder with hashes of its own: it is named, and not counted. */
-export function writeLists(folder: string, { version, revision, seconds }: ReleaseFacts, artefacts: readonly Artefact[]): void {
-  const sorted = artefacts.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  const counted = sorted.map(artefact => {
+export interface CountedArtefact extends Artefact {
+  readonly bytes?: number
+  /** In hex. */
+  readonly sha256?: string
+}
+
+/** Each artefact with its size and hash. An image's layout is a folder with hashes of its own: it is named, and not counted. */
+export function counted(folder: string, artefacts: readonly Artefact[]): readonly CountedArtefact[] {
+  return artefacts.map(artefact => {
     if (artefact.kind === 'image-layout') return artefact
     const content = readFileSync(join(folder, artefact.name))
     return { ...artefact, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }
   })
-  const created = new Date(seconds * 1000).toISOString().replace('.000', '')
+}
+
+/** The time of the commit (RFC 3339). */
+export function createdAt({ seconds }: ReleaseFacts): string {
+  return new Date(seconds * 1000).toISOString().replace('.000', '')
+}
+
+/** Writes the two lists of what is in the folder. */
+export function writeLists(folder: string, facts: ReleaseFacts, artefacts: readonly CountedArtefact[]): void {
+  const { version, revision } = facts
+  const sorted = artefacts.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const created = createdAt(facts)
   writeFileSync(
     join(folder, 'release.json'),
-    `${JSON.stringify({ version, revision, created, artefacts: counted }, undefined, 2)}\n`,
+    `${JSON.stringify({ version, revision, created, artefacts: sorted }, undefined, 2)}\n`,
   )
-  const sums = counted.flatMap(one => ('sha256' in one ? [`${one.sha256}  ${one.name}\n`] : []))
+  const sums = sorted.flatMap(({ sha256, name }) => (sha256 === undefined ? [] : [`${sha256}  ${name}\n`]))
   writeFileSync(join(folder, 'SHA256SUMS'), sums.join(''))
 }

@@ -9,7 +9,7 @@ import { packChart } from '../../src/deployment/packaging/chart-package.ts'
 import { kustomizeFiles } from '../../src/deployment/packaging/kustomize.ts'
 import { enabledCapabilities } from '../../src/process/enabled-capabilities.ts'
 import { buildExecutables } from '../executable/build-executable.ts'
-import { billOfMaterials } from '../image/bill-of-materials.ts'
+import { billOfMaterials, chartBill } from '../image/bill-of-materials.ts'
 import { buildImage, type BuildOptions as ImageOptions } from '../image/build-image.ts'
 import { bundle } from '../image/bundle.ts'
 import { type LayerEntry, packLayer } from '../image/layer.ts'
@@ -17,7 +17,18 @@ import { licenceFiles } from '../image/licences.ts'
 import { LockFile } from '../image/lock-file.ts'
 import { nodeBinary } from '../image/node-binary.ts'
 import { buildPackage } from '../package/build-package.ts'
-import { type Artefact, type ReleaseFacts, writeArtefact, writeLists } from './artefacts.ts'
+import { chartArtifact } from '../push/documents.ts'
+import { layoutContent } from '../push/layout-content.ts'
+import {
+  type Artefact,
+  type CountedArtefact,
+  counted,
+  createdAt,
+  type ReleaseFacts,
+  writeArtefact,
+  writeLists,
+} from './artefacts.ts'
+import { provenance } from './provenance.ts'
 
 export interface ReleaseOptions extends Omit<ImageOptions, 'program'> {
   /** Told what is being made. */
@@ -28,7 +39,7 @@ export interface ReleaseOptions extends Omit<ImageOptions, 'program'> {
  * Makes the folder, which is not there or empty. @returns what is in it
  * @throws Error where a part cannot be had or built: the folder is then not whole, and has no lists
  */
-export async function buildRelease(options: ReleaseOptions): Promise<readonly Artefact[]> {
+export async function buildRelease(options: ReleaseOptions): Promise<readonly CountedArtefact[]> {
   const { root, commit, directory, say } = options
   const { version }: { readonly version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const facts: ReleaseFacts = { version, ...commit }
@@ -45,8 +56,43 @@ export async function buildRelease(options: ReleaseOptions): Promise<readonly Ar
     say(name)
     artefacts.push(...(await make(made)))
   }
-  writeLists(directory, facts, artefacts)
-  return artefacts
+  say('what is known about them')
+  const whole = await described(made, artefacts)
+  writeLists(directory, facts, whole)
+  return whole
+}
+
+/** Adds the chart's bill of materials and the provenance of everything to what was made. */
+async function described(
+  { root, directory, facts, platforms }: Making,
+  artefacts: readonly Artefact[],
+): Promise<readonly CountedArtefact[]> {
+  const { version, revision, seconds } = facts
+  const { index, platforms: images } = layoutContent(join(directory, 'image', 'layout'))
+  const name = `ballast-${version}.tgz`
+  const archive = readFileSync(join(directory, name))
+  const chart = await chartArtifact(archive, createdAt(facts))
+  const bill = writeArtefact(
+    directory,
+    { name: `ballast-${version}-chart.cdx.json`, kind: 'bill-of-materials', about: 'chart' },
+    chartBill({ version, date: seconds, chart: archive, imageDigest: index.digest }),
+  )
+  const known = counted(directory, [...artefacts, bill])
+  const inRegistry: readonly (readonly [string, string])[] = [
+    ['image', index.digest],
+    ...images.map(({ platform, digest }) => [`image for ${platform}`, digest] as const),
+    ['chart in a registry', chart.digest],
+  ]
+  const statement = provenance({
+    ...{ root, revision, platforms: platforms.map(({ architecture }) => `linux/${architecture}`) },
+    subjects: [
+      ...known.flatMap(one => (one.sha256 === undefined ? [] : [[one.name, one.sha256] as const])),
+      ...inRegistry.map(([about, digest]) => [about, digest.slice('sha256:'.length)] as const),
+    ],
+    environment: process.env,
+  })
+  const told = writeArtefact(directory, { name: `ballast-${version}.provenance.json`, kind: 'provenance' }, statement)
+  return [...known, ...counted(directory, [told])]
 }
 
 interface Making extends Required<Omit<ImageOptions, 'reference'>>, Pick<ImageOptions, 'reference'> {

@@ -16,6 +16,7 @@ const packages = {
   runc: { suites: ['sid', 'trixie', 'bookworm'], file: 'usr/sbin/runc', trial: '--version', libraries: [] },
   umoci: { suites: ['sid'], file: 'usr/bin/umoci', trial: '--version', libraries: [] },
   oras: { suites: ['sid'], file: 'usr/bin/oras', trial: 'version', libraries: [] },
+  cosign: { suites: ['sid'], file: 'usr/bin/cosign', trial: 'version', libraries: [] },
   skopeo: {
     suites: ['sid', 'trixie', 'bookworm'],
     file: 'usr/bin/skopeo',

@@ -1,6 +1,6 @@
 // The folder of artefacts, and each form of the command taken out of it as people take it.
 import { deepStrictEqual, match, strictEqual } from 'node:assert'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { PartUnavailable } from '../cache.ts'
 import type { Check } from '../check.ts'
@@ -8,7 +8,9 @@ import { programPath } from '../control-plane/debian.ts'
 import { unpackedArchive } from '../image/arm64.ts'
 import { needPrograms } from '../machine-programs.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
+import { upstreamPath } from '../upstreams/build.ts'
 import { listOf, ownExecutable, ownRelease, temporaryFolder } from './own-release.ts'
+import { pushChecks } from './push.ts'
 import { bashCompletes, fishCompletes, kubectlCompletes, zshCompletes } from './shells.ts'
 
 export const packageChecks: readonly Check[] = [
@@ -20,6 +22,8 @@ export const packageChecks: readonly Check[] = [
   { name: 'packages: zsh completes what is typed', run: zshCompletes },
   { name: 'packages: fish completes what is typed', run: fishCompletes },
   { name: 'packages: kubectl runs the plug-in and completes it', run: kubectlCompletes },
+  ...pushChecks,
+  { name: 'packages: actionlint takes the workflow of releases', run: workflows },
 ]
 
 async function wholeFolder(): Promise<string> {
@@ -28,7 +32,7 @@ async function wholeFolder(): Promise<string> {
   const kinds = new Map<string, number>()
   for (const { kind } of artefacts) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   deepStrictEqual(Object.fromEntries([...kinds].toSorted()), {
-    'bill-of-materials': 3,
+    'bill-of-materials': 4,
     chart: 1,
     completion: 4,
     definitions: 1,
@@ -38,6 +42,7 @@ async function wholeFolder(): Promise<string> {
     kustomize: 1,
     manifests: 1,
     'npm-package': 1,
+    provenance: 1,
   })
   const said = await commandOutput('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: folder })
   const counted = artefacts.filter(({ sha256 }) => sha256 !== undefined)
@@ -89,6 +94,21 @@ async function executableWithoutNetwork(): Promise<string> {
   const program = await ownExecutable('amd64')
   const folder = temporaryFolder()
   return await aloneWith(folder, [program], { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' })
+}
+
+async function workflows(): Promise<string> {
+  const actionlint = await upstreamPath('actionlint')
+  const folder = join(import.meta.dirname, '..', '..', '..', '.github', 'workflows')
+  const names = readdirSync(folder)
+  for (const name of names) {
+    const text = readFileSync(join(folder, name), 'utf8')
+    const lint = (input: string) => runCommand(actionlint, ['-no-color', '-shellcheck=', '-pyflakes=', '-'], { input })
+    const seen = await lint(text)
+    strictEqual(seen.code, 0, `${name}: ${seen.stdout}${seen.stderr}`)
+    // It would have said so.
+    match((await lint(text.replace('needs: build', 'needs: nothing'))).stdout, /needs job "nothing"/)
+  }
+  return `${names.join(', ')}; shell scripts inside are not looked at`
 }
 
 /** It is run by an emulator, which cannot start what it starts: what needs a process of its own is not tried. */

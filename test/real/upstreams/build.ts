@@ -26,6 +26,7 @@ const modules = {
   recommender: { ...verticalAutoscaler, command: 'pkg/recommender' },
   helm: { path: 'helm.sh/helm/v3', version: 'v3.22.0', command: 'cmd/helm' },
   'metrics-server': { path: 'sigs.k8s.io/metrics-server', version: 'v0.9.0', command: 'cmd/metrics-server' },
+  actionlint: { path: 'github.com/rhysd/actionlint', version: 'v1.7.12', command: 'cmd/actionlint' },
   kwok: { path: 'sigs.k8s.io/kwok', version: 'v0.8.0', command: 'cmd/kwok' },
   keda: { ...keda, command: 'cmd/operator' },
   'keda-adapter': { ...keda, command: 'cmd/adapter' },
