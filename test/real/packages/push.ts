@@ -15,7 +15,7 @@ import { dockerRegistry, listingRegistry, type RealRegistry } from './registries
 export const pushChecks: readonly Check[] = [
   { name: 'packages: pushed into docker-registry, cosign, oras, skopeo and Helm read it', run: () => readBack(dockerRegistry) },
   { name: 'packages: pushed into a registry that lists referrers, they read it too', run: () => readBack(listingRegistry) },
-  { name: 'packages: a push killed at any request is gone on with, and the tags come last', run: killedPushes },
+  { name: 'packages: a push killed at its requests is gone on with, and the tags come last', run: killedPushes },
 ]
 
 const publicKey = join(publishedBy, 'cosign-3.1.1.pub')
