@@ -48,13 +48,17 @@ export async function namesOf(capabilities: readonly Capability[]): Promise<read
   )
 }
 
-/** The files that know `capability`, tests and generated ones aside. */
+/** The files that know `capability`, tests, generated ones and the table of other people's charts aside. */
 function placesOf({ name, words, prefixes, isCommonWord }: Known, files: readonly SourceFile[]): readonly string[] {
   const folder = `src/capabilities/${name}/`
   const texts = new Set(isCommonWord ? words : [name, ...words])
   const section = new RegExp(`\\bcapabilities\\.${name}\\b`)
   return files
-    .filter(({ path }) => !path.startsWith(folder) && !/\.test(-d)?\.tsx?$|\/(generated|testdata)\/|^scripts\/check\//.test(path))
+    .filter(
+      ({ path }) =>
+        !path.startsWith(folder) &&
+        !/\.test(-d)?\.tsx?$|\/(generated|testdata)\/|^scripts\/check\/|\/chart-sources\.ts$/.test(path),
+    )
     .filter(
       ({ imports, literals }) =>
         imports.some(({ specifier }) => specifier === `#capabilities/${name}`) ||

@@ -31,7 +31,7 @@ export interface PodPort {
   readonly port: number
 }
 
-export interface PodAnswer {
+interface PodAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string

@@ -19,7 +19,7 @@ export class SpdyFault extends Error {
   override readonly name = 'SpdyFault'
 }
 
-export type SpdyFrame =
+type SpdyFrame =
   | { readonly kind: 'data'; readonly stream: number; readonly isLast: boolean; readonly bytes: Buffer }
   | { readonly kind: 'control'; readonly type: number; readonly isLast: boolean; readonly body: Buffer }
 

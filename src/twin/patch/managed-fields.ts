@@ -11,15 +11,7 @@ import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { changedFields } from './changed-fields.ts'
-import {
-  difference,
-  type FieldSet,
-  fromFieldsV1,
-  isEmptySet,
-  toFieldsV1,
-  union,
-  withoutPaths,
-} from './field-set.ts'
+import { difference, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union, withoutPaths } from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {

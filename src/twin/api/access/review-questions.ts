@@ -74,7 +74,7 @@ function fieldRequirementProblems(at: string, requirement: Draft): readonly Fiel
   ]
 }
 
-/** What of a question was left out because it is no selector; empty where nothing was. */
+/** Names what was left out of a question because it is no selector; empty where nothing was. */
 export function evaluationError(review: Draft): string {
   const resource = fieldsAt(review, 'spec', 'resourceAttributes')
   return selectors

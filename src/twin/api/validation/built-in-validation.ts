@@ -2,7 +2,7 @@
 
 import { isIP } from 'node:net'
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '#kube/objects/field-error.ts'
-import { labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
+import { labelValueProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { parseCron } from '#kube/time/cron.ts'
@@ -25,7 +25,7 @@ import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
 import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
-import { furtherProblems } from './further-validation.ts'
+import { furtherProblems, taintProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
@@ -433,29 +433,6 @@ function serviceProblems(draft: Draft): readonly FieldError[] {
 function oneOf(spec: Draft, name: string, choices: readonly string[]): readonly FieldError[] {
   const value = textAt(spec, name)
   return value === undefined || choices.includes(value) ? [] : [notSupported(`spec.${name}`, value, choices)]
-}
-
-const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
-function taintProblems(draft: Draft): readonly FieldError[] {
-  const seen = new Set<string>()
-  const repeated = (identity: string, at: string): readonly FieldError[] => {
-    if (!seen.has(identity)) {
-      seen.add(identity)
-      return []
-    }
-    return [{ type: 'FieldValueDuplicate', field: at, body: 'Duplicate value: taints must be unique by key and effect pair' }]
-  }
-  return itemsAt(draft, 'spec', 'taints').flatMap((taint, index) => {
-    // Upstream names the place so.
-    const at = `metadata.taints[${index}]`
-    const key = textAt(taint, 'key') ?? ''
-    const effect = textAt(taint, 'effect') ?? ''
-    return [
-      ...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)),
-      ...(taintEffects.includes(effect) ? [] : [notSupported(`${at}.effect`, effect, taintEffects)]),
-      ...repeated(`${key}:${effect}`, at),
-    ]
-  })
 }
 
 const statefulSetFree = [

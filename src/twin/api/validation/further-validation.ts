@@ -1,6 +1,7 @@
-// Kinds that only the API server itself reads, or that few write: which of them has which rules.
-import type { FieldError } from '#kube/objects/field-error.ts'
-import type { Draft } from '../../json-value.ts'
+// Kinds that only the API server itself reads, or that few write: which of them has which rules. Nodes have theirs here.
+import { type FieldError, invalid, notSupported } from '#kube/objects/field-error.ts'
+import { qualifiedNameProblems } from '#kube/objects/names.ts'
+import { type Draft, itemsAt, textAt } from '../../json-value.ts'
 import { mutatingBindingProblems, mutatingPolicyProblems } from './admission-policy-validation.ts'
 import { endpointsProblems, sliceProblems } from './endpoint-validation.ts'
 import { flowSchemaProblems, priorityLevelProblems } from './flow-control-validation.ts'
@@ -41,4 +42,29 @@ const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> =
 /** Everything that is wrong with an object of one of these kinds; nothing with others. */
 export function furtherProblems(key: string, draft: Draft): readonly FieldError[] {
   return Object.hasOwn(rules, key) ? (rules[key]?.(draft) ?? []) : []
+}
+
+const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
+
+/** A node's taints are unique by key and effect. */
+export function taintProblems(draft: Draft): readonly FieldError[] {
+  const seen = new Set<string>()
+  const repeated = (identity: string, at: string): readonly FieldError[] => {
+    if (!seen.has(identity)) {
+      seen.add(identity)
+      return []
+    }
+    return [{ type: 'FieldValueDuplicate', field: at, body: 'Duplicate value: taints must be unique by key and effect pair' }]
+  }
+  return itemsAt(draft, 'spec', 'taints').flatMap((taint, index) => {
+    // Upstream names the place so.
+    const at = `metadata.taints[${index}]`
+    const key = textAt(taint, 'key') ?? ''
+    const effect = textAt(taint, 'effect') ?? ''
+    return [
+      ...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)),
+      ...(taintEffects.includes(effect) ? [] : [notSupported(`${at}.effect`, effect, taintEffects)]),
+      ...repeated(`${key}:${effect}`, at),
+    ]
+  })
 }

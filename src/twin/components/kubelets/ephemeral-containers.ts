@@ -13,7 +13,7 @@ interface Kubelet {
 }
 
 /** Ends one whose program has ended. */
-export interface EphemeralContainers {
+interface EphemeralContainers {
   end(pod: Pod, name: string, exitCode: number): void
 }
 

@@ -8,12 +8,7 @@ type Object = Draft | KubeObject
 const fixed = 'field is immutable'
 
 /** A field that is another than before; `shown` is the value as Go prints it. */
-export function fixedProblems(
-  draft: Object,
-  existing: Object,
-  path: string,
-  shown = (value: unknown) => value,
-): readonly FieldError[] {
+function fixedProblems(draft: Object, existing: Object, path: string, shown = (value: unknown) => value): readonly FieldError[] {
   const value = valueAt(draft, ...path.split('.'))
   return isSame(value ?? null, valueAt(existing, ...path.split('.')) ?? null) ? [] : [invalid(path, shown(value ?? null), fixed)]
 }
