@@ -71,6 +71,8 @@ test('what is lost of its flags stops the swap before anything is written', asyn
 const sources = (folder: string): readonly string[] =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    // The table says where charts are to be had; nothing is swapped by it.
+    .filter(file => !file.endsWith('chart-sources.ts'))
     .map(file => readFileSync(join(root, folder, file), 'utf8'))
 
 /** An operator, an adapter and webhooks, each with flags of its own. */

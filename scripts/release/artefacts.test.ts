@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeArtefact, writeLists } from './artefacts.ts'
+import { counted, writeArtefact, writeLists } from './artefacts.ts'
 
 let folder = ''
 beforeAll(() => {
@@ -16,7 +16,7 @@ test('both lists have each artefact with its hash, in one order, and a layout by
   const chart = writeArtefact(folder, { name: 'ballast-1.2.3.tgz', kind: 'chart' }, Buffer.from([1, 2]))
   mkdirSync(join(folder, 'image', 'layout'), { recursive: true })
   const facts = { version: '1.2.3', revision: 'abc', seconds: 86_400 }
-  writeLists(folder, facts, [shell, { name: 'image/layout', kind: 'image-layout' }, chart])
+  writeLists(folder, facts, counted(folder, [shell, { name: 'image/layout', kind: 'image-layout' }, chart]))
 
   const sha256 = (content: string | Buffer) => createHash('sha256').update(content).digest('hex')
   const [chartHash, shellHash] = [sha256(Buffer.from([1, 2])), sha256('words')]
@@ -34,6 +34,5 @@ test('both lists have each artefact with its hash, in one order, and a layout by
 })
 
 test('what is listed and not there is no release', () => {
-  const facts = { version: '1.2.3', revision: 'abc', seconds: 0 }
-  expect(() => writeLists(folder, facts, [{ name: 'lost.tgz', kind: 'chart' }])).toThrow(/ENOENT.*lost\.tgz/)
+  expect(() => counted(folder, [{ name: 'lost.tgz', kind: 'chart' }])).toThrow(/ENOENT.*lost\.tgz/)
 })

@@ -83,7 +83,7 @@ async function byHelm({ namespace = 'default' }: Package, { chart }: RenderedPac
   await run.compare(await show())
   await run.both('helm', ['rollback', releaseName, '1', ...place, '--no-hooks'])
   await run.compare(applied)
-  await run.both('helm', ['list', ...place])
+  await run.both('helm', ['list', ...place], inAnyWidth)
   await run.both('helm', ['uninstall', releaseName, ...place, '--no-hooks'])
   await run.compare(applied)
 }
@@ -113,11 +113,14 @@ function annotated(object: Annotated): Annotated {
 }
 
 /** How long the controllers of both have until their objects are the same. */
-const longestUnlikeMs = 8_000
+const longestUnlikeMs = 60_000
 const lookPauseMs = 500
 
 /** Charts with maps are rendered in another order each time. */
 const inAnyOrder = (text: string) => text.split('\n').toSorted().join('\n')
+
+/** A time with fewer digits makes a narrower column. */
+const inAnyWidth = (text: string) => text.replaceAll(/[ \t]+/g, ' ')
 
 /** What is in a namespace goes with it after five seconds, whether its own deletion came in time or not. */
 const withoutHurry = (text: string) =>
