@@ -184,13 +184,17 @@ class InstallRun implements Installed {
 
   /** Without what no two runs share: times and places. */
   #shown(text: string): string {
-    return text
-      .replaceAll(this.#directory, '.')
-      .replaceAll(/\S*\/real\/other-people-[^/ ]*/g, '.')
-      .replaceAll(drawnCertificate, 'DRAWN')
-      .replaceAll(/^LAST DEPLOYED: .*$/gm, 'LAST DEPLOYED: TIME')
-      .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000 UTC/g, 'TIME')
-      .replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
+    return (
+      text
+        .replaceAll(this.#directory, '.')
+        .replaceAll(/\S*\/real\/other-people-[^/ ]*/g, '.')
+        .replaceAll(drawnCertificate, 'DRAWN')
+        .replaceAll(/^LAST DEPLOYED: .*$/gm, 'LAST DEPLOYED: TIME')
+        .replaceAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000 UTC/g, 'TIME')
+        .replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME')
+        // Go clients begin what they log with the day, the time and their process.
+        .replaceAll(/^([EIW])\d{4} [\d:.]+ +\d+ /gm, '$1 ')
+    )
   }
 }
 
