@@ -1,4 +1,4 @@
-// Why a difference that is known is there: each field of the table has one of these. A difference that fits none has to be looked at.
+// The class of each difference that is known, told from where it shows: a first sorting for whoever mends it. Nobody has looked at every one.
 import type { Finding } from './findings.ts'
 
 /** Reason → what it says. */
@@ -20,7 +20,7 @@ export type Reason = keyof typeof reasons
 /** Kinds that the real server goes on writing after a request was answered. */
 const writtenLater = /^(CustomResourceDefinition|APIService)\./
 
-/** Why it is there; undefined for what nobody has looked at yet. */
+/** Its class. Each way has one for the rest, so a new difference gets one too: that it is new is told by the table, not by this. */
 export function reasonOf(kind: string, { way, field, real, twin }: Finding): Reason | undefined {
   const isDump = [real, twin].some(words => typeof words === 'string' && /^[^:]*: \{"[A-Z]|\[\{"[A-Z]/.test(words))
   switch (way) {
