@@ -16,11 +16,6 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
     reason: 'how often a template that is not there is looked for within seconds depends on back-off',
   },
   {
-    scenarios: ['device-nothing-there', 'device-pod-ends'],
-    pattern: /spec\.devices\.requests: recorded null, twin nothing$/,
-    reason: 'a list that was left out is written as null by Go',
-  },
-  {
     scenarios: ['device-refused'],
     pattern: /compilation failed|answer.*field is immutable|"Devices"/,
     reason: 'the words of the CEL compiler are its own, and a changed spec is shown with the names of Go',
