@@ -32,7 +32,7 @@ interface Turn {
   readonly perSecond: number
   /** Milliseconds of a processor a pair: of the driver, and of the programs that it started. */
   readonly ownMs: number
-  /** Of these, in the kernel. */
+  /** The part of its own that it spends in the kernel. */
   readonly kernelMs: number
   readonly programsMs: number
 }

@@ -1,6 +1,6 @@
 // Options of shares as classes and volumes have them, each list as mount(8) is given it.
 
-/** Of which mount(8) makes nothing but an order. */
+/** Lists of which mount(8) makes nothing but an order. */
 const plain = [
   [],
   ['ro'],
@@ -22,7 +22,7 @@ const plain = [
   ['bg', 'retry=0', 'nocto', 'noac', 'acregmin=1', 'acregmax=2', 'acdirmin=3', 'acdirmax=4'],
 ]
 
-/** Of which it makes something, or which are nobody's: such a list is left to it. */
+/** Lists of which it makes something, or that hold what nobody knows: they are left to it. */
 const others = [
   ['_netdev', 'vers=3'],
   ['nofail'],

@@ -3,7 +3,7 @@
 
 import { setImmediate } from 'node:timers/promises'
 import type { Mounted } from './mount-table.ts'
-import type { RunProgram } from './program.ts'
+import type { ProgramEnd, RunProgram } from './program.ts'
 
 /** After so long each goes alone. */
 const jointLimitMs = 1_000
@@ -11,7 +11,7 @@ const mostTogether = 16
 
 interface Group {
   readonly targets: string[]
-  readonly end: Promise<boolean>
+  readonly end: Promise<ProgramEnd | undefined>
 }
 
 export class JointUnmounts {
@@ -24,10 +24,10 @@ export class JointUnmounts {
   }
 
   /**
-   * Resolves once a program has tried to take a mount away together with others; the tables say whether it did. False where nobody else asked: nothing was tried.
+   * Resolves once a program has tried to take a mount away together with others; the tables say whether it did. Undefined where nobody else asked: nothing was tried.
    * @param flags of umount(8)
    */
-  async tried({ target, source }: Mounted, flags: readonly string[]): Promise<boolean> {
+  async tried({ target, source }: Mounted, flags: readonly string[]): Promise<ProgramEnd | undefined> {
     const key = JSON.stringify([flags, source.slice(0, source.lastIndexOf(':/'))])
     const known = this.#groups.get(key)
     if (known !== undefined) {
@@ -41,12 +41,11 @@ export class JointUnmounts {
     return await group.end
   }
 
-  async #together(key: string, targets: readonly string[], flags: readonly string[]): Promise<boolean> {
+  async #together(key: string, targets: readonly string[], flags: readonly string[]): Promise<ProgramEnd | undefined> {
     // Calls that have arrived are read before the next turn begins.
     await setImmediate()
     if (this.#groups.get(key)?.targets === targets) this.#groups.delete(key)
-    if (targets.length === 1) return false
-    await this.#run('umount', [...flags, ...targets], { limitMs: jointLimitMs, saysErrorsOnly: true })
-    return true
+    if (targets.length === 1) return undefined
+    return await this.#run('umount', [...flags, ...targets], { limitMs: jointLimitMs, saysErrorsOnly: true })
   }
 }

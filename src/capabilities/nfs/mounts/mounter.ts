@@ -135,10 +135,9 @@ export class Mounter {
       const found = table.at(target)
       return found?.id === mounted.id ? undefined : { step, isLeft: found !== undefined }
     }
-    if (await this.#joint.tried(mounted, how)) {
-      const together = gone('unmounted')
-      if (together !== undefined) return together
-    }
+    const joint = await this.#joint.tried(mounted, how)
+    const together = joint === undefined ? undefined : gone('unmounted')
+    if (together !== undefined) return together
     const first = await this.#umount([...how, target], unmountLimitMs)
     const unmounted = gone('unmounted')
     if (unmounted !== undefined) return unmounted
@@ -154,7 +153,7 @@ export class Mounter {
     throw new MountFailed(
       `unmount failed: ${target} is still mounted; umount: ${said[0]}; umount -f: ${said[1]}`,
       'other',
-      Promise.all([first.gone, second.gone]).then(() => undefined),
+      Promise.all([joint?.gone, first.gone, second.gone]).then(() => undefined),
     )
   }
 
