@@ -87,6 +87,7 @@ export const nfs = capability({
     },
   },
   metrics: registry => void nfsMetrics(registry),
+  up: async () => (await import('./commands/nfs-story.ts')).nfsStory,
   page: async () => (await import('./page/volumes-page.ts')).volumesPage,
   findings: async () => (await import('./doctor/nfs-checks.ts')).nfsFindings,
   upstreams: async () => [
