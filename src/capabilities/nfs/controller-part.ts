@@ -107,7 +107,7 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     useTarProgram: controller.useTarCommandInSnapshot,
     compression: controller.snapshotCompression,
     lists: controller.lists,
-    modifies: false,
+    modifies: controller.modifyVolumes,
     expansion: { needsRoom: controller.expansion.needsRoom, mostPerNamespace: bytesOf(controller.expansion.mostPerNamespace) },
   }
 }

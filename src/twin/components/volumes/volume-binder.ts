@@ -150,11 +150,13 @@ function join({ access, view }: ComponentContext, claim: PersistentVolumeClaim, 
   access.update('persistentvolumeclaims', named, writer)
   const stored = view.get('persistentvolumeclaims', namespace, name)
   if (stored === undefined) return
+  const attributes = volume.spec['volumeAttributesClassName']
   const status = {
     ...stored.status,
     phase: 'Bound',
     accessModes: volume.spec.accessModes ?? [],
     capacity: volume.spec.capacity ?? {},
+    ...(attributes === undefined ? {} : { currentVolumeAttributesClassName: attributes }),
   }
   access.update('persistentvolumeclaims', { ...stored, status }, writer, { subresource: 'status' })
 }

@@ -75,9 +75,9 @@ test('volumes of a provisioner that is there are left to it, and those of others
   await using cluster = await TestCluster.start([...testNodes(1), ...classes], {
     provisioner: { leaves: new Set(['nfs.csi.k8s.io']) },
   })
-  const local = { ...claim(), metadata: { name: 'local', namespace: 'default' } }
+  const local = { ...claim(), metadata: { name: 'local', namespace: 'default' }, spec: { ...spec, storageClassName: 'local' } }
   cluster.create('persistentvolumeclaims', claim())
-  cluster.create('persistentvolumeclaims', { ...local, spec: { ...Object(local['spec']), storageClassName: 'local' } })
+  cluster.create('persistentvolumeclaims', local)
   await cluster.settle()
   expect(cluster.get('persistentvolumeclaims', 'data')?.status?.phase).toBe('Pending')
   expect(cluster.get('persistentvolumeclaims', 'local')?.status?.phase).toBe('Bound')
