@@ -203,7 +203,7 @@ export class GivenFlags {
     const value = this.#values.get(name)
     return typeof value === 'boolean' ? value : standard
   }
-  /** Of `--feature-gates`. */
+  /** A gate of `--feature-gates`. */
   readonly gate = (name: string, standard: boolean): boolean => {
     const gates = this.#values.get('feature-gates')
     const value: unknown = gates instanceof Map ? gates.get(name) : undefined

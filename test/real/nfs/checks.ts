@@ -102,7 +102,10 @@ export const nfsChecks: readonly Check[] = [
   { name: "nfs: claims by upstream's sidecars and our driver", run: claimsOfOurDriver },
   { name: "nfs: claims by our jobs and upstream's driver", run: claimsOfOurJobs },
   { name: 'nfs: claims by our controller as it is installed', run: claimsOfOurController },
-  { name: "nfs: VolumeAttributesClasses by upstream's sidecars and our driver come to what was recorded", run: recordedAttributes },
+  {
+    name: "nfs: VolumeAttributesClasses by upstream's sidecars and our driver come to what was recorded",
+    run: recordedAttributes,
+  },
   { name: 'nfs: VolumeAttributesClasses by our jobs and our driver', run: attributesOfOurJobs },
   { name: 'nfs: VolumeAttributesClasses by our controller as it is installed', run: attributesOfOurController },
   { name: "nfs: upstream's sidecars and ours take over from each other", run: takeovers },

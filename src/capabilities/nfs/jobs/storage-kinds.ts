@@ -87,7 +87,7 @@ export interface VolumeClass extends KubeObject {
   readonly volumeBindingMode?: string
 }
 
-/** What of a volume can be changed while it is there. */
+/** A VolumeAttributesClass: values of a volume that change while it is there. */
 export interface AttributesClass extends KubeObject {
   readonly driverName: string
   readonly parameters?: Readonly<Record<string, string>>

@@ -8,7 +8,7 @@ export const modifyStates = { pending: 'Pending', inProgress: 'InProgress', infe
 export const modifyingCondition = 'ModifyingVolume'
 export const modifyErrorCondition = 'ModifyVolumeError'
 
-export type ModifyDecision =
+type ModifyDecision =
   | { readonly kind: 'leave'; readonly because: 'not-bound' | 'of-another' | 'as-asked' | 'nothing-asked' }
   /** Nothing is asked for any more, and what failed is to be said no longer. */
   | { readonly kind: 'cancel' }

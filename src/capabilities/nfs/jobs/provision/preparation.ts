@@ -33,7 +33,7 @@ interface Prepared {
   readonly source: DataSource
   readonly contentSource: ContentSource | undefined
   readonly parameters: ReadonlyMap<string, string>
-  /** Of its VolumeAttributesClass. */
+  /** The parameters of its VolumeAttributesClass. */
   readonly mutableParameters: ReadonlyMap<string, string>
   readonly secrets: SecretsOfClass
   readonly credentials: Credentials
