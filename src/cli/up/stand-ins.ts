@@ -48,19 +48,29 @@ export function provisionersOf(stories: readonly NamedStory[], settings: Control
   return new Set(standInsOf(stories, settings).flatMap(({ provisioners, config }) => provisioners(config)))
 }
 
+interface StandIns extends AsyncDisposable {
+  /** What they told while they started. */
+  readonly told: readonly string[]
+}
+
 /** Starts them, and waits until each is there or has failed; disposing ends them, and takes away what is not kept. */
-export async function runStandIns(stories: readonly NamedStory[], around: Around): Promise<AsyncDisposable> {
+export async function runStandIns(stories: readonly NamedStory[], around: Around): Promise<StandIns> {
   const stop = new AbortController()
   const signal = AbortSignal.any([around.signal, stop.signal])
+  const told: string[] = []
+  let isStarted = false
+  const tell = (line: string) => (isStarted ? around.terminal.write(line) : void told.push(line))
   const lives = standInsOf(stories, around.feed.current).map(standIn => {
     const { promise: isThere, resolve } = Promise.withResolvers<void>()
-    const over = live(standIn, around, { signal, onStarted: resolve }).finally(resolve)
+    const over = live(standIn, around, { signal, onStarted: resolve, tell }).finally(resolve)
     return { isThere, over }
   })
   // What fails by a fault of ours is thrown here where it fails at once, else when they are disposed of.
   const overs = Promise.all(lives.map(({ over }) => over))
   await Promise.race([overs, Promise.all(lives.map(({ isThere }) => isThere))])
+  isStarted = true
   return {
+    told,
     async [Symbol.asyncDispose]() {
       stop.abort(new DOMException('the cluster is stopped', 'AbortError'))
       await overs
@@ -71,10 +81,11 @@ export async function runStandIns(stories: readonly NamedStory[], around: Around
 interface Life {
   readonly signal: AbortSignal
   readonly onStarted: () => void
+  readonly tell: (line: string) => void
 }
 
 /** Until `signal` is aborted; a section that changes has it begin anew. Throws nothing but faults of our own. */
-async function live(standIn: NamedStandIn, around: Around, { signal, onStarted }: Life): Promise<void> {
+async function live(standIn: NamedStandIn, around: Around, { signal, onStarted, tell }: Life): Promise<void> {
   const { feed, state, terminal } = around
   const folder =
     state === undefined ? mkdtempSync(join(tmpdir(), `ballast-${standIn.capability}-`)) : join(state, standIn.capability)
@@ -88,7 +99,7 @@ async function live(standIn: NamedStandIn, around: Around, { signal, onStarted }
         if (JSON.stringify(configNow()) !== JSON.stringify(config)) over.abort()
       })
       const until = AbortSignal.any([signal, over.signal])
-      await using _running = await started({ ...standIn, config }, { ...around, folder }, until)
+      await using _running = await started({ ...standIn, config }, { ...around, folder, tell }, until)
       onStarted()
       if (!until.aborted) await new Promise(resolve => until.addEventListener('abort', resolve, { once: true }))
     }
@@ -103,10 +114,10 @@ async function live(standIn: NamedStandIn, around: Around, { signal, onStarted }
 
 async function started(
   { capability, role, config, start }: NamedStandIn,
-  around: Around & { readonly folder: string },
+  around: Around & { readonly folder: string; readonly tell: (line: string) => void },
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {
-  const { cluster, clock, seed, log, folder, state, terminal } = around
+  const { cluster, clock, seed, log, folder, state, tell } = around
   const { trust = '' } =
     enabledCapabilities
       .filter(({ name }) => name === capability)
@@ -130,7 +141,7 @@ async function started(
         node: 'ballast-up',
         folder,
         isKept: state !== undefined,
-        tell: line => terminal.write(line),
+        tell,
       },
       config,
       signal,

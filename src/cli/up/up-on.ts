@@ -144,7 +144,7 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     lives.loaded()
     const state = options.state === undefined ? undefined : resolve(options.state)
     const around = { cluster, feed, clock, seed: setting.seed, log, state, terminal, signal }
-    await using _standIns = await runStandIns(stories, around)
+    await using standIns = await runStandIns(stories, around)
     if (kept !== undefined) await metricsServed(cluster.admin, signal)
     terminal.write(`${nodeTable(await figuresOf(cluster.admin, loaded.policy, signal), terminal.colour)}\n`)
     const onAbort = () => {
@@ -158,7 +158,8 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
       launcher: packing().form === 'source' ? shownPath(launcher) : undefined,
       isThere: existsSync,
     })
-    const tried = { toTry: stories.flatMap(({ toTry }) => toTry(loaded.objects, cluster.ports)), program, url: site?.url }
+    const toTry = [...standIns.told, ...stories.flatMap(story => story.toTry(loaded.objects, cluster.ports))]
+    const tried = { toTry, program, url: site?.url }
     if (loaded.policy === undefined) {
       signal.removeEventListener('abort', onAbort)
       terminal.write('The cluster has no RebalancePolicy, so nothing is planned and nothing moves.')
