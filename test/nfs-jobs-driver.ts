@@ -20,6 +20,7 @@ export type CalledMethod =
   | 'deleteSnapshot'
   | 'listSnapshots'
   | 'expandVolume'
+  | 'modifyVolume'
   | 'probe'
 
 /** What a call gets in place of its answer; with `isDone` only after it was carried out. */
@@ -33,6 +34,8 @@ interface MadeVolume {
   readonly id: string
   bytes: bigint
   readonly parameters: ReadonlyMap<string, string>
+  /** What can be changed of it. */
+  attributes: ReadonlyMap<string, string>
   readonly contentSource: ContentSource | undefined
 }
 
@@ -46,7 +49,8 @@ interface Call {
   readonly request: unknown
 }
 
-const usual = [
+/** What it can unless a test says otherwise. */
+export const usual = [
   can.CREATE_DELETE_VOLUME,
   can.CREATE_DELETE_SNAPSHOT,
   can.CLONE_VOLUME,
@@ -112,6 +116,7 @@ export class FakeDriver implements AsyncDisposable {
         create: definition(c.createVolume),
         delete: definition(c.deleteVolume),
         expand: definition(c.controllerExpandVolume),
+        modify: definition(c.controllerModifyVolume),
         snapshot: definition(c.createSnapshot),
         unsnapshot: definition(c.deleteSnapshot),
         list: definition(c.listSnapshots),
@@ -125,6 +130,11 @@ export class FakeDriver implements AsyncDisposable {
           for (const volume of this.volumes.values()) if (volume.id === volumeId) volume.bytes = bytes
           this.done.push(`expand ${volumeId} ${bytes}`)
           return { capacityBytes: bytes, isNodeExpansionRequired: this.nodeExpands }
+        }),
+        modify: this.#handler('modifyVolume', c.controllerModifyVolume, ({ volumeId, mutableParameters }) => {
+          for (const volume of this.volumes.values()) if (volume.id === volumeId) volume.attributes = mutableParameters
+          this.done.push(`modify ${volumeId}`)
+          return {}
         }),
         snapshot: this.#handler('createSnapshot', c.createSnapshot, ({ name, sourceVolumeId }) =>
           this.#snapshot(name, sourceVolumeId),
@@ -181,16 +191,17 @@ export class FakeDriver implements AsyncDisposable {
     readonly name: string
     readonly capacityRange: { readonly requiredBytes: bigint } | undefined
     readonly parameters: ReadonlyMap<string, string>
+    readonly mutableParameters: ReadonlyMap<string, string>
     readonly contentSource: ContentSource | undefined
   }): Volume {
-    const { name, capacityRange, parameters, contentSource } = request
+    const { name, capacityRange, parameters, mutableParameters: attributes, contentSource } = request
     const refusal = this.refuses(name)
     if (refusal !== undefined) throw new CallRefused(refusal.code, refusal.details)
     const bytes = capacityRange?.requiredBytes ?? 0n
     const known = this.volumes.get(name)
     if (known !== undefined && known.bytes !== bytes)
       throw new CallRefused(status.ALREADY_EXISTS, `${name} is there in another size`)
-    const volume = known ?? { id: `nas#export#${name}##`, bytes, parameters, contentSource }
+    const volume = known ?? { id: `nas#export#${name}##`, bytes, parameters, attributes, contentSource }
     if (known === undefined) this.done.push(`create ${name}`)
     this.volumes.set(name, volume)
     return {

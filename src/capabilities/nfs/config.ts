@@ -91,6 +91,10 @@ export const nfsConfiguration = z.object({
         .boolean()
         .default(false)
         .describe('ListVolumes, ListSnapshots, GetSnapshot and GetCapacity are served, from what is on the servers'),
+      modifyVolumes: z
+        .boolean()
+        .default(false)
+        .describe('permissions of volumes change by VolumeAttributesClasses with mountPermissions; no mount sets them then'),
       usage: z
         .object({
           enabled: z

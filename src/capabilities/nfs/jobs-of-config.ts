@@ -12,13 +12,20 @@ const election = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriod
 
 /** @param namespace where the jobs' own pod is, and their Leases */
 export function jobsOfConfig({ controller }: NfsConfig, namespace: string): JobsConfig {
-  const { snapshots, volumeNamePrefix } = controller
+  const { snapshots, volumeNamePrefix, modifyVolumes } = controller
   const timeoutMs = durationMs(controller.timeout)
   const retryLastMs = durationMs(controller.retryIntervalMax)
   return {
-    provision: { ...standardProvision, timeoutMs, retryLastMs, namePrefix: volumeNamePrefix, tellsNames: true },
+    provision: {
+      ...standardProvision,
+      timeoutMs,
+      retryLastMs,
+      namePrefix: volumeNamePrefix,
+      tellsNames: true,
+      attributes: modifyVolumes ? 'applied' : 'refused',
+    },
     // A volume of files grows in use, so pods are not watched.
-    resize: { ...standardResize, timeoutMs, heedsUse: false },
+    resize: { ...standardResize, timeoutMs, heedsUse: false, attributes: modifyVolumes ? 'applied' : 'ignored' },
     snapshot: snapshots.enabled ? { ...standardSnapshot, timeoutMs } : undefined,
     snapshotController: snapshots.controller ? standardSnapshotController : undefined,
     election: { namespace, ...election },

@@ -8,7 +8,15 @@ import { callCount, driverCases } from '../../nfs-driver-cases.ts'
 import type { CaseAnswers } from '../../nfs-player.ts'
 import type { Check } from '../check.ts'
 import { upstreamVersion } from '../upstreams/build.ts'
-import { claimsOfOurController, claimsOfOurDriver, claimsOfOurJobs, recordedClaims } from './claims.ts'
+import {
+  attributesOfOurController,
+  attributesOfOurJobs,
+  claimsOfOurController,
+  claimsOfOurDriver,
+  claimsOfOurJobs,
+  recordedAttributes,
+  recordedClaims,
+} from './claims.ts'
 import { answersTo } from './driver-answers.ts'
 import { upstreamDriver } from './driver-process.ts'
 import { startNfsServer } from './ganesha.ts'
@@ -95,6 +103,12 @@ export const nfsChecks: readonly Check[] = [
   { name: "nfs: claims by upstream's sidecars and our driver", run: claimsOfOurDriver },
   { name: "nfs: claims by our jobs and upstream's driver", run: claimsOfOurJobs },
   { name: 'nfs: claims by our controller as it is installed', run: claimsOfOurController },
+  {
+    name: "nfs: VolumeAttributesClasses by upstream's sidecars and our driver come to what was recorded",
+    run: recordedAttributes,
+  },
+  { name: 'nfs: VolumeAttributesClasses by our jobs and our driver', run: attributesOfOurJobs },
+  { name: 'nfs: VolumeAttributesClasses by our controller as it is installed', run: attributesOfOurController },
   { name: "nfs: upstream's sidecars and ours take over from each other", run: takeovers },
   { name: 'nfs: how much volumes use, as they fill and are emptied', run: usageOfVolumes },
   { name: 'nfs: 500 claims at once', run: manyClaims, alone: true },

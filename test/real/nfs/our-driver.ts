@@ -14,6 +14,9 @@ const repository = join(import.meta.dirname, '..', '..', '..')
 
 export const ourDriver: DriverCommand = [process.execPath, join(repository, 'src', 'cli', 'main.ts'), 'nfsplugin']
 
+/** It changes volumes as VolumeAttributesClasses say. */
+export const changingDriver: DriverCommand = [...ourDriver, '--modify-volumes']
+
 /** No spec may fail, and none may leave a mount. */
 export async function ourConformance(): Promise<string> {
   const counts = await conformance(ourDriver)

@@ -8,11 +8,13 @@ import { resizeJob } from './resize/resize-job.ts'
 import { snapshotControllerJob } from './snapshot/snapshot-controller-job.ts'
 import { snapshotJob } from './snapshot/snapshot-job.ts'
 import { contents, snapshotClasses, snapshotGroup, snapshots } from './snapshot/snapshot-kinds.ts'
+import { attributesClasses } from './storage-kinds.ts'
 
 const kinds: Readonly<Record<string, string>> = {
   [builtIn.persistentvolumeclaims.resource]: 'PersistentVolumeClaim',
   [builtIn.persistentvolumes.resource]: 'PersistentVolume',
   [builtIn.storageclasses.resource]: 'StorageClass',
+  [attributesClasses.resource]: 'VolumeAttributesClass',
   [builtIn.pods.resource]: 'Pod',
   [snapshots.resource]: 'VolumeSnapshot',
   [contents.resource]: 'VolumeSnapshotContent',
@@ -35,7 +37,7 @@ export function jobNeeds({ provision, resize, snapshot, snapshotController }: Jo
       kind: kinds[resource] ?? resource,
       mode,
       ...(fields === undefined ? {} : { fields }),
-      ...(group === snapshotGroup ? { optional: true } : {}),
+      ...(group === snapshotGroup || resource === attributesClasses.resource ? { optional: true } : {}),
     })),
   )
 }
@@ -71,9 +73,28 @@ const provisionRights: readonly Permission[] = [
   },
 ]
 
+const attributesRights: readonly Permission[] = [
+  {
+    groups: [attributesClasses.group],
+    resources: [attributesClasses.resource],
+    verbs: ['get'],
+    because: 'hands the driver what a class of attributes says of a new volume',
+  },
+]
+
 const resizeRights: readonly Permission[] = [
-  { ...core, resources: ['persistentvolumes'], verbs: ['patch'], because: 'says how big a volume has become' },
-  { ...core, resources: ['persistentvolumeclaims/status'], verbs: ['patch'], because: 'says on a claim how growing it goes' },
+  {
+    ...core,
+    resources: ['persistentvolumes'],
+    verbs: ['patch'],
+    because: 'says how big a volume has become, and what attributes it has',
+  },
+  {
+    ...core,
+    resources: ['persistentvolumeclaims/status'],
+    verbs: ['patch'],
+    because: 'says on a claim how growing or changing its volume goes',
+  },
 ]
 
 const snapshotRights: readonly Permission[] = [
@@ -119,6 +140,7 @@ export function jobPermissions({ provision, resize, snapshot, snapshotController
   const speaksToDriver = provision !== undefined || resize !== undefined || snapshot !== undefined
   return [
     ...(provision === undefined ? [] : provisionRights),
+    ...(provision?.attributes === 'applied' ? attributesRights : []),
     ...(resize === undefined ? [] : resizeRights),
     ...(snapshot === undefined ? [] : snapshotRights),
     ...(snapshotController === undefined ? [] : snapshotControllerRights),
