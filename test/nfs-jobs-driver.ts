@@ -224,6 +224,13 @@ export class FakeDriver implements AsyncDisposable {
 
   #told(snapshotId: string, sourceVolumeId: string) {
     const creationTime = { seconds: 1_767_225_600, nanos: 500_000_000 }
-    return { snapshotId, sourceVolumeId, sizeBytes: 4_096n, creationTime, isReadyToUse: this.snapshotsAreReady }
+    return {
+      snapshotId,
+      sourceVolumeId,
+      sizeBytes: 4_096n,
+      creationTime,
+      isReadyToUse: this.snapshotsAreReady,
+      groupSnapshotId: '',
+    }
   }
 }

@@ -93,6 +93,8 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     compression: controller.snapshotCompression,
     lists: controller.lists,
     modifies: false,
+    groups: false,
+    nodeExpands: false,
     expansion: { needsRoom: controller.expansion.needsRoom, mostPerNamespace: bytesOf(controller.expansion.mostPerNamespace) },
   }
 }
