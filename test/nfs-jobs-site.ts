@@ -143,7 +143,15 @@ interface Life {
   readonly api: Api
 }
 
-const effects: readonly CalledMethod[] = ['createVolume', 'deleteVolume', 'createSnapshot', 'deleteSnapshot', 'expandVolume']
+const effects: readonly CalledMethod[] = [
+  'createVolume',
+  'deleteVolume',
+  'createSnapshot',
+  'deleteSnapshot',
+  'expandVolume',
+  'attachVolume',
+  'detachVolume',
+]
 
 export class JobsSite implements AsyncDisposable {
   readonly clock: VirtualClock

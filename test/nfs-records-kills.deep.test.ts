@@ -4,9 +4,12 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { systemClock } from '#kube/clock.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { FileWorkers } from '../src/capabilities/nfs/files/file-workers.ts'
+import { attachments } from '../src/capabilities/nfs/jobs/attach/attachment-decision.ts'
 import { siteOf, startedWith } from './nfs-attach-site.ts'
 import { beside, groupSnapshotId, isGroup, serviceOf, snapshotsOf, volumes } from './nfs-groups-site.ts'
+import { attachedSite } from './nfs-jobs-attach-site.ts'
 import { killedAt } from './nfs-killed-works.ts'
 import { InProcessSite } from './nfs-played-site.ts'
 
@@ -28,7 +31,7 @@ describe.skipIf(process.platform !== 'linux')('a driver that attaches volumes', 
           if (!isOver) kills++
         }
         await using driver = await startedWith(workers)(place)
-        // Whoever asks for another node is refused as long as the first one has it, and has it when that is sorted out.
+        // A second node is refused as long as the first one has it, and has it when that is sorted out.
         expect(await driver.attach('n1')).toBe('OK')
         expect(await driver.attach('n2')).toMatch(/^FAILED_PRECONDITION .* node n1/)
         expect(await driver.detach('n1')).toBe('OK')
@@ -104,4 +107,25 @@ describe.skipIf(process.platform !== 'linux')('a group of snapshots', () => {
     }
     expect(kills).toBeGreaterThan(6)
   }, 60_000)
+})
+
+test('an attacher that is killed at each of its effects attaches, detaches, and lets volumes go', async () => {
+  let kills = 0
+  for (let effect = 1, isOver = false; !isOver; effect++)
+    for (const when of ['before', 'after'] as const) {
+      await using site = await attachedSite(undefined, { effect, when })
+      await site.attach('a', 'n1')
+      await site.until(() => site.attachment('a')?.status?.attached === true)
+      expect([...site.driver.attached]).toEqual(['nas#export#plex## on n1'])
+      await site.delete(builtIn.persistentvolumes, 'pv-plex')
+      await site.delete(attachments, 'a')
+      await site.until(() => site.volumes().length === 1)
+      expect(site.attachment('a')).toBeUndefined()
+      expect([...site.driver.attached]).toEqual([])
+      expect([...site.forbidden, ...site.errors]).toEqual([])
+      if (site.started > 1) kills++
+      else isOver = true
+    }
+  // Finalizers of both, the node's name, the call and what is told of it; the call, and both finalizers again.
+  expect(kills).toBe(16)
 })

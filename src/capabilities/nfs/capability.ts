@@ -76,6 +76,7 @@ export const nfs = capability({
   rightsFollow: {
     settings: [
       { on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } },
+      { on: 'controller.attach', with: { controller: { attach: true } } },
       { on: 'controller.inventory.enabled', with: { controller: { inventory: { enabled: true } } } },
     ],
   },

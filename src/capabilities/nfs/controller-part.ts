@@ -56,6 +56,9 @@ export async function startControllerPart(
         files,
         facts,
         known: facts,
+        attach: config.controller.attach
+          ? { isNode: id => facts.isNode(id), mostPerNode: config.node.mostVolumes ?? 0 }
+          : undefined,
         progress,
       },
       clock,
@@ -84,7 +87,7 @@ export async function startControllerPart(
   }
 }
 
-function controllerSettings({ mountPermissions, controller }: NfsConfig): ControllerSettings {
+function controllerSettings({ mountPermissions, controller, node }: NfsConfig): ControllerSettings {
   return {
     mountPermissions: Number.parseInt(mountPermissions, 8),
     defaultOnDelete: controller.defaultOnDeletePolicy,
@@ -94,7 +97,7 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     lists: controller.lists,
     modifies: false,
     groups: false,
-    nodeExpands: false,
+    nodeExpands: node.expand,
     expansion: { needsRoom: controller.expansion.needsRoom, mostPerNamespace: bytesOf(controller.expansion.mostPerNamespace) },
   }
 }

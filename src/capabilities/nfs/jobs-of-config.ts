@@ -2,6 +2,7 @@
 
 import { durationMs } from '#kube/time/duration.ts'
 import type { NfsConfig } from './config.ts'
+import { standardAttach } from './jobs/attach/settings.ts'
 import type { JobsConfig } from './jobs/jobs.ts'
 import { standardProvision } from './jobs/provision/settings.ts'
 import { standardResize } from './jobs/resize/settings.ts'
@@ -19,6 +20,7 @@ export function jobsOfConfig({ controller }: NfsConfig, namespace: string): Jobs
     provision: { ...standardProvision, timeoutMs, retryLastMs, namePrefix: volumeNamePrefix, tellsNames: true },
     // A volume of files grows in use, so pods are not watched.
     resize: { ...standardResize, timeoutMs, heedsUse: false },
+    attach: controller.attach ? { ...standardAttach, timeoutMs, retryLastMs } : undefined,
     snapshot: snapshots.enabled ? { ...standardSnapshot, timeoutMs } : undefined,
     snapshotController: snapshots.controller ? standardSnapshotController : undefined,
     election: { namespace, ...election },

@@ -15,7 +15,6 @@ import {
 } from '../csi/messages.ts'
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
 import type { SnapshotProgress } from '../told/snapshot-progress.ts'
-import type { AttachService } from './attach/attach-service.ts'
 import { changesAsked, setByMounts } from './changes.ts'
 import { type ExpansionLimits, expansionProblem } from './expansion.ts'
 import { groupOf } from './groups/group-record.ts'
@@ -69,6 +68,11 @@ export interface Neighbours {
   readonly others: readonly { readonly id: string; readonly bytes: bigint }[]
 }
 
+interface Attached {
+  /** A node that has the volume of a folder; undefined where none has. */
+  holder(at: Pick<Place, 'server' | 'root'>, path: string): Promise<string | undefined>
+}
+
 interface ControllerServiceOptions {
   readonly settings: ControllerSettings
   readonly shares: SharedMounts
@@ -78,7 +82,7 @@ interface ControllerServiceOptions {
   /** Told how far snapshots have come while they are packed. */
   readonly progress?: Pick<SnapshotProgress, 'told' | 'ended'> | undefined
   /** Which nodes have volumes; absent: nobody knows. */
-  readonly attached?: Pick<AttachService, 'holder'> | undefined
+  readonly attached?: Attached | undefined
 }
 
 type CreateVolume = Of<typeof csiMessages.createVolume>

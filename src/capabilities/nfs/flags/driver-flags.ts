@@ -7,7 +7,7 @@ import { readEndpoint } from '../driver/csi-server.ts'
 import type { NamedShare } from '../driver/on-share.ts'
 import { cleanPath, newPathProblem, serverProblem } from '../driver/share-path.ts'
 import { isPolicy } from '../driver/volume-id.ts'
-import { driverName } from '../names.ts'
+import { driverName, mostVolumesPerNode } from '../names.ts'
 
 // biome-ignore format: a table
 const forms: Readonly<Record<string, FlagForm>> = {
@@ -46,8 +46,6 @@ export interface DriverFlags {
 }
 
 const standardStatsMinutes = 10
-/** What a limit of volumes may be. */
-export const mostVolumesPerNode = 100_000
 
 /** What `words`, which follow the program's name, say. @throws InputError with everything that is wrong */
 export function driverFlags(words: readonly string[]): DriverFlags {

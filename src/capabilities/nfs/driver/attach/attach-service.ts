@@ -119,7 +119,7 @@ export class AttachService {
     return first === undefined ? undefined : await this.#records.nodeOf(at, first)
   }
 
-  /** Of nodes that come at once for a volume that one may have, one is refused here, in place of both by what the other wished. */
+  /** Two nodes may come at once for a volume that one may have: one is refused here, in place of both by what the other wished. */
   #alone<T>(volume: VolumeAt, volumeId: string, wish: Attachment, work: () => Promise<T>): Promise<T> {
     const ofVolume = isForOneNode(wish) ? volumeKey(volume) : `${volumeKey(volume)}\n${wish.node}`
     const worked = () => this.#operations.alone(ofVolume, volumeId, work)

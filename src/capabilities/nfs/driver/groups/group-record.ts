@@ -3,14 +3,13 @@
 
 import { createHash } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
-import * as z from 'zod'
 import { CallRefused } from '#kube/grpc/served-method.ts'
 import type { Place, ShareFiles } from '../share-files.ts'
 import { cleanPath, newPathProblem, pathProblem, stripped } from '../share-path.ts'
 import { readSnapshotId } from '../snapshot-id.ts'
 
 export const groupsFolder = '.ballast-groups'
-/** Of names: what CSI lets a text have at least. */
+/** Names are as long as CSI lets a text be at least. */
 const longestName = 128
 const mark = 'group'
 
@@ -44,17 +43,16 @@ export function groupNameProblem(name: string): string | undefined {
 export const memberName = (group: string, volumeId: string): string =>
   `${group}-${createHash('sha256').update(volumeId).digest('hex').slice(0, 12)}`
 
-const memberForm = z.object({
-  volumeId: z.string(),
-  snapshotId: z.string(),
-})
-const recordForm = z.object({
-  members: z.array(memberForm).min(1),
+interface GroupMember {
+  readonly volumeId: string
+  readonly snapshotId: string
+}
+
+export interface GroupRecord {
+  readonly members: readonly GroupMember[]
   /** Milliseconds since 1970 by the server's clock, between the two looks at the volumes. */
-  takenMs: z.number(),
-})
-export type GroupMember = z.infer<typeof memberForm>
-export type GroupRecord = z.infer<typeof recordForm>
+  readonly takenMs: number
+}
 
 /** Files and folders of a group, below its share. */
 export const groupPaths = (name: string) => ({
@@ -71,21 +69,31 @@ export const packingEnding = '.packing'
 export async function readGroup(files: ShareFiles, at: At, path: string): Promise<GroupRecord | undefined> {
   const text = await files.record({ ...at, path })
   if (text === undefined) return undefined
-  const { data } = recordForm.safeParse(jsonOf(text))
-  if (data !== undefined) return data
+  const found = recordOf(text)
+  if (found !== undefined) return found
   throw new CallRefused(
     status.INTERNAL,
     `${path} on server ${at.server} is no record of a group of snapshots: repair it, or remove it`,
   )
 }
 
-function jsonOf(text: string): unknown {
+function recordOf(text: string): GroupRecord | undefined {
+  let found: unknown
   try {
-    return JSON.parse(text)
+    found = JSON.parse(text)
   } catch {
     // It is told as what it is: no record.
     return undefined
   }
+  if (typeof found !== 'object' || found === null || !('members' in found) || !('takenMs' in found)) return undefined
+  const { members, takenMs } = found
+  if (typeof takenMs !== 'number' || !Array.isArray(members) || members.length === 0 || !members.every(isMember)) return undefined
+  return { members, takenMs }
+}
+
+function isMember(found: unknown): found is GroupMember {
+  if (typeof found !== 'object' || found === null || !('volumeId' in found) || !('snapshotId' in found)) return false
+  return typeof found.volumeId === 'string' && typeof found.snapshotId === 'string'
 }
 
 /** Which group a snapshot belongs to, by the folder that it is; undefined where it is none's. @throws FileWorkFailed; CallRefused */

@@ -42,7 +42,7 @@ const mostGroups = 10_000
 /** A call may pack for half a day; what is older than this was left by one that was cut off. */
 const leftAfterMs = 24 * 3_600_000
 /** Ticks of the clocks by which file systems set times: two changes within one have the same time. */
-export const coarsestTickMs = 2_000
+const coarsestTickMs = 2_000
 /** What a kernel remembers of a file hides what others write: with this each look asks the server. */
 const unremembered = 'actimeo=0'
 
