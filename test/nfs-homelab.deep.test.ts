@@ -53,6 +53,8 @@ test('claims of nfs-slow are bound, grown, snapshotted, restored and deleted', a
         useTarProgram: false,
         lists: false,
         modifies: false,
+        nodeExpands: false,
+        groups: false,
         expansion: unlimited,
         compression: 'gzip',
       },

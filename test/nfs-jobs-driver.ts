@@ -11,7 +11,7 @@ import {
   pluginServices,
   type Volume,
 } from '../src/capabilities/nfs/csi/messages.ts'
-import { controllerMethods, identityMethods, nodeMethods } from '../src/capabilities/nfs/csi/methods.ts'
+import { attachMethods, controllerMethods, identityMethods, nodeMethods } from '../src/capabilities/nfs/csi/methods.ts'
 
 export type CalledMethod =
   | 'createVolume'
@@ -21,6 +21,8 @@ export type CalledMethod =
   | 'listSnapshots'
   | 'expandVolume'
   | 'modifyVolume'
+  | 'attachVolume'
+  | 'detachVolume'
   | 'probe'
 
 /** What a call gets in place of its answer; with `isDone` only after it was carried out. */
@@ -69,6 +71,8 @@ export class FakeDriver implements AsyncDisposable {
   /** By name. */
   readonly volumes = new Map<string, MadeVolume>()
   readonly snapshots = new Map<string, MadeSnapshot>()
+  /** Volumes of nodes, as `<volume> on <node>`. */
+  readonly attached = new Set<string>()
   /** How often something was made or deleted that was not so already. */
   readonly done: string[] = []
   /** What the next calls of a method get in place of their answer, in turn. */
@@ -108,6 +112,20 @@ export class FakeDriver implements AsyncDisposable {
     server.addService(
       { node: definition(nodeGetCapabilities) },
       { node: answering(nodeGetCapabilities, () => ({ capabilities: this.nodeExpands ? [{ rpc: { type: 3 } }] : [] })) },
+    )
+    const { controllerPublishVolume, controllerUnpublishVolume } = attachMethods
+    server.addService(
+      { attach: definition(controllerPublishVolume), detach: definition(controllerUnpublishVolume) },
+      {
+        attach: this.#handler('attachVolume', controllerPublishVolume, ({ volumeId, nodeId, isReadonly }) => {
+          this.attached.add(`${volumeId} on ${nodeId}`)
+          return { publishContext: new Map(isReadonly ? [['ballast.dev/read-only', 'true']] : []) }
+        }),
+        detach: this.#handler('detachVolume', controllerUnpublishVolume, ({ volumeId, nodeId }) => {
+          this.attached.delete(`${volumeId} on ${nodeId}`)
+          return {}
+        }),
+      },
     )
     const c = controllerMethods
     server.addService(
@@ -235,6 +253,13 @@ export class FakeDriver implements AsyncDisposable {
 
   #told(snapshotId: string, sourceVolumeId: string) {
     const creationTime = { seconds: 1_767_225_600, nanos: 500_000_000 }
-    return { snapshotId, sourceVolumeId, sizeBytes: 4_096n, creationTime, isReadyToUse: this.snapshotsAreReady }
+    return {
+      snapshotId,
+      sourceVolumeId,
+      sizeBytes: 4_096n,
+      creationTime,
+      isReadyToUse: this.snapshotsAreReady,
+      groupSnapshotId: '',
+    }
   }
 }

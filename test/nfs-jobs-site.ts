@@ -158,6 +158,8 @@ const effects: readonly CalledMethod[] = [
   'deleteSnapshot',
   'expandVolume',
   'modifyVolume',
+  'attachVolume',
+  'detachVolume',
 ]
 
 export class JobsSite implements AsyncDisposable {

@@ -47,7 +47,7 @@ export class InProcessSite implements PlayedSite, Disposable {
   }
 
   /** Our driver by upstream's flags. Its mounts outlive it. */
-  async start(flags: readonly string[], workers: FileWorkers): Promise<PlayedDriver> {
+  async start(flags: readonly string[], workers: Pick<FileWorkers, 'run'>): Promise<PlayedDriver> {
     const socket = join(this.root, `${this.#drivers++}.sock`)
     const given = driverFlags([
       `--endpoint=unix://${socket}`,

@@ -77,6 +77,7 @@ export const nfs = capability({
     settings: [
       { on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } },
       { on: 'controller.modifyVolumes', with: { controller: { modifyVolumes: true } } },
+      { on: 'controller.attach', with: { controller: { attach: true } } },
       { on: 'controller.inventory.enabled', with: { controller: { inventory: { enabled: true } } } },
     ],
   },

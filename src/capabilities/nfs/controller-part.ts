@@ -69,6 +69,9 @@ export async function startControllerPart(
         files,
         facts,
         known: facts,
+        attach: config.controller.attach
+          ? { isNode: id => facts.isNode(id), mostPerNode: config.node.mostVolumes ?? 0 }
+          : undefined,
         progress,
       },
       clock,
@@ -99,7 +102,7 @@ export async function startControllerPart(
   }
 }
 
-function controllerSettings({ mountPermissions, controller }: NfsConfig): ControllerSettings {
+function controllerSettings({ mountPermissions, controller, node }: NfsConfig): ControllerSettings {
   return {
     mountPermissions: Number.parseInt(mountPermissions, 8),
     defaultOnDelete: controller.defaultOnDeletePolicy,
@@ -108,6 +111,8 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     compression: controller.snapshotCompression,
     lists: controller.lists,
     modifies: controller.modifyVolumes,
+    groups: false,
+    nodeExpands: node.expand,
     expansion: { needsRoom: controller.expansion.needsRoom, mostPerNamespace: bytesOf(controller.expansion.mostPerNamespace) },
   }
 }

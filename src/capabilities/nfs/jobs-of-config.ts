@@ -2,6 +2,7 @@
 
 import { durationMs } from '#kube/time/duration.ts'
 import type { NfsConfig } from './config.ts'
+import { standardAttach } from './jobs/attach/settings.ts'
 import type { JobsConfig } from './jobs/jobs.ts'
 import { standardProvision } from './jobs/provision/settings.ts'
 import { standardResize } from './jobs/resize/settings.ts'
@@ -26,6 +27,7 @@ export function jobsOfConfig({ controller }: NfsConfig, namespace: string): Jobs
     },
     // A volume of files grows in use, so pods are not watched.
     resize: { ...standardResize, timeoutMs, heedsUse: false, attributes: modifyVolumes ? 'applied' : 'ignored' },
+    attach: controller.attach ? { ...standardAttach, timeoutMs, retryLastMs } : undefined,
     snapshot: snapshots.enabled ? { ...standardSnapshot, timeoutMs } : undefined,
     snapshotController: snapshots.controller ? standardSnapshotController : undefined,
     election: { namespace, ...election },

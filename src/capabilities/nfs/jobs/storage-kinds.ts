@@ -93,6 +93,11 @@ export interface AttributesClass extends KubeObject {
   readonly parameters?: Readonly<Record<string, string>>
 }
 
+/** What a kubelet says of the drivers of its node. */
+export interface CsiNode extends KubeObject {
+  readonly spec?: { readonly drivers?: readonly { readonly name: string; readonly nodeID: string }[] | null }
+}
+
 export const claims = builtIn.persistentvolumeclaims
 export const volumes = builtIn.persistentvolumes
 export const classes = builtIn.storageclasses
