@@ -14,6 +14,9 @@ export type Client = (typeof clients)[number]
 
 /** One of the servers, and what clients of it keep at home. */
 export interface Site {
+  readonly kubeconfig: string
+  /** A folder of its own, home of its clients. */
+  readonly home: string
   run(client: Client, args: readonly string[]): Promise<CommandResult>
 }
 
@@ -58,7 +61,11 @@ export async function startSites(): Promise<Sites> {
     const home = join(directory, name)
     mkdirSync(home)
     const env = { KUBECONFIG: kubeconfig, HOME: home, XDG_CACHE_HOME: join(home, 'cache'), HELM_CACHE_HOME: join(home, 'helm') }
-    return { run: (client, args) => runCommand(programs[client], args, { env, cwd: home, timeoutMs: commandLimitMs }) }
+    return {
+      kubeconfig,
+      home,
+      run: (client, args) => runCommand(programs[client], args, { env, cwd: home, timeoutMs: commandLimitMs }),
+    }
   }
   const owned = stack.move()
   return {

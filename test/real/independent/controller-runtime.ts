@@ -1,0 +1,26 @@
+// controller-runtime's own tests that can be pointed at a server.
+import type { GoSuite } from './go-suites.ts'
+
+export const controllerRuntime: GoSuite = {
+  module: 'sigs.k8s.io/controller-runtime',
+  version: 'v0.24.1',
+  packages: [
+    'pkg/client',
+    'pkg/cache',
+    'pkg/manager',
+    'pkg/builder',
+    'pkg/client/apiutil',
+    'pkg/cluster',
+    'pkg/controller',
+    'pkg/controller/controllerutil',
+    'pkg/handler',
+    'pkg/internal/controller',
+    'pkg/internal/recorder',
+    'pkg/metrics/filters',
+    'pkg/reconcile',
+    'pkg/source',
+    'pkg/webhook',
+    'pkg/envtest',
+  ],
+  skipped: [],
+}
