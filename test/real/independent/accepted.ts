@@ -9,7 +9,8 @@ interface AcceptedField {
 
 // biome-ignore format: a table
 const fields: readonly AcceptedField[] = [
-  { object: /^Lease kube-system\/apiserver-/, field: /^$/, why: 'the twin is one process and tells nobody so' },
+  { object: /^Application argocd\//, field: /^metadata\.generation$/, why: 'it counts how often the controller wrote a status, which lies in no subresource' },
+  { object: /^Application argocd\//, field: /^status\.(operationState\.(operation|syncResult|message|startedAt|finishedAt)|history)/, why: 'how many of the objects that somebody deleted one round of healing finds is chance' },
   { object: /^Secret apps\//, field: /^data\.key\.der$/, why: 'a private key that each side draws, in a format that does not show it' },
 ]
 
@@ -20,6 +21,10 @@ export function isAccepted({ object, field }: StoredDifference): boolean {
 // biome-ignore format: a table
 const chances: readonly (readonly [line: RegExp, why: string])[] = [
   [/the object has been modified/, 'two writers meet at one moment or do not'],
+  [/is already managed by the (hpa|ScaledObject)/, 'KEDA tries its rules in the order of a Go map, and tells the first that is broken'],
+  [/(not found|context canceled)"?\}$/, 'KEDA looks at something while it is deleted, or is told before'],
+  [/grpc: addrConn\.createTransport failed to connect/, 'the adapter starts before the operator listens, or after'],
+  [/certificaterequests\.cert-manager\.io .* already exists/, 'a cache that has not been told of what its owner made has it made once more'],
 ]
 
 /** A complaint that a run on the real server may have or not, by chance. */

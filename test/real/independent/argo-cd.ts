@@ -101,7 +101,7 @@ async function install(side: Side): Promise<void> {
   await side.kubectl('create', 'namespace', namespace)
   const isPlaced = ({ metadata, kind }: (typeof installed)[number]) =>
     kind !== 'CustomResourceDefinition' && !/^Cluster/.test(kind) && metadata.namespace === undefined
-  await side.apply(
+  await side.applyKinds(
     ...installed.map(object => (isPlaced(object) ? { ...object, metadata: { ...object.metadata, namespace } } : object)),
     // Its server would write them.
     {
@@ -161,7 +161,7 @@ async function install(side: Side): Promise<void> {
   ])
   await start('applicationset-controller', 'argocd-applicationset-controller', [
     ...[`--metrics-addr=127.0.0.1:${others[2]}`, `--probe-addr=127.0.0.1:${others[3]}`, `--webhook-addr=127.0.0.1:${others[4]}`],
-    ...[`--argocd-repo-server=${server}`, '--repo-server-plaintext', '--enable-leader-election'],
+    ...[`--argocd-repo-server=${server}`, '--repo-server-plaintext'],
   ])
 }
 
@@ -275,7 +275,10 @@ const steps: readonly Step[] = [
     async change(side) {
       for (const name of ['shop', 'wiki']) await side.kubectl('delete', 'service/web', 'deployment/web', '-n', name)
       for (const name of ['shop', 'wiki']) {
-        await side.kubectl('wait', 'service/web', 'deployment/web', '-n', name, '--for=create', '--timeout=120s')
+        await side.until(
+          `objects of ${name} to come again`,
+          async () => (await side.tryKubectl('get', 'service/web', 'deployment/web', '-n', name)).code === 0,
+        )
         await synced(side, name)
       }
     },

@@ -26,7 +26,7 @@ async function install(side: Side): Promise<void> {
   const [webhook = 0, health = 0, ...metrics] = await freePorts(6)
   await side.kubectl('create', 'namespace', namespace)
   await side.kubectl('create', 'namespace', apps)
-  await side.apply(...objectsIn(manifests).map(object => askedHere(object, webhook)))
+  await side.applyKinds(...objectsIn(manifests).map(object => askedHere(object, webhook)))
   const start = async (program: 'controller' | 'cainjector' | 'webhook', account: string, args: readonly string[]) => {
     const config = await side.accountConfig({ namespace, name: account })
     side.start(program, await peerProgram(`cert-manager-${program}`), [`--kubeconfig=${config}`, ...args], { KUBECONFIG: config })

@@ -23,4 +23,5 @@ export const controllerRuntime: GoSuite = {
     'pkg/envtest',
   ],
   skipped: [],
+  failing: [],
 }

@@ -15,6 +15,8 @@ export interface GoSuite {
   readonly packages: readonly string[]
   /** Tests that are not run, as a regular expression of Ginkgo, and why. */
   readonly skipped: readonly (readonly [test: string, why: string])[]
+  /** Tests that fail on both servers: they want a server that they start themselves. */
+  readonly failing: readonly string[]
 }
 
 export type Outcome = 'passed' | 'failed' | 'skipped'
@@ -59,8 +61,8 @@ async function testProgram(suite: GoSuite, name: string): Promise<{ readonly pro
   return { program, directory: join(source, name) }
 }
 
-export async function prepareSuite(suite: GoSuite): Promise<void> {
-  for (const name of suite.packages) await testProgram(suite, name)
+export async function prepareSuite(suite: GoSuite, packages: readonly string[] = suite.packages): Promise<void> {
+  for (const name of packages) await testProgram(suite, name)
 }
 
 const packageLimitMs = 480_000
@@ -89,23 +91,31 @@ export async function runPackage(suite: GoSuite, name: string, site: Site): Prom
   }
 }
 
+/** Null where nothing ran. */
 interface GinkgoReport {
-  readonly SpecReports: readonly {
-    readonly ContainerHierarchyTexts: readonly string[] | null
-    readonly LeafNodeType: string
-    readonly LeafNodeText: string
-    readonly State: string
-    readonly Failure?: { readonly Message: string; readonly Location: { readonly FileName: string; readonly LineNumber: number } }
-  }[]
+  readonly SpecReports:
+    | readonly {
+        readonly ContainerHierarchyTexts: readonly string[] | null
+        readonly LeafNodeType: string
+        readonly LeafNodeText: string
+        readonly State: string
+        readonly Failure?: {
+          readonly Message: string
+          readonly Location: { readonly FileName: string; readonly LineNumber: number }
+        }
+      }[]
+    | null
 }
 
 function outcomesIn(name: string, text: string): Outcomes {
   const reports = JSON.parse(text) as readonly GinkgoReport[]
   const rows = reports.flatMap(({ SpecReports }) =>
-    SpecReports.filter(({ LeafNodeType, State }) => LeafNodeType === 'It' || State === 'failed').map(spec => {
-      const words = [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText || spec.LeafNodeType]
-      return [`${name}: ${words.join(' ')}`, { outcome: outcomeOf(spec.State), said: saidOf(spec) }] as const
-    }),
+    (SpecReports ?? [])
+      .filter(({ LeafNodeType, State }) => LeafNodeType === 'It' || State === 'failed')
+      .map(spec => {
+        const words = [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText || spec.LeafNodeType]
+        return [`${name}: ${words.join(' ')}`, { outcome: outcomeOf(spec.State), said: saidOf(spec) }] as const
+      }),
   )
   return new Map(rows)
 }
@@ -115,8 +125,36 @@ function outcomeOf(state: string): Outcome {
   return state === 'pending' ? 'skipped' : 'failed'
 }
 
-function saidOf({ Failure }: GinkgoReport['SpecReports'][number]): string {
+function saidOf({ Failure }: NonNullable<GinkgoReport['SpecReports']>[number]): string {
   if (Failure === undefined) return ''
   const { FileName, LineNumber } = Failure.Location
   return `${FileName.split('/').at(-1)}:${LineNumber} ${Failure.Message.slice(0, 1_000)}`
+}
+
+export interface SuiteResult {
+  readonly passed: number
+  readonly skipped: number
+  /** On both servers. */
+  readonly failed: readonly string[]
+  /** What passes on the real server and fails on the twin. */
+  readonly onTwin: readonly string[]
+  /** The other way round. */
+  readonly onReal: readonly string[]
+}
+
+export function compared(real: Outcomes, twin: Outcomes): SuiteResult {
+  const names = [...new Set([...real.keys(), ...twin.keys()])]
+  const on = (outcomes: Outcomes, name: string) => outcomes.get(name)?.outcome ?? 'absent'
+  const failures = (first: Outcomes, second: Outcomes) =>
+    names
+      .filter(name => on(first, name) !== on(second, name) && on(first, name) !== 'passed')
+      .map(name => `${name}: ${on(first, name)}, ${on(second, name)} on the other: ${first.get(name)?.said ?? ''}`)
+  const count = (outcome: Outcome) => names.filter(name => on(real, name) === outcome && on(twin, name) === outcome).length
+  return {
+    passed: count('passed'),
+    skipped: count('skipped'),
+    failed: names.filter(name => on(real, name) === 'failed' && on(twin, name) === 'failed'),
+    onTwin: failures(twin, real),
+    onReal: failures(real, twin),
+  }
 }

@@ -35,7 +35,7 @@ async function install(side: Side): Promise<void> {
   const isPlace = ({ kind, metadata }: (typeof installed)[number]) =>
     kind === 'APIService' || (kind === 'Service' && metadata.name === 'keda-metrics-apiserver')
   await side.kubectl('create', 'namespace', apps)
-  await side.apply(...installed.filter(object => !isWebhook(object) && !isPlace(object)))
+  await side.applyKinds(...installed.filter(object => !isWebhook(object) && !isPlace(object)))
   const config = await side.accountConfig({ namespace, name: 'keda-operator' })
   const env = {
     KUBECONFIG: config,

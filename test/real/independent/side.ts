@@ -63,6 +63,12 @@ export class Side implements AsyncDisposable {
     return await this.kubectl('apply', '--server-side', '--field-manager=suite', '--force-conflicts', '-f', file)
   }
 
+  /** The same for what brings definitions of kinds: they are served when this is done. */
+  async applyKinds(...objects: readonly object[]): Promise<void> {
+    await this.apply(...objects)
+    await this.kubectl('wait', 'crd', '--all', '--for=condition=Established', '--timeout=120s')
+  }
+
   /** @throws Error that tells what programs complained of last, where it does not come to that */
   async until(what: string, holds: () => Promise<boolean> | boolean, limitMs = untilMs): Promise<void> {
     try {

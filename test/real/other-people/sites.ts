@@ -31,16 +31,16 @@ export interface Sites extends AsyncDisposable {
 /** A real server takes minutes to delete large definitions. */
 const commandLimitMs = 600_000
 
-/** @throws PartUnavailable where a program cannot be had */
-export async function startSites(): Promise<Sites> {
+/** Without controllers nothing but the API servers runs. @throws PartUnavailable where a program cannot be had */
+export async function startSites({ controllers = true }: { readonly controllers?: boolean } = {}): Promise<Sites> {
   const programs = { kubectl: await kubectlPath('newest'), helm: await upstreamPath('helm') }
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'ballast-other-people-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
   const plane = await startControlPlane({
     scheduler: 'off',
-    controllerManager: true,
-    serviceAccounts: true,
+    controllerManager: controllers,
+    serviceAccounts: controllers,
   })
   stack.defer(() => plane.stop())
   const bugs: string[] = []
@@ -48,8 +48,7 @@ export async function startSites(): Promise<Sites> {
     await startTwin({
       clock: systemClock,
       seed: 1,
-      scheduler: false,
-      kubelet: false,
+      ...(controllers ? { scheduler: false, kubelet: false } : { components: false }),
       listen: { port: 0 },
       kubernetesVersion: '1.36',
       onTrouble: ({ where, error }) => bugs.push(`${where}: ${error instanceof Error ? error.stack : error}`),
