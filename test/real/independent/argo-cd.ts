@@ -167,13 +167,10 @@ async function install(side: Side): Promise<void> {
 
 const group = 'argoproj.io/v1alpha1'
 
+/** Without a finalizer, which waits for ever where its project is not there. */
 function application(side: Side, name: string, more: object = {}) {
   return {
-    ...{
-      apiVersion: group,
-      kind: 'Application',
-      metadata: { name, namespace, finalizers: ['resources-finalizer.argocd.argoproj.io'] },
-    },
+    ...{ apiVersion: group, kind: 'Application', metadata: { name, namespace } },
     spec: specOf(side, name, more),
   }
 }

@@ -66,7 +66,7 @@ function certificate(name: string, spec: object, place = apps) {
   }
 }
 
-/** Of many kinds, in turn. */
+/** Certificates are of these kinds, in turn. */
 const kinds: readonly object[] = [
   {},
   { usages: ['server auth', 'client auth'], subject: { organizations: ['example'] }, commonName: 'web' },

@@ -65,7 +65,7 @@ export async function prepareSuite(suite: GoSuite, packages: readonly string[] =
   for (const name of packages) await testProgram(suite, name)
 }
 
-const packageLimitMs = 480_000
+const packageLimitMs = 180_000
 
 /** Runs a package's tests one after the other against a server. @throws Error where nothing ran */
 export async function runPackage(suite: GoSuite, name: string, site: Site): Promise<Outcomes> {
@@ -82,7 +82,7 @@ export async function runPackage(suite: GoSuite, name: string, site: Site): Prom
     GOMAXPROCS: '2',
   }
   try {
-    const args = [`--ginkgo.json-report=${report}`, '--ginkgo.seed=1', '--ginkgo.timeout=7m', ...skips]
+    const args = [`--ginkgo.json-report=${report}`, '--ginkgo.seed=1', '--ginkgo.timeout=2m', ...skips]
     const { stdout, stderr } = await runCommand(program, args, { cwd: directory, env, timeoutMs: packageLimitMs })
     if (!existsSync(report)) throw new Error(`tests of ${name} told nothing: ${`${stdout}${stderr}`.slice(-3_000)}`)
     return outcomesIn(name, readFileSync(report, 'utf8'))

@@ -110,12 +110,6 @@ export class Side implements AsyncDisposable {
         throw new Error(`${name} ended on the ${this.which} server: ${readFileSync(log, 'utf8').slice(-3_000)}`)
   }
 
-  logOf(name: string): string {
-    const found = this.#started.find(one => one.name === name)
-    if (found === undefined) throw new Error(`no program is called ${name}`)
-    return readFileSync(found.log, 'utf8')
-  }
-
   /** Errors and warnings of all its programs so far. */
   complaints(): Complaints {
     return complaintsOf(this.#started.map(({ name, log }) => ({ name, text: readFileSync(log, 'utf8') })))
