@@ -38,6 +38,7 @@ const benchmarks = [
   'nfs-files.ts',
   'nfs.ts',
   'nfs-memory.ts',
+  'nfs-pairs.ts',
   'nfs-snapshots.ts',
 ]
 const words = process.argv.slice(2)

@@ -4,6 +4,8 @@ import { programsOfMounts } from '../../src/capabilities/nfs/mounts/program.ts'
 import { mountPrograms } from './debian-base.ts'
 
 test('the image has each program that the driver of NFS starts', () => {
-  const lacking = [...programsOfMounts, ...programsOfFiles].filter(name => !mountPrograms.includes(`usr/bin/${name}`))
+  const lacking = [...programsOfMounts, ...programsOfFiles].filter(
+    name => !['usr/bin', 'usr/sbin'].some(folder => mountPrograms.includes(`${folder}/${name}`)),
+  )
   expect(lacking).toEqual([])
 })

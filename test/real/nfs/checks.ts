@@ -14,6 +14,7 @@ import { upstreamDriver } from './driver-process.ts'
 import { startNfsServer } from './ganesha.ts'
 import { byOurs, byUpstream, plainMounts, throughDriver, troubledServer } from './guest/checks.ts'
 import { restartedDriver } from './guest/restarts.ts'
+import { helperIsToldTheSame } from './helper-arguments.ts'
 import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
 import { manyClaims } from './many-claims.ts'
 import { podsWithVolumes } from './on-kubelet/flow.ts'
@@ -99,6 +100,7 @@ export const nfsChecks: readonly Check[] = [
   { name: 'nfs: 500 claims at once', run: manyClaims, alone: true },
   { name: 'nfs: folders that belong to nobody are swept on a real control plane', run: sweptFolders },
   { name: 'nfs: a real server, a client in user space', run: serverAndClient },
+  { name: 'nfs: mount.nfs is told what mount tells it', run: helperIsToldTheSame },
   { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },
   { name: "nfs: volumes of that kernel, through upstream's driver", run: byUpstream(throughDriver) },
   { name: 'nfs: volumes of that kernel, through our driver', run: byOurs(throughDriver) },

@@ -66,8 +66,12 @@ export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
     this.#isOver = atEnd(() => killEach(this.#inside()))
   }
 
-  /** Without servers at first. @throws PartUnavailable where nobody may mount, or the stand-in cannot be built */
-  static async start(): Promise<NfsSite> {
+  /**
+   * Without servers at first.
+   * @param writesDown whether calls of mount and umount are written down: another program comes before the machine's own then, which takes its time
+   * @throws PartUnavailable where nobody may mount, or the stand-in cannot be built
+   */
+  static async start({ writesDown = true }: { readonly writesDown?: boolean } = {}): Promise<NfsSite> {
     if (process.platform !== 'linux' || process.getuid?.() !== 0)
       throw new PartUnavailable('mount namespaces need Linux and root')
     const program = await standIn()
@@ -76,7 +80,7 @@ export class NfsSite extends NfsServers implements PlayedSite, AsyncDisposable {
     chmodSync(root, 0o755)
     for (const folder of ['exports/.told', 'layers/bin', 'layers/sbin', 'work', 'targets'])
       mkdirSync(join(root, folder), { recursive: true })
-    layOut(root, program)
+    layOut(root, program, writesDown ? ['mount', 'umount'] : [])
     const held = startProgram('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', setUp, 'nfs-site', root])
     await until('the mount namespace is set up', () => {
       if (held.hasEnded()) throw new PartUnavailable(`a mount namespace with an overlay: ${held.log()}`)
@@ -147,10 +151,10 @@ function killEach(pids: readonly number[]): void {
 }
 
 /** Programs that come before the machine's own. */
-function layOut(root: string, program: string): void {
+function layOut(root: string, program: string, before: readonly string[]): void {
   for (const [folder, names] of [
     ['sbin', ['mount.nfs', 'mount.nfs4']],
-    ['bin', ['mount', 'umount']],
+    ['bin', before],
   ] as const) {
     const layer = join(root, 'layers', folder)
     writeFileSync(join(layer, '.root'), join(root, 'exports'))
@@ -159,7 +163,7 @@ function layOut(root: string, program: string): void {
       chmodSync(join(layer, name), 0o755)
     }
   }
-  for (const name of ['mount', 'umount']) {
+  for (const name of before) {
     const own = placeOf(name)
     if (own === undefined) throw new PartUnavailable(`this machine has no ${name}`)
     copyFileSync(own, join(root, 'layers', 'bin', `.real-${name}`))

@@ -41,9 +41,9 @@ test('a look is counted by upstream’s names and labels', async () => {
 test('series of triggers go with them, all others with the object, and none of another object', async () => {
   const registry = new Registry()
   const metrics = kedaMetrics(registry)
-  for (const of of [web, job]) {
-    metrics.read(of, reading)
-    metrics.looked(of, 0)
+  for (const scaled of [web, job]) {
+    metrics.read(scaled, reading)
+    metrics.looked(scaled, 0)
   }
   metrics.paused(web, true)
   metrics.forgetTriggers(web)

@@ -143,7 +143,7 @@ describe('mounting', () => {
         },
       }),
     )
-    expect(machine.commands).toEqual([`mount -t nfs -o nfsvers=4.1,nconnect=16,ro,hard nas:/export/media/x ${at}`])
+    expect(machine.commands).toEqual([`mount.nfs nas:/export/media/x ${at} -o ro,nfsvers=4.1,nconnect=16,hard`])
   })
 
   test('what is mounted is not mounted again, also by the next process', async () => {
@@ -174,7 +174,7 @@ describe('mounting', () => {
   ])('what mount says: %s', async (says, code) => {
     const { service, target, machine } = await node()
     machine.tell('nas', { fail: says })
-    const wanted = refused(code, new RegExp(`^mount failed: exit status 32\\nMounting command: mount\\nMounting arguments: -t nfs nas:/export .*\\nOutput: ${says}\\n$`))
+    const wanted = refused(code, new RegExp(`^mount failed: exit status 32\\nMounting command: mount.nfs\\nMounting arguments: nas:/export .* -o rw\\nOutput: ${says}\\n$`))
     await expect(service().publish(request(target()))).rejects.toEqual(wanted)
     machine.tell('nas', undefined)
     await service().publish(request(target()))
@@ -246,7 +246,7 @@ describe('one mount a node', () => {
     await first.publish(request(target('b'), { ...all, isReadonly: true }))
     for (const name of ['a', 'b']) await service().publish(request(target(name), { ...all, isReadonly: name === 'b' }))
     expect(machine.commands).toEqual([
-      `mount -t nfs -o nconnect=16 nas:/export ${staged}`,
+      `mount.nfs nas:/export ${staged} -o rw,nconnect=16`,
       `mount -o bind ${staged} ${target()}`,
       `mount -o bind,ro ${staged} ${target('b')}`,
     ])
@@ -264,14 +264,14 @@ describe('one mount a node', () => {
     await before.service().publish(request(target(), { staged: staging(root) }))
     const after = before.service({ stages: true })
     for (const name of ['a', 'b']) await after.publish(request(target(name), { staged: staging(root) }))
-    expect(machine.commands).toEqual([`mount -t nfs nas:/export ${target()}`, `mount -t nfs nas:/export ${target('b')}`])
+    expect(machine.commands).toEqual([`mount.nfs nas:/export ${target()} -o rw`, `mount.nfs nas:/export ${target('b')} -o rw`])
     await after.unstage({ volumeId: 'v1', stagingTargetPath: staging(root) })
     await after.publish(request(target('inline')))
     expect(machine.commands).toHaveLength(3)
     await after.stage(request('', { staged: staging(root) }))
     // What is staged is used no more where that is not wanted.
     await before.service().publish(request(target('c'), { staged: staging(root) }))
-    expect(machine.commands.at(-1)).toBe(`mount -t nfs nas:/export ${target('c')}`)
+    expect(machine.commands.at(-1)).toBe(`mount.nfs nas:/export ${target('c')} -o rw`)
   })
 
   test('one that leads nowhere is made anew for the next pod, and a bind that was cut off before it was read-only too', async () => {
@@ -282,12 +282,12 @@ describe('one mount a node', () => {
     machine.stale.add(staged)
     await one.publish(request(target(), { staged }))
     expect(machine.commands.slice(1)).toEqual([
-      `umount ${staged}`,
-      `mount -t nfs nas:/export ${staged}`,
+      `umount -i ${staged}`,
+      `mount.nfs nas:/export ${staged} -o rw`,
       `mount -o bind ${staged} ${target()}`,
     ])
     await service().publish(request(target(), { staged, isReadonly: true }))
-    expect(machine.commands.slice(4)).toEqual([`umount ${target()}`, `mount -o bind,ro ${staged} ${target()}`])
+    expect(machine.commands.slice(4)).toEqual([`umount -i ${target()}`, `mount -o bind,ro ${staged} ${target()}`])
   })
 
   test('is refused as a pod’s is: without its fields, while another call for it runs, where a server does not answer', async () => {
@@ -350,7 +350,7 @@ describe('unmounting', () => {
     await service().publish(request(target()))
     machine.stuck.set(target(), 1)
     await service().unpublish({ volumeId: 'v1', targetPath: target() })
-    expect(machine.commands.slice(1)).toEqual([`umount ${target()}`, `umount -f ${target()}`])
+    expect(machine.commands.slice(1)).toEqual([`umount -i ${target()}`, `umount -i -f ${target()}`])
     expect(told).toEqual([['v1', target(), 'forced']])
   })
 
@@ -389,7 +389,7 @@ describe('unmounting', () => {
     await clock.after(60_000)
     await ask()
     expect(told).toEqual([['v1', target(), 'detached']])
-    expect(machine.commands.at(-1)).toBe(`umount -l ${target()}`)
+    expect(machine.commands.at(-1)).toBe(`umount -i -l ${target()}`)
   })
 
   test('never removes what lies in a folder', async () => {

@@ -369,14 +369,14 @@ export class NodeService {
     try {
       // Mounts may lie on each other, where a stale one was not found.
       for (;;) {
-        const step = await mounter.unmount(target, { detaches })
-        if (step === 'nothing') {
-          this.#stuckSinceMs.delete(target)
-          return
+        const { step, isLeft } = await mounter.unmount(target, { detaches })
+        if (step === 'forced' || step === 'detached') {
+          log.warn({ target, step }, 'a mount went only by force')
+          notices?.unmountedByForce(volumeId, target, step)
         }
-        if (step === 'unmounted') continue
-        log.warn({ target, step }, 'a mount went only by force')
-        notices?.unmountedByForce(volumeId, target, step)
+        if (isLeft) continue
+        this.#stuckSinceMs.delete(target)
+        return
       }
     } catch (error) {
       if (!(error instanceof MountFailed)) throw error

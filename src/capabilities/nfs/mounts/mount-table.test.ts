@@ -10,8 +10,9 @@ test('mounts by the kernel’s table, with blanks in their paths', () => {
     '',
   ].join('\n')
   expect(readMountInfo(text)).toEqual([
-    { target: '/mnt2', fsType: 'ext4', source: '/dev/root', options: ['rw', 'noatime', 'rw', 'errors=continue'] },
+    { id: '36', target: '/mnt2', fsType: 'ext4', source: '/dev/root', options: ['rw', 'noatime', 'rw', 'errors=continue'] },
     {
+      id: '40',
       target: '/var/lib/kubelet/pods/a b/mount',
       fsType: 'nfs4',
       source: 'nas:/kubernetes/pvc 1',

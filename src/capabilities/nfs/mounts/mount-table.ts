@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs'
 
 export interface Mounted {
+  /** The kernel's number of it, which no other mount has meanwhile. */
+  readonly id: string
   readonly target: string
   readonly fsType: string
   /** `server:/share/folder` for NFS. */
@@ -36,11 +38,11 @@ const unescaped = (field: string): string =>
 export function readMountInfo(text: string): readonly Mounted[] {
   return text.split('\n').flatMap(line => {
     const [before = '', after = ''] = line.split(' - ', 2)
-    const [, , , , target, options] = before.split(' ')
+    const [id = '', , , , target, options] = before.split(' ')
     const [fsType, source, superOptions = ''] = after.split(' ')
     if (target === undefined || options === undefined || fsType === undefined || source === undefined) return []
     const all = [...options.split(','), ...superOptions.split(',')]
-    return [{ target: unescaped(target), fsType, source: unescaped(source), options: all }]
+    return [{ id, target: unescaped(target), fsType, source: unescaped(source), options: all }]
   })
 }
 

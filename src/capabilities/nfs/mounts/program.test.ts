@@ -11,6 +11,11 @@ test('a program’s exit code and both of its outputs, in no language but Englis
   expect(end.output.split('\n').sort()).toEqual(['', 'C ', 'err', 'out'])
 })
 
+test('errors alone, where that is enough', async () => {
+  const end = await run('sh', ['-c', 'echo out; echo err >&2; exit 3'], { limitMs, saysErrorsOnly: true })
+  expect(end).toMatchObject({ code: 3, output: 'err\n', isAbsent: false })
+})
+
 test('arguments are never a shell’s', async () => {
   const { output } = await run('printf', ['%s|', '$(id)', '; id', '`id`'], { limitMs })
   expect(output).toBe('$(id)|; id|`id`|')
@@ -23,7 +28,7 @@ test('output is bounded', async () => {
 
 test('a program that is not there', async () => {
   const end = await run('ballast-no-such-program', [], { limitMs })
-  expect(end).toMatchObject({ code: undefined, isLate: false, output: expect.stringContaining('ENOENT') })
+  expect(end).toMatchObject({ code: undefined, isLate: false, isAbsent: true, output: expect.stringContaining('ENOENT') })
 })
 
 test('one that takes too long is killed, with what it started', async () => {

@@ -13,31 +13,38 @@ export interface ProgramEnd {
   /** What it wrote to both of its outputs. */
   readonly output: string
   readonly isLate: boolean
+  /** It could not be started, since there is no such program. */
+  readonly isAbsent: boolean
   /** Resolves when the program is gone: at once but for one that hangs. */
   readonly gone: Promise<void>
 }
 
 /** What this room starts: the image has each of them (`scripts/image/debian-base.ts`), and nothing else may be started. */
-export const programsOfMounts = ['mount', 'umount', 'stat', 'chmod'] as const
+export const programsOfMounts = ['mount', 'mount.nfs', 'umount', 'stat', 'chmod'] as const
 type ProgramOfMounts = (typeof programsOfMounts)[number]
 
 /** Starts a program and waits for its end, at most for a time. */
 type Run<Program extends string> = (
   program: Program,
   args: readonly string[],
-  options: { readonly limitMs: number; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly limitMs: number
+    readonly signal?: AbortSignal | undefined
+    /** What it writes to its standard output is left unread: a pipe less for programs that say there nothing but how far they are. */
+    readonly saysErrorsOnly?: boolean
+  },
 ) => Promise<ProgramEnd>
 
 export type RunProgram = Run<ProgramOfMounts>
 
 /** @returns a way to run programs of this machine. A signal ends one as a limit does. */
 export function machinePrograms(clock: Clock): Run<string> {
-  return (program, args, { limitMs, signal }) => {
+  return (program, args, { limitMs, signal, saysErrorsOnly = false }) => {
     const { promise, resolve } = Promise.withResolvers<ProgramEnd>()
     const gone = Promise.withResolvers<void>()
     // Messages are read, so they are in no other language; and nothing of our environment goes along.
     const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', saysErrorsOnly ? 'ignore' : 'pipe', 'pipe'],
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
       detached: true,
     })
@@ -45,13 +52,14 @@ export function machinePrograms(clock: Clock): Run<string> {
     const add = (chunk: Buffer) => {
       if (output.length < mostOutput) output = (output + chunk.toString('utf8')).slice(0, mostOutput)
     }
-    child.stdout.on('data', add)
-    child.stderr.on('data', add)
+    child.stdout?.on('data', add)
+    child.stderr?.on('data', add)
     let isLate = false
+    let isAbsent = false
     const kill = () => {
       isLate = true
       killGroup(child.pid)
-      resolve({ code: undefined, output, isLate, gone: gone.promise })
+      resolve({ code: undefined, output, isLate, isAbsent, gone: gone.promise })
     }
     const cancelTimer = clock.schedule(limitMs, kill)
     signal?.addEventListener('abort', kill, { once: true })
@@ -60,10 +68,11 @@ export function machinePrograms(clock: Clock): Run<string> {
       cancelTimer()
       signal?.removeEventListener('abort', kill)
       gone.resolve()
-      resolve({ code, output, isLate, gone: gone.promise })
+      resolve({ code, output, isLate, isAbsent, gone: gone.promise })
     }
     child.on('error', error => {
       add(Buffer.from(error.message))
+      isAbsent = 'code' in error && error.code === 'ENOENT'
       // A program that never began has no other end.
       if (child.pid === undefined) end(undefined)
     })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { staleMounts } from './stale-mounts.ts'
 
-const mount = (target: string, fsType = 'nfs4') => ({ target, fsType, source: `nas:/k${target}`, options: [] })
+const mount = (target: string, fsType = 'nfs4') => ({ id: '1', target, fsType, source: `nas:/k${target}`, options: [] })
 const look = async (path: string) => (path.endsWith('stale') ? 'stale' : path.endsWith('hangs') ? 'hangs' : ('there' as const))
 const { signal } = new AbortController()
 

@@ -1,4 +1,4 @@
-// A machine whose servers are folders: `mount` puts a link in the place of the target, `umount` takes it away. What a server does is up to the test. All
+// A machine whose servers are folders: `mount` and `mount.nfs` put a link in the place of the target, `umount` takes it away. What a server does is up to the test. All
 // other programs are the real ones.
 
 import { existsSync, mkdirSync, readlinkSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
@@ -29,6 +29,8 @@ interface FakeMachineOptions {
 
 export class FakeMachine {
   readonly calls: { readonly program: string; readonly argv: readonly string[] }[] = []
+  /** Command lines of what was started to mount and unmount, in order. */
+  readonly commands: string[] = []
   /** Targets that do not go, by how many steps they withstand: 1 goes by force. */
   readonly stuck = new Map<string, number>()
   /** Targets at which handles of files are of no server any more. */
@@ -55,12 +57,6 @@ export class FakeMachine {
     connections: target => this.connections.get(target),
   }
 
-  /** Command lines of `mount` and `umount`, in order. */
-  get commands(): readonly string[] {
-    return this.calls
-      .filter(({ program }) => program !== 'mount.nfs')
-      .map(({ program, argv }) => [program, ...argv].join(' '))
-  }
 
   /** Undefined has it work again; what hangs goes on then. */
   tell(server: string, told: ToldServer | undefined): void {
@@ -80,16 +76,17 @@ export class FakeMachine {
   readonly run: RunProgram = async (program, args, options) => {
     const path = args.at(-1) ?? ''
     if (program === 'stat' && this.stale.has(path)) return failed(`stat: cannot statx '${path}': Stale file handle`, 1)
-    if (program !== 'mount' && program !== 'umount') return await this.#real(program, args, options)
-    this.calls.push({ program, argv: args })
+    if (program !== 'mount' && program !== 'mount.nfs' && program !== 'umount') return await this.#real(program, args, options)
+    this.commands.push([program, ...args].join(' '))
+    if (program !== 'mount.nfs') this.calls.push({ program, argv: args })
     const late = Promise.withResolvers<void>()
     const cancel = this.#options.clock.schedule(options.limitMs, () => late.resolve())
     options.signal?.addEventListener('abort', () => late.resolve(), { once: true })
-    const end = program === 'mount' ? this.#mount(args) : this.#unmount(args)
+    const end = program === 'umount' ? this.#unmount(args) : this.#mount(args, program === 'mount.nfs' ? args : args.slice(-2))
     const gone = end.then(() => undefined)
     const first = await Promise.race([end, late.promise])
     cancel()
-    return first === undefined ? { code: undefined, output: '', isLate: true, gone } : first
+    return first === undefined ? { code: undefined, output: '', isLate: true, isAbsent: false, gone } : first
   }
 
   /** Takes what is mounted at a target away, whatever a program does. */
@@ -102,8 +99,10 @@ export class FakeMachine {
     renameSync(mounted.below, target)
   }
 
-  async #mount(args: readonly string[]): Promise<ProgramEnd> {
-    const [source = '', target = ''] = args.slice(-2)
+  async #mount(
+    args: readonly string[],
+    [source = '', target = '']: readonly (string | undefined)[],
+  ): Promise<ProgramEnd> {
     const [, bracketed, bare, share = ''] = /^(?:\[(.+)\]|([^[:]+)):(.*)$/s.exec(source) ?? []
     const server = bare ?? bracketed
     const options = args.includes('-o') ? (args[args.indexOf('-o') + 1] ?? '').split(',') : []
@@ -112,7 +111,7 @@ export class FakeMachine {
       this.#link(readlinkSync(source), target, { ...shown, options: options.filter(option => option !== 'bind') })
       return ended(0, '')
     }
-    // It is what `mount` calls, and is seen to be called.
+    // It is what `mount` calls, too, and is seen to be called.
     this.calls.push({ program: 'mount.nfs', argv: [source, target] })
     if (server === undefined) return failed(`mount.nfs: remote share not in 'host:dir' format`)
     if (this.#options.isStrict) {
@@ -134,17 +133,22 @@ export class FakeMachine {
     return ended(0, '')
   }
 
-  #link(folder: string, target: string, { fsType, source, options }: Omit<Mounted, 'target'>): void {
-    const below = join(this.#options.below, String(this.#made++))
+  #link(folder: string, target: string, { fsType, source, options }: Omit<Mounted, 'id' | 'target'>): void {
+    const id = String(this.#made++)
+    const below = join(this.#options.below, id)
     renameSync(target, below)
     symlinkSync(folder, target)
-    this.#mounts.push({ target, fsType, source, options, below })
+    this.#mounts.push({ id, target, fsType, source, options, below })
   }
 
   async #unmount(args: readonly string[]): Promise<ProgramEnd> {
     const refused = await this.#obey('umount')
     if (refused !== undefined) return refused
-    const target = args.at(-1) ?? ''
+    const ends = args.filter(word => !word.startsWith('-')).map(target => this.#unmountOne(target))
+    return ends.find(({ code }) => code !== 0) ?? ended(0, '')
+  }
+
+  #unmountOne(target: string): ProgramEnd {
     const left = this.stuck.get(target) ?? 0
     const mounted = this.#mounts.findLast(one => one.target === target)
     if (mounted === undefined) return failed(`umount: ${target}: not mounted.`)
@@ -173,4 +177,10 @@ const knownOption =
   /^(rw|ro|remount|_netdev|nofail|addr=.*|context=.*|b"|hard|soft|sync|async|noatime|nolock|tcp|nfsvers=.*|vers=.*|nconnect=.*|timeo=.*|retrans=.*|port=.*|proto=.*|sec=.*|rsize=.*|wsize=.*|retry=.*|actimeo=.*)$/
 
 const failed = (output: string, code = 32): ProgramEnd => ended(code, output)
-const ended = (code: number, output: string): ProgramEnd => ({ code, output, isLate: false, gone: Promise.resolve() })
+const ended = (code: number, output: string): ProgramEnd => ({
+  code,
+  output,
+  isLate: false,
+  isAbsent: false,
+  gone: Promise.resolve(),
+})

@@ -106,21 +106,26 @@ func withoutType(args []string) []string {
 
 func unmount(args []string) int {
 	flags := 0
-	target := ""
+	var targets []string
 	for _, arg := range args {
 		switch arg {
 		case "-f":
 			flags |= syscall.MNT_FORCE
 		case "-l":
 			flags |= syscall.MNT_DETACH
+		case "-i":
+			// No helper is called in any case.
 		default:
-			target = arg
+			targets = append(targets, arg)
 		}
 	}
-	if err := syscall.Unmount(target, flags); err != nil {
-		return say(mountError, "umount: %s: %v.", target, err)
+	code := 0
+	for _, target := range targets {
+		if err := syscall.Unmount(target, flags); err != nil {
+			code = say(mountError, "umount: %s: %v.", target, err)
+		}
 	}
-	return 0
+	return code
 }
 
 // real has the machine's own program do the work, and ends as that does.
