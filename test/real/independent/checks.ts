@@ -41,7 +41,7 @@ async function judgeTests(suite: GoSuite, packages: readonly string[] = suite.pa
   for (const name of packages) {
     await using sites = await startSites({ controllers: false })
     // One after the other: some tests listen on a port of their own choice.
-    const result = compared(await runPackage(suite, name, sites.real), await runPackage(suite, name, sites.twin))
+    const result = compared(suite, await runPackage(suite, name, sites.real), await runPackage(suite, name, sites.twin))
     console.error(`${name}: ${result.passed} pass on both`)
     results.push({ ...result, onTwin: [...result.onTwin, ...sites.bugs.map(bug => `the twin itself: ${bug}`)] })
     serverVersion = sites.serverVersion

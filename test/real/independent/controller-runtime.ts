@@ -24,4 +24,6 @@ export const controllerRuntime: GoSuite = {
   ],
   skipped: [],
   failing: [],
+  // Whether a cache has synced before its caller gives up is a race that both servers were seen to lose.
+  unsteady: /should allow for get informer to be cancelled/,
 }

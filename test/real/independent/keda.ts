@@ -188,6 +188,8 @@ async function begin(side: Side): Promise<void> {
     scaledJob('rest', { triggers: [off] }),
   )
   await settled(side)
+  // From here on both autoscalers remember the same: a round that comes before pods go, or after, makes no difference.
+  await untilReplicas(side, 'pods', replicas => replicas === 2)
 }
 
 /** Each has seen what is asked of it. */
