@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import type { ByteText } from '../byte-text.ts'
 import { failureAt } from '../file-work-failed.ts'
 
-const mostWaitingBytes = 1024 * 1024
+const waitingBytes = 1024 * 1024
 const write = promisify(writev)
 
 export class ContentWriter implements AsyncDisposable {
@@ -52,7 +52,7 @@ export class ContentWriter implements AsyncDisposable {
 
   /** Whether a part goes out with those that wait. */
   #fits(position: number): boolean {
-    return this.#runBytes === 0 || (this.#runBytes < mostWaitingBytes && this.#runAt + this.#runBytes === position)
+    return this.#runBytes === 0 || (this.#runBytes < waitingBytes && this.#runAt + this.#runBytes === position)
   }
 
   #start(): void {

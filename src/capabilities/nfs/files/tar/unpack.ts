@@ -15,8 +15,8 @@ import { isZero, TarReader } from './tar-reader.ts'
 import { timesOf, UnpackTarget } from './unpack-target.ts'
 
 const { O_CREAT, O_EXCL, O_WRONLY } = constants
-/** Zeros are left out in pieces of at most and at least this size, so that a file with holes has them again; fewer are written. */
-const largestHole = 64 * 1024
+/** Zeros are left out by so many, and no fewer than the least, so that a file with holes has them again. */
+const holeBytes = 64 * 1024
 const leastHole = 4_096
 /** Content below it is written at once: to hand it to a thread takes longer. */
 const leastBeside = 256 * 1024
@@ -196,8 +196,8 @@ const fifoName = '.ballast-fifo.partial' as ByteText
 function runsOf(part: Buffer): readonly { readonly start: number; readonly end: number }[] {
   const runs: { readonly start: number; readonly end: number }[] = []
   let start = 0
-  for (let at = 0; at < part.length; at += largestHole) {
-    const end = Math.min(at + largestHole, part.length)
+  for (let at = 0; at < part.length; at += holeBytes) {
+    const end = Math.min(at + holeBytes, part.length)
     if (end - at < leastHole || !isZero(part.subarray(at, end))) continue
     if (start < at) runs.push({ start, end: at })
     start = end
