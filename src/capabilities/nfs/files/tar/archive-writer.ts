@@ -10,8 +10,8 @@ import { fillOf } from './tar-header.ts'
 
 const partBytes = 256 * 1024
 /**
- * Beside zlib's own choice (6 and 8), code takes a fifth less of a processor and data that cannot be compressed a sixth less. Archives become at most 1 %
- * larger, and are as large as those of Go, whose gzip upstream's driver uses.
+ * Beside zlib's own choice (6 and 8), code takes a fifth less of a processor and data that cannot be compressed a sixth less. Archives of these
+ * become at most 0.8 % larger, and 0.4 % larger than by Go's gzip, which upstream's driver uses; those of mere repetition, which are tiny, by an eighth.
  */
 const gzip = { level: 5, memLevel: 9, chunkSize: partBytes }
 /** One is filled while the others are compressed. */

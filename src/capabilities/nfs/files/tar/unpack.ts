@@ -192,7 +192,7 @@ class Unpacker {
 
 const fifoName = '.ballast-fifo.partial' as ByteText
 
-/** What of a part is to be written: all but its holes. */
+/** All of a part but its holes: that is to be written. */
 function runsOf(part: Buffer): readonly { readonly start: number; readonly end: number }[] {
   const runs: { readonly start: number; readonly end: number }[] = []
   let start = 0
