@@ -2,14 +2,14 @@
 import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
 import { OpenContainers } from '../containers/open-containers.ts'
 import { PodHttp } from '../containers/port-forwarding.ts'
-import { fieldsAt, isFields, jsonText, textAt } from '../json-value.ts'
+import { fieldsAt, isFields, textAt } from '../json-value.ts'
 import { recordsOfSent } from '../patch/managed-fields.ts'
 import { structSchema } from '../schema/schema-table.ts'
 import { answerReview, type ReviewParts } from './access/reviews.ts'
 import { tokenAsk } from './access/tokens.ts'
-import { statusAnswer, textAnswer } from './answers/answer.ts'
+import { objectAnswer, statusAnswer } from './answers/answer.ts'
 import { answerGet, answerList } from './answers/list.ts'
-import { answerForm } from './answers/negotiation.ts'
+import { answerForm, statusEncoding } from './answers/negotiation.ts'
 import { timestamp } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { sentObject } from './decoding/request-body.ts'
@@ -70,11 +70,11 @@ export class ResourceHandlers {
     if (hasNoPlace || request.method === 'HEAD' || !type.verbs.includes(info.verb) || !isAtItsPlace(info)) throw notAllowed()
     switch (info.verb) {
       case 'get':
-        return await answerGet(server, type, info, request, answerForm(request.headers['accept']))
+        return await answerGet(server, type, info, request, answerForm(request.headers['accept'], type))
       case 'list':
-        return await answerList(server, type, info, request, answerForm(request.headers['accept']))
+        return await answerList(server, type, info, request, answerForm(request.headers['accept'], type))
       case 'watch':
-        return await answerWatch(server, type, info, request, answerForm(request.headers['accept']))
+        return await answerWatch(server, type, info, request)
       case 'create':
         return (
           (await answerReview(this.#parts, write)) ??
@@ -118,7 +118,7 @@ export class ResourceHandlers {
     }
     switch (info.verb) {
       case 'get':
-        return await answerGet(this.#parts.server, type, info, request, answerForm(request.headers['accept']))
+        return await answerGet(this.#parts.server, type, info, request, answerForm(request.headers['accept'], type))
       case 'update':
         return await this.#writes.update(write)
       case 'patch':
@@ -175,7 +175,7 @@ export class ResourceHandlers {
       },
       status: { token: issued.token, expirationTimestamp: issued.expires },
     }
-    return textAnswer(request, 201, jsonText(answer), { encoding: 'json' })
+    return objectAnswer(request, 201, answer, { encoding: statusEncoding(request.headers['accept']) })
   }
 }
 

@@ -3,9 +3,9 @@ import { invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { notFound } from '#kube/objects/status.ts'
-import { type Draft, draftOf, fieldsAt, jsonText, numberAt, setAt, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, draftOf, fieldsAt, numberAt, setAt, textAt, valueAt } from '../../json-value.ts'
 import { structSchema } from '../../schema/schema-table.ts'
-import { textAnswer } from '../answers/answer.ts'
+import { objectAnswer } from '../answers/answer.ts'
 import { readPath } from '../answers/json-path.ts'
 import { answerForm } from '../answers/negotiation.ts'
 import { tableWith } from '../answers/table.ts'
@@ -41,15 +41,17 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   setAt(draft, pathOf(type.custom?.scale?.specReplicasPath ?? '.spec.replicas'), replicas)
   const options = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
   const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
-  return textAnswer(request, 200, jsonText(scaleOf(type, updated)), { encoding: 'json' })
+  return scaleAnswer(server, request, scaleOf(type, updated))
 }
+
+const scaleType = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
 
 /** The small object, or a table of it. */
 function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject): TwinResponse {
-  const form = answerForm(request.headers['accept'])
+  const form = answerForm(request.headers['accept'], scaleType)
   const options = { version: form.version, includes: 'Metadata', hasColumns: true } as const
   const answer = form.shape === 'table' ? tableWith(scaleColumns, server, [scale], options) : scale
-  return textAnswer(request, 200, jsonText(answer), form)
+  return objectAnswer(request, 200, { ...answer }, form)
 }
 
 function wantedScale({ request, type, info }: WriteRequest, present: Draft): Draft {
