@@ -1,11 +1,12 @@
 // Requests on resources: which part of the server answers which verb and subresource.
-import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
+import { badRequest, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
 import { OpenContainers } from '../containers/open-containers.ts'
 import { PodHttp } from '../containers/port-forwarding.ts'
 import { fieldsAt, isFields, textAt } from '../json-value.ts'
 import { recordsOfSent } from '../patch/managed-fields.ts'
 import { structSchema } from '../schema/schema-table.ts'
 import { answerReview, type ReviewParts } from './access/reviews.ts'
+import { checkTokenAsk } from './access/token-asks.ts'
 import { tokenAsk } from './access/tokens.ts'
 import { objectAnswer, statusAnswer } from './answers/answer.ts'
 import { answerGet, answerList } from './answers/list.ts'
@@ -28,7 +29,6 @@ import type { ReachParts } from './subresources/running-pod.ts'
 import { answerScale } from './subresources/scale.ts'
 import { answerWatch } from './watches/watch.ts'
 import { checkWriteOptions, fieldManager, isDryRun } from './write-options.ts'
-import { subjectOf } from './write-pipeline.ts'
 
 interface HandlerParts extends WriteParts, ReviewParts {
   /** Where usage comes from; undefined while nothing is simulated. */
@@ -93,13 +93,14 @@ export class ResourceHandlers {
 
   async #answerSubresource(write: WriteRequest, subresource: string): Promise<TwinResponse> {
     const { type, info, request } = write
+    const verbs = type.subresources.find(({ name }) => name === subresource)?.verbs ?? []
+    if (subresource !== 'proxy' && !verbs.includes(info.verb)) throw notAllowed()
     switch (subresource) {
       case 'scale':
         return answerScale(this.#parts, write)
       case 'eviction':
         return answerEviction(this.#parts, write)
       case 'binding':
-        if (info.verb !== 'create') throw notAllowed()
         return this.#bind(write)
       case 'token':
         return await this.#issueToken(write)
@@ -124,7 +125,7 @@ export class ResourceHandlers {
       case 'patch':
         return await this.#writes.patch(write)
       default:
-        throw methodNotSupported(subjectOf(type), info.verb)
+        throw notAllowed()
     }
   }
 
@@ -145,7 +146,8 @@ export class ResourceHandlers {
     const fault = targetFault(textAt(binding, 'target', 'kind') ?? '', node)
     if (fault !== undefined) throw bareError(fault)
     if (pod === '') throw badRequest('Name parameter required.')
-    if (!isDryRun(request.query)) bindPod(server, writes, { namespace: info.namespace ?? '', pod, node }, { user, manager: '' })
+    if (!isDryRun(request.query))
+      bindPod(server, writes, { namespace: info.namespace ?? '', pod, node, binding }, { user, manager: '' })
     return statusAnswer(request, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
   }
 
@@ -155,6 +157,7 @@ export class ResourceHandlers {
     if (name === undefined) throw notFound({ group: '', resource: 'serviceaccounts' }, '')
     const ask = tokenAsk(info.namespace ?? '', name, value)
     const { server, tokens } = this.#parts
+    checkTokenAsk(server, value, ask)
     const issued = await tokens.issue(ask)
     const asked = { ...value, spec: { expirationSeconds: ask.seconds ?? 3600, ...fieldsAt(value, 'spec') } }
     const by = { manager: fieldManager(request), apiVersion: 'authentication.k8s.io/v1', subresource: 'token' }

@@ -229,17 +229,20 @@ function positionOf(server: ApiServer, options: ListOptions): Position {
 }
 
 function readToken(token: string): Position {
-  const refusal = badRequest('invalid continue token: continue key is not valid: it was not made by this server')
+  const refused = (why: string) => badRequest(`invalid continue token: continue key is not valid: ${why}`)
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(token, 'base64url').toString())
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw refusal
+    if (cause instanceof SyntaxError) throw refused('it was not made by this server')
     throw cause
   }
   const revision = numberAt(value, 'rv')
   const start = textAt(value, 'start')
-  if (revision === undefined || start === undefined || textAt(value, 'v') !== 'meta.k8s.io/v1') throw refusal
+  const version = textAt(value, 'v') ?? ''
+  if (version !== 'meta.k8s.io/v1') throw refused(`server does not recognize this encoded version ${version}`)
+  if (revision === undefined || revision === 0) throw refused('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
+  if (start === undefined) throw refused('it was not made by this server')
   return { revision, after: start.endsWith('\u0000') ? start.slice(0, -1) : start }
 }
 

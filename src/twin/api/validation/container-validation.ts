@@ -28,7 +28,7 @@ export function containerProblems(container: Draft, at: string, around: Containe
   if (image === '') problems.push(required(`${at}.image`))
   else if (image.trim() !== image) problems.push(invalid(`${at}.image`, image, 'must not have leading or trailing whitespace'))
   const isSidecar = container['restartPolicy'] === 'Always'
-  if (around.kind !== 'ephemeral') problems.push(...restartProblems(container, at))
+  if (around.kind !== 'ephemeral') problems.push(...restartProblems(container, at, around))
   if (around.kind === 'init' && !isSidecar) {
     for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'])
       if (container[field] !== undefined)
@@ -172,9 +172,10 @@ const restartActions = ['Restart', 'RestartAllContainers']
 const exitOperators = ['In', 'NotIn']
 
 /** A container's own policy of restarts, and the rules that go before it. */
-function restartProblems(container: Draft, at: string): readonly FieldError[] {
+function restartProblems(container: Draft, at: string, { kind }: ContainerSurroundings): readonly FieldError[] {
   const policy = textAt(container, 'restartPolicy')
-  const rules = itemsAt(container, 'restartPolicyRules')
+  // Rules of init containers are looked at elsewhere, or not at all.
+  const rules = kind === 'init' ? [] : itemsAt(container, 'restartPolicyRules')
   const place = `${at}.restartPolicy`
   const problems: FieldError[] = []
   if (policy === undefined && rules.length > 0)

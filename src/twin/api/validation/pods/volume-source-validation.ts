@@ -146,8 +146,7 @@ function labelOf(field: string): Rule {
 }
 
 function diskProblems(source: Draft, at: string): readonly FieldError[] {
-  const [kind, uri] = [textAt(source, 'kind'), textAt(source, 'diskURI') ?? '']
-  if (kind === undefined) return []
+  const [kind, uri] = [textAt(source, 'kind') ?? 'Shared', textAt(source, 'diskURI') ?? '']
   const [start, form] =
     kind === 'Managed'
       ? ['/subscriptions/', '/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}']
