@@ -78,6 +78,13 @@ const messages = {
   NodeExpandVolumeRequest:
     '1 volumeId, 2 volumePath, 3 capacityRange CapacityRange, 4 stagingTargetPath, 5 volumeCapability VolumeCapability, 6 secrets %',
   NodeExpandVolumeResponse: '1 capacityBytes int64',
+  GroupRpc: '1 type GroupRpcType',
+  GroupControllerServiceCapability: '1 rpc GroupRpc',
+  GroupControllerGetCapabilitiesResponse: '1 capabilities *GroupControllerServiceCapability',
+  CreateVolumeGroupSnapshotRequest: '1 name, 2 sourceVolumeIds *string, 3 secrets %, 4 parameters %',
+  VolumeGroupSnapshot: '1 groupSnapshotId, 2 snapshots *Snapshot, 3 creationTime Timestamp, 4 readyToUse bool',
+  VolumeGroupSnapshotResponse: '1 groupSnapshot VolumeGroupSnapshot',
+  VolumeGroupSnapshotRequest: '1 groupSnapshotId, 2 snapshotIds *string, 3 secrets %',
 } as const satisfies Readonly<Record<string, string>>
 
 /** Names by their numbers, from 0 on. */
@@ -89,6 +96,7 @@ const enums = {
     'UNKNOWN CREATE_DELETE_VOLUME PUBLISH_UNPUBLISH_VOLUME LIST_VOLUMES GET_CAPACITY CREATE_DELETE_SNAPSHOT LIST_SNAPSHOTS CLONE_VOLUME PUBLISH_READONLY EXPAND_VOLUME LIST_VOLUMES_PUBLISHED_NODES VOLUME_CONDITION GET_VOLUME SINGLE_NODE_MULTI_WRITER MODIFY_VOLUME GET_SNAPSHOT',
   NodeRpcType:
     'UNKNOWN STAGE_UNSTAGE_VOLUME GET_VOLUME_STATS EXPAND_VOLUME VOLUME_CONDITION SINGLE_NODE_MULTI_WRITER VOLUME_MOUNT_GROUP',
+  GroupRpcType: 'UNKNOWN CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT',
   Unit: 'UNKNOWN BYTES INODES',
 } as const satisfies Readonly<Record<string, string>>
 
@@ -122,7 +130,13 @@ export const csiCalls = {
   NodeExpandVolume: ['Node', 'NodeExpandVolumeRequest', 'NodeExpandVolumeResponse'],
   NodeGetCapabilities: ['Node', 'Empty', 'NodeGetCapabilitiesResponse'],
   NodeGetInfo: ['Node', 'Empty', 'NodeGetInfoResponse'],
-} as const satisfies Readonly<Record<string, readonly ['Identity' | 'Controller' | 'Node', MessageName, MessageName]>>
+  GroupControllerGetCapabilities: ['GroupController', 'Empty', 'GroupControllerGetCapabilitiesResponse'],
+  CreateVolumeGroupSnapshot: ['GroupController', 'CreateVolumeGroupSnapshotRequest', 'VolumeGroupSnapshotResponse'],
+  DeleteVolumeGroupSnapshot: ['GroupController', 'VolumeGroupSnapshotRequest', 'Empty'],
+  GetVolumeGroupSnapshot: ['GroupController', 'VolumeGroupSnapshotRequest', 'VolumeGroupSnapshotResponse'],
+} as const satisfies Readonly<
+  Record<string, readonly ['Identity' | 'Controller' | 'Node' | 'GroupController', MessageName, MessageName]>
+>
 export type CsiCall = keyof typeof csiCalls
 
 /** A message as JSON: enums by name, numbers as numbers, what was not sent left out. */

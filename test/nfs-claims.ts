@@ -14,6 +14,7 @@ export const claimKinds = {
   PersistentVolume: { apiVersion: 'v1', isNamespaced: false },
   Secret: { apiVersion: 'v1', isNamespaced: true },
   Node: { apiVersion: 'v1', isNamespaced: false },
+  VolumeAttributesClass: { apiVersion: 'storage.k8s.io/v1', isNamespaced: false },
   VolumeAttachment: { apiVersion: 'storage.k8s.io/v1', isNamespaced: false },
   VolumeSnapshotClass: { apiVersion: 'snapshot.storage.k8s.io/v1', isNamespaced: false },
   VolumeSnapshot: { apiVersion: 'snapshot.storage.k8s.io/v1', isNamespaced: true },
@@ -28,12 +29,14 @@ export type ClaimStep =
   /** By merge patch. */
   | { readonly patch: Ref; readonly with: Readonly<Record<string, unknown>> }
   | { readonly remove: Ref }
-  /** Until it says so: a phase of its status, a boolean of its status, a reason among the Events on it, or `gone`. */
+  /** Until it says so: a phase, a class of attributes or a boolean of its status, a reason among the Events on it, `gone`, or `unmodified` (no change of attributes is open). */
   | { readonly await: Ref; readonly is: string }
   /** As the stand-in's `Told`; undefined has the server work again. */
   | { readonly tell: Readonly<Record<string, unknown>> | undefined }
   /** Files on the scenario's server, below its export `kubernetes`. */
   | { readonly plant: Readonly<Record<string, string>> }
+  /** What lies there is taken away. */
+  | { readonly sweep: string }
 
 export interface ClaimScenario {
   /** A name of the API. */

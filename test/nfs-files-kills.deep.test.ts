@@ -73,6 +73,8 @@ describe.skipIf(process.platform !== 'linux')('a worker that is killed', () => {
     ['archives a tree',         root => ({ kind: 'archiveTree', root, path: 'ns/team/pvc-1', replaces: 'remove' })],
     ['packs a tree',            root => ({ kind: 'pack', root, path: 'pvc-1', into: { root, directory: 'new/snap', name: 'pvc-1' }, compression: 'gzip' })],
     ['packs a tree, plain',     root => ({ kind: 'pack', root, path: 'pvc-1', into: { root, directory: 'new/snap', name: 'pvc-1' }, compression: 'none' })],
+    ['writes a record',         root => ({ kind: 'writeRecord', root, path: 'records/of/a', text: 'words' })],
+    ['renames a directory',     root => ({ kind: 'rename', root, from: 'ns/team/pvc-1', to: 'pvc-9' })],
     ['restores an archive',     root => ({ kind: 'unpack', archive: { root, path: 'snap/pvc-1.tar' }, root, path: 'pvc-2', limits: plenty })],
   ])('when it %s is of no consequence once it is done again', async (_name, workIn) => {
     using places = new Scratch()

@@ -110,6 +110,8 @@ async function site(
     compression: 'gzip',
     lists: false,
     modifies: false,
+    nodeExpands: false,
+    groups: false,
     expansion: unlimited,
   } as const
   const running = await startDriver({

@@ -11,7 +11,7 @@ import {
   pluginServices,
   type Volume,
 } from '../src/capabilities/nfs/csi/messages.ts'
-import { controllerMethods, identityMethods, nodeMethods } from '../src/capabilities/nfs/csi/methods.ts'
+import { attachMethods, controllerMethods, identityMethods, nodeMethods } from '../src/capabilities/nfs/csi/methods.ts'
 
 export type CalledMethod =
   | 'createVolume'
@@ -20,6 +20,9 @@ export type CalledMethod =
   | 'deleteSnapshot'
   | 'listSnapshots'
   | 'expandVolume'
+  | 'modifyVolume'
+  | 'attachVolume'
+  | 'detachVolume'
   | 'probe'
 
 /** What a call gets in place of its answer; with `isDone` only after it was carried out. */
@@ -33,6 +36,8 @@ interface MadeVolume {
   readonly id: string
   bytes: bigint
   readonly parameters: ReadonlyMap<string, string>
+  /** What can be changed of it. */
+  attributes: ReadonlyMap<string, string>
   readonly contentSource: ContentSource | undefined
 }
 
@@ -46,7 +51,8 @@ interface Call {
   readonly request: unknown
 }
 
-const usual = [
+/** What it can unless a test says otherwise. */
+export const usual = [
   can.CREATE_DELETE_VOLUME,
   can.CREATE_DELETE_SNAPSHOT,
   can.CLONE_VOLUME,
@@ -65,6 +71,8 @@ export class FakeDriver implements AsyncDisposable {
   /** By name. */
   readonly volumes = new Map<string, MadeVolume>()
   readonly snapshots = new Map<string, MadeSnapshot>()
+  /** Volumes of nodes, as `<volume> on <node>`. */
+  readonly attached = new Set<string>()
   /** How often something was made or deleted that was not so already. */
   readonly done: string[] = []
   /** What the next calls of a method get in place of their answer, in turn. */
@@ -105,6 +113,20 @@ export class FakeDriver implements AsyncDisposable {
       { node: definition(nodeGetCapabilities) },
       { node: answering(nodeGetCapabilities, () => ({ capabilities: this.nodeExpands ? [{ rpc: { type: 3 } }] : [] })) },
     )
+    const { controllerPublishVolume, controllerUnpublishVolume } = attachMethods
+    server.addService(
+      { attach: definition(controllerPublishVolume), detach: definition(controllerUnpublishVolume) },
+      {
+        attach: this.#handler('attachVolume', controllerPublishVolume, ({ volumeId, nodeId, isReadonly }) => {
+          this.attached.add(`${volumeId} on ${nodeId}`)
+          return { publishContext: new Map(isReadonly ? [['ballast.dev/read-only', 'true']] : []) }
+        }),
+        detach: this.#handler('detachVolume', controllerUnpublishVolume, ({ volumeId, nodeId }) => {
+          this.attached.delete(`${volumeId} on ${nodeId}`)
+          return {}
+        }),
+      },
+    )
     const c = controllerMethods
     server.addService(
       {
@@ -112,6 +134,7 @@ export class FakeDriver implements AsyncDisposable {
         create: definition(c.createVolume),
         delete: definition(c.deleteVolume),
         expand: definition(c.controllerExpandVolume),
+        modify: definition(c.controllerModifyVolume),
         snapshot: definition(c.createSnapshot),
         unsnapshot: definition(c.deleteSnapshot),
         list: definition(c.listSnapshots),
@@ -125,6 +148,11 @@ export class FakeDriver implements AsyncDisposable {
           for (const volume of this.volumes.values()) if (volume.id === volumeId) volume.bytes = bytes
           this.done.push(`expand ${volumeId} ${bytes}`)
           return { capacityBytes: bytes, isNodeExpansionRequired: this.nodeExpands }
+        }),
+        modify: this.#handler('modifyVolume', c.controllerModifyVolume, ({ volumeId, mutableParameters }) => {
+          for (const volume of this.volumes.values()) if (volume.id === volumeId) volume.attributes = mutableParameters
+          this.done.push(`modify ${volumeId}`)
+          return {}
         }),
         snapshot: this.#handler('createSnapshot', c.createSnapshot, ({ name, sourceVolumeId }) =>
           this.#snapshot(name, sourceVolumeId),
@@ -181,16 +209,17 @@ export class FakeDriver implements AsyncDisposable {
     readonly name: string
     readonly capacityRange: { readonly requiredBytes: bigint } | undefined
     readonly parameters: ReadonlyMap<string, string>
+    readonly mutableParameters: ReadonlyMap<string, string>
     readonly contentSource: ContentSource | undefined
   }): Volume {
-    const { name, capacityRange, parameters, contentSource } = request
+    const { name, capacityRange, parameters, mutableParameters: attributes, contentSource } = request
     const refusal = this.refuses(name)
     if (refusal !== undefined) throw new CallRefused(refusal.code, refusal.details)
     const bytes = capacityRange?.requiredBytes ?? 0n
     const known = this.volumes.get(name)
     if (known !== undefined && known.bytes !== bytes)
       throw new CallRefused(status.ALREADY_EXISTS, `${name} is there in another size`)
-    const volume = known ?? { id: `nas#export#${name}##`, bytes, parameters, contentSource }
+    const volume = known ?? { id: `nas#export#${name}##`, bytes, parameters, attributes, contentSource }
     if (known === undefined) this.done.push(`create ${name}`)
     this.volumes.set(name, volume)
     return {
@@ -224,6 +253,13 @@ export class FakeDriver implements AsyncDisposable {
 
   #told(snapshotId: string, sourceVolumeId: string) {
     const creationTime = { seconds: 1_767_225_600, nanos: 500_000_000 }
-    return { snapshotId, sourceVolumeId, sizeBytes: 4_096n, creationTime, isReadyToUse: this.snapshotsAreReady }
+    return {
+      snapshotId,
+      sourceVolumeId,
+      sizeBytes: 4_096n,
+      creationTime,
+      isReadyToUse: this.snapshotsAreReady,
+      groupSnapshotId: '',
+    }
   }
 }

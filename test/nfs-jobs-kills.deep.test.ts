@@ -2,10 +2,23 @@
 // one directory of each volume, and nothing left over.
 import { describe, expect, test } from 'vitest'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { controllerCapabilities } from '../src/capabilities/nfs/csi/messages.ts'
 import { standardProvision } from '../src/capabilities/nfs/jobs/provision/settings.ts'
 import { type Content, contents, type Snapshot, snapshots } from '../src/capabilities/nfs/jobs/snapshot/snapshot-kinds.ts'
 import { shareOf } from './crash-harness.ts'
-import { allJobs, claim, claims, election, type JobsSite, jobsSite, type Kill, snapshot, snapshotClass } from './nfs-jobs-site.ts'
+import { FakeDriver, usual } from './nfs-jobs-driver.ts'
+import {
+  allJobs,
+  attributesClass,
+  claim,
+  claims,
+  election,
+  type JobsSite,
+  jobsSite,
+  type Kill,
+  snapshot,
+  snapshotClass,
+} from './nfs-jobs-site.ts'
 
 const { election: _, ...withoutLeases } = allJobs
 /** What follows a result at once, such as a finalizer that goes, is done in it. */
@@ -18,6 +31,8 @@ interface Scenario {
   readonly name: string
   readonly objects: readonly KubeObject[]
   readonly config?: typeof allJobs
+  /** The driver changes volumes. */
+  readonly modifies?: true
   drive(site: JobsSite): Promise<void>
   /** What is there at the end: claims, volumes, directories, snapshots in the driver. */
   readonly left: { readonly claims: number; readonly volumes: number; readonly directories: number; readonly snapshots?: number }
@@ -86,6 +101,44 @@ const scenarios: readonly Scenario[] = [
     left: { claims: 1, volumes: 1, directories: 1 },
   },
   {
+    name: 'a claim is made with attributes, and gets others',
+    objects: [
+      attributesClass('gold', { mountPermissions: '0770' }),
+      attributesClass('silver', { mountPermissions: '0700' }),
+      claim('plex', { volumeAttributesClassName: 'gold' }),
+    ],
+    modifies: true,
+    async drive(site) {
+      await bound(site, 'plex')
+      await site.change(claims, 'plex', { spec: { volumeAttributesClassName: 'silver' } }, { namespace })
+      const isChanged = () => {
+        const { status } = site.claim('plex') ?? {}
+        return status?.currentVolumeAttributesClassName === 'silver' && status.modifyVolumeStatus === undefined
+      }
+      await site.until(isChanged)
+      expect(site.volumes()[0]?.spec.volumeAttributesClassName).toBe('silver')
+      expect([...site.driver.volumes.values()].map(({ attributes }) => attributes.get('mountPermissions'))).toEqual(['0700'])
+      expect(site.claim('plex')?.status?.conditions ?? []).toEqual([])
+    },
+    left: { claims: 1, volumes: 1, directories: 1 },
+  },
+  {
+    name: 'a claim grows and gets other attributes at once',
+    objects: [attributesClass('gold', { mountPermissions: '0770' }), claim('plex')],
+    modifies: true,
+    async drive(site) {
+      await bound(site, 'plex')
+      const both = { volumeAttributesClassName: 'gold', resources: { requests: { storage: '2Gi' } } }
+      await site.change(claims, 'plex', { spec: both }, { namespace })
+      await site.until(() => {
+        const { status } = site.claim('plex') ?? {}
+        return status?.currentVolumeAttributesClassName === 'gold' && status.capacity?.['storage'] === '2Gi'
+      })
+      expect(site.claim('plex')?.status?.conditions ?? []).toEqual([])
+    },
+    left: { claims: 1, volumes: 1, directories: 1 },
+  },
+  {
     name: 'a snapshot is taken and restored',
     objects: [claim('plex'), snapshotClass],
     async drive(site) {
@@ -118,7 +171,7 @@ function faults(site: JobsSite, { left }: Scenario): readonly string[] {
   }
   const expected = { snapshots: 0, ...left }
   const handles = site.volumes().map(({ spec }) => spec.csi?.volumeHandle)
-  const made = driver.done.filter(done => !done.startsWith('expand'))
+  const made = driver.done.filter(done => !done.startsWith('expand') && !done.startsWith('modify'))
   const held = site
     .list(claims.resource)
     .filter(({ metadata }) => metadata.finalizers?.some(one => one.includes('as-source') || one.includes('cloning')))
@@ -139,8 +192,9 @@ function faults(site: JobsSite, { left }: Scenario): readonly string[] {
 }
 
 async function run(scenario: Scenario, kill?: Kill) {
-  const { objects, config = withoutLeases } = scenario
-  await using site = await jobsSite({ objects, config, ...(kill === undefined ? {} : { kill }) })
+  const { objects, config = withoutLeases, modifies } = scenario
+  const driver = modifies === true ? { driver: new FakeDriver({ can: [...usual, controllerCapabilities.MODIFY_VOLUME] }) } : {}
+  await using site = await jobsSite({ objects, config, ...driver, ...(kill === undefined ? {} : { kill }) })
   site.start()
   await scenario.drive(site)
   await site.pass(trailMs)

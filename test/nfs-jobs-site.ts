@@ -64,6 +64,14 @@ export function claim(name: string, spec: object = {}, metadata: object = {}): K
   }
 }
 
+export const attributesClass = (name: string, parameters: Readonly<Record<string, string>>): KubeObject => ({
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'VolumeAttributesClass',
+  metadata: { name },
+  driverName: 'nfs.csi.k8s.io',
+  parameters,
+})
+
 export const snapshotClass: KubeObject = {
   apiVersion: 'snapshot.storage.k8s.io/v1',
   kind: 'VolumeSnapshotClass',
@@ -143,7 +151,16 @@ interface Life {
   readonly api: Api
 }
 
-const effects: readonly CalledMethod[] = ['createVolume', 'deleteVolume', 'createSnapshot', 'deleteSnapshot', 'expandVolume']
+const effects: readonly CalledMethod[] = [
+  'createVolume',
+  'deleteVolume',
+  'createSnapshot',
+  'deleteSnapshot',
+  'expandVolume',
+  'modifyVolume',
+  'attachVolume',
+  'detachVolume',
+]
 
 export class JobsSite implements AsyncDisposable {
   readonly clock: VirtualClock

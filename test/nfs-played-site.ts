@@ -42,12 +42,17 @@ export class InProcessSite implements PlayedSite, Disposable {
     return this.#machine.calls
   }
 
+  /** Command lines of what was started to mount and unmount. */
+  commands(): readonly string[] {
+    return this.#machine.commands
+  }
+
   mounts(): readonly string[] {
     return this.#machine.table.mounts().map(({ source, target }) => `${source} on ${target}`)
   }
 
   /** Our driver by upstream's flags. Its mounts outlive it. */
-  async start(flags: readonly string[], workers: FileWorkers): Promise<PlayedDriver> {
+  async start(flags: readonly string[], workers: Pick<FileWorkers, 'run'>): Promise<PlayedDriver> {
     const socket = join(this.root, `${this.#drivers++}.sock`)
     const given = driverFlags([
       `--endpoint=unix://${socket}`,

@@ -65,8 +65,8 @@ export interface ComponentOptions {
   /** False leaves the part to a real one, or to a test. */
   readonly scheduler?: boolean
   readonly kubelet?: boolean
-  /** False leaves it to real provisioners to make volumes for claims and to delete them: the binder only binds and releases. */
-  readonly provisioner?: boolean
+  /** Real provisioners that make volumes for claims and delete them, by their names; false: all are real. There the binder only binds and releases. */
+  readonly provisioner?: boolean | { readonly leaves: ReadonlySet<string> }
   readonly heartbeat?: HeartbeatMode
   /** Which components write Events: `full` (all), `scheduling` (the scheduler), `off`. */
   readonly events?: EventMode
@@ -128,7 +128,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     clock,
     random,
     minorVersion,
-    playsProvisioners: options.provisioner !== false,
+    playsProvisioner: name => playsProvisioner(options.provisioner, name),
     onTrouble,
     events: new EventRecorder(access, { clock, random, mode: options.events ?? 'full' }),
     ...(options.api === undefined ? {} : { api: options.api }),
@@ -250,4 +250,8 @@ function tellFailure(context: ComponentContext, onTrouble: TellTrouble, { queue,
   const { component, reason } = telling
   const message = `error syncing ${object.kind.toLowerCase()}: ${messageOf(error)}`
   context.events.record(object, { component, writer: controllerWriter(component) }, { type: 'Warning', reason, message })
+}
+
+function playsProvisioner(said: ComponentOptions['provisioner'], name: string): boolean {
+  return typeof said === 'object' ? !said.leaves.has(name) : said !== false
 }

@@ -51,4 +51,14 @@
     - patch
     - update
 {{- end }}
+{{- if and $.Values.capabilities.nfs.enabled $.Values.capabilities.nfs.controller.modifyVolumes }}
+- apiGroups:
+    - storage.k8s.io
+  resources:
+    - volumeattributesclasses
+  verbs:
+    - get
+    - list
+    - watch
+{{- end }}
 {{- end -}}

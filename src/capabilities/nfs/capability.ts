@@ -76,6 +76,8 @@ export const nfs = capability({
   rightsFollow: {
     settings: [
       { on: 'controller.snapshots.controller', with: { controller: { snapshots: { controller: true } } } },
+      { on: 'controller.modifyVolumes', with: { controller: { modifyVolumes: true } } },
+      { on: 'controller.attach', with: { controller: { attach: true } } },
       { on: 'controller.inventory.enabled', with: { controller: { inventory: { enabled: true } } } },
     ],
   },
@@ -87,6 +89,7 @@ export const nfs = capability({
     },
   },
   metrics: registry => void nfsMetrics(registry),
+  up: async () => (await import('./commands/nfs-story.ts')).nfsStory,
   page: async () => (await import('./page/volumes-page.ts')).volumesPage,
   findings: async () => (await import('./doctor/nfs-checks.ts')).nfsFindings,
   upstreams: async () => [

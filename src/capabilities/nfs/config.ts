@@ -2,7 +2,7 @@
 
 import * as z from 'zod'
 import { durationBetween, quantity } from '#kube/schema/crd-fields.ts'
-import { driverName, kubeletDirectory } from './names.ts'
+import { driverName, kubeletDirectory, mostVolumesPerNode } from './names.ts'
 
 const longestPath = 1_024
 const longestCacheMinutes = 24 * 60
@@ -59,6 +59,16 @@ export const nfsConfiguration = z.object({
         .describe(
           'a volume is mounted once for all pods of its node, which see it by bind mounts; upstream mounts it for each pod',
         ),
+      expand: z
+        .boolean()
+        .default(false)
+        .describe('a volume counts as grown when the nodes that have it see its new size; upstream asks no node'),
+      mostVolumes: z
+        .int()
+        .min(1)
+        .max(mostVolumesPerNode)
+        .optional()
+        .describe('volumes of the driver that a node may have at once, which schedulers heed; without it any number'),
     })
     .prefault({}),
   controller: z
@@ -91,6 +101,16 @@ export const nfsConfiguration = z.object({
         .boolean()
         .default(false)
         .describe('ListVolumes, ListSnapshots, GetSnapshot and GetCapacity are served, from what is on the servers'),
+      modifyVolumes: z
+        .boolean()
+        .default(false)
+        .describe('permissions of volumes change by VolumeAttributesClasses with mountPermissions; no mount sets them then'),
+      attach: z
+        .boolean()
+        .default(false)
+        .describe(
+          'a volume for a single node is held to it by the controller (VolumeAttachments); upstream lets every node mount every volume',
+        ),
       usage: z
         .object({
           enabled: z

@@ -1,6 +1,7 @@
 // The driver beside its jobs, once in a cluster: it makes, removes, packs and copies folders of shares.
 
 import type { NodeContext, Running } from '#coordination/capability.ts'
+import type { Clock } from '#kube/clock.ts'
 import { EventRecorder } from '#kube/events/events.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import { durationMs } from '#kube/time/duration.ts'
@@ -23,22 +24,34 @@ import { SnapshotProgress } from './told/snapshot-progress.ts'
 import { usageJob } from './usage/usage-job.ts'
 import { WatchedFacts } from './watched-facts.ts'
 
+/** Where the part runs. */
+interface ControllerPlace {
+  /** The driver's, an absolute path. */
+  readonly socket: string
+  /** The machine that it mounts on, and that machine's time; left out: this one's kernel, and the process's time. */
+  readonly machine?: NonNullable<Parameters<typeof startDriver>[0]['machine']> & { readonly clock: Clock }
+  /** Nobody else can do the jobs of this cluster: no Lease is stood for. */
+  readonly isAlone?: boolean
+}
+
 /** Serves until it is disposed of. @throws OutsideError where nobody can listen */
 export async function startControllerPart(
   context: NodeContext,
   config: NfsConfig,
   signal: AbortSignal,
+  { socket, machine, isAlone = false }: ControllerPlace = { socket: controllerSocket },
 ): Promise<Running<NfsConfig>> {
-  const { api, clock, log, random } = context
+  const { api, log, random } = context
+  const clock = machine?.clock ?? context.clock
   if (api === undefined) throw new Error('the jobs of the NFS driver need the API server')
   await using stack = new AsyncDisposableStack()
   const workers = stack.use(new FileWorkers({ clock }))
   const files = new ShareFiles(workers, clock)
-  const informers = stack.use(new Informers(api, { clock, random, log, signal }))
+  const informers = stack.use(new Informers(api, { clock: context.clock, random, log, signal }))
   const facts = new WatchedFacts(api, informers, config.driverName, signal)
   const events = stack.use(
     new EventRecorder(api, {
-      clock,
+      clock: context.clock,
       random,
       log,
       controller: `ballast.dev/${capabilityName}`,
@@ -49,28 +62,33 @@ export async function startControllerPart(
   const driver = stack.use(
     await startDriver({
       name: config.driverName,
-      endpoint: `unix://${controllerSocket}`,
+      endpoint: `unix://${socket}`,
       controller: {
         settings: controllerSettings(config),
         workingMountDir: config.controller.workingMountDir,
         files,
         facts,
         known: facts,
+        attach: config.controller.attach
+          ? { isNode: id => facts.isNode(id), mostPerNode: config.node.mostVolumes ?? 0 }
+          : undefined,
         progress,
       },
       clock,
       log,
+      machine,
     }),
   )
   if (context.metrics !== undefined) nfsMetrics(context.metrics).follow(driver)
+  const jobsConfig = jobsOfConfig(config, context.identity.namespace)
   const jobs = stack.use(
     startJobs(
       {
         ...context,
         api,
         informers,
-        address: controllerSocket,
-        config: jobsOfConfig(config, context.identity.namespace),
+        address: socket,
+        config: isAlone ? { ...jobsConfig, election: undefined } : jobsConfig,
         more: [...usageJobs(config, driver, context), ...inventoryJobs(config, driver, files, context)],
       },
       signal,
@@ -84,7 +102,7 @@ export async function startControllerPart(
   }
 }
 
-function controllerSettings({ mountPermissions, controller }: NfsConfig): ControllerSettings {
+function controllerSettings({ mountPermissions, controller, node }: NfsConfig): ControllerSettings {
   return {
     mountPermissions: Number.parseInt(mountPermissions, 8),
     defaultOnDelete: controller.defaultOnDeletePolicy,
@@ -92,7 +110,9 @@ function controllerSettings({ mountPermissions, controller }: NfsConfig): Contro
     useTarProgram: controller.useTarCommandInSnapshot,
     compression: controller.snapshotCompression,
     lists: controller.lists,
-    modifies: false,
+    modifies: controller.modifyVolumes,
+    groups: false,
+    nodeExpands: node.expand,
     expansion: { needsRoom: controller.expansion.needsRoom, mostPerNamespace: bytesOf(controller.expansion.mostPerNamespace) },
   }
 }

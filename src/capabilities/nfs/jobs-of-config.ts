@@ -2,6 +2,7 @@
 
 import { durationMs } from '#kube/time/duration.ts'
 import type { NfsConfig } from './config.ts'
+import { standardAttach } from './jobs/attach/settings.ts'
 import type { JobsConfig } from './jobs/jobs.ts'
 import { standardProvision } from './jobs/provision/settings.ts'
 import { standardResize } from './jobs/resize/settings.ts'
@@ -12,13 +13,21 @@ const election = { leaseDurationMs: 15_000, renewDeadlineMs: 10_000, retryPeriod
 
 /** @param namespace where the jobs' own pod is, and their Leases */
 export function jobsOfConfig({ controller }: NfsConfig, namespace: string): JobsConfig {
-  const { snapshots, volumeNamePrefix } = controller
+  const { snapshots, volumeNamePrefix, modifyVolumes } = controller
   const timeoutMs = durationMs(controller.timeout)
   const retryLastMs = durationMs(controller.retryIntervalMax)
   return {
-    provision: { ...standardProvision, timeoutMs, retryLastMs, namePrefix: volumeNamePrefix, tellsNames: true },
+    provision: {
+      ...standardProvision,
+      timeoutMs,
+      retryLastMs,
+      namePrefix: volumeNamePrefix,
+      tellsNames: true,
+      attributes: modifyVolumes ? 'applied' : 'refused',
+    },
     // A volume of files grows in use, so pods are not watched.
-    resize: { ...standardResize, timeoutMs, heedsUse: false },
+    resize: { ...standardResize, timeoutMs, heedsUse: false, attributes: modifyVolumes ? 'applied' : 'ignored' },
+    attach: controller.attach ? { ...standardAttach, timeoutMs, retryLastMs } : undefined,
     snapshot: snapshots.enabled ? { ...standardSnapshot, timeoutMs } : undefined,
     snapshotController: snapshots.controller ? standardSnapshotController : undefined,
     election: { namespace, ...election },

@@ -16,6 +16,9 @@ export const registryFolder = 'plugins_registry'
 export const stagingFolder = 'plugins/kubernetes.io/csi'
 export const kubeletDirectory = '/var/lib/kubelet'
 
+/** What a limit of a node's volumes may be. */
+export const mostVolumesPerNode = 100_000
+
 /** Where the jobs find the driver, in their own pod. */
 export const controllerSocket = '/csi/csi.sock'
 

@@ -108,6 +108,8 @@ function nodeSettings(config: NfsConfig, nodeId: string): NodeSettings {
     mountPermissions: Number.parseInt(config.mountPermissions, 8),
     statsMs: config.volStatsCacheExpireInMinutes * minuteMs,
     stages: config.node.stage,
+    expands: config.node.expand,
+    mostVolumes: config.node.mostVolumes ?? 0,
     detachAfterMs: config.detachAfter === undefined ? undefined : durationMs(config.detachAfter),
   }
 }

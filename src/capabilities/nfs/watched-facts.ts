@@ -3,13 +3,23 @@
 import type { Api } from '#kube/client/api.ts'
 import type { Informers } from '#kube/informers/informer.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
+import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 import type { ClusterFacts, Neighbours } from './driver/controller-service.ts'
 import type { KnownStorage } from './driver/listing.ts'
 import { newPathProblem, serverProblem } from './driver/share-path.ts'
 import type { ClaimFacts } from './driver/sub-dir.ts'
 import { KnownPlaces, type KnownShare, type KnownVolume, volumePlace } from './driver/volume-place.ts'
-import { type Claim, claims, classes, type StoredVolume, storageBytes, type VolumeClass, volumes } from './jobs/storage-kinds.ts'
+import {
+  type Claim,
+  type CsiNode,
+  claims,
+  classes,
+  type StoredVolume,
+  storageBytes,
+  type VolumeClass,
+  volumes,
+} from './jobs/storage-kinds.ts'
 
 export class WatchedFacts implements ClusterFacts, KnownStorage {
   readonly #api: Api
@@ -40,6 +50,17 @@ export class WatchedFacts implements ClusterFacts, KnownStorage {
       }
     } catch (error) {
       if (isNotFound(error)) return undefined
+      throw error
+    }
+  }
+
+  /** By the name that kubelets have of the driver's nodes, which is the node's own. */
+  async isNode(id: string): Promise<boolean> {
+    try {
+      const { spec } = await this.#api.resource<CsiNode>(builtIn.csinodes).get(id, { signal: this.#signal })
+      return spec?.drivers?.some(({ name, nodeID }) => name === this.#driver && nodeID === id) === true
+    } catch (error) {
+      if (isNotFound(error)) return false
       throw error
     }
   }

@@ -41,6 +41,8 @@ interface EmbeddedOptions {
   readonly listen?: { readonly port: number; readonly bind: string }
   /** Landings are held by a webhook on loopback instead of a taint. */
   readonly hold?: boolean
+  /** Provisioners that are there: the twin leaves their volumes to them. */
+  readonly provisioners?: ReadonlySet<string>
   readonly log: Log
   /** Tells of faults that no part of the controller owns. */
   readonly faults?: FaultSource
@@ -58,7 +60,7 @@ export interface EmbeddedCluster extends AsyncDisposable {
 }
 
 /** How long the tokens of our processes live, in seconds of the cluster. */
-const tokenSeconds = 7 * 24 * 3600
+export const tokenSeconds = 7 * 24 * 3600
 
 /** Starts both. Disposing stops the controller first, so that it leaves nothing behind, then the twin. */
 export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<EmbeddedCluster> {
@@ -73,6 +75,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions): Promise<Em
       ...(options.kept === undefined ? {} : { state: options.kept }),
       ...(options.kubernetesVersion === undefined ? {} : { kubernetesVersion: options.kubernetesVersion }),
       ...(options.listen === undefined ? {} : { listen: options.listen, ownKinds: true }),
+      ...(options.provisioners === undefined ? {} : { components: { provisioner: { leaves: options.provisioners } } }),
     }),
   )
   const admin = openApi(twin.transport({ admin: true }), { clock, userAgent: `ballast/${programVersion} up`, log })

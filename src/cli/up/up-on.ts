@@ -116,9 +116,15 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
   const kubeconfigPath = resolve(options.kubeconfigOut)
   const log = logFor(options, clock)
   using feed = new UpSettings({ configuration: loaded.configuration, say: sentence => terminal.say(sentence), log })
+  // The twin and the controller are loaded once the page listens: whoever waits for it need not wait for them.
+  const { capabilityStories } = await import('./capability-stories.ts')
+  const { provisionersOf, runStandIns } = await import('./stand-ins.ts')
+  const { figuresOf, withRun } = await import('./up-run.ts')
+  const stories = await capabilityStories()
   const setting = {
     clock,
     seed: seedOf(options, surroundings),
+    provisioners: provisionersOf(stories, feed.current),
     hold: options.hold === true,
     log,
     listen,
@@ -128,10 +134,6 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     signal,
     ending: surroundings.ending,
   }
-  // The twin and the controller are loaded once the page listens: whoever waits for it need not wait for them.
-  const { figuresOf, withRun } = await import('./up-run.ts')
-  const { capabilityStories } = await import('./capability-stories.ts')
-  const stories = await capabilityStories()
   return await withRun(loaded, setting, async (cluster, run, informers) => {
     if (cluster.twin.url !== undefined) onPort(Number(new URL(cluster.twin.url).port))
     writePrivately(kubeconfigPath, await cluster.twin.kubeconfig())
@@ -140,6 +142,9 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
     feed.follow(informers)
     await using _followed = await site?.follow(cluster, informers, { feed, signal })
     lives.loaded()
+    const state = options.state === undefined ? undefined : resolve(options.state)
+    const around = { cluster, feed, clock, seed: setting.seed, log, state, terminal, signal }
+    await using standIns = await runStandIns(stories, around)
     if (kept !== undefined) await metricsServed(cluster.admin, signal)
     terminal.write(`${nodeTable(await figuresOf(cluster.admin, loaded.policy, signal), terminal.colour)}\n`)
     const onAbort = () => {
@@ -153,7 +158,8 @@ async function oneLife(loaded: Loaded, life: Life, { signal, listen, onPort }: O
       launcher: packing().form === 'source' ? shownPath(launcher) : undefined,
       isThere: existsSync,
     })
-    const tried = { toTry: stories.flatMap(({ toTry }) => toTry(loaded.objects, cluster.ports)), program, url: site?.url }
+    const toTry = [...standIns.told, ...stories.flatMap(story => story.toTry(loaded.objects, cluster.ports))]
+    const tried = { toTry, program, url: site?.url }
     if (loaded.policy === undefined) {
       signal.removeEventListener('abort', onAbort)
       terminal.write('The cluster has no RebalancePolicy, so nothing is planned and nothing moves.')

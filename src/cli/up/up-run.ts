@@ -38,6 +38,8 @@ interface RunSetting {
   readonly log: Log
   readonly listen?: { readonly port: number; readonly bind: string }
   readonly hold: boolean
+  /** Provisioners that are there beside the twin. */
+  readonly provisioners?: ReadonlySet<string>
   /** Where the cluster is kept. */
   readonly kept?: TwinState
   readonly watch: RunWatch
@@ -80,6 +82,7 @@ export async function withRun<T>(
     signal,
     ...(setting.listen === undefined ? {} : { listen: setting.listen, leaseClock: systemClock }),
     hold: setting.hold,
+    ...(setting.provisioners === undefined ? {} : { provisioners: setting.provisioners }),
     ...(setting.kept === undefined ? {} : { kept: setting.kept }),
     ...(loaded.configuration.from === undefined ? {} : { settings: loaded.configuration.settings }),
     ...(setting.feed === undefined ? {} : { feed: setting.feed }),

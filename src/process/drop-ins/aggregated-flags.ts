@@ -203,6 +203,12 @@ export class GivenFlags {
     const value = this.#values.get(name)
     return typeof value === 'boolean' ? value : standard
   }
+  /** A gate of `--feature-gates`. */
+  readonly gate = (name: string, standard: boolean): boolean => {
+    const gates = this.#values.get('feature-gates')
+    const value: unknown = gates instanceof Map ? gates.get(name) : undefined
+    return typeof value === 'boolean' ? value : standard
+  }
   readonly has = (name: string): boolean => this.#values.has(name)
   readonly list = (name: string, standard: readonly string[]): readonly string[] => {
     const value = this.#values.get(name)

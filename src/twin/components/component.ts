@@ -24,8 +24,8 @@ export interface ComponentContext {
   readonly resourceOf?: (group: string, kind: string) => ResourceKey | undefined
   /** Minor of the Kubernetes version played: 36 for 1.36. */
   readonly minorVersion: number
-  /** Volumes of classes are made and deleted here, for provisioners that are not there. */
-  readonly playsProvisioners: boolean
+  /** Whether volumes of this provisioner are made and deleted here, because it is not there. */
+  readonly playsProvisioner: (provisioner: string) => boolean
 }
 
 /** Who a controller of kube-controller-manager is to the API server: `controller` as `deployment-controller`. */

@@ -8,15 +8,25 @@ import { callCount, driverCases } from '../../nfs-driver-cases.ts'
 import type { CaseAnswers } from '../../nfs-player.ts'
 import type { Check } from '../check.ts'
 import { upstreamVersion } from '../upstreams/build.ts'
-import { claimsOfOurController, claimsOfOurDriver, claimsOfOurJobs, recordedClaims } from './claims.ts'
+import {
+  attributesOfOurController,
+  attributesOfOurJobs,
+  claimsOfOurController,
+  claimsOfOurDriver,
+  claimsOfOurJobs,
+  recordedAttributes,
+  recordedClaims,
+} from './claims.ts'
 import { answersTo } from './driver-answers.ts'
 import { upstreamDriver } from './driver-process.ts'
 import { startNfsServer } from './ganesha.ts'
 import { byOurs, byUpstream, plainMounts, throughDriver, troubledServer } from './guest/checks.ts'
+import { recordsOnShares } from './guest/records.ts'
 import { restartedDriver } from './guest/restarts.ts'
 import { helperIsToldTheSame } from './helper-arguments.ts'
 import { listByLibnfs, readByLibnfs, writeByLibnfs } from './libnfs.ts'
 import { manyClaims } from './many-claims.ts'
+import { attachedVolumes } from './on-kubelet/attached.ts'
 import { podsWithVolumes } from './on-kubelet/flow.ts'
 import { restartsWithVolumes } from './on-kubelet/restarts.ts'
 import { stagedVolumes } from './on-kubelet/staged.ts'
@@ -95,6 +105,12 @@ export const nfsChecks: readonly Check[] = [
   { name: "nfs: claims by upstream's sidecars and our driver", run: claimsOfOurDriver },
   { name: "nfs: claims by our jobs and upstream's driver", run: claimsOfOurJobs },
   { name: 'nfs: claims by our controller as it is installed', run: claimsOfOurController },
+  {
+    name: "nfs: VolumeAttributesClasses by upstream's sidecars and our driver come to what was recorded",
+    run: recordedAttributes,
+  },
+  { name: 'nfs: VolumeAttributesClasses by our jobs and our driver', run: attributesOfOurJobs },
+  { name: 'nfs: VolumeAttributesClasses by our controller as it is installed', run: attributesOfOurController },
   { name: "nfs: upstream's sidecars and ours take over from each other", run: takeovers },
   { name: 'nfs: how much volumes use, as they fill and are emptied', run: usageOfVolumes },
   { name: 'nfs: 500 claims at once', run: manyClaims, alone: true },
@@ -104,11 +120,16 @@ export const nfsChecks: readonly Check[] = [
   { name: 'nfs: mounts of a kernel that knows NFS', run: plainMounts },
   { name: "nfs: volumes of that kernel, through upstream's driver", run: byUpstream(throughDriver) },
   { name: 'nfs: volumes of that kernel, through our driver', run: byOurs(throughDriver) },
+  {
+    name: 'nfs: what our driver writes down on shares of that kernel: groups of snapshots, nodes of volumes',
+    run: byOurs(recordsOnShares),
+  },
   { name: 'nfs: a server in trouble, our driver', run: byOurs(troubledServer) },
   { name: "nfs: a server in trouble, upstream's driver", run: byUpstream(troubledServer) },
   { name: 'nfs: our driver killed below volumes of that kernel, and a server that stands still', run: byOurs(restartedDriver) },
   { name: 'nfs: pods write and read volumes on real kubelets', alone: true, run: podsWithVolumes },
   { name: 'nfs: a kubelet and the node part end and come again below volumes', alone: true, run: restartsWithVolumes },
+  { name: 'nfs: a volume for one node on real kubelets, and one that grows', alone: true, run: attachedVolumes },
   { name: 'nfs: volumes mounted once a node on a real kubelet', alone: true, run: stagedVolumes },
   { name: 'nfs: csi-driver-nfs to Ballast node by node below volumes, and back', alone: true, run: driverIsSwapped },
 ]

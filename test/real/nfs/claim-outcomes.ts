@@ -1,7 +1,7 @@
 // Plays the scenarios of `test/nfs-claim-scenarios.ts` in a site and tells what they came to: objects, Events, and what lies on the servers, without what is of
 // this run (uids, times, versions).
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
   type ClaimKind,
@@ -107,7 +107,9 @@ class Played {
         mkdirSync(dirname(file), { recursive: true })
         writeFileSync(file, text)
       }
-    } else if ('create' in step) {
+    } else if ('sweep' in step)
+      rmSync(join(this.#site.nfs.exports, this.#name, 'kubernetes', await this.#filled(step.sweep)), { recursive: true })
+    else if ('create' in step) {
       const body = JSON.parse(await this.#filled(JSON.stringify(step.create)))
       await client.want('POST', this.#path(step.create.kind), body).then(made => this.#note(made))
     } else if ('patch' in step)
@@ -119,6 +121,7 @@ class Played {
   async #await(ref: Ref, is: string): Promise<void> {
     const path = await this.#pathOf(ref)
     const named = await this.#filled(ref)
+    const attributes = await this.#filled(is)
     await until(
       `${named} is ${is}`,
       async () => {
@@ -128,6 +131,8 @@ class Played {
         if (status === 200) {
           const { status: said } = body as { readonly status?: Fields }
           if (said?.['phase'] === is || said?.[is] === true) return true
+          if (said?.['currentVolumeAttributesClassName'] === attributes) return true
+          if (is === 'unmodified' && said !== undefined && said['modifyVolumeStatus'] === undefined) return true
         }
         return (await this.#events()).some(event => event['reason'] === is && regardingOf(event) === named)
       },

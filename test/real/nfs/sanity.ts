@@ -52,12 +52,14 @@ export interface SanityOptions {
   readonly parameters?: Readonly<Record<string, string>>
   /** What volumes are changed to, as a class of attributes says it. */
   readonly mutableParameters?: Readonly<Record<string, string>>
+  /** Whether as many volumes are attached to the node as it says that it may have, and one more. */
+  readonly fillsNode?: boolean
 }
 
 /** Runs all specs, none left out, and yields how each ended. @throws PartUnavailable where the suite cannot be built */
 export async function conformance(
   command: DriverCommand,
-  { flags = [], parameters = {}, mutableParameters = {} }: SanityOptions = {},
+  { flags = [], parameters = {}, mutableParameters = {}, fillsNode = false }: SanityOptions = {},
 ): Promise<SanityCounts> {
   const suite = await upstreamPath('csi-sanity')
   await using site = await NfsSite.start()
@@ -86,6 +88,7 @@ export async function conformance(
       `-csi.create${path}pathcmd=${join(site.root, 'make')}`,
       `-csi.remove${path}pathcmd=${join(site.root, 'remove')}`,
     ]),
+    `-csi.testnodevolumeattachlimit=${fillsNode}`,
     `-csi.testvolumeparameters=${given}`,
     `-csi.testvolumemutableparameters=${changed}`,
     `--ginkgo.json-report=${report}`,

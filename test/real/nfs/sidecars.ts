@@ -41,6 +41,12 @@ export const impatient: FlagsOf = name => [
   ...(name === 'snapshot-controller' ? [] : ['--timeout=5s']),
 ]
 
+/** The same, and VolumeAttributesClasses are carried out. */
+export const withClasses: FlagsOf = name => [
+  ...impatient(name),
+  ...(name === 'csi-provisioner' || name === 'csi-resizer' ? ['--feature-gates=VolumeAttributesClass=true'] : []),
+]
+
 export interface Sidecars extends AsyncDisposable {
   readonly programs: readonly Program[]
 }

@@ -21,9 +21,22 @@ export function driverSettings(flags: DriverFlags, files: ShareFiles) {
     modifies: flags.modifies,
     lists: flags.listedShares !== undefined,
     expansion: unlimited,
+    nodeExpands: flags.nodeExpands,
+    groups: flags.groups,
   }
-  const node: NodeSettings = { nodeId, mountPermissions, statsMs: flags.statsMinutes * minuteMs, stages: flags.stages }
+  const { attachedNodes, mostVolumes } = flags
+  const node: NodeSettings = {
+    nodeId,
+    mountPermissions,
+    statsMs: flags.statsMinutes * minuteMs,
+    stages: flags.stages,
+    expands: flags.nodeExpands,
+    mostVolumes,
+  }
   const shares = (flags.listedShares ?? []).map(share => ({ ...share, options: [] }))
   const known = { shares: () => shares, places: () => new KnownPlaces([], shares) }
-  return { name: driverName, endpoint, node, controller: { settings, workingMountDir, files, known } }
+  const nodes = new Set(attachedNodes)
+  const attach =
+    attachedNodes === undefined ? undefined : { isNode: async (id: string) => nodes.has(id), mostPerNode: mostVolumes }
+  return { name: driverName, endpoint, node, controller: { settings, workingMountDir, files, known, attach } }
 }

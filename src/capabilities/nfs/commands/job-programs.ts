@@ -54,9 +54,9 @@ export const defineCsiResizer = defineJobProgram({
   help: [
     "Upstream's flags, with one dash or two, and their defaults:",
     '  -csi-address /run/csi/socket, -timeout 10s, -retry-interval-start 1s, -retry-interval-max 5m, -workers 10,',
-    '  -handle-volume-inuse-error (on), -resync-period 10m;',
+    '  -handle-volume-inuse-error (on), -resync-period 10m, -extra-modify-metadata (off);',
     standardHelp,
-    'Volumes are grown; VolumeAttributesClasses are not applied.',
+    'Volumes are grown, and changed as VolumeAttributesClasses of claims say, where the driver can: -feature-gates=VolumeAttributesClass=false leaves that out.',
     'Exit codes: 0 stopped, 1 failed, 2 bad flag.',
     'Example: ballast csi-resizer -csi-address /csi/csi.sock -leader-election -handle-volume-inuse-error=false',
   ],

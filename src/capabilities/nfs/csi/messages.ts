@@ -16,7 +16,7 @@ export const accessModes = {
 } as const
 
 /** What a plugin is beside a driver of nodes. */
-export const pluginServices = { CONTROLLER_SERVICE: 1, VOLUME_ACCESSIBILITY_CONSTRAINTS: 2 } as const
+export const pluginServices = { CONTROLLER_SERVICE: 1, VOLUME_ACCESSIBILITY_CONSTRAINTS: 2, GROUP_CONTROLLER_SERVICE: 3 } as const
 export const volumeExpansion = { ONLINE: 1, OFFLINE: 2 } as const
 
 /** Values of a controller's capability. */
@@ -28,11 +28,15 @@ export const controllerCapabilities = {
   CREATE_DELETE_SNAPSHOT: 5,
   LIST_SNAPSHOTS: 6,
   CLONE_VOLUME: 7,
+  PUBLISH_READONLY: 8,
   EXPAND_VOLUME: 9,
   SINGLE_NODE_MULTI_WRITER: 13,
   MODIFY_VOLUME: 14,
   GET_SNAPSHOT: 15,
 } as const
+
+/** Values of a group controller's capability. */
+export const groupCapabilities = { CREATE_DELETE_GET_VOLUME_GROUP_SNAPSHOT: 1 } as const
 
 /** Values of a node's capability. */
 export const nodeCapabilities = {
@@ -69,12 +73,22 @@ const volume = message({
   contentSource: nested(4, contentSource),
 })
 
+const timestamp = message({ seconds: integer(1), nanos: integer(2) })
+
 const snapshot = message({
   sizeBytes: bigInteger(1),
   snapshotId: text(2),
   sourceVolumeId: text(3),
-  creationTime: nested(4, message({ seconds: integer(1), nanos: integer(2) })),
+  creationTime: nested(4, timestamp),
   isReadyToUse: flag(5),
+  groupSnapshotId: text(6),
+})
+
+const groupSnapshot = message({
+  groupSnapshotId: text(1),
+  snapshots: list(2, snapshot),
+  creationTime: nested(3, timestamp),
+  isReadyToUse: flag(4),
 })
 
 /** A capability of a controller or a node is a message in a message. */
@@ -139,6 +153,21 @@ export const csiMessages = {
   modifyVolume: message({ volumeId: text(1), secrets: textMap(2), mutableParameters: textMap(3) }),
   expandedVolume: message({ capacityBytes: bigInteger(1), isNodeExpansionRequired: flag(2) }),
 
+  attachVolume: message({
+    volumeId: text(1),
+    nodeId: text(2),
+    volumeCapability: nested(3, capability),
+    isReadonly: flag(4),
+    secrets: textMap(5),
+    volumeContext: textMap(6),
+  }),
+  attachedVolume: message({ publishContext: textMap(1) }),
+  detachVolume: message({ volumeId: text(1), nodeId: text(2), secrets: textMap(3) }),
+
+  createGroupSnapshot: message({ name: text(1), sourceVolumeIds: texts(2), secrets: textMap(3), parameters: textMap(4) }),
+  groupSnapshotOf: message({ groupSnapshotId: text(1), snapshotIds: texts(2), secrets: textMap(3) }),
+  groupSnapshot: message({ groupSnapshot: nested(1, groupSnapshot) }),
+
   publishVolume: message({
     volumeId: text(1),
     publishContext: textMap(2),
@@ -163,6 +192,14 @@ export const csiMessages = {
   measuredVolume: message({
     usage: list(1, message({ available: integer(1), total: integer(2), used: integer(3), unit: integer(4) })),
   }),
+  nodeExpandVolume: message({
+    volumeId: text(1),
+    volumePath: text(2),
+    capacityRange: nested(3, capacityRange),
+    stagingTargetPath: text(4),
+    volumeCapability: nested(5, capability),
+  }),
+  nodeExpandedVolume: message({ capacityBytes: bigInteger(1) }),
   nodeInfo: message({ nodeId: text(1), maxVolumesPerNode: integer(2) }),
 } as const
 
@@ -170,3 +207,4 @@ export type VolumeCapability = Of<typeof capability>
 export type ContentSource = Of<typeof contentSource>
 export type Volume = Of<typeof volume>
 export type Snapshot = Of<typeof snapshot>
+export type GroupSnapshot = Of<typeof groupSnapshot>

@@ -247,3 +247,14 @@ test('chart and Kustomize have the same', () => {
     expect(agents).toContain(`name: ${name}\n`)
   expect(generated('kustomize/base/install.yaml')).not.toContain('name: ballast-nfs-controller\n')
 })
+
+// biome-ignore format: a table
+test.each<[name: string, set: readonly string[], attachRequired: boolean]>([
+  ['as upstream has it', [],                                          false],
+  ['where it holds volumes to nodes', ['capabilities.nfs.controller.attach=true'], true],
+])('the cluster is told whether volumes are attached, and who attaches may do so: %s', (_, set, attachRequired) => {
+  const list = made(...set)
+  expect(at(one(list, 'CSIDriver'), 'spec')).toMatchObject({ attachRequired })
+  const rights = list.filter(object => isOwn(object) && object.kind === 'ClusterRole').map(object => JSON.stringify(object))
+  expect(rights.some(text => text.includes('volumeattachments/status'))).toBe(attachRequired)
+})

@@ -103,7 +103,7 @@ function csiDriver(): Fields {
       annotations: { 'helm.sh/resource-policy': 'keep' },
     }),
     spec: {
-      attachRequired: false,
+      attachRequired: value(`${section}.controller.attach`),
       volumeLifecycleModes: ['Persistent', when({ on: 'nfs.csiDriver.inlineVolumes' }, 'Ephemeral')],
       fsGroupPolicy: value('nfs.csiDriver.fsGroupPolicy'),
     },

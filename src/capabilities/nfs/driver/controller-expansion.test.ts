@@ -49,6 +49,8 @@ describe.skipIf(process.platform !== 'linux')('a volume that grows', () => {
       compression: 'gzip',
       lists: false,
       modifies: false,
+      nodeExpands: false,
+      groups: false,
     } as const
     const service = new ControllerService({
       settings: { ...settings, expansion },

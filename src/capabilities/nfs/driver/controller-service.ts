@@ -17,6 +17,7 @@ import type { SharedMounts } from '../mounts/shared-mounts.ts'
 import type { SnapshotProgress } from '../told/snapshot-progress.ts'
 import { changesAsked, setByMounts } from './changes.ts'
 import { type ExpansionLimits, expansionProblem } from './expansion.ts'
+import { groupOf } from './groups/group-record.ts'
 import { onShare } from './on-share.ts'
 import { Operations } from './operations.ts'
 import { spoilsMount } from './refusals.ts'
@@ -42,6 +43,10 @@ export interface ControllerSettings {
   /** What classes of attributes say of volumes is set, when they are made and later. Upstream's driver does not. */
   readonly modifies: boolean
   readonly expansion: ExpansionLimits
+  /** Nodes that have a volume mounted are asked whether they see its new size. Upstream's driver asks none. */
+  readonly nodeExpands: boolean
+  /** Volumes are snapshotted in groups, whose members go together. Upstream's driver knows none. */
+  readonly groups: boolean
 }
 
 /** What only the API server knows. Without one nothing is known. */
@@ -63,6 +68,11 @@ export interface Neighbours {
   readonly others: readonly { readonly id: string; readonly bytes: bigint }[]
 }
 
+interface Attached {
+  /** A node that has the volume of a folder; undefined where none has. */
+  holder(at: Pick<Place, 'server' | 'root'>, path: string): Promise<string | undefined>
+}
+
 interface ControllerServiceOptions {
   readonly settings: ControllerSettings
   readonly shares: SharedMounts
@@ -71,6 +81,8 @@ interface ControllerServiceOptions {
   readonly facts?: ClusterFacts | undefined
   /** Told how far snapshots have come while they are packed. */
   readonly progress?: Pick<SnapshotProgress, 'told' | 'ended'> | undefined
+  /** Which nodes have volumes; absent: nobody knows. */
+  readonly attached?: Attached | undefined
 }
 
 type CreateVolume = Of<typeof csiMessages.createVolume>
@@ -108,10 +120,12 @@ export class ControllerService {
     const { CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME } =
       controllerCapabilities
     const { LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT, MODIFY_VOLUME } = controllerCapabilities
+    const { PUBLISH_UNPUBLISH_VOLUME, PUBLISH_READONLY } = controllerCapabilities
     const types = [
       ...[CREATE_DELETE_VOLUME, SINGLE_NODE_MULTI_WRITER, CLONE_VOLUME, CREATE_DELETE_SNAPSHOT, EXPAND_VOLUME],
       ...(this.#options.settings.lists ? [LIST_VOLUMES, GET_CAPACITY, LIST_SNAPSHOTS, GET_SNAPSHOT] : []),
       ...(this.modifies ? [MODIFY_VOLUME] : []),
+      ...(this.#options.attached === undefined ? [] : [PUBLISH_UNPUBLISH_VOLUME, PUBLISH_READONLY]),
     ]
     return { capabilities: types.map(type => ({ rpc: { type } })) }
   }
@@ -176,11 +190,19 @@ export class ControllerService {
           `volume ${volumeId} is the whole share ${volume.share || '/'}: what is in it is never deleted or renamed; set onDelete to retain`,
         )
       await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to delete the folder of a volume', async share => {
+        await this.#assertFree(volumeId, { ...share, path })
         if (policy === 'archive') await this.#options.files.archive({ ...share, path }, settings.existingArchive)
         else await this.#options.files.remove({ ...share, path })
       })
       for (const [name, made] of this.#made.entries()) if (made.id === volumeId) this.#made.delete(name)
     })
+  }
+
+  /** @throws CallRefused where a node has the volume */
+  async #assertFree(volumeId: string, { path, ...share }: Place): Promise<void> {
+    const holder = await this.#options.attached?.holder(share, path)
+    if (holder !== undefined)
+      throw new CallRefused(status.FAILED_PRECONDITION, `volume ${volumeId} is published to node ${holder}: nothing is deleted`)
   }
 
   /** @throws CallRefused */
@@ -237,6 +259,7 @@ export class ControllerService {
             sourceVolumeId,
             creationTime: timeOf(archive.mtimeMs),
             isReadyToUse: true,
+            groupSnapshotId: '',
           },
         }
       }),
@@ -252,10 +275,15 @@ export class ControllerService {
       this.#options.log.warn({ snapshotId, why }, 'a snapshot that is to be deleted is none of this driver')
       return
     }
+    const { files, settings } = this.#options
+    const path = cleanPath(snapshot.name)
     await this.#operations.alone(`snapshot ${snapshot.name}`, snapshotId, () =>
-      this.#on(snapshot, optionsOfSecret(secrets), 'failed to delete the archive of a snapshot', share =>
-        this.#options.files.remove({ ...share, path: cleanPath(snapshot.name) }),
-      ),
+      this.#on(snapshot, optionsOfSecret(secrets), 'failed to delete the archive of a snapshot', async share => {
+        const group = settings.groups ? await groupOf(files, { ...share, share: cleanPath(snapshot.share) }, path) : undefined
+        if (group !== undefined)
+          throw invalid(`snapshot ${snapshotId} is part of the group ${group}: delete the group, which goes as a whole`)
+        await files.remove({ ...share, path })
+      }),
     )
   }
 
@@ -264,15 +292,15 @@ export class ControllerService {
     const { volumeId, capacityRange, secrets } = request
     if (volumeId === '') throw invalid('Volume ID missing in request')
     if (capacityRange === undefined) throw invalid('Capacity Range missing in request')
-    const { expansion } = this.#options.settings
-    if (!expansion.needsRoom && expansion.mostPerNamespace === undefined)
-      return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
+    const { expansion, nodeExpands } = this.#options.settings
+    const grown = { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: nodeExpands }
+    if (!expansion.needsRoom && expansion.mostPerNamespace === undefined) return grown
     const available = expansion.needsRoom ? await this.#room(volumeId, secrets) : undefined
     // Nothing is waited for from here on, so that two that grow at once know of each other.
     const problem = this.#expansionProblem(volumeId, capacityRange.requiredBytes, available)
     if (problem !== undefined) throw new CallRefused(status.OUT_OF_RANGE, `volume ${volumeId} cannot grow: ${problem}`)
     this.#granted.set(volumeId, capacityRange.requiredBytes)
-    return { capacityBytes: capacityRange.requiredBytes, isNodeExpansionRequired: false }
+    return grown
   }
 
   /** Gives the folder of a volume other permissions. @throws CallRefused */

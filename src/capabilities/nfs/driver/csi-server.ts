@@ -7,8 +7,10 @@ import { answering, CallRefused, definition, listenAt, serverLimits } from '#kub
 import { type Log, messageOf } from '#kube/log.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import { pluginServices, volumeExpansion } from '../csi/messages.ts'
-import { controllerMethods, identityMethods, nodeMethods } from '../csi/methods.ts'
+import { attachMethods, controllerMethods, groupMethods, identityMethods, nodeMethods } from '../csi/methods.ts'
+import type { AttachService } from './attach/attach-service.ts'
 import type { ControllerService } from './controller-service.ts'
+import type { GroupService } from './groups/group-service.ts'
 import type { Listing } from './listing.ts'
 import type { NodeService } from './node-service.ts'
 
@@ -18,6 +20,10 @@ interface CsiServerOptions {
   /** Absent: nobody may ask what is on the shares. */
   readonly listing?: Listing | undefined
   readonly node?: NodeService | undefined
+  /** Absent: volumes are not published by the controller. */
+  readonly attach?: AttachService | undefined
+  /** Absent: nothing is snapshotted in groups. */
+  readonly groups?: GroupService | undefined
   readonly log: Log
 }
 
@@ -34,7 +40,7 @@ export class CsiServer {
 
   constructor(options: CsiServerOptions) {
     this.#options = options
-    const { controller, listing, node } = options
+    const { controller, listing, node, attach, groups } = options
     this.#serve([
       this.#answer(identityMethods.getPluginInfo, () => ({
         name: options.driver.name,
@@ -44,6 +50,9 @@ export class CsiServer {
       this.#answer(identityMethods.getPluginCapabilities, () => ({
         capabilities: [
           { service: { type: pluginServices.CONTROLLER_SERVICE }, volumeExpansion: undefined },
+          ...(groups === undefined
+            ? []
+            : [{ service: { type: pluginServices.GROUP_CONTROLLER_SERVICE }, volumeExpansion: undefined }]),
           { service: undefined, volumeExpansion: { type: volumeExpansion.ONLINE } },
         ],
       })),
@@ -53,6 +62,9 @@ export class CsiServer {
     if (listing !== undefined) this.#serve(this.#ofListing(listing))
     if (node !== undefined) this.#serve(this.#ofNode(node))
     if (node?.stages === true) this.#serve(this.#ofStaging(node))
+    if (node?.expands === true) this.#serve([this.#answer(nodeMethods.nodeExpandVolume, request => node.expand(request))])
+    if (attach !== undefined) this.#serve(this.#ofAttach(attach))
+    if (groups !== undefined) this.#serve(this.#ofGroups(groups))
   }
 
   /**
@@ -142,6 +154,30 @@ export class CsiServer {
         await node.unstage(request)
         return {}
       }),
+    ]
+  }
+
+  #ofAttach(attach: AttachService): readonly Served[] {
+    const m = attachMethods
+    return [
+      this.#answer(m.controllerPublishVolume, request => attach.attach(request)),
+      this.#answer(m.controllerUnpublishVolume, async request => {
+        await attach.detach(request)
+        return {}
+      }),
+    ]
+  }
+
+  #ofGroups(groups: GroupService): readonly Served[] {
+    const m = groupMethods
+    return [
+      this.#answer(m.getCapabilities, () => groups.capabilities()),
+      this.#answer(m.create, async request => ({ groupSnapshot: await groups.create(request) })),
+      this.#answer(m.delete, async request => {
+        await groups.delete(request)
+        return {}
+      }),
+      this.#answer(m.get, async request => ({ groupSnapshot: await groups.get(request) })),
     ]
   }
 

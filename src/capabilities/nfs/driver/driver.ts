@@ -11,8 +11,10 @@ import { machinePrograms, type RunProgram } from '../mounts/program.ts'
 import { SharedMounts } from '../mounts/shared-mounts.ts'
 import { staleMounts } from '../mounts/stale-mounts.ts'
 import type { SnapshotProgress } from '../told/snapshot-progress.ts'
+import { AttachService, type AttachSettings } from './attach/attach-service.ts'
 import { type ClusterFacts, ControllerService, type ControllerSettings } from './controller-service.ts'
 import { CsiServer } from './csi-server.ts'
+import { GroupService } from './groups/group-service.ts'
 import { type KnownStorage, Listing } from './listing.ts'
 import { NodeFiles } from './node-files.ts'
 import { type NodeNotices, NodeService, type NodeSettings } from './node-service.ts'
@@ -34,8 +36,10 @@ interface DriverOptions {
         readonly files: ShareFiles
         readonly facts?: ClusterFacts | undefined
         readonly progress?: Pick<SnapshotProgress, 'told' | 'ended'> | undefined
-        /** What `lists` of the settings is told from. */
+        /** What `lists` of the settings is told from, and where volumes of a node are counted. */
         readonly known: KnownStorage
+        /** Absent: any node may mount any volume, as upstream has it. */
+        readonly attach?: AttachSettings | undefined
       }
     | undefined
   readonly notices?: NodeNotices | undefined
@@ -73,14 +77,26 @@ export async function startDriver(options: DriverOptions): Promise<Driver> {
     shares = stack.use(new SharedMounts({ mounter, directory, clock, log, spoils: spoilsMount }))
     await shares.sweep()
   }
+  const attach =
+    controller?.attach === undefined || shares === undefined
+      ? undefined
+      : new AttachService({ ...controller, settings: controller.attach, shares, clock, log })
   const service =
-    controller === undefined || shares === undefined ? undefined : new ControllerService({ ...controller, shares, log })
+    controller === undefined || shares === undefined
+      ? undefined
+      : new ControllerService({ ...controller, shares, attached: attach, log })
+  const groups =
+    controller?.settings.groups !== true || shares === undefined
+      ? undefined
+      : new GroupService({ ...controller, shares, clock, log })
   const listing =
     controller?.settings.lists !== true || shares === undefined ? undefined : new Listing({ ...controller, shares, log })
   const server = new CsiServer({
     driver: { name, version: programVersion },
     controller: service,
     listing,
+    attach,
+    groups,
     ...(options.node === undefined
       ? {}
       : { node: new NodeService({ settings: options.node, mounter, files, breaker, clock, log, notices }) }),

@@ -11,6 +11,7 @@ import type { csiMessages, Snapshot, Volume } from '../csi/messages.ts'
 import type { SurveyEntry } from '../files/file-work.ts'
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
 import { restoreSize, timeOf } from './controller-service.ts'
+import { groupOf } from './groups/group-record.ts'
 import { type NamedShare, onShare } from './on-share.ts'
 import type { ShareFiles } from './share-files.ts'
 import { cleanPath, newPathProblem, serverProblem } from './share-path.ts'
@@ -32,6 +33,8 @@ export interface KnownStorage {
 }
 
 interface ListingOptions {
+  /** Snapshots of groups are told with their group. */
+  readonly settings: { readonly groups: boolean }
   readonly known: KnownStorage
   readonly shares: SharedMounts
   readonly files: ShareFiles
@@ -101,11 +104,12 @@ export class Listing {
       const isMeant = one !== undefined && (sourceVolumeId === '' || isSource(sourceVolumeId, one.sourceVolumeId))
       return { entries: isMeant ? [{ snapshot: one }] : [], nextToken: '' }
     }
+    const groupOfFolder = this.#groupOf.bind(this)
     const { found, nextToken } = await this.#page<Snapshot>(maxEntries, startingToken, async function* (share, entry, places) {
       const { kind, archive } = entry
       const path = pathOnServer({ share: share.share, folder: entry.name })
       if (kind !== 'snapshot' || archive === undefined || places.at(share.server, path).kind !== 'unknown') return
-      const value = snapshotOf(share, entry.name, archive, places)
+      const value = { ...snapshotOf(share, entry.name, archive, places), groupSnapshotId: await groupOfFolder(share, entry.name) }
       if (sourceVolumeId === '') yield { value }
       else if (isSource(sourceVolumeId, value.sourceVolumeId)) yield { value: { ...value, sourceVolumeId } }
     })
@@ -161,8 +165,19 @@ export class Listing {
     if ('problem' in read || cleanPath(read.name) === '') return undefined
     const { files, known } = this.#options
     const share = { server: read.server, share: cleanPath(read.share), options: this.#optionsOf(read, secrets) }
-    const archive = await this.#on(share, at => files.archiveOf({ ...at, path: cleanPath(read.name) }, read.source))
-    return archive === undefined ? undefined : { ...snapshotOf(share, read.name, archive, known.places()), snapshotId: id }
+    const path = cleanPath(read.name)
+    return await this.#on(share, async at => {
+      const archive = await files.archiveOf({ ...at, path }, read.source)
+      if (archive === undefined) return undefined
+      const groupSnapshotId = await this.#groupOf({ ...share, ...at }, path)
+      return { ...snapshotOf(share, read.name, archive, known.places()), snapshotId: id, groupSnapshotId }
+    })
+  }
+
+  /** Empty where it is in none. */
+  async #groupOf(share: ShareAt, folder: string): Promise<string> {
+    const { settings, files } = this.#options
+    return (settings.groups ? await groupOf(files, share, folder) : undefined) ?? ''
   }
 
   /** What the Secret says, else what the cluster mounts this share by. */
@@ -277,6 +292,7 @@ function snapshotOf(
     sizeBytes: restoreSize(bytes, volume?.capacity),
     creationTime: timeOf(mtimeMs),
     isReadyToUse: true,
+    groupSnapshotId: '',
   }
 }
 

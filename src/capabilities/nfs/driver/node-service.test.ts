@@ -33,9 +33,18 @@ async function node({
   const answering = new Set<string>()
   const told: unknown[] = []
   const breaker = new Breaker({ clock, log: silentLog, probe: async server => answering.has(server) })
-  const service = (of: { readonly stages?: boolean } = {}) =>
+  const service = (of: { readonly stages?: boolean; readonly expands?: boolean } = {}) =>
     new NodeService({
-      settings: { nodeId: 'n1', mountPermissions: permissions, statsMs: 600_000, detachAfterMs, stages, ...of },
+      settings: {
+        nodeId: 'n1',
+        mountPermissions: permissions,
+        statsMs: 600_000,
+        detachAfterMs,
+        stages,
+        expands: false,
+        mostVolumes: 0,
+        ...of,
+      },
       mounter: new Mounter({ run: machine.run, table: machine.table, clock }),
       files: new NodeFiles(machine.run),
       breaker,
@@ -428,5 +437,45 @@ describe('figures', () => {
     )
     await expect(one.stats(ask('', '/x'))).rejects.toEqual(refused(status.INVALID_ARGUMENT, /ID was empty/))
     await expect(one.stats(ask('v1', ''))).rejects.toEqual(refused(status.INVALID_ARGUMENT, /path was empty/))
+  })
+})
+
+describe('a node that is asked for the new size of a volume', () => {
+  const grow = (path: string, of: Readonly<Record<string, unknown>> = {}) => ({
+    volumeId: 'v1',
+    volumePath: path,
+    capacityRange: { requiredBytes: 1n, limitBytes: 0n },
+    stagingTargetPath: '',
+    volumeCapability: undefined,
+    ...of,
+  })
+
+  test('says that it sees it, and forgets figures of before', async () => {
+    const { service, target } = await node()
+    const driver = service({ expands: true })
+    await driver.publish(request(target()))
+    expect(await driver.expand(grow(target()))).toEqual({ capacityBytes: 1n })
+    expect(JSON.stringify(driver.capabilities())).toContain('3')
+    const before = await driver.stats({ volumeId: 'v1', volumePath: target(), stagingTargetPath: '' })
+    expect(await driver.stats({ volumeId: 'v1', volumePath: target(), stagingTargetPath: '' })).toBe(before)
+    await driver.expand(grow(target(), { capacityRange: undefined }))
+    expect(await driver.stats({ volumeId: 'v1', volumePath: target(), stagingTargetPath: '' })).not.toBe(before)
+  })
+
+  // biome-ignore format: a table
+  test.each<[name: string, of: Readonly<Record<string, unknown>>, code: status, message: RegExp]>([
+    ['no volume',                       { volumeId: '' },                                                   status.INVALID_ARGUMENT,  /Volume ID/],
+    ['no path',                         { volumePath: '' },                                                 status.INVALID_ARGUMENT,  /path/],
+    ['a block device',                  { volumeCapability: { block: {}, mount: undefined, accessMode: undefined } }, status.INVALID_ARGUMENT, /block/],
+    ['a path at which nothing is mounted', { volumePath: '/nowhere' },                                      status.NOT_FOUND,         /is not mounted at \/nowhere/],
+    ['a path at which another is mounted', { volumeId: 'v2' },                                              status.NOT_FOUND,         /v2 is not mounted/],
+    ['less than nothing',               { capacityRange: { requiredBytes: -1n, limitBytes: 0n } },          status.OUT_OF_RANGE,      /-1 bytes/],
+    ['more than its limit',             { capacityRange: { requiredBytes: 2n, limitBytes: 1n } },           status.OUT_OF_RANGE,      /2 bytes are required and 1 are the limit/],
+    ['more than the server has there',  { capacityRange: { requiredBytes: 2n ** 62n, limitBytes: 0n } },    status.OUT_OF_RANGE,      /raise the quota/],
+  ])('refuses %s', async (_, of, code, message) => {
+    const { service, target } = await node()
+    const driver = service({ expands: true })
+    await driver.publish(request(target()))
+    await expect(driver.expand(grow(target(), of))).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
   })
 })

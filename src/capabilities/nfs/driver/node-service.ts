@@ -10,6 +10,7 @@ import { accessModes, type csiMessages, nodeCapabilities, usageUnits } from '../
 import type { Breaker } from '../mounts/breaker.ts'
 import { askedConnections, optionsProblem, portOf } from '../mounts/mount-options.ts'
 import { type Mounter, MountFailed } from '../mounts/mounter.ts'
+import { readOnlyKey } from './attach/attach-service.ts'
 import { mountRefusal } from './mount-refusal.ts'
 import { mountSource } from './mount-source.ts'
 import type { NodeFiles } from './node-files.ts'
@@ -41,6 +42,10 @@ export interface NodeSettings {
   readonly detachAfterMs?: number | undefined
   /** A volume is mounted once for all pods of the node, which kubelets are told. Upstream's driver mounts it for each. */
   readonly stages: boolean
+  /** The node is asked whether it sees the new size of a volume that has grown. Upstream's driver is not. */
+  readonly expands: boolean
+  /** Volumes that the node may have at once, which schedulers heed; 0: any number. */
+  readonly mostVolumes: number
 }
 
 /** What is to be mounted from a server. */
@@ -91,16 +96,24 @@ export class NodeService {
   }
 
   info(): Of<typeof csiMessages.nodeInfo> {
-    return { nodeId: this.#options.settings.nodeId, maxVolumesPerNode: 0 }
+    return { nodeId: this.#options.settings.nodeId, maxVolumesPerNode: this.#options.settings.mostVolumes }
   }
 
   get stages(): boolean {
     return this.#options.settings.stages
   }
 
+  get expands(): boolean {
+    return this.#options.settings.expands
+  }
+
   capabilities(): Of<typeof csiMessages.capabilities> {
-    const { STAGE_UNSTAGE_VOLUME, GET_VOLUME_STATS, SINGLE_NODE_MULTI_WRITER } = nodeCapabilities
-    const types = [...(this.stages ? [STAGE_UNSTAGE_VOLUME] : []), ...[GET_VOLUME_STATS, SINGLE_NODE_MULTI_WRITER]]
+    const { STAGE_UNSTAGE_VOLUME, GET_VOLUME_STATS, EXPAND_VOLUME, SINGLE_NODE_MULTI_WRITER } = nodeCapabilities
+    const types = [
+      ...(this.stages ? [STAGE_UNSTAGE_VOLUME] : []),
+      ...[GET_VOLUME_STATS, SINGLE_NODE_MULTI_WRITER],
+      ...(this.expands ? [EXPAND_VOLUME] : []),
+    ]
     return { capabilities: types.map(type => ({ rpc: { type } })) }
   }
 
@@ -110,7 +123,7 @@ export class NodeService {
     if (volumeCapability === undefined) throw invalid('Volume capability missing in request')
     if (volumeId === '') throw invalid('Volume ID missing in request')
     if (stagingTargetPath === '') throw invalid('Staging target path not provided')
-    const order = this.#order({ ...request, isReadonly: false })
+    const order = this.#order({ ...request, isReadonly: isReadonlyHere(request) })
     await this.#atPlace(volumeId, stagingTargetPath, until => this.#ensure(volumeId, stagingTargetPath, order, until))
   }
 
@@ -148,6 +161,33 @@ export class NodeService {
     return await this.#stats.of(`${volumeId}\n${volumePath}`, () => this.#measure(volumePath))
   }
 
+  /**
+   * Nothing is done to the folder: it is as large as its server lets it be. It is said whether this node sees so much, by what the server's file system has there, so
+   * that a claim counts as grown when the quota that a server holds the folder to has been raised; and figures of before are forgotten.
+   * @throws CallRefused OUT_OF_RANGE where the file system has less
+   */
+  async expand(request: Of<typeof csiMessages.nodeExpandVolume>): Promise<Of<typeof csiMessages.nodeExpandedVolume>> {
+    const { volumeId, volumePath, capacityRange, volumeCapability } = request
+    if (volumeId === '') throw invalid('Volume ID missing in request')
+    if (volumePath === '') throw invalid('Volume path not provided')
+    if (volumeCapability?.block !== undefined) throw invalid('block volume capability not supported')
+    const { requiredBytes = 0n, limitBytes = 0n } = capacityRange ?? {}
+    if (requiredBytes < 0n || limitBytes < 0n || (limitBytes > 0n && requiredBytes > limitBytes))
+      throw new CallRefused(status.OUT_OF_RANGE, `${requiredBytes} bytes are required and ${limitBytes} are the limit`)
+    const other = this.#published.get(volumePath)
+    if (!this.#options.mounter.isMounted(volumePath) || (other !== undefined && other.volumeId !== volumeId))
+      throw new CallRefused(status.NOT_FOUND, `volume ${volumeId} is not mounted at ${volumePath}`)
+    this.#stats.forget(volumePath)
+    const { usage } = await this.#measure(volumePath)
+    const total = BigInt(usage.find(({ unit }) => unit === usageUnits.BYTES)?.total ?? 0)
+    if (total < requiredBytes)
+      throw new CallRefused(
+        status.OUT_OF_RANGE,
+        `volume ${volumeId} is to have ${requiredBytes} bytes, and the file system of its server has ${total} at ${volumePath}: raise the quota of its folder there`,
+      )
+    return { capacityBytes: requiredBytes }
+  }
+
   async #measure(path: string): Promise<Stats> {
     const found = await this.#options.files.figures(path)
     if (found === 'missing') throw new CallRefused(status.NOT_FOUND, `path ${path} does not exist`)
@@ -170,8 +210,9 @@ export class NodeService {
   }
 
   async #publish(request: Publish, until: Until): Promise<void> {
-    const { volumeId, targetPath, volumeCapability, isReadonly } = request
-    const order = this.#order(request)
+    const { volumeId, targetPath, volumeCapability } = request
+    const isReadonly = request.isReadonly || isReadonlyHere(request)
+    const order = this.#order({ ...request, isReadonly })
     const staged = await this.#staged(request)
     const isSingleWriter = volumeCapability?.accessMode?.mode === accessModes.SINGLE_NODE_SINGLE_WRITER
     const isThere = await this.#isThere(volumeId, targetPath, until, staged !== undefined && isReadonly)
@@ -386,6 +427,10 @@ export class NodeService {
     }
   }
 }
+
+/** What the controller said when it gave the node the volume. */
+const isReadonlyHere = ({ publishContext }: Pick<Publish, 'publishContext'>): boolean =>
+  publishContext.get(readOnlyKey) === 'true'
 
 const unstaging = 'failed to unmount staging target'
 

@@ -8,6 +8,7 @@ import type {
   FileWorkOf,
   FileWorkProgress,
   FileWorkResult,
+  ListedEntry,
   SurveyEntry,
   UnpackLimits,
 } from '../files/file-work.ts'
@@ -129,6 +130,36 @@ export class ShareFiles {
     limit: number,
   ): Promise<FileWorkResult<'survey'>> {
     return this.#long(server, { kind: 'survey', root, limit, ...(after === undefined ? {} : { after }) })
+  }
+
+  /** What a folder is now; see FingerprintResult. @throws FileWorkFailed */
+  fingerprint(at: Place): Promise<FileWorkResult<'fingerprint'>> {
+    return this.#long(at.server, { kind: 'fingerprint', ...below(at) })
+  }
+
+  /** Names in a folder; none where it is not there. @throws FileWorkFailed */
+  async names(at: Place, limit: number): Promise<readonly ListedEntry[]> {
+    try {
+      return (await this.#short(at.server, { kind: 'list', ...below(at), limit })).entries
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return []
+      throw error
+    }
+  }
+
+  /** A small file of ours; undefined where there is none. @throws FileWorkFailed */
+  async record(at: Place): Promise<string | undefined> {
+    return (await this.#short(at.server, { kind: 'readRecord', ...below(at) })).text
+  }
+
+  /** Writes a small file of ours, whole or not at all. @throws FileWorkFailed */
+  async writeRecord(at: Place, text: string): Promise<void> {
+    await this.#short(at.server, { kind: 'writeRecord', ...below(at), text })
+  }
+
+  /** Gives a file or a folder another name below its share. @throws FileWorkFailed CLASH, ENOENT */
+  async rename({ server, root, path: from }: Place, to: string): Promise<void> {
+    await this.#short(server, { kind: 'rename', root, from, to })
   }
 
   /** Removes an archived folder in which nothing was changed since `beforeMs`. @throws FileWorkFailed */

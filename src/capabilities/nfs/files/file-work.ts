@@ -118,6 +118,27 @@ interface Works {
     readonly work: Below & { readonly limits: { readonly entries: number; readonly entriesPerSecond: number } }
     readonly result: UsageResult
   }
+  /** What a tree is now, by what the server says of each name in it: two looks that say the same had nothing written between them. */
+  readonly fingerprint: {
+    readonly work: Below
+    readonly result: FingerprintResult
+  }
+  /** A small file of ours; undefined where there is none. */
+  readonly readRecord: {
+    readonly work: Below
+    readonly result: { readonly text: string | undefined }
+  }
+  /** Writes such a file, whole or not at all. Directories above it are made. */
+  readonly writeRecord: {
+    readonly work: Below & { readonly text: string }
+    readonly result: { readonly written: true }
+  }
+  /** Gives a file or a directory another name below the root. What has it already is renamed. */
+  readonly rename: {
+    readonly work: { readonly root: string; readonly from: string; readonly to: string }
+    /** `moved`: false where it was so already. */
+    readonly result: { readonly moved: boolean }
+  }
   /** An absolute path, without following a link. */
   readonly stat: {
     readonly work: { readonly path: string }
@@ -212,6 +233,14 @@ interface UsageResult {
   readonly isWhole: boolean
   /** Directories that could not be read. */
   readonly unreadable: number
+}
+
+export interface FingerprintResult {
+  /** SHA-256 as hex digits over path, kind, bits, owner, inode, size and times of each entry. */
+  readonly digest: string
+  /** When something in it was changed last, and what time it was when the look began: both by the server's clock, in milliseconds since 1970. */
+  readonly changedMs: number
+  readonly serverMs: number
 }
 
 interface StatfsResult {

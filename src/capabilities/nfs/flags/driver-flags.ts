@@ -7,13 +7,13 @@ import { readEndpoint } from '../driver/csi-server.ts'
 import type { NamedShare } from '../driver/on-share.ts'
 import { cleanPath, newPathProblem, serverProblem } from '../driver/share-path.ts'
 import { isPolicy } from '../driver/volume-id.ts'
-import { driverName } from '../names.ts'
+import { driverName, mostVolumesPerNode } from '../names.ts'
 
 // biome-ignore format: a table
 const forms: Readonly<Record<string, FlagForm>> = {
   endpoint: 'text', nodeid: 'text', 'mount-permissions': 'whole', drivername: 'text', 'working-mount-dir': 'text', 'default-ondelete-policy': 'text',
   'vol-stats-cache-expire-in-minutes': 'whole', 'remove-archived-volume-path': 'bool', 'use-tar-command-in-snapshot': 'bool', 'enable-snapshot-compression': 'bool', v: 'level',
-  'list-shares': 'text', 'stage-volumes': 'bool', 'modify-volumes': 'bool',
+  'list-shares': 'text', 'stage-volumes': 'bool', 'modify-volumes': 'bool', 'attach-volumes': 'text', 'max-volumes-per-node': 'whole', 'group-snapshots': 'bool', 'node-expansion': 'bool',
 }
 
 export interface DriverFlags {
@@ -31,6 +31,14 @@ export interface DriverFlags {
   readonly stages: boolean
   /** Ours: ControllerModifyVolume is served. */
   readonly modifies: boolean
+  /** Ours: nodes to which ControllerPublishVolume publishes. Undefined: it is not served, as by upstream's. */
+  readonly attachedNodes: readonly string[] | undefined
+  /** Ours: volumes that a node may have at once; 0: any number. */
+  readonly mostVolumes: number
+  /** Ours: the GroupController service. */
+  readonly groups: boolean
+  /** Ours: NodeExpandVolume is served, and asked for when a volume grows. */
+  readonly nodeExpands: boolean
   /** Ours: shares that are listed, and only then ListVolumes and its like are served. Undefined: as upstream's. */
   readonly listedShares: readonly NamedShare[] | undefined
   readonly verbosity: number
@@ -57,11 +65,18 @@ export function driverFlags(words: readonly string[]): DriverFlags {
   const defaultOnDelete = text('default-ondelete-policy', '')
   const mountPermissions = whole('mount-permissions', 0)
   const minutes = whole('vol-stats-cache-expire-in-minutes', standardStatsMinutes)
+  const mostVolumes = whole('max-volumes-per-node', 0)
+  const attached = text('attach-volumes', '')
+  const nodes = attached === '' ? undefined : attached.split(',')
   const listed = text('list-shares', '')
   const shares = listed === '' ? undefined : listed.split(',').map(readShare)
   const wrong = [
     ...problems,
     ...(shares?.includes(undefined) === true ? [problem('list-shares', listed, 'SERVER:/SHARE, and more after commas')] : []),
+    ...(nodes?.includes('') === true ? [problem('attach-volumes', attached, 'NODE, and more after commas')] : []),
+    ...(mostVolumes >= 0 && mostVolumes <= mostVolumesPerNode
+      ? []
+      : [problem('max-volumes-per-node', String(mostVolumes), `a number from 0 to ${mostVolumesPerNode}`)]),
     ...endpointProblems(endpoint),
     ...(isPolicy(defaultOnDelete)
       ? []
@@ -84,6 +99,10 @@ export function driverFlags(words: readonly string[]): DriverFlags {
     listedShares: shares?.filter(share => share !== undefined),
     modifies: flag('modify-volumes', false) === true,
     stages: flag('stage-volumes', false) === true,
+    attachedNodes: nodes,
+    mostVolumes,
+    groups: flag('group-snapshots', false) === true,
+    nodeExpands: flag('node-expansion', false) === true,
     compresses: flag('enable-snapshot-compression', true) === true,
     verbosity: whole('v', 0),
     warnings: unused,

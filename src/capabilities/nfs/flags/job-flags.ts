@@ -89,6 +89,7 @@ export const provisionerSettings = (words: readonly string[]): JobSettings<Provi
     tellsNames: given.flag('extra-create-metadata'),
     publishesReadOnly: given.flag('controller-publish-readonly'),
     keepsVolumeMode: given.flag('prevent-volume-mode-conversion', true),
+    attributes: given.gate('VolumeAttributesClass', true) ? 'applied' : 'ignored',
     sweepMs: given.number('snapshot-orphan-sweep-interval', standardProvision.sweepMs),
   }))
 
@@ -101,8 +102,9 @@ const resizer: ProgramFlags = {
     workers: 'whole',
     'handle-volume-inuse-error': 'bool',
     'resync-period': 'duration',
+    'extra-modify-metadata': 'bool',
   },
-  unused: { 'extra-modify-metadata': 'bool' },
+  unused: {},
   gates: {
     AnnotateFsResize: 'the size before is noted on volumes by external-resizer',
     RecoverVolumeExpansionFailure: undefined,
@@ -118,6 +120,8 @@ export const resizerSettings = (words: readonly string[]): JobSettings<ResizeSet
     atOnce: positive(given, 'workers', standardResize.atOnce),
     heedsUse: given.flag('handle-volume-inuse-error', true),
     resyncMs: positive(given, 'resync-period', standardResize.resyncMs, 'ms'),
+    attributes: given.gate('VolumeAttributesClass', true) ? 'applied' : 'ignored',
+    tellsNames: given.flag('extra-modify-metadata'),
   }))
 
 const groups = {

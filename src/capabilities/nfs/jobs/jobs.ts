@@ -7,6 +7,8 @@ import type { Clock } from '#kube/clock.ts'
 import { Informers } from '#kube/informers/informer.ts'
 import type { Log } from '#kube/log.ts'
 import type { Random } from '#kube/random.ts'
+import { attachJob } from './attach/attach-job.ts'
+import type { AttachJobSettings } from './attach/settings.ts'
 import { callTimes } from './driver/call-metrics.ts'
 import { DriverLink } from './driver/driver-link.ts'
 import type { Job } from './job.ts'
@@ -23,6 +25,7 @@ import { snapshotJob } from './snapshot/snapshot-job.ts'
 export interface JobsConfig {
   readonly provision?: ProvisionSettings | undefined
   readonly resize?: ResizeSettings | undefined
+  readonly attach?: AttachJobSettings | undefined
   readonly snapshot?: SnapshotSettings | undefined
   readonly snapshotController?: SnapshotControllerSettings | undefined
   /** A Lease a job, under upstream's names. Left out: this process acts alone. */
@@ -60,10 +63,11 @@ export function startJobs(
   { api, address, config, clock, random, log, identity, metrics, informers: given, more = [] }: JobsOptions,
   signal: AbortSignal,
 ): RunningJobs {
-  const { provision, resize, snapshot, snapshotController, election } = config
+  const { provision, resize, attach, snapshot, snapshotController, election } = config
   const ofDriver = [
     ...(provision === undefined ? [] : [provisionJob(provision)]),
     ...(resize === undefined ? [] : [resizeJob(resize)]),
+    ...(attach === undefined ? [] : [attachJob(attach)]),
     ...(snapshot === undefined ? [] : [snapshotJob(snapshot)]),
   ]
   const ofCluster: readonly Job[] = [

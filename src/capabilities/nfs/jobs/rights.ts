@@ -2,28 +2,34 @@
 
 import type { Need, Permission } from '#coordination/needs.ts'
 import { builtIn } from '#kube/objects/resource.ts'
+import { attachJob } from './attach/attach-job.ts'
+import { attachments } from './attach/attachment-decision.ts'
 import type { JobsConfig } from './jobs.ts'
 import { provisionJob } from './provision/provision-job.ts'
 import { resizeJob } from './resize/resize-job.ts'
 import { snapshotControllerJob } from './snapshot/snapshot-controller-job.ts'
 import { snapshotJob } from './snapshot/snapshot-job.ts'
 import { contents, snapshotClasses, snapshotGroup, snapshots } from './snapshot/snapshot-kinds.ts'
+import { attributesClasses } from './storage-kinds.ts'
 
 const kinds: Readonly<Record<string, string>> = {
   [builtIn.persistentvolumeclaims.resource]: 'PersistentVolumeClaim',
   [builtIn.persistentvolumes.resource]: 'PersistentVolume',
   [builtIn.storageclasses.resource]: 'StorageClass',
+  [attributesClasses.resource]: 'VolumeAttributesClass',
   [builtIn.pods.resource]: 'Pod',
+  [attachments.resource]: 'VolumeAttachment',
   [snapshots.resource]: 'VolumeSnapshot',
   [contents.resource]: 'VolumeSnapshotContent',
   [snapshotClasses.resource]: 'VolumeSnapshotClass',
 }
 
 /** What is watched for the jobs that are on. Kinds of snapshots may be absent. */
-export function jobNeeds({ provision, resize, snapshot, snapshotController }: JobsConfig): readonly Need[] {
+export function jobNeeds({ provision, resize, attach, snapshot, snapshotController }: JobsConfig): readonly Need[] {
   const on = [
     ...(provision === undefined ? [] : [provisionJob(provision)]),
     ...(resize === undefined ? [] : [resizeJob(resize)]),
+    ...(attach === undefined ? [] : [attachJob(attach)]),
     ...(snapshot === undefined ? [] : [snapshotJob(snapshot)]),
     ...(snapshotController === undefined ? [] : [snapshotControllerJob(snapshotController)]),
   ]
@@ -35,11 +41,12 @@ export function jobNeeds({ provision, resize, snapshot, snapshotController }: Jo
       kind: kinds[resource] ?? resource,
       mode,
       ...(fields === undefined ? {} : { fields }),
-      ...(group === snapshotGroup ? { optional: true } : {}),
+      ...(group === snapshotGroup || resource === attributesClasses.resource ? { optional: true } : {}),
     })),
   )
 }
 
+const ofStorage = { groups: ['storage.k8s.io'] } as const
 const core = { groups: [''] } as const
 const ofSnapshots = { groups: [snapshotGroup] } as const
 
@@ -71,9 +78,50 @@ const provisionRights: readonly Permission[] = [
   },
 ]
 
+const attributesRights: readonly Permission[] = [
+  {
+    groups: [attributesClasses.group],
+    resources: [attributesClasses.resource],
+    verbs: ['get'],
+    because: 'hands the driver what a class of attributes says of a new volume',
+  },
+]
+
 const resizeRights: readonly Permission[] = [
-  { ...core, resources: ['persistentvolumes'], verbs: ['patch'], because: 'says how big a volume has become' },
-  { ...core, resources: ['persistentvolumeclaims/status'], verbs: ['patch'], because: 'says on a claim how growing it goes' },
+  {
+    ...core,
+    resources: ['persistentvolumes'],
+    verbs: ['patch'],
+    because: 'says how big a volume has become, and what attributes it has',
+  },
+  {
+    ...core,
+    resources: ['persistentvolumeclaims/status'],
+    verbs: ['patch'],
+    because: 'says on a claim how growing or changing its volume goes',
+  },
+]
+
+const attachRights: readonly Permission[] = [
+  {
+    ...ofStorage,
+    resources: ['volumeattachments'],
+    verbs: ['patch'],
+    because: 'holds an attachment until its node has lost the volume',
+  },
+  {
+    ...ofStorage,
+    resources: ['volumeattachments/status'],
+    verbs: ['patch'],
+    because: 'says that a node has a volume, or why it has it not',
+  },
+  {
+    ...ofStorage,
+    resources: ['csinodes'],
+    verbs: ['get'],
+    because: 'learns which nodes there are, and how the driver calls them',
+  },
+  { ...core, resources: ['persistentvolumes'], verbs: ['patch'], because: 'holds a volume while it is attached' },
 ]
 
 const snapshotRights: readonly Permission[] = [
@@ -115,11 +163,20 @@ const snapshotControllerRights: readonly Permission[] = [
 ]
 
 /** What the jobs that are on may beyond reading what they watch. */
-export function jobPermissions({ provision, resize, snapshot, snapshotController, election }: JobsConfig): readonly Permission[] {
-  const speaksToDriver = provision !== undefined || resize !== undefined || snapshot !== undefined
+export function jobPermissions({
+  provision,
+  resize,
+  attach,
+  snapshot,
+  snapshotController,
+  election,
+}: JobsConfig): readonly Permission[] {
+  const speaksToDriver = provision !== undefined || resize !== undefined || attach !== undefined || snapshot !== undefined
   return [
     ...(provision === undefined ? [] : provisionRights),
+    ...(provision?.attributes === 'applied' ? attributesRights : []),
     ...(resize === undefined ? [] : resizeRights),
+    ...(attach === undefined ? [] : attachRights),
     ...(snapshot === undefined ? [] : snapshotRights),
     ...(snapshotController === undefined ? [] : snapshotControllerRights),
     // Classes name Secrets wherever they like, and are written by whoever may write for the whole cluster.

@@ -39,6 +39,8 @@ export interface Claim extends KubeObject {
     readonly conditions?: readonly ClaimCondition[]
     readonly allocatedResources?: ResourceList
     readonly allocatedResourceStatuses?: Readonly<Record<string, string>>
+    readonly currentVolumeAttributesClassName?: string
+    readonly modifyVolumeStatus?: { readonly status: string; readonly targetVolumeAttributesClassName?: string }
   }
 }
 
@@ -67,6 +69,7 @@ export interface StoredVolume extends KubeObject {
     readonly mountOptions?: readonly string[]
     readonly volumeMode?: string
     readonly storageClassName?: string
+    readonly volumeAttributesClassName?: string
     readonly persistentVolumeReclaimPolicy?: string
     readonly claimRef?: Partial<ObjectReference>
     readonly csi?: CsiSource
@@ -84,9 +87,22 @@ export interface VolumeClass extends KubeObject {
   readonly volumeBindingMode?: string
 }
 
+/** A VolumeAttributesClass: values of a volume that change while it is there. */
+export interface AttributesClass extends KubeObject {
+  readonly driverName: string
+  readonly parameters?: Readonly<Record<string, string>>
+}
+
+/** What a kubelet says of the drivers of its node. */
+export interface CsiNode extends KubeObject {
+  readonly spec?: { readonly drivers?: readonly { readonly name: string; readonly nodeID: string }[] | null }
+}
+
 export const claims = builtIn.persistentvolumeclaims
 export const volumes = builtIn.persistentvolumes
 export const classes = builtIn.storageclasses
+/** It is there from Kubernetes 1.34 on. */
+export const attributesClasses = { group: 'storage.k8s.io', version: 'v1', resource: 'volumeattributesclasses' } as const
 
 /** Keys of annotations. */
 export const annotations = {

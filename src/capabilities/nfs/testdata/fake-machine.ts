@@ -1,11 +1,12 @@
 // A machine whose servers are folders: `mount` and `mount.nfs` put a link in the place of the target, `umount` takes it away. What a server does is up to the test. All
 // other programs are the real ones.
 
-import { existsSync, mkdirSync, readlinkSync, renameSync, statSync, symlinkSync, unlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '#kube/clock.ts'
-import type { Mounted, MountTable } from '../mounts/mount-table.ts'
+import type { MountTable } from '../mounts/mount-table.ts'
 import { machinePrograms, type ProgramEnd, type RunProgram } from '../mounts/program.ts'
+import { LinkedMounts } from '../stand-in/linked-mounts.ts'
 
 /** What a server does in place of serving; `umount` is told by that name. */
 interface ToldServer {
@@ -41,19 +42,18 @@ export class FakeMachine {
   readonly #real: RunProgram
   readonly #told = new Map<string, ToldServer>()
   #changed = Promise.withResolvers<void>()
-  #mounts: (Mounted & { readonly below: string })[] = []
-  #made = 0
+  readonly #mounts: LinkedMounts
 
   constructor(options: FakeMachineOptions) {
     this.#options = options
-    mkdirSync(options.below, { recursive: true })
+    this.#mounts = new LinkedMounts(options.below)
     // They are of this machine, and take its time.
     this.#real = machinePrograms(systemClock)
   }
 
   readonly table: MountTable = {
-    mounts: () => this.#mounts,
-    at: target => this.#mounts.findLast(mounted => mounted.target === target),
+    mounts: () => this.#mounts.table.mounts(),
+    at: target => this.#mounts.table.at(target),
     connections: target => this.connections.get(target),
   }
 
@@ -91,12 +91,7 @@ export class FakeMachine {
 
   /** Takes what is mounted at a target away, whatever a program does. */
   forget(target: string): void {
-    const mounted = this.#mounts.findLast(one => one.target === target)
-    if (mounted === undefined) return
-    this.#mounts = this.#mounts.filter(one => one !== mounted)
-    this.stale.delete(target)
-    unlinkSync(target)
-    renameSync(mounted.below, target)
+    if (this.#mounts.unmount(target)) this.stale.delete(target)
   }
 
   async #mount(
@@ -106,11 +101,8 @@ export class FakeMachine {
     const [, bracketed, bare, share = ''] = /^(?:\[(.+)\]|([^[:]+)):(.*)$/s.exec(source) ?? []
     const server = bare ?? bracketed
     const options = args.includes('-o') ? (args[args.indexOf('-o') + 1] ?? '').split(',') : []
-    const shown = options.includes('bind') ? this.#mounts.findLast(one => one.target === source) : undefined
-    if (shown !== undefined) {
-      this.#link(readlinkSync(source), target, { ...shown, options: options.filter(option => option !== 'bind') })
-      return ended(0, '')
-    }
+    const others = options.filter(option => option !== 'bind')
+    if (options.includes('bind') && this.#mounts.bind(source, target, others)) return ended(0, '')
     // It is what `mount` calls, too, and is seen to be called.
     this.calls.push({ program: 'mount.nfs', argv: [source, target] })
     if (server === undefined) return failed(`mount.nfs: remote share not in 'host:dir' format`)
@@ -129,16 +121,8 @@ export class FakeMachine {
       const why = found === undefined ? 'No such file or directory' : 'Not a directory'
       return failed(`mount.nfs: mounting ${source} failed, reason given by server: ${why}`)
     }
-    this.#link(folder, target, { fsType: 'nfs4', source, options })
+    this.#mounts.mount(folder, target, { fsType: 'nfs4', source, options })
     return ended(0, '')
-  }
-
-  #link(folder: string, target: string, { fsType, source, options }: Omit<Mounted, 'id' | 'target'>): void {
-    const id = String(this.#made++)
-    const below = join(this.#options.below, id)
-    renameSync(target, below)
-    symlinkSync(folder, target)
-    this.#mounts.push({ id, target, fsType, source, options, below })
   }
 
   async #unmount(args: readonly string[]): Promise<ProgramEnd> {
@@ -150,8 +134,7 @@ export class FakeMachine {
 
   #unmountOne(target: string): ProgramEnd {
     const left = this.stuck.get(target) ?? 0
-    const mounted = this.#mounts.findLast(one => one.target === target)
-    if (mounted === undefined) return failed(`umount: ${target}: not mounted.`)
+    if (this.#mounts.table.at(target) === undefined) return failed(`umount: ${target}: not mounted.`)
     if (left > 0) {
       this.stuck.set(target, left - 1)
       return failed(`umount: ${target}: target is busy.`)

@@ -9,6 +9,7 @@ import { claimClassOf, matchingVolume } from './volume-match.ts'
 const writer = controllerWriter('persistent-volume-binder')
 const provisionerAnnotation = 'volume.kubernetes.io/storage-provisioner'
 const olderProvisionerAnnotation = 'volume.beta.kubernetes.io/storage-provisioner'
+const provisionedByAnnotation = 'pv.kubernetes.io/provisioned-by'
 const source: EventSource = { component: 'persistentvolume-controller', writer }
 const boundByController = 'pv.kubernetes.io/bound-by-controller'
 /** A real provisioner has this long before the twin plays its part. */
@@ -23,7 +24,8 @@ export function startVolumeBinder(context: ComponentContext): void {
   const queue = loop.queue('persistentvolume-binder', key => {
     const claim = claimAt(context, key)
     if (claim === undefined || isBound(claim) || isTerminating(claim)) return
-    if (bindClaim(context, claim) === 'needs-provisioning' && context.playsProvisioners) provision.addAfter(key, provisionAfterMs)
+    const provisioner = bindClaim(context, claim)
+    if (provisioner !== undefined && context.playsProvisioner(provisioner)) provision.addAfter(key, provisionAfterMs)
   })
   const addPending = () => {
     for (const claim of view.list('persistentvolumeclaims')) if (!isBound(claim)) queue.add(keyOf(claim))
@@ -74,7 +76,8 @@ function isBound(claim: PersistentVolumeClaim): boolean {
   return claim.status?.phase === 'Bound'
 }
 
-function bindClaim(context: ComponentContext, claim: PersistentVolumeClaim): 'done' | 'waits' | 'needs-provisioning' {
+/** Yields who is to make a volume for the claim; undefined where nobody is. */
+function bindClaim(context: ComponentContext, claim: PersistentVolumeClaim): string | undefined {
   const { access, view } = context
   const className = claimClassOf(claim)
   const storageClass = className === '' ? undefined : view.get('storageclasses.storage.k8s.io', undefined, className)
@@ -84,24 +87,24 @@ function bindClaim(context: ComponentContext, claim: PersistentVolumeClaim): 'do
     context.events.record(claim, source, { type, reason, message })
   if (isWaiting) {
     tell('Normal', 'WaitForFirstConsumer', 'waiting for first consumer to be created before binding')
-    return 'waits'
+    return undefined
   }
   const node = nodeName === undefined ? undefined : view.get('nodes', undefined, nodeName)
   const volume = matchingVolume(claim, view.list('persistentvolumes'), node)
   if (volume !== undefined) {
     join(context, claim, volume)
-    return 'done'
+    return undefined
   }
-  if (claim.spec.volumeName) return 'waits'
+  if (claim.spec.volumeName) return undefined
   if (className === '') {
     tell('Normal', 'FailedBinding', 'no persistent volumes available for this claim and no storage class is set')
-    return 'waits'
+    return undefined
   }
   if (storageClass === undefined) {
     tell('Warning', 'ProvisioningFailed', `storageclass.storage.k8s.io "${className}" not found`)
-    return 'waits'
+    return undefined
   }
-  if (storageClass.provisioner === 'kubernetes.io/no-provisioner') return 'waits'
+  if (storageClass.provisioner === 'kubernetes.io/no-provisioner') return undefined
   if (claim.metadata.annotations?.[provisionerAnnotation] === undefined) {
     const { provisioner } = storageClass
     const annotations = {
@@ -116,7 +119,7 @@ function bindClaim(context: ComponentContext, claim: PersistentVolumeClaim): 'do
     'ExternalProvisioning',
     `Waiting for a volume to be created either by the external provisioner '${storageClass.provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`,
   )
-  return 'needs-provisioning'
+  return storageClass.provisioner
 }
 
 /** Both sides name each other, then both say so in their phase. */
@@ -147,11 +150,13 @@ function join({ access, view }: ComponentContext, claim: PersistentVolumeClaim, 
   access.update('persistentvolumeclaims', named, writer)
   const stored = view.get('persistentvolumeclaims', namespace, name)
   if (stored === undefined) return
+  const attributes = volume.spec['volumeAttributesClassName']
   const status = {
     ...stored.status,
     phase: 'Bound',
     accessModes: volume.spec.accessModes ?? [],
     capacity: volume.spec.capacity ?? {},
+    ...(attributes === undefined ? {} : { currentVolumeAttributesClassName: attributes }),
   }
   access.update('persistentvolumeclaims', { ...stored, status }, writer, { subresource: 'status' })
 }
@@ -172,7 +177,7 @@ function provisionVolume(context: ComponentContext, claim: PersistentVolumeClaim
   const volume: PersistentVolume = {
     apiVersion: 'v1',
     kind: 'PersistentVolume',
-    metadata: { name, annotations: { 'pv.kubernetes.io/provisioned-by': storageClass.provisioner } },
+    metadata: { name, annotations: { [provisionedByAnnotation]: storageClass.provisioner } },
     spec: {
       accessModes: claim.spec.accessModes ?? [],
       capacity: { storage: claim.spec.resources?.requests?.['storage'] ?? '1Gi' },
@@ -194,7 +199,7 @@ function provisionVolume(context: ComponentContext, claim: PersistentVolumeClaim
 }
 
 /** A volume whose claim was deleted goes by its policy, else is Released. Only deletions that were seen count: a dump may lack claims. */
-function settleReleased({ access, view, playsProvisioners }: ComponentContext, name: string): void {
+function settleReleased({ access, view, playsProvisioner }: ComponentContext, name: string): void {
   const volume = view.get('persistentvolumes', undefined, name)
   const reference = volume?.spec.claimRef
   if (volume === undefined || reference?.uid === undefined || isTerminating(volume)) return
@@ -203,6 +208,7 @@ function settleReleased({ access, view, playsProvisioners }: ComponentContext, n
   access.update('persistentvolumes', { ...volume, status: { ...volume.status, phase: 'Released' } }, writer, {
     subresource: 'status',
   })
-  if (playsProvisioners && volume.spec['persistentVolumeReclaimPolicy'] === 'Delete')
-    access.remove('persistentvolumes', undefined, name, writer)
+  // One without a mark was made by nobody who is here.
+  if (!playsProvisioner(volume.metadata.annotations?.[provisionedByAnnotation] ?? '')) return
+  if (volume.spec['persistentVolumeReclaimPolicy'] === 'Delete') access.remove('persistentvolumes', undefined, name, writer)
 }

@@ -45,6 +45,8 @@ function fits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   const wanted = sizeOf(claim.spec.resources?.requests?.['storage'])
   if (sizeOf(volume.spec.capacity?.['storage']) < wanted) return false
   if ((volume.spec.storageClassName ?? '') !== claimClassOf(claim)) return false
+  // Attributes are those that a claim asks for, or none: to change them is what a resizer does.
+  if ((volume.spec['volumeAttributesClassName'] ?? '') !== (claim.spec['volumeAttributesClassName'] ?? '')) return false
   if ((volume.spec['volumeMode'] ?? 'Filesystem') !== (claim.spec['volumeMode'] ?? 'Filesystem')) return false
   if ((claim.spec.accessModes ?? []).some(mode => !volume.spec.accessModes?.includes(mode))) return false
   return claim.spec.selector === undefined || selectorFor(claim.spec.selector).matches(volume.metadata.labels)

@@ -70,6 +70,41 @@ test('a claim in use outlives its deletion until the pod is gone; its volume goe
   expect(cluster.failures).toEqual([])
 })
 
+test('volumes of a provisioner that is there are left to it, and those of others are made', async () => {
+  const classes = [storageClass('Immediate', 'nfs.csi.k8s.io'), { ...storageClass('Immediate'), metadata: { name: 'local' } }]
+  await using cluster = await TestCluster.start([...testNodes(1), ...classes], {
+    provisioner: { leaves: new Set(['nfs.csi.k8s.io']) },
+  })
+  const local = { ...claim(), metadata: { name: 'local', namespace: 'default' }, spec: { ...spec, storageClassName: 'local' } }
+  cluster.create('persistentvolumeclaims', claim())
+  cluster.create('persistentvolumeclaims', local)
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'data')?.status?.phase).toBe('Pending')
+  expect(cluster.get('persistentvolumeclaims', 'local')?.status?.phase).toBe('Bound')
+  const uid = cluster.get('persistentvolumeclaims', 'data')?.metadata.uid
+  cluster.create('persistentvolumes', {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'made', annotations: { 'pv.kubernetes.io/provisioned-by': 'nfs.csi.k8s.io' } },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      capacity: { storage: '10Gi' },
+      claimRef: { namespace: 'default', name: 'data', uid },
+      csi: { driver: 'nfs.csi.k8s.io', volumeHandle: 'nas#k#made##' },
+      persistentVolumeReclaimPolicy: 'Delete',
+      storageClassName: 'fast',
+    },
+  })
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'data')?.status?.phase).toBe('Bound')
+  for (const name of ['data', 'local']) cluster.access.remove('persistentvolumeclaims', 'default', name, person)
+  await cluster.settle()
+  expect(cluster.list('persistentvolumes').map(({ metadata, status }) => [metadata.name, status?.phase])).toEqual([
+    ['made', 'Released'],
+  ])
+  expect(cluster.failures).toEqual([])
+})
+
 test('the claim of an ephemeral volume comes and goes with its pod', async () => {
   await using cluster = await TestCluster.start([...testNodes(1), storageClass('WaitForFirstConsumer')])
   cluster.create(

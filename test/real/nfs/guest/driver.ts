@@ -43,8 +43,8 @@ export async function ourGuestDriver(folder: string): Promise<GuestDriver> {
 }
 
 /** Starts it and yields a client of it; its log is in the guest, `/tmp/driver.log`. */
-export async function startInGuest(guest: Guest, { command }: GuestDriver): Promise<CsiClient> {
-  const flags = [`--endpoint=tcp://0.0.0.0:${driverPort}`, '--nodeid=guest', '--working-mount-dir=/work', '-v=5']
+export async function startInGuest(guest: Guest, { command }: GuestDriver, more: readonly string[] = []): Promise<CsiClient> {
+  const flags = [`--endpoint=tcp://0.0.0.0:${driverPort}`, '--nodeid=guest', '--working-mount-dir=/work', '-v=5', ...more]
   await guest.run(
     `mkdir -p /work /pods; ${[...command, ...flags].join(' ')} </dev/null >/tmp/driver.log 2>&1 & echo $! > /tmp/driver.pid`,
   )

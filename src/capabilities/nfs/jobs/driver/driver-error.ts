@@ -22,12 +22,15 @@ export const goCode = (code: status): string => goNames[code] ?? `Code(${code})`
 export class DriverError extends OutsideError {
   override readonly name = 'DriverError'
   readonly code: status
+  /** What the driver said, without the code. */
+  readonly said: string
 
   constructor(refused: CallRefused) {
     const words = refused instanceof CallLate ? 'context deadline exceeded' : refused.message
     // No cause: its text would stand a second time behind this one.
     super(`rpc error: code = ${goCode(refused.code)} desc = ${words}`)
     this.code = refused.code
+    this.said = words
   }
 }
 

@@ -91,13 +91,15 @@ export function driverParameters(parameters: Parameters, names: VolumeNames | un
     )
   const own = Object.entries(parameters).filter(([key]) => !key.startsWith(reservedPrefix))
   if (names === undefined) return taken(new Map(own))
-  const { name, namespace = '' } = names.claim.metadata
-  return taken(
-    new Map([
-      ...own,
-      [`${reservedPrefix}pvc/name`, name],
-      [`${reservedPrefix}pvc/namespace`, namespace],
-      [`${reservedPrefix}pv/name`, names.volumeName],
-    ]),
-  )
+  return taken(new Map([...own, ...namesOfVolume(names)]))
+}
+
+/** For whom a volume is, as drivers are told. */
+export function namesOfVolume({ claim, volumeName }: VolumeNames): readonly (readonly [key: string, value: string])[] {
+  const { name, namespace = '' } = claim.metadata
+  return [
+    [`${reservedPrefix}pvc/name`, name],
+    [`${reservedPrefix}pvc/namespace`, namespace],
+    [`${reservedPrefix}pv/name`, volumeName],
+  ]
 }

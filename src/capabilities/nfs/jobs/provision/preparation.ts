@@ -11,6 +11,8 @@ import type { DriverContext } from '../job.ts'
 import { type Outcome, refused, taken } from '../outcome.ts'
 import { type Content, contents, type Snapshot, snapshots } from '../snapshot/snapshot-kinds.ts'
 import {
+  type AttributesClass,
+  attributesClasses,
   type Claim,
   claims,
   cloningFinalizer,
@@ -22,7 +24,7 @@ import {
 import { driverParameters, type SecretsOfClass, secretsOfClass } from './class-parameters.ts'
 import { cloneSource, type DataSource, dataSourceOf, restoreSource } from './data-source.ts'
 import type { ProvisionSettings } from './settings.ts'
-import { draftOf, type VolumeDraft } from './volume-request.ts'
+import { attributesFor, draftOf, type VolumeDraft } from './volume-request.ts'
 
 /** All that the driver is told, and what is kept of it for the volume. */
 interface Prepared {
@@ -31,6 +33,8 @@ interface Prepared {
   readonly source: DataSource
   readonly contentSource: ContentSource | undefined
   readonly parameters: ReadonlyMap<string, string>
+  /** The parameters of its VolumeAttributesClass. */
+  readonly mutableParameters: ReadonlyMap<string, string>
   readonly secrets: SecretsOfClass
   readonly credentials: Credentials
 }
@@ -41,6 +45,10 @@ export type Preparation =
   | { readonly kind: 'populator'; readonly of: string }
   /** `isSettled`: nothing of the claim can be under way in the driver; else that is as it was. */
   | { readonly kind: 'failed'; readonly why: string; readonly isSettled: boolean }
+
+type Mutable =
+  | { readonly ok: true; readonly value: ReadonlyMap<string, string> }
+  | { readonly ok: false; readonly why: string; readonly isSettled: boolean }
 
 interface Stores {
   readonly claims: Informer<Claim>
@@ -84,15 +92,35 @@ export class Preparing {
       return failed(messageOf(error), false)
     }
     if (!told.ok) return failed(told.why, true)
+    const mutable = await this.#mutableParameters(claim, signal)
+    if (!mutable.ok) return failed(mutable.why, mutable.isSettled)
     return {
       kind: 'prepared',
       draft: draft.value,
       source: source.value,
       contentSource: content.value,
       parameters: told.value,
+      mutableParameters: mutable.value,
       secrets: secrets.value,
       credentials,
     }
+  }
+
+  /** Read at once and not watched: few claims name one. */
+  async #mutableParameters(claim: Claim, signal: AbortSignal): Promise<Mutable> {
+    const name = attributesFor(claim, this.#settings)
+    if (name === '') return { ok: true, value: new Map() }
+    const { api, driver } = this.#context
+    let found: AttributesClass
+    try {
+      found = await api.resource<AttributesClass>(attributesClasses).get(name, { signal })
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      return { ok: false, why: messageOf(error), isSettled: false }
+    }
+    if (found.driverName === driver.name) return { ok: true, value: new Map(Object.entries(found.parameters ?? {})) }
+    const why = `VAC ${name} referenced in PVC is for driver ${found.driverName} which does not match driver name ${driver.name}`
+    return { ok: false, why, isSettled: true }
   }
 
   async #contentSource(

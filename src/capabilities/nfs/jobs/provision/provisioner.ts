@@ -124,7 +124,8 @@ export class Provisioner {
     return await this.#save(claim, object, signal)
   }
 
-  async #create({ draft, parameters, credentials, contentSource }: Prepared, signal: AbortSignal): Promise<Volume | undefined> {
+  async #create(prepared: Prepared, signal: AbortSignal): Promise<Volume | undefined> {
+    const { draft, parameters, mutableParameters, credentials, contentSource } = prepared
     const { link, assertLeading } = this.#context
     await link.ready(signal)
     const request = {
@@ -132,6 +133,7 @@ export class Provisioner {
       capacityRange: { requiredBytes: draft.requestedBytes, limitBytes: 0n },
       volumeCapabilities: draft.capabilities,
       parameters,
+      mutableParameters,
       secrets: credentials,
       ...(contentSource === undefined ? {} : { contentSource }),
     }

@@ -19,6 +19,8 @@ export interface ProvisionSettings extends RetrySettings {
   /** How often finalizers on snapshots are looked at that no claim needs any more, in milliseconds; 0: never. */
   readonly sweepMs: number
   readonly protectionAtOnce: number
+  /** What becomes of a claim that names a VolumeAttributesClass: it is handed to the driver, the claim is refused, or it is passed over. */
+  readonly attributes: 'applied' | 'refused' | 'ignored'
 }
 
 /** The defaults of external-provisioner 6.3. */
@@ -35,4 +37,5 @@ export const standardProvision: ProvisionSettings = {
   retryLastMs: 300_000,
   sweepMs: 300_000,
   protectionAtOnce: 1,
+  attributes: 'applied',
 }

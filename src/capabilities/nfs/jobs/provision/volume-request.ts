@@ -44,9 +44,13 @@ export function volumeNameFor({ metadata: { uid = '' } }: Claim, { namePrefix, n
   return `${namePrefix}-${nameUidLength < 0 ? uid : uid.replaceAll('-', '').slice(0, nameUidLength)}`
 }
 
+/** The VolumeAttributesClass that a claim's volume is made with; empty: none. */
+export const attributesFor = ({ spec }: Claim, { attributes }: ProvisionSettings): string =>
+  attributes === 'ignored' ? '' : (spec.volumeAttributesClassName ?? '')
+
 /** Checks a claim against its class and what the driver can, in upstream's order. */
 export function draftOf({ claim, volumeClass, source, driver, settings }: Asked): Outcome<VolumeDraft> {
-  const lack = lackOf(claim, source, driver)
+  const lack = lackOf(claim, source, driver, settings)
   if (lack !== undefined) return refused(lack)
   if (claim.spec.selector !== undefined) return refused('claim Selector is not supported')
   const fsType = fsTypeOf(volumeClass.parameters ?? {}, settings.defaultFsType)
@@ -65,7 +69,12 @@ export function draftOf({ claim, volumeClass, source, driver, settings }: Asked)
   return taken({ name, fsType: fsType.value, requestedBytes: storageBytes(claim.spec.resources?.requests), capabilities })
 }
 
-function lackOf(claim: Claim, source: DataSource, { services, can }: DriverFacts): string | undefined {
+function lackOf(
+  claim: Claim,
+  source: DataSource,
+  { services, can }: DriverFacts,
+  settings: ProvisionSettings,
+): string | undefined {
   const dynamic = 'CSI driver does not support dynamic provisioning:'
   if (!services.has(pluginServices.CONTROLLER_SERVICE)) return `${dynamic} plugin CONTROLLER_SERVICE capability is not reported`
   if (!can.has(controllerCapabilities.CREATE_DELETE_VOLUME))
@@ -74,9 +83,9 @@ function lackOf(claim: Claim, source: DataSource, { services, can }: DriverFacts
     return 'CSI driver does not support snapshot restore: controller CREATE_DELETE_SNAPSHOT capability is not reported'
   if (source.kind === 'claim' && !can.has(controllerCapabilities.CLONE_VOLUME))
     return 'CSI driver does not support clone operations: controller CLONE_VOLUME capability is not reported'
-  if ((claim.spec.volumeAttributesClassName ?? '') === '') return undefined
-  return can.has(controllerCapabilities.MODIFY_VOLUME)
-    ? 'this provisioner passes on no VolumeAttributesClass: leave volumeAttributesClassName out of the claim, or use external-provisioner'
+  if (attributesFor(claim, settings) === '') return undefined
+  return can.has(controllerCapabilities.MODIFY_VOLUME) && settings.attributes === 'applied'
+    ? undefined
     : 'CSI driver does not support VolumeAttributesClass: controller MODIFY_VOLUME capability is not reported'
 }
 
@@ -108,6 +117,7 @@ export function volumeObject({ claim, volumeClass, draft, secrets, volume, drive
   const { provisioner, controllerModify } = secrets
   const { reclaimPolicy, mountOptions = [] } = volumeClass
   const { volumeMode, accessModes: modes = [] } = claim.spec
+  const attributes = attributesFor(claim, settings)
   const [onlyCapability, ...others] = draft.capabilities
   const isReadOnly =
     settings.publishesReadOnly && others.length === 0 && onlyCapability?.accessMode?.mode === accessModes.MULTI_NODE_READER_ONLY
@@ -155,6 +165,7 @@ export function volumeObject({ claim, volumeClass, draft, secrets, volume, drive
       ...(mountOptions.length === 0 ? {} : { mountOptions }),
       ...(reclaimPolicy === undefined ? {} : { persistentVolumeReclaimPolicy: reclaimPolicy }),
       storageClassName: classOf(claim),
+      ...(attributes === '' ? {} : { volumeAttributesClassName: attributes }),
       ...(volumeMode === undefined ? {} : { volumeMode }),
     },
   }
