@@ -24,7 +24,7 @@ export interface WireAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
-  /** Of an answer over the wire. */
+  /** The body as it came over the wire; a server in the process gives none. */
   readonly bytes?: Uint8Array
 }
 
