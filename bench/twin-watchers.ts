@@ -113,7 +113,7 @@ async function committed(watchers: number): Promise<number> {
   const type = new ResourceRegistry().ofKey('pods')
   if (type === undefined) throw new Error('pods are not served')
   const hub = new WatchHub({ clock: systemClock, onTrouble: throwTrouble }, store)
-  const form = eventForm(type, answerForm('application/json'), { version: 'v1', includes: 'Metadata', hasColumns: false })
+  const form = eventForm(type, answerForm('application/json', type), { version: 'v1', includes: 'Metadata', hasColumns: false })
   const interest = { form, namespace: undefined, selection: selectionOf(type, '', ''), selectionText: '' }
   const queues = Array.from({ length: watchers }, () => new EventQueue(systemClock))
   for (const queue of queues) hub.join(interest, { wantsColumns: false, push: line => queue.push(line), fail: () => queue.end() })

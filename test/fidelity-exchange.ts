@@ -64,3 +64,9 @@ export function readRecording(name: string, bytes: Uint8Array): ClientRecording 
   const text = name.endsWith('.gz') ? gunzipSync(bytes).toString() : Buffer.from(bytes).toString()
   return JSON.parse(text) as ClientRecording
 }
+
+/** Media ranges but protobuf and CBOR, where others are left: recordings are of JSON. */
+export function withoutProtobuf(accept: string): string {
+  const left = accept.split(',').filter(range => !/protobuf|cbor/.test(range))
+  return left.length === 0 ? accept : left.join(',')
+}

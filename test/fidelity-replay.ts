@@ -4,7 +4,7 @@ import type { HttpVerb, Transport, TransportRequest } from '#kube/client/transpo
 import { VirtualClock } from '#kube/clock.ts'
 import { startTwin } from '#twin/twin.ts'
 import { type Comparison, compareAnswers } from './fidelity-compare.ts'
-import type { ClientExchange, ClientRecording, WatchEvent } from './fidelity-exchange.ts'
+import { type ClientExchange, type ClientRecording, type WatchEvent, withoutProtobuf } from './fidelity-exchange.ts'
 import { Identities } from './fidelity-identities.ts'
 import { withJudgedBookmarks } from './fidelity-versions.ts'
 
@@ -132,7 +132,7 @@ function requestOf(exchange: ClientExchange, identities: Identities, signal: Abo
     path: identities.translated(exchange.path),
     // The hash of a schema document is the server's own.
     query: exchange.path.startsWith('/openapi/') ? {} : Object.fromEntries(identities.translatedQuery(exchange.query)),
-    headers,
+    headers: { ...headers, ...(headers['accept'] === undefined ? {} : { accept: withoutProtobuf(headers['accept']) }) },
     ...(sent === undefined ? {} : { body: sent }),
     signal,
   }

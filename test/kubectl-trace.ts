@@ -2,6 +2,7 @@
 // records them with real programs; the replay needs none.
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
+import { decodeProtobuf } from '#twin/api/decoding/protobuf.ts'
 import type { TwinRequest, TwinResponse } from '#twin/api/request.ts'
 import type { TwinOptions } from '#twin/twin.ts'
 
@@ -59,8 +60,14 @@ export function exchangeOf(request: TwinRequest, answer: TwinResponse): Exchange
     shape:
       answer.kind === 'stream'
         ? { kind: 'watch' }
-        : shapeOf(answer.headers['content-type'] ?? '', Buffer.from(answer.body).toString()),
+        : answeredShape(answer.headers['content-type'] ?? '', Buffer.from(answer.body)),
   }
+}
+
+/** The shape of an answer in JSON, whichever of the two it came in. */
+function answeredShape(contentType: string, body: Buffer): AnswerShape {
+  if (!contentType.includes('protobuf')) return shapeOf(contentType, body.toString())
+  return shapeOf('application/json', JSON.stringify(decodeProtobuf(body, { kind: '', group: '', version: '' })))
 }
 
 /** A request as kubectl would send it to a twin that begins at another revision than the recorded one did. */

@@ -47,7 +47,8 @@ export function clusterAccess({ server, writes, deletion, webhooks }: AccessPart
       }),
     remove: (resource, namespace, name, _writer, options: DeleteChoice = {}) =>
       void deletion.remove(typeOf(resource), namespace, name, options),
-    bind: (namespace, pod, node, writer) => void bindPod(server, writes, { namespace, pod, node }, optionsOf(writer)),
+    bind: (namespace, pod, node, writer) =>
+      void bindPod(server, writes, { namespace, pod, node, binding: {} }, optionsOf(writer)),
     subscribe(resource: ResourceKey, handler: (event: StoreEvent) => void): () => void {
       if (resource === '') throw badRequest('a resource is needed to subscribe')
       return server.store.subscribe(resource, handler)

@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { HttpVerb } from '#kube/client/transport.ts'
+import { withoutProtobuf } from '#test/fidelity-exchange.ts'
 import { type Exchange, movedBy, shapeOf, type Trace, traceTwinOptions } from '#test/kubectl-trace.ts'
 import { startTwin, type Twin } from './twin.ts'
 
@@ -41,7 +42,7 @@ async function replay(twin: Twin, exchange: Exchange): Promise<Pick<Exchange, 's
     query: Object.fromEntries(new URLSearchParams(exchange.query)),
     headers: {
       'user-agent': 'kubectl/replayed',
-      accept: exchange.accept,
+      accept: withoutProtobuf(exchange.accept),
       ...(exchange.contentType === '' ? {} : { 'content-type': exchange.contentType }),
       ...impersonation(exchange),
     },

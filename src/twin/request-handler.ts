@@ -14,6 +14,7 @@ import { deprecationTexts, noteWarnings, withNotedWarnings, withWarnings } from 
 import type { ApiServer, User } from './api/api-server.ts'
 import type { Handler, PathRequest, ResourceRequest, TwinRequest, TwinResponse } from './api/request.ts'
 import type { ResourceHandlers } from './api/resource-handlers.ts'
+import { asFrames } from './api/watches/watch-frames.ts'
 import type { Faults } from './faults/faults.ts'
 import { faultyAnswer } from './faults/faulty-answer.ts'
 import { InjectedReset } from './faults/injected-reset.ts'
@@ -83,7 +84,8 @@ export function requestHandler(parts: HandlerParts): Handler {
       if (answer.kind === 'whole') return answer
       const isWatch = info?.kind === 'resource' && info.verb === 'watch'
       const chunks = parts.state === undefined ? answer.chunks : keptChunks(answer.chunks, parts.state)
-      return { ...answer, chunks: unbroken(chunks, { request, isWatch, onTrouble: parts.onTrouble }) }
+      const whole = unbroken(chunks, { request, isWatch, onTrouble: parts.onTrouble })
+      return { ...answer, chunks: answer.isFramed === true ? asFrames(whole) : whole }
     } catch (error) {
       if (error instanceof InjectedReset) noted(parts, request, () => told(0))
       throw error

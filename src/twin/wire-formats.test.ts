@@ -74,7 +74,8 @@ describe('protobuf bodies, as kubectl sends them', () => {
 
 describe('content negotiation', () => {
   test.each([
-    { accept: 'application/vnd.kubernetes.protobuf', status: 406 },
+    { accept: 'application/vnd.kubernetes.protobuf', status: 200 },
+    { accept: 'application/vnd.kubernetes.protobuf;as=Table;g=meta.k8s.io;v=v1', status: 406 },
     { accept: 'application/vnd.kubernetes.protobuf,application/json', status: 200 },
     { accept: 'application/cbor', status: 406 },
     { accept: 'application/yaml', status: 200 },

@@ -2,7 +2,7 @@
 // names the object's type and carries its bytes. What the bytes mean is the matter of each type's own schema.
 
 import type { Parsed } from '../problem.ts'
-import { bytes, message, nested, sentText, text } from '../protobuf-message.ts'
+import { bytes, integer, message, nested, sentText, text } from '../protobuf-message.ts'
 
 interface ProtobufFrame {
   readonly apiVersion: string
@@ -16,6 +16,10 @@ const magic = Uint8Array.of(0x6b, 0x38, 0x73, 0x00)
 const typeMeta = message({ apiVersion: text(1), kind: text(2) })
 // Readers upstream expect the last two fields even where they are empty.
 const unknown = message({ type: nested(1, typeMeta), raw: bytes(2), contentEncoding: sentText(3), contentType: sentText(4) })
+
+/** A field of bytes with the number 2 begins with this, and their length. */
+const rawTag = 0x12
+const count = message({ count: integer(1) })
 
 /** The envelope in `body`; `raw` is a view of it, not a copy. */
 export function decodeFrame(body: Uint8Array, where = 'body'): Parsed<ProtobufFrame> {
@@ -31,6 +35,17 @@ export function decodeFrame(body: Uint8Array, where = 'body'): Parsed<ProtobufFr
     if (error instanceof Error) return refused(`a whole message (${error.message})`)
     throw error
   }
+}
+
+/** What stands before and after the bytes of an object that has so many, which are nowhere together. */
+export function frameAround(
+  { apiVersion, kind }: Pick<ProtobufFrame, 'apiVersion' | 'kind'>,
+  length: number,
+): { readonly start: Uint8Array; readonly end: Uint8Array } {
+  const head = unknown.encode({ type: { apiVersion, kind } })
+  const tail = unknown.encode({ contentEncoding: '', contentType: '' })
+  const [, ...varint] = count.encode({ count: length })
+  return { start: Buffer.concat([magic, head, Uint8Array.of(rawTag, ...(length === 0 ? [0] : varint))]), end: tail }
 }
 
 /** `raw` in its envelope. */

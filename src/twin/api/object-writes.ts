@@ -10,8 +10,8 @@ import { kindSchema } from '../schema/kind-schema.ts'
 import type { Authorizer } from './access/authorization.ts'
 import { assertMayGrant } from './access/escalation.ts'
 import type { Webhooks } from './admission/webhooks.ts'
-import { statusAnswer, textAnswer } from './answers/answer.ts'
-import { objectText } from './answers/list.ts'
+import { objectAnswer, statusAnswer } from './answers/answer.ts'
+import { shownObject } from './answers/list.ts'
 import { type AnswerForm, answerForm } from './answers/negotiation.ts'
 import { inVersion, toStorage } from './answers/versions.ts'
 import { dedupOwners, finalizerWarnings, keptPodsWarning, noteWarnings, warningHeaders } from './answers/warnings.ts'
@@ -76,7 +76,7 @@ export class ObjectWrites {
   }
 
   async create(write: WriteRequest): Promise<TwinResponse> {
-    const form = answerForm(write.request.headers['accept'])
+    const form = answerForm(write.request.headers['accept'], write.type)
     checkWriteOptions(write.request)
     const { draft, warnings: told } = objectOf(write.type, write.request)
     const warnings = [...told, ...dedupOwners(draft)]
@@ -122,7 +122,7 @@ export class ObjectWrites {
   }
 
   async update(write: WriteRequest): Promise<TwinResponse> {
-    const form = answerForm(write.request.headers['accept'])
+    const form = answerForm(write.request.headers['accept'], write.type)
     checkWriteOptions(write.request)
     const { draft, warnings: told } = objectOf(write.type, write.request)
     const warnings = [...told, ...dedupOwners(draft)]
@@ -178,7 +178,7 @@ export class ObjectWrites {
   }
 
   async patch(write: WriteRequest): Promise<TwinResponse> {
-    const form = answerForm(write.request.headers['accept'])
+    const form = answerForm(write.request.headers['accept'], write.type)
     const mediaType = patchType(write.request.headers['content-type'])
     if (mediaType === 'application/strategic-merge-patch+json' && write.type.custom !== undefined) throw unknownFormat()
     checkWriteOptions(write.request, mediaType === 'application/apply-patch+yaml')
@@ -272,7 +272,7 @@ export class ObjectWrites {
   }
 
   async remove(write: WriteRequest): Promise<TwinResponse> {
-    const form = answerForm(write.request.headers['accept'])
+    const form = answerForm(write.request.headers['accept'], write.type)
     const choice = deletionChoice(write.request)
     const isUndecided = write.type.key === 'jobs.batch' && choice.propagationPolicy === undefined
     const warnings: string[] = isUndecided ? [keptPodsWarning] : []
@@ -314,6 +314,7 @@ export class ObjectWrites {
 
   async removeCollection(write: WriteRequest): Promise<TwinResponse> {
     const { server, deletion } = this.#parts
+    const form = answerForm(write.request.headers['accept'], write.type)
     const options = listOptions(write.request.query, 'list')
     const selection = selectionOf(write.type, options.labelSelector, options.fieldSelector)
     const choice = deletionChoice(write.request)
@@ -336,7 +337,7 @@ export class ObjectWrites {
       metadata: { ...(write.type.custom === undefined ? {} : { continue: '' }), resourceVersion: String(revision) },
       items,
     }
-    return textAnswer(write.request, 200, jsonText(list), { encoding: 'json' })
+    return objectAnswer(write.request, 200, list, form)
   }
 
   #find(write: WriteRequest): KubeObject | undefined {
@@ -412,10 +413,10 @@ export class ObjectWrites {
   ): Promise<TwinResponse> {
     await readyIn(this.#parts.server, write.type, [result.object])
     const shown = inVersion(write.type, result.object)
-    return textAnswer(
+    return objectAnswer(
       write.request,
       result.status,
-      objectText(this.#parts.server, write.type, shown, form, write.request),
+      shownObject(this.#parts.server, write.type, shown, form, write.request),
       form,
       warningHeaders(result.warnings),
     )

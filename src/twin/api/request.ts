@@ -59,6 +59,8 @@ export type TwinResponse =
       readonly chunks: AsyncIterable<string | Uint8Array>
       /** It has an end and no hurry: it may be packed where the client can read that. */
       readonly isList?: true
+      /** It leaves as frames of protobuf; until then it is lines of JSON. */
+      readonly isFramed?: true
       /** Aborted when the reader is given up as too slow: the connection is to be broken, whatever is on its way. */
       readonly cutOff?: AbortSignal
     }

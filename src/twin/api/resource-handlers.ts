@@ -1,15 +1,16 @@
 // Requests on resources: which part of the server answers which verb and subresource.
-import { badRequest, methodNotSupported, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
+import { badRequest, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
 import { OpenContainers } from '../containers/open-containers.ts'
 import { PodHttp } from '../containers/port-forwarding.ts'
-import { fieldsAt, isFields, jsonText, textAt } from '../json-value.ts'
+import { fieldsAt, isFields, textAt } from '../json-value.ts'
 import { recordsOfSent } from '../patch/managed-fields.ts'
 import { structSchema } from '../schema/schema-table.ts'
 import { answerReview, type ReviewParts } from './access/reviews.ts'
+import { checkTokenAsk } from './access/token-asks.ts'
 import { tokenAsk } from './access/tokens.ts'
-import { statusAnswer, textAnswer } from './answers/answer.ts'
+import { objectAnswer, statusAnswer } from './answers/answer.ts'
 import { answerGet, answerList } from './answers/list.ts'
-import { answerForm } from './answers/negotiation.ts'
+import { answerForm, statusEncoding } from './answers/negotiation.ts'
 import { timestamp } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { sentObject } from './decoding/request-body.ts'
@@ -28,7 +29,6 @@ import type { ReachParts } from './subresources/running-pod.ts'
 import { answerScale } from './subresources/scale.ts'
 import { answerWatch } from './watches/watch.ts'
 import { checkWriteOptions, fieldManager, isDryRun } from './write-options.ts'
-import { subjectOf } from './write-pipeline.ts'
 
 interface HandlerParts extends WriteParts, ReviewParts {
   /** Where usage comes from; undefined while nothing is simulated. */
@@ -70,11 +70,11 @@ export class ResourceHandlers {
     if (hasNoPlace || request.method === 'HEAD' || !type.verbs.includes(info.verb) || !isAtItsPlace(info)) throw notAllowed()
     switch (info.verb) {
       case 'get':
-        return await answerGet(server, type, info, request, answerForm(request.headers['accept']))
+        return await answerGet(server, type, info, request, answerForm(request.headers['accept'], type))
       case 'list':
-        return await answerList(server, type, info, request, answerForm(request.headers['accept']))
+        return await answerList(server, type, info, request, answerForm(request.headers['accept'], type))
       case 'watch':
-        return await answerWatch(server, type, info, request, answerForm(request.headers['accept']))
+        return await answerWatch(server, type, info, request)
       case 'create':
         return (
           (await answerReview(this.#parts, write)) ??
@@ -93,13 +93,14 @@ export class ResourceHandlers {
 
   async #answerSubresource(write: WriteRequest, subresource: string): Promise<TwinResponse> {
     const { type, info, request } = write
+    const verbs = type.subresources.find(({ name }) => name === subresource)?.verbs ?? []
+    if (subresource !== 'proxy' && !verbs.includes(info.verb)) throw notAllowed()
     switch (subresource) {
       case 'scale':
         return answerScale(this.#parts, write)
       case 'eviction':
         return answerEviction(this.#parts, write)
       case 'binding':
-        if (info.verb !== 'create') throw notAllowed()
         return this.#bind(write)
       case 'token':
         return await this.#issueToken(write)
@@ -118,13 +119,13 @@ export class ResourceHandlers {
     }
     switch (info.verb) {
       case 'get':
-        return await answerGet(this.#parts.server, type, info, request, answerForm(request.headers['accept']))
+        return await answerGet(this.#parts.server, type, info, request, answerForm(request.headers['accept'], type))
       case 'update':
         return await this.#writes.update(write)
       case 'patch':
         return await this.#writes.patch(write)
       default:
-        throw methodNotSupported(subjectOf(type), info.verb)
+        throw notAllowed()
     }
   }
 
@@ -145,7 +146,8 @@ export class ResourceHandlers {
     const fault = targetFault(textAt(binding, 'target', 'kind') ?? '', node)
     if (fault !== undefined) throw bareError(fault)
     if (pod === '') throw badRequest('Name parameter required.')
-    if (!isDryRun(request.query)) bindPod(server, writes, { namespace: info.namespace ?? '', pod, node }, { user, manager: '' })
+    if (!isDryRun(request.query))
+      bindPod(server, writes, { namespace: info.namespace ?? '', pod, node, binding }, { user, manager: '' })
     return statusAnswer(request, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
   }
 
@@ -155,6 +157,7 @@ export class ResourceHandlers {
     if (name === undefined) throw notFound({ group: '', resource: 'serviceaccounts' }, '')
     const ask = tokenAsk(info.namespace ?? '', name, value)
     const { server, tokens } = this.#parts
+    checkTokenAsk(server, value, ask)
     const issued = await tokens.issue(ask)
     const asked = { ...value, spec: { expirationSeconds: ask.seconds ?? 3600, ...fieldsAt(value, 'spec') } }
     const by = { manager: fieldManager(request), apiVersion: 'authentication.k8s.io/v1', subresource: 'token' }
@@ -175,7 +178,7 @@ export class ResourceHandlers {
       },
       status: { token: issued.token, expirationTimestamp: issued.expires },
     }
-    return textAnswer(request, 201, jsonText(answer), { encoding: 'json' })
+    return objectAnswer(request, 201, answer, { encoding: statusEncoding(request.headers['accept']) })
   }
 }
 

@@ -29,7 +29,7 @@ export function logOptions(query: URLSearchParams, pod: string, nowMs: number): 
   if (limitBytes !== undefined && limitBytes < 1) problems.push(invalid('limitBytes', limitBytes, 'must be greater than 0'))
   if (sinceSeconds !== undefined && sinceTime !== undefined) {
     const body = 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified'
-    problems.push({ type: 'FieldValueForbidden', field: '', body })
+    problems.push({ type: 'FieldValueForbidden', field: '[]', body })
   } else if (sinceSeconds !== undefined && sinceSeconds < 1)
     problems.push(invalid('sinceSeconds', sinceSeconds, 'must be greater than 0'))
   if (problems.length > 0) throw refused({ kind: 'PodLogOptions', group: '' }, pod, problems)

@@ -24,6 +24,8 @@ export interface WireAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly text: string
+  /** The body as it came over the wire; a server in the process gives none. */
+  readonly bytes?: Uint8Array
 }
 
 /** A server that has not answered by then hangs: the slowest answer seen takes a second. */
@@ -72,8 +74,10 @@ export class WireClient {
       isAnswered = true
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      const finish = () =>
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() })
+      const finish = () => {
+        const bytes = Buffer.concat(chunks)
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text: bytes.toString(), bytes })
+      }
       response.once('end', finish)
       response.once('error', finish)
     })

@@ -1,7 +1,7 @@
 // Stands between a client and a real API server and writes down what the one asks and the other answers.
 //
 // The client's kubeconfig leads here. Requests go on with the administrator's certificate, or with the bearer token that the client
-// sends. Where a client reads both protobuf and JSON the server is asked for JSON, which the twin always answers and fixtures can show.
+// sends. Where a client reads both protobuf and JSON the server is asked for JSON, which fixtures can show.
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
@@ -9,7 +9,7 @@ import { Agent, createServer, request as sendRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ClientExchange, RecordedBody, WatchEvent } from '../../fidelity-exchange.ts'
+import { type ClientExchange, type RecordedBody, type WatchEvent, withoutProtobuf } from '../../fidelity-exchange.ts'
 import { makeCertificates } from '../control-plane/certificates.ts'
 import { inOrderOfEffects, isInitialEnd } from './effect-order.ts'
 
@@ -209,12 +209,6 @@ function recordedBody(contentType: string, body: Buffer): RecordedBody {
 function passedOn(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const kept = Object.entries(headers).filter(([name]) => !ownHeaders.has(name))
   return { ...Object.fromEntries(kept), accept: withoutProtobuf(headers.accept ?? '*/*') }
-}
-
-/** Media ranges but protobuf and CBOR, where others are left. */
-function withoutProtobuf(accept: string): string {
-  const left = accept.split(',').filter(range => !/protobuf|cbor/.test(range))
-  return left.length === 0 ? accept : left.join(',')
 }
 
 async function answerWith(answer: IncomingMessage, outgoing: ServerResponse, draft: Draft, recorder: Recorder): Promise<void> {

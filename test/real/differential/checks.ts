@@ -1,15 +1,34 @@
 // Twin and kube-apiserver are asked the same by generated requests, and differ in nothing that is not known.
 import { table } from '#dashboard/terminal/lines.ts'
+import { twinMessage } from '#test/recorded-messages.ts'
 import type { Check } from '../check.ts'
 import { toBeMended } from './accepted.ts'
 import { requestText } from './findings.ts'
+import { messagePairs } from './messages.ts'
 import { differentialRun, type OpenDifference, type Run, type RunOptions } from './run.ts'
 
 export const differentialChecks: readonly Check[] = [
   differentialCheck('differential: a few hundred requests to every kind', { minor: '1.36', perKind: 5 }),
   differentialCheck('differential: 20,000 requests to every kind', { minor: '1.36', perKind: 300 }),
   differentialCheck('differential: 5,000 requests to every kind of 1.34', { minor: '1.34', perKind: 75 }),
+  messageCheck('differential: objects in protobuf, byte for byte', { minor: '1.36', perKind: 40 }),
 ]
+
+/** The twin makes of an object the bytes that the real server sends of it. */
+function messageCheck(name: string, { minor, perKind }: Pick<RunOptions, 'minor' | 'perKind'>): Check {
+  return {
+    name,
+    async run() {
+      const { serverVersion, pairs } = await messagePairs(minor, { seed: 1, perKind })
+      const others = pairs.filter(({ json, message }) => twinMessage(json) !== message)
+      if (others.length > 0)
+        throw new Error(
+          `${others.length} of ${pairs.length} differ\n${others.map(({ kind, json }) => `  ${kind} ${json.slice(0, 600)}`).join('\n')}`,
+        )
+      return `${pairs.length} objects of ${serverVersion}\n`
+    },
+  }
+}
 
 function differentialCheck(name: string, options: Pick<RunOptions, 'minor' | 'perKind'>): Check {
   return {

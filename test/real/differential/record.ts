@@ -7,6 +7,7 @@ import { type RecordedLife, recordedText } from '#test/recorded-lives.ts'
 import type { MinorVersion } from '../control-plane/build.ts'
 import { type KnownFields, knownFile } from './accepted.ts'
 import { countsText } from './checks.ts'
+import { messagePairs } from './messages.ts'
 import { differentialRun, type Run } from './run.ts'
 
 const fixtures = join(import.meta.dirname, '../../fixtures/differential')
@@ -50,5 +51,6 @@ if (flag === '--known') {
     }),
   )
   writeFileSync(join(fixtures, 'lives.json.gz'), packed(recordedText(serverVersion, recorded)))
+  writeFileSync(join(fixtures, 'messages.json.gz'), packed(JSON.stringify(await messagePairs(minor, { seed: 1, perKind: 2 }))))
   console.log(`${recorded.reduce((sum, { exchanges }) => sum + exchanges.length, 0)} requests of ${serverVersion}`)
 }

@@ -1,11 +1,12 @@
 // NodeMetrics and PodMetrics of metrics.k8s.io/v1beta1, as their clients read them: in JSON, and in protobuf, which kubectl and the
 // HorizontalPodAutoscaler ask for first. Texts that only JSON has are made when they are read.
+
+import { BackwardWriter } from '#kube/backward-writer.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { formatDuration } from '#kube/time/duration.ts'
 import { formatTime } from '#kube/time/time.ts'
 import type { ContainerUsage } from '../points/points.ts'
 import type { Usage } from '../points/usage-rate.ts'
-import { BackwardWriter } from './backward-writer.ts'
 import { bytesInto, bytesText, cpuInto, cpuText } from './quantities.ts'
 
 /** Whose usage is told: of a Node or Pod only this much is known. */

@@ -1,10 +1,11 @@
 // Kinds that are asked, not stored: who am I, may I, is this token good.
 import { badRequest } from '#kube/objects/status.ts'
-import { type Draft, fieldsAt, jsonText, listAt, textAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, listAt, textAt } from '../../json-value.ts'
 import { recordsOfSent } from '../../patch/managed-fields.ts'
 import { inGoForm } from '../../schema/go-form.ts'
 import { kindSchema } from '../../schema/kind-schema.ts'
-import { textAnswer } from '../answers/answer.ts'
+import { objectAnswer } from '../answers/answer.ts'
+import { answerForm } from '../answers/negotiation.ts'
 import { warningHeaders } from '../answers/warnings.ts'
 import { type ApiServer, timestamp, type User } from '../api-server.ts'
 import { objectOf } from '../decoding/request-body.ts'
@@ -37,7 +38,13 @@ export async function answerReview(parts: ReviewParts, write: WriteRequest): Pro
     ...specOf(write.type, value),
     status: await status(parts, value, write),
   }
-  return textAnswer(write.request, 201, jsonText(answer), { encoding: 'json' }, warningHeaders(warnings))
+  return objectAnswer(
+    write.request,
+    201,
+    answer,
+    answerForm(write.request.headers['accept'], write.type),
+    warningHeaders(warnings),
+  )
 }
 
 /** @throws StatusError 400 or 422 where the question lacks what it is about */

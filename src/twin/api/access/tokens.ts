@@ -213,7 +213,7 @@ export function tokenAsk(namespace: string, serviceAccount: string, body: Draft)
   const reference = fieldsAt(body, 'spec', 'boundObjectRef')
   const kind = textAt(reference, 'kind')
   if (reference !== undefined && kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node')
-    throw badRequest(`cannot bind token to object of type ${kind ?? ''}`)
+    throw badRequest(`cannot bind token to object of type ${shownType(textAt(reference, 'apiVersion') ?? '', kind ?? '')}`)
   const seconds = numberAt(body, 'spec', 'expirationSeconds')
   return {
     namespace,
@@ -224,4 +224,9 @@ export function tokenAsk(namespace: string, serviceAccount: string, body: Draft)
       ? { bound: { kind, name: textAt(reference, 'name') ?? '', uid: textAt(reference, 'uid') ?? '' } }
       : {}),
   }
+}
+
+/** As Go prints a group, version and kind. */
+function shownType(apiVersion: string, kind: string): string {
+  return `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`
 }

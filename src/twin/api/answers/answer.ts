@@ -1,11 +1,13 @@
-// Objects turned into answers: object, metadata or table; JSON or YAML.
+// Objects turned into answers: object, metadata or table; JSON, YAML or protobuf.
 
 import { stringify } from 'yaml'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Status, StatusError, statusBody } from '#kube/objects/status.ts'
+import { contentTypes } from '#kube/server/answer-bodies.ts'
 import { type Draft, jsonText, jsonTree } from '../../json-value.ts'
 import type { TwinRequest, TwinResponse } from '../request.ts'
-import type { AnswerForm } from './negotiation.ts'
+import { type AnswerForm, statusEncoding } from './negotiation.ts'
+import { framedObject } from './protobuf-object.ts'
 
 /** An object as an item of a list of its kind: built-in kinds are not repeated in it. */
 export function itemOf({ apiVersion: _version, kind: _kind, ...object }: KubeObject): object {
@@ -24,12 +26,24 @@ function uncounted({ annotations, ...metadata }: KubeObject['metadata']): KubeOb
   return Object.keys(others).length === 0 ? metadata : { ...metadata, annotations: others }
 }
 
+/** An object in the encoding that was asked for. */
+export function objectAnswer(
+  request: Pick<TwinRequest, 'query' | 'headers'>,
+  status: number,
+  object: Draft,
+  form: Pick<AnswerForm, 'encoding'>,
+  headers: Readonly<Record<string, string>> = {},
+): Extract<TwinResponse, { kind: 'whole' }> {
+  if (form.encoding !== 'protobuf') return textAnswer(request, status, jsonText(object), { encoding: form.encoding }, headers)
+  return { kind: 'whole', status, headers: { ...headers, 'content-type': contentTypes.protobuf }, body: framedObject(object) }
+}
+
 /** A JSON (or YAML) answer. `text` is JSON. */
 export function textAnswer(
   request: Pick<TwinRequest, 'query' | 'headers'>,
   status: number,
   text: string,
-  form: Pick<AnswerForm, 'encoding'>,
+  form: { readonly encoding: 'json' | 'yaml' },
   headers: Readonly<Record<string, string>> = {},
 ): Extract<TwinResponse, { kind: 'whole' }> {
   if (form.encoding === 'yaml') {
@@ -57,7 +71,7 @@ export function statusAnswer(
   code: number,
   headers: Readonly<Record<string, string>> = {},
 ): TwinResponse {
-  return textAnswer(request, code, jsonText(status), { encoding: 'json' }, headers)
+  return objectAnswer(request, code, { ...status }, { encoding: statusEncoding(request.headers['accept']) }, headers)
 }
 
 /** A list's next page is too old; `token` goes on without consistency. */

@@ -15,7 +15,7 @@ import { inVersion } from './versions.ts'
 const pieceLength = 256 * 1024
 
 /** What a list is without its items, the name of these, and what stands for an object among them. */
-interface ListShape {
+export interface ListShape {
   readonly head: Draft
   readonly itemsField: 'items' | 'rows'
   itemOf(object: KubeObject): object
@@ -66,7 +66,7 @@ export async function* listPieces(
   server: ApiServer,
   shape: ListShape,
   items: Iterable<KubeObject>,
-  form: Pick<AnswerForm, 'encoding'>,
+  form: { readonly encoding: 'json' | 'yaml' },
   request: TwinRequest,
 ): AsyncGenerator<Uint8Array> {
   using _held = server.clock.hold()
@@ -100,7 +100,7 @@ interface ListWriter {
 
 function writerOf(
   { head, itemsField, itemOf }: ListShape,
-  { encoding }: Pick<AnswerForm, 'encoding'>,
+  { encoding }: { readonly encoding: 'json' | 'yaml' },
   request: TwinRequest,
 ): ListWriter {
   if (encoding === 'yaml') {

@@ -2,7 +2,7 @@
 import { breather } from '#kube/controllers/breather.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { badRequest, expired, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
-import { jsonText, numberAt, textAt } from '../../json-value.ts'
+import { type Draft, numberAt, textAt } from '../../json-value.ts'
 import type { ObjectsSnapshot } from '../../ordered-objects.ts'
 import { objectKey } from '../../store.ts'
 import type { ApiServer } from '../api-server.ts'
@@ -11,9 +11,10 @@ import { type ListOptions, listOptions, revisionOf } from '../list-options.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from '../request.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { type Selection, selectionOf } from '../selection.ts'
-import { ContinueExpired, metadataOnly, textAnswer } from './answer.ts'
+import { ContinueExpired, metadataOnly, objectAnswer, textAnswer } from './answer.ts'
+import { listMessage } from './list-message.ts'
 import { listJson, listPieces, listShape } from './list-text.ts'
-import type { AnswerForm } from './negotiation.ts'
+import { type AnswerForm, textForm } from './negotiation.ts'
 import { type TableOptions, tableOf } from './table.ts'
 import { inVersion } from './versions.ts'
 
@@ -35,24 +36,24 @@ export async function answerGet(
   const found = server.store.get(type.key, info.namespace, name)
   if (found === undefined) throw notFound({ group: type.group, resource: type.plural }, name)
   await readyIn(server, type, [found], { isFresh: true })
-  return textAnswer(request, 200, objectText(server, type, inVersion(type, found), form, request), form)
+  return objectAnswer(request, 200, shownObject(server, type, inVersion(type, found), form, request), form)
 }
 
-/** The JSON of one object in the form asked for. */
-export function objectText(
+/** One object in the shape asked for. */
+export function shownObject(
   server: ApiServer,
   type: ResourceType,
   object: KubeObject,
   form: AnswerForm,
   request: TwinRequest,
-): string {
+): Draft {
   switch (form.shape) {
     case 'object':
-      return jsonText(object)
+      return { ...object }
     case 'metadata':
-      return jsonText(metadataOnly(object, form.version))
+      return metadataOnly(object, form.version)
     case 'table':
-      return jsonText(tableOf(server, type, [object], tableOptions(form, request)))
+      return { ...tableOf(server, type, [object], tableOptions(form, request)) }
   }
 }
 
@@ -70,7 +71,7 @@ export async function answerList(
   type: ResourceType,
   info: ResourceRequest,
   request: TwinRequest,
-  form: AnswerForm,
+  asked: AnswerForm,
 ): Promise<TwinResponse> {
   const options = listOptions(request.query, 'list')
   await atLeastRevision(server, options.continueToken === '' ? options.resourceVersion : '', request.signal)
@@ -78,18 +79,20 @@ export async function answerList(
   const page = await pageOf(server, type, info.namespace, options, selectionOf(type, options.labelSelector, fields))
   const items = isConverted(type) ? [...page.items] : page.items
   if (Array.isArray(items)) await readyIn(server, type, items)
+  const form = page.count > mostAtOnce ? textForm(request.headers['accept'], type) : asked
   const metadata = {
     resourceVersion: String(page.revision),
     ...continueField(type, form, page.continueToken),
     ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
   }
   const shape = listShape(server, type, metadata, form, tableOptions(form, request))
-  if (page.count <= mostAtOnce) return textAnswer(request, 200, listJson(shape, items), form)
+  if (form.encoding === 'protobuf') return await listMessage(server, shape, items)
+  if (page.count <= mostAtOnce) return textAnswer(request, 200, listJson(shape, items), { encoding: form.encoding })
   return {
     kind: 'stream',
     status: 200,
     headers: { 'content-type': form.encoding === 'yaml' ? 'application/yaml' : 'application/json' },
-    chunks: listPieces(server, shape, items, form, request),
+    chunks: listPieces(server, shape, items, { encoding: form.encoding }, request),
     isList: true,
   }
 }
@@ -226,17 +229,20 @@ function positionOf(server: ApiServer, options: ListOptions): Position {
 }
 
 function readToken(token: string): Position {
-  const refusal = badRequest('invalid continue token: continue key is not valid: it was not made by this server')
+  const refused = (why: string) => badRequest(`invalid continue token: continue key is not valid: ${why}`)
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(token, 'base64url').toString())
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw refusal
+    if (cause instanceof SyntaxError) throw refused('it was not made by this server')
     throw cause
   }
   const revision = numberAt(value, 'rv')
   const start = textAt(value, 'start')
-  if (revision === undefined || start === undefined || textAt(value, 'v') !== 'meta.k8s.io/v1') throw refusal
+  const version = textAt(value, 'v') ?? ''
+  if (version !== 'meta.k8s.io/v1') throw refused(`server does not recognize this encoded version ${version}`)
+  if (revision === undefined || revision === 0) throw refused('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
+  if (start === undefined) throw refused('it was not made by this server')
   return { revision, after: start.endsWith('\u0000') ? start.slice(0, -1) : start }
 }
 

@@ -105,7 +105,7 @@ function typeNameOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
   if (typeof value === 'bigint') return 'integer'
-  if (typeof value === 'number' && Number.isInteger(value) && !isInt64(value)) return 'float64'
+  if (typeof value === 'number' && Number.isInteger(value) && !isInt64(value)) return 'number'
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
   return typeof value
 }

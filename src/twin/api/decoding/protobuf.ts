@@ -1,5 +1,4 @@
 // Kubernetes' protobuf bodies into JSON values, driven by field numbers and by the schemas of the built-in kinds.
-// Answers are never protobuf: clients decode by the answer's Content-Type.
 
 import protobuf from 'protobufjs/minimal.js'
 import { decodeFrame } from '#kube/client/protobuf.ts'
@@ -60,6 +59,7 @@ const bodyDefinitions: Readonly<Record<string, string>> = {
   Binding: 'V1Binding',
   Scale: 'V1Scale',
   TokenRequest: 'AuthenticationV1TokenRequest',
+  Status: 'V1Status',
 }
 
 function bodySchema(group: string, version: string, kind: string): StructSchema | undefined {
@@ -98,6 +98,7 @@ export const inlined: Readonly<Record<string, string>> = {
   ingressRuleValue: 'IngressRuleValue',
   ruleWithOperations: 'RuleWithOperations',
   rule: 'Rule',
+  deviceConfiguration: 'DeviceConfiguration',
 }
 
 /** A field of a message, as the table of numbers has it. */
@@ -119,6 +120,11 @@ export function numbersOf(section: string, message: string): ReadonlyMap<number,
     parsedNumbers.set(key, numbers)
   }
   return numbers
+}
+
+/** Whether the kinds of a group and version have messages. */
+export function hasNumbers(section: string): boolean {
+  return Object.hasOwn(messages, section)
 }
 
 function textOf(section: string, message: string): string | undefined {

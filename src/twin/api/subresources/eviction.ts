@@ -76,7 +76,8 @@ function choiceOf(body: Draft, isDry: boolean): DeletionChoice {
   const resourceVersion = textAt(options, 'preconditions', 'resourceVersion')
   const hasPreconditions = uid !== undefined || resourceVersion !== undefined
   return {
-    ...(seconds === undefined ? {} : { gracePeriodSeconds: seconds }),
+    // What is below zero is a second.
+    ...(seconds === undefined ? {} : { gracePeriodSeconds: seconds < 0 ? 1 : seconds }),
     ...(policy === 'Background' || policy === 'Foreground' || policy === 'Orphan' ? { propagationPolicy: policy } : {}),
     ...(hasPreconditions
       ? {

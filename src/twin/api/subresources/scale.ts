@@ -4,10 +4,10 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { badRequest, notFound } from '#kube/objects/status.ts'
 import { isTrue } from '#kube/server/request-info.ts'
-import { type Draft, draftOf, fieldsAt, jsonText, numberAt, setAt, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, draftOf, fieldsAt, numberAt, setAt, textAt, valueAt } from '../../json-value.ts'
 import { applied } from '../../patch/server-side-apply.ts'
 import { structSchema } from '../../schema/schema-table.ts'
-import { textAnswer } from '../answers/answer.ts'
+import { objectAnswer } from '../answers/answer.ts'
 import { readPath } from '../answers/json-path.ts'
 import { answerForm } from '../answers/negotiation.ts'
 import { tableWith } from '../answers/table.ts'
@@ -46,8 +46,10 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   const draft = 'isForced' in options ? appliedParent(server, storage, parent, path, replicas, options) : draftOf(parent)
   setAt(draft, path, replicas)
   const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
-  return textAnswer(request, 200, jsonText(scaleOf(type, updated)), { encoding: 'json' })
+  return scaleAnswer(server, request, scaleOf(type, updated))
 }
+
+const scaleType = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
 
 /** The parent with the replicas that were applied to its scale, and with who has them now. @throws StatusError 409 where another has them. */
 function appliedParent(
@@ -66,10 +68,10 @@ function appliedParent(
 
 /** The small object, or a table of it. */
 function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject): TwinResponse {
-  const form = answerForm(request.headers['accept'])
+  const form = answerForm(request.headers['accept'], scaleType)
   const options = { version: form.version, includes: 'Metadata', hasColumns: true } as const
   const answer = form.shape === 'table' ? tableWith(scaleColumns, server, [scale], options) : scale
-  return textAnswer(request, 200, jsonText(answer), form)
+  return objectAnswer(request, 200, { ...answer }, form)
 }
 
 function wantedScale({ request, type, info }: WriteRequest, present: Draft, isApply: boolean): Draft {

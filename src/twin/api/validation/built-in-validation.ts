@@ -29,9 +29,9 @@ import { furtherProblems, taintProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
+import { claimSpecProblems } from './pods/claim-spec-validation.ts'
 import { priorityClassProblems, priorityClassUpdateProblems } from './priority-class-validation.ts'
 import { bindingProblems, roleProblems, roleRefUpdateProblems } from './role-validation.ts'
-import { claimProblems } from './storage-validation.ts'
 
 const workloads = new Set([
   'deployments.apps',
@@ -85,7 +85,7 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'validatingadmissionpolicybindings.admissionregistration.k8s.io':
       return policyBindingProblems(draft)
     case 'persistentvolumeclaims':
-      return claimProblems(draft)
+      return claimSpecProblems(fieldsAt(draft, 'spec') ?? {}, 'spec')
     case 'resourceclaims.resource.k8s.io':
     case 'resourceclaimtemplates.resource.k8s.io':
       return deviceClaimProblems(server, type, draft)
@@ -201,9 +201,22 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
     if (deadline !== undefined && deadline <= ready)
       problems.push(invalid('spec.progressDeadlineSeconds', deadline, 'must be greater than minReadySeconds'))
   }
-  if (type.key === 'statefulsets.apps') problems.push(...statefulSetProblems(spec))
+  if (type.key === 'statefulsets.apps') problems.push(...claimTemplateProblems(spec), ...statefulSetProblems(spec))
   if (type.key === 'daemonsets.apps') problems.push(...daemonSetProblems(spec))
   return problems
+}
+
+/** Templates of claims are volumes of the pods, too. */
+function claimTemplateProblems(spec: Draft): readonly FieldError[] {
+  const before = itemsAt(spec, 'template', 'spec', 'volumes').length
+  return itemsAt(spec, 'volumeClaimTemplates').flatMap((claim, index) => {
+    const volume = `spec.template.spec.volumes[${before + index}]`
+    const isNamed = (textAt(claim, 'metadata', 'name') ?? '') !== ''
+    return [
+      ...(isNamed ? [] : [required(`${volume}.persistentVolumeClaim.claimName`), required(`${volume}.name`)]),
+      ...claimSpecProblems(fieldsAt(claim, 'spec') ?? {}, `spec.volumeClaimTemplates[${index}].spec`),
+    ]
+  })
 }
 
 function statefulSetProblems(spec: Draft): readonly FieldError[] {

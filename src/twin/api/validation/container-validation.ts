@@ -3,12 +3,19 @@ import { duplicate, type FieldError, forbidden, invalid, notFound, notSupported,
 import { dns1123LabelProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import { compareQuantities, parseQuantity, wholeValue } from '#kube/values/quantity.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
+import { allKeysProblems, valueSourceProblems } from './pods/environment-validation.ts'
+import { profileProblems, resourceClaimProblems } from './pods/security-validation.ts'
 
 /** The part of the pod that the rules of its containers depend on. */
-interface ContainerSurroundings {
-  readonly volumes: ReadonlySet<unknown>
+export interface ContainerSurroundings {
+  /** By name. */
+  readonly volumes: ReadonlyMap<unknown, Draft>
   readonly isHostNetwork: boolean
-  readonly isInit: boolean
+  /** It shares the users of its node. */
+  readonly hasHostUsers: boolean
+  /** Names of the pod's resource claims. */
+  readonly claims: readonly string[]
+  readonly kind: 'main' | 'init' | 'ephemeral'
 }
 
 /** Everything that is wrong with the container at `at`. */
@@ -21,19 +28,22 @@ export function containerProblems(container: Draft, at: string, around: Containe
   if (image === '') problems.push(required(`${at}.image`))
   else if (image.trim() !== image) problems.push(invalid(`${at}.image`, image, 'must not have leading or trailing whitespace'))
   const isSidecar = container['restartPolicy'] === 'Always'
-  if (around.isInit && !isSidecar) {
+  if (around.kind !== 'ephemeral') problems.push(...restartProblems(container, at, around))
+  if (around.kind === 'init' && !isSidecar) {
     for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'])
       if (container[field] !== undefined)
         problems.push(forbidden(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always'))
-  } else {
+  } else if (around.kind !== 'ephemeral') {
     problems.push(...hookProblems(container, at))
     for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const)
       problems.push(...probeProblems(container, probe, at))
   }
-  problems.push(...portProblems(container, at, around), ...variableProblems(container, at))
+  problems.push(...portProblems(container, at, around), ...variableProblems(container, at, around))
   problems.push(...allKeysProblems(container, at))
-  problems.push(...mountProblems(container, at, around), ...policyProblems(container, at))
-  problems.push(...resourceProblems(container, at), ...containerSecurityProblems(container, at))
+  problems.push(...mountProblems(container, at, around), ...deviceProblems(container, at, around))
+  problems.push(...policyProblems(container, at), ...resourceProblems(container, at))
+  problems.push(...resourceClaimProblems(fieldsAt(container, 'resources'), `${at}.resources`, around.claims))
+  problems.push(...containerSecurityProblems(container, at, around))
   return problems
 }
 
@@ -83,19 +93,7 @@ function portNameRules(name: string): readonly string[] {
   return rules
 }
 
-const podFields = new Set([
-  'metadata.name',
-  'metadata.namespace',
-  'metadata.uid',
-  'spec.nodeName',
-  'spec.serviceAccountName',
-  'status.hostIP',
-  'status.hostIPs',
-  'status.podIP',
-  'status.podIPs',
-])
-
-function variableProblems(container: Draft, at: string): readonly FieldError[] {
+function variableProblems(container: Draft, at: string, { volumes }: ContainerSurroundings): readonly FieldError[] {
   return itemsAt(container, 'env').flatMap((variable, index): FieldError[] => {
     const place = `${at}.env[${index}]`
     const name = textAt(variable, 'name') ?? ''
@@ -109,16 +107,7 @@ function variableProblems(container: Draft, at: string): readonly FieldError[] {
           "a valid environment variable name must consist only of printable ASCII characters other than '='",
         ),
       )
-    const from = fieldsAt(variable, 'valueFrom')
-    if (from === undefined) return problems
-    if ((textAt(variable, 'value') ?? '') !== '')
-      problems.push(invalid(`${place}.valueFrom`, '', 'may not be specified when `value` is not empty'))
-    const path = textAt(from, 'fieldRef', 'fieldPath')
-    if (path !== undefined && !podFields.has(path) && !/^metadata\.(labels|annotations)\['.+'\]$/.test(path))
-      problems.push(
-        invalid(`${place}.valueFrom.fieldRef.fieldPath`, path, `error converting fieldPath: field label not supported: ${path}`),
-      )
-    return problems
+    return [...problems, ...valueSourceProblems(variable, `${place}.valueFrom`, volumes)]
   })
 }
 
@@ -128,12 +117,79 @@ function mountProblems(container: Draft, at: string, { volumes }: ContainerSurro
     const place = `${at}.volumeMounts[${index}]`
     const problems: FieldError[] = []
     const path = textAt(mount, 'mountPath') ?? ''
-    if (!volumes.has(mount['name'])) problems.push(notFound(`${place}.name`, mount['name']))
+    const name = textAt(mount, 'name') ?? ''
+    if (name === '') problems.push(required(`${place}.name`))
+    if (!volumes.has(name)) problems.push(notFound(`${place}.name`, name))
     if (path === '') problems.push(required(`${place}.mountPath`))
     else if (paths.has(path)) problems.push(invalid(`${place}.mountPath`, path, 'must be unique'))
     paths.add(path)
+    problems.push(...sharingProblems(mount, container, `${at}.volumeMounts`))
     return problems
   })
+}
+
+const propagations = ['Bidirectional', 'HostToContainer', 'None']
+const recursions = ['Disabled', 'Enabled', 'IfPossible']
+
+/** How a mount is shared with its node; upstream tells it at the list. */
+function sharingProblems(mount: Draft, container: Draft, at: string): readonly FieldError[] {
+  const [propagation, recursion] = [textAt(mount, 'mountPropagation'), textAt(mount, 'recursiveReadOnly')]
+  const isPrivileged = valueAt(container, 'securityContext', 'privileged') === true
+  const problems: FieldError[] = []
+  if (propagation !== undefined && !propagations.includes(propagation))
+    problems.push(notSupported(`${at}.mountPropagation`, propagation, propagations))
+  if (propagation === 'Bidirectional' && !isPrivileged)
+    problems.push(
+      forbidden(`${at}.mountPropagation`, 'Bidirectional mount propagation is available only to privileged containers'),
+    )
+  if (recursion === undefined || recursion === 'Disabled') return problems
+  const place = `${at}.recursiveReadOnly`
+  if (!recursions.includes(recursion)) return [...problems, notSupported(place, recursion, recursions)]
+  if (mount['readOnly'] !== true) problems.push(forbidden(place, 'may only be specified when readOnly is true'))
+  if (propagation !== undefined && propagation !== 'None')
+    problems.push(forbidden(place, 'may only be specified when mountPropagation is None or not specified'))
+  return problems
+}
+
+/** Volumes as block devices. */
+function deviceProblems(container: Draft, at: string, { volumes }: ContainerSurroundings): readonly FieldError[] {
+  return itemsAt(container, 'volumeDevices').flatMap((device, index) => {
+    const place = `${at}.volumeDevices[${index}]`
+    const [name, path] = [textAt(device, 'name') ?? '', textAt(device, 'devicePath') ?? '']
+    const volume = volumes.get(name)
+    const isClaim = volume?.['persistentVolumeClaim'] !== undefined || volume?.['ephemeral'] !== undefined
+    const rule = 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode'
+    return [
+      ...(name === '' ? [required(`${place}.name`)] : []),
+      ...(volume === undefined ? [notFound(`${place}.name`, name)] : isClaim ? [] : [invalid(`${place}.name`, name, rule)]),
+      ...(path === '' ? [required(`${place}.devicePath`)] : []),
+    ]
+  })
+}
+
+const restarts = ['Always', 'Never', 'OnFailure']
+const restartActions = ['Restart', 'RestartAllContainers']
+const exitOperators = ['In', 'NotIn']
+
+/** A container's own policy of restarts, and the rules that go before it. */
+function restartProblems(container: Draft, at: string, { kind }: ContainerSurroundings): readonly FieldError[] {
+  const policy = textAt(container, 'restartPolicy')
+  // Rules of init containers are looked at elsewhere, or not at all.
+  const rules = kind === 'init' ? [] : itemsAt(container, 'restartPolicyRules')
+  const place = `${at}.restartPolicy`
+  const problems: FieldError[] = []
+  if (policy === undefined && rules.length > 0)
+    problems.push(required(place, 'must specify restartPolicy when restart rules are used'))
+  if (policy !== undefined && !restarts.includes(policy)) problems.push(notSupported(place, policy, restarts))
+  for (const [index, rule] of rules.entries()) {
+    const [action, codes] = [textAt(rule, 'action') ?? '', fieldsAt(rule, 'exitCodes')]
+    const operator = textAt(codes, 'operator') ?? ''
+    if (!restartActions.includes(action)) problems.push(notSupported(`${place}Rules[${index}].action`, action, restartActions))
+    if (codes === undefined) problems.push(required(`${place}Rules[${index}].exitCodes`, 'must be specified'))
+    else if (!exitOperators.includes(operator))
+      problems.push(notSupported(`${place}Rules[${index}].exitCodes.operator`, operator, exitOperators))
+  }
+  return problems
 }
 
 const pullPolicies = ['Always', 'IfNotPresent', 'Never']
@@ -148,6 +204,10 @@ function policyProblems(container: Draft, at: string): readonly FieldError[] {
   if (words !== undefined && !lastWords.includes(words))
     problems.push(notSupported(`${at}.terminationMessagePolicy`, words, lastWords))
   for (const policy of itemsAt(container, 'resizePolicy')) {
+    const resource = textAt(policy, 'resourceName') ?? ''
+    if (resource === '') problems.push(required(`${at}.resizePolicy`))
+    else if (resource !== 'cpu' && resource !== 'memory')
+      problems.push(notSupported(`${at}.resizePolicy`, resource, ['cpu', 'memory']))
     const restart = textAt(policy, 'restartPolicy') ?? ''
     if (!resizePolicies.includes(restart)) problems.push(notSupported(`${at}.resizePolicy`, restart, resizePolicies))
   }
@@ -160,7 +220,7 @@ const handlers = ['exec', 'httpGet', 'tcpSocket'] as const
 function handlerProblems(of: Draft, place: string, kinds: readonly string[]): readonly FieldError[] {
   const [first, ...others] = kinds.filter(kind => of[kind] !== undefined)
   if (first === undefined) return [required(place, 'must specify a handler type')]
-  const problems: FieldError[] = []
+  const problems: FieldError[] = [...headerProblems(of, place)]
   if (first === 'exec' && listAt(of, 'exec', 'command').length === 0) problems.push(required(`${place}.exec.command`))
   if (first === 'httpGet' || first === 'tcpSocket')
     problems.push(...targetProblems(valueAt(of, first, 'port'), `${place}.${first}.port`))
@@ -168,21 +228,20 @@ function handlerProblems(of: Draft, place: string, kinds: readonly string[]): re
   return problems
 }
 
+const headerRule =
+  "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')"
+
+function headerProblems(handler: Draft, place: string): readonly FieldError[] {
+  return itemsAt(handler, 'httpGet', 'httpHeaders').flatMap(header => {
+    const name = textAt(header, 'name') ?? ''
+    return /^[-A-Za-z0-9]+$/.test(name) ? [] : [invalid(`${place}.httpGet.httpHeaders`, name, headerRule)]
+  })
+}
+
 function hookProblems(container: Draft, at: string): readonly FieldError[] {
   return ['postStart', 'preStop'].flatMap(name => {
     const hook = fieldsAt(container, 'lifecycle', name)
     return hook === undefined ? [] : handlerProblems(hook, `${at}.lifecycle.${name}`, [...handlers, 'sleep'])
-  })
-}
-
-/** Where all keys of something become variables. */
-function allKeysProblems(container: Draft, at: string): readonly FieldError[] {
-  return itemsAt(container, 'envFrom').flatMap(from => {
-    const given = ['configMapRef', 'secretRef'].filter(kind => from[kind] !== undefined).length
-    if (given === 1) return []
-    const rule =
-      given === 0 ? 'must specify one of: `configMapRef` or `secretRef`' : 'may not have more than one field specified at a time'
-    return [invalid(`${at}.envFrom`, '', rule)]
   })
 }
 
@@ -270,10 +329,11 @@ export function identityProblems(context: Draft | undefined, place: string, fiel
   })
 }
 
-function containerSecurityProblems(container: Draft, at: string): readonly FieldError[] {
+function containerSecurityProblems(container: Draft, at: string, { hasHostUsers }: ContainerSurroundings): readonly FieldError[] {
   const context = fieldsAt(container, 'securityContext')
   if (context === undefined) return []
   const problems = [...identityProblems(context, `${at}.securityContext`, ['runAsUser', 'runAsGroup'])]
+  problems.push(...profileProblems(context, `${at}.securityContext`), ...mountOfProcProblems(context, at, hasHostUsers))
   const isContradiction =
     context['allowPrivilegeEscalation'] === false &&
     (context['privileged'] === true || listAt(context, 'capabilities', 'add').some(name => name === 'CAP_SYS_ADMIN'))
@@ -286,6 +346,14 @@ function containerSecurityProblems(container: Draft, at: string): readonly Field
       ),
     )
   return problems
+}
+
+function mountOfProcProblems(context: Draft, at: string, hasHostUsers: boolean): readonly FieldError[] {
+  const mount = textAt(context, 'procMount')
+  const place = `${at}.securityContext.procMount`
+  if (mount === undefined || mount === 'Default') return []
+  if (mount !== 'Unmasked') return [notSupported(place, mount, ['Default', 'Unmasked'])]
+  return hasHostUsers ? [invalid(place, mount, '`hostUsers` must be false to use `Unmasked`')] : []
 }
 
 /** A security context as Go's struct prints it. */

@@ -16,27 +16,43 @@ export function validateMetadata(type: ResourceType, draft: Draft): readonly Fie
   return metadataProblems(fieldsAt(draft, 'metadata') ?? {}, {
     place: 'metadata',
     nameRules,
-    isCustom: type.custom !== undefined,
+    takesAnyFinalizer: type.custom !== undefined || type.key === 'events' || looseGroups.has(type.group),
+    takesAnyBase: anyBase.has(type.key),
   })
 }
+
+/** Groups whose kinds upstream checks without the rules of the core group: a finalizer needs no domain. */
+const looseGroups: ReadonlySet<string> = new Set([
+  ...['admissionregistration.k8s.io', 'apiextensions.k8s.io', 'apiregistration.k8s.io', 'coordination.k8s.io', 'node.k8s.io'],
+  'policy',
+])
+/** Kinds of which upstream does not look at the base of a name. */
+const anyBase: ReadonlySet<string> = new Set([
+  ...['certificatesigningrequests.certificates.k8s.io', 'deviceclasses.resource.k8s.io', 'events'],
+  ...['horizontalpodautoscalers.autoscaling', 'poddisruptionbudgets.policy', 'servicecidrs.networking.k8s.io'],
+])
 
 interface MetadataRules {
   /** Where the metadata is. */
   readonly place: string
   /** Why an object cannot be called so. */
   readonly nameRules: (name: string) => readonly string[]
-  /** Finalizers may be of any name. */
-  readonly isCustom: boolean
+  readonly takesAnyFinalizer: boolean
+  readonly takesAnyBase?: boolean
 }
 
-function metadataProblems(metadata: Draft, { place, nameRules, isCustom }: MetadataRules): readonly FieldError[] {
+function metadataProblems(
+  metadata: Draft,
+  { place, nameRules, takesAnyFinalizer, takesAnyBase = false }: MetadataRules,
+): readonly FieldError[] {
   const problems: FieldError[] = []
   const generation = numberAt(metadata, 'generation')
   if (generation !== undefined && generation < 0)
     problems.push(invalid(`${place}.generation`, generation, 'must be greater than or equal to 0'))
   const base = textAt(metadata, 'generateName') ?? ''
   // Only what comes before the last letters of a base counts: those may be cut off.
-  if (base !== '') problems.push(...nameRules(base.replace(/-$/, 'a')).map(rule => invalid(`${place}.generateName`, base, rule)))
+  if (base !== '' && !takesAnyBase)
+    problems.push(...nameRules(base.replace(/-$/, 'a')).map(rule => invalid(`${place}.generateName`, base, rule)))
   const name = textAt(metadata, 'name') ?? ''
   if (name !== '') problems.push(...nameRules(name).map(problem => invalid(`${place}.name`, name, problem)))
   for (const [key, value] of Object.entries(fieldsAt(metadata, 'labels') ?? {})) {
@@ -53,7 +69,7 @@ function metadataProblems(metadata: Draft, { place, nameRules, isCustom }: Metad
   for (const [index, finalizer] of listAt(metadata, 'finalizers').entries()) {
     if (typeof finalizer !== 'string') continue
     problems.push(...qualifiedNameProblems(finalizer).map(problem => invalid(`${place}.finalizers`, finalizer, problem)))
-    if (!isCustom && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
+    if (!takesAnyFinalizer && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
       problems.push(
         invalid(
           `${place}.finalizers[${index}]`,
@@ -70,7 +86,7 @@ function metadataProblems(metadata: Draft, { place, nameRules, isCustom }: Metad
 export function embeddedMetadataProblems(metadata: Draft, place: string): readonly FieldError[] {
   const namespace = textAt(metadata, 'namespace') ?? ''
   return [
-    ...metadataProblems(metadata, { place, nameRules: pathSegmentProblems, isCustom: true }),
+    ...metadataProblems(metadata, { place, nameRules: pathSegmentProblems, takesAnyFinalizer: true }),
     ...(namespace === '' ? [] : dns1123LabelProblems(namespace).map(rule => invalid(`${place}.namespace`, namespace, rule))),
   ]
 }

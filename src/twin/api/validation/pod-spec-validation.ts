@@ -2,9 +2,12 @@
 import { isIP } from 'node:net'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
-import { parseQuantity } from '#kube/values/quantity.ts'
 import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
-import { containerProblems, identityProblems } from './container-validation.ts'
+import { type ContainerSurroundings, containerProblems, identityProblems } from './container-validation.ts'
+import { ephemeralContainerProblems } from './pods/ephemeral-container-validation.ts'
+import { profileProblems, resourceClaimProblems } from './pods/security-validation.ts'
+import { volumeSourceProblems } from './pods/volume-source-validation.ts'
+import { labelSelectorProblems } from './selector-validation.ts'
 
 const restartPolicies = ['Always', 'OnFailure', 'Never'] as const
 
@@ -17,11 +20,12 @@ interface PodSpecRules {
 /** Everything that is wrong with the spec of a pod at `path`. */
 export function podSpecProblems(spec: Draft, path: string, rules: PodSpecRules = {}): readonly FieldError[] {
   const { policies = restartPolicies, claims = [] } = rules
-  const volumes = new Set<unknown>([...itemsAt(spec, 'volumes').map(volume => volume['name']), ...claims])
+  const around = surroundingsOf(spec, claims)
   const policy = textAt(spec, 'restartPolicy')
   return [
     ...volumeProblems(spec, path),
-    ...allContainerProblems(spec, path, volumes),
+    ...allContainerProblems(spec, path, around),
+    ...podResourceProblems(spec, path, around.claims),
     ...(policy === undefined || policies.includes(policy) ? [] : [notSupported(`${path}.restartPolicy`, policy, policies)]),
     ...choiceProblems(spec, path),
     ...selectorProblems(spec, path),
@@ -36,54 +40,49 @@ export function podSpecProblems(spec: Draft, path: string, rules: PodSpecRules =
   ]
 }
 
-function allContainerProblems(spec: Draft, path: string, volumes: ReadonlySet<unknown>): readonly FieldError[] {
+/** What rules of containers depend on; `claims` are volumes that come from a StatefulSet's claim templates. */
+export function surroundingsOf(spec: Draft, claims: readonly (string | undefined)[] = []): Omit<ContainerSurroundings, 'kind'> {
+  const templates = claims.map(name => [name, { persistentVolumeClaim: {} }] as const)
+  return {
+    volumes: new Map<unknown, Draft>([
+      ...itemsAt(spec, 'volumes').map(volume => [volume['name'], volume] as const),
+      ...templates,
+    ]),
+    isHostNetwork: spec['hostNetwork'] === true,
+    hasHostUsers: spec['hostUsers'] !== false,
+    claims: itemsAt(spec, 'resourceClaims').map(claim => textAt(claim, 'name') ?? ''),
+  }
+}
+
+function allContainerProblems(spec: Draft, path: string, around: Omit<ContainerSurroundings, 'kind'>): readonly FieldError[] {
   const problems: FieldError[] = []
   if (itemsAt(spec, 'containers').length === 0) problems.push(required(`${path}.containers`))
   const names = new Set<unknown>()
-  const isHostNetwork = spec['hostNetwork'] === true
-  for (const list of ['containers', 'initContainers'] as const) {
+  for (const [list, kind] of [
+    ['containers', 'main'],
+    ['initContainers', 'init'],
+  ] as const) {
     for (const [index, container] of itemsAt(spec, list).entries()) {
       const at = `${path}.${list}[${index}]`
-      problems.push(...containerProblems(container, at, { volumes, isHostNetwork, isInit: list === 'initContainers' }))
+      problems.push(...containerProblems(container, at, { ...around, kind }))
       const name = container['name']
       if (names.has(name)) problems.push(duplicate(`${at}.name`, name))
       names.add(name)
     }
   }
-  const debugging = itemsAt(spec, 'ephemeralContainers')
+  problems.push(...ephemeralContainerProblems(spec, path, around))
   // A pod itself says so in words of its own.
-  if (path === 'spec' || debugging.length === 0) return problems
-  for (const [index, container] of debugging.entries()) {
-    const at = `${path}.ephemeralContainers[${index}]`
-    const name = container['name']
-    if ((textAt(container, 'image') ?? '') === '') problems.push(required(`${at}.image`))
-    if (names.has(name)) problems.push(duplicate(`${at}.name`, name))
-    names.add(name)
-  }
-  problems.push(forbidden(`${path}.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
+  if (path !== 'spec' && itemsAt(spec, 'ephemeralContainers').length > 0)
+    problems.push(forbidden(`${path}.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
   return problems
 }
 
-/** Fields of a volume that say nothing of where it comes from. */
-const plainVolumeFields = new Set(['name'])
-
-/** Where the name of what is mounted stands. */
-const namePlaces = [
-  ['configMap', 'name'],
-  ['secret', 'secretName'],
-  ['persistentVolumeClaim', 'claimName'],
-] as const
-
-function namelessProblems(volume: Draft, at: string): readonly FieldError[] {
-  const nameless = namePlaces.filter(
-    ([source, field]) => fieldsAt(volume, source) !== undefined && !textAt(volume, source, field),
-  )
-  const size = parseQuantity(String(valueAt(volume, 'emptyDir', 'sizeLimit') ?? '0'))
+function podResourceProblems(spec: Draft, path: string, claims: readonly string[]): readonly FieldError[] {
+  const resources = fieldsAt(spec, 'resources')
+  if (itemsAt(resources, 'claims').length === 0) return []
   return [
-    ...nameless.map(([source, field]) => required(`${at}.${source}.${field}`)),
-    ...(size.ok && size.value.nanos < 0n
-      ? [forbidden(`${at}.emptyDir.sizeLimit`, 'SizeLimit field must be a valid resource quantity')]
-      : []),
+    ...resourceClaimProblems(resources, `${path}.resources`, claims),
+    forbidden(`${path}.resources.claims`, 'claims may not be set for Resources at pod-level'),
   ]
 }
 
@@ -93,12 +92,7 @@ function volumeProblems(spec: Draft, path: string): readonly FieldError[] {
     const at = `${path}.volumes[${index}]`
     const name = textAt(volume, 'name') ?? ''
     const problems: FieldError[] = []
-    const sources = Object.keys(volume).filter(field => !plainVolumeFields.has(field) && volume[field] !== undefined)
-    for (const source of sources.slice(1)) problems.push(forbidden(`${at}.${source}`, 'may not specify more than 1 volume type'))
-    problems.push(...namelessProblems(volume, at))
-    const hostPath = textAt(volume, 'hostPath', 'path')
-    if (hostPath?.split('/').includes('..') === true)
-      problems.push(invalid(`${at}.hostPath.path`, hostPath, "must not contain '..'"))
+    problems.push(...volumeSourceProblems(volume, at))
     if (name === '') problems.push(required(`${at}.name`))
     else problems.push(...dns1123LabelProblems(name).map(rule => invalid(`${at}.name`, name, rule)))
     if (name !== '' && names.has(name)) problems.push(duplicate(`${at}.name`, name))
@@ -114,7 +108,10 @@ function choiceProblems(spec: Draft, path: string): readonly FieldError[] {
   const os = textAt(spec, 'os', 'name')
   return [
     ...(dns === undefined || dnsPolicies.includes(dns) ? [] : [notSupported(`${path}.dnsPolicy`, dns, dnsPolicies)]),
-    ...(os === undefined || os === 'linux' || os === 'windows' ? [] : [notSupported(`${path}.os`, os, ['linux', 'windows'])]),
+    ...(os === '' ? [required(`${path}.os.name`)] : []),
+    ...(os === undefined || os === '' || os === 'linux' || os === 'windows'
+      ? []
+      : [notSupported(`${path}.os`, os, ['linux', 'windows'])]),
   ]
 }
 
@@ -134,6 +131,7 @@ function securityProblems(spec: Draft, path: string): readonly FieldError[] {
   const at = `${path}.securityContext`
   return [
     ...identityProblems(context, at, ['fsGroup', 'runAsUser', 'runAsGroup']),
+    ...(context === undefined ? [] : profileProblems(context, at)),
     ...itemsAt(context, 'sysctls').flatMap((sysctl, index) => {
       const name = textAt(sysctl, 'name') ?? ''
       if (name === '') return [required(`${at}.sysctls[${index}].name`)]
@@ -204,6 +202,25 @@ function weightProblems(weighted: Draft, place: string): readonly FieldError[] {
 }
 
 function termProblems(term: Draft, place: string): readonly FieldError[] {
+  return [
+    ...expressionProblems(term, place),
+    ...itemsAt(term, 'matchFields').flatMap((one, index) => nodeFieldProblems(one, `${place}.matchFields[${index}]`)),
+  ]
+}
+
+/** A node is told by one name. */
+function nodeFieldProblems(requirement: Draft, at: string): readonly FieldError[] {
+  const [operator, key] = [textAt(requirement, 'operator') ?? '', textAt(requirement, 'key') ?? '']
+  const isKnown = operator === 'In' || operator === 'NotIn'
+  const rule = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+  return [
+    ...(isKnown ? [] : [invalid(`${at}.operator`, operator, 'not a valid selector operator')]),
+    ...(isKnown && listAt(requirement, 'values').length !== 1 ? [required(`${at}.values`, rule)] : []),
+    ...(key === 'metadata.name' ? [] : [invalid(`${at}.key`, key, 'not a valid field selector key')]),
+  ]
+}
+
+function expressionProblems(term: Draft, place: string): readonly FieldError[] {
   return itemsAt(term, 'matchExpressions').flatMap((expression, index): FieldError[] => {
     const at = `${place}.matchExpressions[${index}]`
     const operator = textAt(expression, 'operator') ?? ''
@@ -225,7 +242,17 @@ function termProblems(term: Draft, place: string): readonly FieldError[] {
 
 function topologyProblems(term: Draft, place: string): readonly FieldError[] {
   const key = textAt(term, 'topologyKey') ?? ''
+  const hasSelector = fieldsAt(term, 'labelSelector') !== undefined
+  const keys = ['matchLabelKeys', 'mismatchLabelKeys'].filter(name => listAt(term, name).length > 0)
   return [
+    ...labelSelectorProblems(`${place}.labelSelector`, fieldsAt(term, 'labelSelector')),
+    ...labelSelectorProblems(`${place}.namespaceSelector`, fieldsAt(term, 'namespaceSelector')),
+    ...listAt(term, 'namespaces').flatMap(name =>
+      dns1123LabelProblems(String(name)).map(rule => invalid(`${place}.namespace`, name, rule)),
+    ),
+    ...(hasSelector
+      ? []
+      : keys.map(name => forbidden(`${place}.${name}`, 'must not be specified when labelSelector is not set'))),
     ...(key === '' ? [required(`${place}.topologyKey`, 'can not be empty')] : []),
     ...qualifiedNameProblems(key).map(rule => invalid(`${place}.topologyKey`, key, rule)),
   ]
@@ -293,6 +320,7 @@ function spreadProblems(spec: Draft, path: string): readonly FieldError[] {
     const action = textAt(constraint, 'whenUnsatisfiable')
     if (action !== 'DoNotSchedule' && action !== 'ScheduleAnyway')
       problems.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', ['DoNotSchedule', 'ScheduleAnyway']))
+    problems.push(...labelSelectorProblems(`${at}.labelSelector`, fieldsAt(constraint, 'labelSelector')))
     return problems
   })
 }

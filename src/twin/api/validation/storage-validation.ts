@@ -133,12 +133,3 @@ export function revisionProblems(draft: Draft): readonly FieldError[] {
     ...(revision < 0 ? [invalid('revision', revision, 'must be greater than or equal to 0')] : []),
   ]
 }
-
-/** What is wrong with a PersistentVolumeClaim. */
-export function claimProblems(draft: Draft): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if (listAt(draft, 'spec', 'accessModes').length === 0)
-    problems.push(required('spec.accessModes', 'at least 1 access mode is required'))
-  if (valueAt(draft, 'spec', 'resources', 'requests', 'storage') === undefined) problems.push(required('spec.resources[storage]'))
-  return problems
-}

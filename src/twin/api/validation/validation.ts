@@ -12,7 +12,7 @@ import { resizeProblems } from '../subresources/resize.ts'
 import { validateBuiltIn, validateBuiltInUpdate } from './built-in-validation.ts'
 import { statusProblems } from './changes/condition-validation.ts'
 import { validateMetadata } from './metadata-validation.ts'
-import { newPodProblems } from './pod-spec-validation.ts'
+import { newPodProblems, podSpecProblems } from './pod-spec-validation.ts'
 
 /** @throws StatusError 422 that names every problem found. */
 export function validateCreate(server: ApiServer, type: ResourceType, draft: Draft): void {
@@ -44,7 +44,8 @@ export function validateUpdate(
     problems.push(...validateBuiltIn(server, type, draft, existing))
     problems.push(...validateBuiltInUpdate(type, draft, existing))
   } else if (subresource === 'status') problems.push(...statusProblems(type.key, draft))
-  else if (subresource === 'resize') problems.push(...resizeProblems(draft, existing, qualityOfService))
+  else if (subresource === 'resize')
+    problems.push(...resourceProblems(draft), ...resizeProblems(draft, existing, qualityOfService))
   else if (subresource === 'ephemeralcontainers') problems.push(...ephemeralProblems(draft, existing))
   if (problems.length > 0) throw refused(type, name, problems)
 }
@@ -65,6 +66,11 @@ export function identityProblems(metadata: Draft, existing: KubeObject): readonl
     const isGiven = given !== undefined && given !== null && given !== ''
     return isGiven && given !== existing.metadata[name] ? [invalidField(`metadata.${name}`, given, 'field is immutable')] : []
   })
+}
+
+/** What is wrong with what containers ask for. */
+function resourceProblems(draft: Draft): readonly FieldError[] {
+  return podSpecProblems(fieldsAt(draft, 'spec') ?? {}, 'spec').filter(({ field }) => field.includes('.resources.'))
 }
 
 function newFinalizers(draft: Draft, existing: KubeObject): readonly FieldError[] {

@@ -26,7 +26,7 @@ function hub() {
     let wantsColumns = accept.includes('Table')
     const leave = watches.join(
       {
-        form: eventForm(type, answerForm(accept), { version: 'v1', includes: 'Metadata', hasColumns: true }),
+        form: eventForm(type, answerForm(accept, type), { version: 'v1', includes: 'Metadata', hasColumns: true }),
         namespace,
         selection: selectionOf(type, labels, fields),
         selectionText: `${labels} ${fields}`,

@@ -8,7 +8,7 @@ import { expired, StatusError } from '#kube/objects/status.ts'
 import { type Draft, fieldsAt, jsonTree, textAt, textsAt } from '../../json-value.ts'
 import type { ObjectsSnapshot } from '../../ordered-objects.ts'
 import { atLeastRevision, tableOptions } from '../answers/list.ts'
-import type { AnswerForm } from '../answers/negotiation.ts'
+import { type AnswerForm, watchForm } from '../answers/negotiation.ts'
 import type { ApiServer } from '../api-server.ts'
 import { isConverted, readyIn } from '../custom/conversions.ts'
 import { type ListOptions, listOptions, revisionOf } from '../list-options.ts'
@@ -19,6 +19,7 @@ import { asStored } from '../write-pipeline.ts'
 import { bookmarkLine } from './bookmark.ts'
 import { EventQueue } from './event-queue.ts'
 import { type EventForm, eventBody, eventForm, eventLine, type SeenEvent, seenBy } from './event-text.ts'
+import { framesType } from './watch-frames.ts'
 import type { WatchInterest } from './watch-hub.ts'
 
 const bookmarkEveryMs = 60_000
@@ -34,8 +35,10 @@ export async function answerWatch(
   type: ResourceType,
   info: ResourceRequest,
   request: TwinRequest,
-  form: AnswerForm,
 ): Promise<TwinResponse> {
+  const asked = watchForm(request.headers['accept'], type)
+  const isFramed = asked.encoding === 'protobuf'
+  const form: AnswerForm = { ...asked, encoding: 'json' }
   const options = listOptions(request.query, 'watch')
   const fields =
     info.name === undefined
@@ -52,7 +55,8 @@ export async function answerWatch(
   const watch = new Watch(server, interest, options, request.signal)
   await watch.start()
   const chunks = storage === undefined ? watch : inOtherVersion(server, shown, watch)
-  return { kind: 'stream', status: 200, headers: { 'content-type': 'application/json' }, chunks, cutOff: watch.cutOff }
+  const headers = { 'content-type': isFramed ? framesType : 'application/json' }
+  return { kind: 'stream', status: 200, headers, chunks, cutOff: watch.cutOff, ...(isFramed ? { isFramed } : {}) }
 }
 
 /** How objects that a webhook converts come from the store. */

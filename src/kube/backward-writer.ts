@@ -3,6 +3,8 @@
 
 const firstBytes = 4_096
 const digitsRoom = 16
+/** Longer texts are written by Node, shorter ones are written faster than Node is called. */
+const longestByHand = 40
 
 export class BackwardWriter {
   #buffer = Buffer.allocUnsafe(firstBytes)
@@ -42,6 +44,10 @@ export class BackwardWriter {
 
   /** Text without its field. */
   characters(value: string): void {
+    if (value.length > longestByHand) {
+      this.#otherCharacters(value)
+      return
+    }
     this.#room(value.length)
     const buffer = this.#buffer
     let to = this.#at
@@ -71,6 +77,28 @@ export class BackwardWriter {
   integer(field: number, value: number): void {
     this.#varint(value)
     this.#varint(field * 8)
+  }
+
+  /** A whole number of 64 bits; a negative one has ten bytes, as `int32` and `int64` have it. */
+  signed(field: number, value: number | bigint): void {
+    if (typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER) {
+      this.integer(field, value)
+      return
+    }
+    const groups: number[] = []
+    for (let rest = BigInt.asUintN(64, BigInt(value)); rest > 0n; rest >>= 7n) groups.push(Number(rest & 0x7fn))
+    this.#room(groups.length)
+    this.#at -= groups.length
+    for (const [index, group] of groups.entries())
+      this.#buffer[this.#at + index] = index === groups.length - 1 ? group : group | 0x80
+    this.#varint(field * 8)
+  }
+
+  double(field: number, value: number): void {
+    this.#room(8)
+    this.#at -= 8
+    this.#buffer.writeDoubleLE(value, this.#at)
+    this.#varint(field * 8 + 1)
   }
 
   /** The message: a view, good until `reset`. */
