@@ -192,7 +192,7 @@ class Unpacker {
 
 const fifoName = '.ballast-fifo.partial' as ByteText
 
-/** All of a part but its holes: that is to be written. */
+/** Finds what of a part is to be written: all but its holes. */
 function runsOf(part: Buffer): readonly { readonly start: number; readonly end: number }[] {
   const runs: { readonly start: number; readonly end: number }[] = []
   let start = 0
