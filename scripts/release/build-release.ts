@@ -29,6 +29,7 @@ import {
   writeArtefact,
   writeLists,
 } from './artefacts.ts'
+import { withHubAnnotations } from './artifact-hub.ts'
 import { krewArchiveName, krewManifest } from './krew.ts'
 import { provenance } from './provenance.ts'
 
@@ -136,7 +137,7 @@ async function files({ root, directory, facts }: Making): Promise<readonly Artef
       { type: 'file', content: Buffer.from(text) },
     ]),
   )
-  const chart = await packChart('ballast', chartFiles(enabledCapabilities), seconds)
+  const chart = await packChart('ballast', withHubAnnotations(chartFiles(enabledCapabilities), root, version), seconds)
   return [
     writeArtefact(directory, { name: `ballast-${version}.tgz`, kind: 'chart' }, chart),
     writeArtefact(directory, { name: `ballast-${version}-install.yaml`, kind: 'manifests' }, packed(root, 'manifests')),
