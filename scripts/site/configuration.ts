@@ -22,8 +22,6 @@ export function configuration({ version, base, directory, ...links }: SiteFacts)
     head: [['link', { rel: 'icon', href: 'data:,' }]],
     // Any static server finds `install.html`; few find it as `install`.
     cleanUrls: false,
-    // One file more, which would be other with each change of any page.
-    metaChunk: false,
     // The index of a search is one file.
     vite: { logLevel: 'warn', build: { chunkSizeWarningLimit: 8_000 } },
     markdown: {

@@ -12,7 +12,7 @@ import { kubectlOf } from './lifecycle.ts'
 const enabled = ['deschedule', 'readiness']
 
 async function onPlane(judge: (plane: ControlPlane, send: Send) => Promise<number>): Promise<number> {
-  const plane = await startControlPlane({ scheduler: 'off' })
+  const plane = await startControlPlane({ scheduler: 'off', controllerManager: false })
   try {
     return await judge(plane, (verb, path, body) => plane.client.send(verb, path, body))
   } finally {
