@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path'
 export type ArtefactKind =
   | 'npm-package'
   | 'executable'
+  | 'krew-archive'
+  | 'krew-manifest'
   | 'image-layout'
   | 'image-archive'
   | 'chart'
@@ -14,6 +16,7 @@ export type ArtefactKind =
   | 'definitions'
   | 'kustomize'
   | 'completion'
+  | 'site'
   | 'bill-of-materials'
   | 'provenance'
 

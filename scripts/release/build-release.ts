@@ -19,6 +19,7 @@ import { nodeBinary } from '../image/node-binary.ts'
 import { buildPackage } from '../package/build-package.ts'
 import { chartArtifact } from '../push/documents.ts'
 import { layoutContent } from '../push/layout-content.ts'
+import { buildSite } from '../site/build-site.ts'
 import {
   type Artefact,
   type CountedArtefact,
@@ -28,6 +29,8 @@ import {
   writeArtefact,
   writeLists,
 } from './artefacts.ts'
+import { withHubAnnotations } from './artifact-hub.ts'
+import { krewArchiveName, krewManifest } from './krew.ts'
 import { provenance } from './provenance.ts'
 
 export interface ReleaseOptions extends Omit<ImageOptions, 'program'> {
@@ -52,6 +55,7 @@ export async function buildRelease(options: ReleaseOptions): Promise<readonly Co
     ['chart, manifests and completions, by the program that was packed', files],
     ['executables', executables],
     ['the image', image],
+    ['the site of its documents', site],
   ] as const) {
     say(name)
     artefacts.push(...(await make(made)))
@@ -133,7 +137,7 @@ async function files({ root, directory, facts }: Making): Promise<readonly Artef
       { type: 'file', content: Buffer.from(text) },
     ]),
   )
-  const chart = await packChart('ballast', chartFiles(enabledCapabilities), seconds)
+  const chart = await packChart('ballast', withHubAnnotations(chartFiles(enabledCapabilities), root, version), seconds)
   return [
     writeArtefact(directory, { name: `ballast-${version}.tgz`, kind: 'chart' }, chart),
     writeArtefact(directory, { name: `ballast-${version}-install.yaml`, kind: 'manifests' }, packed(root, 'manifests')),
@@ -182,19 +186,30 @@ async function executables(making: Making): Promise<readonly Artefact[]> {
     const archives = []
     for (const [index, platform] of platforms.entries()) {
       const content = readFileSync(paths[index] ?? '')
-      const entries = new Map<string, LayerEntry>([
+      const plain = new Map<string, LayerEntry>([
         ['ballast', { type: 'file', content, isProgram: true }],
-        ['kubectl-ballast', { type: 'link', target: 'ballast' }],
-        ['kubectl_complete-ballast', { type: 'link', target: 'ballast' }],
         ['LICENSE', { type: 'file', content: readFileSync(join(root, 'LICENSE')) }],
         ['licences/node/LICENSE', { type: 'file', content: (await nodeBinary(platform, lock, cache)).licence }],
         ...licences,
       ])
-      const { gzip } = await packLayer(entries, facts.seconds)
+      const linked = new Map<string, LayerEntry>([
+        ...plain,
+        ['kubectl-ballast', { type: 'link', target: 'ballast' }],
+        ['kubectl_complete-ballast', { type: 'link', target: 'ballast' }],
+      ])
       const { architecture } = platform
-      const name = `ballast-${facts.version}-linux-${architecture}.tar.gz`
-      archives.push(writeArtefact(directory, { name, kind: 'executable', platform: `linux/${architecture}` }, gzip))
+      for (const [name, kind, entries] of [
+        [`ballast-${facts.version}-linux-${architecture}.tar.gz`, 'executable', linked],
+        [krewArchiveName(facts, architecture), 'krew-archive', plain],
+      ] as const) {
+        const { gzip } = await packLayer(entries, facts.seconds)
+        archives.push(writeArtefact(directory, { name, kind, platform: `linux/${architecture}` }, gzip))
+      }
     }
+    const forKrew = counted(directory, archives).filter(({ kind }) => kind === 'krew-archive')
+    const { homepage }: { readonly homepage: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const manifest = krewManifest(facts, homepage.replace(/#.*$/, ''), forKrew)
+    archives.push(writeArtefact(directory, { name: 'ballast.yaml', kind: 'krew-manifest' }, manifest))
     const nodes = platforms.map(({ nodePackage }) => nodePackage)
     return [...archives, writeArtefact(directory, ...bill(making, 'executable', nodes))]
   } finally {
@@ -216,4 +231,16 @@ async function image(making: Making): Promise<readonly Artefact[]> {
       return { name: archive, kind: 'image-archive', platform: `linux/${architecture}` }
     }),
   ]
+}
+
+async function site({ root, directory, facts }: Making): Promise<readonly Artefact[]> {
+  const work = mkdtempSync(join(tmpdir(), 'ballast-site-'))
+  try {
+    const built = await buildSite({ root, directory: work, base: '/' })
+    const entries = built.map(({ path, file }): [string, LayerEntry] => [path, { type: 'file', content: readFileSync(file) }])
+    const { gzip } = await packLayer(new Map(entries), facts.seconds)
+    return [writeArtefact(directory, { name: `ballast-${facts.version}-site.tar.gz`, kind: 'site' }, gzip)]
+  } finally {
+    rmSync(work, { recursive: true, force: true })
+  }
 }

@@ -54,7 +54,10 @@ const extraObjects = '{{- range $.Values.extraObjects }}\n---\n{{ tpl (toYaml .)
 function chartYaml(capabilities: readonly Capability[]): string {
   const kinds = new Map(capabilities.flatMap(one => one.kinds.map(kind => [kind.kind, kind] as const)))
   const crds = [...kinds.values()]
-    .map(({ kind, version, group, plural }) => `    - kind: ${kind}\n      version: ${version}\n      name: ${plural}.${group}\n`)
+    .map(
+      ({ kind, version, group, plural }) =>
+        `    - kind: ${kind}\n      version: ${version}\n      name: ${plural}.${group}\n      displayName: ${spaced(kind)}\n      description: ${spaced(kind)} of ${group}\n`,
+    )
     .join('')
   return `apiVersion: v2
 name: ballast
@@ -63,6 +66,9 @@ type: application
 version: ${programVersion}
 appVersion: "${programVersion}"
 kubeVersion: ">=1.29.0-0"
+home: https://github.com/ballast-dev/ballast
+sources:
+  - https://github.com/ballast-dev/ballast
 keywords:
   - reloader
   - descheduler
@@ -70,12 +76,25 @@ keywords:
   - rebalancing
 annotations:
   artifacthub.io/license: Apache-2.0
+  artifacthub.io/category: skip-prediction
+  artifacthub.io/operator: "true"
+  artifacthub.io/links: |
+    - name: documents
+      url: https://github.com/ballast-dev/ballast/tree/main/docs
+    - name: support
+      url: https://github.com/ballast-dev/ballast/issues
   artifacthub.io/images: |
     - name: ballast
       image: ghcr.io/ballast-dev/ballast:${programVersion}
+      platforms:
+        - linux/amd64
+        - linux/arm64
   artifacthub.io/crds: |
 ${crds}`
 }
+
+/** `RebalancePolicy` as words; a row of capitals stays together. */
+const spaced = (kind: string) => kind.replaceAll(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, ' ')
 
 const readme = `# Ballast
 

@@ -7,6 +7,7 @@ import { type Log, messageOf, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isForbidden, isNotFound } from '#kube/objects/status.ts'
+import { absentFields } from '#kube/schema/absent-fields.ts'
 
 interface InstallOptions {
   readonly capabilities: readonly Capability[]
@@ -56,7 +57,11 @@ async function installDefinitions(api: Api, { capabilities, log }: InstallOption
   const { resources } = await api.discover(signal)
   for (const { group, plural, definition, owner } of capabilities.flatMap(capability => capability.kinds)) {
     const isServed = resources.some(resource => resource.group === group && resource.resource === plural)
-    if (isServed || definition === undefined || owner !== 'ours') continue
+    if (definition === undefined || owner !== 'ours') continue
+    if (isServed) {
+      await tellOlder(api, definition, log, signal)
+      continue
+    }
     try {
       await api
         .resource<KubeObject>(builtIn.customresourcedefinitions)
@@ -72,6 +77,23 @@ async function installDefinitions(api: Api, { capabilities, log }: InstallOption
     }
   }
   return isWhole
+}
+
+/** A kind that is there belongs to whoever installed it. Where it lacks fields of ours, what we write there is dropped without an error. */
+async function tellOlder(api: Api, definition: KubeObject, log: Log, signal: AbortSignal): Promise<void> {
+  const { name } = definition.metadata
+  try {
+    const present = await api.resource<KubeObject>(builtIn.customresourcedefinitions).get(name, { signal })
+    const fields = absentFields(present, definition)
+    if (fields.length === 0) return
+    log.warn(
+      { kind: name, fields },
+      'kind is older than this program, and the API server drops these fields: ballast manifests --only crds | kubectl apply --server-side --force-conflicts -f -',
+    )
+  } catch (error) {
+    // It is served, so that all works but for this advice.
+    if (!isForbidden(error) && !isNotFound(error)) throw error
+  }
 }
 
 /** Our own namespace, for the Lease and what steers nodes. Where we may not make it, it is said how somebody can; the election waits for it. */

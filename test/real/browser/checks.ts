@@ -11,6 +11,7 @@ import { judgePast } from './past.ts'
 import { judgeRebalancing, judgeRebalancingOfMany } from './rebalancing.ts'
 import { judgeReplay, judgeReplayFiles } from './replay.ts'
 import { judgeSignIn } from './sign-in.ts'
+import { judgeSite } from './site.ts'
 import { judgeKeptFocus, judgeStates } from './states.ts'
 import { judgeStory } from './story.ts'
 import { judgeTwinControls } from './twin-controls.ts'
@@ -34,6 +35,7 @@ export const browserChecks: readonly Check[] = [
   { name: 'browser: sign-in, and what each viewer may do', run: judgeSignIn },
   { name: 'browser: the theme is kept', run: judgeTheme },
   { name: 'browser: text of others stays text', run: judgeHostileText },
+  { name: 'browser: the site of the documents', run: judgeSite },
   { name: 'browser: tabs share a stream', run: judgeTabs },
   { name: 'browser: a pause taken back, a twin begun anew', run: judgeUndoAndReset },
   { name: 'browser: another version, and a browser that keeps nothing', run: judgeOddBrowsers },

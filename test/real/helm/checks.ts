@@ -1,5 +1,6 @@
 // What is installed, and how: by Helm, by kubectl, by Kustomize.
 import type { Check } from '../check.ts'
+import { judgeOldDefinitions } from './definitions.ts'
 import { judgeKustomization } from './kustomize.ts'
 import { judgeManifests, judgeRelease } from './lifecycle.ts'
 import { judgeRights, rightsCases } from './rights.ts'
@@ -10,6 +11,7 @@ export const helmChecks: readonly Check[] = [
   { name: 'chart: kustomize builds equal ballast manifests', run: judgeKustomization },
   { name: 'chart: manifests applied twice on the real control plane, then uninstalled', run: judgeManifests },
   { name: 'chart: installed, upgraded, rolled back and uninstalled by Helm', run: judgeRelease },
+  { name: 'chart: objects of the first definitions, upgraded', run: judgeOldDefinitions },
   ...rightsCases.map(one => ({
     name: `chart: ballast controller with the rights of the manifests, ${one.title}`,
     run: () => judgeRights(one),

@@ -9,6 +9,7 @@ import { unpackedArchive } from '../image/arm64.ts'
 import { needPrograms } from '../machine-programs.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 import { upstreamPath } from '../upstreams/build.ts'
+import { krewInstalls } from './krew.ts'
 import { listOf, ownExecutable, ownRelease, temporaryFolder } from './own-release.ts'
 import { pushChecks } from './push.ts'
 import { bashCompletes, fishCompletes, kubectlCompletes, zshCompletes } from './shells.ts'
@@ -22,6 +23,7 @@ export const packageChecks: readonly Check[] = [
   { name: 'packages: zsh completes what is typed', run: zshCompletes },
   { name: 'packages: fish completes what is typed', run: fishCompletes },
   { name: 'packages: kubectl runs the plug-in and completes it', run: kubectlCompletes },
+  { name: 'packages: krew installs the plug-in, and its own check takes the manifest', run: krewInstalls },
   ...pushChecks,
   { name: 'packages: actionlint takes the workflow of releases', run: workflows },
 ]
@@ -39,10 +41,13 @@ async function wholeFolder(): Promise<string> {
     executable: 2,
     'image-archive': 2,
     'image-layout': 1,
+    'krew-archive': 2,
+    'krew-manifest': 1,
     kustomize: 1,
     manifests: 1,
     'npm-package': 1,
     provenance: 1,
+    site: 1,
   })
   const said = await commandOutput('sha256sum', ['--check', '--strict', 'SHA256SUMS'], { cwd: folder })
   const counted = artefacts.filter(({ sha256 }) => sha256 !== undefined)

@@ -24,6 +24,8 @@ const modules = {
   descheduler: { path: 'sigs.k8s.io/descheduler', version: 'v0.36.0', command: 'cmd/descheduler' },
   updater: { ...verticalAutoscaler, command: 'pkg/updater' },
   recommender: { ...verticalAutoscaler, command: 'pkg/recommender' },
+  krew: { path: 'sigs.k8s.io/krew', version: 'v0.4.3', command: 'cmd/krew' },
+  'validate-krew-manifest': { path: 'sigs.k8s.io/krew', version: 'v0.4.3', command: 'cmd/validate-krew-manifest' },
   helm: { path: 'helm.sh/helm/v3', version: 'v3.22.0', command: 'cmd/helm' },
   'metrics-server': { path: 'sigs.k8s.io/metrics-server', version: 'v0.9.0', command: 'cmd/metrics-server' },
   actionlint: { path: 'github.com/rhysd/actionlint', version: 'v1.7.12', command: 'cmd/actionlint' },
