@@ -1,6 +1,7 @@
 // What both servers are asked. Each scenario has a namespace of its own name; its pods find a ServiceAccount there.
 import { ballastApiVersion } from '#coordination/api.ts'
 import type { AnswerScenario, AskedRequest } from '#test/api-answers.ts'
+import { libraryRequests } from './cel-libraries.ts'
 import { chartRequests } from './chart-kinds.ts'
 import { permitRequests, policyRequests } from './own-kinds.ts'
 
@@ -594,4 +595,5 @@ export const answerScenarios: readonly AnswerScenario[] = [
   scenario('charts', () => chartRequests('charts')),
   scenario('permits', at => permitRequests(at.of(ballastApiVersion, 'disruptionpermits'))),
   scenario('policies', () => policyRequests()),
+  scenario('libraries', at => libraryRequests(at.of)),
 ]
