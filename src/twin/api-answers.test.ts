@@ -17,7 +17,7 @@ const knownDifferences: readonly {
 }[] = [
   {
     request: /customresourcedefinitions/,
-    paths: /.*/,
+    paths: /^(?!\.status\.storedVersions|\.message$)/,
     why: 'the twin serves a definition at once and removes it at once, upstream after a moment and with a finalizer',
   },
   {
@@ -55,6 +55,12 @@ const knownDifferences: readonly {
     request: /"finalizers"/,
     paths: /^\.details\.causes\.1$/,
     why: 'upstream checks metadata twice and says so twice',
+  },
+  {
+    scenario: 'libraries',
+    request: /"formatInt":"%[.\d]*[fe]"/,
+    paths: /^\.(message|details)/,
+    why: 'whole doubles and integers are one kind of value here: clauses of doubles take both',
   },
   { scenario: 'refusals', request: /continue=abc/, paths: /^\.message$/, why: 'the words of the JSON parser' },
 ]

@@ -33,6 +33,7 @@ import { startEventExpiry } from './components/upkeep/event-expiry.ts'
 import { startGarbageCollector } from './components/upkeep/garbage-collector.ts'
 import { startNamespaces } from './components/upkeep/namespace.ts'
 import { startResourceQuotas } from './components/upkeep/resource-quota.ts'
+import { startRoleAggregation } from './components/upkeep/role-aggregation.ts'
 import { startRootCertificates, startServiceAccounts } from './components/upkeep/service-accounts.ts'
 import { ClusterView } from './components/view.ts'
 import { startVolumeBinder } from './components/volumes/volume-binder.ts'
@@ -206,6 +207,7 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['resourceclaim-controller', startResourceClaims],
   ['resourcequota', startResourceQuotas],
   ['serviceaccount', startServiceAccounts],
+  ['clusterrole-aggregation', startRoleAggregation],
   ['event-expiry', startEventExpiry],
 ]
 

@@ -5,7 +5,8 @@ import { type Pattern, parsePattern } from '../values/regex.ts'
 import { isFields, isSame } from './cel-equality.ts'
 import { libraryFunction, libraryMethod } from './cel-library.ts'
 import { CelError } from './cel-syntax.ts'
-import { CelQuantity, CelValue, CelVersion, MapWithDefault, Optional } from './cel-values.ts'
+import { formatted } from './cel-text-format.ts'
+import { CelQuantity, CelType, CelValue, CelVersion, MapWithDefault, Optional, typeNameOf } from './cel-values.ts'
 
 /** The map that loops and `in` go through. */
 export function heldBy(value: unknown): unknown {
@@ -48,18 +49,15 @@ export function globalFunction(name: string, [value, other]: readonly unknown[])
     case 'dyn':
       return value
     case 'type':
-      return typeName(value)
+      return new CelType(typeNameOf(value))
     case 'matches':
       return method('matches', value, [other])
     case 'quantity':
       return CelQuantity.of(String(value))
     case 'isQuantity':
       return parseQuantity(String(value)).ok
-    case 'semver': {
-      const version = CelVersion.read(String(value), other === true)
-      if (version === undefined) throw new CelError(`${String(value)} is not a semantic version`)
-      return version
-    }
+    case 'semver':
+      return CelVersion.of(String(value), other === true)
     case 'isSemver':
       return CelVersion.read(String(value), other === true) !== undefined
     default: {
@@ -133,6 +131,8 @@ function textMethod(name: string, target: string, args: readonly unknown[]): unk
       return target.replaceAll(String(first), () => String(second))
     case 'indexOf':
       return target.indexOf(String(first))
+    case 'format':
+      return formatted(target, Array.isArray(first) ? first : [])
     case 'substring':
       return target.slice(Number(first), second === undefined ? undefined : Number(second))
     default:

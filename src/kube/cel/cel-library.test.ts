@@ -44,6 +44,10 @@ test.each<readonly [source: string, value: unknown]>([
   ['timestamp("2024-03-01T00:00:00Z").getDayOfYear()', 60],
   ['duration("90s").getMinutes()', 1],
   ['sign(quantity("-1Gi"))', -1],
+  ['ip("::0:1") == ip("::1") && string(cidr("10.1.2.3/8").masked()) == "10.0.0.0/8"', true],
+  ['type(self.text) == string && type(self.list) == list && type(1) != type(1.5)', true],
+  ['"%s has %d of %.1f".format([self.text, 3, 1234.25])', 'abcabc has 3 of 1,234.2'],
+  ['url("https://a.b:1/c?x=1&x=2").getQuery()["x"] == ["1", "2"]', true],
 ])('%s', (source, value) => {
   expect(evaluateCel(source, { self })).toEqual({ ok: true, value })
 })

@@ -1,12 +1,14 @@
 // Functions of CEL's extensions and of Kubernetes' libraries beyond those that selectors use: sets, lists, texts, addresses, durations.
-import { isIP } from 'node:net'
 import { type Pattern, parsePattern } from '../values/regex.ts'
+import { CelAddress, CelNetwork, isCel } from './cel-addresses.ts'
 import { isSame } from './cel-equality.ts'
+import { CelNamedFormat } from './cel-named-formats.ts'
 import { CelError } from './cel-syntax.ts'
 import { CelDuration, CelTime, timeOrder } from './cel-times.ts'
+import { CelUrl, urlProblem } from './cel-urls.ts'
 import { absent, CelQuantity, Optional } from './cel-values.ts'
 
-const spaces = new Set(['sets', 'lists', 'strings', 'ip'])
+const spaces = new Set(['sets', 'lists', 'strings', 'ip', 'format'])
 
 /** Whether a name is only the front of functions' names: `sets.contains`. */
 export function isSpace(name: string): boolean {
@@ -33,16 +35,17 @@ export function spaceFunction(name: string, [first, second]: readonly unknown[])
     case 'strings.quote':
       return JSON.stringify(first)
     case 'ip.isCanonical':
-      if (isIP(String(first)) === 0)
-        throw new CelError(`IP Address ${JSON.stringify(first)} parse error during conversion from string`)
-      return isCanonical(String(first))
-    default:
-      throw new CelError(`undeclared reference to '${name}'`)
+      return CelAddress.of(String(first)).text === first
+    case 'format.named': {
+      const format = CelNamedFormat.named(String(first))
+      return format === undefined ? absent : new Optional(format, true)
+    }
+    default: {
+      const format = name.startsWith('format.') ? CelNamedFormat.named(name.slice('format.'.length)) : undefined
+      if (format === undefined) throw new CelError(`undeclared reference to '${name}'`)
+      return format
+    }
   }
-}
-
-function isCanonical(address: string): boolean {
-  return isIP(address) === 4 || new URL(`http://[${address}]`).hostname === `[${address}]`
 }
 
 function listOf(value: unknown): readonly unknown[] {
@@ -63,30 +66,21 @@ export function libraryFunction(name: string, value: unknown): unknown {
       return value instanceof CelTime ? value : CelTime.of(String(value))
     case 'sign':
       return value instanceof CelQuantity ? value.call('sign', []) : undefined
+    case 'ip':
+      return CelAddress.of(String(value))
+    case 'cidr':
+      return CelNetwork.of(String(value))
+    case 'url':
+      return CelUrl.of(String(value))
     case 'isIP':
-      return isAddress(String(value))
+      return isCel(() => CelAddress.of(String(value)))
     case 'isCIDR':
-      return isNetwork(String(value))
+      return isCel(() => CelNetwork.of(String(value)))
     case 'isURL':
-      return isAbsoluteUrl(String(value))
+      return urlProblem(String(value)) === undefined
     default:
       return undefined
   }
-}
-
-/** Addresses with a zone, and those of IPv4 in IPv6, are none. */
-function isAddress(text: string): boolean {
-  return isIP(text) !== 0 && !text.includes('%') && !/^::ffff:/i.test(text)
-}
-
-function isNetwork(text: string): boolean {
-  const matched = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text)
-  if (matched === null || !isAddress(matched[1] ?? '')) return false
-  return Number(matched[2]) <= (isIP(matched[1] ?? '') === 4 ? 32 : 128)
-}
-
-function isAbsoluteUrl(text: string): boolean {
-  return text.startsWith('/') || (/^[a-z][a-z0-9+.-]*:/i.test(text) && URL.canParse(text))
 }
 
 /** What a method gives; undefined where a value has none of that name. @throws CelError */

@@ -13,6 +13,7 @@ function secondsText(nanos: bigint): string {
 }
 
 export class CelDuration extends CelValue {
+  readonly typeName = 'google.protobuf.Duration'
   readonly nanos: bigint
 
   constructor(nanos: bigint) {
@@ -49,6 +50,7 @@ const durationUnits: Readonly<Record<string, bigint>> = {
 }
 
 export class CelTime extends CelValue {
+  readonly typeName = 'google.protobuf.Timestamp'
   readonly nanos: bigint
 
   constructor(nanos: bigint) {

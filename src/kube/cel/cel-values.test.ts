@@ -57,7 +57,7 @@ test.each([
   ['device.capacity["gpu.example.com"].half.asInteger()', 'cannot convert value to integer'],
   ['device.capacity["gpu.example.com"].memory > 5', 'no such overload: object > number'],
   ['device.capacity["gpu.example.com"].memory.isGreaterThan("1")', 'no such overload: isGreaterThan'],
-  ['semver("1.2")', '1.2 is not a semantic version'],
+  ['semver("1.2")', 'No Major.Minor.Patch elements found'],
   ['"a".matches("(")', '"(" is not a regular expression in RE2 syntax (error parsing regexp: missing closing ): `(`)'],
   ['device.attributes["gpu.example.com"].model.shout()', `undeclared reference to 'shout' with []`],
 ])('%s is an error', (source, problem) => {

@@ -11,23 +11,66 @@ export abstract class CelValue {
   abstract isSameAs(other: unknown): boolean
   /** How it leaves an expression. */
   abstract readonly text: string
+  /** What CEL calls its type. */
+  abstract readonly typeName: string
+}
+
+/** What `type()` gives, and what a name of a type means. */
+export class CelType extends CelValue {
+  readonly typeName = 'type'
+  readonly text: string
+
+  constructor(text: string) {
+    super()
+    this.text = text
+  }
+
+  isSameAs(other: unknown): boolean {
+    return other instanceof CelType && other.text === this.text
+  }
+
+  call(): unknown {
+    return undefined
+  }
+}
+
+/** What CEL calls the type of a value; a whole number is an int. */
+export function typeNameOf(value: unknown): string {
+  if (value instanceof CelValue) return value.typeName
+  if (value instanceof Optional) return 'optional_type'
+  if (value === null) return 'null_type'
+  if (Array.isArray(value)) return 'list'
+  switch (typeof value) {
+    case 'number':
+      return Number.isInteger(value) ? 'int' : 'double'
+    case 'bigint':
+      return 'int'
+    case 'boolean':
+      return 'bool'
+    default:
+      return typeof value === 'string' ? 'string' : 'map'
+  }
 }
 
 const largestInteger = 2n ** 63n - 1n
 
 export class CelQuantity extends CelValue {
+  readonly typeName = 'kubernetes.Quantity'
   readonly #quantity: Quantity
+  /** Whether upstream holds it as an integer; a text such as `1000m` is none there, though its value is. */
+  readonly #isHeldWhole: boolean
 
-  constructor(quantity: Quantity) {
+  constructor(quantity: Quantity, isHeldWhole = true) {
     super()
     this.#quantity = quantity
+    this.#isHeldWhole = isHeldWhole
   }
 
   /** @throws CelError where `text` is no quantity. */
   static of(text: string): CelQuantity {
     const parsed = parseQuantity(text)
-    if (!parsed.ok) throw new CelError(`${text} is not a quantity`)
-    return new CelQuantity(parsed.value)
+    if (!parsed.ok) throw new CelError(parsed.problem.message ?? parsed.problem.expected)
+    return new CelQuantity(parsed.value, isHeldWhole(text))
   }
 
   get text(): string {
@@ -74,7 +117,7 @@ export class CelQuantity extends CelValue {
 
   #integer(): bigint | undefined {
     const { nanos } = this.#quantity
-    if (nanos % 1_000_000_000n !== 0n) return undefined
+    if (!this.#isHeldWhole || nanos % 1_000_000_000n !== 0n) return undefined
     const whole = nanos / 1_000_000_000n
     return whole > largestInteger || whole < -largestInteger - 1n ? undefined : whole
   }
@@ -92,10 +135,19 @@ function operandOf(name: string, value: unknown): bigint {
   throw new CelError(`no such overload: ${name}`)
 }
 
-const versionPattern =
-  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/
+const decimalExponents: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 }
+
+/** Whether a quantity's text is read as an integer: with few enough digits, and none after the point once its suffix is counted in. */
+function isHeldWhole(text: string): boolean {
+  const [, number = '', fraction = '', suffix = ''] = /^[+-]?0*(\d*)(?:\.(\d*))?(.*)$/.exec(text) ?? []
+  const power = { Ki: 10, Mi: 20, Gi: 30, Ti: 40, Pi: 50, Ei: 60 }[suffix]
+  if (power !== undefined) return fraction === '' && 15 - number.length - Math.trunc((power * 3) / 10) - 1 >= 0
+  if (number.length + fraction.length > 18) return false
+  return (decimalExponents[suffix] ?? Number(suffix.slice(1))) >= fraction.length
+}
 
 export class CelVersion extends CelValue {
+  readonly typeName = 'kubernetes.Semver'
   readonly text: string
   readonly #numbers: readonly bigint[]
   readonly #prerelease: readonly string[]
@@ -107,12 +159,20 @@ export class CelVersion extends CelValue {
     this.#prerelease = prerelease
   }
 
-  /** `undefined` where `text` is no semantic version. `isLenient` takes `v1.2` and `01.2.3` too. */
+  /** @throws CelError where `text` is no semantic version. `isLenient` takes `v1.2` and `01.2.3` too. */
+  static of(text: string, isLenient = false): CelVersion {
+    const { numbers, prerelease } = readVersion(isLenient ? normalised(text) : text)
+    return new CelVersion(text, numbers, prerelease)
+  }
+
+  /** `undefined` where `text` is no semantic version. */
   static read(text: string, isLenient = false): CelVersion | undefined {
-    const matched = versionPattern.exec(isLenient ? normalised(text) : text)
-    if (matched === null) return undefined
-    const [, major = '0', minor = '0', patch = '0', prerelease] = matched
-    return new CelVersion(text, [BigInt(major), BigInt(minor), BigInt(patch)], prerelease?.split('.') ?? [])
+    try {
+      return CelVersion.of(text, isLenient)
+    } catch (error) {
+      if (error instanceof CelError) return undefined
+      throw error
+    }
   }
 
   isSameAs(other: unknown): boolean {
@@ -167,11 +227,58 @@ function prereleaseOrder(left: readonly string[], right: readonly string[]): num
   return left.length < right.length ? -1 : 0
 }
 
+/** A text after Go's `SplitN(text, ".", 3)`. */
+function threeParts(text: string): string[] {
+  const [first = '', second, ...others] = text.split('.')
+  return [first, ...(second === undefined ? [] : [second]), ...(others.length === 0 ? [] : [others.join('.')])]
+}
+
+/** The parts of a semantic version; the words are those of the library that upstream reads them with. @throws CelError */
+function readVersion(text: string): { readonly numbers: readonly bigint[]; readonly prerelease: readonly string[] } {
+  if (text === '') throw new CelError('Version string empty')
+  const [major = '', minor = '', rest] = threeParts(text)
+  if (rest === undefined) throw new CelError('No Major.Minor.Patch elements found')
+  const [front = '', ...builds] = rest.split('+')
+  const [patch = '', ...prereleases] = front.split('-')
+  const numbers = [readNumber('Major', major), readNumber('Minor', minor), readNumber('Patch', patch)]
+  const prerelease = prereleases.length === 0 ? [] : prereleases.join('-').split('.')
+  for (const word of prerelease) {
+    if (word === '') throw new CelError('Prerelease is empty')
+    if (/^0\d+$/.test(word))
+      throw new CelError(`Numeric PreRelease version must not contain leading zeroes ${JSON.stringify(word)}`)
+    if (!/^[0-9A-Za-z-]+$/.test(word)) throw new CelError(`Invalid character(s) found in prerelease ${JSON.stringify(word)}`)
+  }
+  for (const word of builds.length === 0 ? [] : builds.join('+').split('.')) {
+    if (word === '') throw new CelError('Build meta data is empty')
+    if (!/^[0-9A-Za-z-]+$/.test(word)) throw new CelError(`Invalid character(s) found in build meta data ${JSON.stringify(word)}`)
+  }
+  return { numbers, prerelease }
+}
+
+const largestUnsigned = 2n ** 64n - 1n
+
+/** @throws CelError */
+function readNumber(part: string, text: string): bigint {
+  const shown = JSON.stringify(text)
+  if (/\D/.test(text)) throw new CelError(`Invalid character(s) found in ${part.toLowerCase()} number ${shown}`)
+  if (/^0\d/.test(text)) throw new CelError(`${part} number must not contain leading zeroes ${shown}`)
+  if (text === '') throw new CelError('strconv.ParseUint: parsing "": invalid syntax')
+  const number = BigInt(text)
+  if (number > largestUnsigned) throw new CelError(`strconv.ParseUint: parsing ${shown}: value out of range`)
+  return number
+}
+
+/** A version without what may be left out and without zeros in front. @throws CelError */
 function normalised(text: string): string {
-  const [, numbers = '', rest = ''] = /^v?([0-9.]*)(.*)$/s.exec(text) ?? []
-  const parts = numbers.split('.').map(part => part.replace(/^0+(?=\d)/, ''))
+  const parts = threeParts(text.replace(/^v/, '')).map(part => {
+    if (part.length < 2) return part
+    const stripped = part.replace(/^0+/, '')
+    return /^\d/.test(stripped) ? stripped : `0${stripped}`
+  })
+  if (parts.length < 3 && /[+-]/.test(parts.at(-1) ?? ''))
+    throw new CelError('short version cannot contain PreRelease/Build meta data')
   while (parts.length < 3) parts.push('0')
-  return parts.join('.') + rest
+  return parts.join('.')
 }
 
 /** A map that has a value for keys it does not hold, as `device.attributes` has: its `in` and its loops know of what it holds alone. */

@@ -5,7 +5,7 @@ import { globalFunction, heldBy, isNumeric, method, typeName } from './cel-funct
 import { isSpace, spaceFunction } from './cel-library.ts'
 import { CelError, type Expression, parseCel } from './cel-syntax.ts'
 import { timeOrder, timeSum } from './cel-times.ts'
-import { absent, CelValue, MapWithDefault, Optional } from './cel-values.ts'
+import { absent, CelType, CelValue, MapWithDefault, Optional } from './cel-values.ts'
 
 type CelOutcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string }
 
@@ -65,8 +65,9 @@ class Evaluation {
       case 'literal':
         return expression.value
       case 'name':
-        if (!Object.hasOwn(scope, expression.name)) throw new CelError(`undeclared reference to '${expression.name}'`)
-        return scope[expression.name]
+        if (Object.hasOwn(scope, expression.name)) return scope[expression.name]
+        if (typeNames.has(expression.name)) return new CelType(expression.name)
+        throw new CelError(`undeclared reference to '${expression.name}'`)
       case 'field':
         return this.#field(this.value(expression.target, scope), expression.name, expression.isOptional)
       case 'index':
@@ -289,6 +290,9 @@ function present(value: unknown): readonly unknown[] {
 
 /** Loops over places and items of a list, or keys and values of a map. */
 const doubleLoops = new Set(['all', 'exists', 'existsOne', 'exists_one', 'transformList', 'transformMap', 'transformMapEntry'])
+
+/** Names that mean a type where no variable has them. */
+const typeNames = new Set(['bool', 'bytes', 'double', 'int', 'list', 'map', 'null_type', 'string', 'type', 'uint'])
 
 const comprehensions = new Set(['all', 'exists', 'exists_one', 'filter', 'map'])
 

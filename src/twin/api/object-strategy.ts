@@ -188,9 +188,21 @@ export function keepUnwritable(type: ResourceType, draft: Draft, existing: KubeO
     else if (field === undefined) putBack(draft, existing, name)
     else setAt(draft, path, valueAt(existing, ...path))
   }
+  if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') noteStorageVersion(draft, subresource)
   if (type.custom === undefined || subresource !== 'status') return
   for (const name of [...Object.keys(draft), ...Object.keys(existing)])
     if (name !== 'status' && name !== 'metadata') putBack(draft, existing, name)
+}
+
+/** The version that is stored from now on joins those that were; who writes the status may leave it out, but not leave nothing. */
+function noteStorageVersion(draft: Draft, subresource: string | undefined): void {
+  const known = listAt(draft, 'status', 'storedVersions')
+  const stored = textAt(
+    itemsAt(draft, 'spec', 'versions').find(version => version['storage'] === true),
+    'name',
+  )
+  if (stored === undefined || known.includes(stored) || (subresource === 'status' && known.length > 0)) return
+  draft['status'] = { ...fieldsAt(draft, 'status'), storedVersions: [...known, stored] }
 }
 
 function restoreMetadata(metadata: Draft, before: Draft, names: readonly string[]): void {

@@ -30,6 +30,11 @@ interface Lease extends KubeObject {
   }
 }
 
+export interface ClusterRole extends KubeObject {
+  readonly aggregationRule?: { readonly clusterRoleSelectors?: readonly LabelSelector[] }
+  readonly rules?: readonly Readonly<Record<string, unknown>>[]
+}
+
 export interface ControllerRevision extends KubeObject {
   readonly revision: number
   readonly data?: unknown
@@ -159,6 +164,7 @@ export interface Kinds {
   readonly 'resourceslices.resource.k8s.io': KubeObject
   readonly 'deviceclasses.resource.k8s.io': KubeObject
   readonly serviceaccounts: KubeObject
+  readonly 'clusterroles.rbac.authorization.k8s.io': ClusterRole
   readonly configmaps: KubeObject
   readonly events: KubeObject
 }

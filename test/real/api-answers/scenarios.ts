@@ -1,6 +1,7 @@
 // What both servers are asked. Each scenario has a namespace of its own name; its pods find a ServiceAccount there.
 import { ballastApiVersion } from '#coordination/api.ts'
 import type { AnswerScenario, AskedRequest } from '#test/api-answers.ts'
+import { libraryRequests } from './cel-libraries.ts'
 import { chartRequests } from './chart-kinds.ts'
 import { permitRequests, policyRequests } from './own-kinds.ts'
 
@@ -594,4 +595,32 @@ export const answerScenarios: readonly AnswerScenario[] = [
   scenario('charts', () => chartRequests('charts')),
   scenario('permits', at => permitRequests(at.of(ballastApiVersion, 'disruptionpermits'))),
   scenario('policies', () => policyRequests()),
+  scenario('libraries', at => libraryRequests(at.of)),
+  scenario('stored-versions', () => {
+    const kept = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
+    const versions = (stored: string, ...names: readonly string[]) => ({
+      versions: names.map(name => ({ name, served: true, storage: name === stored, schema: kept })),
+    })
+    const name = 'things.stored.example.com'
+    const spec = { group: 'stored.example.com', names: { plural: 'things', kind: 'Thing' }, scope: 'Cluster' }
+    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+    const status = (...storedVersions: readonly string[]) =>
+      patch(`${definitions}/${name}/status`, mergePatch, { status: { storedVersions } })
+    const change = (stored: string, ...names: readonly string[]) =>
+      patch(`${definitions}/${name}`, mergePatch, { spec: versions(stored, ...names) })
+    return [
+      post(definitions, { metadata: { name }, spec: { ...spec, ...versions('v1', 'v1') } }),
+      change('v2', 'v1', 'v2'),
+      change('v2', 'v2'),
+      status('v1'),
+      status('v2', 'v9'),
+      change('v2', 'v1', 'v2', 'v3'),
+      status(),
+      change('v2', 'v2'),
+      status('v1', 'v2'),
+      change('v2', 'v2'),
+      status('v2'),
+      change('v2', 'v2'),
+    ]
+  }),
 ]

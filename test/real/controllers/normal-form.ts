@@ -172,6 +172,8 @@ function content(kind: RecordedKind, object: Loose): Loose {
       return { keys: Object.keys((object['data'] ?? {}) as Loose) }
     case 'ResourceClaim':
       return { spec, status: statusForm(status) }
+    case 'ClusterRole':
+      return { rules: object['rules'] ?? [] }
     case 'ResourceClaimTemplate':
     case 'DeviceClass':
     case 'ResourceSlice':

@@ -77,6 +77,7 @@ const paths = {
   ResourceSlice: ['apis/resource.k8s.io/v1', 'resourceslices'],
   ResourceClaim: ['apis/resource.k8s.io/v1', 'resourceclaims'],
   ResourceClaimTemplate: ['apis/resource.k8s.io/v1', 'resourceclaimtemplates'],
+  ClusterRole: ['apis/rbac.authorization.k8s.io/v1', 'clusterroles'],
 } as const
 
 export type RecordedKind = keyof typeof paths
@@ -87,6 +88,7 @@ const clusterWide: ReadonlySet<RecordedKind> = new Set<RecordedKind>([
   'StorageClass',
   'DeviceClass',
   'ResourceSlice',
+  'ClusterRole',
 ])
 
 /** Paths of the collections over all namespaces: what a recorder watches to see that all is quiet. */

@@ -174,4 +174,38 @@ export const upkeepScenarios: readonly Scenario[] = [
       })
     },
   },
+  {
+    name: 'aggregated-roles',
+    kinds: ['ClusterRole'],
+    async play(run) {
+      const role = (name: string, group: string, more: Loose) =>
+        run.create('ClusterRole', {
+          metadata: { name: `${run.namespace}-${name}`, labels: { [`roles.example.com/${group}`]: run.namespace } },
+          ...more,
+        })
+      const reads = (resource: string) => ({ verbs: ['get'], apiGroups: [''], resources: [resource] })
+      const selectors = (...groups: readonly string[]) => ({
+        aggregationRule: {
+          clusterRoleSelectors: groups.map(group => ({ matchLabels: { [`roles.example.com/${group}`]: run.namespace } })),
+        },
+      })
+      await run.step('parts', async () => {
+        await role('b', 'small', { rules: [reads('pods'), reads('nodes')] })
+        await role('a', 'small', { rules: [reads('nodes'), { verbs: ['get'], nonResourceURLs: ['/x'] }] })
+        await role('c', 'large', { rules: [reads('secrets'), reads('pods')] })
+      })
+      await run.step('whole, with rules of its own', () =>
+        role('small', 'large', { ...selectors('small'), rules: [reads('events')] }),
+      )
+      await run.step('whole of a whole', () => role('large', 'none', selectors('large', 'small')))
+      await run.step('rules by hand', () => run.patch('ClusterRole', `${run.namespace}-small`, { rules: [reads('services')] }))
+      await run.step('a part changes', () => run.patch('ClusterRole', `${run.namespace}-b`, { rules: [reads('endpoints')] }))
+      await run.step('a part leaves', () =>
+        run.patch('ClusterRole', `${run.namespace}-a`, { metadata: { labels: { 'roles.example.com/small': null } } }),
+      )
+      await run.step('the last part goes', () => run.remove('ClusterRole', `${run.namespace}-b`))
+      await run.step('no selector any more', () => run.patch('ClusterRole', `${run.namespace}-large`, { aggregationRule: null }))
+      await run.step('a part comes', () => role('d', 'large', { rules: [reads('limitranges')] }))
+    },
+  },
 ]

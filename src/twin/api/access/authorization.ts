@@ -1,6 +1,6 @@
 // RBAC: what a user may do is the union of the rules of all roles bound to them. `system:masters` may do everything.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../json-value.ts'
+import { type Draft, itemsAt, listAt, textAt } from '../../json-value.ts'
 import type { Store } from '../../store.ts'
 import type { User } from '../api-server.ts'
 import type { PathRequest } from '../request.ts'
@@ -53,7 +53,7 @@ export class Authorizer {
       if (subject === undefined) continue
       const role = this.#store.get('clusterroles.rbac.authorization.k8s.io', undefined, textAt(binding, 'roleRef', 'name') ?? '')
       const reason = `RBAC: allowed by ClusterRoleBinding "${binding.metadata.name}" of ClusterRole "${textAt(binding, 'roleRef', 'name') ?? ''}" to ${subject}`
-      for (const rule of this.#rules(role)) yield { rule, reason }
+      for (const rule of itemsAt(role, 'rules')) yield { rule, reason }
     }
     if (namespace === undefined) return
     for (const binding of this.#store.list('rolebindings.rbac.authorization.k8s.io', namespace)) {
@@ -72,23 +72,8 @@ export class Authorizer {
       kind === 'ClusterRole'
         ? this.#store.get('clusterroles.rbac.authorization.k8s.io', undefined, name)
         : this.#store.get('roles.rbac.authorization.k8s.io', namespace, name)
-    return role === undefined ? undefined : this.#rules(role)
+    return role === undefined ? undefined : itemsAt(role, 'rules')
   }
-
-  /** A role's rules; an aggregated role has those of all roles its selectors match. */
-  #rules(role: KubeObject | undefined): readonly Draft[] {
-    if (role === undefined) return []
-    const selectors = itemsAt(role, 'aggregationRule', 'clusterRoleSelectors')
-    if (selectors.length === 0) return itemsAt(role, 'rules')
-    const parts = this.#store
-      .list('clusterroles.rbac.authorization.k8s.io')
-      .filter(candidate => candidate !== role && selectors.some(selector => matchesLabels(selector, candidate)))
-    return [...itemsAt(role, 'rules'), ...parts.flatMap(part => this.#rules(part))]
-  }
-}
-
-function matchesLabels(selector: Draft, role: KubeObject): boolean {
-  return Object.entries(fieldsAt(selector, 'matchLabels') ?? {}).every(([key, value]) => role.metadata.labels?.[key] === value)
 }
 
 /** How the binding names the user, as reasons print it; undefined when it does not. */

@@ -4,7 +4,7 @@ import type { Draft } from '../../json-value.ts'
 
 const readVerbs = ['get', 'list', 'watch']
 const writeVerbs = ['create', 'delete', 'deletecollection', 'patch', 'update']
-const allVerbs = [...readVerbs, ...writeVerbs]
+const allVerbs = [...readVerbs, ...writeVerbs].toSorted()
 
 function rule(verbs: readonly string[], group: string, resources: readonly string[]): Draft {
   return { verbs, apiGroups: [group], resources }
@@ -24,77 +24,83 @@ const discoveryPaths = [
   '/version/',
 ]
 
-/** Namespaced kinds of a group and what users of `edit` and `view` see of them. */
-const namespaced: readonly { readonly group: string; readonly resources: readonly string[] }[] = [
-  {
-    group: '',
-    resources: [
-      'configmaps',
-      'endpoints',
-      'persistentvolumeclaims',
-      'persistentvolumeclaims/status',
-      'pods',
-      'pods/status',
-      'replicationcontrollers',
-      'replicationcontrollers/scale',
-      'replicationcontrollers/status',
-      'serviceaccounts',
-      'services',
-      'services/status',
-    ],
-  },
-  {
-    group: 'apps',
-    resources: [
-      'controllerrevisions',
-      'daemonsets',
-      'daemonsets/status',
-      'deployments',
-      'deployments/scale',
-      'deployments/status',
-      'replicasets',
-      'replicasets/scale',
-      'replicasets/status',
-      'statefulsets',
-      'statefulsets/scale',
-      'statefulsets/status',
-    ],
-  },
-  { group: 'autoscaling', resources: ['horizontalpodautoscalers', 'horizontalpodautoscalers/status'] },
-  { group: 'batch', resources: ['cronjobs', 'cronjobs/status', 'jobs', 'jobs/status'] },
-  { group: 'discovery.k8s.io', resources: ['endpointslices'] },
-  { group: 'networking.k8s.io', resources: ['ingresses', 'ingresses/status', 'networkpolicies'] },
-  { group: 'policy', resources: ['poddisruptionbudgets', 'poddisruptionbudgets/status'] },
-]
-
+/** What `kubernetes.io` clusters have under `system:aggregate-to-view`, `-edit` and `-admin`: a line a rule, with group and resources. */
 const viewRules: readonly Draft[] = [
-  ...namespaced.map(({ group, resources }) => rule(readVerbs, group, resources)),
-  rule(readVerbs, '', [
-    'bindings',
-    'events',
-    'limitranges',
-    'namespaces',
-    'namespaces/status',
-    'pods/log',
-    'resourcequotas',
-    'resourcequotas/status',
-  ]),
-]
-const editRules: readonly Draft[] = [
-  ...namespaced.map(({ group, resources }) =>
-    rule(
-      writeVerbs,
-      group,
-      resources.filter(resource => !resource.endsWith('/status')),
+  rule(
+    readVerbs,
+    '',
+    'configmaps endpoints persistentvolumeclaims persistentvolumeclaims/status pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status'.split(
+      ' ',
     ),
   ),
-  rule(allVerbs, '', ['secrets', 'pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'services/proxy']),
-  rule(['create'], '', ['pods/eviction', 'serviceaccounts/token']),
+  rule(
+    readVerbs,
+    '',
+    'bindings limitranges namespaces/status pods/log pods/status replicationcontrollers/status resourcequotas resourcequotas/status'.split(
+      ' ',
+    ),
+  ),
+  rule(readVerbs, '', ['namespaces']),
+  { verbs: readVerbs, apiGroups: ['', 'events.k8s.io'], resources: ['events'] },
+  rule(readVerbs, 'discovery.k8s.io', ['endpointslices']),
+  rule(
+    readVerbs,
+    'apps',
+    'controllerrevisions daemonsets daemonsets/status deployments deployments/scale deployments/status replicasets replicasets/scale replicasets/status statefulsets statefulsets/scale statefulsets/status'.split(
+      ' ',
+    ),
+  ),
+  rule(readVerbs, 'autoscaling', ['horizontalpodautoscalers', 'horizontalpodautoscalers/status']),
+  rule(readVerbs, 'batch', ['cronjobs', 'cronjobs/status', 'jobs', 'jobs/status']),
+  rule(
+    readVerbs,
+    'extensions',
+    'daemonsets daemonsets/status deployments deployments/scale deployments/status ingresses ingresses/status networkpolicies replicasets replicasets/scale replicasets/status replicationcontrollers/scale'.split(
+      ' ',
+    ),
+  ),
+  rule(readVerbs, 'policy', ['poddisruptionbudgets', 'poddisruptionbudgets/status']),
+  rule(readVerbs, 'networking.k8s.io', ['ingresses', 'ingresses/status', 'networkpolicies']),
+  rule(readVerbs, 'resource.k8s.io', ['resourceclaims', 'resourceclaims/status', 'resourceclaimtemplates']),
+]
+const editRules: readonly Draft[] = [
+  rule(readVerbs, '', ['pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'secrets', 'services/proxy']),
   rule(['impersonate'], '', ['serviceaccounts']),
+  rule(writeVerbs, '', ['pods', 'pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy']),
+  rule(['create'], '', ['pods/eviction']),
+  rule(
+    writeVerbs,
+    '',
+    'configmaps persistentvolumeclaims replicationcontrollers replicationcontrollers/scale secrets serviceaccounts services services/proxy'.split(
+      ' ',
+    ),
+  ),
+  rule(['create'], '', ['serviceaccounts/token']),
+  { verbs: writeVerbs, apiGroups: ['', 'events.k8s.io'], resources: ['events'] },
+  rule(
+    writeVerbs,
+    'apps',
+    'daemonsets deployments deployments/rollback deployments/scale replicasets replicasets/scale statefulsets statefulsets/scale'.split(
+      ' ',
+    ),
+  ),
+  rule(writeVerbs, 'autoscaling', ['horizontalpodautoscalers']),
+  rule(writeVerbs, 'batch', ['cronjobs', 'jobs']),
+  rule(
+    writeVerbs,
+    'extensions',
+    'daemonsets deployments deployments/rollback deployments/scale ingresses networkpolicies replicasets replicasets/scale replicationcontrollers/scale'.split(
+      ' ',
+    ),
+  ),
+  rule(writeVerbs, 'policy', ['poddisruptionbudgets']),
+  rule(writeVerbs, 'networking.k8s.io', ['ingresses', 'networkpolicies']),
+  rule(allVerbs, 'coordination.k8s.io', ['leases']),
+  rule(writeVerbs, 'resource.k8s.io', ['resourceclaims', 'resourceclaimtemplates']),
 ]
 const adminRules: readonly Draft[] = [
-  rule(allVerbs, 'rbac.authorization.k8s.io', ['roles', 'rolebindings']),
   rule(['create'], 'authorization.k8s.io', ['localsubjectaccessreviews']),
+  rule(allVerbs, 'rbac.authorization.k8s.io', ['rolebindings', 'roles']),
 ]
 
 const everything: readonly Draft[] = [
@@ -104,9 +110,13 @@ const everything: readonly Draft[] = [
 
 const clusterRoles: Readonly<Record<string, readonly Draft[]>> = {
   'cluster-admin': everything,
+  'system:aggregate-to-view': viewRules,
+  'system:aggregate-to-edit': editRules,
+  'system:aggregate-to-admin': adminRules,
+  // As the controller of aggregated roles leaves them: by the names of what is aggregated.
   view: viewRules,
-  edit: [...viewRules, ...editRules],
-  admin: [...viewRules, ...editRules, ...adminRules],
+  edit: [...editRules, ...viewRules],
+  admin: [...editRules, ...viewRules, ...adminRules],
   'system:discovery': [{ verbs: ['get'], nonResourceURLs: discoveryPaths }],
   'system:public-info-viewer': [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/livez', '/readyz', '/version', '/version/'] }],
   'system:basic-user': [
@@ -185,7 +195,7 @@ export function bootstrapRoles(): readonly KubeObject[] {
   const roles = Object.entries(clusterRoles).map(([name, rules]) => ({
     apiVersion,
     kind: 'ClusterRole',
-    metadata: { name, ...marks },
+    metadata: { name, ...marks, labels: { ...marks.labels, ...aggregatedTo(name) } },
     ...aggregation(name),
     rules,
   }))
@@ -203,9 +213,18 @@ export function bootstrapRoles(): readonly KubeObject[] {
   return [...roles, ...bound]
 }
 
-/** `admin`, `edit` and `view` also have the rules of roles that are labelled to be aggregated to them. */
+const aggregates = 'rbac.authorization.k8s.io/aggregate-to-'
+
+/** Roles are aggregated to the one they are named after, `view` to `edit`, and `edit` to `admin`. */
+function aggregatedTo(name: string): Readonly<Record<string, string>> {
+  const target = name.startsWith('system:aggregate-to-')
+    ? name.slice('system:aggregate-to-'.length)
+    : { view: 'edit', edit: 'admin' }[name]
+  return target === undefined ? {} : { [`${aggregates}${target}`]: 'true' }
+}
+
+/** `admin`, `edit` and `view` have the rules of roles that are labelled to be aggregated to them. */
 function aggregation(name: string): Draft {
   if (name !== 'admin' && name !== 'edit' && name !== 'view') return {}
-  const matchLabels = { [`rbac.authorization.k8s.io/aggregate-to-${name}`]: 'true' }
-  return { aggregationRule: { clusterRoleSelectors: [{ matchLabels }] } }
+  return { aggregationRule: { clusterRoleSelectors: [{ matchLabels: { [`${aggregates}${name}`]: 'true' } }] } }
 }

@@ -43,7 +43,7 @@ export function establish(server: ApiServer, definition: KubeObject): void {
               message: 'the initial names have been accepted',
             },
           ],
-    storedVersions: stored === undefined || known.includes(stored) ? known : [...known, stored],
+    storedVersions: stored === undefined || known.length > 0 ? known : [stored],
   }
   if (!isSame(status, definition['status'])) server.store.put(definitionsKey, asStored({ ...definition, status }))
 }

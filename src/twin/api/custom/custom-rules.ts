@@ -123,7 +123,8 @@ function messageOf(rule: Draft, expression: string, scope: Readonly<Record<strin
   const computed = textAt(rule, 'messageExpression')
   if (computed !== undefined) {
     const outcome = evaluateCel(computed, scope)
-    if (outcome.ok && typeof outcome.value === 'string' && !outcome.value.includes('\n')) return outcome.value
+    if (outcome.ok && typeof outcome.value === 'string' && outcome.value.trim() !== '' && !outcome.value.includes('\n'))
+      return outcome.value
   }
   return textAt(rule, 'message') ?? `failed rule: ${expression.trim()}`
 }

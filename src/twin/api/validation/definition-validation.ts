@@ -27,6 +27,7 @@ export function definitionProblems(draft: Draft, existing?: KubeObject): readonl
     ...partProblems(versions, itemsAt(existing, 'spec', 'versions')),
     ...conversionProblems(spec),
     ...storedVersionProblems(versions),
+    ...(existing === undefined ? [] : missingVersionProblems(draft, versions)),
   ]
 }
 
@@ -93,6 +94,17 @@ function storedVersionProblems(versions: readonly Draft[]): readonly FieldError[
   return stored.length === 1
     ? []
     : [invalid('status.storedVersions', stored.slice(0, 1), `must have the storage version ${last}`)]
+}
+
+/** A version that objects may be stored in stays in a definition until its status says otherwise. */
+function missingVersionProblems(draft: Draft, versions: readonly Draft[]): readonly FieldError[] {
+  const names = new Set(versions.map(version => version['name']))
+  return listAt(draft, 'status', 'storedVersions').flatMap((stored, index) => {
+    if (names.has(stored)) return []
+    const name = String(stored)
+    const why = `${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`
+    return [invalid(`status.storedVersions[${index}]`, name, `missing from spec.versions; ${why}`)]
+  })
 }
 
 function givenNameProblems(names: Draft): readonly FieldError[] {
