@@ -9,6 +9,7 @@ import { unpackedArchive } from '../image/arm64.ts'
 import { needPrograms } from '../machine-programs.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 import { upstreamPath } from '../upstreams/build.ts'
+import { installingChecks } from './installing/life.ts'
 import { listOf, ownExecutable, ownRelease, temporaryFolder } from './own-release.ts'
 import { pushChecks } from './push.ts'
 import { bashCompletes, fishCompletes, kubectlCompletes, zshCompletes } from './shells.ts'
@@ -23,6 +24,7 @@ export const packageChecks: readonly Check[] = [
   { name: 'packages: fish completes what is typed', run: fishCompletes },
   { name: 'packages: kubectl runs the plug-in and completes it', run: kubectlCompletes },
   ...pushChecks,
+  ...installingChecks,
   { name: 'packages: actionlint takes the workflow of releases', run: workflows },
 ]
 
