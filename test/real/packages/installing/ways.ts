@@ -1,5 +1,5 @@
 // The ways in which people install what a release has: each puts it there, upgrades what an older version put there, and takes it away.
-import { match, ok, strictEqual } from 'node:assert'
+import { match, ok } from 'node:assert'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { stringify } from 'yaml'
@@ -171,11 +171,13 @@ async function byHelm(site: LifeSite): Promise<Way> {
     install: () => run('upgrade', '--install', 'ballast', ...ours),
     async remove() {
       const over = new AbortController()
-      const [, hook] = await Promise.all([
+      const [removed, hook] = await Promise.allSettled([
         run('uninstall', 'ballast', '--wait', '--timeout', '280s').finally(() => over.abort()),
         runHook(command, site, over.signal),
       ])
-      strictEqual(hook.code, 0, hook.said)
+      const said = hook.status === 'fulfilled' ? hook.value.said : String(hook.reason)
+      if (removed.status === 'rejected') throw new Error(`helm uninstall, with its hook: ${said}`, { cause: removed.reason })
+      ok(hook.status === 'fulfilled' && hook.value.code === 0, said)
       await site.run(['delete', 'namespace', namespace, '--timeout=120s'])
       return 'by helm uninstall with its hook'
     },
