@@ -81,6 +81,30 @@ test.each([false, true])('dry run %s', async dryRun => {
   }
 })
 
+test('each kind of object that an installation has goes with it', async () => {
+  const clock = new VirtualClock(Date.parse('2026-03-02T04:00:00Z'))
+  const preset = { namespace: { create: true }, apiserver: { enabled: true }, networkPolicy: { enabled: true } }
+  const values = installationValues({ preset, enable: capabilities.map(({ name }) => name) }, capabilities)
+  // What runs pods is waited for: other tests do.
+  const made = objects(values, { capabilities, release: plainRelease('ballast', 'ballast-system') }).filter(
+    ({ kind }) => !/^(CustomResourceDefinition|Deployment|DaemonSet)$/.test(kind),
+  )
+  const twin = await startTwin({ clock, seed: 1, objects: made })
+  try {
+    const api = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' })
+    const asked = { api, clock, capabilities, namespace: 'ballast-system', release: 'ballast', signal }
+    const { left } = await remove({ ...asked, keep: new Set(['crds']), dryRun: false })
+    await clock.advance(60_000)
+    const stay = twin.access
+      .resources()
+      .flatMap(resource => twin.access.list(resource))
+      .filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/part-of'] === 'ballast')
+    expect([left, stay.map(({ kind, metadata }) => `${kind} ${metadata.name}`)]).toEqual([[], []])
+  } finally {
+    await twin.stop()
+  }
+})
+
 test('the hook of the chart may take them off', () => {
   const rules = removalRules(capabilities) as readonly Readonly<Record<'apiGroups' | 'resources' | 'verbs', readonly string[]>>[]
   const may = (group: string, resource: string) =>
