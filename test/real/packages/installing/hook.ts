@@ -54,6 +54,9 @@ async function endPods(site: LifeSite, { namespace: where, job, exitCode }: Ende
   }
   const running = ['--field-selector', 'status.phase=Running', '-o', 'name']
   const pods = await site.run(['get', 'pods', '-n', where, '-l', `job-name=${job}`, ...running])
-  for (const pod of pods.trim().split('\n').filter(one => one !== ''))
+  for (const pod of pods
+    .trim()
+    .split('\n')
+    .filter(one => one !== ''))
     await site.run(['patch', pod, '-n', where, '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })])
 }

@@ -151,7 +151,11 @@ async function judgeWork(way: Way, site: LifeSite): Promise<string> {
   using kubeconfig = tokenKubeconfig(readFileSync(site.kubeconfig, 'utf8'), token)
   // Webhooks are told of this machine, where nobody makes Services' addresses lead anywhere.
   const words = args.filter(one => !/^--(config|webhook-host)=/.test(one))
-  const [program, ...first] = way.command.words
+  const {
+    words: [program, ...first],
+    folder: place,
+    env,
+  } = way.process ?? way.command
   const controller = startProgram(
     program,
     [
@@ -163,7 +167,7 @@ async function judgeWork(way: Way, site: LifeSite): Promise<string> {
       '--kubeconfig',
       kubeconfig.file,
     ],
-    { cwd: way.command.folder, env: { ...way.command.env, BALLAST_POD_NAME: podName, BALLAST_POD_NAMESPACE: namespace } },
+    { cwd: place, env: { ...env, BALLAST_POD_NAME: podName, BALLAST_POD_NAMESPACE: namespace } },
   )
   try {
     const lives = async <T>(what: string, holds: () => Promise<T | false>) =>

@@ -22,6 +22,8 @@ const olderInstallation = join(older, 'install.yaml')
 export interface Way extends AsyncDisposable {
   /** The command in the form that this way has. */
   readonly command: Command
+  /** The same as a process that can be killed: npx leaves what it has started. */
+  readonly process?: Command
   installOlder(): Promise<unknown>
   /** Upgrades it to this release; done twice it changes nothing. */
   install(): Promise<unknown>
@@ -35,7 +37,11 @@ export const wayNames = ['npx', 'the executable', 'kubectl ballast', 'Helm from 
 export type WayName = (typeof wayNames)[number]
 
 export function openWay(name: WayName, site: LifeSite): Promise<Way> {
-  if (name === 'npx') return npmCommand().then(command => byManifests(command, site))
+  if (name === 'npx')
+    return npmCommand().then(command => {
+      const process: Command = { ...command, words: [join(command.folder, 'node_modules', '.bin', 'ballast')] }
+      return { ...byManifests(command, site), process }
+    })
   if (name === 'the executable') return executable().then(command => byManifests(command, site))
   if (name === 'kubectl ballast') return plugin(site).then(command => byManifests(command, site))
   if (name === 'Kustomize') return byKustomize(site)
