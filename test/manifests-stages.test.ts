@@ -37,11 +37,7 @@ test('the switch is what leads the cluster to us, and both stages together are e
     keys((await ran('--enable', names, '--stage', 'install')).text),
     keys((await ran('--enable', names, '--stage', 'switch')).text),
   ]
-  const wanted = [
-    'CSIDriver nfs.csi.k8s.io',
-    'APIService v1beta1.external.metrics.k8s.io',
-    'APIService v1beta1.metrics.k8s.io',
-  ]
+  const wanted = ['CSIDriver nfs.csi.k8s.io', 'APIService v1beta1.external.metrics.k8s.io', 'APIService v1beta1.metrics.k8s.io']
   expect(later).toEqual(wanted)
   expect(install).toEqual(all.filter(key => !wanted.includes(key)))
 })

@@ -6,15 +6,13 @@ import { installedLabel, type RemovalRun } from './removal-run.ts'
 
 const monitoring = (resource: string): GroupVersionResource => ({ group: 'monitoring.coreos.com', version: 'v1', resource })
 
-/** In the order in which they go: first what runs, last what it may. */
+/** In the order in which they go: first what runs, last what it may. A CSIDriver stays, as it does with Helm: pods with volumes need it until they are gone. */
 const installed: readonly GroupVersionResource[] = [
   // First: an API that nobody answers any more holds up namespaces that are deleted.
   { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' },
   builtIn.cronjobs,
   builtIn.daemonsets,
   builtIn.deployments,
-  // After the pods whose volumes it tells of.
-  builtIn.csidrivers,
   builtIn.poddisruptionbudgets,
   builtIn.services,
   { group: 'networking.k8s.io', version: 'v1', resource: 'networkpolicies' },

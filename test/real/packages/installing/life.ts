@@ -72,9 +72,10 @@ async function judgeLife(wayName: WayName, what: LifeSite['what']): Promise<stri
   const kept = await untilAsBefore(site, before, isKept, withoutReload)
   strictEqual(kinds.size > 0, !way.takesKinds, [...kinds].join())
   if (!way.takesKinds) {
-    const objects = kept.filter(key => /^(RebalancePolicy|NodeReadinessRule) /.test(key))
-    deepStrictEqual(objects, ['NodeReadinessRule before', 'RebalancePolicy before'])
+    const objects = kept.filter(key => !/^(CustomResourceDefinition|APIService) /.test(key))
+    deepStrictEqual(objects, [driver, 'NodeReadinessRule before', 'RebalancePolicy before'])
     await site.run(['delete', 'crd', '-l', 'app.kubernetes.io/part-of=ballast', '--timeout=60s'])
+    await site.run(['delete', 'csidriver', 'nfs.csi.k8s.io'])
     deepStrictEqual(await untilAsBefore(site, before, () => false, withoutReload), [])
   }
   return `${work}; ${said}; ${kinds.size} kinds kept, and gone when asked`
@@ -86,12 +87,15 @@ const names = (text: string) =>
     .split('\n')
     .flatMap(line => (line === '' ? [] : [line.slice(line.indexOf('/') + 1)]))
 
+/** Pods that have volumes mounted need it until they are gone. */
+const driver = 'CSIDriver nfs.csi.k8s.io'
+
 /** A kind, the API that the server registers for its group, and what users have written of it. */
 function keptKey(key: string, kinds: ReadonlySet<string>): boolean {
   const [kind = '', name = ''] = key.split(' ')
   if (kind === 'CustomResourceDefinition') return kinds.has(name)
   if (kind === 'APIService') return [...kinds].some(one => name.endsWith(one.slice(one.indexOf('.'))))
-  return /^(RebalancePolicy|NodeReadinessRule) before$/.test(key)
+  return key === driver || /^(RebalancePolicy|NodeReadinessRule) before$/.test(key)
 }
 
 /** The variable of the last reload stays in the template: `ballast uninstall` says so. */
