@@ -42,6 +42,11 @@ export class InProcessSite implements PlayedSite, Disposable {
     return this.#machine.calls
   }
 
+  /** Command lines of what was started to mount and unmount. */
+  commands(): readonly string[] {
+    return this.#machine.commands
+  }
+
   mounts(): readonly string[] {
     return this.#machine.table.mounts().map(({ source, target }) => `${source} on ${target}`)
   }

@@ -131,6 +131,15 @@ describe('a mutating webhook', () => {
   })
 })
 
+test('a bundle may be the certificate of the webhook itself, as that of envtest is', async () => {
+  const hook = await listen(() => ({ allowed: false, status: { message: 'no' } }))
+  const own = Buffer.from(hook.authority.server.certificate).toString('base64')
+  const clientConfig = { url: `${hook.url}/validate`, caBundle: own }
+  await using twin = await startTestTwin([configuration('Validating', { clientConfig, failurePolicy: 'Fail' })])
+  const { message } = await twin.client.post(`${core}/pods`, testPod('a'))
+  expect(message).toBe('admission webhook "landing.deschedule.ballast.dev" denied the request: no')
+})
+
 test('a validating webhook denies with its words, and warns', async () => {
   const hook = await listen(request =>
     valueAt(request, 'object', 'metadata', 'labels', 'bad') === undefined

@@ -434,3 +434,55 @@ describe('eviction', () => {
     ])
   })
 })
+
+describe("facts that controller-runtime's own tests hold", () => {
+  const base = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, data: { key: 'x' } }
+  const configMaps = '/api/v1/namespaces/default/configmaps'
+
+  test.each(['', '0'])('an applied resourceVersion %j is none', async resourceVersion => {
+    await using twin = await startTestTwin()
+    await twin.client.apply(`${configMaps}/a`, 'three', base)
+    const again = { ...base, metadata: { name: 'a', resourceVersion }, data: { key: 'y' } }
+    expect(await twin.client.apply(`${configMaps}/a`, 'three', again)).toMatchObject({
+      status: 200,
+      body: { data: { key: 'y' } },
+    })
+  })
+
+  test('a dry run makes what names a resourceVersion, and answers with it', async () => {
+    await using twin = await startTestTwin()
+    const sent = { ...base, metadata: { name: 'a', resourceVersion: '5' } }
+    expect(await twin.client.call('POST', configMaps, { body: sent, query: { dryRun: 'All' } })).toMatchObject({
+      status: 201,
+      body: { metadata: { resourceVersion: '5' } },
+    })
+    expect(await twin.client.post(configMaps, sent)).toMatchObject({ status: 500 })
+  })
+
+  test('a scale is applied: who has the replicas is asked, and noted', async () => {
+    await using twin = await startTestTwin()
+    const scale = `${apps}/deployments/a/scale`
+    const spec = {
+      replicas: 1,
+      selector: { matchLabels: { app: 'a' } },
+      template: { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+    }
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'a' }, spec }
+    await twin.client.call('POST', `${apps}/deployments`, { body: deployment, query: { fieldManager: 'maker' } })
+    const wanted = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'a' }, spec: { replicas: 3 } }
+    expect(await twin.client.apply(scale, 'foo', wanted)).toMatchObject({
+      status: 409,
+      message: 'Apply failed with 1 conflict: conflict with "maker" using autoscaling/v1: .spec.replicas',
+    })
+    expect(await twin.client.apply(scale, 'foo', wanted, { force: true })).toMatchObject({
+      status: 200,
+      body: { spec: { replicas: 3 } },
+    })
+    const { body } = await twin.client.get(scale.replace('/scale', ''))
+    expect(itemsAt(body, 'metadata', 'managedFields')[0]).toEqual({
+      ...{ manager: 'foo', operation: 'Apply', apiVersion: 'apps/v1', subresource: 'scale' },
+      ...{ fieldsType: 'FieldsV1', fieldsV1: { 'f:spec': { 'f:replicas': {} } } },
+    })
+    expect(await twin.client.apply(scale, 'foo', deployment)).toMatchObject({ status: 400 })
+  })
+})

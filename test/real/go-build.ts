@@ -29,6 +29,8 @@ export interface GoProgram {
   /** The main package: a path of a package, or `.`. */
   readonly target: string
   readonly flags: readonly string[]
+  /** What Go is told to do; `build` without it. */
+  readonly command?: readonly string[]
   /** Where C is compiled too: its compiler's options. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -37,7 +39,7 @@ export interface GoProgram {
  * The program's path, built where it is not there yet (minutes).
  * @throws PartLeftUnbuilt where the time is over; PartUnavailable without Go or a way to its modules
  */
-export async function goProgram({ what, path, directory, target, flags, env }: GoProgram): Promise<string> {
+export async function goProgram({ what, path, directory, target, flags, env, command = ['build'] }: GoProgram): Promise<string> {
   if (existsSync(path)) return path
   const now = performance.now()
   limit.until ??= now + limit.ms
@@ -45,7 +47,7 @@ export async function goProgram({ what, path, directory, target, flags, env }: G
   console.error(`building ${what} (minutes, once)`)
   const unfinished = `${path}.${process.pid}`
   const left = Number.isFinite(limit.until) ? { timeoutMs: Math.ceil(limit.until - now) } : {}
-  const build = await runCommand('go', ['build', '-trimpath', ...flags, `-o=${unfinished}`, target], {
+  const build = await runCommand('go', [...command, '-trimpath', ...flags, `-o=${unfinished}`, target], {
     cwd: directory,
     env: { ...goEnvironment, ...env },
     ...left,

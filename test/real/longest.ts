@@ -3,6 +3,10 @@
 
 /** By their time on two cores. */
 const longChecks = [
+  'independent controllers: KEDA works on the twin as on the real server',
+  'independent controllers: Argo CD works on the twin as on the real server',
+  'independent controllers: cert-manager works on the twin as on the real server',
+  'independent tests: those of sigs.k8s.io/controller-runtime pass on the twin as on the real server',
   'reload: S1 to S14 beside Reloader',
   'ballast controller on the real control plane: among others',
   'descheduler, program beside program on a real control plane: RemoveDuplicates',

@@ -1,8 +1,9 @@
-// Ballast against the real things: `npm run test:real -- [--ci] [--minutes N] [--alone] [--failed FILE] [name …]`.
+// Ballast against the real things: `npm run test:real -- [--ci] [--minutes N] [--alone] [--brief] [--failed FILE] [name …]`.
 //
 // Without flags: all of them; with names what is called so, whole or in part. `--ci` has what the change can reach and a quarter by turn,
 // and names what it leaves; after `--minutes` nothing new is begun, `--build-minutes` limits building. `--alone` has one after the other,
-// `--failed` names what failed. What this machine cannot build or fetch is skipped and counted. BALLAST_SEED (default 1) chooses the
+// `--brief` (as `--ci`) lets controllers of others work for little more than a minute, else for ten or a quarter of `--minutes`; `--failed`
+// names what failed. What this machine cannot build or fetch is skipped and counted. BALLAST_SEED (default 1) chooses the
 // fresh clusters.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,6 +34,7 @@ import { gatewayChecks } from './gateway/checks.ts'
 import { limitBuilding } from './go-build.ts'
 import { helmChecks } from './helm/checks.ts'
 import { imageChecks } from './image/checks.ts'
+import { briefMs, independentChecks, limitSuites } from './independent/checks.ts'
 import { kedaChecks } from './keda/checks.ts'
 import { kubectlChecks } from './kubectl/verbs.ts'
 import { kubeletChecks } from './kubelet/checks.ts'
@@ -75,6 +77,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['differential/checks.ts', differentialChecks],
   ['kubectl/verbs.ts', kubectlChecks],
   ['other-people/checks.ts', otherPeopleChecks],
+  ['independent/checks.ts', independentChecks],
   ['upstreams/checks.ts', upstreamChecks],
   ['look/checks.ts', lookChecks],
   ['metrics/checks.ts', metricsChecks],
@@ -130,6 +133,7 @@ if (import.meta.main) {
       minutes: { type: 'string' },
       'build-minutes': { type: 'string' },
       alone: { type: 'boolean' },
+      brief: { type: 'boolean' },
       failed: { type: 'string' },
     },
     allowPositionals: true,
@@ -138,6 +142,8 @@ if (import.meta.main) {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new Error(`BALLAST_SEED: found ${process.env.BALLAST_SEED}, expected a number`)
   limitBuilding(minutesOf('build-minutes', values['build-minutes']))
+  const minutes = minutesOf('minutes', values.minutes)
+  limitSuites(values.ci === true || values.brief === true ? briefMs : (minutes * 60_000) / 4)
   const passes = new Passes('real')
   const rows = longestFirst(rowsOf(seed))
   const turn = turnOf(root, turns)
@@ -150,7 +156,7 @@ if (import.meta.main) {
   const unseen = chosen.filter(({ standing }) => standing === 'open').map(({ row }) => row.name)
   const { passed, failed, skipped, left } = await runChecks(namedChecks(now, names), line => console.log(line), {
     allAlone: values.alone === true,
-    minutes: minutesOf('minutes', values.minutes),
+    minutes,
     ended(check, hasPassed) {
       const row = rows.find(one => one.check === check)
       if (row !== undefined) passes.note(row.name, row.hash, hasPassed)

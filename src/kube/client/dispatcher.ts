@@ -12,6 +12,8 @@ const mostSessions = 10_000
 export interface TlsSettings {
   /** In place of the system's. */
   readonly authority?: string | readonly string[] | undefined
+  /** Any certificate of the authority is trusted, its own issuer or not, as Go trusts: a server's own one, too. */
+  readonly trustsEach?: boolean | undefined
   readonly certificate?: string | undefined
   readonly key?: string | undefined
   /** In the server's certificate, where it is not the host's. */
@@ -58,9 +60,10 @@ export function openDispatcher({
   dial,
   resumes,
 }: DispatcherOptions): Dispatcher {
-  const { authority, certificate, key, serverName, isInsecure, judge } = tls
+  const { authority, trustsEach, certificate, key, serverName, isInsecure, judge } = tls
   const given = {
     ...(authority === undefined ? {} : { ca: typeof authority === 'string' ? authority : [...authority] }),
+    ...(trustsEach === true ? { allowPartialTrustChain: true } : {}),
     ...(certificate === undefined ? {} : { cert: certificate }),
     ...(key === undefined ? {} : { key }),
   }

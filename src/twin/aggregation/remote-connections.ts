@@ -27,7 +27,10 @@ export class RemoteConnections {
     const own = this.#certificate()
     const agent = openDispatcher({
       connectMs,
-      tls: { authority: authority || undefined, serverName, isInsecure, certificate: own?.certificate, key: own?.key },
+      tls: {
+        ...{ authority: authority || undefined, trustsEach: true, serverName, isInsecure },
+        ...{ certificate: own?.certificate, key: own?.key },
+      },
       // The caller has a limit of its own; a watch has none. By HTTP/2 undici makes one header of several, and so one group of all of a user's.
       pool: { headersTimeout: 0, bodyTimeout: 0, allowH2: false },
     })

@@ -259,10 +259,10 @@ export class ObjectWrites {
       const { object, warnings: more } = await this.#created(write, draft, options)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
-    const given = textAt(configuration, 'metadata', 'resourceVersion')
+    const given = textAt(configuration, 'metadata', 'resourceVersion') ?? ''
     const merged = applied(server, write.type, inVersion(write.type, existing), configuration, options)
     const { draft, warnings } = patchedDraft(write.type, merged, write.request, { body, refused })
-    if (given !== undefined && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
+    if (!/^0*$/.test(given) && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
     agreeOnName(draft, write.info)
     // Upstream applies as it patches: another uid is refused as a field that was changed.
     const result = await this.#updated(write, draft, existing, { ...options, isPatch: true })

@@ -65,7 +65,11 @@ export function applied(
   removeFields(schema, merged, orphaned)
   const compared = changedFields(schema, live, merged)
   const [changed, removed] = [withoutPaths(compared.changed, reset), withoutPaths(compared.removed, reset)]
-  const conflicts = others.flatMap(owner => paths(intersection(owner.fields, changed)).map(path => ({ owner, path })))
+  // Who has the replicas of a scale has them of the Scale, as upstream tells it.
+  const told = (owner: Ownership) => (options.subresource === 'scale' ? { ...owner, apiVersion: 'autoscaling/v1' } : owner)
+  const conflicts = others.flatMap(owner =>
+    paths(intersection(owner.fields, changed)).map(path => ({ owner: told(owner), path })),
+  )
   const allowed = lastAppliedFields(type, live, options.manager)
   const isMove = allowed !== undefined && conflicts.every(({ path }) => hasPath(allowed, path))
   if (conflicts.length > 0 && !options.isForced && !isMove) throw conflictError(conflicts)

@@ -22,6 +22,8 @@ export interface Certificates {
   readonly admin: CertificateAndKey
   /** Another client certificate: `CN=jane, O=dev`. */
   issueClient(subject: string): Promise<CertificateAndKey>
+  /** For programs on loopback that serve each other and show themselves by the same certificate. */
+  issuePeer(subject: string): Promise<CertificateAndKey>
   readonly frontProxy: FrontProxy
   /** Key pair that service account tokens are signed with. */
   readonly tokens: { readonly publicKey: string; readonly privateKey: string }
@@ -38,16 +40,20 @@ export async function makeCertificates(addresses: readonly string[] = []): Promi
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   })
-  return {
-    authority: authority.certificate,
-    authorityKey: authority.key,
-    server: await authority.issue('CN=kube-apiserver', [
+  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage
+  const onLoopback = (subject: string, usages: ConstructorParameters<typeof x509.ExtendedKeyUsageExtension>[0]) =>
+    authority.issue(subject, [
       new x509.SubjectAlternativeNameExtension([
         ...['127.0.0.1', ...addresses].map(value => ({ type: 'ip' as const, value })),
         { type: 'dns', value: 'localhost' },
       ]),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-    ]),
+      new x509.ExtendedKeyUsageExtension(usages),
+    ])
+  return {
+    authority: authority.certificate,
+    authorityKey: authority.key,
+    server: await onLoopback('CN=kube-apiserver', [serverAuth]),
+    issuePeer: subject => onLoopback(subject, [serverAuth, clientAuth]),
     admin: await authority.issueClient('CN=admin, O=system:masters'),
     issueClient: subject => authority.issueClient(subject),
     frontProxy: await makeFrontProxy(),

@@ -14,6 +14,9 @@ export type Client = (typeof clients)[number]
 
 /** One of the servers, and what clients of it keep at home. */
 export interface Site {
+  readonly kubeconfig: string
+  /** A folder of its own, home of its clients. */
+  readonly home: string
   run(client: Client, args: readonly string[]): Promise<CommandResult>
 }
 
@@ -28,16 +31,16 @@ export interface Sites extends AsyncDisposable {
 /** A real server takes minutes to delete large definitions. */
 const commandLimitMs = 600_000
 
-/** @throws PartUnavailable where a program cannot be had */
-export async function startSites(): Promise<Sites> {
+/** Without controllers nothing but the API servers runs. @throws PartUnavailable where a program cannot be had */
+export async function startSites({ controllers = true }: { readonly controllers?: boolean } = {}): Promise<Sites> {
   const programs = { kubectl: await kubectlPath('newest'), helm: await upstreamPath('helm') }
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'ballast-other-people-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }))
   const plane = await startControlPlane({
     scheduler: 'off',
-    controllerManager: true,
-    serviceAccounts: true,
+    controllerManager: controllers,
+    serviceAccounts: controllers,
   })
   stack.defer(() => plane.stop())
   const bugs: string[] = []
@@ -45,8 +48,7 @@ export async function startSites(): Promise<Sites> {
     await startTwin({
       clock: systemClock,
       seed: 1,
-      scheduler: false,
-      kubelet: false,
+      ...(controllers ? { scheduler: false, kubelet: false } : { components: false }),
       listen: { port: 0 },
       kubernetesVersion: '1.36',
       onTrouble: ({ where, error }) => bugs.push(`${where}: ${error instanceof Error ? error.stack : error}`),
@@ -58,7 +60,11 @@ export async function startSites(): Promise<Sites> {
     const home = join(directory, name)
     mkdirSync(home)
     const env = { KUBECONFIG: kubeconfig, HOME: home, XDG_CACHE_HOME: join(home, 'cache'), HELM_CACHE_HOME: join(home, 'helm') }
-    return { run: (client, args) => runCommand(programs[client], args, { env, cwd: home, timeoutMs: commandLimitMs }) }
+    return {
+      kubeconfig,
+      home,
+      run: (client, args) => runCommand(programs[client], args, { env, cwd: home, timeoutMs: commandLimitMs }),
+    }
   }
   const owned = stack.move()
   return {

@@ -49,6 +49,8 @@ const modules = {
   'csi-resizer': { path: 'github.com/kubernetes-csi/external-resizer/v2', version: 'v2.2.0', command: 'cmd/csi-resizer' },
   'csi-snapshotter': { ...snapshotter, command: 'cmd/csi-snapshotter' },
   'snapshot-controller': { ...snapshotter, command: 'cmd/snapshot-controller' },
+  // Its newest that needs no module beside it: from 3.3 on, gitops-engine lies in the same repository and is not served.
+  'argo-cd': { path: 'github.com/argoproj/argo-cd/v3', version: 'v3.2.11', command: 'cmd' },
   // Modules of 3.7 lack files in its archive, and others of it are not served.
   traefik: { path: 'github.com/traefik/traefik/v3', version: 'v3.6.12', command: 'cmd/traefik' },
 } as const satisfies Readonly<Record<string, Module>>
@@ -80,6 +82,7 @@ const groups: Readonly<Record<string, readonly Upstream[]>> = {
     'csi-snapshotter',
     'snapshot-controller',
   ],
+  independent: ['argo-cd'],
 }
 
 /** Reloader listens there and nowhere else. */

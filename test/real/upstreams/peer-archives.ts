@@ -15,6 +15,8 @@ interface PeerArchive {
   readonly archive?: string
   /** Main package, below the module; the module itself without it. */
   readonly command?: string
+  /** A module of its own in the archive that the program is built in. */
+  readonly below?: string
   /** The chart in it, where it has one. */
   readonly chart?: string
   /** Debian's packages with the headers and libraries of its parts in C. */
@@ -30,6 +32,13 @@ const amdPlugins = {
   libraries: ['libhwloc-dev', 'libdrm-dev'],
   // It names families of GPUs that bookworm's does not know. They are numbers: the library need not know them.
   newHeader: ['libdrm-dev', 'usr/include/libdrm/amdgpu_drm.h'],
+} as const
+
+/** The module proxy serves neither the modules of its programs nor one that they need, which the archive has in `third_party`. */
+const certManager = {
+  module: 'github.com/cert-manager/cert-manager',
+  version: '1.21.1',
+  archive: 'cert-manager',
 } as const
 
 export const peerArchives = {
@@ -54,6 +63,9 @@ export const peerArchives = {
   'kube-state-metrics': { module: 'k8s.io/kube-state-metrics/v2', version: '2.20.0' },
   'amd-gpu-plugin': { ...amdPlugins, command: 'cmd/k8s-device-plugin' },
   'amd-node-labeller': { ...amdPlugins, command: 'cmd/k8s-node-labeller' },
+  'cert-manager-controller': { ...certManager, below: 'cmd/controller' },
+  'cert-manager-cainjector': { ...certManager, below: 'cmd/cainjector' },
+  'cert-manager-webhook': { ...certManager, below: 'cmd/webhook' },
 } as const satisfies Readonly<Record<string, PeerArchive>>
 export type Peer = keyof typeof peerArchives
 
@@ -95,10 +107,10 @@ async function withLibraries({ libraries = [], newHeader }: PeerArchive): Promis
 
 async function builtPeer(peer: Peer): Promise<string> {
   const archive: PeerArchive = peerArchives[peer]
-  const { version, command } = archive
+  const { version, command, below = '' } = archive
   const path = join(cacheDirectory(`${peer}-${version}`), peer)
   if (existsSync(path)) return path
-  const directory = await source(peer)
+  const directory = join(await source(peer), below)
   const flags = ['-mod=mod', '-p=1', '-ldflags=-s -w']
   const env = await withLibraries(archive)
   const target = command === undefined ? '.' : `./${command}`

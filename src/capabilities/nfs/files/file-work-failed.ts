@@ -75,11 +75,16 @@ export function attempt<T>(doing: string, path: ByteText, act: () => T): T {
   try {
     return act()
   } catch (error) {
-    const failure = systemFailure(error)
-    if (failure === undefined) throw error
-    const where = shown(path)
-    throw new FileWorkFailed(failure.code, `${doing} ${where}: ${failure.words} (${failure.code})`, { path: where, cause: error })
+    throw failureAt(doing, path, error)
   }
+}
+
+/** The same of an error that comes later: a FileWorkFailed, or another error as it is. */
+export function failureAt(doing: string, path: ByteText, error: unknown): unknown {
+  const failure = systemFailure(error)
+  if (failure === undefined) return error
+  const where = shown(path)
+  return new FileWorkFailed(failure.code, `${doing} ${where}: ${failure.words} (${failure.code})`, { path: where, cause: error })
 }
 
 /** Whether `error` has one of `codes`. */

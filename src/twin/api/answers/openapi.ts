@@ -1,4 +1,4 @@
-// OpenAPI v3: an index, and a document for each group and version, made from the schema table when somebody asks.
+// OpenAPI v3: an index, and a document for each group and version; v2: one for all. They are made from the schema table when somebody asks.
 import { createHash } from 'node:crypto'
 import type { RemoteApi } from '../../aggregation/aggregator.ts'
 import table from '../../generated/schemas.json' with { type: 'json' }
@@ -6,13 +6,13 @@ import type { Draft } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { TwinRequest, TwinResponse } from '../request.ts'
 import type { ResourceType } from '../resource-type.ts'
-import { statusAnswer } from './answer.ts'
 import { componentNameOf, customComponents, definitionComponents } from './openapi-components.ts'
 import { pathsOf } from './openapi-paths.ts'
+import { version2Document, version2Message } from './openapi-version2.ts'
 
 interface Document {
   readonly hash: string
-  readonly text: string
+  readonly body: string | Uint8Array
 }
 
 const documents = new WeakMap<ApiServer, Map<string, Document>>()
@@ -23,7 +23,7 @@ export function answerOpenApi(
   request: TwinRequest,
   remote: readonly RemoteApi[] = [],
 ): TwinResponse | undefined {
-  if (request.path === '/openapi/v2') return answerVersion2(request)
+  if (request.path === '/openapi/v2') return answerVersion2(server, request)
   if (request.path === '/openapi/v3' || request.path === '/openapi/v3/') return answerIndex(server, request, remote)
   const prefix = '/openapi/v3/'
   if (!request.path.startsWith(prefix)) return undefined
@@ -45,26 +45,26 @@ export function answerOpenApi(
   return { kind: 'whole', status: 200, headers, body: documentAt(server, place, types, hash) }
 }
 
-/** Only the frame: today's clients read version 3 and ask for this one when a kind is in none of its documents. */
-function answerVersion2(request: TwinRequest): TwinResponse {
+/** Go clients ask for a message of protobuf; others are given JSON. */
+function answerVersion2(server: ApiServer, request: TwinRequest): TwinResponse {
   const accept = request.headers['accept'] ?? ''
-  if (/com\.github\.proto-openapi/.test(accept) && !/application\/json|\*\/\*/.test(accept)) {
-    const headers = { 'content-type': 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf' }
-    return { kind: 'whole', status: 200, headers, body: version2Frame() }
+  const isMessage = /com\.github\.proto-openapi/.test(accept) && !/application\/json|\*\/\*/.test(accept)
+  const place = isMessage ? 'v2 message' : 'v2'
+  const types = server.resources
+    .groups()
+    .flatMap(({ group, versions }) => versions.flatMap(version => server.resources.inGroupVersion(group, version)))
+  const hash = hashOf(server, place, types)
+  const body = wholeDocument(server, place, hash, () => {
+    const document = version2Document(types)
+    return isMessage ? version2Message(document) : JSON.stringify(document)
+  })
+  const headers = {
+    'content-type': isMessage ? 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf' : 'application/json',
+    etag: `"${hash}"`,
+    vary: 'Accept',
   }
-  return statusAnswer(request, { swagger: '2.0', info: version2Info, paths: {}, definitions: {} }, 200)
-}
-
-const version2Info = { title: 'Kubernetes', version: 'ballast' } as const
-
-/** The same as a protobuf message: 1 swagger, 2 info {1 title, 2 version}. */
-function version2Frame(): Uint8Array {
-  const text = (field: number, value: Uint8Array | string) => {
-    const bytes = Buffer.from(value)
-    return Buffer.from([(field << 3) | 2, bytes.byteLength, ...bytes])
-  }
-  const info = Buffer.concat([text(1, version2Info.title), text(2, version2Info.version)])
-  return Buffer.concat([text(1, '2.0'), text(2, info)])
+  if (request.headers['if-none-match'] === `"${hash}"`) return { kind: 'whole', status: 304, headers, body: '' }
+  return { kind: 'whole', status: 200, headers, body }
 }
 
 function placeOf(group: string, version: string): string {
@@ -108,24 +108,30 @@ function hashOf(server: ApiServer, place: string, types: readonly ResourceType[]
     .toUpperCase()
 }
 
-function documentAt(server: ApiServer, place: string, types: readonly ResourceType[], hash: string): string {
+/** A document as it was made last, or made anew where what it is made of has changed. */
+function wholeDocument(server: ApiServer, place: string, hash: string, make: () => string | Uint8Array): string | Uint8Array {
   let known = documents.get(server)
   if (known === undefined) {
     known = new Map()
     documents.set(server, known)
   }
   const found = known.get(place)
-  if (found?.hash === hash) return found.text
-  const schemas: Draft = {}
-  for (const type of types)
-    Object.assign(schemas, type.custom === undefined ? definitionComponents(type) : customComponents(type))
-  const document = {
-    openapi: '3.0.0',
-    info: { title: 'Kubernetes', version: `v1.${server.minor}.0+ballast` },
-    paths: Object.assign({}, ...types.map(type => pathsOf(type, componentNameOf(type)))),
-    components: { schemas },
-  }
-  const text = JSON.stringify(document)
-  known.set(place, { hash, text })
-  return text
+  if (found?.hash === hash) return found.body
+  const body = make()
+  known.set(place, { hash, body })
+  return body
+}
+
+function documentAt(server: ApiServer, place: string, types: readonly ResourceType[], hash: string): string | Uint8Array {
+  return wholeDocument(server, place, hash, () => {
+    const schemas: Draft = {}
+    for (const type of types)
+      Object.assign(schemas, type.custom === undefined ? definitionComponents(type) : customComponents(type))
+    return JSON.stringify({
+      openapi: '3.0.0',
+      info: { title: 'Kubernetes', version: `v1.${server.minor}.0+ballast` },
+      paths: Object.assign({}, ...types.map(type => pathsOf(type, componentNameOf(type)))),
+      components: { schemas },
+    })
+  })
 }

@@ -2,8 +2,10 @@
 import { invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { labelSelectorOf } from '#kube/objects/selector.ts'
-import { notFound } from '#kube/objects/status.ts'
+import { badRequest, notFound } from '#kube/objects/status.ts'
+import { isTrue } from '#kube/server/request-info.ts'
 import { type Draft, draftOf, fieldsAt, jsonText, numberAt, setAt, textAt, valueAt } from '../../json-value.ts'
+import { applied } from '../../patch/server-side-apply.ts'
 import { structSchema } from '../../schema/schema-table.ts'
 import { textAnswer } from '../answers/answer.ts'
 import { readPath } from '../answers/json-path.ts'
@@ -17,9 +19,9 @@ import { agreeOnName, sentObject } from '../decoding/request-body.ts'
 import { settleFields } from '../decoding/settled-fields.ts'
 import type { WriteParts, WriteRequest } from '../object-writes.ts'
 import type { TwinRequest, TwinResponse } from '../request.ts'
-import type { ResourceType } from '../resource-type.ts'
+import { type ResourceType, splitApiVersion } from '../resource-type.ts'
 import { refused } from '../validation/validation.ts'
-import { checkWriteOptions, fieldManager, isDryRun } from '../write-options.ts'
+import { checkWriteOptions, fieldManager, isDryRun, type WriteOptions } from '../write-options.ts'
 import { modified, subjectOf } from '../write-pipeline.ts'
 
 /** GET, PUT and PATCH of a scale. */
@@ -29,7 +31,8 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   const parent = server.store.get(type.key, info.namespace, info.name ?? '')
   if (parent === undefined) throw notFound(subjectOf(type), info.name ?? '')
   if (info.verb === 'get') return scaleAnswer(server, request, scaleOf(type, parent))
-  const wanted = wantedScale(write, scaleOf(type, parent))
+  const isApply = request.method === 'PATCH' && patchType(request.headers['content-type']) === 'application/apply-patch+yaml'
+  const wanted = wantedScale(write, scaleOf(type, parent), isApply)
   const version = textAt(wanted, 'metadata', 'resourceVersion') ?? ''
   if (version !== '' && version !== parent.metadata.resourceVersion) throw modified(type, parent.metadata.name)
   const replicas = numberAt(wanted, 'spec', 'replicas') ?? 0
@@ -37,11 +40,28 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
     const problem = invalid('spec.replicas', replicas, 'must be greater than or equal to 0')
     throw refused({ kind: 'Scale', group: 'autoscaling' }, parent.metadata.name, [problem])
   }
-  const draft = draftOf(parent)
-  setAt(draft, pathOf(type.custom?.scale?.specReplicasPath ?? '.spec.replicas'), replicas)
-  const options = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
+  const path = pathOf(type.custom?.scale?.specReplicasPath ?? '.spec.replicas')
+  const by = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
+  const options = isApply ? { ...by, keepManagedFields: true, isForced: isTrue(request.query.get('force') ?? 'false') } : by
+  const draft = 'isForced' in options ? appliedParent(server, storage, parent, path, replicas, options) : draftOf(parent)
+  setAt(draft, path, replicas)
   const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
   return textAnswer(request, 200, jsonText(scaleOf(type, updated)), { encoding: 'json' })
+}
+
+/** The parent with the replicas that were applied to its scale, and with who has them now. @throws StatusError 409 where another has them. */
+function appliedParent(
+  server: ApiServer,
+  storage: ResourceType,
+  parent: KubeObject,
+  path: readonly string[],
+  replicas: number,
+  options: WriteOptions & { readonly isForced: boolean },
+): Draft {
+  const { name, namespace } = parent.metadata
+  const configuration = draftOf({ apiVersion: parent.apiVersion, kind: parent.kind, metadata: { name, namespace } })
+  setAt(configuration, path, replicas)
+  return applied(server, storage, parent, configuration, options)
 }
 
 /** The small object, or a table of it. */
@@ -52,8 +72,8 @@ function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject)
   return textAnswer(request, 200, jsonText(answer), form)
 }
 
-function wantedScale({ request, type, info }: WriteRequest, present: Draft): Draft {
-  checkWriteOptions(request)
+function wantedScale({ request, type, info }: WriteRequest, present: Draft, isApply: boolean): Draft {
+  checkWriteOptions(request, isApply)
   if (request.method !== 'PATCH') {
     const sent = sentObject(request, { kind: 'Scale', group: 'autoscaling', version: 'v1', definition: 'V1Scale' })
     agreeOnName(sent, info)
@@ -61,6 +81,10 @@ function wantedScale({ request, type, info }: WriteRequest, present: Draft): Dra
   }
   const given = patchType(request.headers['content-type'])
   const { value } = decodePatch(given, request.body)
+  if (isApply && (textAt(value, 'kind') !== 'Scale' || textAt(value, 'apiVersion') !== 'autoscaling/v1')) {
+    const { group, version } = splitApiVersion(textAt(value, 'apiVersion') ?? '')
+    throw badRequest(`invalid object type: ${group}/${version}, Kind=${textAt(value, 'kind') ?? ''}`)
+  }
   const isPlain = given === 'application/json-patch+json'
   const patched = patchedObject(type, present, isPlain ? given : 'application/merge-patch+json', value)
   const { fault } = settleFields(structSchema('V1Scale'), patched)

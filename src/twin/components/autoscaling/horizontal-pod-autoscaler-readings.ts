@@ -16,8 +16,8 @@ import { durationOr0 } from '#kube/time/duration.ts'
 import { milliValue, parseQuantity } from '#kube/values/quantity.ts'
 import { itemsAt, textAt, valueAt } from '../../json-value.ts'
 
-/** For one answer, real time. */
-const readingTimeoutMs = 30_000
+/** For one answer, real time: an API server ends a request after a minute, and its answer is waited for. */
+const readingTimeoutMs = 65_000
 const customWindowMs = 60_000
 
 interface MetricQuestion {
@@ -128,14 +128,17 @@ type Read = { readonly ok: true; readonly body: unknown } | { readonly ok: false
 
 async function read(api: Transport, path: string, query: Readonly<Record<string, string>>, what: string): Promise<Read> {
   const asked = Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''))
-  const answer = await api.request({
-    verb: 'GET',
-    path,
-    query: asked,
-    headers: { accept: 'application/json' },
-    timeoutMs: readingTimeoutMs,
-    signal: AbortSignal.timeout(readingTimeoutMs),
-  })
+  const late = AbortSignal.timeout(readingTimeoutMs)
+  const answer = await api
+    .request({
+      ...{ verb: 'GET', path, query: asked, headers: { accept: 'application/json' } },
+      ...{ timeoutMs: readingTimeoutMs, signal: late },
+    })
+    .catch((cause: unknown) => {
+      if (!late.aborted) throw cause
+      return undefined
+    })
+  if (answer === undefined) return { ok: false, message: messageOf(504, '', what) }
   const text = new TextDecoder().decode(answer.body)
   if (answer.status === 200) return { ok: true, body: JSON.parse(text) }
   return { ok: false, message: messageOf(answer.status, text, what) }
@@ -148,6 +151,8 @@ function messageOf(status: number, text: string, what: string): string {
     if (message !== undefined) return message
   }
   if (status === 404) return `the server could not find the requested resource (${what})`
+  if (status === 504)
+    return `the server was unable to return a response in the time allotted, but may still be processing the request (${what})`
   if (status === 503) return `the server is currently unable to handle the request (${what})`
   if (status === 403) return `unknown (${what})`
   return `an error on the server (${JSON.stringify(text.trim())}) has prevented the request from succeeding (${what})`

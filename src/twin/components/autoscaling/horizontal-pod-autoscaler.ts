@@ -38,15 +38,14 @@ export function startHorizontalPodAutoscalers(context: ComponentContext): void {
   const queue = loop.queue('horizontalpodautoscaling', async key => {
     const { namespace, name } = splitKey(key)
     const found = access.get(autoscalers, namespace, name)
-    if (found === undefined) return
+    if (found === undefined) return rounds.forget(key)
     queue.addPeriodic(key, periodMs)
     await rounds.run(found as Autoscaler)
   })
   view.onAny(autoscalers, ({ type, object }) => {
     if (type === 'ADDED') queue.addPeriodic(keyOf(object), periodMs)
-    if (type !== 'DELETED') return
-    queue.remove(keyOf(object))
-    rounds.forget(keyOf(object))
+    // One that comes again before its round goes on where it was, as upstream: a round that does not find it forgets it.
+    if (type === 'DELETED') rounds.unselect(keyOf(object))
   })
   for (const autoscaler of access.list(autoscalers)) queue.addPeriodic(keyOf(autoscaler), periodMs)
 }
@@ -68,6 +67,11 @@ class Rounds {
   constructor(context: ComponentContext, api: Transport) {
     this.#context = context
     this.#api = api
+  }
+
+  /** It says no more which pods are its own. */
+  unselect(key: string): void {
+    this.#selectors.delete(key)
   }
 
   forget(key: string): void {

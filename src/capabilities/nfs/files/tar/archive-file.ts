@@ -60,8 +60,8 @@ export class ArchiveFile implements Disposable {
       return
     }
     if (this.compression === 'zstd' && createZstdDecompress === undefined) throw withoutZstd()
-    // With this mark a stream asks for the next chunk when it has done with the one before, so that one buffer is enough for all.
-    const options = { chunkSize: unpackedBytes, writableHighWaterMark: 1 }
+    // With this mark a stream asks for the next chunk when it has done with the one before, so that one buffer is enough for all. It unpacks a chunk ahead.
+    const options = { chunkSize: unpackedBytes, writableHighWaterMark: 1, readableHighWaterMark: 2 * unpackedBytes }
     const unpacking = this.compression === 'gzip' ? createGunzip(options) : createZstdDecompress(options)
     const buffer = Buffer.allocUnsafeSlow(readBytes)
     // Errors come out of the stream that is read below; who stops early needs none.

@@ -9,6 +9,11 @@ import { withoutZstd } from './archive-file.ts'
 import { fillOf } from './tar-header.ts'
 
 const partBytes = 256 * 1024
+/**
+ * Beside zlib's own choice (6 and 8), code takes a fifth less of a processor and data that cannot be compressed a sixth less. Archives of these
+ * become at most 0.8 % larger, and 0.4 % larger than by Go's gzip, which upstream's driver uses; those of mere repetition, which are tiny, by an eighth.
+ */
+const gzip = { level: 5, memLevel: 9, chunkSize: partBytes }
 /** One is filled while the others are compressed. */
 const parts = 3
 
@@ -40,7 +45,7 @@ export class ArchiveWriter {
       compression === 'none'
         ? undefined
         : compression === 'gzip'
-          ? createGzip({ chunkSize: partBytes })
+          ? createGzip(gzip)
           : createZstdCompress({ chunkSize: partBytes })
     this.#compressor?.on('error', error => {
       this.#failure ??= error
@@ -83,7 +88,8 @@ export class ArchiveWriter {
 
   /** Fills the last block of a file's content. */
   async fill(size: number): Promise<void> {
-    await this.put(Buffer.alloc(fillOf(size)))
+    const bytes = fillOf(size)
+    if (bytes > 0) await this.put(Buffer.alloc(bytes))
   }
 
   /** SHA-256 of all bytes so far, before compression, as hex digits. */

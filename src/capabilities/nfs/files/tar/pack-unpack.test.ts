@@ -2,16 +2,20 @@
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
+  closeSync,
   copyFileSync,
   existsSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -293,6 +297,19 @@ describe.skipIf(process.platform !== 'linux')('a snapshot', () => {
     expect(back.size).toBe(40_000_000)
     expect(back.blocks * 512).toBeLessThan(1_000_000)
     expect(told('pvc-2').at(-1)).toBe(told('pvc-1').at(-1))
+  })
+
+  test.each(['gzip', 'none'] as const)('of a file with holes between what it holds has both again (%s)', async compression => {
+    const file = openSync(join(root, 'pvc-1/disk'), 'w')
+    const page = Buffer.alloc(100_000, 'a page ')
+    for (const at of [0, 2_000_001, 2_300_000, 9_000_000]) writeSync(file, page, 0, page.length, at)
+    ftruncateSync(file, 12_000_000)
+    closeSync(file)
+    const made = await packed({ compression })
+    await restored(`snap-1/${made.name}`)
+    const back = join(root, 'pvc-2/disk')
+    expect(readFileSync(back).equals(readFileSync(join(root, 'pvc-1/disk')))).toBe(true)
+    expect(statSync(back).blocks * 512).toBeLessThan(2_000_000)
   })
 
   test('of the program tar comes back too, hard links as such', async () => {

@@ -63,6 +63,8 @@ const flags: Readonly<Record<TarKind, string>> = {
 }
 
 const nanoseconds = 1_000_000_000n
+const blank = 32
+const zeroDigit = 48
 const nameBytes = 100
 const prefixBytes = 155
 
@@ -77,7 +79,7 @@ export function encodeHeader(entry: TarEntry): Buffer {
   for (const [key, value] of [['uid', uid] as const, ['gid', gid] as const]) if (value > octalMost(8)) put(key, String(value))
   if (size > octalMost(12)) put('size', String(size))
   const seconds = floorSeconds(mtimeNs)
-  const isPlainTime = mtimeNs % nanoseconds === 0n && seconds >= 0 && seconds <= octalMost(12)
+  const isPlainTime = seconds >= 0 && seconds <= octalMost(12) && BigInt(seconds) * nanoseconds === mtimeNs
   if (!isPlainTime) put('mtime', decimalSeconds(mtimeNs))
   if (comment !== undefined) put('comment', comment)
   const base = {
@@ -86,24 +88,29 @@ export function encodeHeader(entry: TarEntry): Buffer {
     gid: within(gid, octalMost(8)),
     mtime: Math.min(Math.max(0, seconds), octalMost(12)),
   }
-  const block = encodeBlock({
+  const extension = records.map(([key, value]) => paxRecord(key, value)).join('')
+  const extensionBytes = extension === '' ? 0 : blockBytes + extension.length + fillOf(extension.length)
+  // Small buffers of this kind share their memory, which is faster than to get some for each.
+  const header = Buffer.allocUnsafe(extensionBytes + blockBytes).fill(0)
+  if (extension !== '') {
+    encodeBlock(header.subarray(0, blockBytes), {
+      ...base,
+      typeFlag: 'x',
+      place: { prefix: noBytes, name: extensionName },
+      linkName: noBytes,
+      size: extension.length,
+    })
+    header.write(extension, blockBytes, 'latin1')
+  }
+  encodeBlock(header.subarray(extensionBytes), {
     ...base,
     typeFlag: flags[entry.kind],
     place: place ?? { prefix: noBytes, name: cut(name) },
     linkName: cut(linkName),
     size: within(size, octalMost(12)),
-    ...(device === undefined ? {} : { device }),
+    device,
   })
-  if (records.length === 0) return block
-  const extension = Buffer.from(records.map(([key, value]) => paxRecord(key, value)).join(''), 'latin1')
-  const before = encodeBlock({
-    ...base,
-    typeFlag: 'x',
-    place: { prefix: noBytes, name: bytesOf('PaxHeaders/entry') },
-    linkName: noBytes,
-    size: extension.length,
-  })
-  return Buffer.concat([before, extension, Buffer.alloc(fillOf(extension.length)), block])
+  return header
 }
 
 /** By how many bytes `size` is filled up to whole blocks. */
@@ -112,6 +119,7 @@ export function fillOf(size: number): number {
 }
 
 const noBytes = bytesOf('')
+const extensionName = bytesOf('PaxHeaders/entry')
 const cut = (text: ByteText): ByteText => text.slice(0, nameBytes) as ByteText
 const octalMost = (width: number): number => 8 ** (width - 1) - 1
 const within = (value: number, most: number): number => (value <= most ? value : 0)
@@ -122,11 +130,9 @@ function floorSeconds(ns: bigint): number {
 }
 
 function decimalSeconds(ns: bigint): string {
-  const [sign, size] = ns < 0n ? ['-', -ns] : ['', ns]
-  const fraction = String(size % nanoseconds)
-    .padStart(9, '0')
-    .replace(/0+$/, '')
-  return `${sign}${size / nanoseconds}${fraction === '' ? '' : `.${fraction}`}`
+  const digits = String(ns < 0n ? -ns : ns).padStart(10, '0')
+  const fraction = digits.slice(-9).replace(/0+$/, '')
+  return `${ns < 0n ? '-' : ''}${digits.slice(0, -9)}${fraction === '' ? '' : `.${fraction}`}`
 }
 
 interface NamePlace {
@@ -144,7 +150,7 @@ function placeOf(name: ByteText): NamePlace | undefined {
   return undefined
 }
 
-function encodeBlock(fields: {
+interface BlockFields {
   readonly typeFlag: string
   readonly place: NamePlace
   readonly linkName: ByteText
@@ -153,25 +159,34 @@ function encodeBlock(fields: {
   readonly gid: number
   readonly size: number
   readonly mtime: number
-  readonly device?: { readonly major: number; readonly minor: number }
-}): Buffer {
-  const block = Buffer.alloc(blockBytes)
-  const octal = (value: number, at: number, width: number) =>
-    block.write(value.toString(8).padStart(width - 1, '0'), at, width - 1, 'latin1')
+  readonly device?: TarEntry['device']
+}
+
+/** Fills a block of zeros. */
+function encodeBlock(block: Buffer, fields: BlockFields): void {
   block.write(fields.place.name, 0, 'latin1')
-  octal(fields.mode, 100, 8)
-  octal(fields.uid, 108, 8)
-  octal(fields.gid, 116, 8)
-  octal(fields.size, 124, 12)
-  octal(fields.mtime, 136, 12)
+  putOctal(block, fields.mode, 100, 8)
+  putOctal(block, fields.uid, 108, 8)
+  putOctal(block, fields.gid, 116, 8)
+  putOctal(block, fields.size, 124, 12)
+  putOctal(block, fields.mtime, 136, 12)
   block.write(fields.typeFlag, 156, 'latin1')
-  block.write(fields.linkName, 157, 'latin1')
+  if (fields.linkName !== '') block.write(fields.linkName, 157, 'latin1')
   block.write('ustar\x0000', 257, 'latin1')
-  octal(within(fields.device?.major ?? 0, octalMost(8)), 329, 8)
-  octal(within(fields.device?.minor ?? 0, octalMost(8)), 337, 8)
-  block.write(fields.place.prefix, 345, 'latin1')
-  block.write(`${sums(block).unsigned.toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
-  return block
+  putOctal(block, within(fields.device?.major ?? 0, octalMost(8)), 329, 8)
+  putOctal(block, within(fields.device?.minor ?? 0, octalMost(8)), 337, 8)
+  if (fields.place.prefix !== '') block.write(fields.place.prefix, 345, 'latin1')
+  putOctal(block, sumOf(block), 148, 7)
+  block[155] = blank
+}
+
+/** Digits and a zero at their end: by hand, since each header has ten such numbers. */
+function putOctal(block: Buffer, value: number, at: number, width: number): void {
+  let rest = value
+  for (let place = at + width - 2; place >= at; place--) {
+    block[place] = zeroDigit + (rest % 8)
+    rest = Math.floor(rest / 8)
+  }
 }
 
 /** `30 mtime=1700000000.123456789\n`: its length counts itself. */
@@ -182,16 +197,18 @@ function paxRecord(key: string, value: ByteText): string {
   return `${length}${rest}`
 }
 
-/** The sum of a block's bytes, its own field counted as blanks; old writers took bytes as signed. */
-function sums(block: Buffer): { readonly unsigned: number; readonly signed: number } {
-  let unsigned = 0
-  let high = 0
-  for (let at = 0; at < blockBytes; at++) {
-    const byte = at >= 148 && at < 156 ? 32 : (block[at] ?? 0)
-    unsigned += byte
-    if (byte > 127) high++
-  }
-  return { unsigned, signed: unsigned - high * 256 }
+/** The sum of a block's bytes, its own field counted as blanks. */
+function sumOf(block: Buffer): number {
+  let sum = 8 * blank
+  for (let at = 0; at < 148; at++) sum += block[at] ?? 0
+  for (let at = 156; at < blockBytes; at++) sum += block[at] ?? 0
+  return sum
+}
+
+/** The same by old writers, who took bytes as signed. */
+function signedSumOf(block: Buffer): number {
+  const high = block.reduce((count, byte, at) => (byte > 127 && (at < 148 || at >= 156) ? count + 1 : count), 0)
+  return sumOf(block) - high * 256
 }
 
 export const brokenArchive = (why: string): FileWorkFailed => new FileWorkFailed('BROKEN_ARCHIVE', `the archive ${why}`)
@@ -201,15 +218,13 @@ export const cutArchive = (): FileWorkFailed =>
 /** @throws FileWorkFailed BROKEN_ARCHIVE where it is no header */
 export function decodeBlock(block: Buffer): RawHeader {
   const sum = octalOf(block, 148, 8, 'checksum')
-  const { unsigned, signed } = sums(block)
-  if (sum !== unsigned && sum !== signed)
+  if (sum !== sumOf(block) && sum !== signedSumOf(block))
     throw brokenArchive('has a header whose checksum is wrong: it is damaged, or no tar archive')
-  const magic = block.toString('latin1', 257, 265)
   // GNU's own format has other fields where POSIX has the beginning of a name.
-  const prefix = magic.startsWith('ustar\0') ? textAt(block, 345, prefixBytes) : noBytes
+  const prefix = block.toString('latin1', 257, 263) === 'ustar\0' ? textAt(block, 345, prefixBytes) : noBytes
   const name = textAt(block, 0, nameBytes)
   return {
-    typeFlag: block.toString('latin1', 156, 157),
+    typeFlag: String.fromCharCode(block[156] ?? 0),
     name: prefix === '' ? name : joined(prefix, '/', name),
     mode: octalOf(block, 100, 8, 'mode'),
     uid: octalOf(block, 108, 8, 'owner'),
@@ -221,9 +236,8 @@ export function decodeBlock(block: Buffer): RawHeader {
 }
 
 function textAt(block: Buffer, at: number, width: number): ByteText {
-  const field = block.subarray(at, at + width)
-  const end = field.indexOf(0)
-  return latin(end < 0 ? field : field.subarray(0, end))
+  const end = block.indexOf(0, at)
+  return latin(block.subarray(at, end < 0 ? at + width : Math.min(end, at + width)))
 }
 
 /** A number in octal digits, or in GNU's binary form. */
@@ -235,9 +249,22 @@ function octalOf(block: Buffer, at: number, width: number, what: string): number
     const number = Number(first === 0xff ? value : BigInt.asUintN(8 * bytes.length, value))
     if (Number.isSafeInteger(number)) return number
   }
-  const digits = /^[ \0]*([0-7]*)[ \0]*$/.exec(block.toString('latin1', at, at + width))?.[1]
-  if (digits === undefined || first >= 0x80) throw brokenArchive(`has a header whose ${what} is no number`)
-  return digits === '' ? 0 : Number.parseInt(digits, 8)
+  const end = at + width
+  let place = afterBlanks(block, at, end)
+  let value = 0
+  for (let digit = digitAt(block, place); place < end && digit >= 0 && digit < 8; digit = digitAt(block, ++place))
+    value = value * 8 + digit
+  if (afterBlanks(block, place, end) < end) throw brokenArchive(`has a header whose ${what} is no number`)
+  return value
+}
+
+const digitAt = (block: Buffer, at: number): number => (block[at] ?? 0) - zeroDigit
+
+/** Where blanks and zeros end that begin at `at`. */
+function afterBlanks(block: Buffer, at: number, end: number): number {
+  let place = at
+  while (place < end && (block[place] === blank || block[place] === 0)) place++
+  return place
 }
 
 /** Records of an extension; an empty value takes one back. @throws FileWorkFailed BROKEN_ARCHIVE */

@@ -1,5 +1,4 @@
 // Reads a tar archive entry by entry, as a stream, strictly: two readers never see different things in what it lets pass.
-import { createHash } from 'node:crypto'
 import { type ByteText, latin } from '../byte-text.ts'
 import type { ArchiveContent } from '../file-work.ts'
 import { ByteSource } from './byte-source.ts'
@@ -23,7 +22,6 @@ const mostTrailingBytes = 16 * 1024 * 1024
 
 export class TarReader implements AsyncDisposable {
   readonly #source: ByteSource
-  readonly #hash = createHash('sha256')
   readonly #global = new Map<string, ByteText>()
   /** Content of the entry that was given last which has not been read, and what fills it up. */
   #left = 0
@@ -43,41 +41,40 @@ export class TarReader implements AsyncDisposable {
   async next(): Promise<DecodedEntry | undefined> {
     if (this.#isAtEnd) return undefined
     while ((await this.content()) !== undefined);
-    // Hashed when it is known that they are not those of the seal.
-    const heads: Buffer[] = []
     const extensions: { pax: Map<string, ByteText>; longName?: ByteText; longLink?: ByteText } = { pax: new Map() }
     for (let count = 0; count <= mostExtensions; count++) {
-      const block = await this.#copied(blockBytes)
+      const block = await this.#source.exactly(blockBytes)
       if (isZero(block)) {
-        if (heads.length > 0) throw brokenArchive('ends after an extended header')
+        if (count > 0) throw brokenArchive('ends after an extended header')
         await this.#end()
         return undefined
       }
-      heads.push(block)
       const raw = decodeBlock(block)
       const size = extensionSize(raw)
       if (size === undefined) {
         const entry = entryOf(raw, { ...extensions, pax: this.#records(extensions.pax) })
-        if (this.#isSeal(entry, heads)) return await this.next()
+        if (this.#isSeal(entry)) return await this.next()
         return entry
       }
-      const data = await this.#copied(size + fillOf(size))
-      heads.push(data)
+      const data = await this.#source.exactly(size + fillOf(size))
       this.#extend(raw.typeFlag, data.subarray(0, size), extensions)
     }
     throw brokenArchive(`has more than ${mostExtensions} extended headers in a row`)
   }
 
-  /** The next part of the content of the entry that was given last; undefined at its end. Use it before the next call. */
+  /** The next part of the content of the entry that was given last; undefined at its end. It stays as it is. */
   async content(): Promise<Buffer | undefined> {
     if (this.#left > 0) {
       const part = await this.#source.some(this.#left)
       if (part === undefined) throw cutArchive()
       this.#left -= part.length
-      this.#hash.update(part)
+      this.#source.count()
       return part
     }
-    if (this.#fill > 0) this.#hash.update(await this.#source.exactly(this.#fill))
+    if (this.#fill > 0) {
+      await this.#source.exactly(this.#fill)
+      this.#source.count()
+    }
     this.#fill = 0
     return undefined
   }
@@ -97,24 +94,25 @@ export class TarReader implements AsyncDisposable {
     return {
       contentBytes: this.#contentBytes,
       entries: this.#entries,
-      sha256: this.#sealed === '' ? this.#hash.copy().digest('hex') : this.#sealed,
+      sha256: this.#sealed === '' ? this.#source.digest() : this.#sealed,
       seal: this.#seal,
     }
   }
 
   /** Counts an entry in, or takes it as the seal, which is over all before it and no entry of its own. */
-  #isSeal(entry: DecodedEntry, heads: readonly Buffer[]): boolean {
+  #isSeal(entry: DecodedEntry): boolean {
     if (this.#seal !== 'none') throw brokenArchive('goes on after its checksum')
     const seal = readSeal(entry.comment)
     if (seal !== undefined) {
       if (entry.kind !== 'directory') throw brokenArchive('has a checksum at an entry that is no directory')
-      this.#sealed = this.#hash.copy().digest('hex')
+      this.#source.leaveOut()
+      this.#sealed = this.#source.digest()
       this.#seal = seal.sha256 === this.#sealed && seal.entries === this.#entries ? 'right' : 'wrong'
       return true
     }
     if (entry.comment === markComment) this.#isMarked = true
     this.#entries++
-    for (const head of heads) this.#hash.update(head)
+    this.#source.count()
     this.#left = entry.size
     this.#fill = fillOf(entry.size)
     this.#contentBytes += entry.size
@@ -149,24 +147,20 @@ export class TarReader implements AsyncDisposable {
 
   /** After the first block of zeros: a second one, and nothing else. Reading to the end lets the decompressor check what it gave. */
   async #end(): Promise<void> {
-    if (!isZero(await this.#copied(blockBytes))) throw brokenArchive('has a block of zeros in the middle')
+    if (!isZero(await this.#source.exactly(blockBytes))) throw brokenArchive('has a block of zeros in the middle')
     let read = 0
     for (
       let part = await this.#source.some(blockBytes * 128);
       part !== undefined;
       part = await this.#source.some(blockBytes * 128)
     ) {
+      this.#source.leaveOut()
       read += part.length
       if (!isZero(part)) throw brokenArchive('has something after its end')
       if (read > mostTrailingBytes) throw brokenArchive(`has more than ${mostTrailingBytes} zeros after its end`)
     }
     if (this.#isMarked && this.#seal === 'none') throw brokenArchive('has lost its checksum')
     this.#isAtEnd = true
-  }
-
-  /** Kept beyond the next call, which what the source gives is not. */
-  async #copied(size: number): Promise<Buffer> {
-    return Buffer.from(await this.#source.exactly(size))
   }
 }
 

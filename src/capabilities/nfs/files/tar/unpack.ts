@@ -8,14 +8,18 @@ import type { Progress } from '../progress.ts'
 import { partsOrRoot } from '../relative-path.ts'
 import { ArchiveFile } from './archive-file.ts'
 import { directoryArgument, programFailure, startProgram } from './child-program.ts'
+import { ContentWriter } from './content-writer.ts'
 import { entryParts, hostile } from './entry-path.ts'
 import type { DecodedEntry } from './tar-header.ts'
 import { isZero, TarReader } from './tar-reader.ts'
 import { timesOf, UnpackTarget } from './unpack-target.ts'
 
 const { O_CREAT, O_EXCL, O_WRONLY } = constants
-/** Fewer zeros are written; more are left out, so that a file with holes has them again. */
+/** Zeros are left out by so many, and no fewer than the least, so that a file with holes has them again. */
+const holeBytes = 64 * 1024
 const leastHole = 4_096
+/** Content below it is written at once: to hand it to a thread takes longer. */
+const leastBeside = 256 * 1024
 
 /**
  * Restores names, contents, links, bits, owners (as root) and times, which are exact to a microsecond. What the target holds beside it stays.
@@ -102,7 +106,8 @@ class Unpacker {
     const path = parent.pathOf(name)
     const fd = this.#target.inPlace(parent, name, () => parent.openFile(name, O_WRONLY | O_CREAT | O_EXCL, 0o600))
     try {
-      await this.#content(entry.size, fd, path)
+      const endsInHole = await (entry.size < leastBeside ? this.#small(entry.size, fd, path) : this.#large(entry.size, fd, path))
+      if (endsInHole) attempt('set length of', path, () => ftruncateSync(fd, entry.size))
       const isOwned = this.#target.owned(() => attempt('set owner of', path, () => fchownSync(fd, entry.uid, entry.gid)))
       attempt('set mode of', path, () => fchmodSync(fd, this.#target.bits(entry, isOwned)))
       const { atime, mtime } = timesOf(entry)
@@ -113,18 +118,38 @@ class Unpacker {
     }
   }
 
-  async #content(size: number, fd: number, path: ByteText): Promise<void> {
+  async #small(size: number, fd: number, path: ByteText): Promise<boolean> {
+    return await this.#content(size, path, (part, position) => writeAll(fd, part, position, path))
+  }
+
+  async #large(size: number, fd: number, path: ByteText): Promise<boolean> {
+    await using writer = new ContentWriter(fd, path)
+    const endsInHole = await this.#content(size, path, (part, position) => writer.put(part, position))
+    await writer.end()
+    return endsInHole
+  }
+
+  /** @returns whether a hole is at its end, which no write makes */
+  async #content(
+    size: number,
+    path: ByteText,
+    write: (part: Buffer, position: number) => Promise<void> | void,
+  ): Promise<boolean> {
     let at = 0
-    let isHole = false
+    let endsInHole = false
     for (let part = await this.#reader.content(); part !== undefined; part = await this.#reader.content()) {
-      isHole = part.length >= leastHole && isZero(part)
-      if (!isHole) writeAll(fd, part, at, path)
+      const runs = runsOf(part)
+      for (const { start, end } of runs) {
+        const written = write(part.subarray(start, end), at + start)
+        if (written !== undefined) await written
+      }
+      endsInHole = runs.at(-1)?.end !== part.length
       at += part.length
       this.#progress.bytes += part.length
       if (this.#progress.isDue()) await this.#progress.turn()
     }
     if (at !== size) throw new FileWorkFailed('BROKEN_ARCHIVE', `${shown(path)} has ${at} bytes in the archive, expected ${size}`)
-    if (isHole) attempt('set length of', path, () => ftruncateSync(fd, size))
+    return endsInHole
   }
 
   #symlink(entry: DecodedEntry, parent: OpenDirectory, name: ByteText): void {
@@ -166,6 +191,20 @@ class Unpacker {
 }
 
 const fifoName = '.ballast-fifo.partial' as ByteText
+
+/** All of a part but its holes: that is to be written. */
+function runsOf(part: Buffer): readonly { readonly start: number; readonly end: number }[] {
+  const runs: { readonly start: number; readonly end: number }[] = []
+  let start = 0
+  for (let at = 0; at < part.length; at += holeBytes) {
+    const end = Math.min(at + holeBytes, part.length)
+    if (end - at < leastHole || !isZero(part.subarray(at, end))) continue
+    if (start < at) runs.push({ start, end: at })
+    start = end
+  }
+  if (start < part.length) runs.push({ start, end: part.length })
+  return runs
+}
 
 function writeAll(fd: number, part: Buffer, position: number, path: ByteText): void {
   for (let at = 0; at < part.length; )
