@@ -19,6 +19,8 @@ import { givenText } from './source/given-file.ts'
 
 const choices = ['crds', 'rbac', 'workloads', 'monitoring'] as const
 type Choice = (typeof choices)[number]
+const stages = ['install', 'switch'] as const
+type Stage = (typeof stages)[number]
 
 interface ManifestsOptions {
   readonly force?: boolean
@@ -30,6 +32,7 @@ interface ManifestsOptions {
   readonly release: string
   readonly format: string
   readonly only?: Choice
+  readonly stage?: Stage
   readonly kubeVersion?: string
   readonly set?: readonly string[]
   readonly hardened?: boolean
@@ -61,6 +64,11 @@ export const defineManifests: DefineCommand = (program, surroundings) => {
     .option('--format <format>', 'yaml, json, or dir=DIRECTORY: a file each', format, 'yaml')
     .option('--force', 'dir: replace files that are there and differ')
     .option('--only <part>', choices.join(', '), oneOf(...choices))
+    .option(
+      '--stage <stage>',
+      'install: what runs, and what it needs; switch: what then leads the cluster to it (APIService, CSIDriver, webhooks)',
+      oneOf(...stages),
+    )
     .option('--kube-version <version>', 'version of the cluster, such as 1.34', kubeVersion)
     .option(
       '--platform <name>',
@@ -84,6 +92,7 @@ export const defineManifests: DefineCommand = (program, surroundings) => {
       [
         '\nThe objects are those of the Helm chart with the same values.',
         'Example: ballast manifests --enable reload | kubectl apply --server-side -f -',
+        'Example: ballast manifests --enable metrics --stage install | kubectl apply --server-side -f -\n  kubectl -n ballast-system rollout status deployment/ballast-apiserver\n  ballast manifests --enable metrics --stage switch | kubectl apply --server-side --force-conflicts -f -',
         'Example: ballast manifests --cleanup | kubectl apply -f -\n  kubectl -n ballast-agent wait job ballast-mirror-cleanup --for=condition=complete',
         'Example: ballast manifests --static-pod mirror > /etc/kubernetes/manifests/ballast-mirror.yaml',
       ].join('\n'),
@@ -112,6 +121,9 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
   const { disable = [], staticPod, cleanup = false } = options
   const needed = staticPod === undefined ? (cleanup ? having('cleanup') : []) : [staticPod]
   if (staticPod !== undefined && cleanup) throw new CommandRefused('--static-pod and --cleanup exclude each other')
+  const isWhole = staticPod === undefined && !cleanup
+  if (options.stage !== undefined && !isWhole)
+    throw new CommandRefused(`--stage and ${cleanup ? '--cleanup' : '--static-pod'} exclude each other`)
   assertUsed({ '--force': options.force }, options.format.startsWith('dir='), '--format dir=')
   const both = (options.enable ?? []).filter(name => disable.includes(name))
   if (both.length > 0) throw new CommandRefused(`--enable and --disable both name ${both.join(', ')}`)
@@ -129,7 +141,10 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
   const values = installationValues(asked, enabledCapabilities)
   const around = { capabilities: enabledCapabilities, release: plainRelease(options.release, options.namespace) }
   const made = objects(values, around)
-  const only = () => made.filter(object => options.only === undefined || partOf(object) === options.only)
+  const only = () =>
+    made
+      .filter(object => options.only === undefined || partOf(object) === options.only)
+      .filter(object => options.stage === undefined || stageOf(object) === options.stage)
   const wanted = cleanup
     ? [
         ...made.filter(isNamespaceOfAgents),
@@ -138,6 +153,8 @@ function printManifests(options: ManifestsOptions, { terminal }: Surroundings): 
     : staticPod === undefined
       ? only()
       : installedBy([{ name: staticPod }]).flatMap(one => one.staticPod?.(made) ?? [])
+  if (wanted.length === 0 && options.stage !== undefined)
+    terminal.say(`nothing to ${options.stage}: of what is enabled nothing belongs to this stage`)
   if (options.format.startsWith('dir=')) {
     const lines = writeFiles(options.format.slice('dir='.length), filesOf(wanted), options.force === true)
     for (const line of lines) terminal.say(line)
@@ -174,6 +191,16 @@ function partOf({ kind, apiVersion, metadata }: KubeObject): Choice {
   const isMonitoring = /^(monitoring\.coreos\.com|grafana\.)/.test(apiVersion) || metadata.name.endsWith('-dashboard')
   return isMonitoring ? 'monitoring' : 'workloads'
 }
+
+/** What turns the cluster's own requests to us: an API or a driver of this name may be served by another program until then. */
+const leading: ReadonlySet<string> = new Set([
+  'APIService',
+  'CSIDriver',
+  'MutatingWebhookConfiguration',
+  'ValidatingWebhookConfiguration',
+])
+
+const stageOf = ({ kind }: KubeObject): Stage => (leading.has(kind) ? 'switch' : 'install')
 
 function jsonList(items: readonly KubeObject[]): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, undefined, 2)

@@ -115,6 +115,7 @@ export const readiness = capability({
   // It elects only where it is told to; Nidhogg elects by a ConfigMap.
   replaces: [{ upstream: 'node-readiness-controller', leases: ['ba65f13e.readiness.node.x-k8s.io'] }],
   disrupts: ['taint'],
+  installs: async () => (await import('./deploy/given-back.ts')).givenBack,
   parts: [
     {
       process: 'controller',

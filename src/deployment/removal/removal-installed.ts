@@ -6,7 +6,7 @@ import { installedLabel, type RemovalRun } from './removal-run.ts'
 
 const monitoring = (resource: string): GroupVersionResource => ({ group: 'monitoring.coreos.com', version: 'v1', resource })
 
-/** In the order in which they go: first what runs, last what it may. */
+/** In the order in which they go: first what runs, last what it may. A CSIDriver stays, as it does with Helm: pods with volumes need it until they are gone. */
 const installed: readonly GroupVersionResource[] = [
   // First: an API that nobody answers any more holds up namespaces that are deleted.
   { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' },
@@ -19,6 +19,7 @@ const installed: readonly GroupVersionResource[] = [
   monitoring('servicemonitors'),
   monitoring('podmonitors'),
   monitoring('prometheusrules'),
+  { group: 'grafana.integreatly.org', version: 'v1beta1', resource: 'grafanadashboards' },
   builtIn.configmaps,
   builtIn.deviceclasses,
   { group: '', version: 'v1', resource: 'resourcequotas' },

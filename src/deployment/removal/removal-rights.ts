@@ -25,6 +25,7 @@ export function removalRules(capabilities: readonly Capability[]): readonly Fiel
   const labelled = ofGroup(leaves.flatMap(left => (left.kind === 'labelled-objects' ? [left.of] : [])))
   const kinds = new Map(capabilities.flatMap(one => one.kinds.map(kind => [`${kind.plural}.${kind.group}`, kind] as const)))
   const own = ofGroup([...kinds.keys()])
+  const held = ofGroup(leaves.flatMap(left => (left.kind === 'finalizer' ? left.on : [])))
   return [
     ...ofGroup([...marked, 'nodes', 'pods', 'deployments.apps', 'statefulsets.apps', 'daemonsets.apps']).map(
       ([group, resources]) => rule(group, resources, ['get', 'list', 'patch']),
@@ -36,6 +37,7 @@ export function removalRules(capabilities: readonly Capability[]): readonly Fiel
     ),
     rule('apiextensions.k8s.io', ['customresourcedefinitions'], ['delete', 'get', 'list']),
     ...[...labelled, ...own].map(([group, resources]) => rule(group, resources, ['delete', 'get', 'list'])),
+    ...held.map(([group, resources]) => rule(group, resources, ['get', 'patch'])),
     ...own.map(([group, resources]) =>
       rule(
         group,

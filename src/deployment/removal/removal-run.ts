@@ -1,5 +1,7 @@
 // One run of `ballast uninstall`: what it was asked, what was done so far, and what could not be.
+import type { Leadership } from '#coordination/arbiter/leadership.ts'
 import type { Capability } from '#coordination/capability.ts'
+import type { EffectContext } from '#coordination/effects/effect-context.ts'
 import type { Api } from '#kube/client/api.ts'
 import { isWrittenBy, takeAway, withoutOurs } from '#kube/client/take-away.ts'
 import type { Clock } from '#kube/clock.ts'
@@ -24,6 +26,16 @@ export interface RemovalOptions {
   readonly signal: AbortSignal
 }
 
+/** Effects ask whether we lead. The controller was stopped before: nobody does, and what they do here takes nothing from anybody. */
+const nobodyLeads: Leadership = {
+  transitions: 0,
+  assert: () => undefined,
+  confirm: async () => undefined,
+  annotations: () => ({}),
+  outlast: async () => undefined,
+  annotate: async () => undefined,
+}
+
 /** One run of it, with what was done so far. */
 export class RemovalRun {
   readonly options: RemovalOptions
@@ -32,6 +44,12 @@ export class RemovalRun {
 
   constructor(options: RemovalOptions) {
     this.options = options
+  }
+
+  /** What effects are called with. */
+  get effects(): EffectContext {
+    const { api, clock } = this.options
+    return { api, clock, leadership: nobodyLeads }
   }
 
   /** Does `work` unless this is a dry run. What is gone is as good as done; what fails is left. */

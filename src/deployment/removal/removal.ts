@@ -1,12 +1,11 @@
 // Takes back what Ballast leaves in a cluster, step by step. No step keeps another from being tried: what could not be done is told.
 import { type DisruptionPermit, disruptionPermits, rebalancePlans } from '#coordination/api.ts'
-import type { Leadership } from '#coordination/arbiter/leadership.ts'
-import type { Leftover } from '#coordination/capability.ts'
-import type { EffectContext } from '#coordination/effects/effect-context.ts'
+import type { Leftover, ServedKind } from '#coordination/capability.ts'
 import { dropGate } from '#coordination/effects/gate.ts'
 import { removeTaint } from '#coordination/effects/taint.ts'
 import { leaderSlice } from '#coordination/part-hosts.ts'
 import { isolatedByAnnotation } from '#coordination/plans/names.ts'
+import { removeFinalizer } from '#kube/client/finalizers.ts'
 import type { Deployment, KubeObject, Node, Pod } from '#kube/objects/objects.ts'
 import { builtIn, parseApiVersion, resourceKey } from '#kube/objects/resource.ts'
 import { formatTime } from '#kube/time/time.ts'
@@ -36,6 +35,7 @@ export async function remove(options: RemovalOptions): Promise<Removal> {
   await takeTaints(run, leaves)
   await closeLedger(run)
   await resumePaused(run, leaves)
+  await letObjectsGo(run, leaves)
   if (!options.keep.has('labels')) await takeMarks(run, leaves)
   await deleteOwnState(run)
   if (!options.keep.has('objects')) await removeInstalled(run)
@@ -107,24 +107,13 @@ async function deleteLabelled(run: RemovalRun, leaves: readonly Leftover[]): Pro
   }
 }
 
-/** Effects ask whether we lead. The controller was stopped before: nobody does, and what they do here takes nothing from anybody. */
-const nobodyLeads: Leadership = {
-  transitions: 0,
-  assert: () => undefined,
-  confirm: async () => undefined,
-  annotations: () => ({}),
-  outlast: async () => undefined,
-  annotate: async () => undefined,
-}
-
-const contextOf = ({ options: { api, clock } }: RemovalRun): EffectContext => ({ api, clock, leadership: nobodyLeads })
 const requester = 'uninstall'
 
 async function dropGates(run: RemovalRun, leaves: readonly Leftover[]): Promise<void> {
   const gates = new Set(leaves.flatMap(left => (left.kind === 'scheduling-gate' ? [left.name] : [])))
   const isGated = (pod: Pod) => (pod.spec.schedulingGates ?? []).some(gate => gates.has(gate.name))
   for (const pod of await run.find<Pod>(builtIn.pods, isGated))
-    await run.take(`open the gate of Pod ${placeOf(pod)}`, () => dropGate(contextOf(run), { pod, requester }, run.options.signal))
+    await run.take(`open the gate of Pod ${placeOf(pod)}`, () => dropGate(run.effects, { pod, requester }, run.options.signal))
 }
 
 async function takeTaints(run: RemovalRun, leaves: readonly Leftover[]): Promise<void> {
@@ -133,15 +122,13 @@ async function takeTaints(run: RemovalRun, leaves: readonly Leftover[]): Promise
   for (const node of await run.find<Node>(builtIn.nodes, () => true)) {
     const { name } = node.metadata
     for (const key of new Set((node.spec?.taints ?? []).map(taint => taint.key).filter(key => keys.has(key))))
-      await run.take(`take taint ${key} off Node ${name}`, () =>
-        removeTaint(contextOf(run), { node: name, key, requester }, signal),
-      )
+      await run.take(`take taint ${key} off Node ${name}`, () => removeTaint(run.effects, { node: name, key, requester }, signal))
     // Only where the mark says that the taint was set by us; one that a user set stays.
     const [, isolated] = /^[^/]+\/(.+)$/.exec(node.metadata.annotations?.[isolatedByAnnotation] ?? '') ?? []
     if (isolated === undefined) continue
     const own = { key: isolated, only: 'NoSchedule', annotation: isolatedByAnnotation } as const
     const choice = { ...own, node: name, requester }
-    await run.take(`take taint ${isolated} off Node ${name}`, () => removeTaint(contextOf(run), choice, signal))
+    await run.take(`take taint ${isolated} off Node ${name}`, () => removeTaint(run.effects, choice, signal))
   }
 }
 
@@ -173,6 +160,25 @@ async function resumePaused(run: RemovalRun, leaves: readonly Leftover[]): Promi
       await run.take(`resume Deployment ${placeOf(deployment)}`, () =>
         api.resource(builtIn.deployments).patch(name, { type: 'merge', body }, { namespace, signal }),
       )
+    }
+  }
+}
+
+/** Takes our finalizers off what is kept: with nobody to answer them an object, and its kind with it, could not be deleted any more. */
+async function letObjectsGo(run: RemovalRun, leaves: readonly Leftover[]): Promise<void> {
+  const { api, capabilities, signal } = run.options
+  const kinds = new Map<string, ServedKind>(
+    capabilities.flatMap(one => one.kinds.map(kind => [`${kind.plural}.${kind.group}`, kind] as const)),
+  )
+  for (const left of leaves) {
+    if (left.kind !== 'finalizer') continue
+    for (const kind of left.on.flatMap(on => kinds.get(on) ?? [])) {
+      const resource = { group: kind.group, version: kind.version, resource: kind.plural }
+      const isHeld = ({ metadata }: KubeObject) => metadata.finalizers?.includes(left.name) === true
+      for (const object of await run.find(resource, isHeld))
+        await run.take(`take finalizer ${left.name} off ${kind.kind} ${placeOf(object)}`, () =>
+          removeFinalizer(api.resource<KubeObject>(resource), object, left.name, { signal }),
+        )
     }
   }
 }

@@ -49,7 +49,10 @@ export async function startTinyKubelet(client: ApiClient, place: Place = () => u
     const { uid } = pod.metadata
     const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`
     if (pod.metadata.deletionTimestamp !== undefined) {
-      if (started.has(uid)) await client.want('POST', `/api/v1/namespaces/${pod.metadata.namespace}/events`, killing(pod))
+      const events = `/api/v1/namespaces/${pod.metadata.namespace}/events`
+      const told = started.has(uid) ? await client.send('POST', events, killing(pod)) : undefined
+      // A namespace that is being deleted takes nothing new.
+      if (told !== undefined && told.status !== 403) tolerate(told, 'tell of', pod)
       const body = { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, preconditions: { uid } }
       tolerate(await client.send('DELETE', path, body), 'stop', pod)
     } else if (pod.spec.nodeName === undefined) {

@@ -9,6 +9,7 @@ import { unpackedArchive } from '../image/arm64.ts'
 import { needPrograms } from '../machine-programs.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
 import { upstreamPath } from '../upstreams/build.ts'
+import { installingChecks } from './installing/life.ts'
 import { krewInstalls } from './krew.ts'
 import { listOf, ownExecutable, ownRelease, temporaryFolder } from './own-release.ts'
 import { pushChecks } from './push.ts'
@@ -25,6 +26,7 @@ export const packageChecks: readonly Check[] = [
   { name: 'packages: kubectl runs the plug-in and completes it', run: kubectlCompletes },
   { name: 'packages: krew installs the plug-in, and its own check takes the manifest', run: krewInstalls },
   ...pushChecks,
+  ...installingChecks,
   { name: 'packages: actionlint takes the workflow of releases', run: workflows },
 ]
 
