@@ -61,6 +61,7 @@ test('docs/twin.md counts the recordings as they are', () => {
     counted('clients/*', 'exchanges'),
     counted('bad-input/*.json', 'cases'),
     livesCounted(),
+    counted('differential/messages.json.gz', 'pairs'),
     counted('controllers/*.json', 'scenarios'),
     counted('aggregation/*.json', 'records'),
   ])

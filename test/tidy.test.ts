@@ -121,6 +121,7 @@ const noLimits = new Set([
     name => `src/capabilities/autoscale/swap/keda-told.ts ${name}`,
   ),
   'src/cluster/scheduling/image-locality.ts mostBytesPerContainer', // a term of kube-scheduler's score
+  'src/kube/backward-writer.ts longestByHand', // longer texts are written by the host
   'src/kube/clock.ts longestTimerMs', // longer waits are chained
   'src/kube/informers/projection.ts longestWord', // longer words are kept, each by itself
   'src/planning/model/lp-text.ts longestLine', // longer lines go on in the next

@@ -48,7 +48,7 @@ function parseDotted(text: string): bigint {
   return (value << 8n) | BigInt(digits)
 }
 
-const mostGroups = 8
+const groupsOfAddress = 8
 
 /** @throws NoAddress */
 function parseGroups(text: string): Address {
@@ -62,14 +62,15 @@ function parseGroups(text: string): Address {
     gap = 0
     rest = rest.slice(2)
   }
-  while (rest !== '' && groups.length < mostGroups) {
+  while (rest !== '' && groups.length < groupsOfAddress) {
     const [digits = ''] = /^[0-9a-f]*/i.exec(rest) ?? []
     if (digits.length > 4) refused('each group must have 4 or less digits', rest)
     if (digits === '') refused('each colon-separated field must have at least one digit', rest)
     if (rest[digits.length] === '.') {
-      if (gap < 0 && groups.length !== mostGroups - 2)
+      if (gap < 0 && groups.length !== groupsOfAddress - 2)
         refused('embedded IPv4 address must replace the final 2 fields of the address', rest)
-      if (groups.length > mostGroups - 2) refused('too many hex fields to fit an embedded IPv4 at the end of the address', rest)
+      if (groups.length > groupsOfAddress - 2)
+        refused('too many hex fields to fit an embedded IPv4 at the end of the address', rest)
       const dotted = parseDotted(rest)
       groups.push(dotted >> 16n, dotted & 0xffffn)
       rest = ''
@@ -88,9 +89,9 @@ function parseGroups(text: string): Address {
     }
   }
   if (rest !== '') refused('trailing garbage after address', rest)
-  if (groups.length < mostGroups && gap < 0) refused('address string too short')
-  if (groups.length === mostGroups && gap >= 0) refused('the :: must expand to at least one field of zeros')
-  if (gap >= 0) groups.splice(gap, 0, ...Array.from({ length: mostGroups - groups.length }, () => 0n))
+  if (groups.length < groupsOfAddress && gap < 0) refused('address string too short')
+  if (groups.length === groupsOfAddress && gap >= 0) refused('the :: must expand to at least one field of zeros')
+  if (gap >= 0) groups.splice(gap, 0, ...Array.from({ length: groupsOfAddress - groups.length }, () => 0n))
   return { bits: 128, value: groups.reduce((value, group) => (value << 16n) | group, 0n), zone }
 }
 
@@ -100,13 +101,13 @@ function isMapped({ bits, value }: Address): boolean {
 
 function addressText({ bits, value }: Address): string {
   if (bits === 32) return [24n, 16n, 8n, 0n].map(shift => (value >> shift) & 0xffn).join('.')
-  const groups = Array.from({ length: mostGroups }, (_, at) => (value >> BigInt(112 - at * 16)) & 0xffffn)
+  const groups = Array.from({ length: groupsOfAddress }, (_, at) => (value >> BigInt(112 - at * 16)) & 0xffffn)
   const words = groups.map(group => group.toString(16))
   // The longest run of zeros is left out, the first of equally long ones; a single zero stays.
   let run = { from: 0, length: 1 }
   for (const from of words.keys()) {
     const found = words.findIndex((word, at) => at >= from && word !== '0')
-    const length = (found === -1 ? mostGroups : found) - from
+    const length = (found === -1 ? groupsOfAddress : found) - from
     if (length > run.length) run = { from, length }
   }
   if (run.length === 1) return words.join(':')

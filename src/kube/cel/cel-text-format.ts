@@ -8,7 +8,7 @@ import { CelType, typeNameOf } from './cel-values.ts'
 
 const defaultPrecision = 6
 /** Digits that the formatter of numbers takes; zeros follow. */
-const mostDigits = 100
+const digitsByHost = 100
 /** Digits after the point that may be asked for: upstream has no limit, and a text of gigabytes is no answer. */
 const largestPrecision = 10_000
 
@@ -84,7 +84,7 @@ function clauseText(clause: string, precision: number | undefined, value: unknow
 }
 
 function fixed(value: number, precision: number): string {
-  const digits = Math.min(precision, mostDigits)
+  const digits = Math.min(precision, digitsByHost)
   const options = { minimumFractionDigits: digits, maximumFractionDigits: digits, roundingMode: 'halfEven' as const }
   return value.toLocaleString('en-US', options) + '0'.repeat(precision - digits)
 }

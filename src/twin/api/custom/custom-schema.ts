@@ -105,8 +105,7 @@ function typeNameOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
   if (typeof value === 'bigint') return 'integer'
-  if (typeof value === 'number' && Number.isInteger(value) && !isInt64(value)) return 'number'
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number'
+  if (typeof value === 'number') return Number.isInteger(value) && isInt64(value) ? 'integer' : 'number'
   return typeof value
 }
 
@@ -127,11 +126,16 @@ function typeProblems(schema: Draft, value: unknown, path: string): readonly Fie
   const checked = format === undefined ? 'integer (default format)' : `integer with format ${format}`
   const again = `Invalid value: "": Checked value must be of type ${checked} in ${path}`
   const isTooBig = Number.isInteger(value)
-  return [wrongType(path, value, isTooBig ? (format ?? type) : type), { type: 'FieldValueInvalid', field: '<nil>', body: again }]
+  // Whether it is in the range of its format is asked of Go's kind, and what it is of JSON's.
+  const wrong = isTooBig ? wrongKind(path, 'float64', format ?? type) : wrongType(path, value, type)
+  return [wrong, { type: 'FieldValueInvalid', field: '<nil>', body: again }]
 }
 
 function wrongType(path: string, value: unknown, type: string): FieldError {
-  const name = typeNameOf(value)
+  return wrongKind(path, typeNameOf(value), type)
+}
+
+function wrongKind(path: string, name: string, type: string): FieldError {
   return typeInvalid(path, name, `${path} in body must be of type ${type}: ${jsonText(name)}`)
 }
 
