@@ -67,13 +67,15 @@ export interface ClaimOutcome {
 
 /**
  * An outcome without what is of chance: the order of Events of several processes, whether a state that failed was looked at once more before it was
- * mended, whether a call that goes on was asked for again, which of two objects a controller heard of first, and how small an archive became, whose
- * times are of that hour.
+ * mended, whether a call that goes on was asked for again, which of two objects a controller heard of first, whether two workers of a resizer write one claim at
+ * the same moment, and how small an archive became, whose times are of that hour.
  */
 export function comparableOutcome({ events, exports, ...outcome }: ClaimOutcome): ClaimOutcome {
   const isOfChance = ({ reason, message }: EventSeen) =>
     reason === 'SnapshotContentCheckandUpdateFailed' ||
     /code = (Aborted|DeadlineExceeded)/.test(message) ||
+    // One that grows a claim and one that changes its attributes.
+    (reason === 'VolumeResizeFailed' && message.includes('the object has been modified')) ||
     // A controller may hear of a snapshot before it hears of its class.
     (reason === 'GetSnapshotClassFailed' && message.includes('"$s" not found'))
   const key = (event: EventSeen) => JSON.stringify(event)
