@@ -2,10 +2,9 @@
 // probe). At rest, and at rest again after volumes were mounted and taken away.
 // `npm run bench -- nfs-memory.ts`; it needs root (a mount namespace with a stand-in for mount.nfs), and the peers' archives.
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { environment as ofTheImage } from '../scripts/image/build-image.ts'
 import { bundle, writeBundle } from '../scripts/image/bundle.ts'
 import { systemClock } from '../src/kube/clock.ts'
 import { CsiClient } from '../test/csi-wire.ts'
@@ -15,6 +14,7 @@ import { freePorts } from '../test/real/control-plane/free-ports.ts'
 import { type Program, until } from '../test/real/mirror/laboratory/program.ts'
 import { NfsSite } from '../test/real/nfs/site.ts'
 import { upstreamPath } from '../test/real/upstreams/build.ts'
+import { startNodePart } from './nfs-node-part.ts'
 
 const volumes = Number(process.env['BALLAST_VOLUMES'] ?? 1_000)
 const atOnce = 10
@@ -78,50 +78,9 @@ async function measured(site: NfsSite, side: Side): Promise<void> {
   told(side, 'at rest again')
 }
 
-/** A kubeconfig that leads nowhere: what the parts need of the API server to be there is asked again and again. */
-function kubeconfig(directory: string): string {
-  const path = join(directory, 'kubeconfig')
-  const config = {
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'none',
-    contexts: [{ name: 'none', context: { cluster: 'none', user: 'none' } }],
-    clusters: [{ name: 'none', cluster: { server: 'https://127.0.0.1:9' } }],
-    users: [{ name: 'none', user: { token: 'none' } }],
-  }
-  writeFileSync(path, JSON.stringify(config))
-  return path
-}
-
 async function ours(site: NfsSite, directory: string, role: string): Promise<Side> {
-  const kubeletDir = join(site.root, 'kubelet')
-  for (const folder of ['plugins/csi-nfsplugin', 'plugins_registry']) mkdirSync(join(kubeletDir, folder), { recursive: true })
-  const config = join(site.root, 'config.yaml')
-  const nfs = { enabled: true, kubeletDir, controller: { workingMountDir: join(site.root, 'work') } }
-  writeFileSync(
-    config,
-    JSON.stringify({ apiVersion: 'ballast.dev/v1alpha1', kind: 'BallastConfiguration', capabilities: { nfs } }),
-  )
-  const [health, metrics] = await freePorts(2)
-  const program = site.startProgram(
-    [
-      process.execPath,
-      join(directory, 'ballast.mjs'),
-      'agent',
-      `--role=${role}`,
-      `--config=${config}`,
-      `--kubeconfig=${kubeconfig(site.root)}`,
-      '--node-name=n1',
-      `--health-probe-bind-address=127.0.0.1:${health}`,
-      `--metrics-bind-address=127.0.0.1:${metrics}`,
-    ],
-    { env: { ...ofTheImage, PATH: process.env['PATH'] ?? '' } },
-  )
-  return {
-    name: `ours, agent --role=${role}`,
-    programs: [program],
-    socket: join(kubeletDir, 'plugins', 'csi-nfsplugin', 'csi.sock'),
-  }
+  const { program, socket } = await startNodePart(site, join(directory, 'ballast.mjs'), role)
+  return { name: `ours, agent --role=${role}`, programs: [program], socket }
 }
 
 async function upstreams(site: NfsSite): Promise<Side> {

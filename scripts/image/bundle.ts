@@ -17,6 +17,7 @@ const entries = {
   'solver-process': 'src/planning/solving/solver-process.ts',
   'front-process': 'src/kube/server/front/front-process.ts',
   'file-work-process': 'src/capabilities/nfs/files/file-work-process.ts',
+  'program-starter-process': 'src/capabilities/nfs/mounts/program-starter-process.ts',
   'nfs-node-process': 'src/capabilities/nfs/commands/nfs-node-process.ts',
   'mirror-process': 'src/capabilities/mirror/commands/mirror-process.ts',
 }

@@ -7,7 +7,8 @@ import { programVersion } from '#kube/version.ts'
 import { Breaker } from '../mounts/breaker.ts'
 import { kernelTable, type MountTable } from '../mounts/mount-table.ts'
 import { Mounter } from '../mounts/mounter.ts'
-import { machinePrograms, type RunProgram } from '../mounts/program.ts'
+import type { RunProgram } from '../mounts/program.ts'
+import { StartedPrograms } from '../mounts/program-starter.ts'
 import { SharedMounts } from '../mounts/shared-mounts.ts'
 import { staleMounts } from '../mounts/stale-mounts.ts'
 import type { SnapshotProgress } from '../told/snapshot-progress.ts'
@@ -65,8 +66,8 @@ export interface Driver extends AsyncDisposable {
 /** Serves until it is disposed of. What is mounted for pods stays. @throws OutsideError where nobody can listen */
 export async function startDriver(options: DriverOptions): Promise<Driver> {
   const { clock, log, name } = options
-  const { run, table } = options.machine ?? { run: machinePrograms(clock), table: kernelTable }
   await using stack = new AsyncDisposableStack()
+  const { run, table } = options.machine ?? { run: stack.use(new StartedPrograms(clock)).run, table: kernelTable }
   const mounter = new Mounter({ run, table, clock })
   const breaker = stack.use(new Breaker({ clock, log, onChange: (...of) => options.notices?.server(...of) }))
   const files = new NodeFiles(run)

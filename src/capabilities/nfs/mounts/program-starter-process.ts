@@ -1,0 +1,27 @@
+// The process that starts programs for `program-starter.ts`.
+import { systemClock } from '#kube/clock.ts'
+import { machinePrograms } from './program.ts'
+import type { FromStarter, ToStarter } from './program-starter.ts'
+
+const run = machinePrograms(systemClock)
+const stops = new Map<number, AbortController>()
+
+async function start({ number, program, args, limitMs, saysErrorsOnly }: Extract<ToStarter, { kind: 'run' }>): Promise<void> {
+  const stop = new AbortController()
+  stops.set(number, stop)
+  const { gone, ...end } = await run(program, args, { limitMs, saysErrorsOnly, signal: stop.signal })
+  stops.delete(number)
+  say({ kind: 'end', number, end })
+  await gone
+  say({ kind: 'gone', number })
+}
+
+/** One that has lost its driver ends by itself, once its programs have ended. */
+function say(message: FromStarter): void {
+  if (process.connected) process.send?.(message)
+}
+
+process.on('message', (message: ToStarter) => {
+  if (message.kind === 'run') void start(message)
+  else stops.get(message.number)?.abort()
+})

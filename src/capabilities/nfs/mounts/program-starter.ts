@@ -1,0 +1,142 @@
+// Programs of a busy machine. Who starts a program copies its own memory's tables and waits until the program is loaded: for a driver that serves, one or two milliseconds in
+// which nobody is answered, and no other program is started. Where several are under way, as when a node is drained, a small process starts the further ones; it ends when it
+// has had nothing to do for a while.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { extname, join } from 'node:path'
+import type { Cancel, Clock } from '#kube/clock.ts'
+import { machinePrograms, type ProgramEnd, type RunProgram } from './program.ts'
+
+/** With so many under way, the next is the starter's. */
+const fewPrograms = 4
+/** Without work. */
+const idleMs = 30_000
+
+export type ToStarter =
+  | {
+      readonly kind: 'run'
+      readonly number: number
+      readonly program: string
+      readonly args: readonly string[]
+      readonly limitMs: number
+      readonly saysErrorsOnly: boolean
+    }
+  | { readonly kind: 'stop'; readonly number: number }
+
+/** As JSON carries it: a code that is not there has no field. */
+type Said = Omit<ProgramEnd, 'gone' | 'code'> & { readonly code?: number | undefined }
+
+export type FromStarter =
+  | { readonly kind: 'end'; readonly number: number; readonly end: Said }
+  /** Follows the end: at once but for a program that hangs. */
+  | { readonly kind: 'gone'; readonly number: number }
+
+interface Pending {
+  readonly end: (said: Said) => void
+  readonly gone: PromiseWithResolvers<void>
+}
+
+interface Starter {
+  readonly child: ChildProcess
+  readonly pending: Map<number, Pending>
+  cancelIdle: Cancel
+}
+
+export class StartedPrograms implements AsyncDisposable {
+  readonly #clock: Clock
+  readonly #direct: RunProgram
+  #underWay = 0
+  #last = 0
+  #starter: Starter | undefined
+  #ended: Promise<void> = Promise.resolve()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#direct = machinePrograms(clock)
+  }
+
+  /** As `machinePrograms` runs one. Where the starter ends before a program does, its end is not known: it has no code, and says so. */
+  readonly run: RunProgram = async (program, args, options) => {
+    this.#underWay += 1
+    try {
+      return await (this.#underWay > fewPrograms ? this.#byStarter(program, args, options) : this.#direct(program, args, options))
+    } finally {
+      this.#underWay -= 1
+    }
+  }
+
+  /** Ends the starter; what it started goes on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#starter?.child.kill('SIGKILL')
+    await this.#ended
+  }
+
+  #byStarter: RunProgram = (program, args, { limitMs, signal, saysErrorsOnly = false }) => {
+    const starter = this.#starter ?? this.#start()
+    starter.cancelIdle()
+    const number = ++this.#last
+    const { promise, resolve } = Promise.withResolvers<ProgramEnd>()
+    const gone = Promise.withResolvers<void>()
+    // One that has ended says so by its end.
+    const tell = (message: ToStarter) => void starter.child.send(message, () => undefined)
+    const stop = () => tell({ kind: 'stop', number })
+    starter.pending.set(number, {
+      gone,
+      end: said => {
+        signal?.removeEventListener('abort', stop)
+        resolve({ ...said, code: said.code, gone: gone.promise })
+      },
+    })
+    tell({ kind: 'run', number, program, args, limitMs, saysErrorsOnly })
+    signal?.addEventListener('abort', stop, { once: true })
+    if (signal?.aborted) stop()
+    return promise
+  }
+
+  #start(): Starter {
+    // Its own group, so that what ends ours leaves it to us; and none of our environment. What it copies for each program is to be small.
+    const child = fork(ownProgram, [], {
+      execArgv: ['--max-old-space-size=24', '--max-semi-space-size=1', '--v8-pool-size=1', '--single-threaded-gc'],
+      env: { MALLOC_ARENA_MAX: '1' },
+      detached: true,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    const starter: Starter = { child, pending: new Map(), cancelIdle: () => undefined }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#ended = promise
+    this.#starter = starter
+    const lost = (why: string) => {
+      if (this.#starter === starter) this.#starter = undefined
+      starter.cancelIdle()
+      for (const { end, gone } of starter.pending.values()) {
+        end({ output: `what started it ${why}: how it ended is not known`, isLate: false, isAbsent: false })
+        gone.resolve()
+      }
+      starter.pending.clear()
+      resolve()
+    }
+    child.on('message', (message: FromStarter) => this.#heard(starter, message))
+    child.on('error', error => lost(`could not be started: ${error.message}`))
+    child.once('exit', (code, signal) => lost(`ended with ${signal ?? `code ${code}`}`))
+    return starter
+  }
+
+  #heard(starter: Starter, message: FromStarter): void {
+    const pending = starter.pending.get(message.number)
+    if (message.kind === 'end') {
+      pending?.end(message.end)
+      return
+    }
+    pending?.gone.resolve()
+    starter.pending.delete(message.number)
+    if (starter.pending.size > 0) return
+    starter.cancelIdle()
+    starter.cancelIdle = this.#clock.schedule(idleMs, () => {
+      if (this.#starter === starter) this.#starter = undefined
+      starter.child.kill('SIGKILL')
+    })
+  }
+}
+
+/** Beside this file, in the source as in a bundle. */
+const ownProgram = join(import.meta.dirname, `program-starter-process${extname(import.meta.filename)}`)
