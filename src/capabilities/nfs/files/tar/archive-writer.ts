@@ -1,11 +1,12 @@
 // Writes an archive into a file as a stream. The compressor works in a thread of Node's while the next part is read, so that neither waits for the other.
 import { createHash } from 'node:crypto'
 import { writeSync } from 'node:fs'
-import { createGzip, createZstdCompress, type Gzip, type ZstdCompress } from 'node:zlib'
+import { constants, crc32, createDeflateRaw, createZstdCompress, type DeflateRaw, type ZstdCompress } from 'node:zlib'
 import type { ByteText } from '../byte-text.ts'
 import type { Compression } from '../file-work.ts'
 import { attempt } from '../file-work-failed.ts'
 import { withoutZstd } from './archive-file.ts'
+import { isIncompressible } from './incompressible.ts'
 import { fillOf } from './tar-header.ts'
 
 const partBytes = 256 * 1024
@@ -14,6 +15,8 @@ const partBytes = 256 * 1024
  * become at most 0.8 % larger, and 0.4 % larger than by Go's gzip, which upstream's driver uses; those of mere repetition, which are tiny, by an eighth.
  */
 const gzip = { level: 5, memLevel: 9, chunkSize: partBytes }
+/** How gzip carries what it cannot make smaller: as it is. */
+const stored = constants.Z_NO_COMPRESSION
 /** One is filled while the others are compressed. */
 const parts = 3
 
@@ -23,10 +26,20 @@ interface Part {
   done: Promise<void>
 }
 
+/** RFC 1952: magic, deflate, no flags, no time, no extra flags, Unix. */
+const gzipHeader = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3])
+
 export class ArchiveWriter {
   readonly #fd: number
   readonly #path: ByteText
-  readonly #compressor: Gzip | ZstdCompress | undefined
+  readonly #compressor: DeflateRaw | ZstdCompress | undefined
+  /** The compressor of gzip: what is around its deflated bytes is ours, since Node's own gzip cannot change its level on the way. */
+  readonly #gzip: DeflateRaw | undefined
+  #level = gzip.level
+  #crc32 = 0
+  #bytes = 0
+  /** Until all that was sent is compressed, part after part: a level must not change while the compressor is at work. */
+  #compressed: Promise<void> = Promise.resolve()
   readonly #hash = createHash('sha256')
   readonly #ring: readonly Part[] = Array.from({ length: parts }, () => ({
     bytes: Buffer.allocUnsafeSlow(partBytes),
@@ -35,29 +48,20 @@ export class ArchiveWriter {
   #at = 0
   #used = 0
   #failure: unknown
+  /** The file is written no more: it is complete, or given up, and may be closed. */
+  #isOver = false
 
   /** `fd`: a file that is empty and stays open; `path`: for messages. @throws FileWorkFailed PROGRAM where Node is too old for zstd */
   constructor(fd: number, path: ByteText, compression: Compression) {
     this.#fd = fd
     this.#path = path
     if (compression === 'zstd' && createZstdCompress === undefined) throw withoutZstd()
-    this.#compressor =
-      compression === 'none'
-        ? undefined
-        : compression === 'gzip'
-          ? createGzip(gzip)
-          : createZstdCompress({ chunkSize: partBytes })
+    this.#gzip = compression === 'gzip' ? createDeflateRaw(gzip) : undefined
+    this.#compressor = compression === 'zstd' ? createZstdCompress({ chunkSize: partBytes }) : this.#gzip
     this.#compressor?.on('error', error => {
       this.#failure ??= error
     })
-    this.#compressor?.on('data', (chunk: Buffer) => {
-      try {
-        this.#write(chunk)
-      } catch (error) {
-        this.#failure ??= error
-        this.#compressor?.destroy()
-      }
-    })
+    this.#compressor?.on('data', (chunk: Buffer) => this.#tryWrite(chunk))
   }
 
   /** Adds bytes. @throws FileWorkFailed where the file cannot be written: ENOSPC, EDQUOT, EIO */
@@ -116,6 +120,14 @@ export class ArchiveWriter {
     compressor.end()
     await ended
     this.#check()
+    if (this.#gzip !== undefined) this.#write(this.#gzipTrailer())
+  }
+
+  #gzipTrailer(): Buffer {
+    const trailer = Buffer.alloc(8)
+    trailer.writeUInt32LE(this.#crc32)
+    trailer.writeUInt32LE(this.#bytes % 2 ** 32, 4)
+    return trailer
   }
 
   #part(): Part {
@@ -130,20 +142,51 @@ export class ArchiveWriter {
     const bytes = part.bytes.subarray(0, this.#used)
     this.#hash.update(bytes.subarray(this.#hashed))
     if (this.#compressor === undefined) this.#write(bytes)
-    else part.done = this.#compressed(this.#compressor, bytes)
+    else {
+      const compressor = this.#compressor
+      this.#compressed = this.#compressed.then(() => this.#compress(compressor, bytes))
+      part.done = this.#compressed
+    }
     this.#at = (this.#at + 1) % parts
     this.#used = 0
     this.#hashed = 0
   }
 
   /** Never rejects: what failed is thrown where somebody waits. */
-  #compressed(compressor: Gzip | ZstdCompress, bytes: Buffer): Promise<void> {
-    return new Promise(resolve => {
-      compressor.write(bytes, error => {
-        if (error !== null && error !== undefined) this.#failure ??= error
-        resolve()
-      })
+  async #compress(compressor: DeflateRaw | ZstdCompress, bytes: Buffer): Promise<void> {
+    if (this.#isOver || this.#failure !== undefined) return
+    if (this.#gzip !== undefined) await this.#deflating(this.#gzip, bytes)
+    await this.#done(done => compressor.write(bytes, done))
+  }
+
+  async #deflating(compressor: DeflateRaw, bytes: Buffer): Promise<void> {
+    // No archive is empty: its end are two blocks.
+    if (this.#bytes === 0) this.#tryWrite(gzipHeader)
+    this.#crc32 = crc32(bytes, this.#crc32)
+    this.#bytes += bytes.length
+    const level = isIncompressible(bytes) ? stored : gzip.level
+    if (level === this.#level) return
+    this.#level = level
+    await this.#done(done => compressor.params(level, constants.Z_DEFAULT_STRATEGY, done))
+  }
+
+  async #done(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    start(error => {
+      if (error !== null && error !== undefined) this.#failure ??= error
+      resolve()
     })
+    await promise
+  }
+
+  /** What fails is thrown where somebody waits. */
+  #tryWrite(bytes: Buffer): void {
+    if (this.#isOver || this.#failure !== undefined) return
+    try {
+      this.#write(bytes)
+    } catch (error) {
+      this.#failure = error
+    }
   }
 
   #write(bytes: Buffer): void {
@@ -154,8 +197,9 @@ export class ArchiveWriter {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  /** Gives up what is under way. */
+  /** Gives up what is under way, once the compressor has nothing in its hands. */
   destroy(): void {
-    this.#compressor?.destroy()
+    this.#isOver = true
+    void this.#compressed.then(() => this.#compressor?.destroy())
   }
 }

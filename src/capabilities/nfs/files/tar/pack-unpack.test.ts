@@ -1,5 +1,6 @@
 // Snapshots and restores: what goes in comes out, and what others wrote is read.
 import { execFileSync } from 'node:child_process'
+import { createCipheriv } from 'node:crypto'
 import {
   appendFileSync,
   closeSync,
@@ -111,6 +112,22 @@ describe.skipIf(process.platform !== 'linux')('a snapshot', () => {
       compression,
       problems: [],
     })
+  })
+
+  test('of what cannot be made smaller comes back between what can, and does not grow by it', async () => {
+    const half = 1_000_000
+    const noise = createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16)).update(Buffer.alloc(half))
+    const content = Buffer.concat([Buffer.alloc(half, 'text and '), noise, Buffer.alloc(half, 'and text'), noise])
+    makeTree(root, [{ path: 'pvc-1/disk.img', kind: 'file', mtime: 1 }])
+    writeFileSync(join(root, 'pvc-1/disk.img'), content)
+    const { bytes } = await packed({ compression: 'gzip' })
+    expect(bytes / (2 * half)).toBeGreaterThan(1)
+    expect(bytes / (2 * half)).toBeLessThan(1.02)
+    await restored('snap-1/pvc-1.tar.gz')
+    expect(readFileSync(join(root, 'pvc-2/disk.img')).equals(content)).toBe(true)
+    // Any program reads it: gzip's own length and checksum are right.
+    execFileSync('gzip', ['--test', join(root, 'snap-1/pvc-1.tar.gz')])
+    expect(gunzipSync(readFileSync(join(root, 'snap-1/pvc-1.tar.gz'))).includes(noise)).toBe(true)
   })
 
   test('of any tree comes back, whole and twice', async () => {
