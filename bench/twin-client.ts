@@ -31,11 +31,11 @@ interface Answered {
   readonly status: number
   readonly bytes: number
   readonly ms: number
-  /** The beginning of the body: enough for a list's metadata. */
+  /** The beginning of the body: enough for a list's metadata, and for a table's columns with its first row. */
   readonly start: string
 }
 
-const startLength = 2048
+const startLength = 8192
 
 /** GET, to the end of the body. */
 export function get(session: ClientHttp2Session, path: string, accept = 'application/json'): Promise<Answered> {
