@@ -90,7 +90,7 @@ export async function twinLoad(nodes: number, workloads: number): Promise<readon
         { what: `dump of ${nodes} nodes and ${pods} pods`, value: bytes / 1e6, unit: 'MB' },
         { what: 'start to ready', value: twin.startMs / 1000, unit: 's', budget: { atMost: 60 } },
         { what: '  processor time', value: loadCpuMs / 1000, unit: 's' },
-        { what: 'most resident memory', value: twin.peakRssBytes() / 2 ** 20, unit: 'MiB', budget: { atMost: 3072 } },
+        { what: 'most resident memory', value: twin.peakRssBytes() / 2 ** 20, unit: 'MiB', budget: { atMost: 2048 } },
         { what: 'heap when quiet', value: quiet.heapBytes / 2 ** 20, unit: 'MiB', budget: { atMost: 1024 } },
         { what: 'components have looked at everything after', value: quietSeconds, unit: 's' },
         { what: '  processor time', value: (quietCpuMs - loadCpuMs) / 1000, unit: 's' },

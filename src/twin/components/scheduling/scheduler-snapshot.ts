@@ -45,8 +45,10 @@ const helpful: ReadonlySet<KnownResource> = new Set<KnownResource>([
 /** Devices are free when the claims say so, not when a pod goes. */
 const heldClaims = { claims: 'held' } as const
 
+/** With more pods than this what a pod needs is made ready ahead of it. */
+const podsAtOnce = 1_000
 /** Pieces of work (objects to read, pods to place) in one go while it is made ready: a few milliseconds. */
-const piecesAtOnce = 100
+const piecesAtOnce = 150
 /** The same with each change of a pod: more than a change makes. */
 const piecesOfChange = 4
 
@@ -60,13 +62,17 @@ export class SchedulerSnapshot {
   /** Pods of the new placement that do not stand in it yet. */
   #unplaced: Iterator<PodState> | undefined
   #rulesChanged = false
+  #pods = 0
   #known: ClusterState | undefined
 
   /** `onChange` is called when pods that did not fit may fit now. */
   constructor(view: ClusterView, settings: SchedulerSettings, onChange: () => void) {
     this.#view = view
     this.#settings = settings
-    view.each('pods', pod => this.#model.change({ previous: undefined, object: pod }))
+    view.each('pods', pod => {
+      this.#pods++
+      this.#model.change({ previous: undefined, object: pod })
+    })
     for (const resource of watched) {
       view.each(resource, object => this.#model.change({ previous: undefined, object }))
       view.onAny(resource, ({ type, object, previous }) => {
@@ -79,6 +85,8 @@ export class SchedulerSnapshot {
       })
     }
     view.on('pods', ({ type, object, previous }) => {
+      if (type === 'DELETED') this.#pods--
+      else if (previous === undefined) this.#pods++
       this.#model.change({ previous, object: type === 'DELETED' ? undefined : object })
       if (this.#follow(type === 'DELETED' ? undefined : object, previous ?? object)) onChange()
       // Little by little: what is left for later is kept, with every state in between.
@@ -86,7 +94,12 @@ export class SchedulerSnapshot {
     })
   }
 
-  /** Does some of the work that is needed before the first pod can be placed. False when nothing is left. */
+  /** Whether making ready all at once would keep others waiting. */
+  get isLarge(): boolean {
+    return this.#pods > podsAtOnce
+  }
+
+  /** Does some of the work that is needed before a pod can be placed. False when nothing is left. */
   prepare(): boolean {
     if (this.#model.step(piecesAtOnce)) return true
     this.#begun()

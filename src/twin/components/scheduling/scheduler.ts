@@ -24,8 +24,6 @@ export function startScheduler(context: ComponentContext, settings: SchedulerSet
   new Scheduler(context, settings).start()
 }
 
-/** With more pods than this the view of the cluster is made ready ahead of the first pod. */
-const podsAtOnce = 1_000
 /** With more nodes than this, looking at all of them for one pod takes milliseconds. */
 const nodesAtOnce = 500
 
@@ -68,7 +66,7 @@ class Scheduler {
     })
     this.#arm()
     this.#queue.addPeriodic('flush', flushMs)
-    if (view.list('pods').length > podsAtOnce) this.#queue.add('prepare')
+    if (this.#snapshot.isLarge) this.#queue.add('prepare')
   }
 
   #readyHeld(): void {
@@ -80,9 +78,10 @@ class Scheduler {
     this.#held.clear()
   }
 
-  /** What the first pod needs is made ready in slices: all at once it would keep everybody waiting. */
+  /** What the next pod needs is made ready in slices: all at once it would keep everybody waiting. */
   #prepare(): void {
     if (this.#snapshot.prepare()) this.#queue.add('prepare')
+    else this.#arm()
     this.#context.loop.endTurn()
   }
 
@@ -119,6 +118,12 @@ class Scheduler {
   }
 
   #cycle(): void {
+    if (this.#snapshot.isLarge && this.#snapshot.prepare()) {
+      // A pod is taken when that is done.
+      this.#queue.add('prepare')
+      this.#context.loop.endTurn()
+      return
+    }
     const key = this.#waiting.take(this.#context.clock.elapsed())
     try {
       if (key !== undefined) this.#schedule(key)
@@ -326,6 +331,8 @@ class Scheduler {
     const { access, events } = this.#context
     const { namespace = '', name } = pod.metadata
     if ((pod.spec.resourceClaims ?? []).length > 0 && !this.#claimsReady(state, node)) return
+    // It stays where it was assumed to be.
+    this.#assumed.delete(keyOf(pod))
     this.#drop(keyOf(pod))
     this.#snapshot.assume(pod, node)
     try {
