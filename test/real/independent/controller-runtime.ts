@@ -24,6 +24,5 @@ export const controllerRuntime: GoSuite = {
   skipped: [],
   failing: [],
   // Whether a cache has synced before its caller gives up is a race that both servers were seen to lose.
-  toBeMended: /should reject create request for (multi-)?webhook that rejects all requests/,
   unsteady: /should allow for get informer to be cancelled/,
 }

@@ -19,8 +19,6 @@ export interface GoSuite {
   readonly failing: readonly string[]
   /** Names of tests that pass or fail by chance, on the real server too: they are not compared. */
   readonly unsteady: RegExp
-  /** Names of tests that pass on the real server and not yet on the twin; nobody has looked into why. */
-  readonly toBeMended: RegExp
 }
 
 export type Outcome = 'passed' | 'failed' | 'skipped'

@@ -1,5 +1,6 @@
 // One call of a webhook over HTTPS. A service is found by the annotation `ballast.dev/twin-endpoint`: simulated pods listen nowhere.
 
+import { posix } from 'node:path'
 import { request } from 'undici'
 import { bodyWithin } from '#kube/client/outgoing-http.ts'
 import { connectionWords } from '../../aggregation/connection-words.ts'
@@ -81,11 +82,32 @@ type Target =
 
 function targetOf(store: Store, clientConfig: Draft): Target {
   const url = textAt(clientConfig, 'url')
-  if (url !== undefined) return { ok: true, url, shownUrl: url, serverName: undefined }
+  if (url !== undefined) {
+    const [, host = url, asked = ''] = /^(https:\/\/[^/]*)(.*)$/.exec(url) ?? []
+    const cleaned = `${host}${cleanPath(unescaped(asked))}`
+    return { ok: true, url: cleaned, shownUrl: cleaned, serverName: undefined }
+  }
   const reference = serviceReference(clientConfig['service'])
   const { name, namespace, port } = reference
-  const path = textAt(clientConfig, 'service', 'path') ?? ''
+  const path = cleanPath(textAt(clientConfig, 'service', 'path') ?? '')
   const shownUrl = `https://${name}.${namespace}.svc:${port}${path}`
   const target = serviceTarget(store, reference)
-  return target.ok ? { ...target, url: `${target.url}${path === '' ? '/' : path}`, shownUrl } : { ...target, shownUrl }
+  return target.ok ? { ...target, url: `${target.url}${path}`, shownUrl } : { ...target, shownUrl }
+}
+
+/** As client-go joins it: one slash each, no dots, none at the end. controller-runtime's test environment has two, which Go's servers answer with a redirect. */
+function cleanPath(path: string): string {
+  const joined = posix.join('/', path)
+  const cleaned = joined === '/' ? joined : joined.replace(/\/$/, '')
+  return encodeURI(cleaned).replaceAll('?', '%3F').replaceAll('#', '%23')
+}
+
+/** What stands for a path's characters in a URL is taken back before it is cleaned. A URL that does not say it well was refused when it was written. */
+function unescaped(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch (error) {
+    if (error instanceof URIError) return path
+    throw error
+  }
 }
