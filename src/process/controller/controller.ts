@@ -200,6 +200,7 @@ class Controller {
       metrics: this.#metrics,
       signal,
     })
+    this.#metrics?.watchLeading(controllerLease, () => terms.isLeading)
     const health = this.#health
     await standForTerms(terms, { openElection: () => this.#openElection(), health, clock, log, signal })
   }
