@@ -42,7 +42,7 @@ async function sleeping(): Promise<AutoscaleSite> {
   // Its user has set it to zero, and its ScaledObject came later.
   await site.api
     .resource(builtIn.deployments)
-    .patch('users', merged({ spec: { replicas: 0 } }), { namespace: 'default', signal, fieldManager: 'kubectl-scale' })
+    .patch('users', merged({ spec: { replicas: 0 } }), { namespace: 'default', signal, fieldManager: 'kubectl-patch' })
   await site.create(scaledObjects, scaled('users', quiet))
   return site
 }
@@ -102,7 +102,7 @@ test('each is woken or named, with its reason', async () => {
     left: ['Deployment default/speech at zero replicas: of its group gpu one is awake at a time, and default/picture is'],
     stays: [
       'Deployment default/paused at zero replicas: ScaledObject default/paused is paused',
-      'Deployment default/users at zero replicas: kubectl-scale set it to zero, not an autoscaler',
+      'Deployment default/users at zero replicas: kubectl-patch set it to zero, not an autoscaler',
     ],
   }
   const planned = await uninstall(site, { dryRun: true })

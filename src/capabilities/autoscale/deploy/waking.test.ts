@@ -27,14 +27,14 @@ function asleep(
   } = {},
   around: Partial<Asleep> = {},
 ): Asleep {
-  const { spec = {}, status, metadata = {}, writers = [applied, wrote('ballast-autoscale', 'scale')], annotations = {} } = given
+  const { spec = {}, status = { originalReplicaCount: 1 }, metadata = {}, writers = [applied], annotations = {} } = given
   return {
     object: {
       apiVersion: 'keda.sh/v1alpha1',
       kind: 'ScaledObject',
       metadata: { name: 'cart', namespace: 'shop', ...metadata },
       spec: { scaleTargetRef: { name: 'cart' }, triggers: [{ type: 'cron', metadata: {} }], ...spec },
-      ...(status === undefined ? {} : { status }),
+      status,
     },
     target: {
       apiVersion: 'apps/v1',
@@ -55,13 +55,24 @@ const leads = (scalerAddress: string) => ({ spec: { triggers: [{ type: 'external
 
 test.each<[string, Asleep, string | number]>([
   ['ours put it to sleep', asleep(), 1],
-  ['KEDA did, and is gone', asleep({ writers: [wrote('keda', 'scale')] }), 1],
+  ['a server that notes who wrote through the scale', asleep({ writers: [wrote('ballast-autoscale', 'scale')] }), 1],
+  ['the same of KEDA, which is gone', asleep({ writers: [wrote('keda', 'scale')] }), 1],
+  ['a server that keeps no record', asleep({ writers: [] }), 1],
   ['to its least', asleep({ spec: { minReplicaCount: 3, idleReplicaCount: 0 } }), 3],
   ['what it had before is not asked for', asleep({ status: { originalReplicaCount: 4 } }), 1],
   ['to what it had', asleep({ spec: restores({}), status: { originalReplicaCount: 4 } }), 4],
   ['not above its most', asleep({ spec: restores({ maxReplicaCount: 2 }), status: { originalReplicaCount: 4 } }), 2],
   ['not below its least', asleep({ spec: restores({ minReplicaCount: 2 }), status: { originalReplicaCount: 1 } }), 2],
-  ['it had none', asleep({ spec: restores({}), status: { originalReplicaCount: 0 } }), 1],
+  [
+    'it had none',
+    asleep({ spec: restores({}), status: { originalReplicaCount: 0 } }),
+    'left: ScaledObject shop/cart found it so: who set it to zero nobody can tell',
+  ],
+  [
+    'never settled',
+    asleep({ status: {} }),
+    'left: ScaledObject shop/cart was never looked after: who set it to zero nobody can tell',
+  ],
   ['a kind with its replicas elsewhere', asleep({ writers: [{ ...wrote('ballast-autoscale', 'scale'), fieldsV1: {} }] }), 1],
   [
     'a user scaled it to zero',
@@ -72,11 +83,6 @@ test.each<[string, Asleep, string | number]>([
     'a user and ours say zero',
     asleep({ writers: [wrote('ballast-autoscale', 'scale'), { ...wrote('flux'), operation: 'Apply' }] }),
     'stays: flux set it to zero, not an autoscaler',
-  ],
-  [
-    'no record',
-    asleep({ writers: [] }),
-    'left: the API server has no record of who set it to zero; ScaledObject shop/cart targets it',
   ],
   ['paused', asleep(noted({ 'autoscaling.keda.sh/paused': 'true' })), 'stays: ScaledObject shop/cart is paused'],
   [

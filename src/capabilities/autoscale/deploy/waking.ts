@@ -46,10 +46,11 @@ export function wakeOutcome({ object, target, namespace, isKedaThere, awake, now
   if (object.metadata.deletionTimestamp !== undefined && !isToRestore)
     return stays(`${named} is being deleted, and does not say restoreToOriginalReplicaCount`)
   if (isKedaThere && !leadsTo(object, namespace)) return stays("KEDA's operator runs, and wakes it")
-  const writers = replicaWriters(target)
-  if (writers.length === 0) return left(`the API server has no record of who set it to zero; ${named} targets it`)
-  const others = writers.filter(manager => !isAutoscaler(manager))
+  const others = replicaWriters(target).filter(manager => !isAutoscaler(manager))
   if (others.length > 0) return stays(`${others.join(', ')} set it to zero, not an autoscaler`)
+  const before = object.status?.originalReplicaCount
+  if (before === undefined || before === 0)
+    return left(`${named} ${before === undefined ? 'was never looked after' : 'found it so'}: who set it to zero nobody can tell`)
   const group = groupOf(object)
   if (awake !== undefined) return left(`of its group ${group} one is awake at a time, and ${awake} is`)
   return { kind: 'wake', replicas: replicasFor(object, isToRestore) }
@@ -78,7 +79,10 @@ export function firstToWake(a: ScaledObject, b: ScaledObject): number {
 /** As whom KEDA's operator writes: its program is called so. */
 const isAutoscaler = (manager: string): boolean => isOwnManager(manager) || manager === 'keda' || manager === 'keda-operator'
 
-/** Who has written the replicas that it has now, as the API server keeps it. */
+/**
+ * Who has written the replicas that it has now, as the API server keeps it: nobody where they came to zero through its scale, as autoscalers
+ * and `kubectl scale` write them. A ScaledObject that is not paused would wake it from that zero, whoever wrote it.
+ */
 function replicaWriters({ metadata }: KubeObject): readonly string[] {
   const writers = (metadata.managedFields ?? []).filter(
     // Where a kind has its replicas elsewhere, whoever wrote through the scale wrote them.
