@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { openApi } from '#kube/client/api.ts'
 import { VirtualClock } from '#kube/clock.ts'
+import type { EmittedEvent } from '#kube/events/event-object.ts'
 import { silentLog } from '#kube/log.ts'
 import { absentFields } from '#kube/schema/absent-fields.ts'
 import { startTestTwin } from '#twin/twin-for-tests.ts'
@@ -57,7 +58,9 @@ test('a controller leaves kinds that are there as they are, and tells which fiel
   const clock = new VirtualClock(Date.parse('2026-03-02T04:00:00Z'))
   const api = openApi(twin.twin.transport({ admin: true }), { clock, userAgent: 'test' })
   const stop = new AbortController()
-  await installOurs(api, { capabilities: enabledCapabilities, namespace: 'ballast', clock, log }, stop.signal)
+  const emitted: EmittedEvent[] = []
+  const events = { emit: (event: EmittedEvent) => void emitted.push(event) }
+  await installOurs(api, { capabilities: enabledCapabilities, namespace: 'ballast', clock, log, events }, stop.signal)
   stop.abort()
   await api.close()
   expect([...new Set(told.map(({ kind }) => kind))].toSorted()).toEqual([
@@ -65,4 +68,11 @@ test('a controller leaves kinds that are there as they are, and tells which fiel
     'rebalancepolicies.ballast.dev',
   ])
   expect(told.flatMap(({ fields = [] }) => fields)).toContain('spec.goals[].spread')
+  expect(emitted.map(({ type, reason, regarding }) => `${type} ${reason} ${regarding.kind} ${regarding.name}`)).toEqual(
+    Array.from({ length: 2 }, () => 'Warning CRDOutdated Lease ballast-controller'),
+  )
+  const [note = ''] = emitted.map(event => event.note).filter(one => one.includes('rebalancepolicies'))
+  expect(note).toMatch(
+    /^CustomResourceDefinition rebalancepolicies\.ballast\.dev is older than this program: the API server drops (\S+, ){4}\S+ and \d+ more\. ballast manifests --only crds \| kubectl apply --server-side --force-conflicts -f -$/,
+  )
 })

@@ -106,7 +106,7 @@ describe('one capability breaks in', () => {
       /^500 \[-\]broken-controller failed: quarantined until 2026-\S+Z \(not counted\)\n/,
     )
     expect(await page(started, '/readyz?verbose')).toContain('[+]deschedule-controller ok: running')
-    expect(await figures(started, /^ballast_part_(state.* 1|faults|restarts)/)).toEqual([
+    expect(await figures(started, /^(ballast_part_(state.* 1|faults|restarts)|leader_election_master_status)/)).toEqual([
       'ballast_part_restarts_total{capability="broken",part="controller"} 2',
       'ballast_part_restarts_total{capability="deschedule",part="controller"} 0',
       'ballast_part_restarts_total{capability="deschedule",part="controller-landing-always"} 0',
@@ -116,6 +116,7 @@ describe('one capability breaks in', () => {
       'ballast_part_state{capability="broken",part="controller",state="quarantined"} 1',
       'ballast_part_state{capability="deschedule",part="controller",state="running"} 1',
       'ballast_part_state{capability="deschedule",part="controller-landing-always",state="running"} 1',
+      'leader_election_master_status{name="ballast-controller"} 1',
     ])
     const [status] = cluster
       .list<KubeObject & { readonly data: Readonly<Record<string, string>> }>('configmaps')

@@ -46,7 +46,8 @@ async function play(run: Run | undefined): Promise<{ readonly wrong: readonly st
   const half = Math.floor(new Set(definitions.map(({ metadata }) => metadata.name)).size / 2)
   if (run?.moment === 'at start') begin()
   let end: unknown = 'never ended'
-  const options = { capabilities: enabledCapabilities, namespace: 'ballast', clock, log: silentLog }
+  const events = { emit: () => undefined }
+  const options = { capabilities: enabledCapabilities, namespace: 'ballast', clock, log: silentLog, events }
   installOurs(api, options, stop.signal).then(
     () => (end = undefined),
     (error: unknown) => (end = error),

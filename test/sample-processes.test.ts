@@ -435,6 +435,8 @@ describe('on the twin, with exactly those rights', () => {
     )
     await site.until(() => statusOf(site.twin, 'refresh.apiserver') !== undefined)
     expect(statusOf(site.twin, 'refresh.apiserver')).toBe('Ready True Running refresh/apiserver-always: running')
+    // Who writes the status leads.
+    expect(await metrics.metrics()).toContain('leader_election_master_status{name="ballast-apiserver"} 1')
   })
 
   test('the Service of what listens on the leader leads to it while it leads', async () => {

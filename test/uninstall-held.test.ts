@@ -6,6 +6,7 @@ import type { KubeObject, Node } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { startTwin } from '#twin/twin.ts'
 import { installationValues, plainRelease } from '../src/deployment/installation.ts'
+import { hookTrees } from '../src/deployment/objects/hook-objects.ts'
 import { objects } from '../src/deployment/objects.ts'
 import { remove } from '../src/deployment/removal/removal.ts'
 import { removalRules } from '../src/deployment/removal/removal-rights.ts'
@@ -81,6 +82,30 @@ test.each([false, true])('dry run %s', async dryRun => {
   }
 })
 
+test('what says that a rule is done with a node goes as far as we wrote it', async () => {
+  const clock = new VirtualClock(Date.parse('2026-03-02T04:00:00Z'))
+  const twin = await startTwin({ clock, seed: 1, objects: [node('n1', linux)] })
+  try {
+    const api = openApi(twin.transport({ admin: true }), { clock, userAgent: 'test' })
+    const done = (rule: string) => `readiness.k8s.io/bootstrap-completed-${rule}`
+    const note = async (fieldManager: string, key: string) => {
+      const body = { metadata: { annotations: { [key]: '{}' } } }
+      await api.resource(builtIn.nodes).patch('n1', { type: 'merge', body }, { signal, fieldManager })
+    }
+    await note('ballast-readiness', done('ours'))
+    await note('node-readiness-controller', done('theirs'))
+    await note('ballast-readiness', 'example.net/other')
+    const asked = { api, clock, capabilities, namespace: 'ballast-system', release: 'ballast', signal, dryRun: false }
+    const noted = () => Object.keys(twin.access.get('nodes', undefined, 'n1')?.metadata.annotations ?? {}).sort()
+    const kept = await remove({ ...asked, keep: new Set(['crds', 'labels']) })
+    expect([kept.done, noted()]).toEqual([[], ['example.net/other', done('ours'), done('theirs')]])
+    expect((await remove({ ...asked, keep: new Set(['crds']) })).done).toEqual([`take annotation ${done('ours')} off Node n1`])
+    expect(noted()).toEqual(['example.net/other', done('theirs')])
+  } finally {
+    await twin.stop()
+  }
+})
+
 test('each kind of object that an installation has goes with it, but for the CSIDriver', async () => {
   const clock = new VirtualClock(Date.parse('2026-03-02T04:00:00Z'))
   const preset = { namespace: { create: true }, apiserver: { enabled: true }, networkPolicy: { enabled: true } }
@@ -117,4 +142,11 @@ test('the hook of the chart may take them off', () => {
     may('readiness.node.x-k8s.io', 'nodereadinessrules'),
     may('http.keda.sh', 'httpscaledobjects'),
   ]).toEqual([true, true, true])
+})
+
+test('the hook of the chart may wake what is held at zero, of kinds of the user too', () => {
+  const rights = JSON.stringify(hookTrees(capabilities))
+  for (const resource of ['deployments/scale', 'replicasets/scale', 'statefulsets/scale', 'rollouts/scale'])
+    expect(rights).toContain(JSON.stringify(resource))
+  expect(rights).toContain('capabilities.autoscale.scaleKinds')
 })

@@ -42,6 +42,7 @@ const tasks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'Come from elsewhere': {
     upstreams: 'What Ballast replaces',
     'migrate-oci': 'Charts as OCI artefacts',
+    'migrate-helmfile': 'Ballast in a helmfile',
   },
   'Look up': {
     errors: 'Error codes',

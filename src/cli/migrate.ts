@@ -13,6 +13,7 @@ import { replaceable, replaceableNames } from '#upstreams/upstreams.ts'
 import { readValuesInput, type ValuesInput, valuesText } from '#upstreams/values-input.ts'
 import { about } from './about.ts'
 import { assertUsed, type DefineCommand, oneOf, type Surroundings } from './command-line.ts'
+import { addHelmfile } from './migrate/helmfile-command.ts'
 import { addOci } from './migrate/oci-command.ts'
 import { addPlanAndApply } from './migrate/swap-command.ts'
 import { paragraph } from './terminal/paragraph.ts'
@@ -35,6 +36,7 @@ export const defineMigrate: DefineCommand = (program, surroundings) => {
       [
         `\nplan and apply swap ${replaceableNames('and')}; values converts the values of their charts.`,
         'oci changes a repository of Flux: charts of HelmRepositories become OCI artefacts.',
+        "helmfile puts our chart in the place of upstreams' in a helmfile.",
         'Example: ballast migrate plan reloader --kubeconfig ~/.kube/config',
         'Example: ballast migrate apply descheduler --all',
       ].join('\n'),
@@ -42,6 +44,7 @@ export const defineMigrate: DefineCommand = (program, surroundings) => {
   defineValues(migrate, surroundings)
   addPlanAndApply(migrate, surroundings)
   addOci(migrate, surroundings)
+  addHelmfile(migrate, surroundings)
 }
 
 function defineValues(migrate: Command, surroundings: Surroundings): void {

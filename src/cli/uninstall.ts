@@ -73,8 +73,10 @@ async function uninstall(options: UninstallOptions, { terminal, environment, sig
         signal,
       })
       for (const line of removal.done) terminal.write(dryRun ? `would ${line}` : line)
+      for (const line of removal.stays) terminal.say(`stays: ${line}`)
       for (const line of removal.left) terminal.say(`left: ${line}`)
-      if (removal.done.length + removal.left.length === 0) terminal.say(`nothing of release ${release} is in ${namespace}`)
+      if (removal.done.length + removal.left.length + removal.stays.length === 0)
+        terminal.say(`nothing of release ${release} is in ${namespace}`)
       if (keep.has('crds')) terminal.say(`kinds and their objects are kept: ${kindsGoBy} deletes them`)
       return removal.left.length === 0 ? exitCodes.done : failure
     } finally {

@@ -6,7 +6,7 @@ import type { Problem } from '#kube/problem.ts'
 import { enabledCapabilities } from '#process/enabled-capabilities.ts'
 import type { AccountName, Release, Values } from './names.ts'
 import type { RemovalRun } from './removal/removal-run.ts'
-import type { ObjectTree } from './tree.ts'
+import type { ObjectTree, Tree } from './tree.ts'
 
 declare module '#coordination/capability.ts' {
   interface CapabilitySections {
@@ -32,6 +32,8 @@ export interface CapabilityObjects {
   readonly hooks?: (capabilities: readonly Capability[]) => readonly ObjectTree[]
   /** What those hooks do, done by `ballast uninstall` once the controller is stopped. */
   readonly uninstall?: (run: RemovalRun) => Promise<void>
+  /** Rules of the chart's hook, which runs that command, beyond what follows from what the capability leaves. */
+  readonly uninstallRights?: readonly Tree[]
   /** The same for who has neither: `ballast manifests --cleanup`. */
   readonly cleanup?: (
     values: Values,

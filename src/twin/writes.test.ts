@@ -485,4 +485,31 @@ describe("facts that controller-runtime's own tests hold", () => {
     })
     expect(await twin.client.apply(scale, 'foo', deployment)).toMatchObject({ status: 400 })
   })
+
+  test('who writes a scale is noted until it is at zero, and then nobody is until somebody writes the object', async () => {
+    await using twin = await startTestTwin()
+    const path = `${apps}/deployments/a`
+    const spec = {
+      replicas: 2,
+      selector: { matchLabels: { app: 'a' } },
+      template: { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+    }
+    const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'a' }, spec }
+    await twin.client.call('POST', `${apps}/deployments`, { body: deployment, query: { fieldManager: 'maker' } })
+    const owners = async () => {
+      const { body } = await twin.client.get(path)
+      return itemsAt(body, 'metadata', 'managedFields').flatMap(entry =>
+        valueAt(entry, 'fieldsV1', 'f:spec', 'f:replicas') === undefined ? [] : [textAt(entry, 'manager')],
+      )
+    }
+    const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'a' } }
+    const to = async (replicas: number) => {
+      const written = { body: { ...scale, spec: { replicas } }, query: { fieldManager: 'scaler' } }
+      expect(await twin.client.call('PUT', `${path}/scale`, written)).toMatchObject({ status: 200 })
+      return await owners()
+    }
+    expect([await owners(), await to(3), await to(0), await to(4), await to(0)]).toEqual([['maker'], ['scaler'], [], [], []])
+    await twin.client.patch(path, 'merge', { spec: { replicas: 1 } }, { query: { fieldManager: 'person' } })
+    expect([await owners(), await to(5)]).toEqual([['person'], ['scaler']])
+  })
 })

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { smallRegistry } from '../../scripts/push/small-registry.ts'
 import { runBallast } from './run-ballast.ts'
 
 const source =
@@ -50,4 +51,20 @@ test('what git could not bring back is not written; a refusal ends with 1', asyn
   expect(readFileSync(join(folder, 'release.yaml'), 'utf8')).not.toContain('chartRef')
   writeFileSync(join(folder, 'release.yaml'), release.replace('fluxcd.io/v2', 'fluxcd.io/v2beta1'))
   expect(await oci()).toMatchObject({ code: 1, output: '' })
+})
+
+test('with --online the registry is asked: a tag that is there moves, one that is not stays', async () => {
+  await using registry = await smallRegistry({ fault: (_, request) => ({ status: request.endsWith('/2.2.16') ? 200 : 404 }) })
+  writeFileSync(
+    join(folder, 'source.yaml'),
+    source.replace('https://stakater.github.io/stakater-charts', `${registry.origin.replace('http', 'oci')}/charts`),
+  )
+  const there = await oci('--online')
+  expect(there).toMatchObject({ code: 0, output: expect.stringContaining('+    tag: 2.2.16') })
+  expect(there.words).toContain('1 of 1 are at their registries')
+  writeFileSync(join(folder, 'release.yaml'), release.replace('2.2.16', '2.2.99'))
+  const absent = await oci('--online')
+  expect(absent).toMatchObject({ code: 1, output: '' })
+  expect(absent.words).toContain('[tag-absent]')
+  expect(registry.asked).toEqual(['2.2.16', '2.2.99'].map(tag => `HEAD /v2/charts/reloader/manifests/${tag}`))
 })

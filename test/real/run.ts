@@ -49,6 +49,7 @@ import { nodeFileChecks } from './mirror/node-files/checks.ts'
 import { peerChecks } from './mirror/peers/checks.ts'
 import { prefetchChecks } from './mirror/prefetch.ts'
 import { storeChecks } from './mirror/store/checks.ts'
+import { monitoringChecks } from './monitoring/checks.ts'
 import { nfsChecks } from './nfs/checks.ts'
 import { otherPeopleChecks } from './other-people/checks.ts'
 import { packageChecks } from './packages/checks.ts'
@@ -104,6 +105,7 @@ const areas = (seed: number): readonly (readonly [file: string, checks: readonly
   ['features/checks.ts', featureChecks(seed)],
   ['devices/checks.ts', deviceChecks],
   ['nfs/checks.ts', nfsChecks],
+  ['monitoring/checks.ts', monitoringChecks],
 ]
 
 interface RealRow extends Row {

@@ -220,6 +220,7 @@ export const autoscale = capability({
   kinds: servedKinds,
   replaces: [{ upstream: 'keda', leases: ['operator.keda.sh'] }],
   disrupts: ['scale'],
+  installs: async () => (await import('./deploy/given-back.ts')).givenBack,
   commands: [
     {
       name: 'keda',

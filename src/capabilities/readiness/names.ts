@@ -26,7 +26,7 @@ export const mirrorConfigAnnotation = 'ballast.dev/mirror-config'
 
 /** Upstream's finalizer on its rules. */
 export const cleanupFinalizer = 'readiness.node.x-k8s.io/cleanup-taints'
-const bootstrapPrefix = 'readiness.k8s.io/bootstrap-completed-'
+export const bootstrapPrefix = 'readiness.k8s.io/bootstrap-completed-'
 
 /** The annotation of a node that a rule of upstream's is done with: by the rule's UID; before v0.3 by its name. */
 export function bootstrapAnnotations(rule: { readonly name: string; readonly uid: string }): {

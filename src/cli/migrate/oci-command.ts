@@ -5,6 +5,7 @@ import { readRepository } from '#doctor/repository.ts'
 import { messageOf } from '#kube/log.ts'
 import { readChartSources } from '#migration/oci/chart-sources.ts'
 import { migrateToOci, type OciMigration, type OciOptions, type ReleaseRow } from '#migration/oci/migrate.ts'
+import { lookForTags } from '#migration/oci/registry-look.ts'
 import { textBelow } from '#migration/oci/text-below.ts'
 import { unifiedDiff } from '#planning/manifest-patches/unified-diff.ts'
 import { CommandRefused, type ExitCode, exitCodes } from '#process/surroundings.ts'
@@ -25,6 +26,7 @@ interface OciCommandOptions {
   readonly mirror?: 'home-operations'
   readonly allowUpgrade?: boolean
   readonly allowUnseen?: boolean
+  readonly online?: boolean
   readonly copySecretRef?: boolean
   readonly pruneRepositories?: boolean
   readonly unused?: boolean
@@ -64,6 +66,7 @@ export function addOci(migrate: Command, surroundings: Surroundings): void {
     )
     .option('--allow-upgrade', 'take the first version that is published where the own one is older')
     .option('--allow-unseen', 'take versions that are older than any that was seen at their registry')
+    .option('--online', 'ask the registries whether each tag is there, as anybody may ask')
     .option('--copy-secret-ref', "name Secrets that you copy into the releases' namespaces")
     .option('--prune-repositories', 'remove HelmRepositories that nothing names any more')
     .option('--unused', 'with --prune-repositories: also those that nothing named before')
@@ -71,7 +74,8 @@ export function addOci(migrate: Command, surroundings: Surroundings): void {
     .addHelpText(
       'after',
       [
-        '\nVersions stay as they are, and so does every other byte of the files. Nothing is asked of a registry.',
+        '\nVersions stay as they are, and so does every other byte of the files. Nothing is asked of a registry',
+        'without --online; with it a release whose tag is not there is refused.',
         'Exit codes: 0 done or nothing to do, 1 a release was refused or a file could',
         'not be read, 2 bad usage or input, 3 with --check: something would change.',
         'Example: ballast migrate oci .',
@@ -79,36 +83,41 @@ export function addOci(migrate: Command, surroundings: Surroundings): void {
         'Example: ballast migrate oci . -o table --mirror home-operations',
       ].join('\n'),
     )
-    .action((path: string | undefined, options: OciCommandOptions) =>
-      surroundings.end(migrateFolder(path ?? '.', options, surroundings)),
+    .action(async (path: string | undefined, options: OciCommandOptions) =>
+      surroundings.end(await migrateFolder(path ?? '.', options, surroundings)),
     )
 }
 
-function migrateFolder(path: string, options: OciCommandOptions, surroundings: Surroundings): ExitCode {
-  const { terminal, environment } = surroundings
+async function migrateFolder(path: string, options: OciCommandOptions, surroundings: Surroundings): Promise<ExitCode> {
+  const { terminal, environment, signal } = surroundings
   assertUsed({ '--unused': options.unused }, options.pruneRepositories === true, '--prune-repositories')
   if (options.write === true && options.check === true)
     throw new CommandRefused('--check only looks and --write changes: give one of them')
   const rows = options.table === undefined ? [] : readChartSources(options.table, givenText(options.table, '--table'))
   const root = folderAt(path, 'PATH')
   const repository = readRepository(root)
-  let migration: OciMigration
-  try {
-    migration = migrateToOci(repository, file => textBelow(root, file), {
-      rows,
-      mirror: options.mirror !== undefined,
-      allowUpgrade: options.allowUpgrade === true,
-      allowUnseen: options.allowUnseen === true,
-      copySecrets: options.copySecretRef === true,
-      style: options.style,
-      interval: options.interval,
-      include: options.include,
-      exclude: options.exclude,
-      prune: options.pruneRepositories !== true ? 'nothing' : options.unused === true ? 'unused' : 'freed',
-    })
-  } catch (error) {
-    throw new CommandRefused(`${messageOf(error)}; nothing was written`, exitCodes.failed)
+  const asked: OciOptions = {
+    rows,
+    mirror: options.mirror !== undefined,
+    allowUpgrade: options.allowUpgrade === true,
+    allowUnseen: options.allowUnseen === true,
+    copySecrets: options.copySecretRef === true,
+    style: options.style,
+    interval: options.interval,
+    include: options.include,
+    exclude: options.exclude,
+    prune: options.pruneRepositories !== true ? 'nothing' : options.unused === true ? 'unused' : 'freed',
   }
+  const migrated = (more: Partial<OciOptions> = {}) => {
+    try {
+      return migrateToOci(repository, file => textBelow(root, file), { ...asked, ...more })
+    } catch (error) {
+      throw new CommandRefused(`${messageOf(error)}; nothing was written`, exitCodes.failed)
+    }
+  }
+  // What would be written if every tag were there is what is asked for.
+  const artefacts = options.online === true ? taggedIn(migrated({ allowUnseen: true })) : []
+  const migration = migrated(options.online === true ? { looks: await lookForTags(artefacts, { signal }) } : {})
   const { changes, releases } = migration
   const keeper = refuseDirtyWhere(options.write === true, root, changes, environment)
   const diff = changes.map(change => unifiedDiff({ ...change, path: `${keeper}${change.path}` })).join('')
@@ -116,13 +125,20 @@ function migrateFolder(path: string, options: OciCommandOptions, surroundings: S
   else {
     if (options.output === 'diff' && diff !== '') terminal.write(diff.trimEnd())
     const tell = (line: string) => (options.output === 'table' ? terminal.write(line) : terminal.say(line))
-    for (const line of reportLines(migration, repository.findings)) tell(line)
+    for (const line of reportLines(migration, repository.findings, options.online === true)) tell(line)
   }
   if (options.write === true) for (const line of writeBelow(root, changes)) terminal.say(line)
   if (options.check === true && changes.length > 0) return exitCodes.notSo
   const isBad =
     releases.some(({ outcome }) => outcome === 'refused') || repository.findings.some(({ id }) => id === 'file-unreadable')
   return isBad ? exitCodes.failed : exitCodes.done
+}
+
+function taggedIn({ releases }: OciMigration) {
+  // What Flux fills in nobody knows before.
+  return releases.flatMap(({ to: address, tag }) =>
+    address === undefined || tag === undefined || tag.includes('${') ? [] : [{ address, tag }],
+  )
 }
 
 /** Git takes names from the top of the repository. @throws CommandRefused where something is to be written that git could not bring back */
@@ -156,8 +172,13 @@ function document({ releases, repositories, changes }: OciMigration, skipped: re
 }
 
 /** Releases that moved, those that stay with the reasons, repositories, and what it means for a cluster. */
-function reportLines({ releases, repositories, changes }: OciMigration, skipped: readonly Finding[]): readonly string[] {
+function reportLines(
+  { releases, repositories, changes }: OciMigration,
+  skipped: readonly Finding[],
+  isAsked: boolean,
+): readonly string[] {
   const moved = releases.filter(({ outcome }) => outcome === 'migrated')
+  const there = moved.filter(({ isThere }) => isThere === true).length
   const refused = releases.filter(({ outcome }) => outcome === 'refused')
   const left = releases.filter(({ outcome }) => outcome === 'left')
   const said = (row: ReleaseRow) => [
@@ -184,7 +205,7 @@ function reportLines({ releases, repositories, changes }: OciMigration, skipped:
       : moved.length === 0
         ? []
         : paragraph(
-            'Not checked against a registry. Flux upgrades each release once and deletes its old HelmChart; no release is installed anew, since no chart changes its name.',
+            `${isAsked ? `${there} of ${moved.length} are at their registries${there < moved.length ? '; the others were not checked: ranges, what Flux fills in, and those with a note' : ''}` : 'Not checked against a registry'}. Flux upgrades each release once and deletes its old HelmChart; no release is installed anew, since no chart changes its name.`,
             '',
             '',
           )),

@@ -34,6 +34,13 @@ export async function readScale(
   return await api.resource<KubeObject>(resource).sub<Scale>(name, 'scale', 'GET', undefined, { namespace, signal })
 }
 
+interface ScaleWish {
+  readonly requester: string
+  readonly signal: AbortSignal
+  /** Only where it has so many: whoever gave it others meanwhile is left alone. */
+  readonly onlyFrom?: number
+}
+
 /**
  * Gives `target` as many replicas in the name of `requester`, under the version that was read. Safe to call twice.
  * @returns how many it had
@@ -43,7 +50,7 @@ export async function scaleOwn(
   context: OwnScaling,
   target: ScaledTarget,
   replicas: number,
-  { requester, signal }: { readonly requester: string; readonly signal: AbortSignal },
+  { requester, signal, onlyFrom }: ScaleWish,
 ): Promise<number> {
   const { resource, namespace, name } = target
   const guard = leadingGuard(context)
@@ -51,7 +58,7 @@ export async function scaleOwn(
   for (let attempt = 1; ; attempt++) {
     const found = await readScale(context, target, signal)
     const from = found.spec?.replicas ?? 0
-    if (from === replicas) return from
+    if (from === replicas || (onlyFrom !== undefined && from !== onlyFrom)) return from
     try {
       const body = { ...found, spec: { ...found.spec, replicas } }
       await context.api.resource<KubeObject>(resource).sub(name, 'scale', 'PUT', body, options)

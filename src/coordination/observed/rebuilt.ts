@@ -129,6 +129,11 @@ function isBroughtBy(
   return mark === 'none' && Math.abs(grant.atMs - atMs) < reactionMs && hasBrought(permit, workload)
 }
 
+/** Replicas that nobody has written, and that are not what a server fills in, came through a scale that was at zero: it notes nobody then. */
+function wasAtZero(workload: KubeObject): boolean {
+  return lastWriterOf(workload, 'template') !== undefined && replicasOf(workload) > 1
+}
+
 /** Who wrote the replicas apart from the template, and when; Events of the last hour say from how many. */
 function scaleOf(
   workload: KubeObject,
@@ -140,9 +145,10 @@ function scaleOf(
   const createdMs = timeMs(workload.metadata.creationTimestamp) ?? 0
   const isScaled = cluster.isScaled(workload)
   // What nobody signed is known of workloads that come and go with their load: all pods came together, long after their controller.
-  const dated =
-    writer?.isByScale && writer.atMs === undefined ? scaleDate(workload, { ...frame, isOfScaler: isScaled }, events) : undefined
-  const atMs = writer === undefined ? (isScaled ? firstPodMs(frame) : undefined) : (writer.atMs ?? dated?.atMs)
+  const isUndated = writer === undefined ? wasAtZero(workload) : writer.isByScale && writer.atMs === undefined
+  const dated = isUndated ? scaleDate(workload, { ...frame, isOfScaler: isScaled }, events) : undefined
+  const atMs =
+    writer === undefined ? (dated?.atMs ?? (isScaled ? firstPodMs(frame) : undefined)) : (writer.atMs ?? dated?.atMs)
   if (atMs === undefined || atMs <= createdMs + toleranceMs) return []
   const told = scalesIn(events, uid).findLast(each => Math.abs(each.atMs - atMs) <= toleranceMs)
   // An entry that holds the template as well is written again with each change of either.

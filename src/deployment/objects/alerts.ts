@@ -10,19 +10,23 @@ interface AlertGroup {
 const core: readonly AlertRule[] = [
   {
     alert: 'BallastDown',
-    expr: 'absent(ballast_build_info)',
+    // Not by ballast_build_info: pods of the mirror have it, too.
+    expr: 'absent(leader_election_master_status{name="ballast-controller"})',
     for: '5m',
     severity: 'critical',
-    summary: 'Ballast is not running, or not scraped.',
-    description: 'No Ballast process has reported for five minutes. Nothing is decided meanwhile; nothing breaks by it either.',
+    summary: 'The controller of Ballast is not running, or not scraped.',
+    description:
+      'No controller of Ballast has reported for five minutes. Nothing is decided meanwhile; nothing breaks by it either.',
   },
   {
     alert: 'BallastNoLeader',
-    expr: 'sum(ballast_part_state{state="running"}) == 0',
+    // Not by the states of parts: some run on every replica, whoever leads.
+    expr: 'sum by (name) (leader_election_master_status{name=~"ballast-(controller|apiserver)"}) == 0',
     for: '5m',
     severity: 'critical',
-    summary: 'No replica of the Ballast controller acts.',
-    description: 'Replicas run, but none of their parts does: look at /readyz and at the Lease ballast-controller.',
+    summary: 'No replica of {{ $labels.name }} leads.',
+    description:
+      'Replicas run, and none of them holds Lease {{ $labels.name }}: nothing is decided. Look at /readyz and at the Lease.',
   },
   {
     alert: 'BallastPartFaults',

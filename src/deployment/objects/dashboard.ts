@@ -59,6 +59,7 @@ export function dashboardText(capabilities: readonly Capability[]): string {
       timezone: 'browser',
       refresh: '30s',
       time: { from: 'now-6h', to: 'now' },
+      annotations: { list: [] },
       templating: { list: [{ name: 'datasource', type: 'datasource', query: 'prometheus' }] },
       panels: panelsOf([arbiterRow, ...own, processRow]),
     },

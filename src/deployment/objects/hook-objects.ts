@@ -1,5 +1,6 @@
 // What Helm runs before it deletes a release: `ballast uninstall`, with rights that exist only while it runs.
 import type { Capability } from '#coordination/capability.ts'
+import { installedBy } from '../capability-objects.ts'
 import { ownNamespaceRules, removalRules } from '../removal/removal-rights.ts'
 import { block, type Fields, type ObjectTree, type Tree, text, value } from '../tree.ts'
 import { fullName, metadataOf, nameText } from './object-shapes.ts'
@@ -81,9 +82,10 @@ const job: Fields = {
 
 /** Only Helm makes these: `ballast manifests` leaves uninstalling to the command. */
 export function hookTrees(capabilities: readonly Capability[]): readonly ObjectTree[] {
+  const further = installedBy(capabilities).flatMap(({ uninstallRights = [] }) => uninstallRights)
   const trees: readonly Fields[] = [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: hook(-10, 'Namespaced'), automountServiceAccountToken: false },
-    ...bound('ClusterRole', removalRules(capabilities)),
+    ...bound('ClusterRole', [...removalRules(capabilities), ...further]),
     ...bound('Role', ownNamespaceRules),
     job,
   ]

@@ -10,7 +10,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { type GroupVersionResource, resourceKey } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
 
-export const keepable = ['crds', 'labels', 'objects'] as const
+export const keepable = ['crds', 'labels', 'objects', 'asleep'] as const
 type Keepable = (typeof keepable)[number]
 
 export interface RemovalOptions {
@@ -20,7 +20,10 @@ export interface RemovalOptions {
   readonly namespace: string
   /** The release: the label `app.kubernetes.io/instance` of what was installed. */
   readonly release: string
-  /** `crds`: kinds, and with them users' policies. `labels`: annotations on workloads and nodes. `objects`: what the installer applied. */
+  /**
+   * `crds`: kinds, and with them users' policies. `labels`: annotations on workloads and nodes. `objects`: what the installer applied.
+   * `asleep`: workloads that are held at zero replicas, for whoever scales them next.
+   */
   readonly keep: ReadonlySet<Keepable>
   readonly dryRun: boolean
   readonly signal: AbortSignal
@@ -41,6 +44,8 @@ export class RemovalRun {
   readonly options: RemovalOptions
   readonly done: string[] = []
   readonly left: string[] = []
+  /** What is as somebody wants it, and why. */
+  readonly stays: string[] = []
 
   constructor(options: RemovalOptions) {
     this.options = options

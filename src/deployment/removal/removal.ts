@@ -19,13 +19,15 @@ export interface Removal {
   readonly done: readonly string[]
   /** What is left, and why. */
   readonly left: readonly string[]
+  /** What was looked at and is as its user wants it, and why. */
+  readonly stays: readonly string[]
 }
 
-/** In this order: what decides, what nodes read, what would gate new pods, what holds pods and nodes, the ledger, marks, our own objects, kinds. */
+/** In this order: what decides, what it holds at zero and what nodes read, what would gate new pods, what holds pods and nodes, the ledger, marks, our own objects, kinds. */
 export async function remove(options: RemovalOptions): Promise<Removal> {
   const run = new RemovalRun(options)
   const place = await installedElsewhere(run)
-  if (place !== undefined) return { done: [], left: [place] }
+  if (place !== undefined) return { done: [], left: [place], stays: [] }
   const leaves = [...new Map(options.capabilities.flatMap(one => one.leaves).map(left => [JSON.stringify(left), left])).values()]
   await stopController(run)
   for (const { uninstall } of installedBy(options.capabilities)) await uninstall?.(run)
@@ -41,7 +43,7 @@ export async function remove(options: RemovalOptions): Promise<Removal> {
   if (!options.keep.has('objects')) await removeInstalled(run)
   if (!options.keep.has('crds')) await deleteKinds(run)
   await tellTemplates(run)
-  return { done: run.done, left: run.left }
+  return { done: run.done, left: run.left, stays: run.stays }
 }
 
 /** Where Ballast is, if not where it is looked for: what it holds all over the cluster is not taken from one that runs. */

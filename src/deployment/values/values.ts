@@ -253,7 +253,7 @@ export function valuesSchema(capabilities: readonly Capability[]) {
       .strictObject({
         enabled: z.boolean().default(true),
         keep: z
-          .array(z.enum(['crds', 'labels']))
+          .array(z.enum(['crds', 'labels', 'asleep']))
           .default(['crds'])
           .describe('what `ballast uninstall` is to leave'),
         timeoutSeconds: z.int().min(10).max(3_600).default(300),

@@ -6,6 +6,7 @@ import { readRepository } from '#doctor/repository.ts'
 import { withoutHours } from './carried.ts'
 import { addressKey, readChartSources } from './chart-sources.ts'
 import { migrateToOci, type OciMigration, type OciOptions } from './migrate.ts'
+import type { TagLook } from './registry-look.ts'
 import { textBelow } from './text-below.ts'
 
 type Files = Readonly<Record<string, string | Buffer>>
@@ -153,6 +154,22 @@ test.each<readonly [written: string | undefined, line: string]>([
 ])('version %s becomes %s (cases 4, 5)', (written, line) => {
   const { after } = migrated({ 'r.yaml': release('reloader', written, 'stakater'), 'hr.yaml': stakater })
   expect(after['r.yaml']).toContain(`    ${line}\n`)
+})
+
+test('what registries say of a tag is heeded: absent is refused, unknown is a note, and one that is there may be old', () => {
+  const files = {
+    'r.yaml': release('cert-manager', 'v1.9.0', 'jetstack'),
+    'hr.yaml': repository('jetstack', 'https://charts.jetstack.io'),
+  }
+  const said = (look: TagLook, options: Partial<OciOptions> = {}) =>
+    migrated(files, { ...options, looks: new Map([['oci://quay.io/jetstack/charts/cert-manager:v1.9.0', look]]) }).releases[0]
+  expect(said({ kind: 'there' })).toMatchObject({ outcome: 'migrated', tag: 'v1.9.0', isThere: true, notes: [] })
+  expect(said({ kind: 'unknown', because: 'nobody answers' })).toMatchObject({ outcome: 'refused', reason: 'version-unseen' })
+  const unseen = { allowUnseen: true }
+  expect(said({ kind: 'absent' }, unseen)).toMatchObject({ outcome: 'refused', reason: 'tag-absent' })
+  const unknown = said({ kind: 'unknown', because: 'nobody answers' }, unseen)
+  expect(unknown).toMatchObject({ outcome: 'migrated', notes: expect.arrayContaining(['not checked: nobody answers']) })
+  expect(unknown).not.toHaveProperty('isThere')
 })
 
 test('the registry of cert-manager writes a v, whether the release does or not', () => {

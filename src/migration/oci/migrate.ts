@@ -15,6 +15,7 @@ import { referenceOf } from './chart-version.ts'
 import { Clusters } from './clusters.ts'
 import { FileEdits } from './file-edits.ts'
 import { prunedRepositories, type RepositoryRow } from './prune.ts'
+import { type TagLook, tagKey } from './registry-look.ts'
 import { chartRefSplice, chartTextOf, placeBefore, schemaComment } from './release-text.ts'
 import { type ChartArtefact, sourceObject, sourceText } from './source-text.ts'
 
@@ -25,6 +26,8 @@ export interface OciOptions {
   readonly allowUpgrade: boolean
   /** Take versions that are older than any that was seen at the registry. */
   readonly allowUnseen: boolean
+  /** What registries said of tags, by `tagKey`; absent: none was asked. */
+  readonly looks?: ReadonlyMap<string, TagLook>
   readonly copySecrets: boolean
   readonly style: 'keep' | 'same-file' | 'separate-file'
   /** Where neither the chart nor its repository has one. */
@@ -50,6 +53,9 @@ export interface ReleaseRow {
   readonly from?: string
   readonly to?: string
   readonly version?: string
+  /** The tag at the registry, where it is one, and whether it is there; left out: nobody asked. */
+  readonly tag?: string
+  readonly isThere?: boolean
   readonly notes: readonly string[]
 }
 
@@ -252,7 +258,7 @@ class Migration {
     if ('refused' in read)
       return refused(read.refused, read.because, 'write spec.chart as plain lines, or migrate it by hand', from)
     const { chart } = read
-    const version = referenceOf(chart.version?.value, source, this.#options)
+    const version = this.#versionOf(chart.version?.value, source, to)
     if ('since' in version)
       return refused(
         'version-not-published',
@@ -265,6 +271,15 @@ class Migration {
         'version-unseen',
         `version ${chart.version?.value ?? ''} is older than ${version.seen}, the oldest that was seen as an OCI artefact`,
         `ask the registry (helm show chart ${to} --version ${chart.version?.value ?? ''}), then give --allow-unseen`,
+        from,
+      )
+    const { key, value: shownVersion } = version.reference
+    const looked = key === 'tag' ? this.#options.looks?.get(tagKey(to, shownVersion)) : undefined
+    if (looked?.kind === 'absent')
+      return refused(
+        'tag-absent',
+        `its registry has no ${to}:${shownVersion}`,
+        'take a version that is there, in a change of its own, and migrate it then',
         from,
       )
     const carried = carriedFields({
@@ -292,6 +307,7 @@ class Migration {
     const notes = [
       ...carried.notes,
       ...version.notes,
+      ...(looked?.kind === 'unknown' ? [`not checked: ${looked.because}`] : []),
       ...(isMirror ? ['the mirror drops a chart six months after upstream publishes it'] : []),
     ]
     if (named.isThere) notes.push(`OCIRepository ${named.name} is there already`)
@@ -310,8 +326,20 @@ class Migration {
       now: { ...asRecord(value), spec: { ...spec, chartRef: { kind: 'OCIRepository', name: named.name } } },
     })
     this.freed.add(old)
-    const { key, value: shownVersion } = version.reference
-    return { outcome: 'migrated', from, to, version: key === 'tag' ? shownVersion : `semver ${shownVersion}`, notes }
+    const tag = key === 'tag' ? { tag: shownVersion } : {}
+    const isThere = looked?.kind === 'there' ? { isThere: true } : {}
+    const told = key === 'tag' ? shownVersion : `semver ${shownVersion}`
+    return { outcome: 'migrated', from, to, version: told, ...tag, ...isThere, notes }
+  }
+
+  /** A version that is older than any that was seen is taken where the registry was asked and has it. */
+  #versionOf(written: string | undefined, source: Pick<ChartSource, 'tag' | 'since' | 'seen'>, to: string) {
+    const version = referenceOf(written, source, this.#options)
+    if (!('seen' in version)) return version
+    const unseen = referenceOf(written, source, { ...this.#options, allowUnseen: true })
+    if (!('reference' in unseen)) return version
+    const isThere = this.#options.looks?.get(tagKey(to, unseen.reference.value))?.kind === 'there'
+    return isThere ? { ...unseen, notes: [] } : version
   }
 
   /** The release's name, if it is free; one that says the same and is applied with the release is used again. */

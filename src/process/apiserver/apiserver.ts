@@ -168,6 +168,7 @@ class Apiserver implements LeadsTerms {
       ...tuning.lists,
     })
     counts?.metrics.watchInformers(this.#informers, clock)
+    counts?.metrics.watchLeading(apiserverLease, () => this.isLeading)
   }
 
   get #leaseClock(): Clock {

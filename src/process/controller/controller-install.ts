@@ -3,11 +3,13 @@ import type { Capability } from '#coordination/capability.ts'
 import type { Api } from '#kube/client/api.ts'
 import type { Clock } from '#kube/clock.ts'
 import { untilDone } from '#kube/controllers/until-done.ts'
+import type { EventRecorder } from '#kube/events/events.ts'
 import { type Log, messageOf, silentLog } from '#kube/log.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isAlreadyExists, isForbidden, isNotFound } from '#kube/objects/status.ts'
 import { absentFields } from '#kube/schema/absent-fields.ts'
+import { controllerLease } from '../own-names.ts'
 
 interface InstallOptions {
   readonly capabilities: readonly Capability[]
@@ -15,9 +17,13 @@ interface InstallOptions {
   readonly namespace: string
   readonly clock: Clock
   readonly log: Log
+  readonly events: Pick<EventRecorder, 'emit'>
 }
 
 const refusedAgainMs = 60_000
+/** Fields of a kind that an Event names; the log has all. */
+const mostFieldsTold = 5
+const upgradeKinds = 'ballast manifests --only crds | kubectl apply --server-side --force-conflicts -f -'
 
 /**
  * Kinds and namespace, tried until the server answers: it may be on its way up, as we are. What is refused holds up nobody: it is said, and
@@ -52,14 +58,17 @@ async function tryInstalling(api: Api, options: InstallOptions, signal: AbortSig
 }
 
 /** Applies kinds of ours that the server does not know. Where we may not, the chart or an administrator has to: it is said, and the watches wait. */
-async function installDefinitions(api: Api, { capabilities, log }: InstallOptions, signal: AbortSignal): Promise<boolean> {
+async function installDefinitions(api: Api, options: InstallOptions, signal: AbortSignal): Promise<boolean> {
+  const { capabilities, log } = options
   let isWhole = true
   const { resources } = await api.discover(signal)
-  for (const { group, plural, definition, owner } of capabilities.flatMap(capability => capability.kinds)) {
+  // Capabilities share some of them.
+  const kinds = new Map(capabilities.flatMap(capability => capability.kinds.map(kind => [`${kind.plural}.${kind.group}`, kind])))
+  for (const { group, plural, definition, owner } of kinds.values()) {
     const isServed = resources.some(resource => resource.group === group && resource.resource === plural)
     if (definition === undefined || owner !== 'ours') continue
     if (isServed) {
-      await tellOlder(api, definition, log, signal)
+      await tellOlder(api, definition, options, signal)
       continue
     }
     try {
@@ -80,16 +89,27 @@ async function installDefinitions(api: Api, { capabilities, log }: InstallOption
 }
 
 /** A kind that is there belongs to whoever installed it. Where it lacks fields of ours, what we write there is dropped without an error. */
-async function tellOlder(api: Api, definition: KubeObject, log: Log, signal: AbortSignal): Promise<void> {
+async function tellOlder(
+  api: Api,
+  definition: KubeObject,
+  { log, events, namespace }: InstallOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { name } = definition.metadata
   try {
     const present = await api.resource<KubeObject>(builtIn.customresourcedefinitions).get(name, { signal })
     const fields = absentFields(present, definition)
     if (fields.length === 0) return
-    log.warn(
-      { kind: name, fields },
-      'kind is older than this program, and the API server drops these fields: ballast manifests --only crds | kubectl apply --server-side --force-conflicts -f -',
-    )
+    log.warn({ kind: name, fields }, `kind is older than this program, and the API server drops these fields: ${upgradeKinds}`)
+    const shown = fields.slice(0, mostFieldsTold).join(', ')
+    const more = fields.length > mostFieldsTold ? ` and ${fields.length - mostFieldsTold} more` : ''
+    events.emit({
+      type: 'Warning',
+      reason: 'CRDOutdated',
+      action: 'Install',
+      regarding: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', namespace, name: controllerLease },
+      note: `CustomResourceDefinition ${name} is older than this program: the API server drops ${shown}${more}. ${upgradeKinds}`,
+    })
   } catch (error) {
     // It is served, so that all works but for this advice.
     if (!isForbidden(error) && !isNotFound(error)) throw error

@@ -162,7 +162,11 @@ class Controller {
       this.#parts.watch(stack, faults)
       stack.use(this.#settings.onReload(this.#onReload))
       if (installDefinitions === true)
-        await installOurs(this.#api, { capabilities, namespace: this.#identity.namespace, clock, log }, signal)
+        await installOurs(
+          this.#api,
+          { capabilities, namespace: this.#identity.namespace, clock, log, events: this.#events },
+          signal,
+        )
       await this.#keepCertificates(stack)
       if (this.#options.tuning?.standby === 'warm') this.#watchWarm()
       await this.#startAlways(stack)
@@ -200,6 +204,7 @@ class Controller {
       metrics: this.#metrics,
       signal,
     })
+    this.#metrics?.watchLeading(controllerLease, () => terms.isLeading)
     const health = this.#health
     await standForTerms(terms, { openElection: () => this.#openElection(), health, clock, log, signal })
   }

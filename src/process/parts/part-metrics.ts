@@ -71,6 +71,19 @@ export class PartMetrics implements PartObserver {
     }
   }
 
+  /** Says whether this replica leads, under the name that leader elections of others have. Once for each registry. */
+  watchLeading(lease: string, isLeading: () => boolean): void {
+    new Gauge({
+      name: 'leader_election_master_status',
+      help: '1 in the replica that holds the Lease, 0 in those that stand by',
+      labelNames: ['name'],
+      registers: [this.#registry],
+      collect() {
+        this.set({ name: lease }, isLeading() ? 1 : 0)
+      },
+    })
+  }
+
   /** Counts what goes over `transport`. Once for each registry. */
   counted(transport: Transport, server: { readonly host: string; readonly clock: Clock }): Transport {
     return countedTransport(transport, { registry: this.#registry, ...server })

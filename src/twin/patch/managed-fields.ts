@@ -11,7 +11,17 @@ import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { changedFields } from './changed-fields.ts'
-import { difference, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union, withoutPaths } from './field-set.ts'
+import {
+  difference,
+  type FieldSet,
+  fromFieldsV1,
+  intersection,
+  isEmptySet,
+  paths,
+  toFieldsV1,
+  union,
+  withoutPaths,
+} from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {
@@ -166,6 +176,11 @@ function afterUpdate(
     changedFields(kindSchema(shown), fieldsIn(shown, existing), shown === type ? draft : fieldsIn(shown, draft))
   const { changed, removed } = changesAs(requested)
   if (isEmptySet(changed) && isEmptySet(removed)) return known
+  if (options.subresource === 'scale') {
+    // A scale shows zero replicas as none, so that whoever writes it is noted by nobody; and where nobody is noted, nobody is noted any more.
+    if (!known.some(({ fields }) => !isEmptySet(intersection(fields, changed)))) return known
+    if (isAtZero(draft, changed)) return known.map(one => ({ ...one, fields: difference(one.fields, changed) }))
+  }
   const own = ownershipBy(server, requested, options, changed)
   const others = known.map(ownership => {
     if (isSameManager(ownership, own))
@@ -181,6 +196,10 @@ function afterUpdate(
   })
   return known.some(ownership => isSameManager(ownership, own)) || isEmptySet(changed) ? others : [...others, own]
 }
+
+/** A write to a scale changes one field, the replicas. */
+const isAtZero = (draft: Draft, changed: FieldSet): boolean =>
+  paths(changed).some(path => valueAt(draft, ...path.map(step => step.replace(/^f:/, ''))) === 0)
 
 /** `[]` and `[{}]` say that the records are to be forgotten. */
 function isReset(sent: unknown): boolean {
