@@ -70,6 +70,7 @@ function steady(answer: Answer): Answer {
     .replaceAll(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-DRAWN')
     .replaceAll(/("continue":)"[^"]+"/g, '$1"TOKEN"')
     .replaceAll(/(ResourceVersion in (?:the precondition|record)) \(\d+\)/g, '$1 (VERSION)')
+    .replaceAll(/(ResourceVersion in object meta:) \d+/g, '$1 VERSION')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
     .replaceAll(/X509SHA256=[0-9a-f]{64}/g, 'X509SHA256=DIGEST')
     .replaceAll('"ballast-admin"', '"admin"')

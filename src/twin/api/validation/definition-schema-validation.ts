@@ -178,6 +178,9 @@ const forbiddenInParts: readonly (readonly [name: string, words: string])[] = [
   ['x-kubernetes-validations', 'must be empty to be structural'],
 ]
 
+/** What counts as said where nothing is in it. */
+const evenEmpty: ReadonlySet<string> = new Set(['default', 'x-kubernetes-list-type', 'x-kubernetes-map-type'])
+
 /** `anyOf` with an integer and a text is how either is said. */
 function isEither(parts: readonly Draft[]): boolean {
   return isSame(parts, [{ type: 'integer' }, { type: 'string' }])
@@ -206,8 +209,8 @@ function partProblems(part: Draft, place: string, isEitherTaken = false): readon
   for (const [name, property] of Object.entries(fieldsAt(part, 'properties') ?? {}))
     if (isFields(property)) problems.push(...partProblems(property, `${place}.properties[${name}]`))
   for (const [name, words] of forbiddenInParts) {
-    const value = part[name]
-    const isAbsent = value === undefined || value === null || value === '' || value === false
+    const value = part[name] ?? null
+    const isAbsent = value === null || (!evenEmpty.has(name) && (value === '' || value === false))
     if (!isAbsent && !(Array.isArray(value) && value.length === 0)) problems.push(forbidden(`${place}.${name}`, words))
   }
   if (fieldsAt(part, 'properties', 'metadata') !== undefined)
