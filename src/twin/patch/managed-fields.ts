@@ -6,12 +6,12 @@ import { uncomparable } from '../api/decoding/applied-configuration.ts'
 import { resetFields } from '../api/reset-fields.ts'
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-options.ts'
-import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isFields, isSame, itemsAt, numberAt, textAt, valueAt } from '../json-value.ts'
 import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { changedFields } from './changed-fields.ts'
-import { difference, type FieldSet, fromFieldsV1, isEmptySet, toFieldsV1, union, withoutPaths } from './field-set.ts'
+import { difference, type FieldSet, fromFieldsV1, intersection, isEmptySet, leaf, toFieldsV1, union, withoutPaths } from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {
@@ -165,21 +165,43 @@ function afterUpdate(
   const changesAs = (shown: ResourceType) =>
     changedFields(kindSchema(shown), fieldsIn(shown, existing), shown === type ? draft : fieldsIn(shown, draft))
   const { changed, removed } = changesAs(requested)
+  if (options.subresource === 'scale')
+    return afterScale(requested, { draft, known, own: ownershipBy(server, requested, options, changed) })
   if (isEmptySet(changed) && isEmptySet(removed)) return known
   const own = ownershipBy(server, requested, options, changed)
   const others = known.map(ownership => {
     if (isSameManager(ownership, own))
-      return {
-        ...ownership,
-        time: own.subresource === 'scale' ? ownership.time : own.time,
-        fields: difference(union(ownership.fields, changed), removed),
-      }
+      return { ...ownership, time: own.time, fields: difference(union(ownership.fields, changed), removed) }
     // Fields are recorded by the names that they have in the version of the entry.
     const theirs = ownership.apiVersion === own.apiVersion ? undefined : server.resources.ofKind(ownership.apiVersion, type.kind)
     const changes = theirs === undefined || theirs.custom !== undefined ? { changed, removed } : changesAs(theirs)
     return { ...ownership, fields: difference(difference(ownership.fields, changes.changed), changes.removed) }
   })
   return known.some(ownership => isSameManager(ownership, own)) || isEmptySet(changed) ? others : [...others, own]
+}
+
+interface ScaleInput {
+  readonly draft: Draft
+  readonly known: readonly Ownership[]
+  /** Who wrote, with what it changed. */
+  readonly own: Ownership
+}
+
+/**
+ * A scale has its owners as a small object of its own, which has no replicas where they are 0. Whoever has them then has them in an entry for
+ * itself, without a time.
+ */
+function afterScale(type: ResourceType, { draft, known, own }: ScaleInput): readonly Ownership[] {
+  const path = (type.custom?.scale?.specReplicasPath ?? '.spec.replicas').split('.').filter(step => step !== '')
+  const replicas = path.reduceRight<FieldSet>((set, step) => ({ isMember: false, children: new Map([[`f:${step}`, set]]) }), leaf)
+  const isChanged = !isEmptySet(own.fields)
+  const before = known.filter(({ fields }) => !isEmptySet(intersection(fields, replicas)))
+  const isNone = (numberAt(draft, ...path) ?? 0) === 0
+  const holders = isChanged ? (isNone ? [] : [own]) : before
+  return [
+    ...known.map(ownership => ({ ...ownership, fields: difference(ownership.fields, replicas) })),
+    ...holders.map(holder => ({ ...holder, apiVersion: apiVersionOf(type), time: undefined, fields: replicas })),
+  ]
 }
 
 /** `[]` and `[{}]` say that the records are to be forgotten. */
