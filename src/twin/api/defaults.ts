@@ -1,6 +1,6 @@
 // The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { copyOf, type Draft, fieldsAt, itemsAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { copyOf, type Draft, fieldsAt, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
 import { policyDefaults } from './admission/admission-policies.ts'
 import type { ApiServer } from './api-server.ts'
 import { setCustomDefaults } from './custom/custom-schema.ts'
@@ -307,7 +307,10 @@ function serviceDefaults(draft: Draft): void {
   if (spec['type'] === 'ExternalName') return
   defaultField(spec, 'internalTrafficPolicy', 'Cluster')
   if (spec['type'] === 'LoadBalancer') defaultField(spec, 'allocateLoadBalancerNodePorts', true)
-  if (spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort') defaultField(spec, 'externalTrafficPolicy', 'Cluster')
+  const type = spec['type']
+  const isOutside =
+    type === 'LoadBalancer' || type === 'NodePort' || (type === 'ClusterIP' && listAt(spec, 'externalIPs').length > 0)
+  if (isOutside && (spec['externalTrafficPolicy'] ?? '') === '') spec['externalTrafficPolicy'] = 'Cluster'
 }
 
 function autoscalerDefaults(draft: Draft): void {

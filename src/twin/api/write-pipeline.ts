@@ -99,7 +99,7 @@ export class WritePipeline {
     resetStatus(type, draft)
     if (hasGeneration(type, this.#server.minor)) metadata['generation'] = 1
     else if (metadata['generation'] === 0) delete metadata['generation']
-    validateCreate(this.#server, type, draft)
+    validateCreate(this.#server, type, draft, options.requested)
     admitToQuotas(this.#server, type, draft)
     const object = asStored(draft)
     const { namespace, name } = object.metadata
@@ -153,7 +153,7 @@ export class WritePipeline {
         options.subresource !== 'status' && generationRises(type, draft, existing) ? raised(generation) : generation
       if (metadata['generation'] === 0) delete metadata['generation']
     }
-    validateUpdate(this.#server, type, draft, existing, options.subresource)
+    validateUpdate(this.#server, type, draft, existing, options)
     metadata['resourceVersion'] = existing.metadata.resourceVersion
     if (isUnchanged(draft, existing)) return existing
     const object = asStored(draft)

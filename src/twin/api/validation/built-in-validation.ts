@@ -1,6 +1,5 @@
 // Rules of single built-in kinds: required fields, allowed values, and what an update may not change.
 
-import { isIP } from 'node:net'
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '#kube/objects/field-error.ts'
 import { labelValueProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -8,7 +7,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { parseCron } from '#kube/time/cron.ts'
 import { timeZone } from '#kube/time/time-zone.ts'
 import { apiServiceProblems } from '../../aggregation/api-service-problems.ts'
-import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
@@ -21,12 +20,14 @@ import {
   jobUpdateProblems,
   volumeUpdateProblems,
 } from './changes/fixed-fields.ts'
-import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
 import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
 import { furtherProblems, taintProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
+import { ingressProblems } from './networking/ingress-validation.ts'
+import { networkPolicyProblems } from './networking/network-policy-validation.ts'
+import { serviceProblems } from './networking/service-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import { claimSpecProblems } from './pods/claim-spec-validation.ts'
@@ -67,7 +68,11 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'limitranges':
       return limitRangeProblems(draft)
     case 'services':
-      return serviceProblems(draft)
+      return serviceProblems(draft, server.minor, before)
+    case 'ingresses.networking.k8s.io':
+      return ingressProblems(draft, { minor: server.minor, before })
+    case 'networkpolicies.networking.k8s.io':
+      return networkPolicyProblems(draft, before)
     case 'nodes':
       return taintProblems(draft)
     case 'leases.coordination.k8s.io':
@@ -409,45 +414,6 @@ function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldErr
   return problems
 }
 
-function serviceProblems(draft: Draft): readonly FieldError[] {
-  const spec = fieldsAt(draft, 'spec') ?? {}
-  const ports = itemsAt(spec, 'ports')
-  const problems: FieldError[] = []
-  if (ports.length === 0 && spec['type'] !== 'ExternalName' && spec['clusterIP'] !== 'None') problems.push(required('spec.ports'))
-  const seen = new Set<string>()
-  for (const [index, port] of ports.entries()) {
-    const at = `spec.ports[${index}]`
-    if (ports.length > 1 && (textAt(port, 'name') ?? '') === '') problems.push(required(`${at}.name`))
-    const number = port['port']
-    if (typeof number !== 'number' || number < 1 || number > 65535)
-      problems.push(invalid(`${at}.port`, number, 'must be between 1 and 65535, inclusive'))
-    const target = port['targetPort']
-    if (target !== undefined) problems.push(...targetProblems(target, `${at}.targetPort`))
-    const identity = `${String(number)}/${String(port['protocol'])}`
-    if (seen.has(identity))
-      problems.push({
-        type: 'FieldValueDuplicate',
-        field: at,
-        body: `Duplicate value: ${portText(port)}`,
-      })
-    seen.add(identity)
-  }
-  const addresses = listAt(spec, 'clusterIPs')
-  for (const [index, address] of addresses.entries())
-    if (address !== 'None' && isIP(String(address)) === 0)
-      problems.push(
-        invalid(`spec.clusterIPs[${index}]`, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
-      )
-  problems.push(...oneOf(spec, 'sessionAffinity', ['ClientIP', 'None']))
-  problems.push(...oneOf(spec, 'type', ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']))
-  return problems
-}
-
-function oneOf(spec: Draft, name: string, choices: readonly string[]): readonly FieldError[] {
-  const value = textAt(spec, name)
-  return value === undefined || choices.includes(value) ? [] : [notSupported(`spec.${name}`, value, choices)]
-}
-
 const statefulSetFree = [
   'replicas',
   'ordinals',
@@ -475,16 +441,4 @@ function clusterAddressProblems(draft: Draft, existing: KubeObject): readonly Fi
   const now = textAt(draft, 'spec', 'clusterIP') ?? ''
   if (before === '' || now === before || textAt(draft, 'spec', 'type') === 'ExternalName') return []
   return [invalid('spec.clusterIPs[0]', [now], 'may not change once set')]
-}
-
-/** A port as Go prints the parts of it that may not occur twice. */
-function portText(port: Draft): string {
-  return JSON.stringify({
-    Name: '',
-    Protocol: port['protocol'],
-    AppProtocol: null,
-    Port: port['port'],
-    TargetPort: 0,
-    NodePort: 0,
-  })
 }

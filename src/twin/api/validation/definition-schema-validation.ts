@@ -81,7 +81,9 @@ function formProblems(schema: Draft, place: string, level: Level): readonly Fiel
 /** Whether a schema of metadata says nothing but what a name may be. */
 function saysNamesAlone({ type: _type, default: _default, properties, ...rest }: Draft): boolean {
   const names = isFields(properties) ? Object.keys(properties) : []
-  return names.every(name => name === 'name' || name === 'generateName') && Object.values(rest).every(value => isEmpty(value ?? {}))
+  return (
+    names.every(name => name === 'name' || name === 'generateName') && Object.values(rest).every(value => isEmpty(value ?? {}))
+  )
 }
 
 const holders = { root: 'at the root', item: 'for specified array items', field: 'for specified object fields' } as const

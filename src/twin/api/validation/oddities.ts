@@ -1,7 +1,7 @@
 // What clients are told of an object that is taken and yet odd.
 import { dns1123LabelProblems } from '#kube/objects/names.ts'
 import { int64Value } from '#kube/values/quantity.ts'
-import { type Draft, fieldsAt, itemsAt, numberAt, textAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import type { ResourceType } from '../resource-type.ts'
 
 const bytes = new Set(['memory', 'ephemeral-storage', 'storage'])
@@ -13,10 +13,30 @@ const templates = new Set([
 export function oddities(type: Pick<ResourceType, 'key'>, object: Draft): readonly string[] {
   if (type.key === 'pods') return [...nameWarnings(object), ...containerWarnings(fieldsAt(object, 'spec'), 'spec')]
   if (type.key === 'persistentvolumeclaims') return fractionWarnings(fieldsAt(object, 'spec'), 'spec')
+  if (type.key === 'services') return serviceWarnings(fieldsAt(object, 'spec') ?? {})
   if (!templates.has(type.key)) return []
   return [
     ...containerWarnings(fieldsAt(object, 'spec', 'template', 'spec'), 'spec.template.spec'),
     ...(type.key === 'statefulsets.apps' ? revisionWarnings(object) : []),
+  ]
+}
+
+function serviceWarnings(spec: Draft): readonly string[] {
+  const isHeadless = spec['clusterIP'] === 'None'
+  const isElsewhere = spec['type'] === 'ExternalName'
+  const hasAddresses = listAt(spec, 'externalIPs').length > 0
+  const [name, distribution] = [textAt(spec, 'externalName') ?? '', textAt(spec, 'trafficDistribution')]
+  const ignored = (field: string) => `spec.${field} is ignored for headless services`
+  return [
+    ...(isHeadless && (textAt(spec, 'loadBalancerIP') ?? '') !== '' ? [ignored('loadBalancerIP')] : []),
+    ...(isHeadless && hasAddresses ? [ignored('externalIPs')] : []),
+    ...(isHeadless && spec['sessionAffinity'] !== 'None' ? [ignored('SessionAffinity')] : []),
+    ...(hasAddresses && !isHeadless && !isElsewhere
+      ? ['spec.externalIPs is deprecated and may no longer be implemented in some clusters']
+      : []),
+    ...(isElsewhere && hasAddresses ? ['spec.externalIPs is ignored when spec.type is "ExternalName"'] : []),
+    ...(!isElsewhere && name !== '' ? ['spec.externalName is ignored when spec.type is not "ExternalName"'] : []),
+    ...(distribution === 'PreferClose' ? ['spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'] : []),
   ]
 }
 

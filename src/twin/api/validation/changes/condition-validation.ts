@@ -14,7 +14,7 @@ const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> =
   'flowschemas.flowcontrol.apiserver.k8s.io': flowConditions,
   'poddisruptionbudgets.policy': conditions,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': flowConditions,
-  services: draft => [...balancerProblems(draft), ...conditions(draft)],
+  services: balancerProblems,
   'validatingadmissionpolicies.admissionregistration.k8s.io': conditions,
 }
 

@@ -210,8 +210,7 @@ function keyedListProblems(schema: Draft, keys: readonly string[], place: string
   const at = `${place}.x-kubernetes-list-map-keys`
   if (keys.length === 0) problems.push(required(at, 'must not be empty if x-kubernetes-list-type is map'))
   const items = fieldsAt(schema, 'items')
-  if (items === undefined)
-    return [...problems, required(`${place}.items`, 'must have a schema if x-kubernetes-list-type is map')]
+  if (items === undefined) return [...problems, required(`${place}.items`, 'must have a schema if x-kubernetes-list-type is map')]
   const type = textAt(items, 'type') ?? ''
   if (type !== 'object')
     return [...problems, invalid(`${place}.items.type`, type, "must be object if parent array's x-kubernetes-list-type is map")]
