@@ -79,9 +79,10 @@ export class ObjectWrites {
     const form = answerForm(write.request.headers['accept'], write.type)
     checkWriteOptions(write.request)
     const { draft, warnings: told } = objectOf(write.type, write.request)
-    const warnings = [...told, ...dedupOwners(draft)]
+    const repeated = dedupOwners(draft)
+    noteWarnings(write.request, repeated)
     const { object, warnings: more } = await this.#created(write, draft)
-    return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
+    return this.#answer(write, form, { object, status: 201, warnings: [...told, ...repeated, ...more] })
   }
 
   async #created(
@@ -125,7 +126,9 @@ export class ObjectWrites {
     const form = answerForm(write.request.headers['accept'], write.type)
     checkWriteOptions(write.request)
     const { draft, warnings: told } = objectOf(write.type, write.request)
-    const warnings = [...told, ...dedupOwners(draft)]
+    const repeated = dedupOwners(draft)
+    noteWarnings(write.request, repeated)
+    const warnings = [...told, ...repeated]
     agreeOnName(draft, write.info)
     const existing = this.#find(write)
     if (existing === undefined) {
@@ -173,6 +176,7 @@ export class ObjectWrites {
       ? await this.#converted(write, storage, { admitted, before, existing }, options)
       : writes.finishUpdate(storage, admitted, before, options)
     if (object === undefined) return undefined
+    if (options.subresource === undefined) warnings.push(...oddities(storage, object, before))
     if (options.isDryRun !== true) afterDefinitionWrite(server, object)
     return { object, warnings }
   }
@@ -205,7 +209,9 @@ export class ObjectWrites {
       }
       const { draft, warnings: told } = patchedDraft(write.type, patched, write.request, { body, refused })
       agreeOnName(draft, write.info)
-      const warnings = [...told, ...dedupOwners(draft, 'after mutating admission happens')]
+      const repeated = dedupOwners(draft, 'after mutating admission happens')
+      noteWarnings(write.request, repeated)
+      const warnings = [...told, ...repeated]
       const isConditional = sentResourceVersion(patch) !== undefined
       const result = await this.#updated(write, draft, existing, { ...this.#options(write), isPatch: true })
       if (result !== undefined)

@@ -2,9 +2,11 @@
 // form they are stored in, and the first one of a wrong type is what the body is refused for. Order and words are Go's.
 import { type Draft, isFields, OddNumber } from '#kube/values/json-tree.ts'
 import { isEmpty, setField } from '../../json-value.ts'
+import { namedText } from '../../schema/named-texts.ts'
 import type { Scalar, Schema, StructSchema } from '../../schema/schema.ts'
 import { structName } from '../../schema/schema-table.ts'
 import { goKind } from '../go-words.ts'
+import { inlineStruct } from './protobuf.ts'
 import { storedQuantity } from './stored-quantity.ts'
 import { storedTime, timeFault } from './stored-time.ts'
 
@@ -44,6 +46,8 @@ interface Place {
   readonly step: string | number
   /** Not a key of a map or a place in a list. */
   readonly isField: boolean
+  /** The struct that has the field. */
+  readonly holder?: StructSchema
 }
 
 const absent = Symbol('absent')
@@ -77,7 +81,7 @@ class Walk {
         this.#custom(field.schema, fields, name, at)
         continue
       }
-      const settled = this.#value(field.schema, value, { parent: at, step: name, isField: true }, schema)
+      const settled = this.#value(field.schema, value, { parent: at, step: name, isField: true, holder: schema }, schema)
       if (hasRepeated) this.#noteRepeated({ parent: at, step: name, isField: true })
       if (settled === absent || (field.isDropped === true && isEmpty(settled))) delete fields[name]
       else if (settled !== value) fields[name] = settled
@@ -241,8 +245,13 @@ class Walk {
     this.restoreFault = restoreWords(value, expected)
     // Paths of Go's errors name fields alone, neither keys of maps nor places in lists.
     const names: string[] = []
-    for (let place: Place | undefined = at; place !== undefined; place = place.parent)
-      if (place.isField) names.unshift(String(place.step))
+    for (let place: Place | undefined = at; place !== undefined; place = place.parent) {
+      const { step, isField, holder: within } = place
+      if (!isField) continue
+      const inner = within === undefined ? undefined : inlineStruct(structName(within.name), String(step))
+      names.unshift(...(inner === undefined ? [] : [inner]), String(step))
+    }
+    const type = expected === 'string' ? (namedText(holder.name, names.at(-1) ?? '') ?? expected) : expected
     const isNumber = /^u?int|^float/.test(expected)
     const found =
       isNumber && (typeof value === 'number' || typeof value === 'bigint')
@@ -251,7 +260,7 @@ class Walk {
           ? `number ${value.source}`
           : goKind(value)
     this.#fail(
-      `json: cannot unmarshal ${found} into Go struct field ${structName(holder.name)}.${names.join('.')} of type ${expected}`,
+      `json: cannot unmarshal ${found} into Go struct field ${structName(holder.name)}.${names.join('.')} of type ${type}`,
     )
   }
 
