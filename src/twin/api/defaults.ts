@@ -31,6 +31,9 @@ export function setStatusDefaults(type: ResourceType, draft: Draft, existing: Dr
   if (type.key === 'nodes' && status['allocatable'] === undefined && status['capacity'] !== undefined)
     draft['status'] = { ...status, allocatable: status['capacity'] }
   if (type.key === 'namespaces') nameLabel(draft)
+  if (type.key === 'resourceclaims.resource.k8s.io')
+    for (const result of itemsAt(status, 'allocation', 'devices', 'results'))
+      for (const toleration of itemsAt(result, 'tolerations')) defaultField(toleration, 'operator', 'Equal')
   if (type.key !== 'pods') return
   const quality = textAt(existing, 'status', 'qosClass')
   if (status['qosClass'] === undefined && quality !== undefined) draft['status'] = { ...status, qosClass: quality }

@@ -87,8 +87,16 @@ function dropDisabled(type: ResourceType, draft: Draft, existing: KubeObject | u
   for (const path of disabled[type.key] ?? [])
     if (valueAt(draft, ...path) !== undefined && valueAt(existing, ...path) === undefined) setAt(draft, path, undefined)
   if (type.key === 'persistentvolumeclaims') settleSources(draft, existing)
+  if (type.key === 'resourceslices.resource.k8s.io') dropMappings(draft, existing)
   const spec = podSpecOf(type.key, draft)
   if (spec !== undefined) dropDisabledOfPods(spec, existing === undefined ? undefined : podSpecOf(type.key, existing))
+}
+
+/** What a device takes of its node's own resources is kept where the slice had such before. */
+function dropMappings(draft: Draft, existing: KubeObject | undefined): void {
+  const name = 'nodeAllocatableResourceMappings'
+  if (itemsAt(existing, 'spec', 'devices').some(device => device[name] !== undefined)) return
+  for (const device of itemsAt(draft, 'spec', 'devices')) delete device[name]
 }
 
 const disabledProjections = ['clusterTrustBundle', 'podCertificate']

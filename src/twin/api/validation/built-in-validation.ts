@@ -23,6 +23,7 @@ import {
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
 import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
+import { sliceProblems } from './devices/slice-validation.ts'
 import { furtherProblems, taintProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { ingressProblems } from './networking/ingress-validation.ts'
@@ -93,7 +94,9 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
       return claimSpecProblems(fieldsAt(draft, 'spec') ?? {}, 'spec')
     case 'resourceclaims.resource.k8s.io':
     case 'resourceclaimtemplates.resource.k8s.io':
-      return deviceClaimProblems(server, type, draft)
+      return deviceClaimProblems(server, type, draft, before === undefined)
+    case 'resourceslices.resource.k8s.io':
+      return sliceProblems(draft, before)
     case 'storageclasses.storage.k8s.io':
       return [
         ...(textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []),
@@ -169,8 +172,8 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
     case 'priorityclasses.scheduling.k8s.io':
       return priorityClassUpdateProblems(draft, existing)
     case 'resourceclaims.resource.k8s.io':
-      return claimUpdateProblems(draft, existing)
     case 'resourceclaimtemplates.resource.k8s.io':
+      return claimUpdateProblems(type, draft, existing)
     case 'volumeattachments.storage.k8s.io':
       return immutable(draft, existing, ['spec'])
     default:

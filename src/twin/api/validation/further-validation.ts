@@ -3,6 +3,7 @@ import { type FieldError, invalid, notSupported } from '#kube/objects/field-erro
 import { qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, itemsAt, textAt } from '../../json-value.ts'
 import { mutatingBindingProblems, mutatingPolicyProblems } from './admission-policy-validation.ts'
+import { deviceClassProblems } from './devices/device-parts.ts'
 import { endpointsProblems, sliceProblems } from './endpoint-validation.ts'
 import { flowSchemaProblems, priorityLevelProblems } from './flow-control-validation.ts'
 import { addressProblems, ingressClassProblems, rangeProblems } from './network-validation.ts'
@@ -21,6 +22,7 @@ const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> =
   'controllerrevisions.apps': revisionProblems,
   'csidrivers.storage.k8s.io': driverProblems,
   'csistoragecapacities.storage.k8s.io': storageCapacityProblems,
+  'deviceclasses.resource.k8s.io': deviceClassProblems,
   endpoints: endpointsProblems,
   'endpointslices.discovery.k8s.io': sliceProblems,
   'flowschemas.flowcontrol.apiserver.k8s.io': flowSchemaProblems,

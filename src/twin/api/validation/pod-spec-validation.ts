@@ -5,6 +5,7 @@ import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qua
 import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
 import { type ContainerSurroundings, containerProblems, identityProblems } from './container-validation.ts'
 import { ephemeralContainerProblems } from './pods/ephemeral-container-validation.ts'
+import { termProblems } from './pods/node-selector-validation.ts'
 import { profileProblems, resourceClaimProblems } from './pods/security-validation.ts'
 import { volumeSourceProblems } from './pods/volume-source-validation.ts'
 import { labelSelectorProblems } from './selector-validation.ts'
@@ -161,8 +162,6 @@ function deadlineProblems(spec: Draft, path: string): readonly FieldError[] {
   return isOutside ? [invalid(`${path}.activeDeadlineSeconds`, value, `must be between 1 and ${int32Maximum}, inclusive`)] : []
 }
 
-const nodeOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']
-
 function affinityProblems(spec: Draft, path: string): readonly FieldError[] {
   const problems: FieldError[] = []
   const at = `${path}.affinity`
@@ -199,45 +198,6 @@ function affinityProblems(spec: Draft, path: string): readonly FieldError[] {
 function weightProblems(weighted: Draft, place: string): readonly FieldError[] {
   const weight = typeof weighted['weight'] === 'number' ? weighted['weight'] : 0
   return weight >= 1 && weight <= 100 ? [] : [invalid(`${place}.weight`, weight, 'must be in the range 1-100')]
-}
-
-function termProblems(term: Draft, place: string): readonly FieldError[] {
-  return [
-    ...expressionProblems(term, place),
-    ...itemsAt(term, 'matchFields').flatMap((one, index) => nodeFieldProblems(one, `${place}.matchFields[${index}]`)),
-  ]
-}
-
-/** A node is told by one name. */
-function nodeFieldProblems(requirement: Draft, at: string): readonly FieldError[] {
-  const [operator, key] = [textAt(requirement, 'operator') ?? '', textAt(requirement, 'key') ?? '']
-  const isKnown = operator === 'In' || operator === 'NotIn'
-  const rule = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
-  return [
-    ...(isKnown ? [] : [invalid(`${at}.operator`, operator, 'not a valid selector operator')]),
-    ...(isKnown && listAt(requirement, 'values').length !== 1 ? [required(`${at}.values`, rule)] : []),
-    ...(key === 'metadata.name' ? [] : [invalid(`${at}.key`, key, 'not a valid field selector key')]),
-  ]
-}
-
-function expressionProblems(term: Draft, place: string): readonly FieldError[] {
-  return itemsAt(term, 'matchExpressions').flatMap((expression, index): FieldError[] => {
-    const at = `${place}.matchExpressions[${index}]`
-    const operator = textAt(expression, 'operator') ?? ''
-    const values = listAt(expression, 'values')
-    const problems: FieldError[] = []
-    if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
-      problems.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
-    else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
-      problems.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-    else if ((operator === 'Gt' || operator === 'Lt') && values.length !== 1)
-      problems.push(required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
-    else if (!nodeOperators.includes(operator))
-      problems.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'))
-    const key = textAt(expression, 'key') ?? ''
-    problems.push(...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)))
-    return problems
-  })
 }
 
 function topologyProblems(term: Draft, place: string): readonly FieldError[] {

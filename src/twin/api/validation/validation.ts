@@ -53,7 +53,7 @@ export function validateUpdate(
   else if (subresource === undefined) {
     problems.push(...validateBuiltIn(server, type, draft, existing))
     problems.push(...validateBuiltInUpdate(type, draft, existing))
-  } else if (subresource === 'status') problems.push(...statusProblems(type.key, draft))
+  } else if (subresource === 'status') problems.push(...statusProblems(type.key, draft, existing))
   else if (subresource === 'resize')
     problems.push(...resourceProblems(draft), ...resizeProblems(draft, existing, qualityOfService))
   else if (subresource === 'ephemeralcontainers') problems.push(...ephemeralProblems(draft, existing))

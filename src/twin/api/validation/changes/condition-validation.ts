@@ -1,51 +1,31 @@
 // What a written status must say: conditions with their parts, addresses where the kind has them.
-import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
-import { qualifiedNameProblems } from '#kube/objects/names.ts'
-import { type Draft, itemsAt, numberAt, textAt } from '../../../json-value.ts'
+import { duplicate, type FieldError, forbidden, notSupported, required } from '#kube/objects/field-error.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { type Draft, itemsAt, textAt } from '../../../json-value.ts'
+import { claimStatusProblems } from '../devices/claim-status-validation.ts'
+import { conditionListProblems, statuses } from './condition-list.ts'
 
 const at = 'status.conditions'
-const statuses = ['False', 'True', 'Unknown']
-const reasonPattern = '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?'
-const reasonRule = `a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '${reasonPattern}')`
 
 /** Kind → what is wrong with a status that was written to it. */
-const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> = {
+const rules: Readonly<Record<string, (draft: Draft, existing: KubeObject) => readonly FieldError[]>> = {
   'certificatesigningrequests.certificates.k8s.io': requestConditions,
   'flowschemas.flowcontrol.apiserver.k8s.io': flowConditions,
   'poddisruptionbudgets.policy': conditions,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': flowConditions,
+  'resourceclaims.resource.k8s.io': claimStatusProblems,
   services: balancerProblems,
   'validatingadmissionpolicies.admissionregistration.k8s.io': conditions,
 }
 
 /** Everything that is wrong with a status that was written. */
-export function statusProblems(key: string, draft: Draft): readonly FieldError[] {
-  return Object.hasOwn(rules, key) ? (rules[key]?.(draft) ?? []) : []
+export function statusProblems(key: string, draft: Draft, existing: KubeObject): readonly FieldError[] {
+  return Object.hasOwn(rules, key) ? (rules[key]?.(draft, existing) ?? []) : []
 }
 
 /** Conditions as all kinds of today have them. */
 function conditions(draft: Draft): readonly FieldError[] {
-  const seen = new Set<string>()
-  return itemsAt(draft, 'status', 'conditions').flatMap((condition, index) => {
-    const place = `${at}[${index}]`
-    const [type, reason] = [textAt(condition, 'type') ?? '', textAt(condition, 'reason') ?? '']
-    const status = textAt(condition, 'status') ?? ''
-    const generation = numberAt(condition, 'observedGeneration') ?? 0
-    const isRepeated = seen.has(type)
-    seen.add(type)
-    return [
-      ...(isRepeated ? [duplicate(`${place}.type`, type)] : []),
-      ...qualifiedNameProblems(type).map(rule => invalid(`${place}.type`, type, rule)),
-      ...(statuses.includes(status) ? [] : [notSupported(`${place}.status`, status, statuses)]),
-      ...(generation < 0 ? [invalid(`${place}.observedGeneration`, generation, 'must be greater than or equal to zero')] : []),
-      ...(textAt(condition, 'lastTransitionTime') === undefined ? [required(`${place}.lastTransitionTime`)] : []),
-      ...(reason === ''
-        ? [required(`${place}.reason`)]
-        : new RegExp(`^${reasonPattern}$`).test(reason)
-          ? []
-          : [invalid(`${place}.reason`, reason, reasonRule)]),
-    ]
-  })
+  return conditionListProblems(at, itemsAt(draft, 'status', 'conditions'))
 }
 
 function requestConditions(draft: Draft): readonly FieldError[] {
