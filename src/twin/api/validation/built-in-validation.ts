@@ -97,18 +97,12 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
       return deviceClaimProblems(server, type, draft, before === undefined)
     case 'resourceslices.resource.k8s.io':
       return sliceProblems(draft, before)
-    case 'storageclasses.storage.k8s.io':
-      return [
-        ...(textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []),
-        ...choiceProblems(draft, 'reclaimPolicy', ['Delete', 'Retain']),
-        ...choiceProblems(draft, 'volumeBindingMode', ['Immediate', 'WaitForFirstConsumer']),
-      ]
     case 'priorityclasses.scheduling.k8s.io':
       return priorityClassProblems(draft)
     case 'horizontalpodautoscalers.autoscaling':
       return autoscalerProblems(draft)
     default:
-      return furtherProblems(type.key, draft)
+      return furtherProblems(type.key, draft, before)
   }
 }
 

@@ -1,6 +1,7 @@
 // Kinds that only the API server itself reads, or that few write: which of them has which rules. Nodes have theirs here.
 import { type FieldError, invalid, notSupported } from '#kube/objects/field-error.ts'
 import { qualifiedNameProblems } from '#kube/objects/names.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, itemsAt, textAt } from '../../json-value.ts'
 import { mutatingBindingProblems, mutatingPolicyProblems } from './admission-policy-validation.ts'
 import { deviceClassProblems } from './devices/device-parts.ts'
@@ -11,16 +12,21 @@ import { podTemplateProblems, runtimeClassProblems } from './runtime-validation.
 import {
   attachmentProblems,
   attributesClassProblems,
+  driverNodeProblems,
   driverProblems,
   revisionProblems,
   storageCapacityProblems,
-  volumeProblems,
+  storageClassProblems,
 } from './storage-validation.ts'
+import { volumeProblems } from './volumes/volume-validation.ts'
 import { webhookProblems } from './webhook-validation.ts'
 
-const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> = {
+type Rule = (draft: Draft, before?: Draft) => readonly FieldError[]
+
+const rules: Readonly<Record<string, Rule>> = {
   'controllerrevisions.apps': revisionProblems,
   'csidrivers.storage.k8s.io': driverProblems,
+  'csinodes.storage.k8s.io': driverNodeProblems,
   'csistoragecapacities.storage.k8s.io': storageCapacityProblems,
   'deviceclasses.resource.k8s.io': deviceClassProblems,
   endpoints: endpointsProblems,
@@ -36,14 +42,16 @@ const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> =
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': priorityLevelProblems,
   'runtimeclasses.node.k8s.io': runtimeClassProblems,
   'servicecidrs.networking.k8s.io': rangeProblems,
+  'storageclasses.storage.k8s.io': storageClassProblems,
   'validatingwebhookconfigurations.admissionregistration.k8s.io': webhookProblems,
   'volumeattachments.storage.k8s.io': attachmentProblems,
   'volumeattributesclasses.storage.k8s.io': attributesClassProblems,
 }
 
-/** Everything that is wrong with an object of one of these kinds; nothing with others. */
-export function furtherProblems(key: string, draft: Draft): readonly FieldError[] {
-  return Object.hasOwn(rules, key) ? (rules[key]?.(draft) ?? []) : []
+/** Everything that is wrong with an object of one of these kinds; nothing with others. `before` is what it was. */
+export function furtherProblems(key: string, draft: Draft, before?: KubeObject): readonly FieldError[] {
+  const earlier = before === undefined ? undefined : { ...before }
+  return Object.hasOwn(rules, key) ? (rules[key]?.(draft, earlier) ?? []) : []
 }
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
