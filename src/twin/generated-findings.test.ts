@@ -127,13 +127,13 @@ describe('what an update may not change', () => {
       path: '/api/v1/persistentvolumes',
       body: volume,
       patch: { spec: { hostPath: { path: '/b' } } },
-      said: 'PersistentVolume "a" is invalid: spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n- spec.hostPath',
+      said: 'PersistentVolume "a" is invalid: spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n@@ spec @@\n- spec.hostPath',
     },
     {
       path: '/api/v1/namespaces/default/persistentvolumeclaims',
       body: claim,
       patch: { spec: { accessModes: ['ReadWriteMany'] } },
-      said: 'PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n- spec.accessModes',
+      said: 'PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n@@ spec @@\n- spec.accessModes',
     },
     {
       path: '/api/v1/persistentvolumes',

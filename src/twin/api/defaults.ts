@@ -339,10 +339,12 @@ function scalingRuleDefaults(behavior: Draft, name: string, values: Draft): void
 
 function bindingDefaults(draft: Draft): void {
   for (const subject of itemsAt(draft, 'subjects')) {
-    if (subject['kind'] === 'User' || subject['kind'] === 'Group') defaultField(subject, 'apiGroup', 'rbac.authorization.k8s.io')
+    const isMissing = (subject['apiGroup'] ?? '') === ''
+    if (isMissing && (subject['kind'] === 'User' || subject['kind'] === 'Group'))
+      subject['apiGroup'] = 'rbac.authorization.k8s.io'
   }
-  const role = fieldsAt(draft, 'roleRef')
-  if (role !== undefined) defaultField(role, 'apiGroup', 'rbac.authorization.k8s.io')
+  const role = defaultObject(draft, 'roleRef')
+  if ((role['apiGroup'] ?? '') === '') role['apiGroup'] = 'rbac.authorization.k8s.io'
 }
 
 function webhookDefaults(draft: Draft, isMutating: boolean): void {

@@ -15,7 +15,7 @@ import {
 } from '#kube/objects/status.ts'
 import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, raised, textAt } from '../json-value.ts'
 import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
-import { inGoForm } from '../schema/go-form.ts'
+import { inGoForm, loseEmptyLists } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { objectKey } from '../store.ts'
 import { admitCreate, admitUpdate } from './admission/admission.ts'
@@ -54,6 +54,12 @@ export function asStored(draft: Draft): KubeObject {
   }
   return frozen({ ...draft, apiVersion, kind, metadata: { ...metadata, name: metadata['name'] } })
 }
+
+/** Kinds with lists that are always written, and may be empty. */
+const losesEmptyLists: ReadonlySet<string> = new Set([
+  ...['clusterroles.rbac.authorization.k8s.io', 'roles.rbac.authorization.k8s.io', 'csinodes.storage.k8s.io'],
+  ...['endpointslices.discovery.k8s.io', 'limitranges'],
+])
 
 export class WritePipeline {
   readonly #server: ApiServer
@@ -101,6 +107,7 @@ export class WritePipeline {
     else if (metadata['generation'] === 0) delete metadata['generation']
     validateCreate(this.#server, type, draft, options.requested)
     admitToQuotas(this.#server, type, draft)
+    if (losesEmptyLists.has(type.key)) loseEmptyLists(kindSchema(type), draft)
     const object = asStored(draft)
     const { namespace, name } = object.metadata
     if (this.#server.store.get(type.key, namespace, name) !== undefined) throw alreadyExists(subjectOf(type), name)
@@ -155,6 +162,7 @@ export class WritePipeline {
     }
     validateUpdate(this.#server, type, draft, existing, options)
     metadata['resourceVersion'] = existing.metadata.resourceVersion
+    if (losesEmptyLists.has(type.key)) loseEmptyLists(kindSchema(type), draft)
     if (isUnchanged(draft, existing)) return existing
     const object = asStored(draft)
     return options.isDryRun === true ? object : this.commit(type, object)

@@ -11,7 +11,17 @@ import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
 import { changedFields } from './changed-fields.ts'
-import { difference, type FieldSet, fromFieldsV1, intersection, isEmptySet, leaf, toFieldsV1, union, withoutPaths } from './field-set.ts'
+import {
+  difference,
+  type FieldSet,
+  fromFieldsV1,
+  intersection,
+  isEmptySet,
+  leaf,
+  toFieldsV1,
+  union,
+  withoutPaths,
+} from './field-set.ts'
 
 /** One manager's fields. */
 export interface Ownership {

@@ -394,5 +394,6 @@ function restoreWords(value: unknown, expected: string): string {
   if (expected.startsWith('map[')) return `cannot restore map from ${found}`
   if (expected.startsWith('[]')) return `cannot restore slice from ${found}`
   if (expected.startsWith('v1.')) return `cannot restore struct from: ${found}`
-  return expected === 'string' ? `cannot convert ${found} to string` : `unrecognized type: ${expected}`
+  if (expected !== 'string' || found === 'slice' || found === 'map') return `unrecognized type: ${expected}`
+  return `cannot convert ${found} to string`
 }

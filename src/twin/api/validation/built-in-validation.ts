@@ -7,7 +7,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { parseCron } from '#kube/time/cron.ts'
 import { timeZone } from '#kube/time/time-zone.ts'
 import { apiServiceProblems } from '../../aggregation/api-service-problems.ts'
-import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, isEmpty, isFields, isSame, itemsAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
@@ -177,7 +177,10 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
 
 function immutable(draft: Draft, existing: KubeObject, path: readonly string[]): readonly FieldError[] {
   const value = valueAt(draft, ...path)
-  return isSame(value, valueAt(existing, ...path)) ? [] : [invalid(path.join('.'), value, 'field is immutable')]
+  if (isSame(value, valueAt(existing, ...path))) return []
+  // Go prints the keys of a map in their order.
+  const shown = path[0] === 'parameters' && isFields(value) ? Object.fromEntries(Object.entries(value).toSorted()) : value
+  return [invalid(path.join('.'), shown, 'field is immutable')]
 }
 
 /** A text that is given and is none of `choices`; `path` has dots. */
