@@ -24,11 +24,12 @@ import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
 import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
 import { sliceProblems } from './devices/slice-validation.ts'
-import { furtherProblems, taintProblems } from './further-validation.ts'
+import { furtherProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
 import { ingressProblems } from './networking/ingress-validation.ts'
 import { networkPolicyProblems } from './networking/network-policy-validation.ts'
 import { serviceProblems } from './networking/service-validation.ts'
+import { nodeProblems } from './nodes/node-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import { claimSpecProblems } from './pods/claim-spec-validation.ts'
@@ -65,7 +66,7 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'secrets':
       return [...dataProblems(draft, ['data']), ...secretTypeProblems(draft)]
     case 'resourcequotas':
-      return [...quotaProblems(draft), ...scopeProblems(draft)]
+      return [...quotaProblems(draft, before), ...scopeProblems(draft)]
     case 'limitranges':
       return limitRangeProblems(draft)
     case 'services':
@@ -75,7 +76,7 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'networkpolicies.networking.k8s.io':
       return networkPolicyProblems(draft, before)
     case 'nodes':
-      return taintProblems(draft)
+      return nodeProblems(draft, before)
     case 'leases.coordination.k8s.io':
       return leaseProblems(draft)
     case 'roles.rbac.authorization.k8s.io':
@@ -147,6 +148,12 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
       return claimChangeProblems(draft, existing)
     case 'ipaddresses.networking.k8s.io':
       return addressUpdateProblems(draft, existing)
+    case 'volumeattributesclasses.storage.k8s.io':
+      return ['driverName', 'parameters'].flatMap(name =>
+        isSame(draft[name] ?? null, valueAt(existing, name) ?? null)
+          ? []
+          : [forbidden(name, `updates to ${name} are forbidden.`)],
+      )
     case 'ingressclasses.networking.k8s.io':
       return immutable(draft, existing, ['spec', 'controller'])
     case 'csistoragecapacities.storage.k8s.io':
@@ -193,7 +200,7 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
   const spec = fieldsAt(draft, 'spec') ?? {}
   const problems: FieldError[] = [...wholeNumber(spec, 'replicas', 'spec.replicas')]
   const template = fieldsAt(spec, 'template')
-  if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template))
+  if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template, type.kind.toLowerCase()))
   problems.push(...wholeNumber(spec, 'minReadySeconds', 'spec.minReadySeconds'))
   // kube-apiserver takes any of a StatefulSet.
   if (type.key !== 'statefulsets.apps') problems.push(...wholeNumber(spec, 'revisionHistoryLimit', 'spec.revisionHistoryLimit'))
@@ -255,7 +262,8 @@ function daemonSetProblems(spec: Draft): readonly FieldError[] {
   return updateProblems(spec)
 }
 
-function selectorProblems(spec: Draft, template: Draft | undefined): readonly FieldError[] {
+/** `noun` is what upstream calls the kind where its selector is empty. */
+function selectorProblems(spec: Draft, template: Draft | undefined, noun = 'deployment'): readonly FieldError[] {
   const selector = fieldsAt(spec, 'selector')
   if (selector === undefined) {
     const labels = valueAt(template, 'metadata', 'labels') ?? null
@@ -265,7 +273,7 @@ function selectorProblems(spec: Draft, template: Draft | undefined): readonly Fi
     ]
   }
   if (isEmpty(selector['matchLabels']) && isEmpty(selector['matchExpressions'])) {
-    return [invalid('spec.selector', selector, 'empty selector is invalid for deployment')]
+    return [invalid('spec.selector', selector, `empty selector is invalid for ${noun}`)]
   }
   const values = Object.values(textsAt(selector, 'matchLabels')).flatMap(value =>
     labelValueProblems(value).map(problem => invalid('spec.selector.matchLabels', value, problem)),

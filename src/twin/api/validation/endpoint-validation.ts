@@ -1,12 +1,7 @@
 // Endpoints and EndpointSlices: addresses that are some, ports that can be.
 import { isIP, isIPv4 } from 'node:net'
 import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '#kube/objects/field-error.ts'
-import {
-  dns1123LabelProblems,
-  dns1123SubdomainProblems,
-  labelValueProblems,
-  qualifiedNameProblems,
-} from '#kube/objects/names.ts'
+import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import { endpointAddressProblems } from './networking/addresses.ts'
 
@@ -71,8 +66,7 @@ const addressTypes = ['FQDN', 'IPv4', 'IPv6']
 export function sliceProblems(draft: Draft, before?: Draft): readonly FieldError[] {
   const type = textAt(draft, 'addressType') ?? ''
   const problems: FieldError[] = []
-  if (before !== undefined && before['addressType'] !== type)
-    problems.push(invalid('addressType', type, 'field is immutable'))
+  if (before !== undefined && before['addressType'] !== type) problems.push(invalid('addressType', type, 'field is immutable'))
   if (type === '') problems.push(required('addressType'))
   else if (!addressTypes.includes(type)) problems.push(notSupported('addressType', type, addressTypes))
   for (const [index, endpoint] of itemsAt(draft, 'endpoints').entries())
@@ -100,7 +94,8 @@ function endpointProblems(at: string, endpoint: Draft, type: string): readonly F
   if (node !== undefined) problems.push(...dns1123SubdomainProblems(node).map(rule => invalid(`${at}.nodeName`, node, rule)))
   if (hostname !== undefined)
     problems.push(...dns1123LabelProblems(hostname).map(rule => invalid(`${at}.hostname`, hostname, rule)))
-  for (const [list, rules] of hintLists) problems.push(...hintProblems(`${at}.hints.${list}`, itemsAt(endpoint, 'hints', list), rules))
+  for (const [list, rules] of hintLists)
+    problems.push(...hintProblems(`${at}.hints.${list}`, itemsAt(endpoint, 'hints', list), rules))
   return problems
 }
 
@@ -110,11 +105,7 @@ const hintLists = [
 ] as const
 const hintCount = 8
 
-function hintProblems(
-  at: string,
-  hints: readonly Draft[],
-  rules: (name: string) => readonly string[],
-): readonly FieldError[] {
+function hintProblems(at: string, hints: readonly Draft[], rules: (name: string) => readonly string[]): readonly FieldError[] {
   if (hints.length > hintCount) return [tooMany(at, hints.length, hintCount)]
   const names = hints.map(hint => textAt(hint, 'name') ?? '')
   return names.flatMap((name, index) => {

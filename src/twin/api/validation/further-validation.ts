@@ -1,9 +1,9 @@
-// Kinds that only the API server itself reads, or that few write: which of them has which rules. Nodes have theirs here.
-import { type FieldError, invalid, notSupported } from '#kube/objects/field-error.ts'
-import { qualifiedNameProblems } from '#kube/objects/names.ts'
+// Kinds that only the API server itself reads, or that few write: which of them has which rules.
+import type { FieldError } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, itemsAt, textAt } from '../../json-value.ts'
+import type { Draft } from '../../json-value.ts'
 import { mutatingBindingProblems, mutatingPolicyProblems } from './admission-policy-validation.ts'
+import { requestProblems } from './certificates/request-validation.ts'
 import { deviceClassProblems } from './devices/device-parts.ts'
 import { endpointsProblems, sliceProblems } from './endpoint-validation.ts'
 import { flowSchemaProblems, priorityLevelProblems } from './flow-control-validation.ts'
@@ -24,6 +24,7 @@ import { webhookProblems } from './webhook-validation.ts'
 type Rule = (draft: Draft, before?: Draft) => readonly FieldError[]
 
 const rules: Readonly<Record<string, Rule>> = {
+  'certificatesigningrequests.certificates.k8s.io': requestProblems,
   'controllerrevisions.apps': revisionProblems,
   'csidrivers.storage.k8s.io': driverProblems,
   'csinodes.storage.k8s.io': driverNodeProblems,
@@ -52,29 +53,4 @@ const rules: Readonly<Record<string, Rule>> = {
 export function furtherProblems(key: string, draft: Draft, before?: KubeObject): readonly FieldError[] {
   const earlier = before === undefined ? undefined : { ...before }
   return Object.hasOwn(rules, key) ? (rules[key]?.(draft, earlier) ?? []) : []
-}
-
-const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
-
-/** A node's taints are unique by key and effect. */
-export function taintProblems(draft: Draft): readonly FieldError[] {
-  const seen = new Set<string>()
-  const repeated = (identity: string, at: string): readonly FieldError[] => {
-    if (!seen.has(identity)) {
-      seen.add(identity)
-      return []
-    }
-    return [{ type: 'FieldValueDuplicate', field: at, body: 'Duplicate value: taints must be unique by key and effect pair' }]
-  }
-  return itemsAt(draft, 'spec', 'taints').flatMap((taint, index) => {
-    // Upstream names the place so.
-    const at = `metadata.taints[${index}]`
-    const key = textAt(taint, 'key') ?? ''
-    const effect = textAt(taint, 'effect') ?? ''
-    return [
-      ...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)),
-      ...(taintEffects.includes(effect) ? [] : [notSupported(`${at}.effect`, effect, taintEffects)]),
-      ...repeated(`${key}:${effect}`, at),
-    ]
-  })
 }

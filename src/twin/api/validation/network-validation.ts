@@ -1,6 +1,6 @@
 // Small kinds of `networking.k8s.io`.
 import { isIP } from 'node:net'
-import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '#kube/objects/field-error.ts'
 import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, listAt, textAt } from '../../json-value.ts'
 
@@ -10,7 +10,7 @@ const scopes = ['Cluster', 'Namespace']
 export function ingressClassProblems(draft: Draft): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
   const problems: FieldError[] = []
-  if ((textAt(spec, 'controller') ?? '') === '') problems.push(required('spec.controller'))
+  problems.push(...controllerProblems(textAt(spec, 'controller') ?? ''))
   const parameters = fieldsAt(spec, 'parameters')
   if (parameters === undefined) return problems
   const at = 'spec.parameters'
@@ -24,6 +24,24 @@ export function ingressClassProblems(draft: Draft): readonly FieldError[] {
   if (scope === 'Namespace' && (namespace ?? '') === '')
     problems.push(required(`${at}.namespace`, "`parameters.scope` is set to 'Namespace'"))
   return problems
+}
+
+const controllerLength = 250
+const pathRule = "Invalid path (regex used for validation is '[A-Za-z0-9/\\\\-._~%!$&'()*+,;=:]+')"
+
+function controllerProblems(controller: string): readonly FieldError[] {
+  const at = 'spec.controller'
+  const slash = controller.indexOf('/')
+  const [domain, path] = [controller.slice(0, Math.max(slash, 0)), controller.slice(slash + 1)]
+  const long = controller.length > controllerLength ? [tooLong(at, controllerLength)] : []
+  if (controller === '') return [required(at)]
+  if (domain === '' || path === '')
+    return [...long, invalid(at, controller, 'must be a domain-prefixed path (such as "acme.io/foo")')]
+  return [
+    ...long,
+    ...dns1123SubdomainProblems(domain).map(rule => invalid(at, domain, rule)),
+    ...(/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(path) ? [] : [invalid(at, path, pathRule)]),
+  ]
 }
 
 /** Everything that is wrong with an IPAddress but for its name. */

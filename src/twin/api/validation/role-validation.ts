@@ -16,8 +16,7 @@ function aggregationProblems(draft: Draft): readonly FieldError[] {
   if (rule === undefined) return []
   const at = 'aggregationRule.clusterRoleSelectors'
   const selectors = itemsAt(rule, 'clusterRoleSelectors')
-  if (selectors.length === 0)
-    return [required(at, 'at least one clusterRoleSelector required if aggregationRule is non-nil')]
+  if (selectors.length === 0) return [required(at, 'at least one clusterRoleSelector required if aggregationRule is non-nil')]
   return selectors.flatMap((selector, index) => {
     const problems = labelSelectorProblems(`${at}[${index}]`, selector)
     // Upstream shows what it made of the selector, which is nothing.

@@ -2,8 +2,12 @@
 import { duplicate, type FieldError, forbidden, notSupported, required } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, itemsAt, textAt } from '../../../json-value.ts'
+import { quotaStatusProblems } from '../content-validation.ts'
 import { claimStatusProblems } from '../devices/claim-status-validation.ts'
+import { ingressStatusProblems } from '../networking/ingress-validation.ts'
+import { nodeStatusProblems } from '../nodes/node-validation.ts'
 import { conditionListProblems, statuses } from './condition-list.ts'
+import { replicaCountProblems } from './replica-counts.ts'
 
 const at = 'status.conditions'
 
@@ -11,16 +15,20 @@ const at = 'status.conditions'
 const rules: Readonly<Record<string, (draft: Draft, existing: KubeObject) => readonly FieldError[]>> = {
   'certificatesigningrequests.certificates.k8s.io': requestConditions,
   'flowschemas.flowcontrol.apiserver.k8s.io': flowConditions,
+  'ingresses.networking.k8s.io': ingressStatusProblems,
+  nodes: nodeStatusProblems,
   'poddisruptionbudgets.policy': conditions,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': flowConditions,
   'resourceclaims.resource.k8s.io': claimStatusProblems,
+  resourcequotas: quotaStatusProblems,
   services: balancerProblems,
   'validatingadmissionpolicies.admissionregistration.k8s.io': conditions,
 }
 
 /** Everything that is wrong with a status that was written. */
 export function statusProblems(key: string, draft: Draft, existing: KubeObject): readonly FieldError[] {
-  return Object.hasOwn(rules, key) ? (rules[key]?.(draft, existing) ?? []) : []
+  const own = Object.hasOwn(rules, key) ? (rules[key]?.(draft, existing) ?? []) : []
+  return [...replicaCountProblems(key, draft, existing), ...own]
 }
 
 /** Conditions as all kinds of today have them. */

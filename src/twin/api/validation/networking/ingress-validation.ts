@@ -1,10 +1,11 @@
 // Ingresses: hosts, paths, and what is behind them.
 import { type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { dns1035LabelProblems, dns1123LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../../json-value.ts'
 import { isPort, portNameRules, portRange } from '../container-validation.ts'
 import { pathSegmentProblems } from '../metadata-validation.ts'
-import { isAddress } from './addresses.ts'
+import { addressProblems, isAddress } from './addresses.ts'
 
 const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']
 const noPart = ['//', '/./', '/../', '%2f', '%2F']
@@ -129,4 +130,18 @@ function resourceProblems(at: string, resource: Draft): readonly FieldError[] {
       return value === '' ? [required(`${at}.${field}`)] : named(`${at}.${field}`, value, pathSegmentProblems)
     }),
   ]
+}
+
+/** What is wrong with the addresses in a status that was written. */
+export function ingressStatusProblems(draft: Draft, existing: Draft | KubeObject): readonly FieldError[] {
+  const known = new Set(itemsAt(existing, 'status', 'loadBalancer', 'ingress').map(({ ip }) => ip))
+  return itemsAt(draft, 'status', 'loadBalancer', 'ingress').flatMap((ingress, index) => {
+    const at = `status.loadBalancer.ingress[${index}]`
+    const [ip, host] = [textAt(ingress, 'ip') ?? '', textAt(ingress, 'hostname') ?? '']
+    return [
+      ...(ip === '' || known.has(ip) ? [] : addressProblems(`${at}.ip`, ip)),
+      ...(host === '' ? [] : named(`${at}.hostname`, host, dns1123SubdomainProblems)),
+      ...(isAddress(host) ? [invalid(`${at}.hostname`, host, 'must be a DNS name, not an IP address')] : []),
+    ]
+  })
 }
