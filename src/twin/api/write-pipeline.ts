@@ -139,11 +139,12 @@ export class WritePipeline {
     const changed = identityProblems(metadata, existing)
     if (changed.length > 0) throw refused(type, name, changed)
     keepUnwritable(type, draft, existing, options.subresource)
+    // Before defaults, which count one.
+    if (options.subresource === undefined || options.subresource === 'status') uncountTemplates(type, draft)
     // A write to a subresource takes the rest from what is stored, which has its defaults and is frozen.
     if (options.subresource === undefined || options.subresource === 'ephemeralcontainers') setDefaults(type, draft, this.#server)
     else if (options.subresource === 'status') setStatusDefaults(type, draft, existing)
     if (options.requested !== undefined) inGoForm(kindSchema(type), draft)
-    if (options.subresource === undefined || options.subresource === 'status') uncountTemplates(type, draft)
     if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
     if (options.subresource === undefined || options.subresource === 'status') countTemplates(type, draft, existing)
     if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing)

@@ -26,6 +26,7 @@ import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validat
 import { sliceProblems } from './devices/slice-validation.ts'
 import { furtherProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
+import { rangeUpdateProblems } from './network-validation.ts'
 import { ingressProblems } from './networking/ingress-validation.ts'
 import { networkPolicyProblems } from './networking/network-policy-validation.ts'
 import { serviceProblems } from './networking/service-validation.ts'
@@ -35,6 +36,7 @@ import { podUpdateProblems } from './pod-update-validation.ts'
 import { claimSpecProblems } from './pods/claim-spec-validation.ts'
 import { priorityClassProblems, priorityClassUpdateProblems } from './priority-class-validation.ts'
 import { bindingProblems, roleProblems, roleRefUpdateProblems } from './role-validation.ts'
+import { labelSelectorProblems } from './selector-validation.ts'
 
 const workloads = new Set([
   'deployments.apps',
@@ -148,6 +150,12 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
       return claimChangeProblems(draft, existing)
     case 'ipaddresses.networking.k8s.io':
       return addressUpdateProblems(draft, existing)
+    case 'controllerrevisions.apps':
+      return isSame(draft['data'] ?? null, valueAt(existing, 'data') ?? null)
+        ? []
+        : [invalid('data', draft['data'] ?? null, 'field is immutable')]
+    case 'servicecidrs.networking.k8s.io':
+      return rangeUpdateProblems(draft, existing)
     case 'volumeattributesclasses.storage.k8s.io':
       return ['driverName', 'parameters'].flatMap(name =>
         isSame(draft[name] ?? null, valueAt(existing, name) ?? null)
@@ -388,10 +396,7 @@ function budgetProblems(draft: Draft): readonly FieldError[] {
     problems.push(...shareProblems(spec[name], `spec.${name}`, true))
   }
   problems.push(...choiceProblems(draft, 'spec.unhealthyPodEvictionPolicy', ['AlwaysAllow', 'IfHealthyBudget']))
-  const selector = fieldsAt(spec, 'selector')
-  const parsed = selector === undefined ? undefined : labelSelectorOf(selector, 'spec.selector')
-  if (parsed !== undefined && !parsed.ok) problems.push(invalid('spec.selector', selector, parsed.problem.expected))
-  return problems
+  return [...problems, ...labelSelectorProblems('spec.selector', fieldsAt(spec, 'selector'))]
 }
 
 const dataLimitBytes = 1_048_576

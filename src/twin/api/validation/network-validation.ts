@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '#kube/objects/field-error.ts'
 import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, listAt, textAt } from '../../json-value.ts'
 
 const scopes = ['Cluster', 'Namespace']
@@ -44,6 +45,15 @@ function controllerProblems(controller: string): readonly FieldError[] {
   ]
 }
 
+/** A ServiceCIDR keeps its ranges; it may get one of another family. */
+export function rangeUpdateProblems(draft: Draft, existing: Draft | KubeObject): readonly FieldError[] {
+  const at = 'spec.cidrs'
+  const [now, before] = [draft, existing].map(object => listAt(object, 'spec', 'cidrs').map(String)) as [string[], string[]]
+  const why = 'field is immutable'
+  if (now.length < before.length) return [invalid(at, now.length === 0 ? null : now, why)]
+  return before.flatMap((range, index) => (now[index] === range ? [] : [invalid(`${at}[${index}]`, now[index], why)]))
+}
+
 /** Everything that is wrong with an IPAddress but for its name. */
 export function addressProblems(draft: Draft): readonly FieldError[] {
   const parent = fieldsAt(draft, 'spec', 'parentRef')
@@ -56,7 +66,9 @@ export function addressProblems(draft: Draft): readonly FieldError[] {
 }
 
 /** Everything that is wrong with a ServiceCIDR. */
-export function rangeProblems(draft: Draft): readonly FieldError[] {
+export function rangeProblems(draft: Draft, before?: Draft): readonly FieldError[] {
+  // What is in one stays, and is not looked at again.
+  if (before !== undefined) return []
   const ranges = listAt(draft, 'spec', 'cidrs').map(String)
   if (ranges.length === 0) return [required('spec.cidrs', 'at least one CIDR required')]
   return ranges.flatMap((range, index) =>

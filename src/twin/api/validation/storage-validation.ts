@@ -166,10 +166,10 @@ export function driverProblems(draft: Draft, before?: Draft): readonly FieldErro
 }
 
 /** What is wrong with a ControllerRevision. */
-export function revisionProblems(draft: Draft): readonly FieldError[] {
+export function revisionProblems(draft: Draft, before?: Draft): readonly FieldError[] {
   const revision = numberAt(draft, 'revision') ?? 0
   return [
-    ...((valueAt(draft, 'data') ?? null) === null ? [required('data', 'data is mandatory')] : []),
+    ...(before === undefined && (valueAt(draft, 'data') ?? null) === null ? [required('data', 'data is mandatory')] : []),
     ...(revision < 0 ? [invalid('revision', revision, 'must be greater than or equal to 0')] : []),
   ]
 }

@@ -33,6 +33,8 @@ const rules: Readonly<Record<string, CountRules>> = {
     ready: 'readyReplicas',
     collides: true,
   },
+  'horizontalpodautoscalers.autoscaling': { counts: ['currentReplicas', 'desiredReplicas'] },
+  'poddisruptionbudgets.policy': { counts: ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] },
   'replicasets.apps': {
     counts: [...available, 'fullyLabeledReplicas', 'terminatingReplicas'],
     parts: ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'],
