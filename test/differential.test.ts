@@ -85,7 +85,7 @@ function sideOf(transport: Transport, clock: VirtualClock): Side {
       }
       if (!query.startsWith('watch=true')) {
         const answer = await transport.request(request)
-        return { status: answer.status, headers: answer.headers, text: decoder.decode(answer.body) }
+        return { status: answer.status, headers: answer.headers, text: decoder.decode(answer.body), bytes: answer.body }
       }
       const { status, headers: answered, chunks } = await transport.stream(request)
       const text = textOf(chunks)
