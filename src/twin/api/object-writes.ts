@@ -207,7 +207,11 @@ export class ObjectWrites {
         patched[name] ??= value
         if (patched[name] !== value) throw refused(unregistered(patched))
       }
-      const { draft, warnings: told } = patchedDraft(write.type, patched, write.request, { body, refused })
+      const { draft, warnings: told } = patchedDraft(write.type, patched, write.request, {
+        body,
+        refused,
+        restores: mediaType === 'application/strategic-merge-patch+json',
+      })
       agreeOnName(draft, write.info)
       const repeated = dedupOwners(draft, 'after mutating admission happens')
       noteWarnings(write.request, repeated)
@@ -258,7 +262,7 @@ export class ObjectWrites {
           `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
         )
       const whole = applied(server, write.type, undefined, configuration, options)
-      const { draft, warnings } = patchedDraft(write.type, whole, write.request, { body, refused })
+      const { draft, warnings } = patchedDraft(write.type, whole, write.request, { body, refused, restores: true })
       agreeOnName(draft, write.info)
       setAt(draft, ['metadata', 'resourceVersion'], undefined)
       this.#authorizeCreate(write)
@@ -267,7 +271,7 @@ export class ObjectWrites {
     }
     const given = textAt(configuration, 'metadata', 'resourceVersion') ?? ''
     const merged = applied(server, write.type, inVersion(write.type, existing), configuration, options)
-    const { draft, warnings } = patchedDraft(write.type, merged, write.request, { body, refused })
+    const { draft, warnings } = patchedDraft(write.type, merged, write.request, { body, refused, restores: true })
     if (!/^0*$/.test(given) && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
     agreeOnName(draft, write.info)
     // Upstream applies as it patches: another uid is refused as a field that was changed.

@@ -27,15 +27,17 @@ interface SettleOptions {
   readonly repeated?: readonly string[]
   /** Custom kinds: their own fields are held to their schema later, in words of their own. */
   readonly isCustom?: boolean
+  /** As Go makes structs of maps: whole numbers of any size and form are brought into the range of their field. */
+  readonly restores?: boolean
 }
 
 /** Brings `draft` into the form it is stored in. */
 export function settleFields(
   schema: StructSchema,
   draft: Draft,
-  { repeated = [], isCustom = false }: SettleOptions = {},
+  { repeated = [], isCustom = false, restores = false }: SettleOptions = {},
 ): Settled {
-  const walk = new Walk(new Set(repeated), isCustom)
+  const walk = new Walk(new Set(repeated), isCustom, restores)
   walk.struct(schema, draft, undefined)
   return { problems: walk.problems, fault: walk.fault, restoreFault: walk.restoreFault }
 }
@@ -58,10 +60,12 @@ class Walk {
   restoreFault: string | undefined
   readonly #repeated: ReadonlySet<string>
   readonly #isCustom: boolean
+  readonly #restores: boolean
 
-  constructor(repeated: ReadonlySet<string>, isCustom: boolean) {
+  constructor(repeated: ReadonlySet<string>, isCustom: boolean, restores: boolean) {
     this.#repeated = repeated
     this.#isCustom = isCustom
+    this.#restores = restores
   }
 
   struct(schema: StructSchema, fields: Draft, at: Place | undefined): void {
@@ -185,6 +189,12 @@ class Walk {
         if (value instanceof OddNumber || typeof value === 'bigint') break
         this.#fail(`json: cannot unmarshal ${goKind(value)} into Go value of type int32`)
         return value
+      case 'int32':
+      case 'int64': {
+        const whole = this.#restores ? restoredInteger(value, scalar) : undefined
+        if (whole !== undefined) return whole
+        break
+      }
       default:
     }
     this.#mismatch(value, at, holder, goTypes[scalar])
@@ -295,6 +305,16 @@ function zeroOf(schema: Schema): unknown {
     default:
       return null
   }
+}
+
+/** What Go's conversion makes of a whole number: what is past an int64 is the least one, and int32 keeps the low bits. */
+function restoredInteger(value: unknown, scalar: 'int32' | 'int64'): number | bigint | undefined {
+  const number = value instanceof OddNumber ? value.value : value
+  if (typeof number !== 'bigint' && !Number.isInteger(number)) return undefined
+  const whole = BigInt(number as number | bigint)
+  const held = BigInt.asIntN(64, whole) === whole ? whole : -(2n ** 63n)
+  const stored = scalar === 'int32' ? BigInt.asIntN(32, held) : held
+  return Number.isSafeInteger(Number(stored)) ? Number(stored) : stored
 }
 
 /** The quick yes for values that are stored as they came. */

@@ -11,7 +11,7 @@ import { ephemeralProblems } from '../subresources/ephemeral-containers.ts'
 import { resizeProblems } from '../subresources/resize.ts'
 import type { WriteOptions } from '../write-options.ts'
 import { validateBuiltIn, validateBuiltInUpdate } from './built-in-validation.ts'
-import { statusProblems } from './changes/condition-validation.ts'
+import { statusProblems, verdictProblems } from './changes/condition-validation.ts'
 import { eventProblems } from './events/event-validation.ts'
 import { validateMetadata } from './metadata-validation.ts'
 import { newPodProblems, podSpecProblems } from './pod-spec-validation.ts'
@@ -56,6 +56,7 @@ export function validateUpdate(
   } else if (subresource === 'status') problems.push(...statusProblems(type.key, draft, existing))
   else if (subresource === 'resize')
     problems.push(...resourceProblems(draft), ...resizeProblems(draft, existing, qualityOfService))
+  else if (subresource === 'approval') problems.push(...verdictProblems(draft, existing))
   else if (subresource === 'ephemeralcontainers') problems.push(...ephemeralProblems(draft, existing))
   if (problems.length > 0) throw refused(type, name, problems)
 }
