@@ -2,14 +2,14 @@
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { copyOf, type Draft, fieldsAt, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
 import { policyDefaults } from './admission/admission-policies.ts'
-import type { ApiServer } from './api-server.ts'
+import { type ApiServer, timestamp } from './api-server.ts'
 import { setCustomDefaults } from './custom/custom-schema.ts'
 import { defaultField, defaultObject, specOf } from './defaulting.ts'
 import { diskDefaults, podAloneDefaults, podSpecDefaults } from './pod-defaults.ts'
 import type { ResourceType } from './resource-type.ts'
 
 /** Fills in the defaults of the object's kind. */
-export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiServer, 'minor'>): void {
+export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiServer, 'minor' | 'clock'>): void {
   if (type.custom !== undefined) {
     setCustomDefaults(type.custom.schema, draft)
     return
@@ -54,7 +54,7 @@ function nameLabel(draft: Draft): void {
   if (name !== '') setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], name)
 }
 
-type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor'>) => void
+type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor' | 'clock'>) => void
 
 const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   pods: draft => {
@@ -62,6 +62,10 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     podSpecDefaults(spec)
     podAloneDefaults(spec)
     setPodAddresses(draft)
+  },
+  'resourceslices.resource.k8s.io': (draft, { clock }) => {
+    for (const device of itemsAt(draft, 'spec', 'devices'))
+      for (const taint of itemsAt(device, 'taints')) defaultField(taint, 'timeAdded', timestamp(clock.now()))
   },
   endpoints: draft => {
     for (const subset of itemsAt(draft, 'subsets'))

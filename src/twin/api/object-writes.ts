@@ -287,7 +287,8 @@ export class ObjectWrites {
     const isUndecided = write.type.key === 'jobs.batch' && choice.propagationPolicy === undefined
     const warnings: string[] = isUndecided ? [keptPodsWarning] : []
     const existing = this.#find(write)
-    if (existing !== undefined) await this.#admitDeletion(write, existing, warnings)
+    if (existing === undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
+    await this.#admitDeletion(write, existing, warnings)
     const { object, isGone } = this.#parts.deletion.remove(
       this.#storageType(write.type),
       write.info.namespace,
@@ -338,9 +339,9 @@ export class ObjectWrites {
       if (server.store.get(storage.key, namespace, name) !== undefined) deletion.remove(storage, namespace, name, choice)
     }
     await readyIn(server, write.type, found)
-    const items = found.map(object =>
-      write.type.custom === undefined ? { ...object, apiVersion: undefined, kind: undefined } : inVersion(write.type, object),
-    )
+    const items = found
+      .map(object => inVersion(write.type, object))
+      .map(object => (write.type.custom === undefined ? { ...object, apiVersion: undefined, kind: undefined } : object))
     const list = {
       kind: `${write.type.kind}List`,
       apiVersion: `${write.type.group === '' ? '' : `${write.type.group}/`}${write.type.version}`,

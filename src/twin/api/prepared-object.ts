@@ -1,7 +1,7 @@
 // What becomes of an object after it was noted who owns its fields and before it is looked at as a whole: fields of features that are off go,
 // and a few are the server's own.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, isEmpty, itemsAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, setAt, textAt, valueAt } from '../json-value.ts'
 import type { User } from './api-server.ts'
 import { podSpecOf } from './pod-template.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -104,9 +104,16 @@ function dropDisabled(type: ResourceType, draft: Draft, existing: KubeObject | u
   for (const path of disabled[type.key] ?? [])
     if (valueAt(draft, ...path) !== undefined && valueAt(existing, ...path) === undefined) setAt(draft, path, undefined)
   if (type.key === 'persistentvolumeclaims') settleSources(draft, existing)
+  if (type.key === 'endpointslices.discovery.k8s.io') dropTopology(draft, existing)
   if (type.key === 'resourceslices.resource.k8s.io') dropMappings(draft, existing)
   const spec = podSpecOf(type.key, draft)
   if (spec !== undefined) dropDisabledOfPods(spec, existing === undefined ? undefined : podSpecOf(type.key, existing))
+}
+
+/** Labels of an endpoint's node are not written any more; endpoints that stay as they were keep theirs. */
+function dropTopology(draft: Draft, existing: KubeObject | undefined): void {
+  if (isSame(draft['endpoints'], valueAt(existing, 'endpoints'))) return
+  for (const endpoint of itemsAt(draft, 'endpoints')) delete endpoint['deprecatedTopology']
 }
 
 /** What a device takes of its node's own resources is kept where the slice had such before. */

@@ -1,7 +1,7 @@
 // What is wrong with a request for an account's token, beyond its shape; in upstream's order and words.
 import { invalid } from '#kube/objects/field-error.ts'
 import { badRequest, conflict, notFound } from '#kube/objects/status.ts'
-import { type Draft, fieldsAt, numberAt, textAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, textAt, valueAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import { refused } from '../validation/validation.ts'
 
@@ -28,7 +28,8 @@ export function checkTokenAsk(server: ApiServer, body: Draft, account: Account):
   if (server.store.get('serviceaccounts', account.namespace, account.name) === undefined)
     throw notFound({ group: '', resource: 'serviceaccounts' }, account.name)
   const at = 'spec.expirationSeconds'
-  const seconds = numberAt(body, 'spec', 'expirationSeconds') ?? shortestToken
+  const given = valueAt(body, 'spec', 'expirationSeconds')
+  const seconds = typeof given === 'number' || typeof given === 'bigint' ? given : shortestToken
   if (seconds < shortestToken) throw refused(kind, '', [invalid(at, seconds, 'may not specify a duration less than 10 minutes')])
   if (seconds > boundSeconds)
     throw refused(kind, '', [invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds')])

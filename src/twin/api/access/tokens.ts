@@ -12,7 +12,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose'
-import { badRequest, notFound } from '#kube/objects/status.ts'
+import { notFound } from '#kube/objects/status.ts'
 import { type Draft, fieldsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import { type ApiServer, timestamp, type User } from '../api-server.ts'
 import { invalidOf } from '../validation/validation.ts'

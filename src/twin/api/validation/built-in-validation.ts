@@ -55,6 +55,7 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
       return apiServiceProblems(draft)
     case 'jobs.batch':
       return [
+        ...(fieldsAt(draft, 'spec', 'selector') === undefined ? selectorProblems({}, fieldsAt(draft, 'spec', 'template')) : []),
         ...jobTemplateProblems(fieldsAt(draft, 'spec') ?? {}, 'spec.template'),
         ...choiceProblems(draft, 'spec.completionMode', ['NonIndexed', 'Indexed']),
         ...choiceProblems(draft, 'spec.podReplacementPolicy', ['Failed', 'TerminatingOrFailed']),
@@ -208,7 +209,7 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
   const spec = fieldsAt(draft, 'spec') ?? {}
   const problems: FieldError[] = [...wholeNumber(spec, 'replicas', 'spec.replicas')]
   const template = fieldsAt(spec, 'template')
-  if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template, type.kind.toLowerCase()))
+  if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template, nounOf(type)))
   problems.push(...wholeNumber(spec, 'minReadySeconds', 'spec.minReadySeconds'))
   // kube-apiserver takes any of a StatefulSet.
   if (type.key !== 'statefulsets.apps') problems.push(...wholeNumber(spec, 'revisionHistoryLimit', 'spec.revisionHistoryLimit'))
@@ -268,6 +269,11 @@ function daemonSetProblems(spec: Draft): readonly FieldError[] {
   if (!isNone(unavailable) && !isNone(surge))
     return [...updateProblems(spec), invalid(`${at}.maxSurge`, surge, 'may not be set when maxUnavailable is non-zero')]
   return updateProblems(spec)
+}
+
+/** Upstream speaks of a Deployment where it means a ReplicaSet. */
+function nounOf({ kind }: ResourceType): string {
+  return kind === 'ReplicaSet' ? 'deployment' : kind.toLowerCase()
 }
 
 /** `noun` is what upstream calls the kind where its selector is empty. */

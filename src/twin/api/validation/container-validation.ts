@@ -179,7 +179,7 @@ function restartProblems(container: Draft, at: string, { kind }: ContainerSurrou
   const rules = kind === 'init' ? [] : itemsAt(container, 'restartPolicyRules')
   const place = `${at}.restartPolicy`
   const problems: FieldError[] = []
-  if (policy === undefined && rules.length > 0)
+  if (policy === undefined && itemsAt(container, 'restartPolicyRules').length > 0)
     problems.push(required(place, 'must specify restartPolicy when restart rules are used'))
   if (policy !== undefined && !restarts.includes(policy)) problems.push(notSupported(place, policy, restarts))
   for (const [index, rule] of rules.entries()) {

@@ -221,6 +221,15 @@ function topologyProblems(term: Draft, place: string): readonly FieldError[] {
 const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
 const emptyKeyRule = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
 
+/** Numbers are compared only where that feature is on, which it is not. */
+function operatorsOf(operator: string): readonly string[] {
+  return operator === 'Gt' || operator === 'Lt' ? ['Equal', 'Exists', 'Gt', 'Lt'] : ['Equal', 'Exists']
+}
+
+function someRules(rules: readonly string[]): readonly string[] {
+  return rules.length === 0 ? [] : [rules.join(';')]
+}
+
 /** What is wrong with the tolerations of what is at `path`. */
 export function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
   return itemsAt(spec, 'tolerations').flatMap((toleration, index): FieldError[] => {
@@ -228,9 +237,14 @@ export function tolerationProblems(spec: Draft, path: string): readonly FieldErr
     const operator = textAt(toleration, 'operator') ?? ''
     const effect = textAt(toleration, 'effect') ?? ''
     const value = textAt(toleration, 'value') ?? ''
-    const problems: FieldError[] = []
-    if ((textAt(toleration, 'key') ?? '') === '' && operator !== 'Exists')
-      problems.push(invalid(`${at}.operator`, operator, emptyKeyRule))
+    const key = textAt(toleration, 'key') ?? ''
+    const problems: FieldError[] = key === '' ? [] : qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule))
+    if (key === '' && operator !== 'Exists') problems.push(invalid(`${at}.operator`, operator, emptyKeyRule))
+    if (toleration['tolerationSeconds'] !== undefined && effect !== 'NoExecute')
+      problems.push(invalid(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+    if (operator === '' || operator === 'Equal')
+      problems.push(...someRules(labelValueProblems(value)).map(rule => invalid(`${at}.operator`, value, rule)))
+    else if (operator !== 'Exists') problems.push(notSupported(`${at}.operator`, operator, operatorsOf(operator)))
     if (operator === 'Exists' && value !== '')
       problems.push(invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"))
     if (effect !== '' && !tolerationEffects.some(known => known === effect))

@@ -257,8 +257,9 @@ function overlapWarnings(volume: Draft): readonly string[] {
     ...(map === undefined ? [] : tell(`ConfigMap ${goQuote(textAt(map, 'name') ?? '')}`, pathsOf(map, ''))),
     ...(secret === undefined ? [] : tell(`Secret ${goQuote(textAt(secret, 'secretName') ?? '')}`, pathsOf(secret, ''))),
     ...tell('DownwardAPI', pathsOf(fieldsAt(volume, 'downwardAPI') ?? {}, '')),
+    // Sources of features that are off are not kept.
     ...projected
-      .filter(source => Object.keys(source).length === 0)
+      .filter(source => Object.keys(source).every(name => name === 'clusterTrustBundle' || name === 'podCertificate'))
       .map(() => `volume ${name} (Projected) has no sources provided`),
     ...tell('Projected', projected.flatMap(projectedPaths)),
   ]
