@@ -18,7 +18,7 @@ import { readMessages, twinMessage } from './recorded-messages.ts'
 const { lives } = readLives(readFileSync(join(import.meta.dirname, 'fixtures', 'differential', 'lives.json.gz')))
 const known = toBeMended('1.36')
 /** It may only become less: `record.ts --known` writes the table anew. */
-const mostToBeMended = 711
+const mostToBeMended = 157
 const kinds = [...Map.groupBy(lives, ({ kind }) => kind)]
 
 test.each(['1.36', '1.34'] as const)('each difference beside %s that is to be mended has a reason', minor => {
@@ -85,7 +85,7 @@ function sideOf(transport: Transport, clock: VirtualClock): Side {
       }
       if (!query.startsWith('watch=true')) {
         const answer = await transport.request(request)
-        return { status: answer.status, headers: answer.headers, text: decoder.decode(answer.body) }
+        return { status: answer.status, headers: answer.headers, text: decoder.decode(answer.body), bytes: answer.body }
       }
       const { status, headers: answered, chunks } = await transport.stream(request)
       const text = textOf(chunks)

@@ -11,6 +11,10 @@ function ownersOf(object: unknown): Record<string, unknown> {
   )
 }
 
+/** A request for a certificate of `CN=a`, made once with OpenSSL. */
+const certificateRequest =
+  'LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlIR01HNENBUUF3RERFS01BZ0dBMVVFQXd3QllUQlpNQk1HQnlxR1NNNDlBZ0VHQ0NxR1NNNDlBd0VIQTBJQQpCR3A0NHpDVzRpbDJlQ1JUSHZuVzlzUWpDS2g2dW5ScjluY0hQWG1Iek1TWXFrdWZKaDVqR0NseUdETUNCR0oyCnFlNjUrM0RyckVwcnRuSzUrWU81MStpZ0FEQUtCZ2dxaGtqT1BRUURBZ05JQURCRkFpQWNrZURvRkdwVUdiZjAKem5kMHA5NlhMVFlCY2JYak4rRmhpRXlndHlpNmp3SWhBTVM5VEUwbDhlMUp4bFFOcHNmaXczZ2JubDJMcjdvawpCNmJJbkhhYlh3M1EKLS0tLS1FTkQgQ0VSVElGSUNBVEUgUkVRVUVTVC0tLS0tCg=='
+
 describe('an applied configuration counts as it was sent', () => {
   const base = { apiVersion: 'v1', kind: 'ConfigMap' }
   test.each([
@@ -57,7 +61,7 @@ describe('who owns what the server takes back', () => {
         apiVersion: 'certificates.k8s.io/v1',
         kind: 'CertificateSigningRequest',
         metadata: { name: 'a' },
-        spec: { request: 'Yg==', signerName: 'example.com/a', usages: ['client auth'], username: 'somebody' },
+        spec: { request: certificateRequest, signerName: 'example.com/a', usages: ['client auth'], username: 'somebody' },
       },
       owned: undefined,
       kept: 'ballast-admin',
@@ -127,13 +131,13 @@ describe('what an update may not change', () => {
       path: '/api/v1/persistentvolumes',
       body: volume,
       patch: { spec: { hostPath: { path: '/b' } } },
-      said: 'PersistentVolume "a" is invalid: spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n- spec.hostPath',
+      said: 'PersistentVolume "a" is invalid: spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation\n@@ spec @@\n- spec.hostPath',
     },
     {
       path: '/api/v1/namespaces/default/persistentvolumeclaims',
       body: claim,
       patch: { spec: { accessModes: ['ReadWriteMany'] } },
-      said: 'PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n- spec.accessModes',
+      said: 'PersistentVolumeClaim "a" is invalid: spec: Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims\n@@ spec @@\n- spec.accessModes',
     },
     {
       path: '/api/v1/persistentvolumes',

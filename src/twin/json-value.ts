@@ -39,8 +39,9 @@ export function integerAt(value: unknown, ...path: readonly string[]): number | 
   return typeof found === 'bigint' || typeof found === 'number' ? found : undefined
 }
 
-/** The next whole number. */
+/** The next whole number; behind the last int64 comes the first, as in Go. */
 export function raised(value: number | bigint): number | bigint {
+  if (BigInt(value) >= 2n ** 63n - 1n) return -(2n ** 63n)
   return Number.isSafeInteger(Number(value) + 1) ? Number(value) + 1 : BigInt(value) + 1n
 }
 

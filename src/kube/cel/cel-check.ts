@@ -76,6 +76,8 @@ function problemsText(source: string, problems: readonly Problem[]): string {
 
 /** A problem with its line, and with a mark under its place. Columns are characters. */
 function problemText(source: string, { at, message }: Problem): string {
+  // Nothing has no first character.
+  if (source === '') return `ERROR: <input>:1:0: ${message}`
   const before = source.slice(0, at).split('\n')
   const column = [...(before.at(-1) ?? '')].length
   const line = (source.split('\n')[before.length - 1] ?? '').replaceAll('\t', ' ')

@@ -1,5 +1,6 @@
 // What an API server refuses in an APIService, in its words.
 import { type FieldError, invalid, required } from '#kube/objects/field-error.ts'
+import { dns1035LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, numberAt, textAt } from '../json-value.ts'
 import { apiServiceName } from './local-api-services.ts'
 
@@ -12,8 +13,15 @@ export function apiServiceProblems(draft: Draft): readonly FieldError[] {
   const name = textAt(draft, 'metadata', 'name') ?? ''
   const wanted = apiServiceName(textAt(spec, 'group') ?? '', textAt(spec, 'version') ?? '')
   const problems: FieldError[] = []
-  if (name !== wanted)
-    problems.push(invalid('metadata.name', name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`))
+  const [group, version] = [textAt(spec, 'group') ?? '', textAt(spec, 'version') ?? '']
+  const rule = `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`
+  const base = textAt(draft, 'metadata', 'generateName') ?? ''
+  if (base !== '' && base !== wanted) problems.push(invalid('metadata.generateName', base, rule))
+  if (name !== '' && name !== wanted) problems.push(invalid('metadata.name', name, rule))
+  if (group === '' && version !== 'v1')
+    problems.push(required('spec.group', 'only v1 may have an empty group and it better be legacy kube'))
+  if (group !== '') problems.push(...dns1123SubdomainProblems(group).map(rule => invalid('spec.group', group, rule)))
+  problems.push(...dns1035LabelProblems(version).map(rule => invalid('spec.version', version, rule)))
   const priority = (field: string, most: number) => {
     const value = numberAt(spec, field) ?? 0
     if (value <= 0 || value > most) problems.push(invalid(`spec.${field}`, value, `must be positive and less than ${most}`))

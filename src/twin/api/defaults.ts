@@ -1,15 +1,15 @@
 // The values Kubernetes fills in where a built-in object says nothing, on create and on every update.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { copyOf, type Draft, fieldsAt, itemsAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { copyOf, type Draft, fieldsAt, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
 import { policyDefaults } from './admission/admission-policies.ts'
-import type { ApiServer } from './api-server.ts'
+import { type ApiServer, timestamp } from './api-server.ts'
 import { setCustomDefaults } from './custom/custom-schema.ts'
 import { defaultField, defaultObject, specOf } from './defaulting.ts'
 import { diskDefaults, podAloneDefaults, podSpecDefaults } from './pod-defaults.ts'
 import type { ResourceType } from './resource-type.ts'
 
 /** Fills in the defaults of the object's kind. */
-export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiServer, 'minor'>): void {
+export function setDefaults(type: ResourceType, draft: Draft, server: Pick<ApiServer, 'minor' | 'clock'>): void {
   if (type.custom !== undefined) {
     setCustomDefaults(type.custom.schema, draft)
     return
@@ -31,6 +31,9 @@ export function setStatusDefaults(type: ResourceType, draft: Draft, existing: Dr
   if (type.key === 'nodes' && status['allocatable'] === undefined && status['capacity'] !== undefined)
     draft['status'] = { ...status, allocatable: status['capacity'] }
   if (type.key === 'namespaces') nameLabel(draft)
+  if (type.key === 'resourceclaims.resource.k8s.io')
+    for (const result of itemsAt(status, 'allocation', 'devices', 'results'))
+      for (const toleration of itemsAt(result, 'tolerations')) defaultField(toleration, 'operator', 'Equal')
   if (type.key !== 'pods') return
   const quality = textAt(existing, 'status', 'qosClass')
   if (status['qosClass'] === undefined && quality !== undefined) draft['status'] = { ...status, qosClass: quality }
@@ -51,7 +54,7 @@ function nameLabel(draft: Draft): void {
   if (name !== '') setAt(draft, ['metadata', 'labels', 'kubernetes.io/metadata.name'], name)
 }
 
-type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor'>) => void
+type SetDefaults = (draft: Draft, server: Pick<ApiServer, 'minor' | 'clock'>) => void
 
 const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
   pods: draft => {
@@ -59,6 +62,10 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     podSpecDefaults(spec)
     podAloneDefaults(spec)
     setPodAddresses(draft)
+  },
+  'resourceslices.resource.k8s.io': (draft, { clock }) => {
+    for (const device of itemsAt(draft, 'spec', 'devices'))
+      for (const taint of itemsAt(device, 'taints')) defaultField(taint, 'timeAdded', timestamp(clock.now()))
   },
   endpoints: draft => {
     for (const subset of itemsAt(draft, 'subsets'))
@@ -307,7 +314,10 @@ function serviceDefaults(draft: Draft): void {
   if (spec['type'] === 'ExternalName') return
   defaultField(spec, 'internalTrafficPolicy', 'Cluster')
   if (spec['type'] === 'LoadBalancer') defaultField(spec, 'allocateLoadBalancerNodePorts', true)
-  if (spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort') defaultField(spec, 'externalTrafficPolicy', 'Cluster')
+  const type = spec['type']
+  const isOutside =
+    type === 'LoadBalancer' || type === 'NodePort' || (type === 'ClusterIP' && listAt(spec, 'externalIPs').length > 0)
+  if (isOutside && (spec['externalTrafficPolicy'] ?? '') === '') spec['externalTrafficPolicy'] = 'Cluster'
 }
 
 function autoscalerDefaults(draft: Draft): void {
@@ -333,10 +343,12 @@ function scalingRuleDefaults(behavior: Draft, name: string, values: Draft): void
 
 function bindingDefaults(draft: Draft): void {
   for (const subject of itemsAt(draft, 'subjects')) {
-    if (subject['kind'] === 'User' || subject['kind'] === 'Group') defaultField(subject, 'apiGroup', 'rbac.authorization.k8s.io')
+    const isMissing = (subject['apiGroup'] ?? '') === ''
+    if (isMissing && (subject['kind'] === 'User' || subject['kind'] === 'Group'))
+      subject['apiGroup'] = 'rbac.authorization.k8s.io'
   }
-  const role = fieldsAt(draft, 'roleRef')
-  if (role !== undefined) defaultField(role, 'apiGroup', 'rbac.authorization.k8s.io')
+  const role = defaultObject(draft, 'roleRef')
+  if ((role['apiGroup'] ?? '') === '') role['apiGroup'] = 'rbac.authorization.k8s.io'
 }
 
 function webhookDefaults(draft: Draft, isMutating: boolean): void {

@@ -3,12 +3,22 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { conflict, forbidden, StatusError, statusBody } from '#kube/objects/status.ts'
 import { secondsMs } from '#kube/time/duration.ts'
 import type { DeleteChoice } from '../access.ts'
-import { draftOf, integerAt, listAt, raised, setAt, textAt } from '../json-value.ts'
+import { draftOf, integerAt, itemsAt, listAt, raised, setAt, textAt } from '../json-value.ts'
 import { immortalNamespaces } from './admission/admission.ts'
 import { type ApiServer, timestamp } from './api-server.ts'
 import { withdraw } from './custom/custom-resources.ts'
 import type { ResourceType } from './resource-type.ts'
 import { asStored, subjectOf, type WritePipeline } from './write-pipeline.ts'
+
+const definitions = 'customresourcedefinitions.apiextensions.k8s.io'
+/** What a definition has while its objects are deleted. */
+const cleanup = 'customresourcecleanup.apiextensions.k8s.io'
+const terminating = {
+  type: 'Terminating',
+  status: 'True',
+  reason: 'InstanceDeletionPending',
+  message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+}
 
 interface DeletionOutcome {
   readonly object: KubeObject
@@ -33,6 +43,7 @@ export class Deletion {
     const existing = this.#writes.existing(type, namespace, name)
     checkPreconditions(type, existing, choice)
     if (type.key === 'namespaces') return this.#removeNamespace(type, existing, choice)
+    if (type.key === definitions) return this.#removeDefinition(type, existing, choice)
     const finalizers = wantedFinalizers(type, existing, choice)
     const graceSeconds = type.key === 'pods' ? podGrace(existing, choice) : 0
     if (graceSeconds > 0) return this.#startGrace(type, existing, graceSeconds, finalizers, choice)
@@ -49,7 +60,7 @@ export class Deletion {
   /** Yields the last state, at the version of its removal. */
   #removeNow(type: ResourceType, existing: KubeObject): KubeObject {
     const removed = this.#server.store.remove(type.key, existing.metadata.namespace, existing.metadata.name)
-    if (type.key === 'customresourcedefinitions.apiextensions.k8s.io') {
+    if (type.key === definitions) {
       for (const served of this.#server.resources
         .all()
         .filter(candidate => candidate.custom?.definition === existing.metadata.name)) {
@@ -59,6 +70,33 @@ export class Deletion {
       withdraw(this.#server, existing)
     }
     return removed ?? existing
+  }
+
+  /** A definition is marked first, whatever is to become of dependents, and goes once its objects are gone: here within the same request. */
+  #removeDefinition(type: ResourceType, existing: KubeObject, choice: DeletionChoice): DeletionOutcome {
+    if (existing.metadata.deletionTimestamp !== undefined) {
+      const isHeld = (existing.metadata.finalizers?.length ?? 0) > 0
+      if (!isHeld && choice.isDryRun !== true) this.#removeNow(type, existing)
+      return { object: existing, isGone: !isHeld }
+    }
+    const now = timestamp(this.#server.clock.now())
+    const held = existing.metadata.finalizers ?? []
+    const draft = draftOf(existing)
+    setAt(draft, ['metadata', 'deletionTimestamp'], now)
+    setAt(draft, ['metadata', 'finalizers'], [...held.filter(name => name !== cleanup), cleanup])
+    const conditions = itemsAt(draft, 'status', 'conditions').filter(condition => condition['type'] !== 'Terminating')
+    setAt(draft, ['status', 'conditions'], [...conditions, { ...terminating, lastTransitionTime: now }])
+    const marked = asStored(draft)
+    if (choice.isDryRun === true) return { object: marked, isGone: false }
+    const stored = this.#server.store.put(type.key, marked)
+    const others = held.filter(name => name !== cleanup)
+    if (others.length === 0) this.#removeNow(type, stored)
+    else {
+      const left = draftOf(stored)
+      setAt(left, ['metadata', 'finalizers'], [...others])
+      this.#server.store.put(type.key, asStored(left))
+    }
+    return { object: stored, isGone: false }
   }
 
   /** A pod that went at once, as the answer shows it. */
@@ -137,6 +175,18 @@ function checkPreconditions(type: ResourceType, existing: KubeObject, choice: De
   const { uid, resourceVersion } = choice.preconditions ?? {}
   const subject = { group: type.group, resource: type.kind }
   const { name } = existing.metadata
+  if (type.key === definitions || type.key === 'namespaces') {
+    for (const [field, wanted] of [
+      ['UID', uid],
+      ['ResourceVersion', resourceVersion],
+    ] as const) {
+      const found = field === 'UID' ? existing.metadata.uid : existing.metadata.resourceVersion
+      if (wanted === undefined || wanted === found) continue
+      const why = `Precondition failed: ${field} in precondition: ${wanted}, ${field} in object meta: ${found ?? ''}`
+      throw conflict(subjectOf(type), name, why)
+    }
+    return
+  }
   if (uid !== undefined && uid !== existing.metadata.uid) {
     throw preconditionFailed(
       subject,

@@ -79,9 +79,10 @@ export class ObjectWrites {
     const form = answerForm(write.request.headers['accept'], write.type)
     checkWriteOptions(write.request)
     const { draft, warnings: told } = objectOf(write.type, write.request)
-    const warnings = [...told, ...dedupOwners(draft)]
+    const repeated = dedupOwners(draft)
+    noteWarnings(write.request, repeated)
     const { object, warnings: more } = await this.#created(write, draft)
-    return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
+    return this.#answer(write, form, { object, status: 201, warnings: [...told, ...repeated, ...more] })
   }
 
   async #created(
@@ -125,7 +126,9 @@ export class ObjectWrites {
     const form = answerForm(write.request.headers['accept'], write.type)
     checkWriteOptions(write.request)
     const { draft, warnings: told } = objectOf(write.type, write.request)
-    const warnings = [...told, ...dedupOwners(draft)]
+    const repeated = dedupOwners(draft)
+    noteWarnings(write.request, repeated)
+    const warnings = [...told, ...repeated]
     agreeOnName(draft, write.info)
     const existing = this.#find(write)
     if (existing === undefined) {
@@ -173,6 +176,7 @@ export class ObjectWrites {
       ? await this.#converted(write, storage, { admitted, before, existing }, options)
       : writes.finishUpdate(storage, admitted, before, options)
     if (object === undefined) return undefined
+    if (options.subresource === undefined) warnings.push(...oddities(storage, object, before))
     if (options.isDryRun !== true) afterDefinitionWrite(server, object)
     return { object, warnings }
   }
@@ -203,9 +207,15 @@ export class ObjectWrites {
         patched[name] ??= value
         if (patched[name] !== value) throw refused(unregistered(patched))
       }
-      const { draft, warnings: told } = patchedDraft(write.type, patched, write.request, { body, refused })
+      const { draft, warnings: told } = patchedDraft(write.type, patched, write.request, {
+        body,
+        refused,
+        restores: mediaType === 'application/strategic-merge-patch+json',
+      })
       agreeOnName(draft, write.info)
-      const warnings = [...told, ...dedupOwners(draft, 'after mutating admission happens')]
+      const repeated = dedupOwners(draft, 'after mutating admission happens')
+      noteWarnings(write.request, repeated)
+      const warnings = [...told, ...repeated]
       const isConditional = sentResourceVersion(patch) !== undefined
       const result = await this.#updated(write, draft, existing, { ...this.#options(write), isPatch: true })
       if (result !== undefined)
@@ -252,7 +262,7 @@ export class ObjectWrites {
           `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
         )
       const whole = applied(server, write.type, undefined, configuration, options)
-      const { draft, warnings } = patchedDraft(write.type, whole, write.request, { body, refused })
+      const { draft, warnings } = patchedDraft(write.type, whole, write.request, { body, refused, restores: true })
       agreeOnName(draft, write.info)
       setAt(draft, ['metadata', 'resourceVersion'], undefined)
       this.#authorizeCreate(write)
@@ -261,7 +271,7 @@ export class ObjectWrites {
     }
     const given = textAt(configuration, 'metadata', 'resourceVersion') ?? ''
     const merged = applied(server, write.type, inVersion(write.type, existing), configuration, options)
-    const { draft, warnings } = patchedDraft(write.type, merged, write.request, { body, refused })
+    const { draft, warnings } = patchedDraft(write.type, merged, write.request, { body, refused, restores: true })
     if (!/^0*$/.test(given) && given !== existing.metadata.resourceVersion) throw modified(write.type, existing.metadata.name)
     agreeOnName(draft, write.info)
     // Upstream applies as it patches: another uid is refused as a field that was changed.
@@ -277,7 +287,8 @@ export class ObjectWrites {
     const isUndecided = write.type.key === 'jobs.batch' && choice.propagationPolicy === undefined
     const warnings: string[] = isUndecided ? [keptPodsWarning] : []
     const existing = this.#find(write)
-    if (existing !== undefined) await this.#admitDeletion(write, existing, warnings)
+    if (existing === undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
+    await this.#admitDeletion(write, existing, warnings)
     const { object, isGone } = this.#parts.deletion.remove(
       this.#storageType(write.type),
       write.info.namespace,
@@ -328,9 +339,9 @@ export class ObjectWrites {
       if (server.store.get(storage.key, namespace, name) !== undefined) deletion.remove(storage, namespace, name, choice)
     }
     await readyIn(server, write.type, found)
-    const items = found.map(object =>
-      write.type.custom === undefined ? { ...object, apiVersion: undefined, kind: undefined } : inVersion(write.type, object),
-    )
+    const items = found
+      .map(object => inVersion(write.type, object))
+      .map(object => (write.type.custom === undefined ? { ...object, apiVersion: undefined, kind: undefined } : object))
     const list = {
       kind: `${write.type.kind}List`,
       apiVersion: `${write.type.group === '' ? '' : `${write.type.group}/`}${write.type.version}`,

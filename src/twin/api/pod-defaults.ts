@@ -1,5 +1,5 @@
 // The values Kubernetes fills in where a pod or a template says nothing.
-import { type Draft, fieldsAt, itemsAt } from '../json-value.ts'
+import { type Draft, fieldsAt, itemsAt, textAt } from '../json-value.ts'
 import { defaultField, defaultObject, defaultText, specOf } from './defaulting.ts'
 
 /** Fills in the defaults of a pod's or a template's spec. */
@@ -106,6 +106,9 @@ function volumeDefaults(volume: Draft): void {
       if (token !== undefined) defaultField(token, 'expirationSeconds', 3600)
     }
   }
+  const image = fieldsAt(volume, 'image')
+  const reference = textAt(image, 'reference') ?? ''
+  if (image !== undefined) defaultField(image, 'pullPolicy', isLatest(reference) ? 'Always' : 'IfNotPresent')
   const hostPath = fieldsAt(volume, 'hostPath')
   if (hostPath !== undefined) defaultField(hostPath, 'type', '')
   const claim = fieldsAt(volume, 'ephemeral', 'volumeClaimTemplate')

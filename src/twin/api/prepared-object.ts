@@ -1,7 +1,7 @@
 // What becomes of an object after it was noted who owns its fields and before it is looked at as a whole: fields of features that are off go,
 // and a few are the server's own.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, isEmpty, itemsAt, listAt, setAt, textAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, setAt, textAt, valueAt } from '../json-value.ts'
 import type { User } from './api-server.ts'
 import { podSpecOf } from './pod-template.ts'
 import type { ResourceType } from './resource-type.ts'
@@ -23,7 +23,10 @@ export function prepareChanged(
   if (type.key === 'persistentvolumes' && subresource === 'status') notePhase(draft, existing, now)
   // Its finalizers are written by `finalize` alone.
   if (type.key === 'namespaces' && subresource === undefined) keep(draft, existing, ['spec'])
-  if (type.key === 'certificatesigningrequests.certificates.k8s.io' && subresource === 'status') keepVerdict(draft, existing)
+  if (type.key === 'certificatesigningrequests.certificates.k8s.io' && subresource !== undefined) {
+    if (subresource === 'status') keepVerdict(draft, existing)
+    noteTimes(draft, existing, now)
+  }
   if (type.key === 'serviceaccounts') nameSecrets(draft)
   dropDisabled(type, draft, existing)
 }
@@ -58,12 +61,26 @@ function askAs(draft: Draft, user: User): void {
 
 const verdicts = ['Approved', 'Denied']
 
-/** The verdict on a request for a certificate is not written with its status. */
+/** The verdict on a request for a certificate is not changed with its status; one more or less is refused later. */
 function keepVerdict(draft: Draft, existing: KubeObject): void {
-  const before = itemsAt(existing, 'status', 'conditions').filter(({ type }) => verdicts.includes(String(type)))
-  const after = listAt(draft, 'status', 'conditions')
-  const others = after.filter(condition => !verdicts.includes(textAt(condition, 'type') ?? ''))
-  if (before.length > 0 || others.length < after.length) setAt(draft, ['status', 'conditions'], [...before, ...others])
+  for (const verdict of verdicts) {
+    const [before, after] = [existing, draft].map(object =>
+      itemsAt(object, 'status', 'conditions').filter(condition => condition['type'] === verdict),
+    )
+    if (before === undefined || after?.length !== before.length) continue
+    for (const [index, condition] of after.entries()) Object.assign(condition, before[index])
+  }
+}
+
+/** When a condition of such a request was written, and when it came to its status. */
+function noteTimes(draft: Draft, existing: KubeObject, now: string): void {
+  for (const condition of itemsAt(draft, 'status', 'conditions')) {
+    condition['lastUpdateTime'] ??= now
+    const known = itemsAt(existing, 'status', 'conditions').find(
+      before => before['type'] === condition['type'] && before['status'] === condition['status'],
+    )
+    condition['lastTransitionTime'] ??= known?.['lastTransitionTime'] ?? now
+  }
 }
 
 function keep(draft: Draft, existing: KubeObject, path: readonly string[]): void {
@@ -87,8 +104,23 @@ function dropDisabled(type: ResourceType, draft: Draft, existing: KubeObject | u
   for (const path of disabled[type.key] ?? [])
     if (valueAt(draft, ...path) !== undefined && valueAt(existing, ...path) === undefined) setAt(draft, path, undefined)
   if (type.key === 'persistentvolumeclaims') settleSources(draft, existing)
+  if (type.key === 'endpointslices.discovery.k8s.io') dropTopology(draft, existing)
+  if (type.key === 'resourceslices.resource.k8s.io') dropMappings(draft, existing)
   const spec = podSpecOf(type.key, draft)
   if (spec !== undefined) dropDisabledOfPods(spec, existing === undefined ? undefined : podSpecOf(type.key, existing))
+}
+
+/** Labels of an endpoint's node are not written any more; endpoints that stay as they were keep theirs. */
+function dropTopology(draft: Draft, existing: KubeObject | undefined): void {
+  if (isSame(draft['endpoints'], valueAt(existing, 'endpoints'))) return
+  for (const endpoint of itemsAt(draft, 'endpoints')) delete endpoint['deprecatedTopology']
+}
+
+/** What a device takes of its node's own resources is kept where the slice had such before. */
+function dropMappings(draft: Draft, existing: KubeObject | undefined): void {
+  const name = 'nodeAllocatableResourceMappings'
+  if (itemsAt(existing, 'spec', 'devices').some(device => device[name] !== undefined)) return
+  for (const device of itemsAt(draft, 'spec', 'devices')) delete device[name]
 }
 
 const disabledProjections = ['clusterTrustBundle', 'podCertificate']

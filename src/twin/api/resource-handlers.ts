@@ -155,9 +155,9 @@ export class ResourceHandlers {
     const value = sentObject(request, { kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1' })
     const name = info.name
     if (name === undefined) throw notFound({ group: '', resource: 'serviceaccounts' }, '')
-    const ask = tokenAsk(info.namespace ?? '', name, value)
     const { server, tokens } = this.#parts
-    checkTokenAsk(server, value, ask)
+    checkTokenAsk(server, value, { namespace: info.namespace ?? '', name })
+    const ask = tokenAsk(info.namespace ?? '', name, value)
     const issued = await tokens.issue(ask)
     const asked = { ...value, spec: { expirationSeconds: ask.seconds ?? 3600, ...fieldsAt(value, 'spec') } }
     const by = { manager: fieldManager(request), apiVersion: 'authentication.k8s.io/v1', subresource: 'token' }

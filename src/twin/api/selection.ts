@@ -5,7 +5,7 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { everything, parseLabelSelector, type Selector } from '#kube/objects/selector.ts'
 import { badRequest } from '#kube/objects/status.ts'
 import { fieldsAt } from '../json-value.ts'
-import type { ResourceType } from './resource-type.ts'
+import { apiVersionOf, type ResourceType } from './resource-type.ts'
 
 export interface Selection {
   matches(object: KubeObject): boolean
@@ -62,7 +62,6 @@ const selectableFields: Readonly<Record<string, readonly string[]>> = {
   secrets: ['type'],
   services: ['spec.clusterIP', 'spec.type'],
   replicationcontrollers: ['status.replicas'],
-  'replicasets.apps': ['status.replicas'],
   'jobs.batch': ['status.successful'],
   'certificatesigningrequests.certificates.k8s.io': ['spec.signerName'],
   'resourceslices.resource.k8s.io': ['spec.nodeName', 'spec.driver'],
@@ -97,6 +96,9 @@ function storedField(type: ResourceType, field: string): string {
       ? field.replace(/^regarding\./, 'involvedObject.').replace('reportingController', 'reportingComponent')
       : field
   }
+  if (type.key === 'jobs.batch') throw badRequest(`field label ${JSON.stringify(field)} not supported for Job`)
+  if (type.key === 'resourceslices.resource.k8s.io')
+    throw badRequest(`field label not supported for ${apiVersionOf(type)}, Kind=${type.kind}: ${field}`)
   if (own !== undefined || type.custom !== undefined) throw badRequest(`field label not supported: ${field}`)
   throw badRequest(`${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`)
 }

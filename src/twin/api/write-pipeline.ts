@@ -15,7 +15,7 @@ import {
 } from '#kube/objects/status.ts'
 import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, raised, textAt } from '../json-value.ts'
 import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
-import { inGoForm } from '../schema/go-form.ts'
+import { inGoForm, loseEmptyLists } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import { objectKey } from '../store.ts'
 import { admitCreate, admitUpdate } from './admission/admission.ts'
@@ -54,6 +54,12 @@ export function asStored(draft: Draft): KubeObject {
   }
   return frozen({ ...draft, apiVersion, kind, metadata: { ...metadata, name: metadata['name'] } })
 }
+
+/** Kinds with lists that are always written, and may be empty. */
+const losesEmptyLists: ReadonlySet<string> = new Set([
+  ...['clusterroles.rbac.authorization.k8s.io', 'roles.rbac.authorization.k8s.io', 'csinodes.storage.k8s.io'],
+  ...['endpointslices.discovery.k8s.io', 'limitranges'],
+])
 
 export class WritePipeline {
   readonly #server: ApiServer
@@ -99,8 +105,9 @@ export class WritePipeline {
     resetStatus(type, draft)
     if (hasGeneration(type, this.#server.minor)) metadata['generation'] = 1
     else if (metadata['generation'] === 0) delete metadata['generation']
-    validateCreate(this.#server, type, draft)
+    validateCreate(this.#server, type, draft, options.requested)
     admitToQuotas(this.#server, type, draft)
+    if (losesEmptyLists.has(type.key)) loseEmptyLists(kindSchema(type), draft)
     const object = asStored(draft)
     const { namespace, name } = object.metadata
     if (this.#server.store.get(type.key, namespace, name) !== undefined) throw alreadyExists(subjectOf(type), name)
@@ -132,11 +139,12 @@ export class WritePipeline {
     const changed = identityProblems(metadata, existing)
     if (changed.length > 0) throw refused(type, name, changed)
     keepUnwritable(type, draft, existing, options.subresource)
+    // Before defaults, which count one.
+    if (options.subresource === undefined || options.subresource === 'status') uncountTemplates(type, draft)
     // A write to a subresource takes the rest from what is stored, which has its defaults and is frozen.
     if (options.subresource === undefined || options.subresource === 'ephemeralcontainers') setDefaults(type, draft, this.#server)
     else if (options.subresource === 'status') setStatusDefaults(type, draft, existing)
     if (options.requested !== undefined) inGoForm(kindSchema(type), draft)
-    if (options.subresource === undefined || options.subresource === 'status') uncountTemplates(type, draft)
     if (options.keepManagedFields !== true) trackUpdate(this.#server, type, draft, existing, options)
     if (options.subresource === undefined || options.subresource === 'status') countTemplates(type, draft, existing)
     if (options.subresource === undefined) admitUpdate(this.#server, type, draft, existing)
@@ -153,8 +161,9 @@ export class WritePipeline {
         options.subresource !== 'status' && generationRises(type, draft, existing) ? raised(generation) : generation
       if (metadata['generation'] === 0) delete metadata['generation']
     }
-    validateUpdate(this.#server, type, draft, existing, options.subresource)
+    validateUpdate(this.#server, type, draft, existing, options)
     metadata['resourceVersion'] = existing.metadata.resourceVersion
+    if (losesEmptyLists.has(type.key)) loseEmptyLists(kindSchema(type), draft)
     if (isUnchanged(draft, existing)) return existing
     const object = asStored(draft)
     return options.isDryRun === true ? object : this.commit(type, object)

@@ -146,6 +146,7 @@ export function elementOf(schema: ListSchema, item: unknown): string | undefined
 export function keyOf(schema: Schema, item: Draft, key: string): unknown {
   if (item[key] !== undefined || schema.kind !== 'struct') return item[key]
   if (key === 'protocol') return 'TCP'
+  if (key === 'name' && schema.name === 'V1LocalObjectReference') return ''
   const required = schema.written?.get(key)
   if (required?.kind !== 'scalar') return undefined
   return required.scalar === 'string' ? '' : 0

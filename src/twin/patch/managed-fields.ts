@@ -6,7 +6,7 @@ import { uncomparable } from '../api/decoding/applied-configuration.ts'
 import { resetFields } from '../api/reset-fields.ts'
 import { apiVersionOf, type ResourceType } from '../api/resource-type.ts'
 import type { WriteOptions } from '../api/write-options.ts'
-import { type Draft, fieldsAt, isFields, isSame, itemsAt, textAt, valueAt } from '../json-value.ts'
+import { type Draft, fieldsAt, isFields, isSame, itemsAt, numberAt, textAt, valueAt } from '../json-value.ts'
 import { zeroOfStruct } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
 import type { StructSchema } from '../schema/schema.ts'
@@ -17,7 +17,7 @@ import {
   fromFieldsV1,
   intersection,
   isEmptySet,
-  paths,
+  leaf,
   toFieldsV1,
   union,
   withoutPaths,
@@ -175,20 +175,13 @@ function afterUpdate(
   const changesAs = (shown: ResourceType) =>
     changedFields(kindSchema(shown), fieldsIn(shown, existing), shown === type ? draft : fieldsIn(shown, draft))
   const { changed, removed } = changesAs(requested)
+  if (options.subresource === 'scale')
+    return afterScale(requested, { draft, known, own: ownershipBy(server, requested, options, changed) })
   if (isEmptySet(changed) && isEmptySet(removed)) return known
-  if (options.subresource === 'scale') {
-    // A scale shows zero replicas as none, so that whoever writes it is noted by nobody; and where nobody is noted, nobody is noted any more.
-    if (!known.some(({ fields }) => !isEmptySet(intersection(fields, changed)))) return known
-    if (isAtZero(draft, changed)) return known.map(one => ({ ...one, fields: difference(one.fields, changed) }))
-  }
   const own = ownershipBy(server, requested, options, changed)
   const others = known.map(ownership => {
     if (isSameManager(ownership, own))
-      return {
-        ...ownership,
-        time: own.subresource === 'scale' ? ownership.time : own.time,
-        fields: difference(union(ownership.fields, changed), removed),
-      }
+      return { ...ownership, time: own.time, fields: difference(union(ownership.fields, changed), removed) }
     // Fields are recorded by the names that they have in the version of the entry.
     const theirs = ownership.apiVersion === own.apiVersion ? undefined : server.resources.ofKind(ownership.apiVersion, type.kind)
     const changes = theirs === undefined || theirs.custom !== undefined ? { changed, removed } : changesAs(theirs)
@@ -197,9 +190,29 @@ function afterUpdate(
   return known.some(ownership => isSameManager(ownership, own)) || isEmptySet(changed) ? others : [...others, own]
 }
 
-/** A write to a scale changes one field, the replicas. */
-const isAtZero = (draft: Draft, changed: FieldSet): boolean =>
-  paths(changed).some(path => valueAt(draft, ...path.map(step => step.replace(/^f:/, ''))) === 0)
+interface ScaleInput {
+  readonly draft: Draft
+  readonly known: readonly Ownership[]
+  /** Who wrote, with what it changed. */
+  readonly own: Ownership
+}
+
+/**
+ * A scale has its owners as a small object of its own, which has no replicas where they are 0. Whoever has them then has them in an entry for
+ * itself, without a time.
+ */
+function afterScale(type: ResourceType, { draft, known, own }: ScaleInput): readonly Ownership[] {
+  const path = (type.custom?.scale?.specReplicasPath ?? '.spec.replicas').split('.').filter(step => step !== '')
+  const replicas = path.reduceRight<FieldSet>((set, step) => ({ isMember: false, children: new Map([[`f:${step}`, set]]) }), leaf)
+  const isChanged = !isEmptySet(own.fields)
+  const before = known.filter(({ fields }) => !isEmptySet(intersection(fields, replicas)))
+  const isNone = (numberAt(draft, ...path) ?? 0) === 0
+  const holders = isChanged ? (isNone ? [] : [own]) : before
+  return [
+    ...known.map(ownership => ({ ...ownership, fields: difference(ownership.fields, replicas) })),
+    ...holders.map(holder => ({ ...holder, apiVersion: apiVersionOf(type), time: undefined, fields: replicas })),
+  ]
+}
 
 /** `[]` and `[{}]` say that the records are to be forgotten. */
 function isReset(sent: unknown): boolean {

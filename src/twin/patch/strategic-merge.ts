@@ -78,6 +78,12 @@ function mergeField(schema: Schema, merged: Draft, name: string, patch: FieldPat
   const member = memberSchema(schema, name)
   const present = Object.hasOwn(merged, name) ? merged[name] : undefined
   if (patch.order !== undefined) checkOrder(member, patch)
+  if (Array.isArray(patch.value) && !Array.isArray(present)) {
+    // Nothing is there to merge with: the list is taken as it is, whatever its items lack.
+    const items = patch.value.filter(item => !(isFields(item) && Object.hasOwn(item, directive.patch)))
+    setField(merged, name, items.map(withoutDirectivesIn))
+    return
+  }
   if (Array.isArray(patch.value)) {
     const semantics = member.kind === 'list' ? member.semantics : undefined
     setField(

@@ -8,6 +8,18 @@ export function inGoForm(schema: StructSchema, object: Draft): Draft {
   return filledStruct(schema, object)
 }
 
+/** Sets lists that are always written to null where they are empty, in place: what is stored in protobuf comes back so. */
+export function loseEmptyLists(schema: Schema, value: unknown): void {
+  if (schema.kind === 'list' && Array.isArray(value)) for (const item of value) loseEmptyLists(schema.item, item)
+  if (schema.kind !== 'struct' || !isFields(value)) return
+  for (const [name, field] of schema.fields) {
+    const member = value[name]
+    const isLost = Array.isArray(member) && member.length === 0 && schema.written?.has(name) === true
+    if (isLost) setField(value, name, null)
+    else if (typeof member === 'object' && member !== null) loseEmptyLists(field.schema, member)
+  }
+}
+
 /** The object of a kind before anything is set, with the lists that are null in it. */
 export function zeroOfStruct(schema: StructSchema): Draft {
   const zero: Draft = {}

@@ -23,8 +23,9 @@ interface AcceptedRow {
 const accepted: readonly AcceptedRow[] = [
   { kind: 'SelfSubjectReview.authentication.k8s.io/v1', way: 'value', fields: ['status.userInfo.extra'], why: 'who asks within the process shows no certificate' },
   { kind: 'CertificateSigningRequest.certificates.k8s.io/v1', way: 'value', fields: ['spec.extra'], why: 'who asks within the process shows no certificate' },
-  { kind: 'CustomResourceDefinition.apiextensions.k8s.io/v1', way: 'value', fields: ['status.*', 'metadata.managedFields.kube-apiserver Update status.*', 'metadata.managedFields.kube-apiserver Update status'], why: 'a definition is established in the twin at once, by the server itself' },
+  { kind: 'CustomResourceDefinition.apiextensions.k8s.io/v1', way: 'value', fields: ['status.*', 'metadata.managedFields.kube-apiserver Update status.*', 'metadata.managedFields.kube-apiserver Update status', 'row.object.metadata.managedFields.kube-apiserver Update status'], why: 'a definition is established in the twin at once, by the server itself' },
   { kind: 'CustomResourceDefinition.apiextensions.k8s.io/v1', way: 'refused', fields: ['(404 NotFound: customresourcedefinitions.apiextensions.k8s.io "…" not found)'], why: 'a real definition goes some time after it was deleted, when the server has taken its finalizer' },
+  { kind: 'CustomResourceDefinition.apiextensions.k8s.io/v1', way: 'taken', fields: ['(404 NotFound: customresourcedefinitions.apiextensions.k8s.io "…" not found)'], why: 'a real definition goes some time after it was deleted, when the server has deleted its objects' },
   { kind: 'APIService.apiregistration.k8s.io/v1', way: 'value', fields: ['status.*', 'metadata.managedFields.kube-apiserver Update status.*', 'metadata.managedFields.kube-apiserver Update status'], why: 'when the server looks whether an API is there is its own affair' },
 ]
 

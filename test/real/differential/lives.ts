@@ -1,6 +1,7 @@
 // Lives of objects, drawn by a seed: an object with a change or two is made, changed in one of the ways there are, read, and deleted.
 import type { Random } from '#kube/random.ts'
 import { patchTypes, protobufType } from '../bad-input/requests.ts'
+import { pageAsks, protobufRead, scaleAsk, subresourceAsk, watchAsk } from './asks.ts'
 import { bases, rivals } from './bases.ts'
 import type { DifferentialRequest, Life } from './request.ts'
 import type { ServedKind } from './served.ts'
@@ -51,6 +52,7 @@ interface Rows {
 }
 
 const jsonType = 'application/json'
+const second = { name: '{{name}}-b', labels: { life: '{{n}}' } }
 const tables = 'application/json;as=Table;v=v1;g=meta.k8s.io'
 const metadataOnly = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io'
 
@@ -117,6 +119,7 @@ class Drawing {
     const draw = this.#random()
     if (subresources.includes('status') && !writtenByServers.has(name) && draw < 0.25) this.#changeStatus()
     else if (subresources.includes('scale') && draw < 0.35) this.#changeScale()
+    else if (draw < 0.5 && this.#asked(subresourceAsk(this.#served, this.#object, this.#random))) return
     else this.#changeObject(this.#drawn(this.#rows.fields))
   }
 
@@ -166,7 +169,16 @@ class Drawing {
     else this.#send('PATCH', path, patchTypes.apply, { ...this.#applied(change), spec: undefined })
   }
 
+  #asked(request: DifferentialRequest | undefined): boolean {
+    if (request !== undefined) this.#requests.push(request)
+    return request !== undefined
+  }
+
   #changeScale(): void {
+    if (this.#random() < 0.3) {
+      this.#requests.push(scaleAsk(this.#object, this.#random))
+      return
+    }
     const path = `${this.#object}/scale`
     this.#send('GET', path)
     const replicas = this.#pick([0, 1, 3, -1, 2147483647, undefined])
@@ -192,8 +204,13 @@ class Drawing {
     else if (draw < 0.7) this.#send('GET', `${this.#collection}?${life},app+in+(a,b),!nothing&limit=1`)
     else if (draw < 0.8) this.#send('GET', `${this.#collection}?fieldSelector=metadata.name%3D{{name}}`)
     else if (draw < 0.85) this.#send('GET', `${this.#collection}?${life}&fieldSelector=spec.none%3Da`)
-    else if (draw < 0.9 && this.#served.verbs.includes('watch'))
+    else if (draw < 0.88 && this.#served.verbs.includes('watch'))
       this.#send('GET', `${this.#collection}?watch=true&timeoutSeconds=1&resourceVersion={{first}}&${life}`)
+    else if (draw < 0.9 && this.#served.verbs.includes('watch')) this.#requests.push(watchAsk(this.#collection, this.#random))
+    else if (draw < 0.95) this.#requests.push(protobufRead(this.#object))
+    // A second object needs a name of its own.
+    else if (bases[this.#served.name]?.name === undefined && this.#served.verbs.includes('deletecollection'))
+      this.#requests.push(...pageAsks(this.#collection, { ...this.#base, metadata: second }, this.#random))
   }
 
   #remove(): void {

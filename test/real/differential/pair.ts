@@ -1,6 +1,9 @@
 // Two servers that are asked the same, request by request.
 import { systemClock } from '#kube/clock.ts'
+import { decodeProtobuf } from '#twin/api/decoding/protobuf.ts'
+import { jsonText } from '#twin/json-value.ts'
 import { comparableAnswer } from '../bad-input/case.ts'
+import { protobufType } from '../bad-input/requests.ts'
 import type { WireAnswer, WireRequest } from '../bad-input/wire.ts'
 import { type Answer, type Finding, findingsOf } from './findings.ts'
 import { type DifferentialRequest, type Life, Said } from './request.ts'
@@ -58,9 +61,16 @@ async function settle({ kind }: Life, { path }: DifferentialRequest, [side, said
 
 /** The answer of one server, which is remembered for the requests that follow. */
 export async function ask(side: Side, said: Said, request: DifferentialRequest): Promise<Answer> {
-  const answer = await side.send(said.wire(request))
+  const answer = readable(await side.send(said.wire(request)))
   said.learn(answer)
   return steady(comparableAnswer(answer, true))
+}
+
+/** An object that came in protobuf as JSON. */
+function readable(answer: WireAnswer): WireAnswer {
+  const isMessage = String(answer.headers['content-type']).startsWith(protobufType) && answer.status === 200
+  if (!isMessage || answer.bytes === undefined) return answer
+  return { ...answer, text: jsonText(decodeProtobuf(answer.bytes, { kind: '', group: '', version: '' })) }
 }
 
 /** What no two servers share made equal: ages, drawn names, revisions in words, who the administrator is, and what comes in no order. */
@@ -70,8 +80,11 @@ function steady(answer: Answer): Answer {
     .replaceAll(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-DRAWN')
     .replaceAll(/("continue":)"[^"]+"/g, '$1"TOKEN"')
     .replaceAll(/(ResourceVersion in (?:the precondition|record)) \(\d+\)/g, '$1 (VERSION)')
+    .replaceAll(/(ResourceVersion in object meta:) \d+/g, '$1 VERSION')
     .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
     .replaceAll(/X509SHA256=[0-9a-f]{64}/g, 'X509SHA256=DIGEST')
+    .replaceAll(/too old resource version: \d+ \(\d+\)/g, 'too old resource version: VERSION')
+    .replaceAll(/("token":)"[^"]+"/g, '$1"TOKEN"')
     .replaceAll('"ballast-admin"', '"admin"')
   return inOrder(JSON.parse(text) as Answer)
 }

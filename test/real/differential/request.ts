@@ -5,7 +5,8 @@ import type { WireAnswer, WireRequest } from '../bad-input/wire.ts'
 
 /**
  * One request. Texts in it may have marks: `{{name}}`, `{{namespace}}` and `{{n}}` are the life's own, `{{version}}`, `{{first}}`, `{{uid}}` and
- * `{{continue}}` what the server that is asked said of the object before. The text `{{int64}}` alone is the largest int64.
+ * `{{continue}}` what the server that is asked said of the object before. The texts `{{int64}}`, `{{over64}}`, `{{exponent}}` and `{{enormous}}`
+ * alone are numbers: the largest int64, the next one, one with an exponent, and one that no double holds.
  */
 export interface DifferentialRequest {
   readonly verb: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -28,6 +29,15 @@ export interface Life {
   readonly requests: readonly DifferentialRequest[]
 }
 
+const numbers: Readonly<Record<string, string>> = {
+  int64: '9223372036854775807',
+  over64: '9223372036854775808',
+  exponent: '1e3',
+  enormous: '1e400',
+}
+const markedNumber = /"\{\{(int64|over64|exponent|enormous)\}\}"/g
+const numberOf = (mark: string, name: string) => numbers[name] ?? mark
+
 /** What one server said of the object of a life so far. */
 export class Said {
   readonly #number: number
@@ -48,6 +58,8 @@ export class Said {
     if ('continue' in metadata && typeof metadata.continue === 'string') this.#marks.set('continue', metadata.continue)
     // A list is as new as the server, which writes other things meanwhile.
     if (kind === 'Table' || kind === 'Status' || String(kind).endsWith('List')) return
+    // Nor is a second object, which is made to be read beside it.
+    if ('name' in metadata && metadata.name === `${this.#marks.get('name')}-b`) return
     if ('uid' in metadata && typeof metadata.uid === 'string' && !this.#marks.has('uid')) this.#marks.set('uid', metadata.uid)
     if (!('resourceVersion' in metadata) || typeof metadata.resourceVersion !== 'string') return
     if (!this.#marks.has('first')) this.#marks.set('first', metadata.resourceVersion)
@@ -56,9 +68,9 @@ export class Said {
 
   /** The request as it goes over the wire. */
   wire({ verb, path, contentType, accept, body }: DifferentialRequest): WireRequest {
-    const text =
-      body === undefined ? undefined : this.#filled(JSON.stringify(body)).replaceAll('"{{int64}}"', '9223372036854775807')
-    const encoded = contentType === protobufType && text !== undefined ? protobufBody(JSON.parse(text)) : undefined
+    const text = body === undefined ? undefined : this.#filled(JSON.stringify(body)).replaceAll(markedNumber, numberOf)
+    const isEncodable = contentType === protobufType && !/\{\{(over64|enormous)\}\}/.test(JSON.stringify(body))
+    const encoded = isEncodable && text !== undefined ? protobufBody(JSON.parse(text)) : undefined
     const type = contentType === protobufType && encoded === undefined ? 'application/json' : contentType
     return {
       verb,
@@ -76,7 +88,7 @@ export class Said {
       if (word === 'n') return `n${this.#number}`
       if (word === 'address') return `10.9.${Math.floor(this.#number / 250) % 250}.${(this.#number % 250) + 1}`
       if (word === 'third') return String(this.#number % 250)
-      return word === 'int64' ? mark : (this.#marks.get(word) ?? 'none')
+      return Object.hasOwn(numbers, word) ? mark : (this.#marks.get(word) ?? 'none')
     })
   }
 }

@@ -62,13 +62,13 @@ export function interesting(type: FieldType, path: FieldPath): readonly unknown[
     case 'string':
       return [good, '', undefined, ...type.choices, ...type.choices, 'a'.repeat(64), 'A_b', ...(type.format === '' ? [] : [good])]
     case 'integer':
-      return [good, 0, 1, -1, 2147483647, undefined, ...(type.is64 ? ['{{int64}}'] : [])]
+      return [good, 0, 1, -1, 2147483647, undefined, type.is64 ? '{{int64}}' : 2147483648, '{{over64}}', '{{exponent}}']
     case 'number':
-      return [good, 0, -1, 1.5]
+      return [good, 0, -1, 1.5, '{{over64}}', '{{enormous}}']
     case 'boolean':
       return [true, false, true, false, undefined]
     case 'quantity':
-      return [good, '0', '', '1500m', '9223372036854775807', '-1', 2, undefined]
+      return [good, '0', '', '1500m', '9223372036854775807', '-1', 2, '{{over64}}', undefined]
     case 'int-or-string':
       return [good, 0, 1, '0%', '50%', '', 'http', -1, 65536, undefined]
     case 'list':

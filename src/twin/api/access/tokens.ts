@@ -12,7 +12,7 @@ import {
   jwtVerify,
   SignJWT,
 } from 'jose'
-import { badRequest, notFound } from '#kube/objects/status.ts'
+import { notFound } from '#kube/objects/status.ts'
 import { type Draft, fieldsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import { type ApiServer, timestamp, type User } from '../api-server.ts'
 import { invalidOf } from '../validation/validation.ts'
@@ -208,12 +208,10 @@ function isOfIssuer(token: string): boolean {
   }
 }
 
-/** The ask in a TokenRequest's body. */
+/** The ask in a TokenRequest's body. What it wants to be bound to must have been looked at. */
 export function tokenAsk(namespace: string, serviceAccount: string, body: Draft): TokenAsk {
   const reference = fieldsAt(body, 'spec', 'boundObjectRef')
   const kind = textAt(reference, 'kind')
-  if (reference !== undefined && kind !== 'Pod' && kind !== 'Secret' && kind !== 'Node')
-    throw badRequest(`cannot bind token to object of type ${shownType(textAt(reference, 'apiVersion') ?? '', kind ?? '')}`)
   const seconds = numberAt(body, 'spec', 'expirationSeconds')
   return {
     namespace,
@@ -224,9 +222,4 @@ export function tokenAsk(namespace: string, serviceAccount: string, body: Draft)
       ? { bound: { kind, name: textAt(reference, 'name') ?? '', uid: textAt(reference, 'uid') ?? '' } }
       : {}),
   }
-}
-
-/** As Go prints a group, version and kind. */
-function shownType(apiVersion: string, kind: string): string {
-  return `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`
 }

@@ -1,7 +1,7 @@
 // Built-in admission: what an API server adds to new objects, and what it refuses although the object is well formed.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { forbidden, notFound, StatusError, statusBody } from '#kube/objects/status.ts'
-import { type Draft, fieldsAt, isFields, itemsAt, listAt, setAt, textAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, isFields, isSame, itemsAt, listAt, setAt, textAt } from '../../json-value.ts'
 import { admitAccount } from '../access/account-token.ts'
 import type { ApiServer, User } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
@@ -75,6 +75,9 @@ export function admitUpdate(server: ApiServer, type: ResourceType, draft: Draft,
       spec['clusterIP'] = before?.['clusterIP']
       spec['clusterIPs'] = before?.['clusterIPs']
     }
+    // Who changed only the one address meant the first of the list too.
+    const isMoved = textAt(spec, 'clusterIP') !== textAt(before, 'clusterIP') && before?.['clusterIPs'] !== undefined
+    if (isMoved && isSame(spec['clusterIPs'], before['clusterIPs'])) spec['clusterIPs'] = [spec['clusterIP']]
     assignServiceAddresses(server, draft)
   }
   if (type.key !== 'pods') return

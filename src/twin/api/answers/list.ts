@@ -7,6 +7,7 @@ import type { ObjectsSnapshot } from '../../ordered-objects.ts'
 import { objectKey } from '../../store.ts'
 import type { ApiServer } from '../api-server.ts'
 import { isConverted, readyIn } from '../custom/conversions.ts'
+import { quotedByte, readJson } from '../decoding/json-text.ts'
 import { type ListOptions, listOptions, revisionOf } from '../list-options.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from '../request.ts'
 import type { ResourceType } from '../resource-type.ts'
@@ -194,10 +195,10 @@ async function selected(
   const items: KubeObject[] = []
   let looked = 0
   for (const object of objects) {
-    if (++looked % breathAfterObjects === 0) await breathe()
-    if (!selection.matches(object)) continue
+    // A page that is full ends there: whether what follows matches is seen with the next one.
     if (limit > 0 && items.length === limit) return { items, hasMore: true }
-    items.push(object)
+    if (++looked % breathAfterObjects === 0) await breathe()
+    if (selection.matches(object)) items.push(object)
   }
   return { items, hasMore: false }
 }
@@ -230,19 +231,20 @@ function positionOf(server: ApiServer, options: ListOptions): Position {
 
 function readToken(token: string): Position {
   const refused = (why: string) => badRequest(`invalid continue token: continue key is not valid: ${why}`)
-  let value: unknown
-  try {
-    value = JSON.parse(Buffer.from(token, 'base64url').toString())
-  } catch (cause) {
-    if (cause instanceof SyntaxError) throw refused('it was not made by this server')
-    throw cause
-  }
+  const odd = /[^\w-]/.exec(token)
+  if (odd !== null) throw refused(`illegal base64 data at input byte ${odd.index}`)
+  const text = Buffer.from(token, 'base64url')
+  const [byte = 0] = text
+  if (byte >= 0x80) throw refused(`invalid character ${quotedByte(byte)} looking for beginning of value`)
+  const reading = readJson(text.toString())
+  if (!reading.ok) throw refused(reading.why)
+  const { value } = reading.read
   const revision = numberAt(value, 'rv')
   const start = textAt(value, 'start')
   const version = textAt(value, 'v') ?? ''
   if (version !== 'meta.k8s.io/v1') throw refused(`server does not recognize this encoded version ${version}`)
   if (revision === undefined || revision === 0) throw refused('incorrect encoded start resourceVersion (version meta.k8s.io/v1)')
-  if (start === undefined) throw refused('it was not made by this server')
+  if (start === undefined || start === '') throw refused('encoded start key empty (version meta.k8s.io/v1)')
   return { revision, after: start.endsWith('\u0000') ? start.slice(0, -1) : start }
 }
 

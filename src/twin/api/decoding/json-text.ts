@@ -265,7 +265,7 @@ class Reader {
   #unexpected(where: string, atEnd?: string): Malformed {
     const character = this.#text[this.#at] ?? atEnd
     if (character === undefined) return new Malformed('unexpected end of JSON input')
-    return new Malformed(`invalid character ${quotedByte(character)} ${where}`)
+    return new Malformed(`invalid character ${quotedByte(Buffer.from(character)[0] ?? 0)} ${where}`)
   }
 }
 
@@ -280,10 +280,10 @@ function pathIn({ container, path, key }: Frame): string {
 }
 
 /** Go's scanner sees bytes and prints the one that it does not like. */
-function quotedByte(character: string): string {
-  if (character === "'") return "'\\''"
-  if (character === '"') return "'\"'"
-  const byte = Buffer.from(character)[0] ?? 0
+/** A byte as Go's reader of JSON names it. */
+export function quotedByte(byte: number): string {
+  if (byte === 39) return "'\\''"
+  if (byte === 34) return "'\"'"
   const named: Readonly<Record<number, string>> = {
     7: '\\a',
     8: '\\b',

@@ -132,6 +132,23 @@ function textOf(section: string, message: string): string | undefined {
   return place === undefined ? undefined : messages[place]?.[message]
 }
 
+const inlineStructs = new Map<string, ReadonlyMap<string, string>>()
+
+/** The struct within `message` that has a field of it in Go; undefined for one of its own. */
+export function inlineStruct(message: string, field: string): string | undefined {
+  let structs = inlineStructs.get(message)
+  if (structs === undefined) {
+    structs = new Map(
+      Object.keys(messages).flatMap(section => {
+        const inner = [...numbersOf(section, message).values()].flatMap(({ name }) => inlined[name] ?? [])
+        return inner.flatMap(struct => [...numbersOf(section, struct).values()].map(({ name }) => [name, struct] as const))
+      }),
+    )
+    inlineStructs.set(message, structs)
+  }
+  return structs.get(field)
+}
+
 /** What `scripts/generate-protobuf-numbers.ts` writes. */
 function parseNumbers(text: string): ReadonlyMap<number, NumberedField> {
   const numbers = new Map<number, NumberedField>()

@@ -48,9 +48,19 @@ export function patchedDraft(
   type: ResourceType,
   value: Draft,
   request: TwinRequest,
-  { body, refused }: { readonly body: DecodedBody; readonly refused: (why: string, restoring?: string) => StatusError },
+  {
+    body,
+    refused,
+    restores,
+  }: {
+    readonly body: DecodedBody
+    readonly refused: (why: string, restoring?: string) => StatusError
+    /** Whether the patch was one of maps, which the object is made of again. */
+    readonly restores: boolean
+  },
 ): DecodedObject {
-  const { fault, restoreFault, problems } = checkedFields(type, value, { ...body, duplicates: [], textProblems: [] })
+  const whole = { ...body, duplicates: [], textProblems: [] }
+  const { fault, restoreFault, problems } = checkedFields(type, value, whole, restores)
   if (fault !== undefined) throw refused(fault, restoreFault)
   return { draft: value, warnings: heldTo(request, [...body.textProblems, ...problems].slice(0, mostProblems), refused) }
 }
@@ -75,6 +85,7 @@ function checkedFields(
   type: ResourceType,
   value: Draft,
   body: Pick<DecodedBody, 'duplicates' | 'textProblems' | 'hasOddNumbers'>,
+  restores = false,
 ): Settled {
   const schema = kindSchema(type)
   if (type.custom !== undefined) {
@@ -83,7 +94,7 @@ function checkedFields(
     return { ...settled, fault: embedded ?? settled.fault, problems: [...body.textProblems, ...settled.problems] }
   }
   const isText = body.duplicates.length === 0
-  const settled = settleFields(schema, value, { repeated: body.duplicates })
+  const settled = settleFields(schema, value, { repeated: body.duplicates, restores })
   if (type.key === 'secrets') mergeStringData(value)
   return isText ? { ...settled, problems: [...body.textProblems, ...settled.problems] } : settled
 }

@@ -2,9 +2,11 @@
 // form they are stored in, and the first one of a wrong type is what the body is refused for. Order and words are Go's.
 import { type Draft, isFields, OddNumber } from '#kube/values/json-tree.ts'
 import { isEmpty, setField } from '../../json-value.ts'
+import { namedText } from '../../schema/named-texts.ts'
 import type { Scalar, Schema, StructSchema } from '../../schema/schema.ts'
 import { structName } from '../../schema/schema-table.ts'
 import { goKind } from '../go-words.ts'
+import { inlineStruct } from './protobuf.ts'
 import { storedQuantity } from './stored-quantity.ts'
 import { storedTime, timeFault } from './stored-time.ts'
 
@@ -25,15 +27,17 @@ interface SettleOptions {
   readonly repeated?: readonly string[]
   /** Custom kinds: their own fields are held to their schema later, in words of their own. */
   readonly isCustom?: boolean
+  /** As Go makes structs of maps: whole numbers of any size and form are brought into the range of their field. */
+  readonly restores?: boolean
 }
 
 /** Brings `draft` into the form it is stored in. */
 export function settleFields(
   schema: StructSchema,
   draft: Draft,
-  { repeated = [], isCustom = false }: SettleOptions = {},
+  { repeated = [], isCustom = false, restores = false }: SettleOptions = {},
 ): Settled {
-  const walk = new Walk(new Set(repeated), isCustom)
+  const walk = new Walk(new Set(repeated), isCustom, restores)
   walk.struct(schema, draft, undefined)
   return { problems: walk.problems, fault: walk.fault, restoreFault: walk.restoreFault }
 }
@@ -44,6 +48,8 @@ interface Place {
   readonly step: string | number
   /** Not a key of a map or a place in a list. */
   readonly isField: boolean
+  /** The struct that has the field. */
+  readonly holder?: StructSchema
 }
 
 const absent = Symbol('absent')
@@ -54,10 +60,12 @@ class Walk {
   restoreFault: string | undefined
   readonly #repeated: ReadonlySet<string>
   readonly #isCustom: boolean
+  readonly #restores: boolean
 
-  constructor(repeated: ReadonlySet<string>, isCustom: boolean) {
+  constructor(repeated: ReadonlySet<string>, isCustom: boolean, restores: boolean) {
     this.#repeated = repeated
     this.#isCustom = isCustom
+    this.#restores = restores
   }
 
   struct(schema: StructSchema, fields: Draft, at: Place | undefined): void {
@@ -77,7 +85,7 @@ class Walk {
         this.#custom(field.schema, fields, name, at)
         continue
       }
-      const settled = this.#value(field.schema, value, { parent: at, step: name, isField: true }, schema)
+      const settled = this.#value(field.schema, value, { parent: at, step: name, isField: true, holder: schema }, schema)
       if (hasRepeated) this.#noteRepeated({ parent: at, step: name, isField: true })
       if (settled === absent || (field.isDropped === true && isEmpty(settled))) delete fields[name]
       else if (settled !== value) fields[name] = settled
@@ -181,6 +189,12 @@ class Walk {
         if (value instanceof OddNumber || typeof value === 'bigint') break
         this.#fail(`json: cannot unmarshal ${goKind(value)} into Go value of type int32`)
         return value
+      case 'int32':
+      case 'int64': {
+        const whole = this.#restores ? restoredInteger(value, scalar) : undefined
+        if (whole !== undefined) return whole
+        break
+      }
       default:
     }
     this.#mismatch(value, at, holder, goTypes[scalar])
@@ -241,8 +255,13 @@ class Walk {
     this.restoreFault = restoreWords(value, expected)
     // Paths of Go's errors name fields alone, neither keys of maps nor places in lists.
     const names: string[] = []
-    for (let place: Place | undefined = at; place !== undefined; place = place.parent)
-      if (place.isField) names.unshift(String(place.step))
+    for (let place: Place | undefined = at; place !== undefined; place = place.parent) {
+      const { step, isField, holder: within } = place
+      if (!isField) continue
+      const inner = within === undefined ? undefined : inlineStruct(structName(within.name), String(step))
+      names.unshift(...(inner === undefined ? [] : [inner]), String(step))
+    }
+    const type = expected === 'string' ? (namedText(holder.name, names.at(-1) ?? '') ?? expected) : expected
     const isNumber = /^u?int|^float/.test(expected)
     const found =
       isNumber && (typeof value === 'number' || typeof value === 'bigint')
@@ -251,7 +270,7 @@ class Walk {
           ? `number ${value.source}`
           : goKind(value)
     this.#fail(
-      `json: cannot unmarshal ${found} into Go struct field ${structName(holder.name)}.${names.join('.')} of type ${expected}`,
+      `json: cannot unmarshal ${found} into Go struct field ${structName(holder.name)}.${names.join('.')} of type ${type}`,
     )
   }
 
@@ -286,6 +305,16 @@ function zeroOf(schema: Schema): unknown {
     default:
       return null
   }
+}
+
+/** What Go's conversion makes of a whole number: what is past an int64 is the least one, and int32 keeps the low bits. */
+function restoredInteger(value: unknown, scalar: 'int32' | 'int64'): number | bigint | undefined {
+  const number = value instanceof OddNumber ? value.value : value
+  if (typeof number !== 'bigint' && !Number.isInteger(number)) return undefined
+  const whole = BigInt(number as number | bigint)
+  const held = BigInt.asIntN(64, whole) === whole ? whole : -(2n ** 63n)
+  const stored = scalar === 'int32' ? BigInt.asIntN(32, held) : held
+  return Number.isSafeInteger(Number(stored)) ? Number(stored) : stored
 }
 
 /** The quick yes for values that are stored as they came. */
@@ -385,5 +414,6 @@ function restoreWords(value: unknown, expected: string): string {
   if (expected.startsWith('map[')) return `cannot restore map from ${found}`
   if (expected.startsWith('[]')) return `cannot restore slice from ${found}`
   if (expected.startsWith('v1.')) return `cannot restore struct from: ${found}`
-  return expected === 'string' ? `cannot convert ${found} to string` : `unrecognized type: ${expected}`
+  if (expected !== 'string' || found === 'slice' || found === 'map') return `unrecognized type: ${expected}`
+  return `cannot convert ${found} to string`
 }

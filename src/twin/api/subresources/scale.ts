@@ -89,7 +89,7 @@ function wantedScale({ request, type, info }: WriteRequest, present: Draft, isAp
   }
   const isPlain = given === 'application/json-patch+json'
   const patched = patchedObject(type, present, isPlain ? given : 'application/merge-patch+json', value)
-  const { fault } = settleFields(structSchema('V1Scale'), patched)
+  const { fault } = settleFields(structSchema('V1Scale'), patched, { restores: isApply })
   if (fault !== undefined) throw invalidPatch(given, value, patched, fault)
   return patched
 }

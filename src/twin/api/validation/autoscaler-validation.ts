@@ -1,5 +1,6 @@
 // HorizontalPodAutoscalers: what is scaled, by which metrics, how fast. Words and order are kube-apiserver's.
 import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { dns1123LabelProblems } from '#kube/objects/names.ts'
 import { parseQuantity } from '#kube/values/quantity.ts'
 import { type Draft, fieldsAt, itemsAt, numberAt, textAt } from '../../json-value.ts'
 
@@ -63,17 +64,15 @@ function metricProblems(metric: Draft, at: string): readonly FieldError[] {
   const problems: FieldError[] = []
   if (type === '') problems.push(required(`${at}.type`, 'must specify a metric source type'))
   if (source === undefined) problems.push(notSupported(`${at}.type`, type, types))
-  for (const [field, check] of Object.entries(checks)) {
-    const part = fieldsAt(metric, field)
-    if (part === undefined) continue
-    if (source === undefined || field === source) problems.push(...check(part, `${at}.${field}`))
-    else if (fieldsAt(metric, source) !== undefined)
-      problems.push(forbidden(`${at}.${field}`, 'must populate the given metric source only'))
-  }
+  const present = Object.keys(checks).filter(field => fieldsAt(metric, field) !== undefined)
+  const [first] = present
+  if (first !== undefined) problems.push(...(checks[first]?.(fieldsAt(metric, first) ?? {}, `${at}.${first}`) ?? []))
   if (source === undefined) problems.push(notSupported(`${at}.type`, type, types))
   else if (fieldsAt(metric, source) === undefined)
     problems.push(required(`${at}.${source}`, 'must populate information for the given metric source'))
-  return problems
+  if (present.length === 1) return problems
+  const others = present.filter(field => field !== source)
+  return [...problems, ...others.map(field => forbidden(`${at}.${field}`, 'must populate the given metric source only'))]
 }
 
 /** In the order in which they are looked at. */
@@ -82,12 +81,12 @@ const checks: Readonly<Record<string, (part: Draft, at: string) => readonly Fiel
     ...referenceProblems(fieldsAt(part, 'describedObject') ?? {}, `${at}.describedObject`),
     ...nameProblems(part, at),
     ...targetProblems(part, at),
-    ...eitherProblems(part, at),
+    ...eitherProblems(part, at, 'must set either a target value or averageValue'),
   ],
   external: (part, at) => [
     ...nameProblems(part, at),
     ...targetProblems(part, at),
-    ...eitherProblems(part, at),
+    ...eitherProblems(part, at, 'must set either a target value for metric or a per-pod target'),
     ...(hasBoth(part)
       ? [forbidden(`${at}.target.value`, 'may not set both a target value for metric and a per-pod target')]
       : []),
@@ -95,21 +94,36 @@ const checks: Readonly<Record<string, (part: Draft, at: string) => readonly Fiel
   pods: (part, at) => [
     ...nameProblems(part, at),
     ...targetProblems(part, at),
-    ...(isPositive(part, 'averageValue')
-      ? []
-      : [required(`${at}.target.averageValue`, 'must specify a positive target averageValue')]),
-  ],
-  containerResource: (part, at) => [
-    ...(textAt(part, 'name') ? [] : [required(`${at}.name`, 'must specify a resource name')]),
-    ...(textAt(part, 'container') ? [] : [required(`${at}.container`, 'must specify a container')]),
-    ...targetProblems(part, at),
-    ...utilizationProblems(part, at),
+    ...(fieldsAt(part, 'target')?.['averageValue'] === undefined
+      ? [required(`${at}.target.averageValue`, 'must specify a positive target averageValue')]
+      : []),
   ],
   resource: (part, at) => [
     ...(textAt(part, 'name') ? [] : [required(`${at}.name`, 'must specify a resource name')]),
     ...targetProblems(part, at),
     ...utilizationProblems(part, at),
   ],
+  containerResource: (part, at) => [
+    ...resourceProblems(textAt(part, 'name') ?? '', `${at}.name`),
+    ...containerProblems(textAt(part, 'container') ?? '', `${at}.container`),
+    ...targetProblems(part, at),
+    ...utilizationProblems(part, at),
+  ],
+}
+
+const ofContainers = /^(cpu|memory|ephemeral-storage|hugepages-.*)$/
+
+function resourceProblems(name: string, at: string): readonly FieldError[] {
+  if (name === '') return [required(at, 'must specify a resource name')]
+  if (name.includes('/') || ofContainers.test(name)) return []
+  return ['must be a standard resource type or fully qualified', 'must be a standard resource for containers'].map(rule =>
+    invalid(at, name, rule),
+  )
+}
+
+function containerProblems(name: string, at: string): readonly FieldError[] {
+  if (name === '') return [required(at, 'must specify a container')]
+  return dns1123LabelProblems(name).map(rule => invalid(at, name, rule))
 }
 
 function nameProblems(part: Draft, at: string): readonly FieldError[] {
@@ -144,10 +158,10 @@ function hasBoth(part: Draft): boolean {
   return target['value'] !== undefined && target['averageValue'] !== undefined
 }
 
-function eitherProblems(part: Draft, at: string): readonly FieldError[] {
+function eitherProblems(part: Draft, at: string, why: string): readonly FieldError[] {
   const target = fieldsAt(part, 'target') ?? {}
   if (target['value'] !== undefined || target['averageValue'] !== undefined) return []
-  return [required(`${at}.target.averageValue`, 'must set either a target value for metric or a per-pod target')]
+  return [required(`${at}.target.averageValue`, why)]
 }
 
 function utilizationProblems(part: Draft, at: string): readonly FieldError[] {

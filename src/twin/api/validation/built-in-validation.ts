@@ -1,6 +1,5 @@
 // Rules of single built-in kinds: required fields, allowed values, and what an update may not change.
 
-import { isIP } from 'node:net'
 import { type FieldError, forbidden, invalid, notSupported, required, tooLong } from '#kube/objects/field-error.ts'
 import { labelValueProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
@@ -8,7 +7,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { parseCron } from '#kube/time/cron.ts'
 import { timeZone } from '#kube/time/time-zone.ts'
 import { apiServiceProblems } from '../../aggregation/api-service-problems.ts'
-import { type Draft, fieldsAt, isEmpty, isSame, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, isEmpty, isFields, isSame, itemsAt, numberAt, textAt, textsAt, valueAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { policyBindingProblems, policyProblems } from './admission-policy-validation.ts'
@@ -21,17 +20,23 @@ import {
   jobUpdateProblems,
   volumeUpdateProblems,
 } from './changes/fixed-fields.ts'
-import { targetProblems } from './container-validation.ts'
 import { quotaProblems, secretTypeProblems } from './content-validation.ts'
 import { definitionProblems } from './definition-validation.ts'
 import { claimUpdateProblems, deviceClaimProblems } from './device-claim-validation.ts'
-import { furtherProblems, taintProblems } from './further-validation.ts'
+import { sliceProblems } from './devices/slice-validation.ts'
+import { furtherProblems } from './further-validation.ts'
 import { leaseProblems } from './lease-validation.ts'
+import { rangeUpdateProblems } from './network-validation.ts'
+import { ingressProblems } from './networking/ingress-validation.ts'
+import { networkPolicyProblems } from './networking/network-policy-validation.ts'
+import { serviceProblems } from './networking/service-validation.ts'
+import { nodeProblems } from './nodes/node-validation.ts'
 import { podSpecProblems } from './pod-spec-validation.ts'
 import { podUpdateProblems } from './pod-update-validation.ts'
 import { claimSpecProblems } from './pods/claim-spec-validation.ts'
 import { priorityClassProblems, priorityClassUpdateProblems } from './priority-class-validation.ts'
 import { bindingProblems, roleProblems, roleRefUpdateProblems } from './role-validation.ts'
+import { labelSelectorProblems } from './selector-validation.ts'
 
 const workloads = new Set([
   'deployments.apps',
@@ -50,6 +55,7 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
       return apiServiceProblems(draft)
     case 'jobs.batch':
       return [
+        ...(fieldsAt(draft, 'spec', 'selector') === undefined ? selectorProblems({}, fieldsAt(draft, 'spec', 'template')) : []),
         ...jobTemplateProblems(fieldsAt(draft, 'spec') ?? {}, 'spec.template'),
         ...choiceProblems(draft, 'spec.completionMode', ['NonIndexed', 'Indexed']),
         ...choiceProblems(draft, 'spec.podReplacementPolicy', ['Failed', 'TerminatingOrFailed']),
@@ -63,13 +69,17 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'secrets':
       return [...dataProblems(draft, ['data']), ...secretTypeProblems(draft)]
     case 'resourcequotas':
-      return [...quotaProblems(draft), ...scopeProblems(draft)]
+      return [...quotaProblems(draft, before), ...scopeProblems(draft)]
     case 'limitranges':
       return limitRangeProblems(draft)
     case 'services':
-      return serviceProblems(draft)
+      return serviceProblems(draft, server.minor, before)
+    case 'ingresses.networking.k8s.io':
+      return ingressProblems(draft, { minor: server.minor, before })
+    case 'networkpolicies.networking.k8s.io':
+      return networkPolicyProblems(draft, before)
     case 'nodes':
-      return taintProblems(draft)
+      return nodeProblems(draft, before)
     case 'leases.coordination.k8s.io':
       return leaseProblems(draft)
     case 'roles.rbac.authorization.k8s.io':
@@ -88,19 +98,15 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
       return claimSpecProblems(fieldsAt(draft, 'spec') ?? {}, 'spec')
     case 'resourceclaims.resource.k8s.io':
     case 'resourceclaimtemplates.resource.k8s.io':
-      return deviceClaimProblems(server, type, draft)
-    case 'storageclasses.storage.k8s.io':
-      return [
-        ...(textAt(draft, 'provisioner') === undefined ? [required('provisioner')] : []),
-        ...choiceProblems(draft, 'reclaimPolicy', ['Delete', 'Retain']),
-        ...choiceProblems(draft, 'volumeBindingMode', ['Immediate', 'WaitForFirstConsumer']),
-      ]
+      return deviceClaimProblems(server, type, draft, before === undefined)
+    case 'resourceslices.resource.k8s.io':
+      return sliceProblems(draft, before)
     case 'priorityclasses.scheduling.k8s.io':
       return priorityClassProblems(draft)
     case 'horizontalpodautoscalers.autoscaling':
       return autoscalerProblems(draft)
     default:
-      return furtherProblems(type.key, draft)
+      return furtherProblems(type.key, draft, before)
   }
 }
 
@@ -145,6 +151,18 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
       return claimChangeProblems(draft, existing)
     case 'ipaddresses.networking.k8s.io':
       return addressUpdateProblems(draft, existing)
+    case 'controllerrevisions.apps':
+      return isSame(draft['data'] ?? null, valueAt(existing, 'data') ?? null)
+        ? []
+        : [invalid('data', draft['data'] ?? null, 'field is immutable')]
+    case 'servicecidrs.networking.k8s.io':
+      return rangeUpdateProblems(draft, existing)
+    case 'volumeattributesclasses.storage.k8s.io':
+      return ['driverName', 'parameters'].flatMap(name =>
+        isSame(draft[name] ?? null, valueAt(existing, name) ?? null)
+          ? []
+          : [forbidden(name, `updates to ${name} are forbidden.`)],
+      )
     case 'ingressclasses.networking.k8s.io':
       return immutable(draft, existing, ['spec', 'controller'])
     case 'csistoragecapacities.storage.k8s.io':
@@ -164,8 +182,8 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
     case 'priorityclasses.scheduling.k8s.io':
       return priorityClassUpdateProblems(draft, existing)
     case 'resourceclaims.resource.k8s.io':
-      return claimUpdateProblems(draft, existing)
     case 'resourceclaimtemplates.resource.k8s.io':
+      return claimUpdateProblems(type, draft, existing)
     case 'volumeattachments.storage.k8s.io':
       return immutable(draft, existing, ['spec'])
     default:
@@ -175,7 +193,10 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
 
 function immutable(draft: Draft, existing: KubeObject, path: readonly string[]): readonly FieldError[] {
   const value = valueAt(draft, ...path)
-  return isSame(value, valueAt(existing, ...path)) ? [] : [invalid(path.join('.'), value, 'field is immutable')]
+  if (isSame(value, valueAt(existing, ...path))) return []
+  // Go prints the keys of a map in their order.
+  const shown = path[0] === 'parameters' && isFields(value) ? Object.fromEntries(Object.entries(value).toSorted()) : value
+  return [invalid(path.join('.'), shown, 'field is immutable')]
 }
 
 /** A text that is given and is none of `choices`; `path` has dots. */
@@ -188,7 +209,7 @@ function workloadProblems(type: ResourceType, draft: Draft): readonly FieldError
   const spec = fieldsAt(draft, 'spec') ?? {}
   const problems: FieldError[] = [...wholeNumber(spec, 'replicas', 'spec.replicas')]
   const template = fieldsAt(spec, 'template')
-  if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template))
+  if (type.key !== 'replicationcontrollers') problems.push(...selectorProblems(spec, template, nounOf(type)))
   problems.push(...wholeNumber(spec, 'minReadySeconds', 'spec.minReadySeconds'))
   // kube-apiserver takes any of a StatefulSet.
   if (type.key !== 'statefulsets.apps') problems.push(...wholeNumber(spec, 'revisionHistoryLimit', 'spec.revisionHistoryLimit'))
@@ -250,7 +271,13 @@ function daemonSetProblems(spec: Draft): readonly FieldError[] {
   return updateProblems(spec)
 }
 
-function selectorProblems(spec: Draft, template: Draft | undefined): readonly FieldError[] {
+/** Upstream speaks of a Deployment where it means a ReplicaSet. */
+function nounOf({ kind }: ResourceType): string {
+  return kind === 'ReplicaSet' ? 'deployment' : kind.toLowerCase()
+}
+
+/** `noun` is what upstream calls the kind where its selector is empty. */
+function selectorProblems(spec: Draft, template: Draft | undefined, noun = 'deployment'): readonly FieldError[] {
   const selector = fieldsAt(spec, 'selector')
   if (selector === undefined) {
     const labels = valueAt(template, 'metadata', 'labels') ?? null
@@ -260,7 +287,7 @@ function selectorProblems(spec: Draft, template: Draft | undefined): readonly Fi
     ]
   }
   if (isEmpty(selector['matchLabels']) && isEmpty(selector['matchExpressions'])) {
-    return [invalid('spec.selector', selector, 'empty selector is invalid for deployment')]
+    return [invalid('spec.selector', selector, `empty selector is invalid for ${noun}`)]
   }
   const values = Object.values(textsAt(selector, 'matchLabels')).flatMap(value =>
     labelValueProblems(value).map(problem => invalid('spec.selector.matchLabels', value, problem)),
@@ -375,10 +402,7 @@ function budgetProblems(draft: Draft): readonly FieldError[] {
     problems.push(...shareProblems(spec[name], `spec.${name}`, true))
   }
   problems.push(...choiceProblems(draft, 'spec.unhealthyPodEvictionPolicy', ['AlwaysAllow', 'IfHealthyBudget']))
-  const selector = fieldsAt(spec, 'selector')
-  const parsed = selector === undefined ? undefined : labelSelectorOf(selector, 'spec.selector')
-  if (parsed !== undefined && !parsed.ok) problems.push(invalid('spec.selector', selector, parsed.problem.expected))
-  return problems
+  return [...problems, ...labelSelectorProblems('spec.selector', fieldsAt(spec, 'selector'))]
 }
 
 const dataLimitBytes = 1_048_576
@@ -409,45 +433,6 @@ function dataProblems(draft: Draft, lists: readonly string[]): readonly FieldErr
   return problems
 }
 
-function serviceProblems(draft: Draft): readonly FieldError[] {
-  const spec = fieldsAt(draft, 'spec') ?? {}
-  const ports = itemsAt(spec, 'ports')
-  const problems: FieldError[] = []
-  if (ports.length === 0 && spec['type'] !== 'ExternalName' && spec['clusterIP'] !== 'None') problems.push(required('spec.ports'))
-  const seen = new Set<string>()
-  for (const [index, port] of ports.entries()) {
-    const at = `spec.ports[${index}]`
-    if (ports.length > 1 && (textAt(port, 'name') ?? '') === '') problems.push(required(`${at}.name`))
-    const number = port['port']
-    if (typeof number !== 'number' || number < 1 || number > 65535)
-      problems.push(invalid(`${at}.port`, number, 'must be between 1 and 65535, inclusive'))
-    const target = port['targetPort']
-    if (target !== undefined) problems.push(...targetProblems(target, `${at}.targetPort`))
-    const identity = `${String(number)}/${String(port['protocol'])}`
-    if (seen.has(identity))
-      problems.push({
-        type: 'FieldValueDuplicate',
-        field: at,
-        body: `Duplicate value: ${portText(port)}`,
-      })
-    seen.add(identity)
-  }
-  const addresses = listAt(spec, 'clusterIPs')
-  for (const [index, address] of addresses.entries())
-    if (address !== 'None' && isIP(String(address)) === 0)
-      problems.push(
-        invalid(`spec.clusterIPs[${index}]`, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'),
-      )
-  problems.push(...oneOf(spec, 'sessionAffinity', ['ClientIP', 'None']))
-  problems.push(...oneOf(spec, 'type', ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']))
-  return problems
-}
-
-function oneOf(spec: Draft, name: string, choices: readonly string[]): readonly FieldError[] {
-  const value = textAt(spec, name)
-  return value === undefined || choices.includes(value) ? [] : [notSupported(`spec.${name}`, value, choices)]
-}
-
 const statefulSetFree = [
   'replicas',
   'ordinals',
@@ -475,16 +460,4 @@ function clusterAddressProblems(draft: Draft, existing: KubeObject): readonly Fi
   const now = textAt(draft, 'spec', 'clusterIP') ?? ''
   if (before === '' || now === before || textAt(draft, 'spec', 'type') === 'ExternalName') return []
   return [invalid('spec.clusterIPs[0]', [now], 'may not change once set')]
-}
-
-/** A port as Go prints the parts of it that may not occur twice. */
-function portText(port: Draft): string {
-  return JSON.stringify({
-    Name: '',
-    Protocol: port['protocol'],
-    AppProtocol: null,
-    Port: port['port'],
-    TargetPort: 0,
-    NodePort: 0,
-  })
 }

@@ -75,14 +75,15 @@ function portProblems(container: Draft, at: string, { isHostNetwork }: Container
   return problems
 }
 
-const portRange = 'must be between 1 and 65535, inclusive'
+export const portRange = 'must be between 1 and 65535, inclusive'
 
-function isPort(value: unknown): boolean {
+/** Whether a number is one of a port. */
+export function isPort(value: unknown): boolean {
   return typeof value === 'number' && value >= 1 && value <= 65_535
 }
 
 /** What a port's name breaks: IANA's service names. */
-function portNameRules(name: string): readonly string[] {
+export function portNameRules(name: string): readonly string[] {
   const rules: string[] = []
   if (name.length > 15) rules.push('must be no more than 15 characters')
   if (!/^[-a-z0-9]+$/i.test(name) || /[A-Z]/.test(name))
@@ -178,7 +179,7 @@ function restartProblems(container: Draft, at: string, { kind }: ContainerSurrou
   const rules = kind === 'init' ? [] : itemsAt(container, 'restartPolicyRules')
   const place = `${at}.restartPolicy`
   const problems: FieldError[] = []
-  if (policy === undefined && rules.length > 0)
+  if (policy === undefined && itemsAt(container, 'restartPolicyRules').length > 0)
     problems.push(required(place, 'must specify restartPolicy when restart rules are used'))
   if (policy !== undefined && !restarts.includes(policy)) problems.push(notSupported(place, policy, restarts))
   for (const [index, rule] of rules.entries()) {

@@ -1,7 +1,8 @@
 // Rules of kinds that hold little but names and values: what a Secret of a type must have, what a ResourceQuota may name.
 import { type FieldError, invalid, required } from '#kube/objects/field-error.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import { int64Value } from '#kube/values/quantity.ts'
-import { type Draft, fieldsAt, textAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, listAt, textAt } from '../../json-value.ts'
 
 /** Keys that Secrets of a type have. */
 const keysOfTypes: Readonly<Record<string, readonly string[]>> = {
@@ -44,9 +45,23 @@ function isCount(name: string): boolean {
 }
 
 /** What is wrong with the limits of a ResourceQuota. */
-export function quotaProblems(draft: Draft): readonly FieldError[] {
-  return Object.entries(fieldsAt(draft, 'spec', 'hard') ?? {}).flatMap(([name, value]) => {
-    const field = `spec.hard[${name}]`
+export function quotaProblems(draft: Draft, before?: Draft | KubeObject): readonly FieldError[] {
+  const scopes = listAt(draft, 'spec', 'scopes')
+  const isOther = before !== undefined && new Set(scopes).symmetricDifference(new Set(listAt(before, 'spec', 'scopes'))).size > 0
+  return [
+    ...amountProblems(fieldsAt(draft, 'spec', 'hard') ?? {}, 'spec.hard'),
+    ...(isOther ? [invalid('spec.scopes', scopes.length === 0 ? null : scopes, 'field is immutable')] : []),
+  ]
+}
+
+/** What is wrong with the amounts in a status that was written. */
+export function quotaStatusProblems(draft: Draft): readonly FieldError[] {
+  return ['hard', 'used'].flatMap(list => amountProblems(fieldsAt(draft, 'status', list) ?? {}, `status.${list}`))
+}
+
+function amountProblems(amounts: Draft, at: string): readonly FieldError[] {
+  return Object.entries(amounts).flatMap(([name, value]) => {
+    const field = `${at}[${name}]`
     const isKnown = quotaNames.has(name) || name.includes('/') || /^(requests\.)?hugepages-/.test(name)
     const unknown = ['must be a standard resource type or fully qualified', 'must be a standard resource for quota']
     return [

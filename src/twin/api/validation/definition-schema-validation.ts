@@ -1,94 +1,128 @@
 // Schemas of CustomResourceDefinitions: whether they are structural, and whether their patterns, rules, lists and defaults mean something.
-import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { type FieldError, fieldErrorText, forbidden, invalid, required } from '#kube/objects/field-error.ts'
 import { parsePattern } from '#kube/values/regex.ts'
-import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, isEmpty, isFields, isSame, itemsAt, textAt } from '../../json-value.ts'
 import { schemaProblems } from '../custom/custom-schema.ts'
-import { isFieldPath } from './definition-field-path.ts'
 import { definitionRuleProblems } from './definition-rules.ts'
-
-const types = ['array', 'boolean', 'integer', 'number', 'object', 'string']
-const combinators = ['allOf', 'anyOf', 'oneOf'] as const
-
-/** What is wrong: with the form, so that rules mean nothing, or with single parts. */
-interface Faults {
-  readonly form: FieldError[]
-  readonly parts: FieldError[]
-}
+import { combinators, standardProblems, unsupportedName } from './definitions/standard-schema.ts'
 
 /** Everything that is wrong with a version's schema. `isUnchanged`: it was let pass before, whatever its rules may cost. */
 export function structuralProblems(schema: Draft, place: string, isUnchanged = false): readonly FieldError[] {
-  const type = textAt(schema, 'type') ?? ''
-  const faults: Faults = { form: [], parts: [] }
-  if (type === '') faults.form.push(required(`${place}.type`, 'must not be empty at the root'))
-  else if (type !== 'object') faults.form.push(invalid(`${place}.type`, type, 'must be object at the root'))
-  if (type !== '' && !types.includes(type)) faults.parts.push(notSupported(`${place}.type`, type, types))
+  const atRoot = schema['nullable'] === true ? [forbidden(`${place}.nullable`, 'nullable cannot be true at the root')] : []
+  const standard = [...atRoot, ...standardProblems(schema, place)]
+  const unformed = unformedReason(schema)
+  if (unformed !== undefined) return standard.length > 0 ? standard : [invalid(place, '', unformed)]
+  const form = structuralFormProblems(schema, place)
+  if (form.length > 0) return [...form, ...standard]
+  const defaults = defaultsProblems(schema, place)
+  if (defaults.length > 0) return [...defaults, ...standard]
+  const isFaulty = (part: string) => standard.some(({ field }) => field.startsWith(part))
+  return [...standard, ...definitionRuleProblems(schema, place, { isUnchanged, isFaulty })]
+}
+
+/** Why a schema cannot be brought into the structural form at all: nothing can be said of its form then. */
+function unformedReason(schema: Draft): string | undefined {
+  const name = unsupportedName(schema)
+  if (name !== undefined) return `OpenAPIV3Schema '${name === '$schema' ? 'schema' : name}' is not supported`
+  if (schema['x-kubernetes-preserve-unknown-fields'] === false)
+    return "internal error: 'x-kubernetes-preserve-unknown-fields' must be true or undefined"
+  if (Array.isArray(schema['items']) && schema['items'].length > 0)
+    return "OpenAPIV3Schema 'items' must be a schema, but is an array"
+  const not = fieldsAt(schema, 'not')
+  const parts = [...(not === undefined ? [] : [not]), ...combinators.flatMap(part => itemsAt(schema, part)), ...membersOf(schema)]
+  for (const part of parts) {
+    const reason = unformedReason(part)
+    if (reason !== undefined) return reason
+  }
+  return undefined
+}
+
+/** Schemas of items, properties and further properties. */
+function membersOf(schema: Draft): readonly Draft[] {
+  const named = Object.values(fieldsAt(schema, 'properties') ?? {})
+  return [schema['items'], ...named, schema['additionalProperties']].filter(isFields)
+}
+
+type Level = 'root' | 'item' | 'field'
+
+/** In the order of their words, as upstream sorts them. */
+function structuralFormProblems(schema: Draft, place: string): readonly FieldError[] {
+  const found = [...formProblems(schema, place, 'root'), ...completenessProblems(schema, schema, place, place)]
+  const key = (problem: FieldError) => fieldErrorText(problem)
+  return found.toSorted((one, other) => (key(one) < key(other) ? -1 : key(one) > key(other) ? 1 : 0))
+}
+
+function formProblems(schema: Draft, place: string, level: Level): readonly FieldError[] {
+  const problems: FieldError[] = []
+  const items = fieldsAt(schema, 'items')
+  const additional = schema['additionalProperties'] ?? undefined
+  if (schema['type'] === 'array' && items === undefined) problems.push(required(`${place}.items`, 'must be specified'))
+  if (items !== undefined) problems.push(...formProblems(items, `${place}.items`, 'item'))
+  for (const [name, property] of Object.entries(fieldsAt(schema, 'properties') ?? {}))
+    if (isFields(property)) problems.push(...formProblems(property, `${place}.properties[${name}]`, 'field'))
+  if (additional !== undefined && level === 'root')
+    problems.push(forbidden(`${place}.additionalProperties`, 'must not be used at the root'))
+  if (isFields(additional)) problems.push(...formProblems(additional, `${place}.additionalProperties`, 'field'))
+  problems.push(...extensionProblems(schema, place), ...combinatorProblems(schema, place))
+  const isEmbedded = schema['x-kubernetes-embedded-resource'] === true
+  problems.push(...(isEmbedded ? embeddedProblems(schema, place) : typeProblems(schema, place, level)))
+  if (isEmbedded || level === 'root') problems.push(...identityProblems(schema, place))
   const metadata = fieldsAt(schema, 'properties', 'metadata')
-  const restricted = Object.keys(fieldsAt(metadata, 'properties') ?? {})
-  if (restricted.some(name => name !== 'name' && name !== 'generateName'))
-    faults.form.push(
+  if (level === 'root' && metadata !== undefined && !saysNamesAlone(metadata))
+    problems.push(
       forbidden(
         `${place}.properties[metadata]`,
         'must not specify anything other than name and generateName, but metadata is implicitly specified',
       ),
     )
-  if (type !== '') nodeProblems(schema, place, faults, { isRoot: true, isInMetadata: false })
-  const found = [...faults.form, ...faults.parts]
-  if (faults.form.length > 0) return found
-  const isFaulty = (part: string) => faults.parts.some(({ field }) => field.startsWith(part))
-  return [...found, ...definitionRuleProblems(schema, place, { isUnchanged, isFaulty })]
+  return problems
 }
 
-interface Where {
-  readonly isRoot: boolean
-  /** Within the kind, the version or the metadata of an object. */
-  readonly isInMetadata: boolean
+/** Whether a schema of metadata says nothing but what a name may be. */
+function saysNamesAlone({ type: _type, default: _default, properties, ...rest }: Draft): boolean {
+  const names = isFields(properties) ? Object.keys(properties) : []
+  return (
+    names.every(name => name === 'name' || name === 'generateName') && Object.values(rest).every(value => isEmpty(value ?? {}))
+  )
 }
 
-function nodeProblems(schema: Draft, place: string, faults: Faults, where: Where): void {
-  if (schema['$ref'] !== undefined) {
-    faults.form.push(forbidden(`${place}.$ref`, '$ref is not supported'))
-    return
-  }
-  if (schema['uniqueItems'] === true)
-    faults.form.push(
-      forbidden(`${place}.uniqueItems`, 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'),
-    )
-  const additional = schema['additionalProperties']
-  if (fieldsAt(schema, 'properties') !== undefined && additional !== undefined && additional !== false)
-    faults.parts.push(forbidden(`${place}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'))
-  const isEmbedded = schema['x-kubernetes-embedded-resource'] === true
-  if (isEmbedded && where.isInMetadata)
-    faults.parts.push(forbidden(`${place}.x-kubernetes-embedded-resource`, 'must not be used inside of resource meta'))
-  if (isEmbedded) faults.form.push(...embeddedProblems(schema, place))
-  if (isEmbedded || where.isRoot) faults.form.push(...identityProblems(schema, place))
-  faults.form.push(...patternProblems(schema, place), ...extensionProblems(schema, place))
-  faults.parts.push(...ruleTextProblems(schema, place), ...mapProblems(schema, place), ...listProblems(schema, place))
-  faults.form.push(...defaultProblems(schema, place), ...combinatorProblems(schema, place))
-  if (schema['type'] === 'array' && !isFields(schema['items']) && schema['x-kubernetes-preserve-unknown-fields'] !== true)
-    faults.form.push(required(`${place}.items`, 'must be specified'))
-  const within: Where = { isRoot: false, isInMetadata: where.isInMetadata }
-  for (const [name, property] of Object.entries(fieldsAt(schema, 'properties') ?? {})) {
-    if (!isFields(property)) continue
-    const isInMetadata = where.isInMetadata || ((where.isRoot || isEmbedded) && identityFields.has(name))
-    memberProblems(property, `${place}.properties[${name}]`, faults, { ...within, isInMetadata, holder: 'object fields' })
-  }
-  if (isFields(schema['items'])) memberProblems(schema['items'], `${place}.items`, faults, { ...within, holder: 'array items' })
-  if (isFields(additional))
-    memberProblems(additional, `${place}.additionalProperties`, faults, { ...within, holder: 'object fields' })
-}
+const holders = { root: 'at the root', item: 'for specified array items', field: 'for specified object fields' } as const
 
-const identityFields = new Set(['apiVersion', 'kind', 'metadata'])
-
-function memberProblems(schema: Draft, place: string, faults: Faults, where: Where & { readonly holder: string }): void {
+function typeProblems(schema: Draft, place: string, level: Level): readonly FieldError[] {
   const type = textAt(schema, 'type') ?? ''
-  const isFree =
-    schema['x-kubernetes-int-or-string'] === true ||
-    schema['x-kubernetes-preserve-unknown-fields'] === true ||
-    schema['x-kubernetes-embedded-resource'] === true ||
-    schema['$ref'] !== undefined
-  nodeProblems(schema, place, faults, where)
-  if (type === '' && !isFree) faults.form.push(required(`${place}.type`, `must not be empty for specified ${where.holder}`))
-  else if (type !== '' && !types.includes(type)) faults.parts.push(notSupported(`${place}.type`, type, types))
+  const isFree = schema['x-kubernetes-int-or-string'] === true || schema['x-kubernetes-preserve-unknown-fields'] === true
+  if (type === '') return isFree ? [] : [required(`${place}.type`, `must not be empty ${holders[level]}`)]
+  return level === 'root' && type !== 'object' ? [invalid(`${place}.type`, type, 'must be object at the root')] : []
+}
+
+/** What parts of `allOf` and its like speak of is in the schema itself as well. */
+function completenessProblems(part: Draft, schema: Draft | undefined, place: string, at: string): readonly FieldError[] {
+  if (schema === undefined) return [required(place, `because it is defined in ${at}`)]
+  const not = fieldsAt(part, 'not')
+  const nested = [
+    ...(not === undefined ? [] : [[not, `${at}.not`] as const]),
+    ...combinators.flatMap(name => itemsAt(part, name).map((one, index) => [one, `${at}.${name}[${index}]`] as const)),
+  ]
+  return nested.flatMap(([one, where]) => nestedProblems(one, schema, place, where))
+}
+
+function nestedProblems(part: Draft, schema: Draft | undefined, place: string, at: string): readonly FieldError[] {
+  if (schema === undefined) return [required(place, `because it is defined in ${at}`)]
+  const items = fieldsAt(part, 'items')
+  return [
+    ...completenessProblems(part, schema, place, at),
+    ...(items === undefined ? [] : nestedProblems(items, fieldsAt(schema, 'items'), `${place}.items`, `${at}.items`)),
+    ...Object.entries(fieldsAt(part, 'properties') ?? {}).flatMap(([name, property]) =>
+      isFields(property)
+        ? nestedProblems(
+            property,
+            fieldsAt(schema, 'properties', name),
+            `${place}.properties[${name}]`,
+            `${at}.properties[${name}]`,
+          )
+        : [],
+    ),
+  ]
 }
 
 /** An embedded resource is an object, and says what is in it or that anything may be. */
@@ -131,6 +165,7 @@ function extensionProblems(schema: Draft, place: string): readonly FieldError[] 
 
 /** What parts of `allOf` and its like may not say, and in which words they are told so. */
 const forbiddenInParts: readonly (readonly [name: string, words: string])[] = [
+  ['type', 'must be empty to be structural'],
   ['default', 'must be undefined to be structural'],
   ['title', 'must be empty to be structural'],
   ['description', 'must be empty to be structural'],
@@ -145,32 +180,44 @@ const forbiddenInParts: readonly (readonly [name: string, words: string])[] = [
   ['x-kubernetes-validations', 'must be empty to be structural'],
 ]
 
-function combinatorProblems(schema: Draft, place: string): readonly FieldError[] {
-  const isIntOrString = schema['x-kubernetes-int-or-string'] === true
+/** What counts as said where nothing is in it. */
+const evenEmpty: ReadonlySet<string> = new Set(['default', 'x-kubernetes-list-type', 'x-kubernetes-map-type'])
+
+/** `anyOf` with an integer and a text is how either is said. */
+function isEither(parts: readonly Draft[]): boolean {
+  return isSame(parts, [{ type: 'integer' }, { type: 'string' }])
+}
+
+function combinatorProblems(schema: Draft, place: string, isRoot = true, isEitherTaken = false): readonly FieldError[] {
   const not = fieldsAt(schema, 'not')
+  const [first] = itemsAt(schema, 'allOf')
+  const isFirstEither = isRoot && isEither(itemsAt(first, 'anyOf'))
+  const isSkipped = isRoot ? isEither(itemsAt(schema, 'anyOf')) : isEitherTaken
   return [
-    ...combinators.flatMap(name =>
-      itemsAt(schema, name).flatMap((part, index) => partProblems(part, `${place}.${name}[${index}]`, isIntOrString)),
+    ...(isSkipped ? [] : itemsAt(schema, 'anyOf')).flatMap((part, index) => partProblems(part, `${place}.anyOf[${index}]`)),
+    ...itemsAt(schema, 'allOf').flatMap((part, index) =>
+      partProblems(part, `${place}.allOf[${index}]`, isFirstEither && index === 0),
     ),
-    ...(not === undefined ? [] : partProblems(not, `${place}.not`, false)),
+    ...itemsAt(schema, 'oneOf').flatMap((part, index) => partProblems(part, `${place}.oneOf[${index}]`)),
+    ...(not === undefined ? [] : partProblems(not, `${place}.not`)),
+    ...patternProblems(schema, place),
   ]
 }
 
-function partProblems(part: Draft, place: string, isIntOrString: boolean): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if (part['type'] !== undefined && !isIntOrString) problems.push(forbidden(`${place}.type`, 'must be empty to be structural'))
+function partProblems(part: Draft, place: string, isEitherTaken = false): readonly FieldError[] {
+  const problems: FieldError[] = [...combinatorProblems(part, place, false, isEitherTaken)]
+  const items = fieldsAt(part, 'items')
+  if (items !== undefined) problems.push(...partProblems(items, `${place}.items`))
+  for (const [name, property] of Object.entries(fieldsAt(part, 'properties') ?? {}))
+    if (isFields(property)) problems.push(...partProblems(property, `${place}.properties[${name}]`))
   for (const [name, words] of forbiddenInParts) {
-    const value = part[name]
-    const isEmpty = value === undefined || value === null || value === '' || value === false
-    if (!isEmpty && !(Array.isArray(value) && value.length === 0)) problems.push(forbidden(`${place}.${name}`, words))
+    const value = part[name] ?? null
+    const isAbsent = value === null || (!evenEmpty.has(name) && (value === '' || value === false))
+    if (!isAbsent && !(Array.isArray(value) && value.length === 0)) problems.push(forbidden(`${place}.${name}`, words))
   }
   if (fieldsAt(part, 'properties', 'metadata') !== undefined)
     problems.push(forbidden(`${place}.properties[metadata]`, 'must not be specified in a nested context'))
-  const items = fieldsAt(part, 'items')
-  if (items !== undefined) problems.push(...partProblems(items, `${place}.items`, false))
-  for (const [name, property] of Object.entries(fieldsAt(part, 'properties') ?? {}))
-    if (isFields(property)) problems.push(...partProblems(property, `${place}.properties[${name}]`, false))
-  return [...problems, ...combinatorProblems(part, place)]
+  return problems
 }
 
 function patternProblems(schema: Draft, place: string): readonly FieldError[] {
@@ -182,84 +229,17 @@ function patternProblems(schema: Draft, place: string): readonly FieldError[] {
   return [invalid(`${place}.pattern`, pattern, `must be a valid regular expression, but isn't: ${why}`)]
 }
 
-const reasons = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired']
-
-/** What is wrong with rules as texts. */
-function ruleTextProblems(schema: Draft, place: string): readonly FieldError[] {
-  return itemsAt(schema, 'x-kubernetes-validations').flatMap((rule, index): FieldError[] => {
-    const at = `${place}.x-kubernetes-validations[${index}]`
-    const text = (name: string) => textAt(rule, name) ?? ''
-    const problems = [...messageProblems(at, text('rule'), text('message'))]
-    if (text('messageExpression') !== '' && text('messageExpression').trim() === '')
-      problems.push(required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'))
-    const reason = rule['reason'] ?? null
-    if (reason !== null && !reasons.includes(String(reason))) problems.push(notSupported(`${at}.reason`, String(reason), reasons))
-    const path = text('fieldPath')
-    if (path !== '' && path.trim() === '') problems.push(invalid(`${at}.fieldPath`, path, 'must be non-empty if specified'))
-    if (hasBreak(path)) problems.push(invalid(`${at}.fieldPath`, path, 'must not contain line breaks'))
-    if (path !== '' && !isFieldPath(path, schema)) problems.push(invalid(`${at}.fieldPath`, path, 'must be a valid path'))
-    return problems
-  })
-}
-
-function messageProblems(at: string, rule: string, message: string): readonly FieldError[] {
-  if (rule.trim() === '') return [required(`${at}.rule`, 'rule is not specified')]
-  if (message !== '' && message.trim() === '') return [invalid(`${at}.message`, message, 'must be non-empty if specified')]
-  if (hasBreak(message.trim())) return [invalid(`${at}.message`, message, 'must not contain line breaks')]
-  if (hasBreak(rule.trim()) && message.trim() === '')
-    return [required(`${at}.message`, 'message must be specified if rule contains line breaks')]
-  return []
-}
-
-function hasBreak(text: string): boolean {
-  return /[\r\n]/.test(text)
-}
-
-function wrongHolder(place: string, type: string, why: string): FieldError {
-  return type === '' ? required(place, why) : invalid(place, type, why)
-}
-
-function mapProblems(schema: Draft, place: string): readonly FieldError[] {
-  const kind = textAt(schema, 'x-kubernetes-map-type')
-  if (kind === undefined) return []
-  const type = textAt(schema, 'type') ?? ''
-  const problems: FieldError[] = []
-  if (type !== 'object') problems.push(wrongHolder(`${place}.type`, type, 'must be object if x-kubernetes-map-type is specified'))
-  if (kind !== 'atomic' && kind !== 'granular')
-    problems.push(notSupported(`${place}.x-kubernetes-map-type`, kind, ['atomic', 'granular']))
-  return problems
-}
-
-function listProblems(schema: Draft, place: string): readonly FieldError[] {
-  const kind = textAt(schema, 'x-kubernetes-list-type')
-  const items = fieldsAt(schema, 'items')
-  if (kind === undefined) return []
-  const type = textAt(schema, 'type') ?? ''
-  const ofType =
-    type === 'array' ? [] : [wrongHolder(`${place}.type`, type, 'must be array if x-kubernetes-list-type is specified')]
-  if (!['atomic', 'set', 'map'].includes(kind))
-    return [...ofType, notSupported(`${place}.x-kubernetes-list-type`, kind, ['atomic', 'set', 'map'])]
-  if (ofType.length > 0) return ofType
-  if (kind === 'set') {
-    const isObject = items?.['type'] === 'object' && items['x-kubernetes-map-type'] !== 'atomic'
-    if (!isObject) return []
-    const why = 'must be atomic as item of a list with x-kubernetes-list-type=set'
-    return [invalid(`${place}.items.x-kubernetes-map-type`, valueAt(items, 'x-kubernetes-map-type') ?? null, why)]
-  }
-  if (kind !== 'map') return []
-  const keys = listAt(schema, 'x-kubernetes-list-map-keys').map(String)
-  if (items !== undefined && items['type'] !== 'object')
-    return [invalid(`${place}.items.type`, items['type'] ?? '', "must be object if parent array's x-kubernetes-list-type is map")]
-  if (keys.length === 0)
-    return [required(`${place}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map')]
-  return keys.flatMap(key => {
-    const property = fieldsAt(items, 'properties', key)
-    if (property === undefined)
-      return [invalid(`${place}.x-kubernetes-list-map-keys`, key, 'entries must all be names of item properties')]
-    const isGiven = property['default'] !== undefined || listAt(items, 'required').includes(key)
-    const why = 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'
-    return isGiven ? [] : [required(`${place}.items.properties[${key}].default`, why)]
-  })
+/** What is wrong with the defaults of a schema and its members. */
+function defaultsProblems(schema: Draft, place: string): readonly FieldError[] {
+  const [items, additional] = [schema['items'], schema['additionalProperties']]
+  return [
+    ...defaultProblems(schema, place),
+    ...(isFields(items) ? defaultsProblems(items, `${place}.items`) : []),
+    ...Object.entries(fieldsAt(schema, 'properties') ?? {}).flatMap(([name, property]) =>
+      isFields(property) ? defaultsProblems(property, `${place}.properties[${name}]`) : [],
+    ),
+    ...(isFields(additional) ? defaultsProblems(additional, `${place}.additionalProperties`) : []),
+  ]
 }
 
 function defaultProblems(schema: Draft, place: string): readonly FieldError[] {

@@ -10,7 +10,8 @@ export function definitionProblems(draft: Draft, existing?: KubeObject): readonl
   const spec = fieldsAt(draft, 'spec') ?? {}
   const versions = itemsAt(spec, 'versions')
   return [
-    ...nameProblems(draft, spec),
+    ...(existing === undefined ? nameProblems(draft, spec) : []),
+    ...groupProblems(textAt(spec, 'group') ?? ''),
     ...approvalProblems(draft, textAt(spec, 'group') ?? ''),
     ...(spec['preserveUnknownFields'] === true
       ? [
@@ -26,8 +27,9 @@ export function definitionProblems(draft: Draft, existing?: KubeObject): readonl
     ...givenNameProblems(fieldsAt(spec, 'names') ?? {}),
     ...partProblems(versions, itemsAt(existing, 'spec', 'versions')),
     ...conversionProblems(spec),
-    ...storedVersionProblems(versions),
-    ...(existing === undefined ? [] : missingVersionProblems(draft, versions)),
+    ...(existing === undefined
+      ? storedVersionProblems(versions)
+      : [...fixedProblems(spec, existing), ...missingVersionProblems(draft, versions)]),
   ]
 }
 
@@ -35,12 +37,27 @@ function nameProblems(draft: Draft, spec: Draft): readonly FieldError[] {
   const name = textAt(draft, 'metadata', 'name') ?? ''
   const group = textAt(spec, 'group') ?? ''
   const wanted = `${textAt(spec, 'names', 'plural') ?? ''}.${group}`
-  return [
-    ...(name === wanted ? [] : [invalid('metadata.name', name, 'must be spec.names.plural+"."+spec.group')]),
-    ...(group === ''
-      ? [required('spec.group')]
-      : dns1123SubdomainProblems(group).map(rule => invalid('spec.group', group, rule))),
-  ]
+  return name === wanted ? [] : [invalid('metadata.name', name, 'must be spec.names.plural+"."+spec.group')]
+}
+
+function groupProblems(group: string): readonly FieldError[] {
+  if (group === '') return [required('spec.group')]
+  const rules = dns1123SubdomainProblems(group)
+  if (rules.length > 0) return [invalid('spec.group', group, rules.join(','))]
+  return group.includes('.') ? [] : [invalid('spec.group', group, 'should be a domain with at least one dot')]
+}
+
+/** What a definition's objects are stored by stays. */
+function fixedProblems(spec: Draft, existing: KubeObject): readonly FieldError[] {
+  const isEstablished = itemsAt(existing, 'status', 'conditions').some(
+    ({ type, status }) => type === 'Established' && status === 'True',
+  )
+  const paths = [...(isEstablished ? [['scope'], ['names', 'kind']] : []), ['group'], ['names', 'plural']]
+  return paths.flatMap(path => {
+    const value = textAt(spec, ...path) ?? ''
+    const before = textAt(existing, 'spec', ...path) ?? ''
+    return value === before ? [] : [invalid(`spec.${path.join('.')}`, value, 'field is immutable')]
+  })
 }
 
 const approval = 'api-approved.kubernetes.io'
@@ -79,7 +96,7 @@ function versionProblems(versions: readonly Draft[]): readonly FieldError[] {
   for (const [index, name] of names.entries())
     problems.push(...dns1035LabelProblems(name).map(rule => invalid(`spec.versions[${index}].name`, name, rule)))
   const [first = ''] = names
-  if (names.length > 0) problems.push(...dns1035LabelProblems(first).map(rule => invalid('spec.version', first, rule)))
+  if (first !== '') problems.push(...dns1035LabelProblems(first).map(rule => invalid('spec.version', first, rule)))
   if (new Set(names).size < names.length)
     problems.push(invalid('spec.versions', printedVersions(versions), 'must contain unique version names'))
   if (versions.filter(version => version['storage'] === true).length !== 1)

@@ -1,34 +1,63 @@
 // Claims of devices and their templates: what kube-apiserver 1.36 refuses.
 
-import { celProblem } from '#kube/cel/cel.ts'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooMany } from '#kube/objects/field-error.ts'
-import { dns1123LabelProblems } from '#kube/objects/names.ts'
+import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
+import {
+  configurationProblems,
+  deviceTolerationProblems,
+  labelProblems,
+  qualifiedAttributeProblems,
+  requestNames,
+  requestReferenceProblems,
+  selectorProblems,
+} from './devices/device-parts.ts'
+import { printedClaim, printedTemplate } from './devices/printed-claim.ts'
+import { embeddedMetadataProblems } from './metadata-validation.ts'
 
 /** Requests, constraints and configurations of a claim, each. */
 const mostOfEach = 32
-const mostConsumers = 256
 const adminLabel = 'resource.kubernetes.io/admin-access'
 
 /** Everything that is wrong with a claim or with a template of claims. */
-export function deviceClaimProblems({ store }: ApiServer, { key }: ResourceType, draft: Draft): readonly FieldError[] {
+export function deviceClaimProblems(
+  { store }: ApiServer,
+  { key }: ResourceType,
+  draft: Draft,
+  isNew: boolean,
+): readonly FieldError[] {
   const namespace = store.get('namespaces', undefined, textAt(draft, 'metadata', 'namespace') ?? '')
-  const path = key === 'resourceclaims.resource.k8s.io' ? ['spec'] : ['spec', 'spec']
-  return claimSpecProblems(fieldsAt(draft, ...path) ?? {}, path.join('.'), namespace)
+  const isTemplate = key !== 'resourceclaims.resource.k8s.io'
+  // A claim that changed is refused for that alone.
+  if (!isTemplate && !isNew) return []
+  const path = isTemplate ? ['spec', 'spec'] : ['spec']
+  return [
+    ...(isTemplate ? templateMetadataProblems(draft) : []),
+    ...claimSpecProblems(fieldsAt(draft, ...path) ?? {}, path.join('.'), isNew ? namespace : undefined, isNew),
+  ]
+}
+
+/** A template says labels and annotations of its claims, and nothing else about them. */
+function templateMetadataProblems(draft: Draft): readonly FieldError[] {
+  const metadata = fieldsAt(draft, 'spec', 'metadata') ?? {}
+  const { labels, annotations, ...others } = { labels: undefined, annotations: undefined, ...metadata }
+  return [
+    ...embeddedMetadataProblems({ labels, annotations }, 'spec.metadata'),
+    ...Object.keys(others)
+      .filter(name => ![undefined, null, 0, ''].some(none => none === metadata[name]))
+      .map(name => forbidden(`spec.metadata.${name === 'uid' ? 'uID' : name}`, 'cannot be set')),
+  ]
 }
 
 /** What is wrong with the spec of a claim at `path`. `namespace` is the one that it lies in. */
-function claimSpecProblems(spec: Draft, path: string, namespace: KubeObject | undefined): readonly FieldError[] {
+function claimSpecProblems(spec: Draft, path: string, namespace: KubeObject | undefined, isNew: boolean): readonly FieldError[] {
   const devices = fieldsAt(spec, 'devices') ?? {}
   const at = `${path}.devices`
   const requests = itemsAt(devices, 'requests')
-  const names = requests.flatMap(request => [
-    textAt(request, 'name') ?? '',
-    ...itemsAt(request, 'firstAvailable').map(one => `${textAt(request, 'name')}/${textAt(one, 'name')}`),
-  ])
+  const names = requestNames(devices)
   const problems: FieldError[] = []
   for (const list of ['requests', 'constraints', 'config'] as const) {
     const count = listAt(devices, list)?.length ?? 0
@@ -39,33 +68,35 @@ function claimSpecProblems(spec: Draft, path: string, namespace: KubeObject | un
     const place = `${at}.requests[${index}]`
     const name = textAt(request, 'name') ?? ''
     if (requests.findIndex(one => one['name'] === request['name']) < index) problems.push(duplicate(place, name))
-    problems.push(...requestProblems(request, place, namespace))
+    problems.push(...requestProblems(request, place, isNew ? { namespace } : undefined))
   }
   for (const [index, constraint] of itemsAt(devices, 'constraints').entries())
     problems.push(...constraintProblems(constraint, `${at}.constraints[${index}]`, names))
+  for (const [index, config] of itemsAt(devices, 'config').entries()) {
+    const place = `${at}.config[${index}]`
+    const references = listAt(config, 'requests').map(String)
+    problems.push(...requestReferenceProblems(`${place}.requests`, references, names), ...configurationProblems(place, config))
+  }
   return problems
 }
 
-/** What an update of a claim may not change, and of its status. */
-export function claimUpdateProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+/** What an update of a claim or a template may not change. */
+export function claimUpdateProblems({ key }: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
   const spec = valueAt(draft, 'spec')
-  const problems: FieldError[] = []
-  if (!isSame(spec, valueAt(existing, 'spec'))) problems.push(invalid('spec', spec, 'field is immutable'))
-  const before = valueAt(existing, 'status', 'allocation')
-  const allocation = valueAt(draft, 'status', 'allocation')
-  if (before !== undefined && allocation !== undefined && !isSame(allocation, before))
-    problems.push(invalid('status.allocation', allocation, 'field is immutable'))
-  const consumers = listAt(draft, 'status', 'reservedFor')?.length ?? 0
-  if (consumers > mostConsumers) problems.push(tooMany('status.reservedFor', consumers, mostConsumers))
-  if (consumers > 0 && allocation === undefined)
-    problems.push(forbidden('status.reservedFor', 'may not be specified when `allocated` is not set'))
-  return problems
+  if (isSame(spec, valueAt(existing, 'spec'))) return []
+  const shown = key === 'resourceclaims.resource.k8s.io' ? printedClaim(spec) : printedTemplate(spec)
+  return [invalid('spec', shown, 'field is immutable')]
 }
 
-function requestProblems(request: Draft, at: string, namespace: KubeObject | undefined): readonly FieldError[] {
+/** `lies`: the namespace of a new claim, whose label lets it ask for the rights of an administrator. */
+function requestProblems(
+  request: Draft,
+  at: string,
+  lies: { readonly namespace: KubeObject | undefined } | undefined,
+): readonly FieldError[] {
   const exactly = fieldsAt(request, 'exactly')
   const alternatives = itemsAt(request, 'firstAvailable')
-  const problems = nameProblems(request, at)
+  const problems = [...labelProblems(`${at}.name`, textAt(request, 'name') ?? '')]
   if ((exactly === undefined) === (alternatives.length === 0))
     return [
       ...problems,
@@ -75,7 +106,7 @@ function requestProblems(request: Draft, at: string, namespace: KubeObject | und
     ]
   if (exactly !== undefined) {
     problems.push(...wishProblems(exactly, `${at}.exactly`))
-    if (exactly['adminAccess'] === true && namespace?.metadata.labels?.[adminLabel] !== 'true')
+    if (lies !== undefined && exactly['adminAccess'] === true && lies.namespace?.metadata.labels?.[adminLabel] !== 'true')
       problems.push(
         forbidden(
           `${at}.adminAccess`,
@@ -85,26 +116,18 @@ function requestProblems(request: Draft, at: string, namespace: KubeObject | und
   }
   for (const [index, one] of alternatives.entries()) {
     const place = `${at}.firstAvailable[${index}]`
-    problems.push(...nameProblems(one, place), ...wishProblems(one, place))
+    problems.push(...labelProblems(`${place}.name`, textAt(one, 'name') ?? ''), ...wishProblems(one, place))
   }
   return problems
 }
 
-function nameProblems(fields: Draft, at: string): FieldError[] {
-  const name = textAt(fields, 'name') ?? ''
-  if (name === '') return [required(`${at}.name`)]
-  return dns1123LabelProblems(name).map(problem => invalid(`${at}.name`, name, problem))
-}
-
 function wishProblems(wish: Draft, at: string): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if ((textAt(wish, 'deviceClassName') ?? '') === '') problems.push(required(`${at}.deviceClassName`))
-  for (const [index, selector] of itemsAt(wish, 'selectors').entries()) {
-    const expression = textAt(selector, 'cel', 'expression') ?? ''
-    const problem = celProblem(expression)
-    if (problem !== undefined)
-      problems.push(invalid(`${at}.selectors[${index}].cel.expression`, expression, `compilation failed: ${problem}`))
-  }
+  const className = textAt(wish, 'deviceClassName') ?? ''
+  const problems: FieldError[] =
+    className === ''
+      ? [required(`${at}.deviceClassName`)]
+      : dns1123SubdomainProblems(className).map(rule => invalid(`${at}.deviceClassName`, className, rule))
+  problems.push(...selectorProblems(`${at}.selectors`, itemsAt(wish, 'selectors')))
   const mode = textAt(wish, 'allocationMode')
   const count = numberAt(wish, 'count') ?? 0
   if (mode === 'All' && count !== 0)
@@ -112,22 +135,14 @@ function wishProblems(wish: Draft, at: string): readonly FieldError[] {
   else if (mode === 'ExactCount' && count <= 0) problems.push(invalid(`${at}.count`, count, 'must be greater than zero'))
   else if (mode !== 'All' && mode !== 'ExactCount')
     problems.push(notSupported(`${at}.allocationMode`, mode ?? '', ['All', 'ExactCount']))
-  return problems
+  return [...problems, ...deviceTolerationProblems(`${at}.tolerations`, itemsAt(wish, 'tolerations'))]
 }
 
-function constraintProblems(constraint: Draft, at: string, names: readonly string[]): readonly FieldError[] {
-  const problems: FieldError[] = []
-  for (const [index, name] of (listAt(constraint, 'requests') ?? []).entries())
-    if (!names.includes(String(name)))
-      problems.push(
-        invalid(
-          `${at}.requests[${index}]`,
-          name,
-          "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'",
-        ),
-      )
-  const kinds = ['matchAttribute', 'distinctAttribute'].filter(name => textAt(constraint, name) !== undefined)
-  if (kinds.length !== 1)
-    problems.push(required(at, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'))
-  return problems
+function constraintProblems(constraint: Draft, at: string, names: ReadonlySet<string>): readonly FieldError[] {
+  const [match, distinct] = ['matchAttribute', 'distinctAttribute'].map(name => textAt(constraint, name))
+  const problems = requestReferenceProblems(`${at}.requests`, listAt(constraint, 'requests').map(String), names)
+  if (match !== undefined) return [...problems, ...qualifiedAttributeProblems(`${at}.matchAttribute`, match)]
+  if (distinct !== undefined) return [...problems, ...qualifiedAttributeProblems(`${at}.distinctAttribute`, distinct)]
+  const why = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set'
+  return [...problems, required(at, why)]
 }

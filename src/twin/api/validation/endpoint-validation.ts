@@ -1,8 +1,9 @@
 // Endpoints and EndpointSlices: addresses that are some, ports that can be.
 import { isIP, isIPv4 } from 'node:net'
-import { duplicate, type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
-import { dns1123LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
+import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '#kube/objects/field-error.ts'
+import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
+import { endpointAddressProblems } from './networking/addresses.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const addressRule = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
@@ -32,7 +33,7 @@ function addressProblems(at: string, address: Draft): readonly FieldError[] {
     ...(hostname === '' ? [] : dns1123LabelProblems(hostname).map(rule => invalid(`${at}.hostname`, hostname, rule))),
     ...(node === undefined ? [] : dns1123SubdomainProblems(node).map(rule => invalid(`${at}.nodeName`, node, rule))),
     // Upstream looks at the address twice, and says it in two ways.
-    ...(isIP(ip) === 0 ? [invalid(`${at}.ip`, ip, 'must be a valid IP address')] : []),
+    ...(isIP(ip) === 0 ? [invalid(`${at}.ip`, ip, 'must be a valid IP address')] : endpointAddressProblems(`${at}.ip`, ip)),
   ]
 }
 
@@ -62,9 +63,10 @@ function applicationProblems(at: string, protocol: string | undefined): readonly
 const addressTypes = ['FQDN', 'IPv4', 'IPv6']
 
 /** Everything that is wrong with an EndpointSlice. */
-export function sliceProblems(draft: Draft): readonly FieldError[] {
+export function sliceProblems(draft: Draft, before?: Draft): readonly FieldError[] {
   const type = textAt(draft, 'addressType') ?? ''
   const problems: FieldError[] = []
+  if (before !== undefined && before['addressType'] !== type) problems.push(invalid('addressType', type, 'field is immutable'))
   if (type === '') problems.push(required('addressType'))
   else if (!addressTypes.includes(type)) problems.push(notSupported('addressType', type, addressTypes))
   for (const [index, endpoint] of itemsAt(draft, 'endpoints').entries())
@@ -92,12 +94,35 @@ function endpointProblems(at: string, endpoint: Draft, type: string): readonly F
   if (node !== undefined) problems.push(...dns1123SubdomainProblems(node).map(rule => invalid(`${at}.nodeName`, node, rule)))
   if (hostname !== undefined)
     problems.push(...dns1123LabelProblems(hostname).map(rule => invalid(`${at}.hostname`, hostname, rule)))
+  for (const [list, rules] of hintLists)
+    problems.push(...hintProblems(`${at}.hints.${list}`, itemsAt(endpoint, 'hints', list), rules))
   return problems
+}
+
+const hintLists = [
+  ['forZones', labelValueProblems],
+  ['forNodes', dns1123SubdomainProblems],
+] as const
+const hintCount = 8
+
+function hintProblems(at: string, hints: readonly Draft[], rules: (name: string) => readonly string[]): readonly FieldError[] {
+  if (hints.length > hintCount) return [tooMany(at, hints.length, hintCount)]
+  const names = hints.map(hint => textAt(hint, 'name') ?? '')
+  return names.flatMap((name, index) => {
+    const place = `${at}[${index}].name`
+    return [
+      ...(names.indexOf(name) < index ? [duplicate(place, name)] : []),
+      ...rules(name).map(rule => invalid(place, name, rule)),
+    ]
+  })
 }
 
 function typedAddressProblems(at: string, address: string, type: string): readonly FieldError[] {
   if (type === 'FQDN') return dns1123SubdomainProblems(address).map(rule => invalid(at, address, rule))
   if (type !== 'IPv4' && type !== 'IPv6') return []
   if (isIP(address) === 0) return [invalid(at, address, addressRule)]
-  return isIPv4(address) === (type === 'IPv4') ? [] : [invalid(at, address, `must be an ${type} address`)]
+  return [
+    ...(isIPv4(address) === (type === 'IPv4') ? [] : [invalid(at, address, `must be an ${type} address`)]),
+    ...endpointAddressProblems(at, address),
+  ]
 }

@@ -55,10 +55,19 @@ function subjectProblems(at: string, subject: Draft): readonly FieldError[] {
   })
 }
 
+const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch']
+
+function verbProblems(at: string, rule: Draft): readonly FieldError[] {
+  const given = listAt(rule, 'verbs').map(String)
+  if (given.includes('*')) return given.length > 1 ? [invalid(at, given, "if '*' is present, must not specify other verbs")] : []
+  const areKnown = given.every(verb => verbs.includes(verb))
+  return areKnown ? someProblems(at, rule, 'verbs', 'verbs must contain at least one value') : [notSupported(at, given, verbs)]
+}
+
 function resourceRuleProblems(at: string, rule: Draft): readonly FieldError[] {
   const namespaces = listAt(rule, 'namespaces').map(String)
   return [
-    ...someProblems(`${at}.verbs`, rule, 'verbs', 'verbs must contain at least one value'),
+    ...verbProblems(`${at}.verbs`, rule),
     ...someProblems(`${at}.apiGroups`, rule, 'apiGroups', 'resource rules must supply at least one api group'),
     ...someProblems(`${at}.resources`, rule, 'resources', 'resource rules must supply at least one resource'),
     ...(namespaces.length === 0 && rule['clusterScope'] !== true
@@ -77,7 +86,7 @@ function resourceRuleProblems(at: string, rule: Draft): readonly FieldError[] {
 function pathRuleProblems(at: string, rule: Draft): readonly FieldError[] {
   const paths = listAt(rule, 'nonResourceURLs').map(String)
   return [
-    ...someProblems(`${at}.verbs`, rule, 'verbs', 'verbs must contain at least one value'),
+    ...verbProblems(`${at}.verbs`, rule),
     ...someProblems(`${at}.nonResourceURLs`, rule, 'nonResourceURLs', 'nonResourceURLs must contain at least one value'),
     ...paths.flatMap((path, index) => {
       if (path === '*' || path.startsWith('/')) return []

@@ -1,8 +1,10 @@
-// Kinds that only the API server itself reads, or that few write: which of them has which rules. Nodes have theirs here.
-import { type FieldError, invalid, notSupported } from '#kube/objects/field-error.ts'
-import { qualifiedNameProblems } from '#kube/objects/names.ts'
-import { type Draft, itemsAt, textAt } from '../../json-value.ts'
+// Kinds that only the API server itself reads, or that few write: which of them has which rules.
+import type { FieldError } from '#kube/objects/field-error.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import type { Draft } from '../../json-value.ts'
 import { mutatingBindingProblems, mutatingPolicyProblems } from './admission-policy-validation.ts'
+import { requestProblems } from './certificates/request-validation.ts'
+import { deviceClassProblems } from './devices/device-parts.ts'
 import { endpointsProblems, sliceProblems } from './endpoint-validation.ts'
 import { flowSchemaProblems, priorityLevelProblems } from './flow-control-validation.ts'
 import { addressProblems, ingressClassProblems, rangeProblems } from './network-validation.ts'
@@ -10,17 +12,24 @@ import { podTemplateProblems, runtimeClassProblems } from './runtime-validation.
 import {
   attachmentProblems,
   attributesClassProblems,
+  driverNodeProblems,
   driverProblems,
   revisionProblems,
   storageCapacityProblems,
-  volumeProblems,
+  storageClassProblems,
 } from './storage-validation.ts'
+import { volumeProblems } from './volumes/volume-validation.ts'
 import { webhookProblems } from './webhook-validation.ts'
 
-const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> = {
+type Rule = (draft: Draft, before?: Draft) => readonly FieldError[]
+
+const rules: Readonly<Record<string, Rule>> = {
+  'certificatesigningrequests.certificates.k8s.io': requestProblems,
   'controllerrevisions.apps': revisionProblems,
   'csidrivers.storage.k8s.io': driverProblems,
+  'csinodes.storage.k8s.io': driverNodeProblems,
   'csistoragecapacities.storage.k8s.io': storageCapacityProblems,
+  'deviceclasses.resource.k8s.io': deviceClassProblems,
   endpoints: endpointsProblems,
   'endpointslices.discovery.k8s.io': sliceProblems,
   'flowschemas.flowcontrol.apiserver.k8s.io': flowSchemaProblems,
@@ -34,37 +43,14 @@ const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> =
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': priorityLevelProblems,
   'runtimeclasses.node.k8s.io': runtimeClassProblems,
   'servicecidrs.networking.k8s.io': rangeProblems,
+  'storageclasses.storage.k8s.io': storageClassProblems,
   'validatingwebhookconfigurations.admissionregistration.k8s.io': webhookProblems,
   'volumeattachments.storage.k8s.io': attachmentProblems,
   'volumeattributesclasses.storage.k8s.io': attributesClassProblems,
 }
 
-/** Everything that is wrong with an object of one of these kinds; nothing with others. */
-export function furtherProblems(key: string, draft: Draft): readonly FieldError[] {
-  return Object.hasOwn(rules, key) ? (rules[key]?.(draft) ?? []) : []
-}
-
-const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
-
-/** A node's taints are unique by key and effect. */
-export function taintProblems(draft: Draft): readonly FieldError[] {
-  const seen = new Set<string>()
-  const repeated = (identity: string, at: string): readonly FieldError[] => {
-    if (!seen.has(identity)) {
-      seen.add(identity)
-      return []
-    }
-    return [{ type: 'FieldValueDuplicate', field: at, body: 'Duplicate value: taints must be unique by key and effect pair' }]
-  }
-  return itemsAt(draft, 'spec', 'taints').flatMap((taint, index) => {
-    // Upstream names the place so.
-    const at = `metadata.taints[${index}]`
-    const key = textAt(taint, 'key') ?? ''
-    const effect = textAt(taint, 'effect') ?? ''
-    return [
-      ...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)),
-      ...(taintEffects.includes(effect) ? [] : [notSupported(`${at}.effect`, effect, taintEffects)]),
-      ...repeated(`${key}:${effect}`, at),
-    ]
-  })
+/** Everything that is wrong with an object of one of these kinds; nothing with others. `before` is what it was. */
+export function furtherProblems(key: string, draft: Draft, before?: KubeObject): readonly FieldError[] {
+  const earlier = before === undefined ? undefined : { ...before }
+  return Object.hasOwn(rules, key) ? (rules[key]?.(draft, earlier) ?? []) : []
 }

@@ -10,14 +10,14 @@ import {
 import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import type { ResourceType } from '../resource-type.ts'
 
-/** Everything that is wrong with the metadata of an object. */
-export function validateMetadata(type: ResourceType, draft: Draft): readonly FieldError[] {
+/** Everything that is wrong with the metadata of an object. `isStrict`: an Event that was sent in events.k8s.io. */
+export function validateMetadata(type: ResourceType, draft: Draft, isStrict = false): readonly FieldError[] {
   const nameRules = (name: string) => nameProblems(type, name)
   return metadataProblems(fieldsAt(draft, 'metadata') ?? {}, {
     place: 'metadata',
     nameRules,
-    takesAnyFinalizer: type.custom !== undefined || type.key === 'events' || looseGroups.has(type.group),
-    takesAnyBase: anyBase.has(type.key),
+    takesAnyFinalizer: type.custom !== undefined || (type.key === 'events' && !isStrict) || looseGroups.has(type.group),
+    takesAnyBase: anyBase.has(type.key) && !isStrict,
   })
 }
 
@@ -140,7 +140,8 @@ export function nameProblems(type: ResourceType, name: string): readonly string[
   }
 }
 
-function pathSegmentProblems(name: string): readonly string[] {
+/** Why no object can be called so, whatever its kind. */
+export function pathSegmentProblems(name: string): readonly string[] {
   if (name === '.' || name === '..') return [`may not be '${name}'`]
   return ['/', '%'].filter(character => name.includes(character)).map(character => `may not contain '${character}'`)
 }

@@ -5,6 +5,7 @@ import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qua
 import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
 import { type ContainerSurroundings, containerProblems, identityProblems } from './container-validation.ts'
 import { ephemeralContainerProblems } from './pods/ephemeral-container-validation.ts'
+import { termProblems } from './pods/node-selector-validation.ts'
 import { profileProblems, resourceClaimProblems } from './pods/security-validation.ts'
 import { volumeSourceProblems } from './pods/volume-source-validation.ts'
 import { labelSelectorProblems } from './selector-validation.ts'
@@ -161,8 +162,6 @@ function deadlineProblems(spec: Draft, path: string): readonly FieldError[] {
   return isOutside ? [invalid(`${path}.activeDeadlineSeconds`, value, `must be between 1 and ${int32Maximum}, inclusive`)] : []
 }
 
-const nodeOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist', 'Gt', 'Lt']
-
 function affinityProblems(spec: Draft, path: string): readonly FieldError[] {
   const problems: FieldError[] = []
   const at = `${path}.affinity`
@@ -201,45 +200,6 @@ function weightProblems(weighted: Draft, place: string): readonly FieldError[] {
   return weight >= 1 && weight <= 100 ? [] : [invalid(`${place}.weight`, weight, 'must be in the range 1-100')]
 }
 
-function termProblems(term: Draft, place: string): readonly FieldError[] {
-  return [
-    ...expressionProblems(term, place),
-    ...itemsAt(term, 'matchFields').flatMap((one, index) => nodeFieldProblems(one, `${place}.matchFields[${index}]`)),
-  ]
-}
-
-/** A node is told by one name. */
-function nodeFieldProblems(requirement: Draft, at: string): readonly FieldError[] {
-  const [operator, key] = [textAt(requirement, 'operator') ?? '', textAt(requirement, 'key') ?? '']
-  const isKnown = operator === 'In' || operator === 'NotIn'
-  const rule = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
-  return [
-    ...(isKnown ? [] : [invalid(`${at}.operator`, operator, 'not a valid selector operator')]),
-    ...(isKnown && listAt(requirement, 'values').length !== 1 ? [required(`${at}.values`, rule)] : []),
-    ...(key === 'metadata.name' ? [] : [invalid(`${at}.key`, key, 'not a valid field selector key')]),
-  ]
-}
-
-function expressionProblems(term: Draft, place: string): readonly FieldError[] {
-  return itemsAt(term, 'matchExpressions').flatMap((expression, index): FieldError[] => {
-    const at = `${place}.matchExpressions[${index}]`
-    const operator = textAt(expression, 'operator') ?? ''
-    const values = listAt(expression, 'values')
-    const problems: FieldError[] = []
-    if ((operator === 'In' || operator === 'NotIn') && values.length === 0)
-      problems.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"))
-    else if ((operator === 'Exists' || operator === 'DoesNotExist') && values.length > 0)
-      problems.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
-    else if ((operator === 'Gt' || operator === 'Lt') && values.length !== 1)
-      problems.push(required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"))
-    else if (!nodeOperators.includes(operator))
-      problems.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'))
-    const key = textAt(expression, 'key') ?? ''
-    problems.push(...qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule)))
-    return problems
-  })
-}
-
 function topologyProblems(term: Draft, place: string): readonly FieldError[] {
   const key = textAt(term, 'topologyKey') ?? ''
   const hasSelector = fieldsAt(term, 'labelSelector') !== undefined
@@ -261,6 +221,15 @@ function topologyProblems(term: Draft, place: string): readonly FieldError[] {
 const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
 const emptyKeyRule = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
 
+/** Numbers are compared only where that feature is on, which it is not. */
+function operatorsOf(operator: string): readonly string[] {
+  return operator === 'Gt' || operator === 'Lt' ? ['Equal', 'Exists', 'Gt', 'Lt'] : ['Equal', 'Exists']
+}
+
+function someRules(rules: readonly string[]): readonly string[] {
+  return rules.length === 0 ? [] : [rules.join(';')]
+}
+
 /** What is wrong with the tolerations of what is at `path`. */
 export function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
   return itemsAt(spec, 'tolerations').flatMap((toleration, index): FieldError[] => {
@@ -268,9 +237,14 @@ export function tolerationProblems(spec: Draft, path: string): readonly FieldErr
     const operator = textAt(toleration, 'operator') ?? ''
     const effect = textAt(toleration, 'effect') ?? ''
     const value = textAt(toleration, 'value') ?? ''
-    const problems: FieldError[] = []
-    if ((textAt(toleration, 'key') ?? '') === '' && operator !== 'Exists')
-      problems.push(invalid(`${at}.operator`, operator, emptyKeyRule))
+    const key = textAt(toleration, 'key') ?? ''
+    const problems: FieldError[] = key === '' ? [] : qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule))
+    if (key === '' && operator !== 'Exists') problems.push(invalid(`${at}.operator`, operator, emptyKeyRule))
+    if (toleration['tolerationSeconds'] !== undefined && effect !== 'NoExecute')
+      problems.push(invalid(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+    if (operator === '' || operator === 'Equal')
+      problems.push(...someRules(labelValueProblems(value)).map(rule => invalid(`${at}.operator`, value, rule)))
+    else if (operator !== 'Exists') problems.push(notSupported(`${at}.operator`, operator, operatorsOf(operator)))
     if (operator === 'Exists' && value !== '')
       problems.push(invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"))
     if (effect !== '' && !tolerationEffects.some(known => known === effect))

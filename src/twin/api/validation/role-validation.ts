@@ -3,9 +3,28 @@ import { type FieldError, invalid, notSupported, required } from '#kube/objects/
 import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, draftOf, fieldsAt, isSame, itemsAt, listAt, textAt } from '../../json-value.ts'
+import { labelSelectorProblems } from './selector-validation.ts'
 
 /** Everything that is wrong with a Role or ClusterRole. */
 export function roleProblems(draft: Draft, isNamespaced: boolean): readonly FieldError[] {
+  return [...ruleProblems(draft, isNamespaced), ...(isNamespaced ? [] : aggregationProblems(draft))]
+}
+
+/** A ClusterRole that takes its rules from others selects them. */
+function aggregationProblems(draft: Draft): readonly FieldError[] {
+  const rule = fieldsAt(draft, 'aggregationRule')
+  if (rule === undefined) return []
+  const at = 'aggregationRule.clusterRoleSelectors'
+  const selectors = itemsAt(rule, 'clusterRoleSelectors')
+  if (selectors.length === 0) return [required(at, 'at least one clusterRoleSelector required if aggregationRule is non-nil')]
+  return selectors.flatMap((selector, index) => {
+    const problems = labelSelectorProblems(`${at}[${index}]`, selector)
+    // Upstream shows what it made of the selector, which is nothing.
+    return problems.length === 0 ? [] : [...problems, invalid(`${at}[${index}]`, null, 'invalid label selector.')]
+  })
+}
+
+function ruleProblems(draft: Draft, isNamespaced: boolean): readonly FieldError[] {
   return itemsAt(draft, 'rules').flatMap((rule, index): FieldError[] => {
     const at = `rules[${index}]`
     const problems: FieldError[] = []

@@ -1,86 +1,101 @@
 // Volumes, their attachments and attributes, and what controllers keep of an older state.
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
-import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
-import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { dns1123SubdomainProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
+import { type Draft, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { driverNameProblems } from './devices/device-parts.ts'
 import { labelSelectorProblems } from './selector-validation.ts'
-
-/** Fields of a PersistentVolume that say where it is, in the order in which they are looked at. */
-const sources = [
-  ...[
-    'hostPath',
-    'gcePersistentDisk',
-    'awsElasticBlockStore',
-    'glusterfs',
-    'flocker',
-    'nfs',
-    'rbd',
-    'quobyte',
-    'cephfs',
-    'iscsi',
-  ],
-  ...[
-    'cinder',
-    'fc',
-    'flexVolume',
-    'azureFile',
-    'vsphereVolume',
-    'photonPersistentDisk',
-    'portworxVolume',
-    'azureDisk',
-    'scaleIO',
-  ],
-  ...['local', 'storageos', 'csi'],
-]
-/** Upstream names one of them otherwise than JSON does. */
-const shownAs: Readonly<Record<string, string>> = { cephfs: 'cephFS' }
-
-/** What is wrong with a PersistentVolume: its modes, its size, and that it has one place. */
-export function volumeProblems(draft: Draft): readonly FieldError[] {
-  const spec = fieldsAt(draft, 'spec') ?? {}
-  const present = sources.filter(name => fieldsAt(spec, name) !== undefined)
-  return [
-    ...(listAt(spec, 'accessModes').length === 0 ? [required('spec.accessModes')] : []),
-    ...(Object.keys(fieldsAt(spec, 'capacity') ?? {}).length === 0 ? [required('spec.capacity')] : []),
-    ...present.slice(1).map(name => forbidden(`spec.${shownAs[name] ?? name}`, 'may not specify more than 1 volume type')),
-    ...(present.length === 0 ? [required('spec', 'must specify a volume type')] : []),
-  ]
-}
+import { topologyProblems, volumeSpecProblems } from './volumes/volume-validation.ts'
 
 /** What is wrong with a VolumeAttachment. */
 export function attachmentProblems(draft: Draft): readonly FieldError[] {
   const source = fieldsAt(draft, 'spec', 'source') ?? {}
-  const problems = ['attacher', 'nodeName'].flatMap(name =>
-    (textAt(draft, 'spec', name) ?? '') === '' ? [required(`spec.${name}`)] : [],
-  )
-  const [name, inline] = [textAt(source, 'persistentVolumeName'), fieldsAt(source, 'inlineVolumeSpec')]
-  const names = 'inlineVolumeSpec and persistentVolumeName'
-  if (name === undefined && inline === undefined)
-    return [...problems, required('spec.source', `must specify exactly one of ${names}`)]
-  if (name !== undefined && inline !== undefined)
-    return [...problems, forbidden('spec.source', `must specify exactly one of ${names}`)]
-  if (inline !== undefined) problems.push(...inlineProblems('spec.source.inlineVolumeSpec', inline))
-  if (name === '') problems.push(required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName'))
-  return problems
-}
-
-function inlineProblems(at: string, spec: Draft): readonly FieldError[] {
-  const isPlaced = sources.some(name => fieldsAt(spec, name) !== undefined)
+  const node = textAt(draft, 'spec', 'nodeName') ?? ''
   return [
-    ...(listAt(spec, 'accessModes').length === 0 ? [required(`${at}.accessModes`)] : []),
-    ...(isPlaced ? [] : [required(at, 'must specify a volume type')]),
-    ...(fieldsAt(spec, 'csi') === undefined
-      ? [required(`${at}.csi`, 'has to be specified in the context of inline volumes')]
-      : []),
-    ...(fieldsAt(spec, 'nodeAffinity') === undefined
-      ? []
-      : [forbidden(`${at}.nodeAffinity`, 'may not be specified in the context of inline volumes')]),
+    ...driverNameProblems('spec.attacher', textAt(draft, 'spec', 'attacher') ?? ''),
+    ...sourceProblems(source),
+    ...(node === ''
+      ? [required('spec.nodeName')]
+      : dns1123SubdomainProblems(node).map(rule => invalid('spec.nodeName', node, rule))),
+    ...dns1123SubdomainProblems(textAt(source, 'persistentVolumeName') ?? 'a').map(rule =>
+      invalid('spec.source.persistentVolumeName', textAt(source, 'persistentVolumeName'), rule),
+    ),
   ]
 }
 
-/** What is wrong with a VolumeAttributesClass. */
-export function attributesClassProblems(draft: Draft): readonly FieldError[] {
+function sourceProblems(source: Draft): readonly FieldError[] {
+  const [name, inline] = [textAt(source, 'persistentVolumeName'), fieldsAt(source, 'inlineVolumeSpec')]
+  const rule = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'
+  if (name === undefined && inline === undefined) return [required('spec.source', rule)]
+  if (name !== undefined && inline !== undefined) return [forbidden('spec.source', rule)]
+  if (inline !== undefined) return volumeSpecProblems(inline, 'spec.source.inlineVolumeSpec', true)
+  return name === '' ? [required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName')] : []
+}
+
+/** What is wrong with a StorageClass. */
+export function storageClassProblems(draft: Draft): readonly FieldError[] {
+  const [policy, mode] = [textAt(draft, 'reclaimPolicy') ?? '', textAt(draft, 'volumeBindingMode') ?? '']
+  const [policies, bindings] = [
+    ['Delete', 'Retain'],
+    ['Immediate', 'WaitForFirstConsumer'],
+  ]
   return [
-    ...((textAt(draft, 'driverName') ?? '') === '' ? [required('driverName')] : []),
+    ...provisionerProblems('provisioner', textAt(draft, 'provisioner') ?? ''),
+    ...(policy === '' || policies?.includes(policy) ? [] : [notSupported('reclaimPolicy', policy, policies ?? [])]),
+    ...(bindings?.includes(mode) ? [] : [notSupported('volumeBindingMode', mode, bindings ?? [])]),
+    ...topologyProblems('allowedTopologies', itemsAt(draft, 'allowedTopologies'), qualifiedNameProblems),
+  ]
+}
+
+function provisionerProblems(at: string, name: string): readonly FieldError[] {
+  if (name === '') return [required(at)]
+  return qualifiedNameProblems(name.toLowerCase()).map(rule => invalid(at, name.toLowerCase(), rule))
+}
+
+const nodeIdLength = 256
+
+/** What is wrong with a CSINode. `before`: what its drivers were, which but for their limits stay. */
+export function driverNodeProblems(draft: Draft, before?: Draft): readonly FieldError[] {
+  const drivers = itemsAt(draft, 'spec', 'drivers')
+  const names = drivers.map(driver => textAt(driver, 'name') ?? '')
+  const problems = drivers.flatMap((driver, index) => {
+    const at = `spec.drivers[${index}]`
+    const [name = '', id] = [names[index], textAt(driver, 'nodeID') ?? '']
+    const count = numberAt(driver, 'allocatable', 'count') ?? 0
+    const keys = listAt(driver, 'topologyKeys').map(String)
+    return [
+      ...driverNameProblems(`${at}.name`, name),
+      ...(id === '' ? [required(`${at}.nodeID`)] : []),
+      ...(id.length > nodeIdLength ? [invalid(`${at}.nodeID`, id, `must be ${nodeIdLength} characters or less`)] : []),
+      ...(count < 0 ? [invalid(`${at}.allocatable.count`, count, 'must be greater than or equal to 0')] : []),
+      ...(names.indexOf(name) < index ? [duplicate(`${at}.name`, name)] : []),
+      ...keys.flatMap((key, number) => [
+        ...(key === '' ? [required(at)] : []),
+        ...(keys.indexOf(key) < number ? [duplicate(at, key)] : []),
+        ...qualifiedNameProblems(key).map(rule => invalid(at, key, rule)),
+      ]),
+    ]
+  })
+  return [...problems, ...drivers.flatMap(driver => keptDriverProblems(driver, itemsAt(before, 'spec', 'drivers')))]
+}
+
+function keptDriverProblems(driver: Draft, before: readonly Draft[]): readonly FieldError[] {
+  const fixed = (one: Draft) => ({
+    Name: one['name'] ?? '',
+    NodeID: one['nodeID'] ?? '',
+    TopologyKeys: one['topologyKeys'] ?? null,
+    Allocatable: null,
+  })
+  return before
+    .filter(one => one['name'] === driver['name'] && !isSame(fixed(one), fixed(driver)))
+    .map(() => invalid('spec.drivers', fixed(driver), 'field is immutable'))
+}
+
+/** What is wrong with a VolumeAttributesClass. */
+export function attributesClassProblems(draft: Draft, before?: Draft): readonly FieldError[] {
+  // What is in one stays, and is not looked at again.
+  if (before !== undefined) return []
+  return [
+    ...provisionerProblems('driverName', textAt(draft, 'driverName') ?? ''),
     ...(Object.keys(fieldsAt(draft, 'parameters') ?? {}).length === 0
       ? [required('parameters', 'must contain at least one key/value pair')]
       : []),
@@ -97,8 +112,10 @@ export function storageCapacityProblems(draft: Draft): readonly FieldError[] {
   ]
 }
 
+const policies = ['File', 'None', 'ReadWriteOnceWithFSType']
+
 /** What is wrong with a CSIDriver. */
-export function driverProblems(draft: Draft): readonly FieldError[] {
+export function driverProblems(draft: Draft, before?: Draft): readonly FieldError[] {
   const seen = new Set<string>()
   const requests = itemsAt(draft, 'spec', 'tokenRequests').flatMap((request, index) => {
     const at = `spec.tokenRequests[${index}]`
@@ -113,8 +130,18 @@ export function driverProblems(draft: Draft): readonly FieldError[] {
     ]
   })
   const modes = ['Persistent', 'Ephemeral']
+  const policy = textAt(draft, 'spec', 'fsGroupPolicy')
+  const isTold = valueAt(draft, 'spec', 'serviceAccountTokenInSecrets')
+  const fixed =
+    before === undefined
+      ? []
+      : [
+          ['attachRequired', 'attachedRequired'],
+          ['volumeLifecycleModes', 'volumeLifecycleModes'],
+        ]
   const period = numberAt(draft, 'spec', 'nodeAllocatableUpdatePeriodSeconds')
   return [
+    ...(policy === undefined || policies.includes(policy) ? [] : [notSupported('spec.fsGroupPolicy', policy, policies)]),
     ...requests,
     ...listAt(draft, 'spec', 'volumeLifecycleModes')
       .filter(mode => !modes.includes(String(mode)))
@@ -122,14 +149,27 @@ export function driverProblems(draft: Draft): readonly FieldError[] {
     ...(period !== undefined && period < 10
       ? [invalid('spec.nodeAllocatableUpdatePeriodSeconds', period, 'must be greater than or equal to 10 seconds')]
       : []),
+    ...(isTold !== undefined && listAt(draft, 'spec', 'tokenRequests').length === 0
+      ? [
+          invalid(
+            'spec.serviceAccountTokenInSecrets',
+            isTold,
+            'serviceAccountTokenInSecrets is set but no tokenRequests are specified',
+          ),
+        ]
+      : []),
+    ...fixed.flatMap(([name = '', shownAs = '']) => {
+      const [now, earlier] = [valueAt(draft, 'spec', name) ?? null, valueAt(before, 'spec', name) ?? null]
+      return isSame(now, earlier) ? [] : [invalid(`spec.${shownAs}`, now, 'field is immutable')]
+    }),
   ]
 }
 
 /** What is wrong with a ControllerRevision. */
-export function revisionProblems(draft: Draft): readonly FieldError[] {
+export function revisionProblems(draft: Draft, before?: Draft): readonly FieldError[] {
   const revision = numberAt(draft, 'revision') ?? 0
   return [
-    ...((valueAt(draft, 'data') ?? null) === null ? [required('data', 'data is mandatory')] : []),
+    ...(before === undefined && (valueAt(draft, 'data') ?? null) === null ? [required('data', 'data is mandatory')] : []),
     ...(revision < 0 ? [invalid('revision', revision, 'must be greater than or equal to 0')] : []),
   ]
 }

@@ -9,14 +9,20 @@ import { qualityOfService } from '../object-strategy.ts'
 import type { ResourceType } from '../resource-type.ts'
 import { ephemeralProblems } from '../subresources/ephemeral-containers.ts'
 import { resizeProblems } from '../subresources/resize.ts'
+import type { WriteOptions } from '../write-options.ts'
 import { validateBuiltIn, validateBuiltInUpdate } from './built-in-validation.ts'
-import { statusProblems } from './changes/condition-validation.ts'
+import { statusProblems, verdictProblems } from './changes/condition-validation.ts'
+import { eventProblems } from './events/event-validation.ts'
 import { validateMetadata } from './metadata-validation.ts'
 import { newPodProblems, podSpecProblems } from './pod-spec-validation.ts'
 
-/** @throws StatusError 422 that names every problem found. */
-export function validateCreate(server: ApiServer, type: ResourceType, draft: Draft): void {
+/** `requested` is the type in whose version it was sent. @throws StatusError 422 that names every problem found. */
+export function validateCreate(server: ApiServer, type: ResourceType, draft: Draft, requested: ResourceType = type): void {
   const name = textAt(draft, 'metadata', 'name') ?? ''
+  if (type.key === 'events') {
+    validateEvent(type, draft, { requested, before: undefined })
+    return
+  }
   const problems: FieldError[] = []
   if (name === '') problems.push(required('metadata.name', 'name or generateName is required'))
   problems.push(...validateMetadata(type, draft))
@@ -33,20 +39,40 @@ export function validateUpdate(
   type: ResourceType,
   draft: Draft,
   existing: KubeObject,
-  subresource: string | undefined,
+  { subresource, requested = type }: Pick<WriteOptions, 'subresource' | 'requested'>,
 ): void {
   const { name } = existing.metadata
   const problems: FieldError[] = [...validateMetadata(type, draft), ...newFinalizers(draft, existing)]
   const givenName = textAt(draft, 'metadata', 'name')
   if (givenName !== name) problems.push(invalidField('metadata.name', givenName, 'field is immutable'))
+  if (type.key === 'events' && problems.length === 0) {
+    validateEvent(type, draft, { requested, before: existing })
+    return
+  }
   if (type.custom !== undefined) problems.push(...validateCustom(type.custom.schema, draft, existing))
   else if (subresource === undefined) {
     problems.push(...validateBuiltIn(server, type, draft, existing))
     problems.push(...validateBuiltInUpdate(type, draft, existing))
-  } else if (subresource === 'status') problems.push(...statusProblems(type.key, draft))
+  } else if (subresource === 'status') problems.push(...statusProblems(type.key, draft, existing))
   else if (subresource === 'resize')
     problems.push(...resourceProblems(draft), ...resizeProblems(draft, existing, qualityOfService))
+  else if (subresource === 'approval') problems.push(...verdictProblems(draft, existing))
   else if (subresource === 'ephemeralcontainers') problems.push(...ephemeralProblems(draft, existing))
+  if (problems.length > 0) throw refused(type, name, problems)
+}
+
+/** Core Events are looked at by their place alone, and where nothing is wrong with that by what all objects must have. */
+function validateEvent(
+  type: ResourceType,
+  draft: Draft,
+  { requested, before }: { readonly requested: ResourceType; readonly before: KubeObject | undefined },
+): void {
+  const isStrict = requested.group === 'events.k8s.io'
+  const own = eventProblems(draft, { isStrict, before })
+  const name = textAt(draft, 'metadata', 'name') ?? ''
+  const unnamed = name === '' ? [required('metadata.name', 'name or generateName is required')] : []
+  const metadata = [...unnamed, ...validateMetadata(type, draft, isStrict)]
+  const problems = isStrict || before !== undefined ? [...own, ...metadata] : own.length > 0 ? own : metadata
   if (problems.length > 0) throw refused(type, name, problems)
 }
 

@@ -66,9 +66,12 @@ function clientProblems(at: string, client: Draft): readonly FieldError[] {
   const service = fieldsAt(client, 'service')
   const url = textAt(client, 'url')
   if ((url === undefined) === (service === undefined)) return [required(at, 'exactly one of url or service is required')]
+  if (url !== undefined) return urlProblems(`${at}.url`, url)
   if (service === undefined) return []
-  const problems = ['name', 'namespace'].flatMap(field =>
-    (textAt(service, field) ?? '') === '' ? [required(`${at}.service.${field}`, `service ${field} is required`)] : [],
+  // Upstream takes one for the other.
+  const swapped = { name: 'namespace', namespace: 'name' }
+  const problems = Object.entries(swapped).flatMap(([named, meant]) =>
+    (textAt(service, meant) ?? '') === '' ? [required(`${at}.service.${named}`)] : [],
   )
   const port = numberAt(service, 'port')
   if (port !== undefined && (port < 1 || port > 65535))
@@ -76,10 +79,26 @@ function clientProblems(at: string, client: Draft): readonly FieldError[] {
   return problems
 }
 
+/** An address must be absolute and of https, and say nothing but where. */
+function urlProblems(at: string, text: string): readonly FieldError[] {
+  const form = '; desired format: https://host[/path]'
+  const [, scheme = '', rest = ''] = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(.*)$/s.exec(text) ?? []
+  const [, authority = '', query, fragment] = /^(?:\/\/([^/?#]*))?[^?#]*(?:\?([^#]*))?(?:#(.*))?$/s.exec(rest) ?? []
+  const [host = '', user] = authority.split('@').toReversed()
+  const isSecure = scheme.toLowerCase() === 'https'
+  return [
+    ...(isSecure ? [] : [invalid(at, scheme.toLowerCase(), `'https' is the only allowed URL scheme${form}`)]),
+    ...(host === '' ? [invalid(at, host, `host must be specified${form}`)] : []),
+    ...(user === undefined ? [] : [invalid(at, user, 'user information is not permitted in the URL')]),
+    ...((fragment ?? '') === '' ? [] : [invalid(at, fragment, 'fragments are not permitted in the URL')]),
+    ...((query ?? '') === '' ? [] : [invalid(at, query, 'query parameters are not permitted in the URL')]),
+  ]
+}
+
 function versionProblems(at: string, versions: readonly string[]): readonly FieldError[] {
   if (versions.length === 0) return [required(at, `must specify one of ${reviewVersions.join(', ')}`)]
   const problems = versions.flatMap((version, index): readonly FieldError[] => {
-    if (versions.indexOf(version) < index) return [duplicate(`${at}[${index}]`, version)]
+    if (versions.indexOf(version) < index) return [invalid(`${at}[${index}]`, version, 'duplicate version')]
     return dns1035LabelProblems(version).map(rule => invalid(`${at}[${index}]`, version, rule))
   })
   return versions.some(version => reviewVersions.includes(version))

@@ -186,7 +186,7 @@ function provisionVolume(context: ComponentContext, claim: PersistentVolumeClaim
       storageClassName: storageClass.metadata.name,
       ...(isLocal && host !== undefined
         ? { local: { path: `/var/lib/volumes/${name}` }, nodeAffinity: { required } }
-        : { csi: { driver: storageClass.provisioner, volumeHandle: name } }),
+        : remoteSource(storageClass.provisioner, name)),
     },
   }
   access.create('persistentvolumes', volume, writer)
@@ -196,6 +196,13 @@ function provisionVolume(context: ComponentContext, claim: PersistentVolumeClaim
     reason: 'ProvisioningSucceeded',
     message: `Successfully provisioned volume ${name}`,
   })
+}
+
+/** A provisioner from before CSI has a slash in its name, which no driver may have: what it makes is a directory. */
+function remoteSource(provisioner: string, name: string): Record<string, unknown> {
+  return provisioner.includes('/')
+    ? { hostPath: { path: `/var/lib/volumes/${name}`, type: 'DirectoryOrCreate' } }
+    : { csi: { driver: provisioner, volumeHandle: name } }
 }
 
 /** A volume whose claim was deleted goes by its policy, else is Released. Only deletions that were seen count: a dump may lack claims. */

@@ -1,60 +1,56 @@
 // What a written status must say: conditions with their parts, addresses where the kind has them.
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
-import { qualifiedNameProblems } from '#kube/objects/names.ts'
-import { type Draft, itemsAt, numberAt, textAt } from '../../../json-value.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
+import { type Draft, itemsAt, textAt } from '../../../json-value.ts'
+import { quotaStatusProblems } from '../content-validation.ts'
+import { claimStatusProblems } from '../devices/claim-status-validation.ts'
+import { ingressStatusProblems } from '../networking/ingress-validation.ts'
+import { nodeStatusProblems } from '../nodes/node-validation.ts'
+import { conditionListProblems, statuses } from './condition-list.ts'
+import { replicaCountProblems } from './replica-counts.ts'
 
 const at = 'status.conditions'
-const statuses = ['False', 'True', 'Unknown']
-const reasonPattern = '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?'
-const reasonRule = `a condition reason must start with alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is '${reasonPattern}')`
 
 /** Kind → what is wrong with a status that was written to it. */
-const rules: Readonly<Record<string, (draft: Draft) => readonly FieldError[]>> = {
-  'certificatesigningrequests.certificates.k8s.io': requestConditions,
+const rules: Readonly<Record<string, (draft: Draft, existing: KubeObject) => readonly FieldError[]>> = {
+  'certificatesigningrequests.certificates.k8s.io': (draft, existing) => requestConditions(draft, existing, false),
   'flowschemas.flowcontrol.apiserver.k8s.io': flowConditions,
+  'ingresses.networking.k8s.io': ingressStatusProblems,
+  nodes: nodeStatusProblems,
   'poddisruptionbudgets.policy': conditions,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': flowConditions,
-  services: draft => [...balancerProblems(draft), ...conditions(draft)],
+  'resourceclaims.resource.k8s.io': claimStatusProblems,
+  resourcequotas: quotaStatusProblems,
+  services: balancerProblems,
   'validatingadmissionpolicies.admissionregistration.k8s.io': conditions,
 }
 
 /** Everything that is wrong with a status that was written. */
-export function statusProblems(key: string, draft: Draft): readonly FieldError[] {
-  return Object.hasOwn(rules, key) ? (rules[key]?.(draft) ?? []) : []
+export function statusProblems(key: string, draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const own = Object.hasOwn(rules, key) ? (rules[key]?.(draft, existing) ?? []) : []
+  return [...replicaCountProblems(key, draft, existing), ...own]
+}
+
+/** Everything that is wrong with a verdict on a request for a certificate. */
+export function verdictProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  return requestConditions(draft, existing, true)
 }
 
 /** Conditions as all kinds of today have them. */
 function conditions(draft: Draft): readonly FieldError[] {
-  const seen = new Set<string>()
-  return itemsAt(draft, 'status', 'conditions').flatMap((condition, index) => {
-    const place = `${at}[${index}]`
-    const [type, reason] = [textAt(condition, 'type') ?? '', textAt(condition, 'reason') ?? '']
-    const status = textAt(condition, 'status') ?? ''
-    const generation = numberAt(condition, 'observedGeneration') ?? 0
-    const isRepeated = seen.has(type)
-    seen.add(type)
-    return [
-      ...(isRepeated ? [duplicate(`${place}.type`, type)] : []),
-      ...qualifiedNameProblems(type).map(rule => invalid(`${place}.type`, type, rule)),
-      ...(statuses.includes(status) ? [] : [notSupported(`${place}.status`, status, statuses)]),
-      ...(generation < 0 ? [invalid(`${place}.observedGeneration`, generation, 'must be greater than or equal to zero')] : []),
-      ...(textAt(condition, 'lastTransitionTime') === undefined ? [required(`${place}.lastTransitionTime`)] : []),
-      ...(reason === ''
-        ? [required(`${place}.reason`)]
-        : new RegExp(`^${reasonPattern}$`).test(reason)
-          ? []
-          : [invalid(`${place}.reason`, reason, reasonRule)]),
-    ]
-  })
+  return conditionListProblems(at, itemsAt(draft, 'status', 'conditions'))
 }
 
-function requestConditions(draft: Draft): readonly FieldError[] {
+/** Conditions of a request for a certificate: verdicts are not taken back, nor are they opposites of each other. */
+function requestConditions(draft: Draft, existing: KubeObject, isApproval: boolean): readonly FieldError[] {
   const seen = new Set<string>()
-  return itemsAt(draft, 'status', 'conditions').flatMap((condition, index) => {
+  const after = itemsAt(draft, 'status', 'conditions')
+  const problems = after.flatMap((condition, index) => {
     const place = `${at}[${index}]`
     const [type, status] = [textAt(condition, 'type') ?? '', textAt(condition, 'status') ?? '']
     const taken = ['Approved', 'Denied', 'Failed'].includes(type) ? ['True'] : statuses
     const isRepeated = seen.has(type)
+    const isTorn = (type === 'Approved' && seen.has('Denied')) || (type === 'Denied' && seen.has('Approved'))
     seen.add(type)
     return [
       ...(type === '' ? [required(`${place}.type`)] : []),
@@ -63,9 +59,19 @@ function requestConditions(draft: Draft): readonly FieldError[] {
         : taken.includes(status)
           ? []
           : [notSupported(`${place}.status`, status, taken)]),
+      ...(isTorn ? [invalid(at, type, 'Approved and Denied conditions are mutually exclusive')] : []),
       ...(isRepeated ? [duplicate(`${place}.type`, type)] : []),
     ]
   })
+  const before = itemsAt(existing, 'status', 'conditions')
+  const count = (conditions: readonly Draft[], type: string) => conditions.filter(one => textAt(one, 'type') === type).length
+  const gone = ['Approved', 'Denied', 'Failed'].filter(type => count(after, type) < count(before, type))
+  const added = ['Approved', 'Denied'].filter(type => !isApproval && count(after, type) > count(before, type))
+  return [
+    ...problems,
+    ...gone.map(type => forbidden(at, `updates may not remove a condition of type "${type}"`)),
+    ...added.map(type => forbidden(at, `updates may not add a condition of type "${type}"`)),
+  ]
 }
 
 function flowConditions(draft: Draft): readonly FieldError[] {

@@ -26,13 +26,11 @@ const aboutVolumes: ReadonlySet<string> = new Set([
   'volumeAttributesClassName',
 ])
 
-/** The names of what differs, a line each. */
+/** The names of what differs, a line each, as a hunk of a diff: a real server prints its structs there. */
 function differing(after: Draft, before: Draft): string {
   const names = new Set([...Object.keys(after), ...Object.keys(before)])
-  return [...names]
-    .filter(name => !isSame(after[name], before[name]))
-    .map(name => `- spec.${name}`)
-    .join('\n')
+  const lines = [...names].filter(name => !isSame(after[name], before[name])).map(name => `- spec.${name}`)
+  return ['@@ spec @@', ...lines].join('\n')
 }
 
 /** A volume stays where it is. */

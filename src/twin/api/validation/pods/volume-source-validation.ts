@@ -138,6 +138,11 @@ export function volumeSourceProblems(volume: Draft, at: string): readonly FieldE
   )
 }
 
+/** What is wrong with one source of a pod's volume; a PersistentVolume has most of them as well. */
+export function sourceProblems(name: string, source: Draft, at: string): readonly FieldError[] {
+  return Object.hasOwn(sources, name) ? (sources[name]?.(source, at) ?? []) : []
+}
+
 function labelOf(field: string): Rule {
   return (source, at) => {
     const value = textAt(source, field) ?? ''
@@ -215,6 +220,7 @@ function relativeProblems(path: string, at: string): readonly FieldError[] {
   ]
 }
 
-function backstepProblems(path: string, at: string): readonly FieldError[] {
+/** A path that leads out of its folder. */
+export function backstepProblems(path: string, at: string): readonly FieldError[] {
   return path.split('/').includes('..') ? [invalid(at, path, "must not contain '..'")] : []
 }
