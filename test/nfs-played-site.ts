@@ -47,6 +47,11 @@ export class InProcessSite implements PlayedSite, Disposable {
     return this.#machine.commands
   }
 
+  /** The same as they were given, word by word. */
+  started(): FakeMachine['started'] {
+    return this.#machine.started
+  }
+
   mounts(): readonly string[] {
     return this.#machine.table.mounts().map(({ source, target }) => `${source} on ${target}`)
   }

@@ -282,6 +282,12 @@ export class ControllerService {
         const group = settings.groups ? await groupOf(files, { ...share, share: cleanPath(snapshot.share) }, path) : undefined
         if (group !== undefined)
           throw invalid(`snapshot ${snapshotId} is part of the group ${group}: delete the group, which goes as a whole`)
+        const stranger = await files.strangerIn({ ...share, path }, snapshot.source)
+        if (stranger !== undefined)
+          throw new CallRefused(
+            status.FAILED_PRECONDITION,
+            `snapshot ${snapshotId}: ${path}/${stranger} is no archive of ${snapshot.source}, so that ${path} is another folder: nothing is deleted`,
+          )
         await files.remove({ ...share, path })
       }),
     )
@@ -414,7 +420,8 @@ export class ControllerService {
       const { snapshot } = source
       await this.#on(snapshot, options, 'failed to copy volume for snapshot', async share => {
         const from = { ...share, path: cleanPath(snapshot.name) }
-        if (!(await this.#isFolder(from))) throw notFound(`snapshot ${writeSnapshotId(snapshot)} is not there`)
+        if (from.path === '' || !(await this.#isFolder(from)))
+          throw notFound(`snapshot ${writeSnapshotId(snapshot)} is not there`)
         await files.unpack(from, snapshot.source, into)
       })
       return
