@@ -2,15 +2,16 @@
 
 import { status } from '@grpc/grpc-js'
 import { CallRefused } from '#kube/grpc/served-method.ts'
-import type { VolumeCapability } from '../csi/messages.ts'
+import type { ContentSource, VolumeCapability } from '../csi/messages.ts'
 import { archivedPrefix, longestPart } from '../files/relative-path.ts'
 import { type Changes, leftAlone } from './changes.ts'
 import { cleanPath, folderProblem, newPathProblem, permissionBits, serverProblem } from './share-path.ts'
-import { type SnapshotId, sourceOf } from './snapshot-id.ts'
+import { readSnapshotId, type SnapshotId, sourceOf } from './snapshot-id.ts'
 import { asksForClaim, type ClaimFacts, expandAsked, expandGiven, metadataKeys } from './sub-dir.ts'
-import { isPolicy, policyOf, type VolumeId } from './volume-id.ts'
+import { isPolicy, policyOf, readVolumeId, type VolumeId } from './volume-id.ts'
 
 const invalid = (message: string) => new CallRefused(status.INVALID_ARGUMENT, message)
+const notFound = (message: string) => new CallRefused(status.NOT_FOUND, message)
 
 /** Keys of a class, in lower case. */
 const volumeKeys = new Set(['server', 'share', 'subdir', 'ondelete', 'mountpermissions', ...Object.values(metadataKeys)])
@@ -164,4 +165,19 @@ export function snapshotWish(name: string, parameters: ReadonlyMap<string, strin
 export function optionsOfSecret(secrets: ReadonlyMap<string, string>): readonly string[] {
   const [, found = ''] = [...secrets].find(([key]) => key.toLowerCase() === 'mountoptions') ?? []
   return found === '' ? [] : [found]
+}
+
+export type FoundSource = { readonly snapshot: SnapshotId } | { readonly volume: VolumeId }
+
+/** What a volume is to be filled from. @throws CallRefused NOT_FOUND for an identifier that says nothing */
+export function readSource({ snapshot, volume }: ContentSource): FoundSource {
+  if (snapshot !== undefined) {
+    const read = readSnapshotId(snapshot.snapshotId)
+    if ('problem' in read) throw notFound(`failed to create nfsSnapshot from snapshot ID: ${read.problem}`)
+    return { snapshot: read }
+  }
+  if (volume === undefined) throw invalid('the volume source is neither a snapshot nor a volume')
+  const read = readVolumeId(volume.volumeId)
+  if ('problem' in read) throw notFound(read.problem)
+  return { volume: read }
 }
