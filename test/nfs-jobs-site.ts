@@ -134,6 +134,8 @@ interface SiteOptions {
   readonly driver?: FakeDriver
   readonly kill?: Kill
   readonly withSnapshots?: boolean
+  /** What is between the jobs and the API server. */
+  readonly between?: ((inner: Transport, clock: VirtualClock) => Transport) | undefined
 }
 
 interface EventObject extends KubeObject {
@@ -180,6 +182,7 @@ export class JobsSite implements AsyncDisposable {
   #arePaused = false
   readonly #config: JobsConfig
   readonly #token: string
+  readonly #between: NonNullable<SiteOptions['between']>
   readonly #over = new AbortController()
   #kill: Kill | undefined
   #life: Life | undefined
@@ -201,6 +204,7 @@ export class JobsSite implements AsyncDisposable {
     this.#token = token
     this.#config = options.config ?? allJobs
     this.#kill = options.kill
+    this.#between = options.between ?? (inner => inner)
     driver.meanwhile = (method, moment) => this.#called(method, moment)
   }
 
@@ -216,7 +220,8 @@ export class JobsSite implements AsyncDisposable {
   start(config: JobsConfig = this.#config): void {
     this.started++
     const dead = new AbortController()
-    const api = openApi(this.#mortal(this.twin.transport({ token: this.#token }), dead), { clock: this.clock, userAgent: 'jobs' })
+    const transport = this.#between(this.#mortal(this.twin.transport({ token: this.#token }), dead), this.clock)
+    const api = openApi(transport, { clock: this.clock, userAgent: 'jobs' })
     const jobs = startJobs(
       {
         api,

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '#kube/clock.ts'
-import { silentLog } from '#kube/log.ts'
+import { type Log, silentLog } from '#kube/log.ts'
 import { driverSettings } from '../src/capabilities/nfs/commands/driver-settings.ts'
 import { startDriver } from '../src/capabilities/nfs/driver/driver.ts'
 import { ShareFiles } from '../src/capabilities/nfs/driver/share-files.ts'
@@ -47,12 +47,17 @@ export class InProcessSite implements PlayedSite, Disposable {
     return this.#machine.commands
   }
 
+  /** The same as they were given, word by word. */
+  started(): FakeMachine['started'] {
+    return this.#machine.started
+  }
+
   mounts(): readonly string[] {
     return this.#machine.table.mounts().map(({ source, target }) => `${source} on ${target}`)
   }
 
   /** Our driver by upstream's flags. Its mounts outlive it. */
-  async start(flags: readonly string[], workers: Pick<FileWorkers, 'run'>): Promise<PlayedDriver> {
+  async start(flags: readonly string[], workers: Pick<FileWorkers, 'run'>, log: Log = silentLog): Promise<PlayedDriver> {
     const socket = join(this.root, `${this.#drivers++}.sock`)
     const given = driverFlags([
       `--endpoint=unix://${socket}`,
@@ -63,7 +68,7 @@ export class InProcessSite implements PlayedSite, Disposable {
     const driver = await startDriver({
       ...driverSettings(given, new ShareFiles(workers, systemClock)),
       clock: systemClock,
-      log: silentLog,
+      log,
       machine: this.#machine,
     })
     const client = new CsiClient(socket)

@@ -43,7 +43,7 @@ export type TroubleKind = (typeof troubleKinds)[number]
 
 export interface Trouble {
   readonly kind: TroubleKind
-  /** As `requestKey` calls it, or a whole path for one object's alone. */
+  /** As `requestKey` calls it, or a whole path for one object's alone; `*`: any. */
   readonly key: string
   /** How often; absent: until `end`. */
   readonly count?: number
@@ -195,7 +195,7 @@ export class WireScene {
       return chaotic
     }
     const trouble = this.#trouble
-    if (trouble === undefined || this.#left === 0 || (trouble.key !== key && trouble.key !== `${request.verb} ${request.path}`))
+    if (trouble === undefined || this.#left === 0 || !['*', key, `${request.verb} ${request.path}`].includes(trouble.key))
       return undefined
     if (trouble.kind === '403 that comes and goes' && this.#met++ % 2 === 1) return undefined
     this.#left--

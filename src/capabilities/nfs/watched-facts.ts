@@ -5,11 +5,12 @@ import type { Informers } from '#kube/informers/informer.ts'
 import type { Informer } from '#kube/informers/informer-view.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
-import type { ClusterFacts, Neighbours } from './driver/controller-service.ts'
+import type { ClusterFacts, Neighbours } from './driver/cluster-facts.ts'
+import type { PlacedVolume } from './driver/folder-use.ts'
 import type { KnownStorage } from './driver/listing.ts'
 import { newPathProblem, serverProblem } from './driver/share-path.ts'
 import type { ClaimFacts } from './driver/sub-dir.ts'
-import { KnownPlaces, type KnownShare, type KnownVolume, volumePlace } from './driver/volume-place.ts'
+import { KnownPlaces, type KnownShare, type KnownVolume, pathOnServer, volumePlace } from './driver/volume-place.ts'
 import {
   type Claim,
   type CsiNode,
@@ -33,7 +34,7 @@ export class WatchedFacts implements ClusterFacts, KnownStorage {
     this.#signal = signal
     this.#api = api
     this.#driver = driver
-    const needs = [{ ...volumes, mode: 'projection', fields: ['spec'] } as const]
+    const needs = [{ ...volumes, mode: 'projection', fields: ['spec', 'status.phase'] } as const]
     const shared = informers.share({ needs: [...needs, classes] })
     this.#volumes = shared.of<StoredVolume>(volumes)
     this.#classes = shared.of<VolumeClass>(classes)
@@ -76,6 +77,18 @@ export class WatchedFacts implements ClusterFacts, KnownStorage {
   capacity(volumeId: string): bigint | undefined {
     const volume = this.#volume(volumeId)
     return volume === undefined ? undefined : storageBytes(volume.spec.capacity)
+  }
+
+  volumesAt(server: string, path: string): readonly PlacedVolume[] {
+    return [...this.#volumes.store.list()].flatMap(stored => {
+      const place = placeOf(stored, this.#driver)
+      const at = place?.server === server ? pathOnServer(place) : undefined
+      if (at === undefined || (at !== path && !at.startsWith(`${path}/`))) return []
+      const { csi, persistentVolumeReclaimPolicy } = stored.spec
+      const id = csi?.driver === this.#driver ? csi.volumeHandle : stored.metadata.name
+      const isReleased = persistentVolumeReclaimPolicy === 'Delete' && ['Released', 'Failed'].includes(stored.status?.phase ?? '')
+      return [{ id, path: at, isReleased }]
+    })
   }
 
   neighbours(volumeId: string): Neighbours | undefined {
@@ -127,16 +140,16 @@ export function knownShares(
   return [...shares.values()]
 }
 
+function placeOf({ spec: { csi, nfs } }: Pick<StoredVolume, 'spec'>, driver: string): ReturnType<typeof volumePlace> {
+  if (csi?.driver === driver) return volumePlace({ handle: csi.volumeHandle, attributes: csi.volumeAttributes ?? {} })
+  return nfs === undefined ? undefined : volumePlace({ handle: '', attributes: { server: nfs.server, share: nfs.path } })
+}
+
 /** Volumes on NFS, whoever made them: those that Kubernetes mounts by itself belong to somebody, too. */
 export function* knownVolumes(stored: Iterable<StoredVolume>, driver: string): Generator<KnownVolume> {
   for (const { spec, metadata } of stored) {
-    const { csi, nfs } = spec
-    const place =
-      csi?.driver === driver
-        ? volumePlace({ handle: csi.volumeHandle, attributes: csi.volumeAttributes ?? {} })
-        : nfs === undefined
-          ? undefined
-          : volumePlace({ handle: '', attributes: { server: nfs.server, share: nfs.path } })
+    const { csi } = spec
+    const place = placeOf({ spec }, driver)
     if (place === undefined) continue
     const isOfDriver = csi?.driver === driver
     yield { ...place, id: isOfDriver ? csi.volumeHandle : metadata.name, isOfDriver, capacity: storageBytes(spec.capacity) }

@@ -9,7 +9,8 @@ import { Scratch } from '../files/testdata/trees.ts'
 import { Mounter } from '../mounts/mounter.ts'
 import { SharedMounts } from '../mounts/shared-mounts.ts'
 import { FakeMachine } from '../testdata/fake-machine.ts'
-import { type ClusterFacts, ControllerService } from './controller-service.ts'
+import type { ClusterFacts } from './cluster-facts.ts'
+import { ControllerService } from './controller-service.ts'
 import { type ExpansionLimits, unlimited } from './expansion.ts'
 import { ShareFiles } from './share-files.ts'
 
@@ -37,6 +38,7 @@ describe.skipIf(process.platform !== 'linux')('a volume that grows', () => {
     claim: async () => undefined,
     mountOptions: () => undefined,
     attributes: () => undefined,
+    volumesAt: () => [],
     capacity: id => (ids.includes(id) ? GiB : undefined),
     neighbours: id => ({ namespace: 'media', others: ids.filter(one => one !== id).map(one => ({ id: one, bytes: GiB })) }),
   }

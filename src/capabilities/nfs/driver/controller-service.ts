@@ -16,7 +16,9 @@ import {
 import type { SharedMounts } from '../mounts/shared-mounts.ts'
 import type { SnapshotProgress } from '../told/snapshot-progress.ts'
 import { changesAsked, setByMounts } from './changes.ts'
+import type { ClusterFacts } from './cluster-facts.ts'
 import { type ExpansionLimits, expansionProblem } from './expansion.ts'
+import { folderUse } from './folder-use.ts'
 import { groupOf } from './groups/group-record.ts'
 import { onShare } from './on-share.ts'
 import { Operations } from './operations.ts'
@@ -24,10 +26,17 @@ import { spoilsMount } from './refusals.ts'
 import type { Place, ShareFiles } from './share-files.ts'
 import { cleanPath } from './share-path.ts'
 import { readSnapshotId, type SnapshotId, writeSnapshotId } from './snapshot-id.ts'
-import type { ClaimFacts } from './sub-dir.ts'
 import { policyOf, readVolumeId, type VolumeId, writeVolumeId } from './volume-id.ts'
-import type { KnownShare } from './volume-place.ts'
-import { checkCapabilities, optionsOfSecret, snapshotWish, type VolumeWish, volumeWish } from './wish.ts'
+import { type KnownShare, pathOnServer } from './volume-place.ts'
+import {
+  checkCapabilities,
+  type FoundSource,
+  optionsOfSecret,
+  readSource,
+  snapshotWish,
+  type VolumeWish,
+  volumeWish,
+} from './wish.ts'
 
 export interface ControllerSettings {
   /** Bits of new folders where the class says none; 0: they are left as they are made. */
@@ -47,25 +56,6 @@ export interface ControllerSettings {
   readonly nodeExpands: boolean
   /** Volumes are snapshotted in groups, whose members go together. Upstream's driver knows none. */
   readonly groups: boolean
-}
-
-/** What only the API server knows. Without one nothing is known. */
-export interface ClusterFacts {
-  claim(namespace: string, name: string): Promise<ClaimFacts | undefined>
-  /** Options with which a volume is mounted by its PersistentVolume. */
-  mountOptions(volumeId: string): readonly string[] | undefined
-  /** What a volume is told when it is mounted, by its PersistentVolume. */
-  attributes(volumeId: string): Readonly<Record<string, string>> | undefined
-  /** Bytes that a volume was made for, or has been grown to. */
-  capacity(volumeId: string): bigint | undefined
-  /** The namespace of a volume's claim, with the driver's other volumes there; undefined where nobody has claimed it. */
-  neighbours(volumeId: string): Neighbours | undefined
-}
-
-export interface Neighbours {
-  readonly namespace: string
-  /** Others that are claimed there, with what they have been granted. */
-  readonly others: readonly { readonly id: string; readonly bytes: bigint }[]
 }
 
 interface Attached {
@@ -191,11 +181,27 @@ export class ControllerService {
         )
       await this.#on(volume, this.#optionsFor(volumeId, secrets), 'failed to delete the folder of a volume', async share => {
         await this.#assertFree(volumeId, { ...share, path })
+        const use = this.#useOf(volumeId, volume)
+        if (use.kind === 'holds')
+          throw new CallRefused(
+            status.FAILED_PRECONDITION,
+            `volume ${volumeId} has volume ${use.by} in its folder: nothing is deleted until that is gone`,
+          )
+        if (use.kind === 'shared') {
+          log.info({ volumeId, by: use.by }, 'the folder of a deleted volume is that of another one, too, and stays')
+          return
+        }
         if (policy === 'archive') await this.#options.files.archive({ ...share, path }, settings.existingArchive)
         else await this.#options.files.remove({ ...share, path })
       })
       for (const [name, made] of this.#made.entries()) if (made.id === volumeId) this.#made.delete(name)
     })
+  }
+
+  #useOf(volumeId: string, { server, share, subDir }: VolumeId): ReturnType<typeof folderUse> {
+    const { facts, settings } = this.#options
+    const path = pathOnServer({ share: cleanPath(share), folder: cleanPath(subDir) })
+    return folderUse(volumeId, path, facts?.volumesAt(server, path) ?? [], settings.defaultOnDelete)
   }
 
   /** @throws CallRefused where a node has the volume */
@@ -282,6 +288,12 @@ export class ControllerService {
         const group = settings.groups ? await groupOf(files, { ...share, share: cleanPath(snapshot.share) }, path) : undefined
         if (group !== undefined)
           throw invalid(`snapshot ${snapshotId} is part of the group ${group}: delete the group, which goes as a whole`)
+        const stranger = await files.strangerIn({ ...share, path }, snapshot.source)
+        if (stranger !== undefined)
+          throw new CallRefused(
+            status.FAILED_PRECONDITION,
+            `snapshot ${snapshotId}: ${path}/${stranger} is no archive of ${snapshot.source}, so that ${path} is another folder: nothing is deleted`,
+          )
         await files.remove({ ...share, path })
       }),
     )
@@ -373,7 +385,8 @@ export class ControllerService {
         status.ALREADY_EXISTS,
         `volume ${name} exists with ${capacity} bytes: expected at least ${requiredBytes}${limitBytes > 0n ? ` and at most ${limitBytes}` : ''}`,
       )
-    if (made === undefined || made.id !== id) return false
+    // The cluster has it: it was made by a process before this one.
+    if (made?.id !== id) return true
     if (made.source !== textOf(contentSource))
       throw new CallRefused(status.ALREADY_EXISTS, `volume ${name} exists and was made from another source`)
     return true
@@ -382,6 +395,12 @@ export class ControllerService {
   async #make({ id, permissions }: VolumeWish, options: readonly string[], source: ContentSource | undefined): Promise<void> {
     const { files, log } = this.#options
     const from = source === undefined ? undefined : readSource(source)
+    const use = this.#useOf(writeVolumeId(id), id)
+    if (from !== undefined && use.kind !== 'own')
+      throw new CallRefused(
+        status.FAILED_PRECONDITION,
+        `the folder ${id.subDir} is that of volume ${use.by}, or has it in it: nothing is put into it`,
+      )
     await this.#on(id, options, 'failed to make subdirectory', async share => {
       const into = { ...share, path: cleanPath(id.subDir) }
       // The share itself is there, and its permissions are none of a volume's.
@@ -414,7 +433,8 @@ export class ControllerService {
       const { snapshot } = source
       await this.#on(snapshot, options, 'failed to copy volume for snapshot', async share => {
         const from = { ...share, path: cleanPath(snapshot.name) }
-        if (!(await this.#isFolder(from))) throw notFound(`snapshot ${writeSnapshotId(snapshot)} is not there`)
+        if (from.path === '' || !(await this.#isFolder(from)))
+          throw notFound(`snapshot ${writeSnapshotId(snapshot)} is not there`)
         await files.unpack(from, snapshot.source, into)
       })
       return
@@ -454,21 +474,6 @@ export class ControllerService {
 /** An archive may be larger than its volume was asked for: a size that would forbid to restore it is not said. */
 export const restoreSize = (bytes: number, capacity: bigint | undefined): bigint =>
   capacity !== undefined && BigInt(bytes) > capacity ? 0n : BigInt(bytes)
-
-type FoundSource = { readonly snapshot: SnapshotId } | { readonly volume: VolumeId }
-
-/** @throws CallRefused */
-function readSource({ snapshot, volume }: ContentSource): FoundSource {
-  if (snapshot !== undefined) {
-    const read = readSnapshotId(snapshot.snapshotId)
-    if ('problem' in read) throw notFound(`failed to create nfsSnapshot from snapshot ID: ${read.problem}`)
-    return { snapshot: read }
-  }
-  if (volume === undefined) throw invalid('the volume source is neither a snapshot nor a volume')
-  const read = readVolumeId(volume.volumeId)
-  if ('problem' in read) throw notFound(read.problem)
-  return { volume: read }
-}
 
 const optionsOf = ([first]: readonly VolumeCapability[]): readonly string[] => first?.mount?.mountFlags ?? []
 

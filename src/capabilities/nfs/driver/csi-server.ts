@@ -1,7 +1,7 @@
 // The driver's socket: the services of CSI that a process has, each call written down without what is secret.
 
 import { rmSync, statSync } from 'node:fs'
-import { Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js'
+import { Server, ServerCredentials, status, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import type { Method } from '#kube/grpc/method.ts'
 import { answering, CallRefused, definition, listenAt, serverLimits } from '#kube/grpc/served-method.ts'
 import { type Log, messageOf } from '#kube/log.ts'
@@ -195,8 +195,10 @@ export class CsiServer {
         return response
       } catch (error) {
         const code = error instanceof CallRefused ? error.code : undefined
-        log.error({ method: method.path, code, why: messageOf(error) }, 'CSI call failed')
-        throw error
+        const why = withoutValues(messageOf(error), secretsOf(request))
+        log.error({ method: method.path, code, why }, 'CSI call failed')
+        if (why === messageOf(error)) throw error
+        throw new CallRefused(code ?? status.INTERNAL, why, { cause: error })
       }
     }
     return { definition: definition(method), implementation: answering(method, told) }
@@ -216,6 +218,26 @@ interface Served {
   readonly implementation: UntypedServiceImplementation[string]
 }
 
+const stripped = '***stripped***'
+
+function secretsOf(request: unknown): ReadonlyMap<unknown, unknown> {
+  const secrets: unknown = typeof request === 'object' && request !== null ? Reflect.get(request, 'secrets') : undefined
+  return secrets instanceof Map ? secrets : new Map()
+}
+
+/** What a program says of its arguments is told in errors, and those become Events: options of a Secret stand there whole, one by one, or quoted. */
+function withoutValues(text: string, secrets: ReadonlyMap<unknown, unknown>): string {
+  const values = [...secrets.values()].flatMap(value => (typeof value === 'string' ? [value, ...value.split(',')] : []))
+  return values
+    .flatMap(value => [value, JSON.stringify(value).slice(1, -1)])
+    .filter(value => value.trim() !== '')
+    .toSorted((one, other) => other.length - one.length)
+    .reduce((told, value) => told.replaceAll(whole(value), stripped), text)
+}
+
+/** A value that stands alone: `ro` is not in every "error". */
+const whole = (value: string): RegExp => new RegExp(`(?<!\\w)${value.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')}(?!\\w)`, 'g')
+
 /** As logs have it: values of secrets are never written. */
 function withoutSecrets(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value
@@ -225,7 +247,7 @@ function withoutSecrets(value: unknown): unknown {
     Object.entries(value).map(([key, one]) => [
       key,
       key === 'secrets' && one instanceof Map
-        ? Object.fromEntries(Array.from(one.keys(), name => [name, '***stripped***']))
+        ? Object.fromEntries(Array.from(one.keys(), name => [name, stripped]))
         : withoutSecrets(one),
     ]),
   )

@@ -51,7 +51,7 @@ describe('an identifier of a volume', () => {
     const path = fc.array(segment, { minLength: 1, maxLength: 3 }).map(parts => parts.join('/'))
     fc.assert(
       fc.property(
-        segment,
+        segment.map(text => `s${text}`),
         path,
         path,
         segment,

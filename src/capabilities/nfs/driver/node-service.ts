@@ -286,9 +286,14 @@ export class NodeService {
     const share = values.get('share') ?? ''
     if (share === '') throw invalid('share is a required parameter')
     const subDir = expandGiven(values.get('subdir') ?? '', values)
+    const problems = [
+      ['server', server, serverProblem(server)],
+      ['share', share, pathProblem(share)],
+      ['subDir', subDir, pathProblem(subDir)],
+    ] as const
+    for (const [what, found, problem] of problems)
+      if (problem !== undefined) throw invalid(`invalid ${what} ${JSON.stringify(found)}: ${problem}`)
     const source = mountSource(server, share, subDir)
-    const problem = serverProblem(server) ?? pathProblem(source)
-    if (problem !== undefined) throw invalid(`invalid volume source ${JSON.stringify(source)}: ${problem}`)
     const wrongOption = optionsProblem(options)
     if (wrongOption !== undefined) throw invalid(wrongOption)
     return { source, server, options, permissions: bits }

@@ -1,6 +1,7 @@
 // What the controller does with files of shares. None of it runs in this process: a look at a path of a share may never come back.
 
 import type { Clock } from '#kube/clock.ts'
+import { bytesOf } from '../files/byte-text.ts'
 import type {
   Below,
   Compression,
@@ -14,6 +15,7 @@ import type {
 } from '../files/file-work.ts'
 import { FileWorkFailed, hasCode } from '../files/file-work-failed.ts'
 import type { FileWorkers } from '../files/file-workers.ts'
+import { archiveName, archiveNames, isPartialName } from '../files/tar/archive-names.ts'
 
 /** A folder below the place at which a share is mounted. */
 export interface Place {
@@ -95,9 +97,7 @@ export class ShareFiles {
   async archiveOf(at: Place, source: string): Promise<NonNullable<SurveyEntry['archive']> | undefined> {
     try {
       const { entries } = await this.#short(at.server, { kind: 'list', ...below(at), limit: mostInSnapshot })
-      const found = endings.flatMap(ending =>
-        entries.filter(({ name, type }) => name === `${source}${ending}` && type === 'file'),
-      )
+      const found = archiveNames(source).flatMap(known => entries.filter(({ name, type }) => name === known && type === 'file'))
       const [archive] = found
       return archive === undefined ? undefined : { name: archive.name, source, bytes: archive.size, mtimeMs: archive.mtimeMs }
     } catch (error) {
@@ -106,10 +106,17 @@ export class ShareFiles {
     }
   }
 
+  /** What lies in the folder of a snapshot and is no archive of its source, nor part of one; undefined where nothing does. @throws FileWorkFailed */
+  async strangerIn(at: Place, source: string): Promise<string | undefined> {
+    const known = new Set(archiveNames(source))
+    const entries = await this.names(at, mostInSnapshot)
+    return entries.find(({ name, type }) => type !== 'file' || !(known.has(name) || isPartialName(bytesOf(name))))?.name
+  }
+
   /** Unpacks the archive of a name, whatever its ending. @throws FileWorkFailed ENOENT where there is none */
   async unpack(from: Place, name: string, into: Place, onProgress?: OnProgress): Promise<void> {
     const found = await this.archiveOf(from, name)
-    const archive = { root: from.root, path: `${from.path}/${found?.name ?? `${name}${endings[0]}`}` }
+    const archive = { root: from.root, path: `${from.path}/${found?.name ?? archiveName(name, 'gzip')}` }
     await this.#long(into.server, { kind: 'unpack', ...below(into), archive, limits: archiveLimits }, onProgress)
   }
 
@@ -222,6 +229,4 @@ const never = new AbortController().signal
 
 const below = ({ root, path }: Place): Below => ({ root, path })
 
-/** In the order in which they are looked for: upstream's two, then ours. */
-const endings = ['.tar.gz', '.tar', '.tar.zst'] as const
 const mostInSnapshot = 100

@@ -2,6 +2,7 @@
 // identifier that is kept for years.
 
 import type { CallRefused } from '#kube/grpc/served-method.ts'
+import { longestPart, mostParts } from '../files/relative-path.ts'
 
 /** Whether a segment of a path leads up. A backslash counts as a slash: servers on Windows take it for one. */
 function leadsUp(path: string): boolean {
@@ -24,15 +25,41 @@ export function pathProblem(path: string): string | undefined {
 /** The same for a path that is to be kept in an identifier from now on. */
 export function newPathProblem(path: string): string | undefined {
   const [found] = /[#,]/.exec(path) ?? []
-  return pathProblem(path) ?? (found === undefined ? undefined : `path contains ${JSON.stringify(found)}`)
+  return pathProblem(path) ?? (found === undefined ? sizeProblem(path) : `path contains ${JSON.stringify(found)}`)
 }
 
-/** What is wrong with the name of a server; undefined where nothing is. */
+/** What no server can make, or no worker on files would take. */
+function sizeProblem(path: string): string | undefined {
+  const parts = cleanPath(path).split('/')
+  if (parts.length > mostParts) return `path has ${parts.length} parts, expected at most ${mostParts}`
+  const bytes = Math.max(...parts.map(part => Buffer.byteLength(part)))
+  return bytes > longestPart ? `a part of the path has ${bytes} bytes, expected at most ${longestPart}` : undefined
+}
+
+/** Folders in which a driver keeps records, and what it removes. */
+const ownPrefix = '.ballast-'
+
+/** What is wrong with the folder of a volume or a snapshot below its share, whoever names it; undefined where nothing is. */
+export function folderProblem(path: string): string | undefined {
+  const problem = pathProblem(path)
+  if (problem !== undefined) return problem
+  // Servers may take both cases for one.
+  const own = path.split('/').find(part => part.toLowerCase().startsWith(ownPrefix))
+  return own === undefined ? undefined : `path contains ${JSON.stringify(own)}: such folders are the driver's own`
+}
+
+const hostName = /^\w[\w.-]*$/
+/** With a zone, or one of IPv4 in it; brackets or none. */
+const address = /^\[?[\da-f]*:[\da-f:]*:[\da-f:.]*(?:%[\w.-]+)?\]?$/i
+const longestServer = 253
+
+/** What is wrong with the name of a server, which is an argument of `mount` and a field of identifiers; undefined where nothing is. */
 export function serverProblem(server: string): string | undefined {
-  if (control.test(server) || /[\s#,]/.test(server)) return 'expected a name or an address without blanks, "#" and ","'
-  // It would be taken for an option of `mount`.
-  if (server.startsWith('-')) return 'expected a name or an address that does not begin with "-"'
-  return undefined
+  // Slashes at its ends were taken by upstream, and are in nobody's identifiers.
+  const name = stripped(server)
+  if (name.length > longestServer) return `found ${name.length} characters, expected at most ${longestServer}`
+  if (hostName.test(name) || address.test(name)) return undefined
+  return 'expected a name such as nas.example.com, or an address such as 192.0.2.1 or fd00::1'
 }
 
 /** Without slashes at both ends, as identifiers have it. */

@@ -1,6 +1,6 @@
 // Identifiers of snapshots, and where their archives lie.
 
-import { pathProblem, stripped } from './share-path.ts'
+import { folderProblem, pathProblem, serverProblem, stripped } from './share-path.ts'
 import type { VolumeId } from './volume-id.ts'
 
 export interface SnapshotId {
@@ -23,15 +23,14 @@ export function readSnapshotId(id: string): SnapshotId | { readonly problem: str
   const fields = id.split('#')
   const [server = '', share = '', name = '', , source = ''] = fields
   if (fields.length !== fieldCount) return { problem: `expected ${fieldCount} fields separated by "#", found ${fields.length}` }
-  for (const [field, path] of [
-    ['share', share],
-    ['name', name],
-    ['source', source],
-    ['server', server],
-  ] as const) {
-    const problem = pathProblem(path)
-    if (problem !== undefined) return { problem: `invalid ${field} ${JSON.stringify(path)}: ${problem}` }
-  }
+  const problems = [
+    ['share', share, pathProblem(share)],
+    ['name', name, folderProblem(name)],
+    ['source', source, pathProblem(source)],
+    ['server', server, serverProblem(server)],
+  ] as const
+  for (const [field, found, problem] of problems)
+    if (problem !== undefined) return { problem: `invalid ${field} ${JSON.stringify(found)}: ${problem}` }
   return { server, share, name, source }
 }
 

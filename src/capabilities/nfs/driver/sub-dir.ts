@@ -48,6 +48,6 @@ export function expandAsked(subDir: string, { labels, annotations, storageClass 
 /** Users write annotations: what they write is one segment of a path, and leads nowhere. */
 function asSegment(value: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a name of a folder has none
-  const safe = value.replace(/[/\\#,\u0000-\u001f\u007f]/g, '_')
+  const safe = value.replace(/[/\\#,\u0000-\u001f\u007f]|\$(?=\{)/g, '_')
   return /^\.{1,2}$/.test(safe) ? safe.replaceAll('.', '_') : safe
 }

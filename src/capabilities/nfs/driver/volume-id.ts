@@ -1,6 +1,6 @@
 // Identifiers of volumes: users' clusters have kept them for years, so they are read and written byte for byte as upstream does.
 
-import { pathProblem, stripped } from './share-path.ts'
+import { folderProblem, pathProblem, serverProblem, stripped } from './share-path.ts'
 
 const separator = '#'
 
@@ -42,15 +42,14 @@ export function readVolumeId(id: string): VolumeId | { readonly problem: string 
   const fields = id.split(separator)
   const read = fields.length >= 3 ? ofFields(fields) : ofOldForm(id)
   if (read === undefined) return { problem: `could not split ${id} into server, share and subDir by "#" or "/"` }
-  for (const [name, path] of [
-    ['subDir', read.subDir],
-    ['share', read.share],
-    ['uuid', read.uuid],
-    ['server', read.server],
-  ] as const) {
-    const problem = pathProblem(path)
-    if (problem !== undefined) return { problem: `invalid ${name} ${JSON.stringify(path)}: ${problem}` }
-  }
+  const problems = [
+    ['subDir', read.subDir, folderProblem(read.subDir)],
+    ['share', read.share, pathProblem(read.share)],
+    ['uuid', read.uuid, folderProblem(read.uuid)],
+    ['server', read.server, serverProblem(read.server)],
+  ] as const
+  for (const [name, found, problem] of problems)
+    if (problem !== undefined) return { problem: `invalid ${name} ${JSON.stringify(found)}: ${problem}` }
   return read
 }
 

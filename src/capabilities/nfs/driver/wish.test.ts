@@ -1,6 +1,8 @@
 import { status } from '@grpc/grpc-js'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { writeVolumeId } from './volume-id.ts'
+import { type ClaimFacts, expandGiven } from './sub-dir.ts'
+import { readVolumeId, writeVolumeId } from './volume-id.ts'
 import { snapshotWish, volumeWish } from './wish.ts'
 
 const claimFacts = {
@@ -15,7 +17,7 @@ const claimFacts = {
 
 const wishOf = (
   parameters: Readonly<Record<string, string>>,
-  over: { readonly name?: string; readonly onDelete?: string } = {},
+  over: { readonly name?: string; readonly onDelete?: string; readonly facts?: ClaimFacts } = {},
 ) =>
   volumeWish({
     name: over.name ?? 'pv-name',
@@ -23,9 +25,10 @@ const wishOf = (
     defaultPermissions: 0,
     changes: { permissions: undefined },
     defaultOnDelete: over.onDelete ?? '',
-    claim: async () => claimFacts,
+    claim: async () => over.facts ?? claimFacts,
   })
 
+const placeholders = ['${pvc.metadata.name}', '${pvc.metadata.namespace}', '${pv.metadata.name}', "${pvc.metadata.labels['app']}"]
 const metadata = {
   'csi.storage.k8s.io/pvc/name': 'pvcname',
   'csi.storage.k8s.io/pvc/namespace': 'pvcnamespace',
@@ -67,14 +70,69 @@ describe('what a class asks for', () => {
     [{ ...base, subDir: 'a\nb' }, /control character/],
     [{ ...base, subDir: 'a#b' }, /path contains "#"/],
     [{ server: 'nas', share: '/a,b' }, /path contains ","/],
-    [{ server: '-o', share: '/a' }, /does not begin with "-"/],
-    [{ server: 'nas b', share: '/a' }, /without blanks/],
+    [{ server: '-o', share: '/a' }, /invalid server "-o": expected a name such as/],
+    [{ server: 'nas b', share: '/a' }, /invalid server "nas b": expected a name such as/],
   ])('%j is refused', async (parameters, message) => {
     await expect(wishOf(parameters)).rejects.toMatchObject({ code: status.INVALID_ARGUMENT, message: expect.stringMatching(message) })
   })
 
-  test('a name leads nowhere either', async () => {
-    await expect(wishOf(base, { name: '../x' })).rejects.toMatchObject({ code: status.INVALID_ARGUMENT })
+  test.each(['../x', '/', '.', '.ballast-attached', 'x'.repeat(256)])('a name leads nowhere either: %s', async name => {
+    await expect(wishOf(base, { name })).rejects.toMatchObject({ code: status.INVALID_ARGUMENT })
+  })
+
+  // biome-ignore format: a table
+  test.each([
+    ['${pvc.metadata.labels["none"]}'],
+    ['${pvc.metadata.labels["none"]}/'],
+    ['./${pvc.metadata.labels["none"]}'],
+    ['media/${pvc.metadata.annotations["none"]}'],
+    ['media/${pvc.metadata.annotations["none"]}/.'],
+    ['${pvc.metadata.labels["none"]}/${pvc.metadata.annotations["none"]}'],
+  ])('what a claim does not say makes no volume of the folder above, or of the share: %s', async subDir => {
+    await expect(wishOf({ ...base, ...metadata, subDir })).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      message: expect.stringMatching(/invalid subDir .* gives its last folder no name/),
+    })
+  })
+
+  test.each(['/', '.', './'])('who says the share itself has it: %s', async subDir => {
+    expect((await wishOf({ ...base, subDir })).id.subDir).toBe(subDir)
+  })
+
+  test('a first folder that could not be archived is refused where it is to be', async () => {
+    const subDir = `${'x'.repeat(247)}/data`
+    expect((await wishOf({ ...base, subDir })).id.subDir).toBe(subDir)
+    await expect(wishOf({ ...base, subDir, onDelete: 'Archive' })).rejects.toMatchObject({ code: status.INVALID_ARGUMENT })
+    await expect(wishOf({ ...base, subDir }, { onDelete: 'archive' })).rejects.toMatchObject({ code: status.INVALID_ARGUMENT })
+  })
+
+  test('whatever users write in labels and annotations is one folder, and the same where the volume is made, mounted and deleted', async () => {
+    const given = [
+      ...['a', '', '.', '..', '/', '\\', '\0', '\n', ',', '#', '$', '{', '}', '%2e', '\u2024', '\ud83d\ude00', '.ballast-x'],
+      ...placeholders,
+    ]
+    const text = fc.oneof(
+      fc.string({ unit: fc.constantFrom(...given), maxLength: 6 }),
+      fc.string({ unit: 'binary', maxLength: 300 }),
+    )
+    const parameters = { ...base, ...metadata, subDir: '${pvc.metadata.namespace}/${pvc.metadata.annotations["x"]}' }
+    await fc.assert(
+      fc.asyncProperty(text, async x => {
+        const facts = { ...claimFacts, annotations: new Map([['x', x]]) }
+        let wish: Awaited<ReturnType<typeof wishOf>>
+        try {
+          wish = await wishOf(parameters, { facts })
+        } catch (error) {
+          expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, message: expect.stringMatching(/^invalid subDir/) })
+          return
+        }
+        const { subDir } = wish.id
+        expect(subDir).toMatch(/^pvcnamespace\/[^/\\#,\0\n]+$/)
+        expect(subDir.split('/')).not.toContain('..')
+        expect(readVolumeId(writeVolumeId(wish.id))).toMatchObject({ subDir })
+        expect(expandGiven(wish.context.get('subDir') ?? '', wish.context)).toBe(subDir)
+      }),
+    )
   })
 
   test('what a volume is told has the folder as it came to be, under the key as it was written', async () => {

@@ -2,14 +2,16 @@
 
 import { status } from '@grpc/grpc-js'
 import { CallRefused } from '#kube/grpc/served-method.ts'
-import type { VolumeCapability } from '../csi/messages.ts'
+import type { ContentSource, VolumeCapability } from '../csi/messages.ts'
+import { archivedPrefix, longestPart } from '../files/relative-path.ts'
 import { type Changes, leftAlone } from './changes.ts'
-import { newPathProblem, permissionBits, serverProblem } from './share-path.ts'
-import { type SnapshotId, sourceOf } from './snapshot-id.ts'
+import { cleanPath, folderProblem, newPathProblem, permissionBits, serverProblem } from './share-path.ts'
+import { readSnapshotId, type SnapshotId, sourceOf } from './snapshot-id.ts'
 import { asksForClaim, type ClaimFacts, expandAsked, expandGiven, metadataKeys } from './sub-dir.ts'
-import { isPolicy, type VolumeId } from './volume-id.ts'
+import { isPolicy, policyOf, readVolumeId, type VolumeId } from './volume-id.ts'
 
 const invalid = (message: string) => new CallRefused(status.INVALID_ARGUMENT, message)
+const notFound = (message: string) => new CallRefused(status.NOT_FOUND, message)
 
 /** Keys of a class, in lower case. */
 const volumeKeys = new Set(['server', 'share', 'subdir', 'ondelete', 'mountpermissions', ...Object.values(metadataKeys)])
@@ -52,16 +54,43 @@ export async function volumeWish(options: WishOptions): Promise<VolumeWish> {
   mustBe(newPathProblem(share), 'share', share)
   const pattern = values.get('subdir') ?? ''
   mustBe(newPathProblem(withoutPlaceholders(pattern)), 'subDir', pattern)
-  mustBe(newPathProblem(name), 'name', name)
+  mustBe(newFolderProblem(name) ?? (cleanPath(name) === '' ? 'expected the name of a folder' : undefined), 'name', name)
   const onDelete = values.get('ondelete') ?? ''
   if (!isPolicy(onDelete)) throw invalid(`invalid value ${onDelete} for OnDelete, supported values are [ delete retain archive]`)
   const subDir = pattern === '' ? name : await expanded(pattern, values, options)
   // What placeholders brought is looked at, too.
-  mustBe(newPathProblem(subDir), 'subDir', subDir)
+  const what = pattern === '' ? 'name' : 'subDir'
+  mustBe(newFolderProblem(subDir) ?? lastPartProblem(pattern, subDir), what, subDir)
+  // Nodes fill in the given ones again.
+  mustBe(expandGiven(subDir, values) === subDir ? undefined : 'a placeholder stands for another one', what, subDir)
   const id = { server, share, subDir, uuid: pattern === '' ? '' : name, onDelete: onDelete || defaultOnDelete }
+  mustBe(archiveProblem(subDir, id.onDelete), what, subDir)
   const context = withSubDir(parameters, subDir)
   if (changes.permissions === undefined) return { id, permissions, context }
   return { id, permissions: changes.permissions, context: leftAlone(context) }
+}
+
+const newFolderProblem = (path: string): string | undefined => newPathProblem(path) ?? folderProblem(path)
+
+/** Where placeholders come to nothing the folder above would be the volume: that of others, or the whole share. */
+function lastPartProblem(pattern: string, subDir: string): string | undefined {
+  // Who says the share itself in so many words has it.
+  if (cleanPath(pattern) === '') return undefined
+  const said = /(?:\/\.?)*$/.exec(pattern)?.[0] ?? ''
+  const last =
+    subDir
+      .slice(0, subDir.length - said.length)
+      .split('/')
+      .at(-1) ?? ''
+  return ['', '.'].includes(last) ? `what stands for ${JSON.stringify(pattern)} gives its last folder no name` : undefined
+}
+
+/** A folder that is archived gets a longer name. */
+function archiveProblem(subDir: string, onDelete: string): string | undefined {
+  const [first = ''] = cleanPath(subDir).split('/')
+  const most = longestPart - archivedPrefix.length
+  const isLonger = policyOf(onDelete, 'delete') === 'archive' && Buffer.byteLength(first) > most
+  return isLonger ? `its first folder has more than ${most} bytes, so that it cannot be archived` : undefined
 }
 
 /** Names of labels may have any character that a path may not. */
@@ -124,8 +153,8 @@ export function snapshotWish(name: string, parameters: ReadonlyMap<string, strin
   const problems = [
     ['server', server, serverProblem(server)],
     ['share', share, newPathProblem(share)],
-    ['name', name, newPathProblem(name)],
-    ['source', source, newPathProblem(source)],
+    ['name', name, newFolderProblem(name) ?? (cleanPath(name) === name ? undefined : 'expected the name of a folder')],
+    ['source', source, newPathProblem(source) ?? (source.includes('/') ? 'expected the name of a file' : undefined)],
   ] as const
   for (const [what, found, problem] of problems)
     if (problem !== undefined) throw missing(`invalid ${what} ${JSON.stringify(found)}: ${problem}`)
@@ -136,4 +165,19 @@ export function snapshotWish(name: string, parameters: ReadonlyMap<string, strin
 export function optionsOfSecret(secrets: ReadonlyMap<string, string>): readonly string[] {
   const [, found = ''] = [...secrets].find(([key]) => key.toLowerCase() === 'mountoptions') ?? []
   return found === '' ? [] : [found]
+}
+
+export type FoundSource = { readonly snapshot: SnapshotId } | { readonly volume: VolumeId }
+
+/** What a volume is to be filled from. @throws CallRefused NOT_FOUND for an identifier that says nothing */
+export function readSource({ snapshot, volume }: ContentSource): FoundSource {
+  if (snapshot !== undefined) {
+    const read = readSnapshotId(snapshot.snapshotId)
+    if ('problem' in read) throw notFound(`failed to create nfsSnapshot from snapshot ID: ${read.problem}`)
+    return { snapshot: read }
+  }
+  if (volume === undefined) throw invalid('the volume source is neither a snapshot nor a volume')
+  const read = readVolumeId(volume.volumeId)
+  if ('problem' in read) throw notFound(read.problem)
+  return { volume: read }
 }

@@ -3,8 +3,10 @@ import { type ByteText, bytesOf } from './byte-text.ts'
 import { FileWorkFailed } from './file-work-failed.ts'
 
 /** More parts than any path of a volume has. */
-const mostParts = 64
-const longestPart = 255
+export const mostParts = 64
+export const longestPart = 255
+/** The first part of a volume that was deleted and is kept has it before its name. */
+export const archivedPrefix = 'archived-'
 
 /**
  * The parts of a path below a root.

@@ -3,7 +3,7 @@
 import { writeVolumeId } from '../driver/volume-id.ts'
 import { type KnownPlaces, pathOnServer } from '../driver/volume-place.ts'
 import type { SurveyEntry } from '../files/file-work.ts'
-import { archivedPrefix } from '../files/tree/survey.ts'
+import { archivedPrefix } from '../files/relative-path.ts'
 
 /** A list names no more; what is beyond is counted. */
 export const mostNamed = 500

@@ -79,6 +79,12 @@ export interface StoredVolume extends KubeObject {
   readonly status?: { readonly phase?: string }
 }
 
+/** A claim with the volume that it names. */
+export interface BoundClaim {
+  readonly claim: Claim
+  readonly volume: StoredVolume
+}
+
 export interface VolumeClass extends KubeObject {
   readonly provisioner: string
   readonly parameters?: Readonly<Record<string, string>>

@@ -118,7 +118,7 @@ export class Mounter {
     const { program, args, source, target } = of
     if (isLate) throw new MountFailed(`mount volume ${source} to ${target} timeout after ${mountLimitMs / 1_000}s`, 'late', gone)
     const words = `mount failed: exit status ${code ?? 'unknown'}\nMounting command: ${program}\nMounting arguments: ${args.join(' ')}\nOutput: ${output.trim()}\n`
-    throw new MountFailed(words, kindOf(output))
+    throw new MountFailed(words, kindOf(output), gone)
   }
 
   /**

@@ -9,18 +9,22 @@ const stops = new Map<number, AbortController>()
 async function start({ number, program, args, limitMs, saysErrorsOnly }: Extract<ToStarter, { kind: 'run' }>): Promise<void> {
   const stop = new AbortController()
   stops.set(number, stop)
-  const { gone, ...end } = await run(program, args, { limitMs, saysErrorsOnly, signal: stop.signal })
+  const began = (pid: number) => say({ kind: 'began', number, pid })
+  const { gone, ...end } = await run(program, args, { limitMs, saysErrorsOnly, signal: stop.signal, began })
   stops.delete(number)
   say({ kind: 'end', number, end })
   await gone
   say({ kind: 'gone', number })
 }
 
-/** One that has lost its driver ends by itself, once its programs have ended. */
 function say(message: FromStarter): void {
   if (process.connected) process.send?.(message)
 }
 
+// A driver that comes next may do the same: what was to be done for this one is not to be done beside it. This process ends once its programs have.
+process.on('disconnect', () => {
+  for (const stop of stops.values()) stop.abort()
+})
 process.on('message', (message: ToStarter) => {
   if (message.kind === 'run') void start(message)
   else stops.get(message.number)?.abort()

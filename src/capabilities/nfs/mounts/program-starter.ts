@@ -5,12 +5,14 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { extname, join } from 'node:path'
 import type { Cancel, Clock } from '#kube/clock.ts'
-import { machinePrograms, type ProgramEnd, type RunProgram } from './program.ts'
+import { groupsGone, killGroup, machinePrograms, type ProgramEnd, type RunProgram } from './program.ts'
 
 /** With so many under way, the next is the starter's. */
 const fewPrograms = 4
 /** Without work. */
 const idleMs = 30_000
+/** A starter that says nothing of a program so long after the program's time was over does not work any more. */
+const overdueMs = 10_000
 
 export type ToStarter =
   | {
@@ -27,19 +29,32 @@ export type ToStarter =
 type Said = Omit<ProgramEnd, 'gone' | 'code'> & { readonly code?: number | undefined }
 
 export type FromStarter =
+  | { readonly kind: 'began'; readonly number: number; readonly pid: number }
   | { readonly kind: 'end'; readonly number: number; readonly end: Said }
   /** Follows the end: at once but for a program that hangs. */
   | { readonly kind: 'gone'; readonly number: number }
 
 interface Pending {
-  readonly end: (said: Said) => void
+  readonly end: (said: Said | Lost) => void
   readonly gone: PromiseWithResolvers<void>
+  /** Once it has begun. */
+  pid: number | undefined
 }
+
+/** The starter ended before it could say how a program did. */
+interface Lost {
+  readonly why: string
+}
+
+/** Programs that only look, or do again what was done. */
+const repeatable: ReadonlySet<string> = new Set(['stat', 'chmod'])
 
 interface Starter {
   readonly child: ChildProcess
   readonly pending: Map<number, Pending>
   cancelIdle: Cancel
+  /** It is of no use any more: who waits is told. */
+  readonly lost: (why: string) => void
 }
 
 export class StartedPrograms implements AsyncDisposable {
@@ -55,36 +70,50 @@ export class StartedPrograms implements AsyncDisposable {
     this.#direct = machinePrograms(clock)
   }
 
-  /** As `machinePrograms` runs one. Where the starter ends before a program does, its end is not known: it has no code, and says so. */
+  /**
+   * As `machinePrograms` runs one. Where the starter ends before a program does, the program is ended: what it came to is not known, so that it has no code and says so,
+   * and who waits for `gone` does nothing beside it.
+   */
   readonly run: RunProgram = async (program, args, options) => {
     this.#underWay += 1
     try {
-      return await (this.#underWay > fewPrograms ? this.#byStarter(program, args, options) : this.#direct(program, args, options))
+      if (this.#underWay <= fewPrograms) return await this.#direct(program, args, options)
+      const end = await this.#byStarter(program, args, options)
+      if (!('why' in end)) return end
+      if (repeatable.has(program)) return await this.#direct(program, args, options)
+      const output = `what started it ${end.why}: how it ended is not known`
+      return { code: undefined, output, isLate: false, isAbsent: false, gone: end.gone }
     } finally {
       this.#underWay -= 1
     }
   }
 
-  /** Ends the starter; what it started goes on. */
+  /** Ends the starter, and what it started. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#starter?.child.kill('SIGKILL')
     await this.#ended
   }
 
-  #byStarter: RunProgram = (program, args, { limitMs, signal, saysErrorsOnly = false }) => {
+  #byStarter(...[program, args, { limitMs, signal, saysErrorsOnly = false }]: Parameters<RunProgram>) {
     const starter = this.#starter ?? this.#start()
     starter.cancelIdle()
     const number = ++this.#last
-    const { promise, resolve } = Promise.withResolvers<ProgramEnd>()
+    const { promise, resolve } = Promise.withResolvers<ProgramEnd | (Lost & Pick<ProgramEnd, 'gone'>)>()
     const gone = Promise.withResolvers<void>()
     // One that has ended says so by its end.
     const tell = (message: ToStarter) => void starter.child.send(message, () => undefined)
     const stop = () => tell({ kind: 'stop', number })
+    const cancelOverdue = this.#clock.schedule(limitMs + overdueMs, () => {
+      starter.child.kill('SIGKILL')
+      starter.lost('did not answer')
+    })
     starter.pending.set(number, {
       gone,
+      pid: undefined,
       end: said => {
+        cancelOverdue()
         signal?.removeEventListener('abort', stop)
-        resolve({ ...said, code: said.code, gone: gone.promise })
+        resolve('why' in said ? { ...said, gone: gone.promise } : { ...said, code: said.code, gone: gone.promise })
       },
     })
     tell({ kind: 'run', number, program, args, limitMs, saysErrorsOnly })
@@ -101,28 +130,46 @@ export class StartedPrograms implements AsyncDisposable {
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
-    const starter: Starter = { child, pending: new Map(), cancelIdle: () => undefined }
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#ended = promise
-    this.#starter = starter
     const lost = (why: string) => {
       if (this.#starter === starter) this.#starter = undefined
       starter.cancelIdle()
-      for (const { end, gone } of starter.pending.values()) {
-        end({ output: `what started it ${why}: how it ended is not known`, isLate: false, isAbsent: false })
-        gone.resolve()
+      for (const pending of starter.pending.values()) {
+        pending.end({ why })
+        void this.#endOrphan(pending)
       }
       starter.pending.clear()
       resolve()
     }
+    const starter: Starter = { child, pending: new Map(), cancelIdle: () => undefined, lost }
+    this.#starter = starter
     child.on('message', (message: FromStarter) => this.#heard(starter, message))
     child.on('error', error => lost(`could not be started: ${error.message}`))
-    child.once('exit', (code, signal) => lost(`ended with ${signal ?? `code ${code}`}`))
+    child.once('exit', (code, signal) => {
+      const why = `ended with ${signal ?? `code ${code}`}`
+      // What it said last is heard first.
+      if (child.connected) child.once('disconnect', () => lost(why))
+      else lost(why)
+    })
     return starter
+  }
+
+  /** What has lost its starter would do its work beside who does it anew. */
+  async #endOrphan({ pid, gone }: Pending): Promise<void> {
+    if (pid !== undefined) {
+      killGroup(pid)
+      await groupsGone(new Set([pid]), this.#clock)
+    }
+    gone.resolve()
   }
 
   #heard(starter: Starter, message: FromStarter): void {
     const pending = starter.pending.get(message.number)
+    if (message.kind === 'began') {
+      if (pending !== undefined) pending.pid = message.pid
+      return
+    }
     if (message.kind === 'end') {
       pending?.end(message.end)
       return

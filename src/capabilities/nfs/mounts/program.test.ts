@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { hostClock, systemClock } from '#kube/clock.ts'
+import { temporaryDirectory } from '#kube/testdata/temporary-directory.ts'
 import { machinePrograms } from './program.ts'
 
 const run = machinePrograms(systemClock)
@@ -37,6 +40,21 @@ test('one that takes too long is killed, with what it started', async () => {
   expect(end).toMatchObject({ code: undefined, isLate: true })
   await end.gone
 })
+
+test.runIf(process.platform === 'linux')(
+  'its children go first, so that it takes note of their end; what does not end then is ended',
+  async () => {
+    const folder = await temporaryDirectory()
+    const end = await run('sh', ['-c', `sleep 300; echo $? > ${folder}/noted`], { limitMs: 50 })
+    expect(end).toMatchObject({ code: undefined, isLate: true })
+    await end.gone
+    expect(readFileSync(join(folder, 'noted'), 'utf8')).toBe('137\n')
+    const quick = machinePrograms(hostClock({ speed: 100 }))
+    const stubborn = await quick('sh', ['-c', 'sleep 300; sleep 300'], { limitMs: 5_000 })
+    await stubborn.gone
+    expect(stubborn.isLate).toBe(true)
+  },
+)
 
 test('a signal ends one too', async () => {
   const stop = new AbortController()

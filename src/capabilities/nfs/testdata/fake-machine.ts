@@ -32,6 +32,8 @@ export class FakeMachine {
   readonly calls: { readonly program: string; readonly argv: readonly string[] }[] = []
   /** Command lines of what was started to mount and unmount, in order. */
   readonly commands: string[] = []
+  /** The same word by word. */
+  readonly started: { readonly program: string; readonly args: readonly string[] }[] = []
   /** Targets that do not go, by how many steps they withstand: 1 goes by force. */
   readonly stuck = new Map<string, number>()
   /** Targets at which handles of files are of no server any more. */
@@ -57,7 +59,6 @@ export class FakeMachine {
     connections: target => this.connections.get(target),
   }
 
-
   /** Undefined has it work again; what hangs goes on then. */
   tell(server: string, told: ToldServer | undefined): void {
     if (told === undefined) this.#told.delete(server)
@@ -77,6 +78,7 @@ export class FakeMachine {
     const path = args.at(-1) ?? ''
     if (program === 'stat' && this.stale.has(path)) return failed(`stat: cannot statx '${path}': Stale file handle`, 1)
     if (program !== 'mount' && program !== 'mount.nfs' && program !== 'umount') return await this.#real(program, args, options)
+    this.started.push({ program, args })
     this.commands.push([program, ...args].join(' '))
     if (program !== 'mount.nfs') this.calls.push({ program, argv: args })
     const late = Promise.withResolvers<void>()
@@ -116,7 +118,8 @@ export class FakeMachine {
     if (refused !== undefined) return refused
     const folder = this.#folder(server, share)
     if (!this.#options.isStrict) mkdirSync(folder, { recursive: true })
-    const found = statSync(folder, { throwIfNoEntry: false })
+    // Also of a name that is longer than any can be.
+    const found = existsSync(folder) ? statSync(folder) : undefined
     if (!found?.isDirectory()) {
       const why = found === undefined ? 'No such file or directory' : 'Not a directory'
       return failed(`mount.nfs: mounting ${source} failed, reason given by server: ${why}`)

@@ -11,11 +11,11 @@ import { isOutside } from '#kube/outside-error.ts'
 import type { Of } from '#kube/protobuf-message.ts'
 import type { csiMessages } from '../../csi/messages.ts'
 import type { SharedMounts } from '../../mounts/shared-mounts.ts'
-import type { ClusterFacts } from '../controller-service.ts'
+import type { ClusterFacts } from '../cluster-facts.ts'
 import { onShare } from '../on-share.ts'
 import { Operations } from '../operations.ts'
 import type { Place, ShareFiles } from '../share-files.ts'
-import { cleanPath, pathProblem } from '../share-path.ts'
+import { cleanPath, folderProblem, pathProblem, serverProblem } from '../share-path.ts'
 import { expandGiven } from '../sub-dir.ts'
 import { type KnownShare, volumePlace } from '../volume-place.ts'
 import { checkCapabilities, optionsOfSecret } from '../wish.ts'
@@ -218,10 +218,10 @@ export class AttachService {
   #placeOf(volumeId: string, context: ReadonlyMap<string, string>): VolumeAt | undefined {
     const attributes = context.size > 0 ? Object.fromEntries(context) : (this.#options.facts?.attributes(volumeId) ?? {})
     const place = volumePlace({ handle: volumeId, attributes })
-    if (place === undefined || place.server === '') return undefined
+    if (place === undefined || serverProblem(place.server) !== undefined) return undefined
     const values = new Map(Object.entries(attributes).map(([key, value]) => [key.toLowerCase(), value]))
     const folder = cleanPath(expandGiven(place.folder, values))
-    if ((pathProblem(place.share) ?? pathProblem(folder)) !== undefined) return undefined
+    if ((pathProblem(place.share) ?? folderProblem(folder)) !== undefined) return undefined
     return { server: place.server, share: place.share, folder }
   }
 

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { status } from '@grpc/grpc-js'
 import { CallRefused } from '#kube/grpc/served-method.ts'
 import type { Place, ShareFiles } from '../share-files.ts'
-import { cleanPath, newPathProblem, pathProblem, stripped } from '../share-path.ts'
+import { cleanPath, newPathProblem, pathProblem, serverProblem, stripped } from '../share-path.ts'
 import { readSnapshotId } from '../snapshot-id.ts'
 
 export const groupsFolder = '.ballast-groups'
@@ -29,7 +29,7 @@ export const writeGroupId = ({ server, share, name }: GroupId): string =>
 export function readGroupId(id: string): GroupId | undefined {
   const [server = '', share = '', name = '', kind, ...more] = id.split('#')
   if (kind !== mark || more.length > 0 || server === '' || groupNameProblem(name) !== undefined) return undefined
-  return (pathProblem(share) ?? pathProblem(server)) === undefined ? { server, share, name } : undefined
+  return (pathProblem(share) ?? serverProblem(server)) === undefined ? { server, share, name } : undefined
 }
 
 /** What is wrong with the name of a group; undefined where nothing is. */

@@ -13,7 +13,8 @@ import type { Of } from '#kube/protobuf-message.ts'
 import { type csiMessages, type GroupSnapshot, groupCapabilities } from '../../csi/messages.ts'
 import type { FingerprintResult } from '../../files/file-work.ts'
 import type { SharedMounts } from '../../mounts/shared-mounts.ts'
-import { type ClusterFacts, type ControllerSettings, restoreSize, timeOf } from '../controller-service.ts'
+import type { ClusterFacts } from '../cluster-facts.ts'
+import { type ControllerSettings, restoreSize, timeOf } from '../controller-service.ts'
 import { onShare } from '../on-share.ts'
 import { Operations } from '../operations.ts'
 import type { Place, ShareFiles } from '../share-files.ts'
@@ -163,16 +164,18 @@ export class GroupService {
           status.ALREADY_EXISTS,
           `${snapshot.name}, the snapshot of volume ${volumeId} in group ${name}, is there already`,
         )
+    let takenMs: number
     try {
-      const takenMs = await this.#onAll(members, ofSecret, places => this.#pack(at, packing, members, places))
-      const told = members.map(({ volumeId, snapshot }) => ({ volumeId, snapshotId: writeSnapshotId(snapshot) }))
-      const group: GroupRecord = { members: told, takenMs }
-      await files.writeRecord({ ...at, path: record }, JSON.stringify(group))
-      return group
+      takenMs = await this.#onAll(members, ofSecret, places => this.#pack(at, packing, members, places))
     } catch (error) {
       await this.#removeHalf(at, packing)
       throw error
     }
+    const told = members.map(({ volumeId, snapshot }) => ({ volumeId, snapshotId: writeSnapshotId(snapshot) }))
+    const group: GroupRecord = { members: told, takenMs }
+    // Where this fails it may be there all the same, or come to be: the archives stay, and the next call for the group finds it so, or begins anew.
+    await files.writeRecord({ ...at, path: record }, JSON.stringify(group))
+    return group
   }
 
   /** @returns a moment at which all archives are what the volumes were, by the servers' clocks. @throws CallRefused ABORTED */

@@ -4,10 +4,10 @@ import type { FileWorkOf, FileWorkResult } from '../file-work.ts'
 import { FileWorkFailed, hasCode } from '../file-work-failed.ts'
 import { enter, OpenDirectory, openBelow, orMissing } from '../open-directory.ts'
 import type { Progress } from '../progress.ts'
-import { partsOf } from '../relative-path.ts'
+import { archivedPrefix, partsOf } from '../relative-path.ts'
 import { removeName } from './remove-tree.ts'
 
-const prefix = bytesOf('archived-')
+const prefix = bytesOf(archivedPrefix)
 /** Archives of one name beside each other. */
 const mostNumbers = 1_000
 

@@ -6,10 +6,10 @@ import type { FileWorkOf, FileWorkResult } from '../file-work.ts'
 import { FileWorkFailed, hasCode } from '../file-work-failed.ts'
 import { deepestTree, OpenDirectory, orMissing } from '../open-directory.ts'
 import type { Progress } from '../progress.ts'
-import { nameOf } from '../relative-path.ts'
+import { archivedPrefix, nameOf } from '../relative-path.ts'
 import { mtimeMsOf } from './entry-type.ts'
 import { removeName } from './remove-tree.ts'
-import { archivedPrefix, leavingPrefix, removedPrefix } from './survey.ts'
+import { leavingPrefix, removedPrefix } from './survey.ts'
 
 const longestName = 255
 /** Names that are tried where an archive comes back and its own is taken. */

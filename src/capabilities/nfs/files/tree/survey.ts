@@ -5,6 +5,7 @@ import type { FileWorkOf, FileWorkResult, SurveyEntry } from '../file-work.ts'
 import { FileWorkFailed, hasCode } from '../file-work-failed.ts'
 import { OpenDirectory } from '../open-directory.ts'
 import type { Progress } from '../progress.ts'
+import { archivedPrefix } from '../relative-path.ts'
 import { isArchiveName, isPartialName, sourceOfArchive } from '../tar/archive-names.ts'
 import { mtimeMsOf } from './entry-type.ts'
 
@@ -13,7 +14,6 @@ const mostSurveyed = 10_000
 /** A folder of a snapshot holds an archive, and parts of others that were never completed. */
 const mostNames = 8
 
-export const archivedPrefix = 'archived-'
 /** An archived folder has this before its name while it is looked at for the last time: it comes back where that ended early. */
 export const leavingPrefix = '.ballast-leaving-'
 /** The same while it is being removed: what is left of it goes. */

@@ -12,8 +12,16 @@ import { DriverError, goCode, mayStillRunOrLack } from '../driver/driver-error.t
 import { again, type DriverContext, done, type Tell, teller, type Worked } from '../job.ts'
 import { namesOfVolume } from '../provision/class-parameters.ts'
 import { SlowKeys } from '../retries.ts'
-import { type AttributesClass, annotations, type Claim, claims, type StoredVolume, volumes } from '../storage-kinds.ts'
-import { decideModify, isInProgress, isStillAsked, mayBeModified, modifyStates } from './modify-decision.ts'
+import {
+  type AttributesClass,
+  annotations,
+  type BoundClaim,
+  type Claim,
+  claims,
+  type StoredVolume,
+  volumes,
+} from '../storage-kinds.ts'
+import { decideModify, isInProgress, isStillAsked, modifyStates } from './modify-decision.ts'
 import { awaited, cancelled, type ModifyPatch, modified, modifyFailed, modifying } from './modify-status.ts'
 
 interface ModifySettings {
@@ -50,17 +58,7 @@ export class Modifier {
   }
 
   /** `key`: `namespace/name` of the claim. */
-  async work(key: string, signal: AbortSignal): Promise<Worked> {
-    const [namespace = '', name = ''] = key.split('/')
-    const claim = this.#stores.claims.store.get(namespace, name)
-    if (claim === undefined) {
-      this.forget(key)
-      return done
-    }
-    if (!mayBeModified(claim)) return done
-    const volumeName = claim.spec.volumeName ?? ''
-    const volume = this.#stores.volumes.store.get(undefined, volumeName)
-    if (volume === undefined) return again(`PV "${volumeName}" bound to pvc "${key}" not found`)
+  async work(key: string, { claim, volume }: BoundClaim, signal: AbortSignal): Promise<Worked> {
     const heldMs = this.#heldMs(key, claim)
     if (heldMs > 0) return { kind: 'after', delayMs: heldMs }
     const decision = decideModify(claim, volume, {
@@ -187,9 +185,7 @@ export class Modifier {
   }
 }
 
-interface Change {
-  readonly claim: Claim
-  readonly volume: StoredVolume
+interface Change extends BoundClaim {
   readonly target: string
   /** The claim does not say yet that it is being done. */
   readonly isNew: boolean

@@ -5,7 +5,7 @@ import { builtIn } from '#kube/objects/resource.ts'
 import { OutsideError } from '#kube/outside-error.ts'
 import { controllerCapabilities, nodeCapabilities, pluginServices } from '../../csi/messages.ts'
 import { nodeMethods } from '../../csi/methods.ts'
-import { type DriverContext, type DriverJob, KeyedWork, together } from '../job.ts'
+import { again, type DriverContext, type DriverJob, done, KeyedWork, together, type Worked } from '../job.ts'
 import { driverLeaseName } from '../lease-names.ts'
 import { Modifier } from '../modify/modifier.ts'
 import { asksAnew, attributesOf, mayBeModified } from '../modify/modify-decision.ts'
@@ -128,7 +128,7 @@ interface ClaimWork {
   readonly isNews: (before: Claim | undefined, claim: Claim) => boolean
   /** Whether something may have to be done for it. */
   readonly isOne: (claim: Claim) => boolean
-  readonly stores: Pick<Stores, 'claims'>
+  readonly stores: Pick<Stores, 'claims' | 'volumes'>
   /** Adds keys for other reasons than a claim that changed. Returns what ends it. */
   readonly also?: (add: (key: string) => void) => () => void
 }
@@ -136,7 +136,7 @@ interface ClaimWork {
 async function workOnClaims(on: ClaimWork, signal: AbortSignal): Promise<void> {
   const { settings, name, worker, isNews: tells, isOne, stores } = on
   const { clock, log } = on.context
-  const work = new KeyedWork<string>({ ...settings, name, clock, log, work: (key, until) => worker.work(key, until) })
+  const work = new KeyedWork<string>({ ...settings, name, clock, log, work: (key, until) => workOn(on, key, until) })
   using stack = new DisposableStack()
   stack.defer(
     stores.claims.onChange(({ type, object, previous }) => {
@@ -157,6 +157,21 @@ async function workOnClaims(on: ClaimWork, signal: AbortSignal): Promise<void> {
     until => work.run(until),
     until => work.resync(settings.resyncMs, open, until),
   )
+}
+
+/** `key`: `namespace/name` of the claim. */
+async function workOn({ worker, isOne, stores }: ClaimWork, key: string, signal: AbortSignal): Promise<Worked> {
+  const [namespace = '', name = ''] = key.split('/')
+  const claim = stores.claims.store.get(namespace, name)
+  if (claim === undefined) {
+    worker.forget(key)
+    return done
+  }
+  if (!isOne(claim)) return done
+  const volumeName = claim.spec.volumeName ?? ''
+  const volume = stores.volumes.store.get(undefined, volumeName)
+  if (volume === undefined) return again(`PV "${volumeName}" bound to pvc "${key}" not found`)
+  return await worker.work(key, { claim, volume }, signal)
 }
 
 /** Whether the driver grows volumes, or kubelets for it. @throws OutsideError where it is no driver for that */

@@ -13,10 +13,10 @@ import { DriverError, isInfeasibleSize, isInUse, mayStillRunOrLack } from '../dr
 import { csiAccessMode, volumeCapability } from '../driver/volume-access.ts'
 import { again, type DriverContext, done, type Tell, teller, type Worked } from '../job.ts'
 import { SlowKeys } from '../retries.ts'
-import { type Claim, claims, type StoredVolume, volumes } from '../storage-kinds.ts'
+import { type BoundClaim, type Claim, claims, type StoredVolume, volumes } from '../storage-kinds.ts'
 import { type ClaimPatch, growing, growingFailed, grown, nodeIsNext } from './claim-status.ts'
 import type { ClaimsInUse } from './claims-in-use.ts'
-import { asksForMore, decideResize, type ResizeDecision, resizeStates } from './resize-decision.ts'
+import { decideResize, type ResizeDecision, resizeStates } from './resize-decision.ts'
 import type { ResizeSettings } from './settings.ts'
 
 interface ResizeStores {
@@ -26,9 +26,7 @@ interface ResizeStores {
   readonly inUse: ClaimsInUse | undefined
 }
 
-interface Growing {
-  readonly claim: Claim
-  readonly volume: StoredVolume
+interface Growing extends BoundClaim {
   readonly decision: Extract<ResizeDecision, { kind: 'grow' }>
 }
 
@@ -58,17 +56,7 @@ export class Resizer {
   }
 
   /** `key`: `namespace/name` of the claim. */
-  async work(key: string, signal: AbortSignal): Promise<Worked> {
-    const [namespace = '', name = ''] = key.split('/')
-    const claim = this.#stores.claims.store.get(namespace, name)
-    if (claim === undefined) {
-      this.forget(key)
-      return done
-    }
-    if (!asksForMore(claim)) return done
-    const volumeName = claim.spec.volumeName ?? ''
-    const volume = this.#stores.volumes.store.get(undefined, volumeName)
-    if (volume === undefined) return again(`PV "${volumeName}" bound to pvc "${key}" not found`)
+  async work(key: string, { claim, volume }: BoundClaim, signal: AbortSignal): Promise<Worked> {
     const { driver } = this.#context
     const decision = decideResize(claim, volume, {
       driver: driver.name,
