@@ -207,7 +207,9 @@ function afterScale(type: ResourceType, { draft, known, own }: ScaleInput): read
   const isChanged = !isEmptySet(own.fields)
   const before = known.filter(({ fields }) => !isEmptySet(intersection(fields, replicas)))
   const isNone = (numberAt(draft, ...path) ?? 0) === 0
-  const holders = isChanged ? (isNone ? [] : [own]) : before
+  // Where nobody has them, nobody is noted any more: an object without owners is not tracked.
+  const changedBy = isNone || before.length === 0 ? [] : [own]
+  const holders = isChanged ? changedBy : before
   return [
     ...known.map(ownership => ({ ...ownership, fields: difference(ownership.fields, replicas) })),
     ...holders.map(holder => ({ ...holder, apiVersion: apiVersionOf(type), time: undefined, fields: replicas })),

@@ -114,12 +114,12 @@ test('who is disposed of leaves nothing under way, and whoever waits is told', a
   const programs = new StartedPrograms(systemClock)
   const run = (words: string): Promise<ProgramEnd> => Reflect.apply(programs.run, undefined, ['sh', ['-c', words], { limitMs }])
   const all = Array.from({ length: 6 }, (_, number) => run(`echo $$ > ${folder}/${number}; exec sleep ${number < 4 ? 1 : 300}`))
-  await expect.poll(() => readdirSync(folder).length).toBe(6)
+  await expect.poll(() => readdirSync(folder).filter(name => pidIn(join(folder, name)) > 0).length).toBe(6)
   await programs[Symbol.asyncDispose]()
   for (const [number, end] of (await Promise.all(all)).entries()) {
     await end.gone
     expect(end.code).toBe(number < 4 ? 0 : undefined)
-    expect(isThere(Number(readFileSync(join(folder, String(number)), 'utf8')))).toBe(false)
+    expect(isThere(pidIn(join(folder, String(number))))).toBe(false)
   }
 })
 
@@ -134,10 +134,10 @@ test('one whose driver is killed ends what it started, and itself', async () => 
     limitMs,
     saysErrorsOnly: false,
   })
-  await expect.poll(() => readdirSync(folder).length).toBe(1)
+  await expect.poll(() => readdirSync(folder).filter(name => pidIn(join(folder, name)) > 0)).toEqual(['1'])
   child.disconnect()
   await once(child, 'exit')
-  await expect.poll(() => isThere(Number(readFileSync(join(folder, '1'), 'utf8')))).toBe(false)
+  await expect.poll(() => isThere(pidIn(join(folder, '1')))).toBe(false)
 })
 
 test('it ends when nothing has been asked of it for a while, and is there again when it is needed', async () => {
@@ -157,3 +157,6 @@ function isThere(pid: number): boolean {
     return false
   }
 }
+
+/** 0 in a file that is there and not yet written. */
+const pidIn = (path: string) => Number(readFileSync(path, 'utf8'))
