@@ -4,7 +4,7 @@ import { constants, deflateRawSync } from 'node:zlib'
 /** Bytes are looked at in so many places, so many in each. */
 const places = 64
 const bytesInPlace = 128
-/** Of eight bits a byte: so many bytes by chance come to 7.98, pictures and films to 7.95 and more, code and text to five or six. */
+/** Bits a byte, eight at most: so many bytes by chance come to 7.98, pictures and films to 7.95 and more, code and text to five or six. */
 const leastEntropy = 7.9
 /** Bytes that are by chance may repeat others; that shows only when they are compressed. */
 const triedBytes = 16 * 1024
