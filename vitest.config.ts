@@ -10,9 +10,9 @@ export default defineConfig({
     reporters: ['default', new CpuReporter({ budgetSeconds: 400 })],
     // Kills, steps and random cases are a sample here: `npm run test:deep` has each.
     env: {
-      BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? '1/16',
-      BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '20000',
-      BALLAST_RUNS: process.env['BALLAST_RUNS'] ?? '1/4',
+      BALLAST_KILLS: process.env['BALLAST_KILLS'] ?? '1/24',
+      BALLAST_STEPS: process.env['BALLAST_STEPS'] ?? '10000',
+      BALLAST_RUNS: process.env['BALLAST_RUNS'] ?? '1/8',
     },
     // Against hanging only: no test may depend on how fast the machine is.
     testTimeout: 300_000,
