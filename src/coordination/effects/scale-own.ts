@@ -23,6 +23,9 @@ export interface Scale extends KubeObject {
   readonly status?: { readonly replicas?: number; readonly selector?: string }
 }
 
+/** What follows a resource in a right to its scale. */
+export const scalePart = '/scale'
+
 const conflictTries = 5
 
 /** What the server says of its scale. @throws StatusError; `signal.reason` */

@@ -147,8 +147,7 @@ function scaleOf(
   // What nobody signed is known of workloads that come and go with their load: all pods came together, long after their controller.
   const isUndated = writer === undefined ? wasAtZero(workload) : writer.isByScale && writer.atMs === undefined
   const dated = isUndated ? scaleDate(workload, { ...frame, isOfScaler: isScaled }, events) : undefined
-  const atMs =
-    writer === undefined ? (dated?.atMs ?? (isScaled ? firstPodMs(frame) : undefined)) : (writer.atMs ?? dated?.atMs)
+  const atMs = writer === undefined ? (dated?.atMs ?? (isScaled ? firstPodMs(frame) : undefined)) : (writer.atMs ?? dated?.atMs)
   if (atMs === undefined || atMs <= createdMs + toleranceMs) return []
   const told = scalesIn(events, uid).findLast(each => Math.abs(each.atMs - atMs) <= toleranceMs)
   // An entry that holds the template as well is written again with each change of either.

@@ -23,7 +23,7 @@ export interface HelmfileText {
   readonly others: readonly string[]
 }
 
-export type ReadHelmfile = HelmfileText | { readonly line: number; readonly column: number; readonly because: string }
+type ReadHelmfile = HelmfileText | { readonly line: number; readonly column: number; readonly because: string }
 
 /** Reads `text`; a helmfile is YAML with templates, and where these stand outside of quotes it is none before helmfile has rendered it. */
 export function readHelmfile(path: string, text: string): ReadHelmfile {

@@ -14,8 +14,8 @@ import { type HelmfileText, isMeant, lineOf, type ReleaseText, shownRelease, tex
 import { type ReadBeside, releaseValues, type Unread } from './release-values.ts'
 import { swappedText } from './swapped-text.ts'
 
-export interface HelmfileOptions {
-  /** Of our chart: `oci://…/ballast`. */
+interface HelmfileOptions {
+  /** The address of our chart: `oci://…/ballast`. */
   readonly chart: string
   readonly version: string
   /** Where the values of ours go, from the helmfile's folder. */
@@ -41,7 +41,7 @@ export interface HelmfileRow {
 }
 
 /** A key, and where it is written. */
-export type PlacedLine = ReportLine & { readonly where: string }
+type PlacedLine = ReportLine & { readonly where: string }
 
 export interface HelmfileMigration {
   readonly rows: readonly HelmfileRow[]

@@ -18,7 +18,7 @@ export interface Unread {
   readonly because: string
 }
 
-export interface ReleaseValues {
+interface ReleaseValues {
   readonly values: ValuesTree
   /** Where a dotted path of the values is written: `file:line`. */
   readonly whereOf: (path: string) => string

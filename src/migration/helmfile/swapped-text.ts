@@ -13,7 +13,7 @@ interface Swap {
   readonly options: { readonly chart: string; readonly version: string; readonly valuesFile: string }
 }
 
-/** What of a release has a place in ours. */
+/** These keys of a release have a place in ours. */
 const known = new Set(['name', 'namespace', 'chart', 'version', 'values', 'needs', 'set', 'secrets', 'condition', 'installed'])
 
 /** @throws where the text does not say what was meant */

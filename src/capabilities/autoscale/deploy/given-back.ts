@@ -1,11 +1,12 @@
 // What ScaledObjects hold at zero replicas is woken when Ballast is uninstalled: nobody would do it afterwards, and what sleeps would answer no
 // request any more. The ScaledObjects and their autoscalers are the users', and stay.
 
-import { readScale, scaleOwn } from '#coordination/effects/scale-own.ts'
+import { readScale, scaleOwn, scalePart } from '#coordination/effects/scale-own.ts'
 import type { CapabilityObjects } from '#deployment/capability-objects.ts'
 import { placeOf, type RemovalRun } from '#deployment/removal/removal-run.ts'
 import { each, text } from '#deployment/tree.ts'
 import { messageOf } from '#kube/log.ts'
+import { imagesOf } from '#kube/objects/object-fields.ts'
 import type { Deployment, KubeObject } from '#kube/objects/objects.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { isNotFound } from '#kube/objects/status.ts'
@@ -25,7 +26,7 @@ export const givenBack: CapabilityObjects = {
   uninstallRights: [
     ...scalable.flatMap(({ group, resources }) => [
       { apiGroups: [group], resources, verbs: ['get'] },
-      { apiGroups: [group], resources: resources.map(one => `${one}/scale`), verbs: ['get', 'update'] },
+      { apiGroups: [group], resources: resources.map(one => `${one}${scalePart}`), verbs: ['get', 'update'] },
     ]),
     each('capabilities.autoscale.scaleKinds', {
       apiGroups: [text({ item: 'group' })],
@@ -34,7 +35,7 @@ export const givenBack: CapabilityObjects = {
     }),
     each('capabilities.autoscale.scaleKinds', {
       apiGroups: [text({ item: 'group' })],
-      resources: [text({ item: 'resource' }, '/scale')],
+      resources: [text({ item: 'resource' }, scalePart)],
       verbs: ['get', 'update'],
     }),
   ],
@@ -67,12 +68,13 @@ async function wakeHeld(run: RemovalRun): Promise<void> {
   }
 }
 
+/** KEDA's own operator, or a program of ours in its Deployment. */
 async function isKedaRunning(run: RemovalRun): Promise<boolean> {
-  // Only now: what is recognised is collected from all capabilities, and this is a part of one.
-  const [{ findUpstreams }, { keda }] = await Promise.all([import('#upstreams/recognition.ts'), import('../swap/keda.ts')])
-  // Items of a list do not say of which kind they are.
-  const deployments = (await run.find<Deployment>(builtIn.deployments, () => true)).map(one => ({ ...one, kind: 'Deployment' }))
-  return findUpstreams(deployments, [keda]).some(({ isLive, workload }) => isLive && workload.metadata.name.endsWith('operator'))
+  const isOperator = (deployment: Deployment) =>
+    deployment.metadata.labels?.['app.kubernetes.io/name'] === 'keda-operator' ||
+    imagesOf(deployment).some(image => /(^|\/)kedacore\/keda([:@]|$)/.test(image))
+  const found = await run.find<Deployment>(builtIn.deployments, isOperator)
+  return found.some(({ spec }) => spec.replicas !== 0)
 }
 
 interface Sleeping {

@@ -14,7 +14,7 @@ const wrote = (manager: string, subresource?: string): ManagedFieldsEntry => ({
   fieldsV1: { 'f:spec': { 'f:replicas': {} } },
   ...(subresource === undefined ? {} : { subresource }),
 })
-/** Of everything but the replicas. */
+/** Everything but the replicas is its writer's. */
 const applied = { ...wrote('helm'), fieldsV1: { 'f:spec': { 'f:template': {} } } }
 
 function asleep(

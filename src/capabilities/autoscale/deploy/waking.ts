@@ -69,7 +69,7 @@ export function groupOf(object: ScaledObject): string | undefined {
   return wishesOf(object).oneAwake?.group
 }
 
-/** Of a group the one of the highest priority comes first, then who was active last; others by name. */
+/** The one of the highest priority of a group comes first, then who was active last; others by name. */
 export function firstToWake(a: ScaledObject, b: ScaledObject): number {
   const priority = (one: ScaledObject) => wishesOf(one).oneAwake?.priority ?? 0
   const activeMs = (one: ScaledObject) => Date.parse(one.status?.lastActiveTime ?? '') || 0
@@ -101,6 +101,6 @@ function leadsTo({ spec }: ScaledObject, namespace: string): boolean {
   return spec.triggers.length > 0 && spec.triggers.every(isOurs)
 }
 
-export function placeOf({ metadata: { namespace, name } }: KubeObject): string {
+function placeOf({ metadata: { namespace, name } }: KubeObject): string {
   return namespace === undefined ? name : `${namespace}/${name}`
 }
