@@ -22,6 +22,8 @@ const goal = 8
 /** Words that a value does not have as its own: kinds that several share, prefixes of annotations. */
 const further: Readonly<Record<string, Partial<Pick<Known, 'words' | 'prefixes' | 'isCommonWord'>>>> = {
   deschedule: { words: ['DeschedulerPolicy', 'RebalancePlan'], prefixes: ['descheduler.alpha.kubernetes.io/'] },
+  // A field of claims and slices is called so.
+  devices: { isCommonWord: true },
   // A process is called so too.
   gateway: { words: ['InterceptorRoute', 'HTTPScaledObject'], isCommonWord: true },
   isolate: { words: ['Isolation'] },

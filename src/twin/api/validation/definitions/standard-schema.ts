@@ -3,7 +3,7 @@ import { type FieldError, forbidden, invalid, notSupported, required } from '#ku
 import { type Draft, fieldsAt, isEmpty, isFields, itemsAt, listAt, textAt, valueAt } from '../../../json-value.ts'
 import { isFieldPath } from '../definition-field-path.ts'
 
-export const schemaTypes = ['array', 'boolean', 'integer', 'number', 'object', 'string']
+const schemaTypes = ['array', 'boolean', 'integer', 'number', 'object', 'string']
 export const combinators = ['allOf', 'anyOf', 'oneOf'] as const
 
 /** Fields whose parts are schemas, and whether an empty one counts as there. */

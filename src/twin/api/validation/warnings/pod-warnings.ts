@@ -41,7 +41,7 @@ export function deprecatedVolumeWarnings(at: string, volume: Draft, names: reado
     .map(name => `${at}.${name === 'storageos' ? 'storageOS' : name}: ${deprecatedVolumes[name]}`)
 }
 
-/** Of a pod, or of a template of pods at `template`. */
+/** Warnings of a pod, or of a template of pods at `template`. */
 export function podWarnings(pod: Draft | undefined, template = ''): readonly string[] {
   const spec = fieldsAt(pod, 'spec') ?? {}
   const within = (path: string) => (template === '' ? path : `${template}.${path}`)
@@ -99,7 +99,7 @@ function selectorWarnings(spec: Draft, at: string): readonly string[] {
   ]
 }
 
-/** Of a term that selects nodes; `checksValues`: values that no label has are told as well. */
+/** Warnings of a term that selects nodes; `checksValues`: values that no label has are told as well. */
 export function termWarnings(term: Draft, at: string, checksValues = false): readonly string[] {
   return itemsAt(term, 'matchExpressions').flatMap((expression, index) => {
     const place = `${at}.matchExpressions[${index}]`
@@ -153,7 +153,7 @@ function volumeWarnings(volume: Draft, at: string): readonly string[] {
   ]
 }
 
-/** Of the spec of a claim at `at`. */
+/** Warnings of the spec of a claim at `at`. */
 export function claimWarnings(spec: Draft, at: string): readonly string[] {
   return ['requests', 'limits'].flatMap(list =>
     byteWarnings(fieldsAt(spec, 'resources', list) ?? {}, `${at}.resources.${list}`, ['storage']),
