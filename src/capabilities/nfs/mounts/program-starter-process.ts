@@ -1,16 +1,15 @@
 // The process that starts programs for `program-starter.ts`.
 import { systemClock } from '#kube/clock.ts'
-import { machinePrograms } from './program.ts'
+import { machinePrograms, markVariable } from './program.ts'
 import type { FromStarter, ToStarter } from './program-starter.ts'
 
-const run = machinePrograms(systemClock)
+const run = machinePrograms(systemClock, process.env[markVariable])
 const stops = new Map<number, AbortController>()
 
 async function start({ number, program, args, limitMs, saysErrorsOnly }: Extract<ToStarter, { kind: 'run' }>): Promise<void> {
   const stop = new AbortController()
   stops.set(number, stop)
-  const began = (pid: number) => say({ kind: 'began', number, pid })
-  const { gone, ...end } = await run(program, args, { limitMs, saysErrorsOnly, signal: stop.signal, began })
+  const { gone, ...end } = await run(program, args, { limitMs, saysErrorsOnly, signal: stop.signal })
   stops.delete(number)
   say({ kind: 'end', number, end })
   await gone
