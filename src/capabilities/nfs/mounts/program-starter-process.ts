@@ -1,9 +1,10 @@
 // The process that starts programs for `program-starter.ts`.
 import { systemClock } from '#kube/clock.ts'
-import { machinePrograms, markVariable } from './program.ts'
+import { machinePrograms } from './program.ts'
 import type { FromStarter, ToStarter } from './program-starter.ts'
 
-const run = machinePrograms(systemClock, process.env[markVariable])
+const [mark] = process.argv.slice(2)
+const run = machinePrograms(systemClock, mark)
 const stops = new Map<number, AbortController>()
 
 async function start({ number, program, args, limitMs, saysErrorsOnly }: Extract<ToStarter, { kind: 'run' }>): Promise<void> {

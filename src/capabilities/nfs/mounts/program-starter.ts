@@ -3,7 +3,6 @@
 // has had nothing to do for a while.
 
 import { type ChildProcess, fork } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { extname, join } from 'node:path'
 import type { Cancel, Clock } from '#kube/clock.ts'
 import { endMarked, machinePrograms, markVariable, type ProgramEnd, type RunProgram } from './program.ts'
@@ -60,6 +59,8 @@ export class StartedPrograms implements AsyncDisposable {
   readonly #direct: RunProgram
   #underWay = 0
   #last = 0
+  /** Of this process: no two have one mark. */
+  static #starters = 0
   #starter: Starter | undefined
   #ended: Promise<void> = Promise.resolve()
 
@@ -120,9 +121,9 @@ export class StartedPrograms implements AsyncDisposable {
   }
 
   #start(): Starter {
-    const mark = randomUUID()
+    const mark = `${process.pid}-${++StartedPrograms.#starters}`
     // Its own group, so that what ends ours leaves it to us; and none of our environment. What it copies for each program is to be small.
-    const child = fork(ownProgram, [], {
+    const child = fork(ownProgram, [mark], {
       execArgv: ['--max-old-space-size=24', '--max-semi-space-size=1', '--v8-pool-size=1', '--single-threaded-gc'],
       env: { MALLOC_ARENA_MAX: '1', [markVariable]: mark },
       detached: true,
