@@ -37,6 +37,14 @@ test('where there is no mount.nfs, and where mount is to make something of the o
   expect(since()).toEqual([`mount -t nfs -o hard,_netdev nas:/export ${second}`])
 })
 
+test('a program that ends well and has mounted nothing, as with `bg`, has failed', async () => {
+  const later: (machine: FakeMachine) => RunProgram = () => async () => ({
+    ...{ code: 0, output: '', isLate: false, isAbsent: false, gone: Promise.resolve() },
+  })
+  const { mounted } = await site({ run: later })
+  await expect(mounted('nas', ['bg'])).rejects.toThrow(/^mount.nfs says that nas:\/export is mounted, and nothing is at .* yet$/)
+})
+
 test('unmounts that are asked for at once have one program for each server', async () => {
   const { mounter, mounted, since, machine } = await site()
   const all = await Promise.all(['a', 'a', 'a', 'b', '[fd00::1]', '[fd00::1]'].map(server => mounted(server)))

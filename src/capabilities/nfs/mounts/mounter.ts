@@ -113,9 +113,13 @@ export class Mounter {
 
   /** @throws MountFailed; the reason of a signal */
   #assertDone({ code, output, isLate, gone }: ProgramEnd, of: Started, signal: AbortSignal | undefined): void {
-    if (code === 0) return
-    signal?.throwIfAborted()
     const { program, args, source, target } = of
+    if (code === 0) {
+      if (this.isMounted(target)) return
+      // With `bg` it goes on by itself where the server does not answer: whoever had the target would write to the disk below it.
+      throw new MountFailed(`${program} says that ${source} is mounted, and nothing is at ${target} yet`, 'other')
+    }
+    signal?.throwIfAborted()
     if (isLate) throw new MountFailed(`mount volume ${source} to ${target} timeout after ${mountLimitMs / 1_000}s`, 'late', gone)
     const words = `mount failed: exit status ${code ?? 'unknown'}\nMounting command: ${program}\nMounting arguments: ${args.join(' ')}\nOutput: ${output.trim()}\n`
     throw new MountFailed(words, kindOf(output), gone)

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { extname, join } from 'node:path'
 import type { Cancel, Clock } from '#kube/clock.ts'
-import { groupsGone, killGroup, machinePrograms, type ProgramEnd, type RunProgram } from './program.ts'
+import { endMarked, machinePrograms, markVariable, type ProgramEnd, type RunProgram } from './program.ts'
 
 /** With so many under way, the next is the starter's. */
 const fewPrograms = 4
@@ -29,7 +29,6 @@ export type ToStarter =
 type Said = Omit<ProgramEnd, 'gone' | 'code'> & { readonly code?: number | undefined }
 
 export type FromStarter =
-  | { readonly kind: 'began'; readonly number: number; readonly pid: number }
   | { readonly kind: 'end'; readonly number: number; readonly end: Said }
   /** Follows the end: at once but for a program that hangs. */
   | { readonly kind: 'gone'; readonly number: number }
@@ -37,8 +36,6 @@ export type FromStarter =
 interface Pending {
   readonly end: (said: Said | Lost) => void
   readonly gone: PromiseWithResolvers<void>
-  /** Once it has begun. */
-  pid: number | undefined
 }
 
 /** The starter ended before it could say how a program did. */
@@ -62,6 +59,8 @@ export class StartedPrograms implements AsyncDisposable {
   readonly #direct: RunProgram
   #underWay = 0
   #last = 0
+  /** Of this process: no two have one mark. */
+  static #starters = 0
   #starter: Starter | undefined
   #ended: Promise<void> = Promise.resolve()
 
@@ -109,7 +108,6 @@ export class StartedPrograms implements AsyncDisposable {
     })
     starter.pending.set(number, {
       gone,
-      pid: undefined,
       end: said => {
         cancelOverdue()
         signal?.removeEventListener('abort', stop)
@@ -123,10 +121,11 @@ export class StartedPrograms implements AsyncDisposable {
   }
 
   #start(): Starter {
+    const mark = `${process.pid}-${++StartedPrograms.#starters}`
     // Its own group, so that what ends ours leaves it to us; and none of our environment. What it copies for each program is to be small.
-    const child = fork(ownProgram, [], {
+    const child = fork(ownProgram, [mark], {
       execArgv: ['--max-old-space-size=24', '--max-semi-space-size=1', '--v8-pool-size=1', '--single-threaded-gc'],
-      env: { MALLOC_ARENA_MAX: '1' },
+      env: { MALLOC_ARENA_MAX: '1', [markVariable]: mark },
       detached: true,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
@@ -135,11 +134,12 @@ export class StartedPrograms implements AsyncDisposable {
     const lost = (why: string) => {
       if (this.#starter === starter) this.#starter = undefined
       starter.cancelIdle()
-      for (const pending of starter.pending.values()) {
-        pending.end({ why })
-        void this.#endOrphan(pending)
-      }
+      const pending = [...starter.pending.values()]
       starter.pending.clear()
+      for (const { end } of pending) end({ why })
+      // What has lost its starter would do its work beside who does it anew.
+      const orphansGone = endMarked(mark, this.#clock)
+      for (const { gone } of pending) gone.resolve(orphansGone)
       resolve()
     }
     const starter: Starter = { child, pending: new Map(), cancelIdle: () => undefined, lost }
@@ -155,21 +155,8 @@ export class StartedPrograms implements AsyncDisposable {
     return starter
   }
 
-  /** What has lost its starter would do its work beside who does it anew. */
-  async #endOrphan({ pid, gone }: Pending): Promise<void> {
-    if (pid !== undefined) {
-      killGroup(pid)
-      await groupsGone(new Set([pid]), this.#clock)
-    }
-    gone.resolve()
-  }
-
   #heard(starter: Starter, message: FromStarter): void {
     const pending = starter.pending.get(message.number)
-    if (message.kind === 'began') {
-      if (pending !== undefined) pending.pid = message.pid
-      return
-    }
     if (message.kind === 'end') {
       pending?.end(message.end)
       return

@@ -2,14 +2,16 @@
 // has ended: it cannot be killed, and what it holds is still held.
 
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import type { Cancel, Clock } from '#kube/clock.ts'
 
 /** What a program says is kept up to here. */
 const mostOutput = 16 * 1024
 /** A program whose own child was ended has so long to take note of it and end, too. */
 const lastWordsMs = 1_000
-const lookMs = 250
+const lookMs = 500
+/** In the environment of a program, and of what that starts itself, it says who started it. */
+export const markVariable = 'BALLAST_STARTED_BY'
 
 export interface ProgramEnd {
   /** The exit code; undefined where it was killed, or could not be started. */
@@ -36,22 +38,24 @@ type Run<Program extends string> = (
     readonly signal?: AbortSignal | undefined
     /** What it writes to its standard output is left unread: a pipe less for programs that say there nothing but how far they are. */
     readonly saysErrorsOnly?: boolean
-    /** Told its number, which is its group's, too. */
-    readonly began?: (pid: number) => void
   },
 ) => Promise<ProgramEnd>
 
 export type RunProgram = Run<ProgramOfMounts>
 
-/** @returns a way to run programs of this machine. A signal ends one as a limit does. */
-export function machinePrograms(clock: Clock): Run<string> {
-  return (program, args, { limitMs, signal, saysErrorsOnly = false, began }) => {
+/**
+ * A way to run programs of this machine. A signal ends one as a limit does.
+ * @param mark by which `endMarked` finds them
+ */
+export function machinePrograms(clock: Clock, mark?: string): Run<string> {
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', ...(mark === undefined ? {} : { [markVariable]: mark }) }
+  return (program, args, { limitMs, signal, saysErrorsOnly = false }) => {
     const { promise, resolve } = Promise.withResolvers<ProgramEnd>()
     const gone = Promise.withResolvers<void>()
     // Messages are read, so they are in no other language; and nothing of our environment goes along.
     const child = spawn(program, args, {
       stdio: ['ignore', saysErrorsOnly ? 'ignore' : 'pipe', 'pipe'],
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+      env,
       detached: true,
     })
     let output = ''
@@ -60,11 +64,11 @@ export function machinePrograms(clock: Clock): Run<string> {
     }
     child.stdout?.on('data', add)
     child.stderr?.on('data', add)
-    if (child.pid !== undefined) began?.(child.pid)
     let isLate = false
     let isAbsent = false
     let cancelKill: Cancel = () => undefined
     const kill = () => {
+      if (isLate) return
       isLate = true
       cancelKill = endGroup(child.pid, clock)
       resolve({ code: undefined, output, isLate, isAbsent, gone: gone.promise })
@@ -105,15 +109,14 @@ function endGroup(pid: number | undefined, clock: Clock): Cancel {
   return clock.schedule(lastWordsMs, () => killGroup(pid))
 }
 
-/** Ends the processes of a group, wherever they came from. */
-export const killGroup = (pid: number): void => killProcess(-pid)
+const killGroup = (pid: number): void => killProcess(-pid)
 
 function killProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {
-    // It has ended meanwhile.
-    if (!hasCode(error, 'ESRCH')) throw error
+    // It has ended meanwhile, or became another user, who ends it by itself.
+    if (!hasCode(error, 'ESRCH', 'EPERM')) throw error
   }
 }
 
@@ -123,27 +126,27 @@ function childrenOf(pid: number): readonly number[] {
   return text.split(' ').filter(Boolean).map(Number)
 }
 
-/** Resolves once nothing runs in the groups of processes that are nobody's here any more. */
-export async function groupsGone(groups: ReadonlySet<number>, clock: Clock): Promise<void> {
-  while (runs(groups)) await clock.after(lookMs)
+/** Ends programs that have a mark, whoever's they are by now, and resolves once none is left. One that hangs in the kernel is waited for. */
+export async function endMarked(mark: string, clock: Clock): Promise<void> {
+  for (let marked = markedWith(mark); marked.length > 0; marked = markedWith(mark)) {
+    for (const pid of marked) killProcess(pid)
+    await clock.after(lookMs)
+  }
 }
 
-/** By the tables of the system: what is dead and was not taken note of runs no more. */
-function runs(groups: ReadonlySet<number>): boolean {
-  return readdirSync('/proc').some(name => {
-    if (!/^\d+$/.test(name)) return false
-    // The name of a program, in parentheses, may have any characters.
-    const stat = readOrMissing(`/proc/${name}/stat`) ?? ''
-    const [state = 'Z', , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return !/[ZX]/.test(state) && groups.has(Number(group))
-  })
+/** Those that are dead have no environment any more. */
+function markedWith(mark: string): readonly number[] {
+  const wanted = `${markVariable}=${mark}`
+  const pids = existsSync('/proc') ? readdirSync('/proc').filter(name => /^\d+$/.test(name)) : []
+  return pids.filter(pid => readOrMissing(`/proc/${pid}/environ`)?.split('\0').includes(wanted) === true).map(Number)
 }
 
+/** Undefined also of somebody else's. */
 function readOrMissing(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1')
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ESRCH')) return undefined
+    if (hasCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined
     throw error
   }
 }

@@ -75,6 +75,7 @@ async function run(context: DriverContext, settings: ProvisionSettings, signal: 
     stores.volumes.onChange(({ type, object }) => {
       if (type === 'DELETED') ofVolumes.forget(object.metadata.name)
       else ofVolumes.add(object.metadata.name)
+      provisioner.seen(object)
     }),
   ]
   // Claims may wait for their class, or for another one of its name.

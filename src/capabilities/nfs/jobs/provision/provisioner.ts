@@ -43,6 +43,8 @@ export class Provisioner {
   readonly #underWay = new Map<string, Claim>()
   /** Volumes that the driver made and the API server does not have yet. */
   readonly #unsaved = new Map<string, StoredVolume>()
+  /** Those of them that it was seen to have, though the answer to their writing was lost: they may be gone again by the next try. */
+  readonly #seen = new Set<string>()
   readonly #slow: SlowKeys<string>
   /** By the UID of a claim that is tried rarely, that of the class it failed with. */
   readonly #slowClass = new Map<string, string>()
@@ -57,6 +59,12 @@ export class Provisioner {
     this.#tellOfPopulators = teller(context, 'external-provisioner')
     this.#identity = `${Math.floor(clock.now())}-${Math.floor(random() * 10_000)}-${driver.name}`
     this.#slow = new SlowKeys(clock, settings.retryLastMs)
+  }
+
+  /** The API server has this volume, or had it. */
+  seen({ metadata, spec }: StoredVolume): void {
+    const uid = spec.claimRef?.uid ?? ''
+    if (this.#unsaved.get(uid)?.metadata.name === metadata.name) this.#seen.add(uid)
   }
 
   /** Does what there is to do for the claim of that UID. */
@@ -175,9 +183,11 @@ export class Provisioner {
     const { name } = object.metadata
     this.#unsaved.set(uid, object)
     this.#underWay.set(uid, claim)
-    const written = await this.#written(object, signal)
-    if (typeof written === 'string') return this.#failed(claim, `error saving volume ${name}: ${written}`)
-    this.#stores.volumes.observe(written)
+    if (!this.#seen.has(uid)) {
+      const written = await this.#written(object, signal)
+      if (typeof written === 'string') return this.#failed(claim, `error saving volume ${name}: ${written}`)
+      this.#stores.volumes.observe(written)
+    }
     await this.#letGo(claim, signal)
     if (this.#stores.claims.store.byUid(uid) !== undefined)
       this.#tell(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${name}`)
@@ -239,6 +249,7 @@ export class Provisioner {
   #settled(uid: string): void {
     this.#underWay.delete(uid)
     this.#unsaved.delete(uid)
+    this.#seen.delete(uid)
     this.#slow.delete(uid)
     this.#slowClass.delete(uid)
   }
