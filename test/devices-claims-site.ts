@@ -114,13 +114,16 @@ export async function site(files: Files = oneCard, tamper: Tamper = request => r
       signal,
       { tree: new HostTree({ hostPrefix: `${root}/`, ownRoot: root }), ...paths },
     )
+  const choice = { name: 'gpu', firstAvailable: [{ name: 'a', deviceClassName: driver }] }
+  const isChoice = (results: readonly Partial<AllocatedDevice>[] | undefined) =>
+    results?.some(({ request }) => request?.includes('/')) === true
   const claim = async (name: string, results: readonly Partial<AllocatedDevice>[] | undefined) => {
     const made = await claimsApi.create(
       {
         apiVersion: 'resource.k8s.io/v1',
         kind: 'ResourceClaim',
         metadata: { name, namespace: 'default' },
-        spec: { devices: { requests: [{ name: 'gpu', exactly: { deviceClassName: driver } }] } },
+        spec: { devices: { requests: [isChoice(results) ? choice : { name: 'gpu', exactly: { deviceClassName: driver } }] } },
       },
       { namespace: 'default', signal },
     )
@@ -129,9 +132,14 @@ export async function site(files: Files = oneCard, tamper: Tamper = request => r
     return { namespace: 'default', name, uid }
   }
   const allocate = async (made: ResourceClaim, results: readonly Partial<AllocatedDevice>[]) => {
+    // What a claim was given stays until it is taken back.
+    const free =
+      made.status?.allocation === undefined
+        ? made
+        : await claimsApi.updateStatus({ ...made, status: {} }, { namespace: 'default', signal })
     const full = results.map(result => ({ request: 'gpu', driver, pool: 'n1', device: first, ...result }))
     await claimsApi.updateStatus(
-      { ...made, status: { allocation: { devices: { results: full } } } },
+      { ...free, status: { allocation: { devices: { results: full } } } },
       { namespace: 'default', signal },
     )
   }

@@ -20,7 +20,9 @@ function messageCheck(name: string, { minor, perKind }: Pick<RunOptions, 'minor'
     name,
     async run() {
       const { serverVersion, pairs } = await messagePairs(minor, { seed: 1, perKind })
-      const others = pairs.filter(({ json, message }) => twinMessage(json) !== message)
+      const others = pairs.filter(
+        ({ json, message }) => twinMessage(json) !== message && twinMessage(withNoBundle(json)) !== message,
+      )
       if (others.length > 0)
         throw new Error(
           `${others.length} of ${pairs.length} differ\n${others.map(({ kind, json }) => `  ${kind} ${json.slice(0, 600)}`).join('\n')}`,
@@ -28,6 +30,11 @@ function messageCheck(name: string, { minor, perKind }: Pick<RunOptions, 'minor'
       return `${pairs.length} objects of ${serverVersion}\n`
     },
   }
+}
+
+/** A bundle that was sent empty is written into a message and not into JSON, which cannot tell of it. */
+function withNoBundle(json: string): string {
+  return json.replaceAll('"clientConfig":{', '"clientConfig":{"caBundle":"",')
 }
 
 function differentialCheck(name: string, options: Pick<RunOptions, 'minor' | 'perKind'>): Check {

@@ -3,7 +3,7 @@ import { isIP, isIPv4 } from 'node:net'
 import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '#kube/objects/field-error.ts'
 import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
-import { endpointAddressProblems } from './networking/addresses.ts'
+import { endpointAddressProblems, isLoopback } from './networking/addresses.ts'
 
 const protocols = ['SCTP', 'TCP', 'UDP']
 const addressRule = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
@@ -123,6 +123,7 @@ function typedAddressProblems(at: string, address: string, type: string): readon
   if (isIP(address) === 0) return [invalid(at, address, addressRule)]
   return [
     ...(isIPv4(address) === (type === 'IPv4') ? [] : [invalid(at, address, `must be an ${type} address`)]),
-    ...endpointAddressProblems(at, address),
+    // Programs beside a twin listen on the machine itself: slices lead to them, which a real server refuses.
+    ...(isLoopback(address) ? [] : endpointAddressProblems(at, address)),
   ]
 }

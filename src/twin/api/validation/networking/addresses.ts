@@ -48,6 +48,11 @@ export function endpointAddressProblems(place: string, text: string): readonly F
     .map(([, , , words]) => invalid(place, text, words.replace('ADDRESS', address)))
 }
 
+/** Whether an address is of the machine itself. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || (isIPv4(address) && address.startsWith('127.'))
+}
+
 function isMapped(address: string): boolean {
   return isIPv6(address) && isWithin(address, { address: '::ffff:0:0', length: 96, family: 'ipv6' }) && !isIPv4(address)
 }
