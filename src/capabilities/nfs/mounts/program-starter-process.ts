@@ -3,13 +3,19 @@ import { systemClock } from '#kube/clock.ts'
 import { machinePrograms } from './program.ts'
 import type { FromStarter, ToStarter } from './program-starter.ts'
 
-const [mark] = process.argv.slice(2)
-const run = machinePrograms(systemClock, mark)
 const stops = new Map<number, AbortController>()
 
-async function start({ number, program, args, limitMs, saysErrorsOnly }: Extract<ToStarter, { kind: 'run' }>): Promise<void> {
+async function start({
+  number,
+  mark,
+  program,
+  args,
+  limitMs,
+  saysErrorsOnly,
+}: Extract<ToStarter, { kind: 'run' }>): Promise<void> {
   const stop = new AbortController()
   stops.set(number, stop)
+  const run = machinePrograms(systemClock, mark)
   const { gone, ...end } = await run(program, args, { limitMs, saysErrorsOnly, signal: stop.signal })
   stops.delete(number)
   say({ kind: 'end', number, end })

@@ -129,6 +129,7 @@ test('one whose driver is killed ends what it started, and itself', async () => 
   child.send({
     kind: 'run',
     number: 1,
+    mark: 'of-a-test',
     program: 'sh',
     args: ['-c', `echo $$ > ${folder}/1; sleep 300`],
     limitMs,

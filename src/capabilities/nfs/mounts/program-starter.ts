@@ -18,6 +18,8 @@ export type ToStarter =
   | {
       readonly kind: 'run'
       readonly number: number
+      /** What the program is to be found by. */
+      readonly mark: string
       readonly program: string
       readonly args: readonly string[]
       readonly limitMs: number
@@ -50,6 +52,8 @@ interface Starter {
   readonly child: ChildProcess
   readonly pending: Map<number, Pending>
   cancelIdle: Cancel
+  /** In the environment of what it starts. */
+  readonly mark: string
   /** It is of no use any more: who waits is told. */
   readonly lost: (why: string) => void
 }
@@ -59,7 +63,7 @@ export class StartedPrograms implements AsyncDisposable {
   readonly #direct: RunProgram
   #underWay = 0
   #last = 0
-  /** Of this process: no two have one mark. */
+  /** No two starters of a process have one mark. */
   static #starters = 0
   #starter: Starter | undefined
   #ended: Promise<void> = Promise.resolve()
@@ -114,7 +118,7 @@ export class StartedPrograms implements AsyncDisposable {
         resolve('why' in said ? { ...said, gone: gone.promise } : { ...said, code: said.code, gone: gone.promise })
       },
     })
-    tell({ kind: 'run', number, program, args, limitMs, saysErrorsOnly })
+    tell({ kind: 'run', number, mark: starter.mark, program, args, limitMs, saysErrorsOnly })
     signal?.addEventListener('abort', stop, { once: true })
     if (signal?.aborted) stop()
     return promise
@@ -123,7 +127,7 @@ export class StartedPrograms implements AsyncDisposable {
   #start(): Starter {
     const mark = `${process.pid}-${++StartedPrograms.#starters}`
     // Its own group, so that what ends ours leaves it to us; and none of our environment. What it copies for each program is to be small.
-    const child = fork(ownProgram, [mark], {
+    const child = fork(ownProgram, [], {
       execArgv: ['--max-old-space-size=24', '--max-semi-space-size=1', '--v8-pool-size=1', '--single-threaded-gc'],
       env: { MALLOC_ARENA_MAX: '1', [markVariable]: mark },
       detached: true,
@@ -142,7 +146,7 @@ export class StartedPrograms implements AsyncDisposable {
       for (const { gone } of pending) gone.resolve(orphansGone)
       resolve()
     }
-    const starter: Starter = { child, pending: new Map(), cancelIdle: () => undefined, lost }
+    const starter: Starter = { child, pending: new Map(), cancelIdle: () => undefined, mark, lost }
     this.#starter = starter
     child.on('message', (message: FromStarter) => this.#heard(starter, message))
     child.on('error', error => lost(`could not be started: ${error.message}`))

@@ -9,6 +9,7 @@ import { Provisioner } from './provisioner.ts'
 import { Reclaimer } from './reclaimer.ts'
 import type { ProvisionSettings } from './settings.ts'
 import { isHeldSource, releaseSource, sweepSnapshots } from './source-protection.ts'
+import { isNews } from './volume-decision.ts'
 
 /** All objects are looked at again so often, as upstream does it, in milliseconds. */
 const resyncMs = 900_000
@@ -72,9 +73,9 @@ async function run(context: DriverContext, settings: ProvisionSettings, signal: 
       if (protects && type !== 'DELETED' && isHeldSource(object)) ofSources.add(keyOf(object))
       if (type === 'DELETED') ofSources.forget(keyOf(object))
     }),
-    stores.volumes.onChange(({ type, object }) => {
+    stores.volumes.onChange(({ type, object, previous }) => {
       if (type === 'DELETED') ofVolumes.forget(object.metadata.name)
-      else ofVolumes.add(object.metadata.name)
+      else if (isNews(previous, object, driver.name)) ofVolumes.add(object.metadata.name)
       provisioner.seen(object)
     }),
   ]

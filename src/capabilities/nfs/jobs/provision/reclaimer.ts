@@ -53,8 +53,9 @@ export class Reclaimer {
     try {
       await ofVolumes.delete(name, { signal, ...(uid === undefined ? {} : { preconditions: { uid } }) })
     } catch (error) {
-      // It is gone, or another one has its name.
-      if (isNotFound(error) || isConflict(error)) return done
+      if (isNotFound(error)) return done
+      // Another one may have its name: whichever is known by then is looked at.
+      if (isConflict(error)) return again(`persistentvolume ${name} is not deleted: ${messageOf(error)}`)
       throw error
     }
     await removeFinalizer(ofVolumes, volume, volumeFinalizer, { signal })

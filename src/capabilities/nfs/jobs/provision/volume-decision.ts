@@ -35,3 +35,9 @@ export function decideVolume(volume: StoredVolume, driver: string): VolumeDecisi
   if (status?.phase !== 'Released') return { finalizer, isDeleted: false, because: 'in-use' }
   return { finalizer, isDeleted: true }
 }
+
+/** Whether something else is to be done than before. What is written here is not: it would hurry past its own back-off. */
+export function isNews(before: StoredVolume | undefined, volume: StoredVolume, driver: string): boolean {
+  if (before === undefined || before.metadata.uid !== volume.metadata.uid) return true
+  return JSON.stringify(decideVolume(before, driver)) !== JSON.stringify(decideVolume(volume, driver))
+}
