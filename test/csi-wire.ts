@@ -194,10 +194,13 @@ const firstReconnectMs = 20
 export class CsiClient implements Disposable {
   readonly #client: Client
 
-  /** @param address the absolute path of a socket, or `host:port` */
-  constructor(address: string) {
+  /**
+   * @param address the absolute path of a socket, or `host:port`
+   * @param authority what it calls the server: sidecars and kubelets say `localhost`, older ones the path with its slashes escaped
+   */
+  constructor(address: string, authority = 'localhost') {
     this.#client = new Client(address.startsWith('/') ? `unix://${address}` : address, credentials.createInsecure(), {
-      'grpc.default_authority': 'localhost',
+      'grpc.default_authority': authority,
       'grpc.enable_retries': 0,
       'grpc.initial_reconnect_backoff_ms': firstReconnectMs,
       'grpc.max_reconnect_backoff_ms': firstReconnectMs,

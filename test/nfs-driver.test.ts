@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { systemClock } from '#kube/clock.ts'
 import { FileWorkers } from '../src/capabilities/nfs/files/file-workers.ts'
+import { CsiClient } from './csi-wire.ts'
 import { type ComparedField, type Difference, differences } from './nfs-differences.ts'
 import { driverCases } from './nfs-driver-cases.ts'
 import { InProcessSite } from './nfs-played-site.ts'
@@ -69,4 +70,12 @@ describe('as upstream’s driver', () => {
     using site = new InProcessSite()
     await expect(site.start(flags, workers)).rejects.toThrow(/--default-ondelete-policy: found "nonsense", expected/)
   })
+})
+
+test.each(['localhost', '%2Fcsi%2Fcsi.sock'])('a client that calls the server %s is answered (41)', async authority => {
+  using site = new InProcessSite()
+  await using driver = await site.start([], workers)
+  using client = new CsiClient(driver.socket, authority)
+  expect(await client.ask('Probe')).toMatchObject({ code: 'OK' })
+  expect(await client.ask('GetPluginInfo')).toMatchObject({ code: 'OK', response: { name: 'nfs.csi.k8s.io' } })
 })

@@ -57,7 +57,11 @@ export class InProcessSite implements PlayedSite, Disposable {
   }
 
   /** Our driver by upstream's flags. Its mounts outlive it. */
-  async start(flags: readonly string[], workers: Pick<FileWorkers, 'run'>, log: Log = silentLog): Promise<PlayedDriver> {
+  async start(
+    flags: readonly string[],
+    workers: Pick<FileWorkers, 'run'>,
+    log: Log = silentLog,
+  ): Promise<PlayedDriver & { readonly socket: string }> {
     const socket = join(this.root, `${this.#drivers++}.sock`)
     const given = driverFlags([
       `--endpoint=unix://${socket}`,
@@ -74,6 +78,7 @@ export class InProcessSite implements PlayedSite, Disposable {
     const client = new CsiClient(socket)
     return {
       client,
+      socket,
       [Symbol.asyncDispose]: async () => {
         client[Symbol.dispose]()
         await driver[Symbol.asyncDispose]()
