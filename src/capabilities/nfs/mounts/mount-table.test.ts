@@ -1,6 +1,9 @@
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { temporaryDirectory } from '#kube/testdata/temporary-directory.ts'
 import { askedConnections, optionsProblem, portOf, splitOptions } from './mount-options.ts'
-import { readConnections, readMountAt, readMountInfo } from './mount-table.ts'
+import { kernelTable, readConnections, readMountAt, readMountInfo } from './mount-table.ts'
 
 test('mounts by the kernel’s table, with blanks in their paths', () => {
   const text = [
@@ -62,4 +65,12 @@ test('options as users write them', () => {
     expect.stringContaining('control character'),
     undefined,
   ])
+})
+
+test.skipIf(process.platform !== 'linux')('a mount is found by a path that leads there by a link, too', async () => {
+  const link = join(await temporaryDirectory(), 'link')
+  symlinkSync('/', link)
+  expect(kernelTable.at(`${link}/proc`)).toEqual(kernelTable.at('/proc'))
+  expect(kernelTable.at('/proc/')?.fsType).toBe('proc')
+  expect(kernelTable.at(`${link}/no/such/place`)).toBeUndefined()
 })

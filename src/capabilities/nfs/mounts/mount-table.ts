@@ -1,6 +1,7 @@
 // What is mounted where, by the kernel's own tables: they answer at once whatever a server does, where a look at a path may hang for ever.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 
 export interface Mounted {
   /** The kernel's number of it, which no other mount has meanwhile. */
@@ -24,11 +25,28 @@ export interface MountTable {
 /** This process's own. */
 export const kernelTable: MountTable = {
   mounts: () => readMountInfo(mountInfo()),
-  at: target => readMountAt(mountInfo(), target),
+  at: target => {
+    const text = mountInfo()
+    const found = readMountAt(text, target)
+    if (found !== undefined) return found
+    const resolved = resolvedPlace(target)
+    return resolved === undefined || resolved === target ? undefined : readMountAt(text, resolved)
+  },
   connections: target => readConnections(readFileSync('/proc/self/mountstats', 'utf8'), target),
 }
 
 const mountInfo = (): string => readFileSync('/proc/self/mountinfo', 'utf8')
+
+/** As the kernel has it where links lead there, or its folders are written otherwise. The target itself is not looked at: it may be a share. */
+function resolvedPlace(target: string): string | undefined {
+  try {
+    return join(realpathSync(dirname(target)), basename(target))
+  } catch (error) {
+    // Nothing is mounted where nothing is.
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined
+    throw error
+  }
+}
 
 /** The kernel writes blanks, tabs, line ends and backslashes as three octal digits. */
 const unescaped = (field: string): string =>
