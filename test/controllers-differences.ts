@@ -2,8 +2,6 @@
 
 export interface AcceptedDifference {
   readonly scenarios: readonly string[]
-  /** Only these recordings differ so. */
-  readonly files?: readonly string[]
   readonly pattern: RegExp
   readonly reason: string
 }
@@ -11,14 +9,8 @@ export interface AcceptedDifference {
 export const acceptedDifferences: readonly AcceptedDifference[] = [
   {
     scenarios: ['device-nothing-there'],
-    files: ['devices'],
     pattern: /event only (recorded|of the twin): Warning FailedResourceClaimCreation/,
     reason: 'how often a template that is not there is looked for within seconds depends on back-off',
-  },
-  {
-    scenarios: ['device-refused'],
-    pattern: /compilation failed|answer.*field is immutable|"Devices"/,
-    reason: 'the words of the CEL compiler are its own, and a changed spec is shown with the names of Go',
   },
   {
     scenarios: ['deployment-in-quota'],

@@ -139,7 +139,7 @@ async function commandsInContainers(): Promise<string> {
       return result.stdout
     }
     match(await run('version', '/bin/ballast', '--version'), /^\d+\.\d+\.\d+\n$/)
-    match(await run('plugin', '/bin/kubectl-ballast', '--help'), /Usage: ballast/)
+    match(await run('plugin', '/bin/kubectl-ballast', '--help'), /Usage: kubectl ballast/)
     const planned: { readonly kind?: string } = JSON.parse(
       await run('plan', '/bin/ballast', 'plan', '--cluster', '/cluster', '-o', 'json'),
     )
