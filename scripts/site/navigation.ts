@@ -45,6 +45,7 @@ const tasks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'migrate-helmfile': 'Ballast in a helmfile',
   },
   'Look up': {
+    alerts: 'Alerts',
     errors: 'Error codes',
     limits: 'Limits',
     performance: 'Performance',

@@ -9,6 +9,7 @@ import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
 import { admissionConfigurationName, judgedResources, limitRanges, objectWebhookName } from './admission/webhook-names.ts'
 import { type AutoscaleConfig, autoscaleConfiguration } from './config.ts'
 import { servedKinds } from './kinds/served-kinds.ts'
+import { autoscaleAlerts, autoscalePanels } from './monitoring.ts'
 import {
   cloudEventSources,
   clusterCloudEventSources,
@@ -421,6 +422,8 @@ export const autoscale = capability({
   },
   up: async () => (await import('./commands/autoscale-story.ts')).autoscaleStory,
   upstreams: async () => [(await import('./swap/keda.ts')).keda],
+  alerts: autoscaleAlerts,
+  panels: autoscalePanels,
   findings: async () => (await import('./doctor/autoscale-checks.ts')).autoscaleFindings,
   page: async () => (await import('./page/autoscaling-page.ts')).autoscalingPage,
   replays: { kind: 'ScaledObject', load: async () => (await import('./commands/replay-series.ts')).replayFiles },

@@ -5,6 +5,7 @@ import type { Permission } from '#coordination/needs.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { type DevicesConfig, devicesConfiguration } from './config.ts'
 import { deviceMetrics } from './metrics.ts'
+import { devicesAlerts, devicesPanels } from './monitoring.ts'
 import { cdiDirectory, draDirectory, draDrivers, draRegistry, pluginDirectory } from './names.ts'
 import { admissionConfigurationName, objectWebhookName } from './operator/admission.ts'
 import { fpgaKinds } from './operator/fpga-kinds.ts'
@@ -173,6 +174,8 @@ export const devices = capability({
     (await import('./swap/intel-plugins.ts')).intelPlugins,
     (await import('./swap/amd-plugin.ts')).amdPlugin,
   ],
+  alerts: devicesAlerts,
+  panels: devicesPanels,
   page: async () => (await import('./page/hardware-page.ts')).hardwarePage,
   commands: [
     {

@@ -6,6 +6,7 @@ import type { Clock } from '#kube/clock.ts'
 import { builtIn } from '#kube/objects/resource.ts'
 import { replicaFields } from '#kube/server/replicas/ready-replicas.ts'
 import { metricsConfiguration } from './config.ts'
+import { metricsAlerts, metricsPanels } from './monitoring.ts'
 import { explainedKinds, nodeFields, podFields, servedApi } from './names.ts'
 import { pinsName } from './pins/pin-rules.ts'
 
@@ -116,6 +117,8 @@ export const metrics = capability({
   upstreams: async () => [(await import('./swap/metrics-server.ts')).metricsServer],
   up: async () => (await import('./commands/metrics-story.ts')).metricsStory,
   explains: { kinds: explainedKinds, load: async () => (await import('./commands/why-metrics.ts')).explainMetrics },
+  alerts: metricsAlerts,
+  panels: metricsPanels,
   findings: async () => (await import('./doctor/metrics-checks.ts')).metricsFindings,
   page: async () => (await import('./page/metrics-page.ts')).metricsPage,
 })

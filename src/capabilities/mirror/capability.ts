@@ -11,6 +11,7 @@ import { certificateRights } from '#kube/server/certificate-rights.ts'
 import { programVersion } from '#kube/version.ts'
 import { agentTlsSecret, authoritySecret, mirrorService, peersConfigMap } from './agent-objects.ts'
 import { type MirrorConfig, mirrorConfiguration } from './config.ts'
+import { mirrorAlerts, mirrorPanels } from './monitoring.ts'
 import { startMirror } from './node-part.ts'
 import { settingsOf } from './settings-of.ts'
 
@@ -78,6 +79,8 @@ export const mirror = capability({
   replaces: [{ upstream: 'spegel', leases: [] }],
   disrupts: [],
   upstreams: async () => [(await import('./swap/spegel.ts')).spegel],
+  alerts: mirrorAlerts,
+  panels: mirrorPanels,
   findings: async () => (await import('./doctor/mirror-checks.ts')).mirrorFindings,
   installs: async () => (await import('./deploy/installs.ts')).installs,
   commands: [

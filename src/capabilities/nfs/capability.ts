@@ -5,6 +5,7 @@ import { inventoryPermissions } from './inventory/rights.ts'
 import { jobNeeds, jobPermissions } from './jobs/rights.ts'
 import { jobsWithRights } from './jobs-of-config.ts'
 import { nfsMetrics } from './metrics.ts'
+import { nfsAlerts, nfsPanels } from './monitoring.ts'
 import { controllerSocket, healthPorts, kubeletDirectory, metricsPorts, pluginFolder, registryFolder } from './names.ts'
 import { noticePermissions } from './node-notices.ts'
 
@@ -90,6 +91,8 @@ export const nfs = capability({
   },
   metrics: registry => void nfsMetrics(registry),
   up: async () => (await import('./commands/nfs-story.ts')).nfsStory,
+  alerts: nfsAlerts,
+  panels: nfsPanels,
   page: async () => (await import('./page/volumes-page.ts')).volumesPage,
   findings: async () => (await import('./doctor/nfs-checks.ts')).nfsFindings,
   upstreams: async () => [

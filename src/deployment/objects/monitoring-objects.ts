@@ -74,7 +74,11 @@ function prometheusRule(capabilities: readonly Capability[]): ObjectTree {
     expr,
     for: during,
     labels: { severity },
-    annotations: { summary, description },
+    annotations: {
+      summary,
+      description,
+      runbook_url: when({ on: 'prometheusRule.runbooks' }, text({ value: 'prometheusRule.runbooks' }, `#${alert.toLowerCase()}`)),
+    },
   })
   const groups = alertGroups(capabilities).map(({ name, rules }): Tree => {
     const group: Fields = { name: `ballast-${name}`, rules: rules.map(one => when(isWanted(one.alert), rule(one))) }

@@ -220,6 +220,10 @@ export function valuesSchema(capabilities: readonly Capability[]) {
         enabled: z.boolean().default(false),
         labels: texts().default({}),
         disable: z.array(z.string()).default([]).describe('names of alerts to leave out'),
+        runbooks: z
+          .string()
+          .default('https://github.com/ballast-dev/ballast/blob/main/docs/alerts.md')
+          .describe('page with a heading for each alert, named by `runbook_url`; empty: none'),
       })
       .prefault({}),
     grafanaDashboard: z

@@ -21,6 +21,12 @@ const part = (capability: string, state: string, pod = 'a') =>
 const ofPart = (metric: string, pod = 'a') => `${metric}{capability="reload",part="reload",pod="${pod}"}`
 const reloadPart = { capability: 'reload', part: 'reload' }
 
+const ofTrigger = (pod: string) =>
+  `keda_scaler_detail_errors_total{scaledObject="web",scaler="prometheusScaler",exported_namespace="shop",triggerIndex="0",pod="${pod}"}`
+const aggregated = (name: string, instance: string) => `aggregator_unavailable_apiservice{name="${name}",instance="${instance}"}`
+const ofMirror = (what: string) => `kube_daemonset_${what}{namespace="ballast-system",daemonset="ballast-agent-mirror"}`
+const ofDevices = (what: string) => `ballast_devices_${what}{resource="gpu.intel.com/i915",pod="a",instance="10.0.0.1:1"}`
+
 export const alertCases: readonly AlertCase[] = [
   {
     alert: 'BallastDown',
@@ -195,5 +201,152 @@ export const alertCases: readonly AlertCase[] = [
       labels: { kind: 'Rollout', pod: 'a' },
     },
     quiet: [{ why: 'long ago', series: { 'ballast_reload_forbidden_total{kind="Rollout",pod="a"}': '0x9 1x60' }, at: '40m' }],
+  },
+  {
+    alert: 'BallastScalerErrors',
+    fires: {
+      series: { [ofTrigger('a')]: '0+1x40' },
+      at: '25m',
+      labels: { scaledObject: 'web', scaler: 'prometheusScaler', exported_namespace: 'shop' },
+    },
+    quiet: [
+      { why: 'now and then', series: { [ofTrigger('a')]: '0x3 1x12 2x12 3x30' }, at: '25m' },
+      { why: 'it works again', series: { [ofTrigger('a')]: '0+1x20 20x40' }, at: '40m' },
+    ],
+  },
+  {
+    alert: 'BallastExternalMetricsDown',
+    fires: {
+      series: {
+        [aggregated('v1beta1.external.metrics.k8s.io', 'a')]: '0x30',
+        [aggregated('v1beta1.external.metrics.k8s.io', 'b')]: '0x4 1x30',
+      },
+      at: '12m',
+      labels: { name: 'v1beta1.external.metrics.k8s.io' },
+    },
+    quiet: [
+      { why: 'it rolls out', series: { [aggregated('v1beta1.external.metrics.k8s.io', 'a')]: '0x4 1x3 0x30' }, at: '12m' },
+      { why: 'it is another API', series: { [aggregated('v1.packages.example', 'a')]: '1x30' }, at: '12m' },
+    ],
+  },
+  {
+    alert: 'BallastResourceMetricsDown',
+    fires: {
+      series: { [aggregated('v1beta1.metrics.k8s.io', 'a')]: '0x4 1x30' },
+      at: '12m',
+      labels: { name: 'v1beta1.metrics.k8s.io' },
+    },
+    quiet: [{ why: 'it rolls out', series: { [aggregated('v1beta1.metrics.k8s.io', 'a')]: '0x4 1x3 0x30' }, at: '12m' }],
+  },
+  {
+    alert: 'BallastKubeletSilent',
+    fires: {
+      series: { 'ballast_metrics_stale_seconds{node="n1",pod="a"}': '0+60x40' },
+      at: '20m',
+      labels: { node: 'n1' },
+    },
+    quiet: [
+      { why: 'it is silent for less', series: { 'ballast_metrics_stale_seconds{node="n1",pod="a"}': '0+60x40' }, at: '14m' },
+      { why: 'it answers again', series: { 'ballast_metrics_stale_seconds{node="n1",pod="a"}': '0+60x12 _x30' }, at: '25m' },
+    ],
+  },
+  {
+    alert: 'BallastMirrorNotReady',
+    fires: {
+      series: { [ofMirror('status_number_ready')]: '8x40', [ofMirror('status_desired_number_scheduled')]: '10x40' },
+      at: '15m',
+      labels: { namespace: 'ballast-system', daemonset: 'ballast-agent-mirror' },
+      value: '80%',
+    },
+    quiet: [
+      {
+        why: 'one of ten',
+        series: { [ofMirror('status_number_ready')]: '9x40', [ofMirror('status_desired_number_scheduled')]: '10x40' },
+        at: '15m',
+      },
+      {
+        why: 'no node is to have it',
+        series: { [ofMirror('status_number_ready')]: '0x40', [ofMirror('status_desired_number_scheduled')]: '0x40' },
+        at: '15m',
+      },
+    ],
+  },
+  {
+    alert: 'BallastMirrorProblem',
+    fires: {
+      series: { 'ballast_mirror_problems{reason="LayersDiscarded",pod="a",instance="10.0.0.1:29997"}': '1x60' },
+      at: '35m',
+      labels: { reason: 'LayersDiscarded', pod: 'a', instance: '10.0.0.1:29997' },
+    },
+    quiet: [
+      {
+        why: 'containerd starts again',
+        series: { 'ballast_mirror_problems{reason="ContainerdUnreachable",pod="a"}': '1x20 0x60' },
+        at: '35m',
+      },
+    ],
+  },
+  {
+    alert: 'BallastMirrorWrongBytes',
+    fires: {
+      series: { 'ballast_mirror_verify_failures_total{peer="10.0.0.2",pod="a"}': '0x9 1x20' },
+      at: '12m',
+      labels: { peer: '10.0.0.2' },
+    },
+    quiet: [
+      { why: 'long ago', series: { 'ballast_mirror_verify_failures_total{peer="10.0.0.2",pod="a"}': '0x9 1x60' }, at: '40m' },
+    ],
+  },
+  {
+    alert: 'BallastNFSStale',
+    fires: {
+      series: {
+        'ballast_nfs_unreachable_servers{pod="a",instance="10.0.0.1:1"}': '0x4 2x30',
+        'ballast_nfs_unreachable_servers{pod="b",instance="10.0.0.2:1"}': '0x40',
+      },
+      at: '12m',
+      labels: { pod: 'a', instance: '10.0.0.1:1' },
+      value: '2',
+    },
+    quiet: [{ why: 'it starts again', series: { 'ballast_nfs_unreachable_servers{pod="a"}': '0x4 1x3 0x30' }, at: '12m' }],
+  },
+  {
+    alert: 'BallastNFSUnmountedByForce',
+    fires: {
+      series: { 'ballast_nfs_unmounts_by_force_total{step="detached",pod="a"}': '0x9 1x20' },
+      at: '12m',
+      labels: { step: 'detached' },
+    },
+    quiet: [
+      { why: 'long ago', series: { 'ballast_nfs_unmounts_by_force_total{step="detached",pod="a"}': '0x9 1x60' }, at: '40m' },
+    ],
+  },
+  {
+    alert: 'BallastDeviceUnhealthy',
+    fires: {
+      series: { [ofDevices('capacity')]: '4x40', [ofDevices('allocatable')]: '4x4 3x40' },
+      at: '20m',
+      labels: { resource: 'gpu.intel.com/i915', pod: 'a', instance: '10.0.0.1:1' },
+      value: '1',
+    },
+    quiet: [
+      { why: 'all are healthy', series: { [ofDevices('capacity')]: '4x40', [ofDevices('allocatable')]: '4x40' }, at: '20m' },
+      { why: 'it came back', series: { [ofDevices('capacity')]: '4x40', [ofDevices('allocatable')]: '4x4 3x5 4x40' }, at: '20m' },
+    ],
+  },
+  {
+    alert: 'BallastDeviceRefused',
+    fires: {
+      series: { 'ballast_devices_allocate_refused_total{resource="amd.com/gpu",pod="a"}': '0x9 1x20' },
+      at: '12m',
+      labels: { resource: 'amd.com/gpu', pod: 'a' },
+    },
+    quiet: [
+      {
+        why: 'long ago',
+        series: { 'ballast_devices_allocate_refused_total{resource="amd.com/gpu",pod="a"}': '0x9 1x60' },
+        at: '40m',
+      },
+    ],
   },
 ]
