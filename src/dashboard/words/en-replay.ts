@@ -2,7 +2,9 @@
 import type { MoveState, Sentence } from '../contract.ts'
 import type { TileKind } from '../contract-replay.ts'
 import { age } from './age.ts'
+import { goalWords, type ShareFacts, shareWords } from './en.ts'
 import { counted, form, listed } from './grammar.ts'
+import { nearGoal } from './percent.ts'
 import { count } from './quantity.ts'
 import { say } from './sentence.ts'
 
@@ -75,9 +77,13 @@ export function replayAfter(facts: {
   return say('replay-after', text, { moves, made, refused })
 }
 
-/** A row of a goal, as the plan keeps it. */
-export function replayGoal({ goal, message }: { readonly goal: string; readonly message: string }): Sentence {
-  return say('replay-goal', `${goal}: ${message}`, { goal })
+/** `cp-light: talos00 has 93.3% of its CPU requested; the goal is at most 70%.` */
+export function replayGoal(
+  facts: Omit<ShareFacts, 'stat' | 'now'> & { readonly goal: string; readonly percent: number; readonly met: boolean },
+): Sentence {
+  const { goal, node, resource, percent } = facts
+  const share = shareWords(nearGoal(percent, facts), resource, 'requests')
+  return say('replay-goal', `${goal}: ${node} has ${share}; ${goalWords(facts)}.`, { goal, node, resource, percent })
 }
 
 // Tiles.

@@ -19,7 +19,7 @@ export function measureName(resource: string, stat: Stat): string {
 }
 
 /** `93% of its CPU requested`, `57% of its memory in use`, `80% of its pods`. */
-function shareWords(percent: string, resource: string, stat: Stat): string {
+export function shareWords(percent: string, resource: string, stat: Stat): string {
   if (resource === 'pods') return `${percent} of the pods it can take`
   return `${percent} of its ${resourceWord(resource)} ${stat === 'usage' ? 'in use' : 'requested'}`
 }

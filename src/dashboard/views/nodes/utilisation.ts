@@ -14,6 +14,7 @@ import type {
 } from '../../contract.ts'
 import type { Picture } from '../../picture.ts'
 import { type Series, utilisationSpans } from '../../source/utilisation-history.ts'
+import { sharesOf } from '../../source/utilisation-keeper.ts'
 import * as words from '../../words/en-rebalancing.ts'
 import { rfc3339 } from '../../words/time.ts'
 import { evictionsOf } from '../plans/evictions.ts'
@@ -60,8 +61,8 @@ export function utilisationOf(picture: Picture, { span, nodes, plan }: Utilisati
       return {
         node: row.name,
         because,
-        cpu: lineOf(row, 'cpu', series, goals),
-        memory: lineOf(row, 'memory', series, goals),
+        cpu: lineOf(row, 'cpu', series, goals, picture.past === undefined),
+        memory: lineOf(row, 'memory', series, goals, picture.past === undefined),
         marks: own.slice(-mostMarks),
         left: own.filter(({ way }) => way === 'left').length,
         came: own.filter(({ way }) => way === 'came').length,
@@ -125,27 +126,32 @@ function fullness({ cpu, memory }: NodeRow): number {
   return Math.max(of(cpu), of(memory))
 }
 
+/** `isNow`: the last figure is that of the node's row, as on every other page; what was noted last may be ten seconds old. */
 function lineOf(
-  { name }: NodeRow,
+  row: NodeRow,
   resource: 'cpu' | 'memory',
   series: Series | undefined,
   goals: readonly PolicyGoal[],
+  isNow: boolean,
 ): UtilisationLine {
   const requested = series?.[`${resource}Requested`] ?? []
   const used = series?.[`${resource}Used`] ?? []
+  const now = isNow ? sharesOf(row, { requested: true, used: true }) : undefined
   return {
     requested,
     used,
-    requestedRange: rangeOf(requested),
-    usedRange: rangeOf(used),
+    requestedRange: rangeOf(requested, now?.[`${resource}Requested`]),
+    usedRange: rangeOf(used, now?.[`${resource}Used`]),
     goals: goals
-      .filter(goal => goal.resource === resource && goal.nodes.includes(name))
+      .filter(goal => goal.resource === resource && goal.nodes.includes(row.name))
       .map(({ shownName, stat, min, max }) => ({ name: shownName, stat, min: min ?? null, max: max ?? null })),
   }
 }
 
-function rangeOf(values: readonly (number | null)[]): UtilisationRange | null {
-  const known = values.filter(value => value !== null)
+/** `now` takes the place of what was noted last, where that is still known. */
+function rangeOf(values: readonly (number | null)[], now: number | null | undefined): UtilisationRange | null {
+  const isKnown = now !== undefined && now !== null && typeof values.at(-1) === 'number'
+  const known = (isKnown ? values.with(-1, now) : values).filter(value => value !== null)
   const [first] = known
   const last = known.at(-1)
   if (first === undefined || last === undefined) return null

@@ -19,11 +19,14 @@ import { notKeptWords } from '../../words/en-verdict.ts'
 import { exactPercent } from '../../words/percent.ts'
 import { nodeRows } from '../nodes/nodes.ts'
 import { amountAfter, openPlan, sharesAfter } from './after.ts'
+import { isEnded } from './plan-facts.ts'
 import { type PolicyGoal, policyGoals } from './policy-goals.ts'
 
-/** Every goal; `after` is of `plan`, by default the plan at hand while it is not over. */
-export function goalRows(picture: Picture, plan: RebalancePlan | undefined = openPlan(picture)): readonly Goal[] {
+/** Every goal; `after` is of `shown`, by default the plan at hand, while its moves are still to come. */
+export function goalRows(picture: Picture, shown: RebalancePlan | undefined = openPlan(picture)): readonly Goal[] {
   const goals = policyGoals(picture)
+  // Once it is over what is now is what came of it, and of much else since.
+  const plan = shown !== undefined && isEnded(shown) ? undefined : shown
   if (goals.length === 0) return []
   const rows = new Map(nodeRows(picture).map(row => [row.name, row]))
   return goals.map(goal => {

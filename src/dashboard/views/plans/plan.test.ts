@@ -166,6 +166,15 @@ describe('safety clauses that are not true are left out', () => {
     expect(texts(safetyOf(pictureOf([...orphan, plan]), plan)).slice(1)).toEqual(['PodDisruptionBudgets hold at every step'])
   })
 
+  test('goals are foretold until it is over; then they are as they are', () => {
+    const after = (phase: 'Running' | 'Succeeded') =>
+      viewWith({ status: { phase } }).goals.map(({ after: then }) => then !== null)
+    expect([after('Running'), after('Succeeded')]).toEqual([
+      [true, true],
+      [false, false],
+    ])
+  })
+
   test('a plan that is over', () => {
     expect(viewWith({ status: { phase: 'Succeeded' } }).safety).toEqual([])
   })

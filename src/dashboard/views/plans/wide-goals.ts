@@ -10,6 +10,7 @@ import type { Picture } from '../../picture.ts'
 import { wideGoalWords } from '../../words/en-verdict.ts'
 import { openPlan } from './after.ts'
 import { newestFirst } from './plan-at-hand.ts'
+import { isEnded } from './plan-facts.ts'
 
 /** A goal with more sets than this is told by those that are furthest from it. */
 const mostSetsTold = 3
@@ -23,8 +24,9 @@ interface Standing {
 
 const standings = new WeakMap<readonly RebalancePolicy[], { readonly state: ClusterState; readonly found: readonly Standing[] }>()
 
-/** Every goal over several nodes of every policy; what a plan brings is of `plan`, by default the plan at hand while it is not over. */
-export function wideGoals(picture: Picture, plan: RebalancePlan | undefined = openPlan(picture)): readonly WideGoal[] {
+/** Every goal over several nodes of every policy; what a plan brings is of `shown`, by default the plan at hand, while its moves are still to come. */
+export function wideGoals(picture: Picture, shown: RebalancePlan | undefined = openPlan(picture)): readonly WideGoal[] {
+  const plan = shown !== undefined && isEnded(shown) ? undefined : shown
   return standingsOf(picture).map(standing => rowOf(picture, standing, plan))
 }
 

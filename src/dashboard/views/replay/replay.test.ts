@@ -97,7 +97,12 @@ describe('the example as it is planned', () => {
     expect(first?.text.text).toMatch(/^Move 1 of 15: \S+ goes from talos0\d to talos03\.$/)
     expect(first?.why.text).toMatch(/frees CPU for cp-light|fills use-talos03|makes room/)
     expect(first?.proof.text).toMatch(/^fits: /)
-    expect(film.before[0]?.text).toMatch(/^Before: 15 moves are planned/)
+    // As the boxes show them, and not as they are to be.
+    expect(film.before.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^Before: 15 moves are planned/),
+      'cp-light: talos00 has 93% of its CPU requested; the goal is at most 70%.',
+      'use-talos03: talos03 has 4% of its CPU requested; the goal is at least 30%.',
+    ])
     expect(film.afterwards.map(({ text }) => text)).toEqual(['After: 15 moves are made.', 'Both goals would be met.'])
   })
 })

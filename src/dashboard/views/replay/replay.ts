@@ -8,6 +8,7 @@ import type { ReplayBox, ReplayStep, ReplayTile, ReplayView } from '../../contra
 import type { Picture } from '../../picture.ts'
 import { planGoals } from '../../words/en-plan.ts'
 import * as words from '../../words/en-replay.ts'
+import { exactPercent } from '../../words/percent.ts'
 import { rfc3339 } from '../../words/time.ts'
 import { goalTally, isEnded, madeAtMs, phaseOf, policyOf } from '../plans/plan-facts.ts'
 import type { Viewing } from '../viewing.ts'
@@ -61,7 +62,7 @@ export function replayOf(picture: Picture, plan: RebalancePlan, { pool }: Replay
     tiles: drawn.flatMap(({ tiles }) => tiles),
     steps,
     moves: moves.length,
-    before: beforeOf(plan),
+    before: beforeOf(plan, boxes, resources),
     afterwards: afterwardsOf(plan, steps),
     notes: [
       ...(policy === undefined ? [words.policyNotThere({ policy: plan.spec.policyRef.name })] : []),
@@ -143,12 +144,22 @@ function missedBy({ lines, allocatable }: ReplayBox, requested: Amounts, resourc
     .map(({ goal }) => goal)
 }
 
-function beforeOf(plan: RebalancePlan): readonly Sentence[] {
-  const { moves } = plan.spec
-  const rows = (plan.status?.goals ?? []).slice(0, mostGoalRows)
+/** How each node stands to its goals before the first step: what the plan's status says of its goals is how they are to be after it. */
+function beforeOf(
+  { spec: { moves } }: RebalancePlan,
+  boxes: readonly ReplayBox[],
+  resources: readonly string[],
+): readonly Sentence[] {
+  const rows = boxes.flatMap(({ name: node, lines, allocatable, requested, missed }) =>
+    lines.flatMap(({ goal, resource, min, max }) => {
+      const at = resources.indexOf(resource)
+      const percent = at < 0 ? null : exactPercent(requested[at] ?? null, allocatable[at] ?? null)
+      return percent === null ? [] : [words.replayGoal({ goal, node, resource, percent, min, max, met: !missed.includes(goal) })]
+    }),
+  )
   return [
     words.replayBefore({ moves: moves.length, nodes: new Set(moves.map(({ from }) => from)).size }),
-    ...rows.map(({ name: goal, message }) => words.replayGoal({ goal, message })),
+    ...rows.slice(0, mostGoalRows),
   ]
 }
 
