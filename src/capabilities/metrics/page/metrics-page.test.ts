@@ -82,6 +82,12 @@ describe('the page of use', () => {
     ])
   })
 
+  test('no workload uses more than it used at most', () => {
+    const peaks = new Map([['shop/db-0', { cpu95: 812_500_000, memoryMost: 8 * 1024 ** 2, scrapes: 20 }]])
+    const [db] = cellsOf('workloads', viewOf({ measured: { ...measured, peaks } })) ?? []
+    expect(db?.slice(7, 9)).toEqual(['40Mi', '40Mi'])
+  })
+
   test('shows workloads beside requests and limits; one that is measured in part has no sum, one without a limit has none', () => {
     expect(cellsOf('workloads')).toEqual([
       ['shop/db', 'StatefulSet', '1 of 1', '700m', '813m', '100m', 'none', '40Mi', '48Mi', '64Mi', 'none'],

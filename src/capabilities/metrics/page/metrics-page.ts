@@ -146,7 +146,8 @@ function workloadsOf(picture: Picture, viewing: Viewing): Table {
         limitText(limitOf(pods, 'cpu'), cpuExact),
         ...[
           isWhole ? sum(uses.map(use => use.memory)) : null,
-          hasPeaks ? sum(peaks.map(peak => peak.memoryMost)) : null,
+          // What is used now may be read after the most was last told.
+          hasPeaks ? Math.max(sum(peaks.map(peak => peak.memoryMost)), sum(uses.map(use => use.memory))) : null,
           requested(pods, 'memory'),
         ].map(memoryShort),
         limitText(limitOf(pods, 'memory'), memoryShort),
