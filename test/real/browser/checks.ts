@@ -9,7 +9,7 @@ import { judgeManyNodes } from './many-nodes.ts'
 import { judgeKeyboard, judgeLooks, judgePrint, judgeWithoutScript } from './pages.ts'
 import { judgePast } from './past.ts'
 import { judgeRebalancing, judgeRebalancingOfMany } from './rebalancing.ts'
-import { judgeReplay, judgeReplayFiles } from './replay.ts'
+import { judgeReplay, judgeReplayFiles, judgeReplayOfMany } from './replay.ts'
 import { judgeSignIn } from './sign-in.ts'
 import { judgeSite } from './site.ts'
 import { judgeKeptFocus, judgeStates } from './states.ts'
@@ -42,4 +42,5 @@ export const browserChecks: readonly Check[] = [
   { name: 'browser: first paint and what is loaded', alone: true, run: judgeStart },
   { name: 'browser: 5,000 nodes and 150,000 pods', alone: true, run: judgeManyNodes },
   { name: 'browser: rebalancing of 5,000 nodes', alone: true, run: judgeRebalancingOfMany },
+  { name: 'browser: a plan of 5,000 nodes played', alone: true, run: judgeReplayOfMany },
 ]

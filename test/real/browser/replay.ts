@@ -1,4 +1,4 @@
-// A plan that is played: by keyboard, with and without motion, on a phone, as it went, as a file without a network, and of 1,000 nodes by pools.
+// A plan that is played: by keyboard, with and without motion, on a phone, as it went, as a file without a network, and of 1,000 and 5,000 nodes by pools.
 import { deepStrictEqual, ok } from 'node:assert'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,8 @@ import { accessibilityFindings, desk, openBrowser, phone } from './browser.ts'
 
 const soonMs = 120_000
 const runMs = 240_000
+/** Of the browser's main thread. */
+const longestTaskMs = 200
 
 const what = (page: Page) => page.locator('.replay-what')
 /** Notes which tile begins to move, by which property. */
@@ -105,7 +107,7 @@ export async function judgeReplayFiles(): Promise<string> {
   await written('--cluster', 'examples/talos-homelab', '-o', at('small.html'))
   await written('--cluster', 'examples/talos-homelab', '-o', at('small.svg'))
   writeFileSync(at('plan.json'), JSON.stringify(widePlan))
-  writeFileSync(at('cluster.json'), JSON.stringify({ kind: 'List', apiVersion: 'v1', items: wideCluster() }))
+  writeFileSync(at('cluster.json'), JSON.stringify({ kind: 'List', apiVersion: 'v1', items: wideCluster(1_000) }))
   const wide = await written(at('plan.json'), '--cluster', at('cluster.json'), '-o', at('wide.html'))
   await using own = await openBrowser()
   await using sight = await own.open({ ...desk, offline: true })
@@ -136,10 +138,43 @@ export async function judgeReplayFiles(): Promise<string> {
   return `files play without a network; ${animations.length} animations of ten seconds, none where motion is not wanted; ${wide.replace(/^\S+/, '1,000 nodes')}, ${inside} boxes in a pool`
 }
 
-const wideNodes = 1_000
+/** One that moves pods between 5,000 nodes, on a page that a server sends: as pools, each of which can be looked into, and no task holds the browser up. */
+export async function judgeReplayOfMany(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'ballast-replay-'))
+  using _folder = { [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) }
+  const dump = join(folder, 'cluster.json')
+  writeFileSync(dump, JSON.stringify({ kind: 'List', apiVersion: 'v1', items: [...wideCluster(5_000), widePlan] }))
+  await using twin = startBallast(['twin', '--cluster', dump, '--kubeconfig-out', '{directory}/kubeconfig'])
+  await twin.until(/kubeconfig/)
+  await using dashboard = startBallast(['dashboard', '--kubeconfig', `${twin.directory}/kubeconfig`, '--port', '0'])
+  const [, url = ''] = await dashboard.until(/(http:\/\/127\.0\.0\.1:\d+\/)/)
+  await using own = await openBrowser()
+  await using sight = await own.open(desk)
+  const { page, complaints } = sight
+  await page.goto(`${url}plan/wide/replay`)
+  await page.locator('[data-box="pool-3"]').waitFor({ timeout: soonMs })
+  deepStrictEqual(await page.locator('[data-box]').count(), 8)
+  await page.evaluate(`(() => {
+    window.tasks = []
+    new PerformanceObserver(list => { for (const { duration } of list.getEntries()) window.tasks.push(duration) }).observe({ type: 'longtask' })
+  })()`)
+  await page.getByRole('button', { name: 'Run' }).click()
+  await what(page).getByText(/Move \d+ of 300/).waitFor({ timeout: soonMs })
+  await page.getByRole('slider', { name: 'Steps' }).focus()
+  await page.keyboard.press('End')
+  await page.getByText('After: 300 moves are made.').waitFor({ timeout: soonMs })
+  await page.locator('[data-box="pool-3"]').click({ force: true, position: { x: 5, y: 40 } })
+  await page.getByRole('link', { name: 'all pools' }).waitFor({ timeout: soonMs })
+  const inside = await page.locator('[data-box]').count()
+  const tasks: readonly number[] = await page.evaluate('window.tasks')
+  const longest = Math.max(0, ...tasks)
+  ok(longest <= longestTaskMs, `a task of ${Math.round(longest)} ms`)
+  deepStrictEqual(complaints, [])
+  return `8 pools of 5,000 nodes and 100,000 pods, ${inside} boxes in one; longest task ${Math.round(longest)} ms`
+}
 
-/** 1,000 nodes in eight pools, twenty pods each. */
-function wideCluster(): readonly object[] {
+/** Nodes in eight pools, twenty pods each. */
+function wideCluster(count: number): readonly object[] {
   const status = {
     allocatable: { cpu: '8', memory: '32Gi', pods: '110' },
     conditions: [{ type: 'Ready', status: 'True' }],
@@ -158,7 +193,7 @@ function wideCluster(): readonly object[] {
       containers: [{ name: 'a', image: 'a', resources: { requests: { cpu: '300m', memory: '1Gi' } } }],
     },
   })
-  const nodes = Array.from({ length: wideNodes }, (_, at) => at)
+  const nodes = Array.from({ length: count }, (_, at) => at)
   return [...nodes.map(node), ...nodes.flatMap(on => Array.from({ length: 20 }, (_, at) => pod(at, on)))]
 }
 
