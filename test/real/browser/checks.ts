@@ -6,6 +6,7 @@ import { judgeReconnect, judgeStart } from './connection.ts'
 import { judgeExports } from './exports.ts'
 import { judgeHostileText, judgeTheme } from './manners.ts'
 import { judgeManyNodes } from './many-nodes.ts'
+import { judgeFirefox } from './other-browser.ts'
 import { judgeKeyboard, judgeLooks, judgePrint, judgeWithoutScript } from './pages.ts'
 import { judgePast } from './past.ts'
 import { judgeRebalancing, judgeRebalancingOfMany } from './rebalancing.ts'
@@ -39,6 +40,7 @@ export const browserChecks: readonly Check[] = [
   { name: 'browser: tabs share a stream', run: judgeTabs },
   { name: 'browser: a pause taken back, a twin begun anew', run: judgeUndoAndReset },
   { name: 'browser: another version, and a browser that keeps nothing', run: judgeOddBrowsers },
+  { name: 'browser: Firefox shows the pages and plays a plan', run: judgeFirefox },
   { name: 'browser: first paint and what is loaded', alone: true, run: judgeStart },
   { name: 'browser: 5,000 nodes and 150,000 pods', alone: true, run: judgeManyNodes },
   { name: 'browser: rebalancing of 5,000 nodes', alone: true, run: judgeRebalancingOfMany },
