@@ -42,12 +42,18 @@ export function reloadPage(name: PageName): void {
   if (name !== 'overview' && name !== 'not-found') void load(name)
 }
 
-async function load(name: keyof typeof loaders): Promise<void> {
+/** `isAhead`: nobody has asked for it yet. Where that fails it is as if it had not been tried: whoever leaves the page breaks it off. */
+async function load(name: keyof typeof loaders, isAhead = false): Promise<void> {
   if (loaded.peek()[name] === 'loading') return
   note(name, 'loading')
   try {
     note(name, await loaders[name]())
   } catch (error) {
+    if (isAhead) {
+      const { [name]: _, ...others } = loaded.peek()
+      loaded.value = others
+      return
+    }
     // A new version has other files, or the server is away: the page says so and offers both ways on.
     console.warn(`ballast: the page ${name} could not be fetched`, error)
     note(name, 'failed')
@@ -63,7 +69,7 @@ export function fetchAhead(): void {
   const names: readonly (keyof typeof loaders)[] = ['plans', 'plan', 'permits', 'workload', 'node']
   const idle = 'requestIdleCallback' in globalThis ? requestIdleCallback : (then: () => void) => setTimeout(then, 1000)
   idle(() => {
-    for (const name of names) if (loaded.peek()[name] === undefined) void load(name)
+    for (const name of names) if (loaded.peek()[name] === undefined) void load(name, true)
   })
 }
 
