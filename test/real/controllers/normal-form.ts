@@ -173,7 +173,7 @@ function content(kind: RecordedKind, object: Loose): Loose {
     case 'ResourceClaim':
       return { spec, status: statusForm(status) }
     case 'ClusterRole':
-      return { rules: object['rules'] ?? [] }
+      return { rules: object['rules'] ?? [], managers: managersForm(object) }
     case 'ResourceClaimTemplate':
     case 'DeviceClass':
     case 'ResourceSlice':
@@ -234,6 +234,14 @@ function conditionsForm(conditions: readonly Loose[]): readonly Loose[] {
   return conditions
     .map(({ type, status, reason, message, observedGeneration }) => ({ type, status, reason, message, observedGeneration }))
     .toSorted((a, b) => (String(a.type) < String(b.type) ? -1 : 1))
+}
+
+/** Who owns which fields, of controllers alone: the name of the scenario's own client says nothing. */
+function managersForm(object: Loose): readonly Loose[] {
+  const { managedFields = [] } = object['metadata'] as { readonly managedFields?: readonly Loose[] }
+  return managedFields
+    .filter(({ manager }) => manager !== undefined && String(manager).endsWith('-controller'))
+    .map(({ manager, operation, subresource, fieldsV1 }) => ({ manager, operation, subresource, fieldsV1 }))
 }
 
 function claimForm(claim: unknown): unknown {
