@@ -174,6 +174,8 @@ function content(kind: RecordedKind, object: Loose): Loose {
       return { spec, status: statusForm(status) }
     case 'ClusterRole':
       return { rules: object['rules'] ?? [], managers: managersForm(object) }
+    case 'ValidatingAdmissionPolicy':
+      return { status: numberedTypesLeftOut(statusForm(status)), managers: managersForm(object) }
     case 'ResourceClaimTemplate':
     case 'DeviceClass':
     case 'ResourceSlice':
@@ -240,8 +242,13 @@ function conditionsForm(conditions: readonly Loose[]): readonly Loose[] {
 function managersForm(object: Loose): readonly Loose[] {
   const { managedFields = [] } = object['metadata'] as { readonly managedFields?: readonly Loose[] }
   return managedFields
-    .filter(({ manager }) => manager !== undefined && String(manager).endsWith('-controller'))
+    .filter(({ manager }) => /-(controller|status)$/.test(String(manager)))
     .map(({ manager, operation, subresource, fieldsV1 }) => ({ manager, operation, subresource, fieldsV1 }))
+}
+
+/** Types that are named after a kind have a number of chance in their names. */
+function numberedTypesLeftOut(status: Loose): unknown {
+  return JSON.parse(JSON.stringify(status).replaceAll(/(?<=[ ([','][A-Z][A-Za-z]+)\d{1,9}(?=[.,)'\]])/g, '<number>'))
 }
 
 function claimForm(claim: unknown): unknown {
