@@ -42,7 +42,7 @@ const namespaceType = struct('Namespace', {
 })
 
 /** What is known of the objects of a policy; undefined: nothing, so that any use of them is right. */
-export interface PolicyObjects {
+interface PolicyObjects {
   readonly object: CelType | undefined
   /** Absent where the policy has no parameters. */
   readonly params?: { readonly type: CelType | undefined }
