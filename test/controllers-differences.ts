@@ -41,9 +41,8 @@ export const acceptedDifferences: readonly AcceptedDifference[] = [
   },
   {
     scenarios: ['volume-waits-for-pod'],
-    pattern: /event only of the twin: Normal WaitForFirstConsumer|selected-node: recorded nothing, twin "main"/,
-    reason:
-      "the twin's binder looks at waiting claims at each change of a volume and at once, and its scheduler names the node also for volumes that exist",
+    pattern: /selected-node: recorded nothing, twin "main"/,
+    reason: "the twin's scheduler names the node also for volumes that exist, and its binder chooses the volume",
   },
   {
     scenarios: ['scale-by-two'],

@@ -32,6 +32,8 @@ export async function playOnTwin(scenario: Scenario, scheduler: SchedulerVersion
     controllers: ['*', '-nodelifecycle', '-taint-eviction'],
     components: {
       rootCertificate: 'certificate',
+      // Nobody provisioned in the recordings.
+      provisioner: false,
       schedulerSettings: defaultSettings(scheduler),
       api: withMetrics(tables, () => inner),
       // What the server refuses is tried again, as in reality.

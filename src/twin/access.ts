@@ -41,6 +41,13 @@ export interface ClusterAccess {
     writer: Writer,
     options?: { readonly subresource?: 'status' | 'finalize' },
   ): KubeObject
+  /** Server-side apply as controllers send it: fields that others own are taken. Creates the object where it is not there. With `subresource: 'status'` the status alone is applied. */
+  apply(
+    resource: ResourceKey,
+    configuration: KubeObject,
+    writer: Writer,
+    options?: { readonly subresource?: 'status' },
+  ): KubeObject
   remove(resource: ResourceKey, namespace: string | undefined, name: string, writer: Writer, options?: DeleteChoice): void
   /** Sets `spec.nodeName` and PodScheduled as POST …/binding does. */
   bind(namespace: string, pod: string, node: string, writer: Writer): void

@@ -8,7 +8,9 @@ import type { Deletion } from './api/deletion.ts'
 import type { ResourceType } from './api/resource-type.ts'
 import { bindPod } from './api/subresources/binding.ts'
 import type { WriteOptions } from './api/write-options.ts'
-import type { WritePipeline } from './api/write-pipeline.ts'
+import { subjectOf, type WritePipeline } from './api/write-pipeline.ts'
+import { draftOf } from './json-value.ts'
+import { applied } from './patch/server-side-apply.ts'
 
 interface AccessParts {
   readonly server: ApiServer
@@ -45,6 +47,21 @@ export function clusterAccess({ server, writes, deletion, webhooks }: AccessPart
         ...optionsOf(writer),
         ...(options?.subresource === undefined ? {} : { subresource: options.subresource }),
       }),
+    apply(resource, configuration, writer, { subresource } = {}) {
+      const type = typeOf(resource)
+      const options = {
+        ...optionsOf(writer),
+        ...(subresource === undefined ? {} : { subresource }),
+        keepManagedFields: true,
+        isForced: true,
+        isPatch: true,
+      }
+      const { namespace, name } = configuration.metadata
+      const existing = server.store.get(resource, namespace, name)
+      if (existing === undefined && subresource !== undefined) throw notFound(subjectOf(type), name)
+      const draft = applied(server, type, existing, draftOf(configuration), options)
+      return existing === undefined ? writes.create(type, draft, namespace, options) : writes.update(type, draft, options)
+    },
     remove: (resource, namespace, name, _writer, options: DeleteChoice = {}) =>
       void deletion.remove(typeOf(resource), namespace, name, options),
     bind: (namespace, pod, node, writer) =>

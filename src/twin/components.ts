@@ -32,6 +32,7 @@ import { startEndpointSlices, startEndpoints } from './components/upkeep/endpoin
 import { startEventExpiry } from './components/upkeep/event-expiry.ts'
 import { startGarbageCollector } from './components/upkeep/garbage-collector.ts'
 import { startNamespaces } from './components/upkeep/namespace.ts'
+import { startPolicyStatus } from './components/upkeep/policy-status.ts'
 import { startResourceQuotas } from './components/upkeep/resource-quota.ts'
 import { startRoleAggregation } from './components/upkeep/role-aggregation.ts'
 import { startRootCertificates, startServiceAccounts } from './components/upkeep/service-accounts.ts'
@@ -79,6 +80,8 @@ export interface ComponentOptions {
   readonly schedulerSettings?: SchedulerSettings
   /** The resource of a kind that is served; stages need it. */
   readonly resourceOf?: (group: string, kind: string) => ResourceKey | undefined
+  /** What types say of the expressions of an admission policy; without it nobody says so. */
+  readonly policyWarnings?: ComponentContext['policyWarnings']
   /** Faults of nodes and images that the kubelets are to suffer. */
   readonly faults?: Faults
   /** Told of each failed run of an item, those that the API server refused too; the loop tries it again by itself. */
@@ -134,6 +137,7 @@ export function startComponents(access: ClusterAccess, options: ComponentOptions
     events: new EventRecorder(access, { clock, random, mode: options.events ?? 'full' }),
     ...(options.api === undefined ? {} : { api: options.api }),
     ...(options.resourceOf === undefined ? {} : { resourceOf: options.resourceOf }),
+    ...(options.policyWarnings === undefined ? {} : { policyWarnings: options.policyWarnings }),
   }
   const usage = new UsageModel(access, view, { clock, seed: options.seed ?? 1 })
   const absentOwners = new Set(options.absentOwners)
@@ -208,6 +212,7 @@ const controllers: readonly (readonly [string, (context: ComponentContext) => vo
   ['resourcequota', startResourceQuotas],
   ['serviceaccount', startServiceAccounts],
   ['clusterrole-aggregation', startRoleAggregation],
+  ['validatingadmissionpolicy-status', startPolicyStatus],
   ['event-expiry', startEventExpiry],
 ]
 

@@ -9,6 +9,7 @@ import { Aggregator } from './aggregation/aggregator.ts'
 import { makeFrontProxy } from './aggregation/front-proxy.ts'
 import { Authorizer } from './api/access/authorization.ts'
 import { makeTokenKey, type TokenAsk, Tokens } from './api/access/tokens.ts'
+import { expressionWarnings } from './api/admission/policy-warnings.ts'
 import { webhookCaller } from './api/admission/webhook-call.ts'
 import { Webhooks } from './api/admission/webhooks.ts'
 import { minorOf, newestMinor } from './api/answers/server-version.ts'
@@ -333,6 +334,8 @@ function startedComponents(options: TwinOptions, cluster: Cluster): Components |
     onTrouble: server.onTrouble,
     faults,
     api,
+    // Types are told apart by the nanoseconds of the time.
+    policyWarnings: policy => expressionWarnings(policy, server.resources.all(), (server.clock.now() % 1_000) * 1_000_000),
     resourceOf: (group, kind) => server.resources.all().find(type => type.group === group && type.kind === kind)?.key,
     ...(rootCertificate === undefined ? {} : { rootCertificate }),
     ...(controllers === undefined ? {} : { controllers }),

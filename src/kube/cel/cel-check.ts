@@ -198,7 +198,11 @@ class Checker {
       case 'struct': {
         const field = target.fields?.get(name)
         if (field !== undefined) return field
-        this.#report(at, `undefined field '${name}'`)
+        // A type of the libraries has no fields at all.
+        this.#report(
+          at,
+          target.fields === undefined ? `unexpected failed resolution of '${target.name}'` : `undefined field '${name}'`,
+        )
         return errorType
       }
       case 'param':

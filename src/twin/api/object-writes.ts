@@ -18,6 +18,7 @@ import { dedupOwners, finalizerWarnings, keptPodsWarning, noteWarnings, warningH
 import type { ApiServer, User } from './api-server.ts'
 import { bareError } from './bare-error.ts'
 import { isConverted, readyIn } from './custom/conversions.ts'
+import { commitConverted } from './custom/converted-commit.ts'
 import { afterDefinitionWrite } from './custom/custom-resources.ts'
 import { formatWarnings } from './custom/unrecognized-formats.ts'
 import { appliedConfiguration, uncomparable, unconverted, unmanaged } from './decoding/applied-configuration.ts'
@@ -155,7 +156,7 @@ export class ObjectWrites {
     if (write.type.isNamespaced)
       setAt(body, ['metadata', 'namespace'], textAt(body, 'metadata', 'namespace') ?? write.info.namespace)
     // What a component wrote lacks what Go writes: that is no change of this client's.
-    const before = inGoForm(kindSchema(storage), isConverted(storage) ? inVersion(storage, existing) : existing)
+    const before = inGoForm(kindSchema(storage), inVersion(storage, existing))
     const prepared = writes.prepareUpdate(storage, body, before, options)
     const warnings: string[] = []
     const admitted = await this.#admitted(write, storage, {
@@ -174,7 +175,7 @@ export class ObjectWrites {
       warnings.push(...formatWarnings(admitted, existing, server.minor))
     const object = isConverted(storage)
       ? await this.#converted(write, storage, { admitted, before, existing }, options)
-      : writes.finishUpdate(storage, admitted, before, options)
+      : this.#migrated(storage, writes.finishUpdate(storage, admitted, before, options), { before, existing }, options)
     if (object === undefined) return undefined
     if (options.subresource === undefined) warnings.push(...oddities(storage, object, before))
     if (options.isDryRun !== true) afterDefinitionWrite(server, object)
@@ -191,7 +192,7 @@ export class ObjectWrites {
     const patch = body.value
     for (let attempt = 0; attempt < patchTries; attempt++) {
       const existing = this.#find(write)
-      if (existing !== undefined) await readyIn(server, write.type, [existing], { isFresh: true })
+      if (existing !== undefined) await readyIn(server, write.type, [existing])
       if (mediaType === 'application/apply-patch+yaml') {
         const answer = await this.#apply(write, form, body, existing)
         if (answer !== undefined) return answer
@@ -288,6 +289,8 @@ export class ObjectWrites {
     const warnings: string[] = isUndecided ? [keptPodsWarning] : []
     const existing = this.#find(write)
     if (existing === undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
+    // What cannot be read cannot be deleted either.
+    await readyIn(this.#parts.server, write.type, [existing], { isFresh: true })
     await this.#admitDeletion(write, existing, warnings)
     const { object, isGone } = this.#parts.deletion.remove(
       this.#storageType(write.type),
@@ -331,6 +334,7 @@ export class ObjectWrites {
     const choice = deletionChoice(write.request)
     const storage = this.#storageType(write.type)
     const found = server.store.list(storage.key, write.info.namespace).filter(object => selection.matches(object))
+    await readyIn(server, write.type, found, { isFresh: true })
     // The answer is the list as it was found.
     const revision = server.store.revision
     for (const object of found) {
@@ -338,7 +342,6 @@ export class ObjectWrites {
       const { namespace, name } = object.metadata
       if (server.store.get(storage.key, namespace, name) !== undefined) deletion.remove(storage, namespace, name, choice)
     }
-    await readyIn(server, write.type, found)
     const items = found
       .map(object => inVersion(write.type, object))
       .map(object => (write.type.custom === undefined ? { ...object, apiVersion: undefined, kind: undefined } : object))
@@ -381,23 +384,28 @@ export class ObjectWrites {
     options: WriteOptions,
   ): Promise<KubeObject | undefined> {
     const updated = this.#parts.writes.finishUpdate(type, admitted, before, { ...options, isDryRun: true })
-    return updated === before ? existing : await this.#committed(write, updated, existing, options)
+    const isStoredSo = existing.apiVersion === apiVersionOf(this.#storageType(write.type))
+    return updated === before && isStoredSo ? existing : await this.#committed(write, updated, existing, options)
   }
 
-  /** Has `object` converted to what is stored, and stores it. Undefined where `existing` is not what is there any more. */
-  async #committed(
+  /** What is stored in another version is written anew, though nothing changed: so operators migrate. */
+  #migrated(
+    storage: ResourceType,
+    updated: KubeObject,
+    { before, existing }: { readonly before: KubeObject; readonly existing: KubeObject },
+    { isDryRun }: WriteOptions,
+  ): KubeObject {
+    if (updated !== before || isDryRun === true) return updated
+    return before.apiVersion === existing.apiVersion ? existing : this.#parts.writes.commit(storage, before)
+  }
+
+  #committed(
     write: WriteRequest,
     object: KubeObject,
     existing: KubeObject | undefined,
     options: WriteOptions,
   ): Promise<KubeObject | undefined> {
-    const { server, writes } = this.#parts
-    const storage = this.#storageType(write.type)
-    await readyIn(server, storage, [object])
-    const { namespace, name } = object.metadata
-    if (server.store.get(storage.key, namespace, name) !== existing) return undefined
-    const stored = inVersion(storage, object)
-    return options.isDryRun === true ? stored : writes.commit(storage, stored)
+    return commitConverted(object, { ...this.#parts, storage: this.#storageType(write.type), existing, options })
   }
 
   #storageType(type: ResourceType): ResourceType {

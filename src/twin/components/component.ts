@@ -2,8 +2,10 @@
 
 import type { Transport } from '#kube/client/transport.ts'
 import type { Clock } from '#kube/clock.ts'
+import type { KubeObject } from '#kube/objects/objects.ts'
 import type { Random } from '#kube/random.ts'
 import type { ClusterAccess, ResourceKey, Writer } from '../access.ts'
+import type { ExpressionWarning } from '../api/admission/policy-warnings.ts'
 import type { TellTrouble } from '../trouble.ts'
 import type { EventRecorder } from './event-recorder.ts'
 import type { ComponentLoop } from './loop.ts'
@@ -22,6 +24,8 @@ export interface ComponentContext {
   readonly api?: Transport
   /** The resource that serves a kind; absent as `api` is. */
   readonly resourceOf?: (group: string, kind: string) => ResourceKey | undefined
+  /** What types say of the expressions of an admission policy; absent as `api` is. */
+  readonly policyWarnings?: (policy: KubeObject) => readonly ExpressionWarning[]
   /** Minor of the Kubernetes version played: 36 for 1.36. */
   readonly minorVersion: number
   /** Whether volumes of this provisioner are made and deleted here, because it is not there. */

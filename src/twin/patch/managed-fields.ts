@@ -174,7 +174,9 @@ function afterUpdate(
   const requested = options.requested ?? type
   const changesAs = (shown: ResourceType) =>
     changedFields(kindSchema(shown), fieldsIn(shown, existing), shown === type ? draft : fieldsIn(shown, draft))
-  const { changed, removed } = changesAs(requested)
+  const compared = changesAs(requested)
+  const reset = resetFields(type, options.subresource)
+  const [changed, removed] = [withoutPaths(compared.changed, reset), withoutPaths(compared.removed, reset)]
   if (options.subresource === 'scale')
     return afterScale(requested, { draft, known, own: ownershipBy(server, requested, options, changed) })
   if (isEmptySet(changed) && isEmptySet(removed)) return known
@@ -223,11 +225,12 @@ function isReset(sent: unknown): boolean {
   )
 }
 
+/** Whoever applies has one entry, in the version that was applied last. */
 export function isSameManager(left: Ownership, right: Ownership): boolean {
   return (
     left.manager === right.manager &&
     left.operation === right.operation &&
-    left.apiVersion === right.apiVersion &&
+    (left.operation === 'Apply' || left.apiVersion === right.apiVersion) &&
     left.subresource === right.subresource
   )
 }

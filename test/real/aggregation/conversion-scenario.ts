@@ -1,14 +1,17 @@
 // What is asked of an API server about a kind that is served in two versions, converted by a webhook that behaves well or badly; the same
 // of the real one and of the twin.
-import { once } from 'node:events'
-import { createServer } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
-import { systemClock } from '#kube/clock.ts'
-import { silentLog } from '#kube/log.ts'
-import { issueAuthority, issueLeaf } from '#kube/server/certificates.ts'
-import { answerConversion, type Converter } from '#kube/server/conversion.ts'
-import type { Answer, Ask, Recorded, Site } from './scenario.ts'
-import { type Fields, steady, want, withoutUnsteady } from './webhook-scenario.ts'
+import type { Converter } from '#kube/server/conversion.ts'
+import {
+  type ConversionFault,
+  type ConversionResponse,
+  startConversionServer,
+  steadyLines,
+  steadyReview,
+  untilServed,
+} from './conversion-server.ts'
+import type { Ask, Recorded, Site } from './scenario.ts'
+import { type Fields, want } from './webhook-scenario.ts'
 
 const group = 'conversion.example.io'
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
@@ -33,10 +36,8 @@ const converter: Converter = {
   },
 }
 
-type Response = Readonly<Record<string, unknown>> & { readonly convertedObjects: readonly Fields[] }
-
 /** How a webhook answers that does not do its work: the response of a good one, changed; or another answer. */
-const faults: Readonly<Record<string, (response: Response) => Fields | string | number>> = {
+const faults: Readonly<Record<string, ConversionFault>> = {
   failure: response => ({ ...response, result: { status: 'Failure', message: 'it does not fit' }, convertedObjects: [] }),
   'failure-silently': response => ({ ...response, result: { status: 'Failure' } }),
   'no-result': ({ result: _, ...response }) => response,
@@ -64,7 +65,7 @@ const faults: Readonly<Record<string, (response: Response) => Fields | string | 
   'server-error': () => 500,
 }
 
-function withMetadata(response: Response, changed: Fields): Fields {
+function withMetadata(response: ConversionResponse, changed: Fields): Fields {
   const objects = response.convertedObjects
   return {
     ...response,
@@ -169,106 +170,36 @@ const asks: Readonly<Record<string, Ask>> = {
 
 /** Runs all cases and yields what was answered, and what the webhook was asked for one object and for a list of a new kind. */
 export async function recordConversions(site: Site, lagMs: number): Promise<readonly Recorded[]> {
-  const nowMs = systemClock.now()
-  const authority = await issueAuthority({ commonName: 'conversion', nowMs })
-  const leaf = await issueLeaf(authority, { commonName: 'conversion', dnsNames: ['localhost'], usages: ['server'], nowMs })
-  const server = createServer({ cert: leaf.certificate, key: leaf.key })
-  let fault: (typeof faults)[string] | undefined
-  let seen: Fields[] = []
-  server.on('request', (request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const body = Buffer.concat(chunks)
-      const review: Fields = JSON.parse(body.toString())
-      seen.push({ ...review, query: request.url?.split('?')[1] })
-      const call = { method: 'POST', url: '/convert/boxes', contentType: 'application/json', body }
-      const good: { readonly response: Response } = JSON.parse(answerConversion(converter, call, silentLog).body)
-      const said = fault?.(good.response) ?? good.response
-      response.writeHead(typeof said === 'number' ? said : 200, { 'content-type': 'application/json' })
-      response.end(typeof said === 'object' ? JSON.stringify({ ...good, response: said }) : String(said))
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  await using hook = await startConversionServer(converter)
   const records: Recorded[] = []
   const record = async (name: string, ask: Ask) => {
     const answer = await site.ask(ask)
     const { headers } = ask
     const shown = { method: ask.method, path: ask.path, ...(headers === undefined ? {} : { headers }) }
-    records.push({ name, ask: shown, ...steadyLines(answer, port) })
+    records.push({ name, ask: shown, ...steadyLines(answer, hook.port) })
   }
-  try {
-    const caBundle = Buffer.from(authority.certificate).toString('base64')
-    const clientConfig = { url: `https://localhost:${port}/convert/boxes`, caBundle }
-    await want(site, { method: 'POST', path: definitions, body: definition(clientConfig) })
-    await untilServed(site)
-    await pause(lagMs)
-    for (const [name, ask] of Object.entries(asks)) await record(name, ask)
-    seen = []
-    await record('read while it is looked at', { method: 'GET', path: `${collection('v2')}/a` })
-    const reviewed = seen.map(steadyReview)
-    records.push({ name: 'what was asked', ask: { method: 'POST', path: '' }, status: 200, contentType: '', body: reviewed })
-    for (const [name, known] of Object.entries(faults)) {
-      fault = known
-      await record(`${name}: read`, { method: 'GET', path: `${collection('v2')}/a` })
-      await record(`${name}: created`, {
-        method: 'POST',
-        path: `${collection('v2')}?dryRun=All`,
-        body: box('v2', name, { width: 1, height: 1 }),
-      })
-    }
-    server.closeAllConnections()
-    server.close()
-    await record('gone: read', { method: 'GET', path: `${collection('v2')}/a` })
-    await record('gone: read as stored', { method: 'GET', path: `${collection('v1')}/a` })
-    await record('gone: created', { method: 'POST', path: collection('v2'), body: box('v2', 'z', { width: 1, height: 1 }) })
-    await record('gone: created as stored', { method: 'POST', path: collection('v1'), body: box('v1', 'y', { size: '1x1' }) })
-    await want(site, { method: 'DELETE', path: `${definitions}/boxes.${group}` })
-    return records
-  } finally {
-    server.closeAllConnections()
-    server.close()
+  await want(site, { method: 'POST', path: definitions, body: definition(hook.clientConfig) })
+  await untilServed(site, collection('v2'))
+  await pause(lagMs)
+  for (const [name, ask] of Object.entries(asks)) await record(name, ask)
+  hook.seen.length = 0
+  await record('read while it is looked at', { method: 'GET', path: `${collection('v2')}/a` })
+  const reviewed = hook.seen.map(steadyReview)
+  records.push({ name: 'what was asked', ask: { method: 'POST', path: '' }, status: 200, contentType: '', body: reviewed })
+  for (const [name, known] of Object.entries(faults)) {
+    hook.fault = known
+    await record(`${name}: read`, { method: 'GET', path: `${collection('v2')}/a` })
+    await record(`${name}: created`, {
+      method: 'POST',
+      path: `${collection('v2')}?dryRun=All`,
+      body: box('v2', name, { width: 1, height: 1 }),
+    })
   }
-}
-
-async function untilServed(site: Site): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const { status } = await site.ask({ method: 'GET', path: collection('v2') })
-    if (status === 200) return
-    await pause(50)
-  }
-  throw new Error('waited in vain for boxes to be served')
-}
-
-/** A continue token holds a revision. */
-function steadyList(list: Fields): Fields {
-  const { items, rows, metadata } = list
-  const { continue: token, ...others }: Fields = Object(metadata)
-  return {
-    ...list,
-    metadata: { ...others, ...(token === undefined || token === '' ? {} : { continue: 'TOKEN' }) },
-    ...(Array.isArray(items) ? { items: items.map(item => withoutUnsteady(item)) } : {}),
-    ...(Array.isArray(rows) ? { rows: rows.map(row => ({ ...row, object: withoutUnsteady(Object(row.object)) })) } : {}),
-  }
-}
-
-function steadyLines(answer: Answer, port: number): Pick<Recorded, 'status' | 'contentType' | 'body'> {
-  if (answer.text.startsWith('{"type"')) {
-    const events = answer.text
-      .trim()
-      .split('\n')
-      .map((line): Fields => JSON.parse(line))
-    const body = events.map(event => ({ ...event, object: withoutUnsteady(Object(event['object'])) }))
-    return { status: answer.status, contentType: answer.contentType, body }
-  }
-  const { body, ...rest } = steady(answer, port)
-  return { ...rest, body: answer.text.startsWith('{') ? steadyList(Object(body)) : body }
-}
-
-function steadyReview({ request, ...rest }: Fields): Fields {
-  const { objects, ...asked }: Fields & { readonly objects: readonly Fields[] } = Object(request)
-  return { ...rest, request: { ...asked, uid: 'UID', objects: objects.map(object => withoutUnsteady(object)) } }
+  hook.close()
+  await record('gone: read', { method: 'GET', path: `${collection('v2')}/a` })
+  await record('gone: read as stored', { method: 'GET', path: `${collection('v1')}/a` })
+  await record('gone: created', { method: 'POST', path: collection('v2'), body: box('v2', 'z', { width: 1, height: 1 }) })
+  await record('gone: created as stored', { method: 'POST', path: collection('v1'), body: box('v1', 'y', { size: '1x1' }) })
+  await want(site, { method: 'DELETE', path: `${definitions}/boxes.${group}` })
+  return records
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startControlPlane } from '../control-plane/start.ts'
+import { recordConversionLife } from './conversion-life.ts'
 import { recordConversions } from './conversion-scenario.ts'
 import { recordPolicies } from './policy-scenario.ts'
 import { realSite } from './real-site.ts'
@@ -25,6 +26,7 @@ if (import.meta.main) {
       webhooks: () => recordWebhooks(site, webhookLagMs),
       policies: () => recordPolicies(site, policyLagMs),
       conversions: () => recordConversions(site, webhookLagMs),
+      'conversion-life': () => recordConversionLife(site, webhookLagMs),
     }
     // Without a name all of them.
     const [only] = process.argv.slice(2)

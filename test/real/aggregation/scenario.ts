@@ -33,6 +33,8 @@ export interface Recorded {
   readonly contentType: string
   /** Parsed where it is JSON. */
   readonly body: unknown
+  /** Who owns which fields, where that is recorded. */
+  readonly managers?: unknown
 }
 
 const registrations = '/apis/apiregistration.k8s.io/v1/apiservices'

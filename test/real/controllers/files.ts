@@ -6,6 +6,7 @@ import { deploymentScenarios } from './deployments.ts'
 import { deviceScenarios } from './devices.ts'
 import { jobScenarios } from './jobs.ts'
 import { ownershipScenarios } from './ownership.ts'
+import { policyScenarios } from './policies.ts'
 import { replicaSetScenarios } from './replica-sets.ts'
 import type { RecordedStep, Scenario } from './scenario.ts'
 import { serviceScenarios } from './services.ts'
@@ -30,6 +31,7 @@ export const scenarioFiles: Readonly<Record<string, readonly Scenario[]>> = {
   volumes: volumeScenarios,
   upkeep: upkeepScenarios,
   autoscalers: autoscalerScenarios,
+  policies: policyScenarios,
   devices: deviceScenarios,
   'devices-1.34': deviceScenarios,
 }

@@ -78,6 +78,7 @@ const paths = {
   ResourceClaim: ['apis/resource.k8s.io/v1', 'resourceclaims'],
   ResourceClaimTemplate: ['apis/resource.k8s.io/v1', 'resourceclaimtemplates'],
   ClusterRole: ['apis/rbac.authorization.k8s.io/v1', 'clusterroles'],
+  ValidatingAdmissionPolicy: ['apis/admissionregistration.k8s.io/v1', 'validatingadmissionpolicies'],
 } as const
 
 export type RecordedKind = keyof typeof paths
@@ -89,6 +90,7 @@ const clusterWide: ReadonlySet<RecordedKind> = new Set<RecordedKind>([
   'DeviceClass',
   'ResourceSlice',
   'ClusterRole',
+  'ValidatingAdmissionPolicy',
 ])
 
 /** Paths of the collections over all namespaces: what a recorder watches to see that all is quiet. */

@@ -206,6 +206,7 @@ export const upkeepScenarios: readonly Scenario[] = [
       await run.step('the last part goes', () => run.remove('ClusterRole', `${run.namespace}-b`))
       await run.step('no selector any more', () => run.patch('ClusterRole', `${run.namespace}-large`, { aggregationRule: null }))
       await run.step('a part comes', () => role('d', 'large', { rules: [reads('limitranges')] }))
+      await run.step('whole without parts', () => role('alone', 'none', { ...selectors('nobody'), rules: [reads('events')] }))
     },
   },
 ]

@@ -14,8 +14,6 @@ const accepted: readonly AcceptedRow[] = [
   { object: /^CustomResourceDefinition /, field: /^(status|metadata\.managedFields\.kube-apiserver Update status)/, why: 'a definition is established in the twin at once, by the server itself' },
   { object: /^ResourceQuota /, field: /^metadata\.managedFields\.kube-(apiserver|controller-manager) Update status/, why: 'what is used is written in the twin by the controller alone, not by admission too' },
   { object: /^Deployment /, field: /^status\.conditions\[\*\]\.(message|reason)$/, real: /^(Created new replica set|NewReplicaSetCreated)/, why: 'whether the first status is written before or after the pods are counted is chance on the real server' },
-  { object: /^ValidatingAdmissionPolicy /, field: /^(status\.(observedGeneration|typeChecking)|metadata\.managedFields\.validatingadmissionpolicy-status Apply status)$/, why: 'the controller that types expressions of policies is not played' },
-  { object: /^ClusterRole ((theirs-)?kyverno|renamed):\w+-controller$/, field: /^metadata\.managedFields\.clusterrole-aggregation-controller (Apply|Update)$/, why: 'the controller that aggregates roles applies the rules on the real server, and updates the role in the twin' },
 ]
 
 export function isAccepted({ object, field, real }: StoredDifference): boolean {

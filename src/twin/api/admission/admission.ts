@@ -5,6 +5,7 @@ import { type Draft, fieldsAt, isFields, isSame, itemsAt, listAt, setAt, textAt 
 import { admitAccount } from '../access/account-token.ts'
 import type { ApiServer, User } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
+import { defaultIngressClassOf, defaultStorageClassOf } from './default-classes.ts'
 import { applyLimitRanges } from './limit-ranges.ts'
 import { assignServiceAddresses } from './service-addresses.ts'
 
@@ -196,8 +197,9 @@ function protect(draft: Draft, finalizer: string): void {
 
 function defaultStorageClass(server: ApiServer, draft: Draft): void {
   const spec = fieldsAt(draft, 'spec')
-  if (spec === undefined || spec['storageClassName'] !== undefined) return
-  const found = defaultsOf(server.store.list('storageclasses.storage.k8s.io'), 'storageclass.kubernetes.io/is-default-class')
+  const annotation = textAt(draft, 'metadata', 'annotations', 'volume.beta.kubernetes.io/storage-class')
+  if (spec === undefined || spec['storageClassName'] !== undefined || annotation !== undefined) return
+  const found = defaultStorageClassOf(server.store.list('storageclasses.storage.k8s.io'))
   if (found !== undefined) spec['storageClassName'] = found.metadata.name
 }
 
@@ -209,16 +211,8 @@ function defaultIngressClass(server: ApiServer, draft: Draft): void {
     textAt(draft, 'metadata', 'annotations', 'kubernetes.io/ingress.class') !== undefined
   )
     return
-  const found = defaultsOf(server.store.list('ingressclasses.networking.k8s.io'), 'ingressclass.kubernetes.io/is-default-class')
+  const found = defaultIngressClassOf(server.store.list('ingressclasses.networking.k8s.io'))
   if (found !== undefined) spec['ingressClassName'] = found.metadata.name
-}
-
-/** The newest object that is annotated to be the default. */
-function defaultsOf(objects: readonly KubeObject[], annotation: string): KubeObject | undefined {
-  const marked = objects.filter(object => object.metadata.annotations?.[annotation] === 'true')
-  return marked.toSorted((left, right) =>
-    (right.metadata.creationTimestamp ?? '').localeCompare(left.metadata.creationTimestamp ?? ''),
-  )[0]
 }
 
 /** A node that registers itself is not scheduled to before it reports ready. */

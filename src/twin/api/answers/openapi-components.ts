@@ -1,5 +1,5 @@
 // Component schemas of OpenAPI documents: shapes from the table, merge rules, and the descriptions `kubectl explain` prints.
-import { copyOf, type Draft, isFields } from '../../json-value.ts'
+import { copyOf, type Draft, fieldsAt, isFields, listAt } from '../../json-value.ts'
 import { descriptionOf } from '../../schema/descriptions.ts'
 import { atomicMaps, granularFields, isAtomicStruct, listSemantics, patchedStructs } from '../../schema/list-semantics.ts'
 import { quantityFields } from '../../schema/quantity-fields.ts'
@@ -116,6 +116,8 @@ function shapeOf(path: string, code: string, isField: boolean): Draft {
     case 'x':
       return referenceTo(intOrString, isField)
     default:
+      // What has no shape is an object, but for the values that schemas hold.
+      if (code === '*' && !path.startsWith('JSONSchemaProps.')) return { type: 'object' }
       if (code === 's' && quantityFields.has(path)) return referenceTo(quantity, isField)
       return { ...scalarShapes[code] }
   }
@@ -147,19 +149,36 @@ function mergeExtensions(path: string, code: string): Draft {
   }
 }
 
+/** What every object has. */
+function objectProperties(): Draft {
+  const described = (field: string) => ({ description: descriptionOf('V1Pod', field), type: 'string' })
+  return {
+    apiVersion: described('apiVersion'),
+    kind: described('kind'),
+    metadata: {
+      description: descriptionOf('V1Pod', 'metadata'),
+      allOf: [{ $ref: `#/components/schemas/${componentName('V1ObjectMeta')}` }],
+    },
+  }
+}
+
+/** Objects within a custom object have what every object has. */
+function embedObjects(schema: Draft): void {
+  const properties = fieldsAt(schema, 'properties') ?? {}
+  for (const part of [...Object.values(properties), schema['items'], schema['additionalProperties']])
+    if (isFields(part)) embedObjects(part)
+  if (schema['x-kubernetes-embedded-resource'] !== true) return
+  schema['properties'] = { ...properties, ...objectProperties() }
+  schema['required'] = [...new Set([...listAt(schema, 'required'), 'kind', 'apiVersion'])]
+}
+
 /** The schema of a custom kind, with metadata as every object has it. */
 export function customComponents(type: ResourceType): Draft {
   const name = componentNameOf(type)
   if (name === undefined || type.custom === undefined) return {}
   const schema: Draft = copyOf(type.custom.schema)
-  const properties: Draft = { ...(isFields(schema['properties']) ? schema['properties'] : {}) }
-  const described = (field: string) => ({ description: descriptionOf('V1Pod', field), type: 'string' })
-  properties['apiVersion'] = described('apiVersion')
-  properties['kind'] = described('kind')
-  properties['metadata'] = {
-    description: descriptionOf('V1Pod', 'metadata'),
-    allOf: [{ $ref: `#/components/schemas/${componentName('V1ObjectMeta')}` }],
-  }
+  embedObjects(schema)
+  const properties: Draft = { ...(isFields(schema['properties']) ? schema['properties'] : {}), ...objectProperties() }
   const components: Draft = { [name]: { ...schema, properties, 'x-kubernetes-group-version-kind': [gvkOf(type)] } }
   for (const definition of [
     'V1ObjectMeta',

@@ -1,21 +1,28 @@
 // Objects in the version a client asks for. Only three kinds differ between the versions that are served: events, autoscalers
 // and custom resources.
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, frozen } from '../../json-value.ts'
+import { type Draft, draftOf, frozen } from '../../json-value.ts'
+import { kindSchema } from '../../schema/kind-schema.ts'
+import { settleFields } from '../decoding/settled-fields.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
 import { autoscalerFromV1, autoscalerToV1 } from './autoscaler-versions.ts'
 
 const converted = new WeakMap<KubeObject, Map<string, KubeObject>>()
 
-/** Whether `object` can be shown in `apiVersion` without asking its webhook. */
-export function isKnownIn(apiVersion: string, object: KubeObject): boolean {
-  return converted.get(object)?.has(apiVersion) === true
+/** Whether `object` can be shown as `type` has it without asking its webhook. */
+export function isKnownIn(type: ResourceType, object: KubeObject): boolean {
+  return converted.get(object)?.has(keyOf(type)) === true
 }
 
 /** What a webhook made of `object`. */
-export function rememberIn(apiVersion: string, object: KubeObject, shown: KubeObject): void {
+export function rememberIn(type: ResourceType, object: KubeObject, shown: KubeObject): void {
   const versions = converted.get(object) ?? new Map<string, KubeObject>()
-  converted.set(object, versions.set(apiVersion, shown))
+  converted.set(object, versions.set(keyOf(type), shown))
+}
+
+/** A definition may go without its webhook later: what that made is forgotten then. */
+function keyOf(type: ResourceType): string {
+  return type.custom?.converter === undefined ? apiVersionOf(type) : `${apiVersionOf(type)} by its webhook`
 }
 
 /** A stored object as `type` serves it; one that a webhook converts was made ready before. The result is frozen. */
@@ -27,12 +34,23 @@ export function inVersion(type: ResourceType, object: KubeObject): KubeObject {
     versions = new Map()
     converted.set(object, versions)
   }
-  let found = versions.get(apiVersion)
+  const key = keyOf(type)
+  let found = versions.get(key)
   if (found === undefined) {
-    found = frozen({ metadata: object.metadata, ...converter(type).fromStorage(object), apiVersion, kind: type.kind })
-    versions.set(apiVersion, found)
+    found =
+      type.custom === undefined
+        ? frozen({ metadata: object.metadata, ...converter(type).fromStorage(object), apiVersion, kind: type.kind })
+        : renamedVersion(type, object)
+    versions.set(key, found)
   }
   return found
+}
+
+/** A custom object that nobody converts: its version has another name, and fields that it lacks are dropped. */
+function renamedVersion(type: ResourceType, object: KubeObject): KubeObject {
+  const draft = draftOf({ ...object, metadata: {} })
+  settleFields(kindSchema(type), draft, { isCustom: true })
+  return frozen({ ...draft, apiVersion: apiVersionOf(type), kind: type.kind, metadata: object.metadata })
 }
 
 /** A tree in the version of storage as `type` shows it, without a copy of its own; of kinds that no webhook converts. */

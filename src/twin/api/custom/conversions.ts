@@ -31,7 +31,7 @@ export async function readyIn(
 ): Promise<void> {
   if (type.custom?.converter === undefined) return
   const apiVersion = apiVersionOf(type)
-  const asked = objects.filter(object => object.apiVersion !== apiVersion && (isFresh || !isKnownIn(apiVersion, object)))
+  const asked = objects.filter(object => object.apiVersion !== apiVersion && (isFresh || !isKnownIn(type, object)))
   const [first] = asked
   if (first === undefined) return
   const source = `conversion webhook for ${first.apiVersion}, Kind=${type.kind}`
@@ -50,7 +50,7 @@ export async function readyIn(
   for (const [at, object] of asked.entries()) {
     const answered = converted[at] ?? {}
     checkIdentity(source, { object, answered, at, type })
-    rememberIn(apiVersion, object, shown(type, object, answered))
+    rememberIn(type, object, shown(type, object, answered))
   }
 }
 

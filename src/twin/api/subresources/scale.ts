@@ -12,7 +12,10 @@ import { readPath } from '../answers/json-path.ts'
 import { answerForm } from '../answers/negotiation.ts'
 import { tableWith } from '../answers/table.ts'
 import { scaleColumns } from '../answers/table-columns.ts'
+import { inVersion } from '../answers/versions.ts'
 import type { ApiServer } from '../api-server.ts'
+import { readyIn } from '../custom/conversions.ts'
+import { commitConverted } from '../custom/converted-commit.ts'
 import { decodePatch } from '../decoding/decode.ts'
 import { invalidPatch, patchedObject, patchType } from '../decoding/patched-object.ts'
 import { agreeOnName, sentObject } from '../decoding/request-body.ts'
@@ -25,11 +28,15 @@ import { checkWriteOptions, fieldManager, isDryRun, type WriteOptions } from '..
 import { modified, subjectOf } from '../write-pipeline.ts'
 
 /** GET, PUT and PATCH of a scale. */
-export function answerScale({ server, writes }: WriteParts, write: WriteRequest): TwinResponse {
+export async function answerScale({ server, writes }: WriteParts, write: WriteRequest): Promise<TwinResponse> {
   const { type, info, request, user } = write
   const storage = server.resources.ofKey(type.key) ?? type
-  const parent = server.store.get(type.key, info.namespace, info.name ?? '')
-  if (parent === undefined) throw notFound(subjectOf(type), info.name ?? '')
+  const existing = server.store.get(type.key, info.namespace, info.name ?? '')
+  if (existing === undefined) throw notFound(subjectOf(type), info.name ?? '')
+  // Where the replicas are is said by the version that is asked for.
+  const written = type.custom === undefined ? storage : type
+  await readyIn(server, written, [existing], { isFresh: true })
+  const parent = inVersion(written, existing)
   if (info.verb === 'get') return scaleAnswer(server, request, scaleOf(type, parent))
   const isApply = request.method === 'PATCH' && patchType(request.headers['content-type']) === 'application/apply-patch+yaml'
   const wanted = wantedScale(write, scaleOf(type, parent), isApply)
@@ -43,10 +50,16 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   const path = pathOf(type.custom?.scale?.specReplicasPath ?? '.spec.replicas')
   const by = { user, manager: fieldManager(request), isDryRun: isDryRun(request.query), subresource: 'scale' }
   const options = isApply ? { ...by, keepManagedFields: true, isForced: isTrue(request.query.get('force') ?? 'false') } : by
-  const draft = 'isForced' in options ? appliedParent(server, storage, parent, path, replicas, options) : draftOf(parent)
+  const draft = 'isForced' in options ? appliedParent(server, written, parent, path, replicas, options) : draftOf(parent)
   setAt(draft, path, replicas)
-  const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
-  return scaleAnswer(server, request, scaleOf(type, updated))
+  const prepared = writes.prepareUpdate(written, draft, parent, options)
+  if (written.version === storage.version)
+    return scaleAnswer(server, request, scaleOf(type, writes.finishUpdate(storage, prepared, parent, options)))
+  const updated = writes.finishUpdate(written, prepared, parent, { ...options, isDryRun: true })
+  const stored = updated === parent ? existing : await commitConverted(updated, { server, writes, storage, existing, options })
+  if (stored === undefined) throw modified(type, parent.metadata.name)
+  await readyIn(server, written, [stored])
+  return scaleAnswer(server, request, scaleOf(type, inVersion(written, stored)))
 }
 
 const scaleType = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
@@ -54,7 +67,7 @@ const scaleType = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
 /** The parent with the replicas that were applied to its scale, and with who has them now. @throws StatusError 409 where another has them. */
 function appliedParent(
   server: ApiServer,
-  storage: ResourceType,
+  written: ResourceType,
   parent: KubeObject,
   path: readonly string[],
   replicas: number,
@@ -63,7 +76,7 @@ function appliedParent(
   const { name, namespace } = parent.metadata
   const configuration = draftOf({ apiVersion: parent.apiVersion, kind: parent.kind, metadata: { name, namespace } })
   setAt(configuration, path, replicas)
-  return applied(server, storage, parent, configuration, options)
+  return applied(server, written, parent, configuration, options)
 }
 
 /** The small object, or a table of it. */

@@ -4,6 +4,7 @@ import { dns1035LabelProblems, dns1123SubdomainProblems } from '#kube/objects/na
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isSame, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
 import { structuralProblems } from './definition-schema-validation.ts'
+import { selectableFieldProblems } from './definitions/selectable-fields.ts'
 
 /** Everything that is wrong with a definition. `existing`: what it was before, whose rules may cost what they cost. */
 export function definitionProblems(draft: Draft, existing?: KubeObject): readonly FieldError[] {
@@ -173,6 +174,10 @@ function partProblems(versions: readonly Draft[], before: readonly Draft[]): rea
       }
     const columns = placeOf(versions, 'additionalPrinterColumns', 'additionalPrinterColumns', index)
     if (columns !== undefined) problems.push(...columnProblems(itemsAt(version, 'additionalPrinterColumns'), columns))
+    const selectable = placeOf(versions, 'selectableFields', 'selectableFields', index)
+    const isApart = selectable === 'spec.selectableFields' && schemaPlace !== 'spec.validation'
+    if (selectable !== undefined)
+      problems.push(...selectableFieldProblems(itemsAt(version, 'selectableFields'), isApart ? undefined : schema, selectable))
   }
   return problems
 }

@@ -79,7 +79,11 @@ async function* inOtherVersion(
         yield bookmarkLine(form, Number(textAt(object, 'metadata', 'resourceVersion')), bookmarkWords(object))
       else if (type !== 'ADDED' && type !== 'MODIFIED' && type !== 'DELETED') yield Buffer.from(`${line}\n`)
       else {
-        const stored = asStored(object)
+        // What was converted once for the object that is there is not asked for again.
+        const shown = asStored(object)
+        const { namespace, name, resourceVersion } = shown.metadata
+        const current = server.store.get(form.type.key, namespace, name)
+        const stored = current?.metadata.resourceVersion === resourceVersion && current !== undefined ? current : shown
         try {
           await readyIn(server, form.type, [stored])
         } catch (error) {

@@ -13,7 +13,10 @@ export function startRoleAggregation({ access, view, loop }: ComponentContext): 
     const role = view.get(resource, undefined, name)
     if (role?.aggregationRule === undefined || role.metadata.deletionTimestamp !== undefined) return
     const rules = aggregatedRules(role, view.list(resource))
-    if (!isSame(rules, role.rules ?? [])) access.update(resource, { ...role, rules }, writer)
+    if (isSame(rules, role.rules ?? [])) return
+    const { apiVersion, kind } = role
+    // Rules that others own stay where there are none to put in their place.
+    access.apply(resource, { apiVersion, kind, metadata: { name }, ...(rules.length === 0 ? {} : { rules }) }, writer)
   })
   const all = () => {
     for (const role of view.list(resource)) if (role.aggregationRule !== undefined) queue.add(role.metadata.name)

@@ -8,6 +8,7 @@ function volume(name: string, storage: string, spec: Partial<PersistentVolume['s
     kind: 'PersistentVolume',
     metadata: { name },
     spec: { capacity: { storage }, accessModes: ['ReadWriteOnce'], storageClassName: 'local', ...spec },
+    status: { phase: 'Available' },
   }
 }
 
@@ -39,7 +40,9 @@ test.each<[string, PersistentVolumeClaim, readonly PersistentVolume[], string | 
   ['one reserved for it before a smaller one', claim(), [volume('small', '5Gi'), volume('mine', '50Gi', ofClaim('c'))], 'mine'],
   ['none reserved for an earlier claim of its name', claim(), [volume('v', '6Gi', ofClaim('c', 'older'))], undefined],
   ['none that its node cannot reach', claim(), [volume('v', '6Gi', onHost('n2')), volume('w', '7Gi', onHost('n1'))], 'w'],
-  ['the one it names', claim({ volumeName: 'small' }), [volume('small', '1Gi')], 'small'],
+  ['one with fewer access modes before a smaller one', claim(), [volume('both', '5Gi', { accessModes: ['ReadWriteOnce', 'ReadOnlyMany'] }), volume('one', '9Gi')], 'one'],
+  ['one of another class that is reserved for it', claim(), [volume('v', '6Gi', { ...ofClaim('c'), storageClassName: 'other' })], 'v'],
+  ['none that is reserved for it and too small', claim(), [volume('v', '1Gi', ofClaim('c'))], undefined],
 ])('%s', (_, given, volumes, expected) => {
-  expect(matchingVolume(given, volumes, node)?.metadata.name).toBe(expected)
+  expect(matchingVolume(given, volumes, { node })?.metadata.name).toBe(expected)
 })

@@ -11,45 +11,87 @@ export function claimClassOf(claim: PersistentVolumeClaim): string {
   return claim.metadata.annotations?.[classAnnotation] ?? claim.spec.storageClassName ?? ''
 }
 
-/** The volume to bind: one reserved for the claim by its claimRef, else the smallest free one of its class, modes, size and labels. `node`: where the pod that waits will run. */
+/** Whether a claim says anything of a class; the empty text is something. */
+export function namesClass(claim: PersistentVolumeClaim): boolean {
+  return claim.metadata.annotations?.[classAnnotation] !== undefined || claim.spec.storageClassName !== undefined
+}
+
+/** Whether the volume names the claim, by its name alone or by its identity too. */
+export function isReservedFor({ spec: { claimRef } }: PersistentVolume, { metadata }: PersistentVolumeClaim): boolean {
+  if (claimRef?.name !== metadata.name || claimRef.namespace !== metadata.namespace) return false
+  return (claimRef.uid ?? '') === '' || claimRef.uid === metadata.uid
+}
+
+export function hasModeOf(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+  return (volume.spec['volumeMode'] ?? 'Filesystem') === (claim.spec['volumeMode'] ?? 'Filesystem')
+}
+
+/** Why a volume that a claim names cannot be the claim's; undefined where it can. */
+export function unsuitable(volume: PersistentVolume, claim: PersistentVolumeClaim): string | undefined {
+  if (volume.metadata.deletionTimestamp !== undefined)
+    return `the volume is marked for deletion ${JSON.stringify(volume.metadata.name)}`
+  if (!isLargeEnough(volume, claim)) return 'requested PV is too small'
+  if (volumeClassOf(volume) !== claimClassOf(claim)) return 'storageClassName does not match'
+  if (!hasAttributesOf(volume, claim)) return 'volumeAttributesClassName does not match'
+  if (!hasModeOf(volume, claim)) return 'incompatible volumeMode'
+  return hasAccessOf(volume, claim) ? undefined : 'incompatible accessMode'
+}
+
+interface MatchChoice {
+  /** Where the pod that waits will run. */
+  readonly node?: Node | undefined
+  /** Leaves volumes that nobody reserved for the claim to the scheduler. */
+  readonly reservedOnly?: boolean
+}
+
+/** The volume to bind to a claim that names none: one reserved for it by its claimRef, else the smallest free one of its class, modes, size and labels. Those with the fewest access modes come first. */
 export function matchingVolume(
   claim: PersistentVolumeClaim,
   volumes: readonly PersistentVolume[],
-  node: Node | undefined,
+  { node, reservedOnly = false }: MatchChoice = {},
 ): PersistentVolume | undefined {
-  const named = claim.spec.volumeName
-  if (named) return volumes.find(volume => volume.metadata.name === named && isFreeFor(volume, claim))
   const fitting = volumes.filter(
-    volume => isFreeFor(volume, claim) && fits(volume, claim) && (node === undefined || isReachable(volume, node)),
+    volume =>
+      volume.metadata.deletionTimestamp === undefined &&
+      isLargeEnough(volume, claim) &&
+      hasModeOf(volume, claim) &&
+      hasAttributesOf(volume, claim) &&
+      hasAccessOf(volume, claim),
   )
-  const reserved = fitting.find(volume => volume.spec.claimRef !== undefined)
-  return (
-    reserved ??
-    fitting.toSorted(
-      (a, b) =>
-        sizeOf(a.spec.capacity?.['storage']) - sizeOf(b.spec.capacity?.['storage']) ||
-        (a.metadata.name < b.metadata.name ? -1 : 1),
-    )[0]
+  const reserved = fitting.find(volume => isReservedFor(volume, claim))
+  if (reserved !== undefined) return node === undefined || isReachable(reserved, node) ? reserved : undefined
+  if (reservedOnly) return undefined
+  const free = fitting.filter(
+    volume =>
+      volume.spec.claimRef === undefined &&
+      volume.status?.phase === 'Available' &&
+      volumeClassOf(volume) === claimClassOf(claim) &&
+      (claim.spec.selector === undefined || selectorFor(claim.spec.selector).matches(volume.metadata.labels)) &&
+      (node === undefined || isReachable(volume, node)),
   )
+  return free.toSorted(
+    (a, b) =>
+      (a.spec.accessModes?.length ?? 0) - (b.spec.accessModes?.length ?? 0) ||
+      sizeOf(a.spec.capacity?.['storage']) - sizeOf(b.spec.capacity?.['storage']) ||
+      (a.metadata.name < b.metadata.name ? -1 : 1),
+  )[0]
 }
 
-function isFreeFor(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
-  if (volume.metadata.deletionTimestamp !== undefined) return false
-  const reference = volume.spec.claimRef
-  if (reference === undefined) return volume.status?.phase !== 'Released' && volume.status?.phase !== 'Failed'
-  if (reference.name !== claim.metadata.name || reference.namespace !== claim.metadata.namespace) return false
-  return reference.uid === undefined || reference.uid === '' || reference.uid === claim.metadata.uid
+function volumeClassOf(volume: PersistentVolume): string {
+  return volume.metadata.annotations?.[classAnnotation] ?? volume.spec.storageClassName ?? ''
 }
 
-function fits(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
-  const wanted = sizeOf(claim.spec.resources?.requests?.['storage'])
-  if (sizeOf(volume.spec.capacity?.['storage']) < wanted) return false
-  if ((volume.spec.storageClassName ?? '') !== claimClassOf(claim)) return false
-  // Attributes are those that a claim asks for, or none: to change them is what a resizer does.
-  if ((volume.spec['volumeAttributesClassName'] ?? '') !== (claim.spec['volumeAttributesClassName'] ?? '')) return false
-  if ((volume.spec['volumeMode'] ?? 'Filesystem') !== (claim.spec['volumeMode'] ?? 'Filesystem')) return false
-  if ((claim.spec.accessModes ?? []).some(mode => !volume.spec.accessModes?.includes(mode))) return false
-  return claim.spec.selector === undefined || selectorFor(claim.spec.selector).matches(volume.metadata.labels)
+function isLargeEnough(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+  return sizeOf(volume.spec.capacity?.['storage']) >= sizeOf(claim.spec.resources?.requests?.['storage'])
+}
+
+/** Attributes are those that a claim asks for, or none: to change them is what a resizer does. */
+function hasAttributesOf(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+  return (volume.spec['volumeAttributesClassName'] ?? '') === (claim.spec['volumeAttributesClassName'] ?? '')
+}
+
+function hasAccessOf(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
+  return (claim.spec.accessModes ?? []).every(mode => volume.spec.accessModes?.includes(mode) === true)
 }
 
 /** Bytes; 0 for what is absent or no quantity. */

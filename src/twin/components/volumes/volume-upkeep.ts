@@ -95,7 +95,8 @@ function ephemeralClaim(pod: Pod, volume: string, template: Readonly<Record<stri
   }
 }
 
-function claimNames(pod: Pod): readonly string[] {
+/** The claims that a pod uses, those of its ephemeral volumes too. */
+export function claimNames(pod: Pod): readonly string[] {
   return (pod.spec.volumes ?? []).flatMap(volume => {
     if (volume.persistentVolumeClaim !== undefined) return [volume.persistentVolumeClaim.claimName]
     return volume.ephemeral === undefined ? [] : [`${pod.metadata.name}-${volume.name}`]

@@ -133,3 +133,56 @@ test('a volume whose claim a dump left out is not given up', async () => {
   await cluster.settle()
   expect(cluster.get('persistentvolumes', 'v')?.status?.phase).toBe('Bound')
 })
+
+test('a volume that comes for a claim that is gone is released, and goes by its policy', async () => {
+  await using cluster = await TestCluster.start([...testNodes(1), storageClass('Immediate', 'nfs.csi.k8s.io')])
+  const late = (name: string, policy: string): KubeObject => ({
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name, annotations: { 'pv.kubernetes.io/provisioned-by': 'nfs.csi.k8s.io' } },
+    spec: {
+      ...{ accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' } },
+      claimRef: { namespace: 'default', name: 'gone', uid: 'of-the-gone-claim' },
+      csi: { driver: 'nfs.csi.k8s.io', volumeHandle: name },
+      persistentVolumeReclaimPolicy: policy,
+    },
+  })
+  cluster.create('persistentvolumes', late('kept', 'Retain'))
+  cluster.create('persistentvolumes', late('deleted', 'Delete'))
+  await cluster.settle()
+  expect(cluster.list('persistentvolumes').map(({ metadata, status }) => [metadata.name, status?.phase])).toEqual([
+    ['kept', 'Released'],
+  ])
+  expect(cluster.failures).toEqual([])
+})
+
+test('a claim gets the default class that comes after it', async () => {
+  await using cluster = await TestCluster.start(testNodes(1))
+  cluster.create('persistentvolumeclaims', { ...claim(), spec })
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'data')).toMatchObject({ status: { phase: 'Pending' } })
+  const made = storageClass('Immediate')
+  const annotations = { 'storageclass.beta.kubernetes.io/is-default-class': 'true' }
+  cluster.create('storageclasses.storage.k8s.io', { ...made, metadata: { ...made.metadata, annotations } })
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'data')).toMatchObject({
+    spec: { storageClassName: 'fast' },
+    status: { phase: 'Bound' },
+  })
+})
+
+test('a claim whose volume a dump left out is not lost', async () => {
+  const bound = {
+    ...claim(),
+    metadata: { ...claim().metadata, annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } },
+    spec: { ...spec, storageClassName: 'fast', volumeName: 'elsewhere' },
+    status: { phase: 'Bound' },
+  }
+  await using cluster = await TestCluster.start([...testNodes(1), bound])
+  cluster.edit('persistentvolumeclaims', 'data', object => ({
+    ...object,
+    metadata: { ...object.metadata, labels: { changed: 'yes' } },
+  }))
+  await cluster.settle()
+  expect(cluster.get('persistentvolumeclaims', 'data')?.status?.phase).toBe('Bound')
+})
