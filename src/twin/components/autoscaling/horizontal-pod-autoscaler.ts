@@ -8,8 +8,8 @@ import { parseLabelSelector, type Selector } from '#kube/objects/selector.ts'
 import { jsonText, numberAt, textAt } from '../../json-value.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
+import { isSameContent } from '../same-content.ts'
 import { keyOf, splitKey, timeText } from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
 import { readMetric } from './horizontal-pod-autoscaler-readings.ts'
 
 const autoscalers = 'horizontalpodautoscalers.autoscaling'
@@ -237,7 +237,7 @@ class Rounds {
       ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
       conditions,
     }
-    if (canonicalText(status) === canonicalText(autoscaler.status)) return
+    if (isSameContent(status, autoscaler.status)) return
     access.update(autoscalers, { ...autoscaler, status }, writer, { subresource: 'status' })
   }
 }

@@ -10,6 +10,7 @@ import { secondsMs } from '#kube/time/duration.ts'
 import { type ComponentContext, kubeletWriter } from '../component.ts'
 import type { EventText } from '../event-recorder.ts'
 import type { WorkQueue } from '../loop.ts'
+import { isSameContent } from '../same-content.ts'
 import {
   conditionOf,
   isCritical,
@@ -21,7 +22,6 @@ import {
   timeText,
   withCondition,
 } from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
 import { type ImageMirror, mirrorOf, mirrorsImage, type OtherNode, type PullSource, pullSource } from './image-mirrors.ts'
 import { ImagePulls } from './image-pulls.ts'
 import { NodeTrouble, type PullError } from './node-trouble.ts'
@@ -346,7 +346,7 @@ export class Kubelets implements NodePower {
   }
 
   #write(pod: Pod, status: PodStatus): void {
-    if (canonicalText(status) === canonicalText(pod.status)) return
+    if (isSameContent(status, pod.status)) return
     this.#context.access.update('pods', { ...pod, status }, kubeletWriter(pod.spec.nodeName ?? ''), { subresource: 'status' })
   }
 

@@ -13,7 +13,7 @@ const pod: Pod = {
   metadata: { name: 'web', namespace: 'default', labels: { tier: 'a' } },
   spec: { containers: [] },
 }
-const subject = { pod, node: undefined, replicas: 3, request: 0.5, seed: 1, nowMs: startMs }
+const subject = { pod, node: undefined, replicas: () => 3, request: 0.5, seed: 1, nowMs: startMs }
 const hour = 3_600_000
 
 describe('an amount', () => {

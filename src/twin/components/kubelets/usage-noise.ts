@@ -10,12 +10,17 @@ const rememberedSteps = 20
 const decay = Math.exp(-stepMs / timeConstantMs)
 /** So that the sum over the remembered shocks has standard deviation 1. */
 const scale = Math.sqrt((1 - decay ** 2) / (1 - decay ** (2 * rememberedSteps)))
+const weights = Array.from({ length: rememberedSteps }, (_, age) => decay ** age)
+/** Draws have 32 bits: no shock is larger. */
+const largestShock = Math.sqrt(-2 * Math.log(2 ** -32))
+/** No noise is larger. */
+export const noiseCeiling = scale * largestShock * weights.reduce((sum, weight) => sum + weight, 0)
 
 /** A draw of mean 0 and standard deviation 1; values of near moments are alike. `seed` tells containers apart. */
 export function wanderingNoise(seed: number, nowMs: number): number {
   const step = Math.floor(nowMs / stepMs)
   let sum = 0
-  for (let age = 0; age < rememberedSteps; age++) sum += decay ** age * shock(seed, step - age)
+  for (let age = 0; age < rememberedSteps; age++) sum += (weights[age] ?? 0) * shock(seed, step - age)
   return scale * sum
 }
 

@@ -10,6 +10,7 @@ import { itemsAt, textAt } from '../../json-value.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import type { KnownResource } from '../kinds.ts'
+import { isSameContent } from '../same-content.ts'
 import { selectorFor } from '../selectors.ts'
 import {
   controllerOf,
@@ -21,7 +22,6 @@ import {
   timeText,
   withCondition,
 } from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
 
 const writer = controllerWriter('disruption-controller')
 const source: EventSource = { component: 'controllermanager', writer }
@@ -94,7 +94,7 @@ function sync(context: ComponentContext, budget: PodDisruptionBudget): number | 
     expectedPods: result.expectedPods,
     observedGeneration: budget.metadata.generation ?? 0,
   }
-  if (canonicalText(status) !== canonicalText(budget.status)) {
+  if (!isSameContent(status, budget.status)) {
     access.update('poddisruptionbudgets.policy', { ...budget, status }, writer, { subresource: 'status' })
   }
   const ends = Object.values(disrupted).map(text => Date.parse(text) + disruptedForMs - nowMs)

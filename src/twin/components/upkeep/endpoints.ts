@@ -4,6 +4,7 @@ import { randomSuffix } from '#kube/objects/names.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EndpointService } from '../kinds.ts'
+import { isSameContent } from '../same-content.ts'
 import { mapSelectorFor } from '../selectors.ts'
 import { keyOf, splitKey } from '../workloads/pod-state.ts'
 import { canonicalText, controllerReference } from '../workloads/pod-template.ts'
@@ -108,9 +109,7 @@ function syncSlices(context: ComponentContext, service: EndpointService, pods: r
       const ownerReferences = [controllerReference(service)]
       const metadata = { name, generateName, namespace: namespace ?? '', labels, ownerReferences }
       access.create(slices, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata, ...content }, sliceWriter)
-    } else if (
-      canonicalText([slice['ports'] ?? [], slice['endpoints'] ?? []]) !== canonicalText([content.ports, content.endpoints])
-    ) {
+    } else if (!isSameContent([slice['ports'] ?? [], slice['endpoints'] ?? []], [content.ports, content.endpoints])) {
       access.update(slices, { ...slice, ...content }, sliceWriter)
     }
   }
@@ -180,7 +179,7 @@ function syncEndpoints({ access, view }: ComponentContext, service: EndpointServ
   }
   const object: KubeObject = { apiVersion: 'v1', kind: 'Endpoints', metadata, ...(subsets.length === 0 ? {} : { subsets }) }
   if (before === undefined) access.create('endpoints', object, endpointsWriter)
-  else if (canonicalText(before['subsets'] ?? []) !== canonicalText(subsets)) access.update('endpoints', object, endpointsWriter)
+  else if (!isSameContent(before['subsets'] ?? [], subsets)) access.update('endpoints', object, endpointsWriter)
 }
 
 /** Terminating pods are in no Endpoints; others are among the addresses when ready, else among those that are not. */
