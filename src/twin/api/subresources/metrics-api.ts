@@ -92,7 +92,8 @@ function nodeMetrics(server: ApiServer, source: UsageSource, nodes: readonly Kub
 function podMetrics(server: ApiServer, source: UsageSource, pods: readonly KubeObject[]): readonly KubeObject[] {
   return pods.flatMap(object => {
     if (textAt(object, 'status', 'phase') !== 'Running') return []
-    const pod: Pod = { ...object, spec: { containers: [], ...fieldsAt(object, 'spec') } }
+    const hasContainers = Array.isArray(fieldsAt(object, 'spec')?.['containers'])
+    const pod = hasContainers ? (object as Pod) : { ...object, spec: { ...fieldsAt(object, 'spec'), containers: [] } }
     const containers = source.pod(pod).map(usage => ({ name: usage.name, usage: usageText(usage) }))
     return containers.length === 0 ? [] : [{ ...metricsOf(server, 'PodMetrics', object), containers }]
   })

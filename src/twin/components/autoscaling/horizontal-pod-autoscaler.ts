@@ -172,8 +172,9 @@ class Rounds {
     this.#selectors.set(keyOf(autoscaler), parsed.value)
     const pods = view.list('pods', namespace).filter(pod => parsed.value.matches(pod.metadata.labels))
     const owners = [...this.#selectors]
+      .filter(([key]) => key.startsWith(`${namespace ?? ''}/`))
       .map(([key, selector]) => ({ ...splitKey(key), selector }))
-      .filter(other => other.namespace === namespace && pods.some(pod => other.selector.matches(pod.metadata.labels)))
+      .filter(other => pods.some(pod => other.selector.matches(pod.metadata.labels)))
     if (owners.length < 2) return pods
     const names = owners.map(other => `${other.namespace}/${other.name}`).join(' ')
     const message = `pods by selector ${text} are controlled by multiple HPAs: [${names}]`

@@ -53,6 +53,7 @@ export class UsageModel {
   #shared: { readonly key: string; readonly nodes: Map<string, Map<string, readonly ContainerUsage[]>> } | undefined
   /** Per node the most cores that its pods can ever want. */
   readonly #ceilings = new Map<string, number>()
+  readonly #facts = new WeakMap<Pod, readonly ContainerFacts[]>()
   #movesSeen = 0
   #set = 0
 
@@ -118,9 +119,10 @@ export class UsageModel {
   memory(pod: Pod): readonly { readonly name: string; readonly memoryBytes: number }[] {
     if (!isRunning(pod)) return []
     const node = this.#view.get('nodes', undefined, pod.spec.nodeName ?? '')
-    return pod.spec.containers
-      .filter(isStarted(pod))
-      .map(container => ({ name: container.name, memoryBytes: Math.round(this.#amount(pod, container, 'memory', node)) }))
+    return this.#started(pod).map(facts => ({
+      name: facts.name,
+      memoryBytes: Math.round(this.#amount(pod, facts, 'memory', node)),
+    }))
   }
 
   /** What a node's system uses of memory beyond its pods. */
@@ -209,32 +211,38 @@ export class UsageModel {
   #wanted(pod: Pod): readonly ContainerUsage[] {
     if (!isRunning(pod)) return []
     const node = this.#view.get('nodes', undefined, pod.spec.nodeName ?? '')
-    return pod.spec.containers.filter(isStarted(pod)).map(container => {
-      const cores = this.#amount(pod, container, 'cpu', node)
-      const limit = quantityOf(container.resources?.limits?.['cpu'])
-      const wantedNanocores = Math.round(cores * 1e9)
-      const cpuNanocores = limit === undefined ? wantedNanocores : Math.min(wantedNanocores, Math.round(limit * 1e9))
-      const memoryBytes = Math.round(this.#amount(pod, container, 'memory', node))
-      return { name: container.name, cpuNanocores, wantedNanocores, memoryBytes, storageBytes: storageOf(pod, container) }
+    return this.#started(pod).map(facts => {
+      const { name, cpuLimit, storageBytes } = facts
+      const wantedNanocores = Math.round(this.#amount(pod, facts, 'cpu', node) * 1e9)
+      const cpuNanocores = cpuLimit === undefined ? wantedNanocores : Math.min(wantedNanocores, Math.round(cpuLimit * 1e9))
+      const memoryBytes = Math.round(this.#amount(pod, facts, 'memory', node))
+      return { name, cpuNanocores, wantedNanocores, memoryBytes, storageBytes }
     })
   }
 
-  #amount(pod: Pod, container: Container, resource: 'cpu' | 'memory', node: Node | undefined): number {
-    for (const name of annotations[resource]) {
-      const told = quantityOf(pod.metadata.annotations?.[name])
-      if (told !== undefined) return told
+  /** What is known of the containers of a pod that run; read once of each version of it. */
+  #started(pod: Pod): readonly ContainerFacts[] {
+    let known = this.#facts.get(pod)
+    if (known === undefined) {
+      known = pod.spec.containers.filter(isStarted(pod)).map(container => factsOf(pod, container, this.#options.seed))
+      this.#facts.set(pod, known)
     }
-    const ruled = this.#ordered.length === 0 ? undefined : this.#ruled(pod, container, resource, node)
+    return known
+  }
+
+  #amount(pod: Pod, facts: ContainerFacts, resource: 'cpu' | 'memory', node: Node | undefined): number {
+    const { told, request } = facts[resource]
+    if (told !== undefined) return told
+    const ruled = this.#ordered.length === 0 ? undefined : this.#ruled(pod, facts, resource, node)
     if (ruled !== undefined) return ruled
-    const measured = this.#snapshot.container(pod, container.name)
+    const measured = this.#snapshot.container(pod, facts.name)
     if (measured !== undefined) return resource === 'cpu' ? measured.cpuNanocores / 1e9 : measured.memoryBytes
-    const request = requestOf(container, resource)
     if (request !== undefined) return request * shareOfRequest
     return resource === 'cpu' ? coresWithoutRequest : bytesWithoutRequest
   }
 
-  #ruled(pod: Pod, container: Container, resource: 'cpu' | 'memory', node: Node | undefined): number | undefined {
-    const subject: RuleSubject = { pod, container: container.name, workload: () => workloadOf(this.#view, pod) }
+  #ruled(pod: Pod, facts: ContainerFacts, resource: 'cpu' | 'memory', node: Node | undefined): number | undefined {
+    const subject: RuleSubject = { pod, container: facts.name, workload: () => workloadOf(this.#view, pod) }
     for (const rule of this.#ordered) {
       const amount = rule[resource]
       if (amount === undefined || !isMeant(rule, subject)) continue
@@ -245,13 +253,46 @@ export class UsageModel {
           const controller = controllerOf(pod)
           return controller === undefined ? 1 : this.#view.countOf(controller.uid)
         },
-        request: requestOf(container, resource),
-        seed: textSeed(`${resource} ${pod.metadata.namespace}/${pod.metadata.name}/${container.name}`, this.#options.seed),
+        request: facts[resource].request,
+        seed: facts[resource].seed,
         nowMs: this.#options.clock.now(),
       })
       if (value !== undefined) return value
     }
     return undefined
+  }
+}
+
+/** What a pod itself says of what one of its containers uses. */
+interface ContainerFacts {
+  readonly name: string
+  readonly cpu: AmountFacts
+  readonly memory: AmountFacts
+  readonly cpuLimit: number | undefined
+  readonly storageBytes: number
+}
+
+interface AmountFacts {
+  /** By an annotation. */
+  readonly told: number | undefined
+  readonly request: number | undefined
+  /** Tells containers' noise apart. */
+  readonly seed: number
+}
+
+function factsOf(pod: Pod, container: Container, seed: number): ContainerFacts {
+  const { namespace, name, annotations: said } = pod.metadata
+  const amountFacts = (resource: 'cpu' | 'memory'): AmountFacts => ({
+    told: annotations[resource].map(annotation => quantityOf(said?.[annotation])).find(value => value !== undefined),
+    request: requestOf(container, resource),
+    seed: textSeed(`${resource} ${namespace}/${name}/${container.name}`, seed),
+  })
+  return {
+    name: container.name,
+    cpu: amountFacts('cpu'),
+    memory: amountFacts('memory'),
+    cpuLimit: quantityOf(container.resources?.limits?.['cpu']),
+    storageBytes: storageOf(pod, container),
   }
 }
 

@@ -7,7 +7,7 @@ import type { EndpointService } from '../kinds.ts'
 import { isSameContent } from '../same-content.ts'
 import { mapSelectorFor } from '../selectors.ts'
 import { keyOf, splitKey } from '../workloads/pod-state.ts'
-import { canonicalText, controllerReference } from '../workloads/pod-template.ts'
+import { controllerReference } from '../workloads/pod-template.ts'
 import { isNamespaceTerminating } from '../workloads/slow-start.ts'
 import { type PortGroup, portGroups, type ServiceEndpoint } from './endpoint-addresses.ts'
 
@@ -58,7 +58,7 @@ function followServices(
     forget?.(object)
   })
   view.on('pods', ({ type, object, previous }) => {
-    if (type === 'MODIFIED' && previous !== undefined && reachText(object) === reachText(previous)) return
+    if (type === 'MODIFIED' && previous !== undefined && isSameContent(reachOf(object), reachOf(previous))) return
     for (const service of view.list('services', object.metadata.namespace)) {
       const selector = mapSelectorFor(service.spec?.selector)
       if (selector.matches(object.metadata.labels) || (previous !== undefined && selector.matches(previous.metadata.labels)))
@@ -69,16 +69,10 @@ function followServices(
 }
 
 /** The part of a pod that shows in endpoints. */
-function reachText(pod: Pod): string {
+function reachOf(pod: Pod): readonly unknown[] {
   const ready = pod.status?.conditions?.find(condition => condition.type === 'Ready')?.status
-  return canonicalText([
-    pod.metadata.labels,
-    pod.metadata.deletionTimestamp,
-    pod.status?.podIP,
-    pod.status?.phase,
-    ready,
-    pod.spec.nodeName,
-  ])
+  const { podIP, phase } = pod.status ?? {}
+  return [pod.metadata.labels, pod.metadata.deletionTimestamp, podIP, phase, ready, pod.spec.nodeName]
 }
 
 function syncSlices(context: ComponentContext, service: EndpointService, pods: readonly Pod[]): void {

@@ -43,11 +43,19 @@ const nowhere: readonly (readonly [network: Network, words: string])[] = [
   [{ address: 'ff02::', length: 16, family: 'ipv6' }, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)'],
 ]
 
+const nowhereBits = nowhere.flatMap(([{ address, length, family }]) =>
+  family === 'ipv4' ? [{ shift: 32 - length, first: bitsOfIpv4(address) >>> (32 - length) }] : [],
+)
+
 /** Why an address cannot be one of an endpoint. */
 export function endpointAddressProblems(place: string, text: string): readonly FieldError[] {
   const address = withoutZeros(text)
+  const plain = address.split('%')[0] ?? ''
+  const bits = isIPv4(plain) ? bitsOfIpv4(plain) : undefined
+  // Nearly all are of IPv4, and of pods: hundreds are looked at with each change of a Service's endpoints.
+  if (bits !== undefined && !nowhereBits.some(({ first, shift }) => bits >>> shift === first)) return []
   return nowhere
-    .filter(([network]) => isWithin(address, network))
+    .filter(([network]) => isWithin(plain, network))
     .map(([, words]) => invalid(place, text, words.replace('ADDRESS', address)))
 }
 
@@ -60,8 +68,7 @@ function isMapped(address: string): boolean {
   return isIPv6(address) && isWithin(address, { address: '::ffff:0:0', length: 96, family: 'ipv6' }) && !isIPv4(address)
 }
 
-function isWithin(zoned: string, network: Network): boolean {
-  const [address = ''] = zoned.split('%')
+function isWithin(address: string, network: Network): boolean {
   const { length, family } = network
   if (!(family === 'ipv4' ? isIPv4(address) : isIPv6(address))) return false
   if (length === 0) return true
@@ -72,7 +79,13 @@ function isWithin(zoned: string, network: Network): boolean {
 
 /** The 32 bits of an address. */
 function bitsOfIpv4(address: string): number {
-  return address.split('.').reduce((bits, part) => (bits << 8) | Number(part), 0)
+  let [bits, part] = [0, 0]
+  for (let at = 0; at < address.length; at++) {
+    const digit = address.charCodeAt(at) - 48
+    if (digit >= 0) part = part * 10 + digit
+    else [bits, part] = [(bits << 8) | part, 0]
+  }
+  return (bits << 8) | part
 }
 
 /** The network that a text says, be it with needless zeros. */
