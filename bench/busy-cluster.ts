@@ -1,27 +1,35 @@
 // A cluster in which something happens all the time: each Deployment with its Service and its budget, autoscalers whose load rises and
-// falls, CronJobs, and a Deployment that is rolled out each minute.
+// falls, CronJobs, and Deployments that are rolled out one after the other.
 import type { KubeObject } from '#kube/objects/objects.ts'
 import type { ClusterAccess } from '#twin/access.ts'
 import { type ClusterSize, namespaceOf } from './big-cluster.ts'
 import { dumpedObjects } from './big-dump.ts'
 
 const workloadsANamespace = 10
-/** Of each namespace the first Deployment is scaled, the others are rolled out in turn. */
-const isScaled = (workload: number) => workload % workloadsANamespace === 0
 /** Of so many CronJobs one runs each minute, the others every five minutes. */
 const minutelyShare = 5
 const writer = { manager: 'kubectl', user: 'admin' }
 
+/** How much happens. */
+export interface Bustle {
+  /** Of so many Deployments one has an autoscaler, and a CronJob beside it. */
+  readonly scaledEach: number
+  /** Minutes from one roll-out of 30 pods to the next. */
+  readonly rollOutEach: number
+}
+
 interface BusyCluster {
   readonly objects: readonly KubeObject[]
   readonly jobsAnHour: number
-  /** Begins the roll-out of the next Deployment. */
-  rollOut(access: ClusterAccess, turn: number): void
+  readonly rollOutsAnHour: number
+  /** Begins the roll-out of the next Deployment, where its minute has come. */
+  rollOut(access: ClusterAccess, minute: number): void
   /** How many Deployments have another size than at the start. */
   scalings(access: ClusterAccess): number
 }
 
-export function busyCluster(size: ClusterSize): BusyCluster {
+export function busyCluster(size: ClusterSize, { scaledEach, rollOutEach }: Bustle): BusyCluster {
+  const isScaled = (workload: number) => workload % scaledEach === 0
   const workloads = Array.from({ length: size.workloads }, (_, workload) => workload)
   const scaled = workloads.filter(isScaled)
   const others = workloads.filter(workload => !isScaled(workload))
@@ -39,7 +47,10 @@ export function busyCluster(size: ClusterSize): BusyCluster {
       usage,
     ],
     jobsAnHour: minutely * 60 + (scaled.length - minutely) * 12,
-    rollOut(access, turn) {
+    rollOutsAnHour: 60 / rollOutEach,
+    rollOut(access, minute) {
+      if (minute % rollOutEach !== 0) return
+      const turn = minute / rollOutEach
       // Each tenth Deployment, so that a roll-out is not the last one's neighbour.
       const workload = others[(turn * workloadsANamespace) % others.length] ?? 0
       const { resourceVersion: _version, ...metadata } = deploymentOf(access, workload).metadata

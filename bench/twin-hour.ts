@@ -1,13 +1,13 @@
 // An hour of a cluster on a virtual clock, in this process: what it costs in processor time. At rest there is what the nodes write of
 // themselves; busy, CronJobs run, Deployments are rolled out and autoscalers follow their load besides.
-// `node bench/twin-hour.ts [NODES] [WORKLOADS] [HOURS] [auto|exact|busy ...]`.
+// `node bench/twin-hour.ts [NODES] [WORKLOADS] [HOURS] [auto|exact|busy|crowded ...]`.
 import { loadavg } from 'node:os'
 import { VirtualClock } from '#kube/clock.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { startTwin, type Twin } from '#twin/twin.ts'
 import { biggestCluster, dumpedObjects } from './big-dump.ts'
 import { type BudgetRow, budgetTable } from './budget-table.ts'
-import { busyCluster } from './busy-cluster.ts'
+import { type Bustle, busyCluster } from './busy-cluster.ts'
 
 const defaultNodes = 1_000
 const defaultWorkloads = 1_000
@@ -15,7 +15,12 @@ const startMs = Date.UTC(2026, 2, 2, 5)
 const minuteMs = 60_000
 const minutesOfHour = 60
 const settleLimitMs = 3_600_000
-const modes = ['auto', 'exact', 'busy'] as const
+const modes = ['auto', 'exact', 'busy', 'crowded'] as const
+/** A few autoscalers, CronJobs and roll-outs, and of all ten times as many, and five times as many roll-outs. */
+const bustles: Readonly<Record<'busy' | 'crowded', Bustle>> = {
+  busy: { scaledEach: 100, rollOutEach: 5 },
+  crowded: { scaledEach: 10, rollOutEach: 1 },
+}
 
 type Mode = (typeof modes)[number]
 
@@ -72,12 +77,14 @@ function counted(twin: Twin): ReadonlyMap<string, number> {
   return counts
 }
 
-async function busy({ nodes, workloads, hours }: Size): Promise<readonly BudgetRow[]> {
+async function busy({ nodes, workloads, hours }: Size, mode: 'busy' | 'crowded'): Promise<readonly BudgetRow[]> {
   const { replicas } = biggestCluster
-  const cluster = busyCluster({ nodes, workloads, replicas })
+  const started = process.cpuUsage()
+  const cluster = busyCluster({ nodes, workloads, replicas }, bustles[mode])
   const clock = new VirtualClock(startMs)
   await using twin = await startTwin({ clock, objects: cluster.objects, components: { heartbeat: 'exact' } })
   await twin.settle({ limitMs: settleLimitMs })
+  const settledSeconds = cpuSeconds(started)
   const counts = counted(twin)
   const before = twin.access.revision
   const used = process.cpuUsage()
@@ -88,12 +95,13 @@ async function busy({ nodes, workloads, hours }: Size): Promise<readonly BudgetR
   const made = count('pods ADDED')
   const sized = cluster.scalings(twin.access)
   if (jobs < 0.99 * cluster.jobsAnHour * hours) throw new Error(`${jobs} Jobs in ${hours} h, not ${cluster.jobsAnHour} an hour`)
-  if (made < jobs + (hours * minutesOfHour - 2) * replicas)
+  if (made < jobs + (hours * cluster.rollOutsAnHour - 2) * replicas)
     throw new Error(`${made} pods were made: not every roll-out went through`)
   if (sized === 0) throw new Error('no autoscaler has scaled')
-  const what = `${hours} h of ${nodes} nodes and ${workloads * replicas} pods, heartbeats exact, busy`
+  const what = `${hours} h of ${nodes} nodes and ${workloads * replicas} pods, heartbeats exact, ${mode}`
   const rows: BudgetRow[] = [
     { what, value: seconds, unit: 's of CPU', budget: { atMost: 60 * hours } },
+    { what: '  from the start to at rest', value: settledSeconds, unit: 's of CPU' },
     { what: '  writes', value: twin.access.revision - before, unit: '' },
     { what: '  Jobs of CronJobs', value: jobs, unit: '' },
     { what: '  pods made', value: made, unit: '' },
@@ -107,7 +115,8 @@ async function busy({ nodes, workloads, hours }: Size): Promise<readonly BudgetR
 
 export async function twinHour(size: Size, wanted: readonly Mode[]): Promise<readonly BudgetRow[]> {
   const rows: BudgetRow[] = []
-  for (const mode of wanted) rows.push(...(mode === 'busy' ? await busy(size) : await atRest(size, mode)))
+  for (const mode of wanted)
+    rows.push(...(mode === 'busy' || mode === 'crowded' ? await busy(size, mode) : await atRest(size, mode)))
   return rows
 }
 
