@@ -8,6 +8,9 @@ import type { PodState } from './cluster-state.ts'
 import { controllerOf, kindKey } from './ownership.ts'
 import type { OwnerLookup } from './state-shapes.ts'
 
+/** What a budget's arithmetic looks at of a pod. */
+export type BudgetedPod = Pick<PodState, 'namespace' | 'name' | 'object' | 'isTerminating' | 'isReady'>
+
 export interface BudgetStatus {
   readonly expectedPods: number
   readonly desiredHealthy: number
@@ -39,7 +42,7 @@ export function budgetSelector(budget: PodDisruptionBudget): Selector {
 }
 
 /** What the controller writes as the budget's status for the pods that it selects (`budgetSelector`). */
-export function budgetStatus(budget: PodDisruptionBudget, selected: readonly PodState[], rules: BudgetRules): BudgetStatus {
+export function budgetStatus(budget: PodDisruptionBudget, selected: readonly BudgetedPod[], rules: BudgetRules): BudgetStatus {
   const expectation = expectedPods(budget, selected, rules)
   if (typeof expectation === 'string') {
     const { expectedPods = 0, desiredHealthy = 0, currentHealthy = 0 } = budget.status ?? {}
@@ -47,7 +50,7 @@ export function budgetStatus(budget: PodDisruptionBudget, selected: readonly Pod
   }
   const { expected, desired } = expectation
   const disrupted = budget.status?.disruptedPods ?? {}
-  const isLeaving = (pod: PodState) => {
+  const isLeaving = (pod: BudgetedPod) => {
     const sinceMs = Object.hasOwn(disrupted, pod.name) ? Date.parse(disrupted[pod.name] ?? '') : Number.NaN
     return sinceMs + longestDisruptionMs > rules.nowMs
   }
@@ -64,7 +67,7 @@ export function budgetStatus(budget: PodDisruptionBudget, selected: readonly Pod
 /** How many pods there are to be and how many of them healthy; or why that cannot be told. */
 function expectedPods(
   { spec }: PodDisruptionBudget,
-  pods: readonly PodState[],
+  pods: readonly BudgetedPod[],
   rules: BudgetRules,
 ): { readonly expected: number; readonly desired: number } | string {
   const { maxUnavailable, minAvailable } = spec
@@ -83,11 +86,14 @@ function expectedPods(
 }
 
 /** The replicas of all controllers of the pods; pods without one do not count. */
-function expectedScale(pods: readonly PodState[], { replicasOf }: BudgetRules): number | string {
+function expectedScale(pods: readonly BudgetedPod[], { replicasOf }: BudgetRules): number | string {
   const replicas = new Map<string, number>()
+  let last: OwnerReference | undefined
   for (const pod of pods) {
     const controller = controllerOf(pod.object.metadata)
-    if (controller === undefined) continue
+    // Pods of one controller come together, and mostly share the reference.
+    if (controller === undefined || controller === last) continue
+    last = controller
     const scale = replicasOf(controller, pod.namespace)
     if (scale === undefined) return `found no controllers for pod "${pod.name}"`
     replicas.set(scale.key, scale.replicas)

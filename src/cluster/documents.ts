@@ -303,15 +303,17 @@ function withoutNulls(value: object, levels: number): object {
     }
     return items ?? value
   }
-  const kept: [string, unknown][] = []
-  let isSame = true
+  // Nearly none has such a field: nothing is made before one is met.
+  let kept: Map<string, unknown> | undefined
   for (const key of Object.keys(value)) {
     const field: unknown = Reflect.get(value, key)
     const clean = isTree(field) ? withoutNulls(field, levels - 1) : field
-    if (clean !== field || field === null) isSame = false
-    if (clean !== null) kept.push([key, clean])
+    if (clean === field && field !== null) continue
+    kept ??= new Map(Object.entries(value))
+    if (clean === null) kept.delete(key)
+    else kept.set(key, clean)
   }
-  return isSame ? value : Object.fromEntries(kept)
+  return kept === undefined ? value : Object.fromEntries(kept)
 }
 
 function isTree(value: unknown): value is object {

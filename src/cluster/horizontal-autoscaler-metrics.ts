@@ -217,6 +217,15 @@ function requestOf(pod: Pod, resource: string, container: string | undefined): b
 
 /** Quantities of stored objects have been checked by the server; what it let through otherwise counts as nothing. */
 function milliOf(text: string | number): bigint {
+  const known = milliByText.get(text)
+  if (known !== undefined) return known
   const parsed = parseQuantity(text)
-  return parsed.ok ? milliValue(parsed.value) : 0n
+  const milli = parsed.ok ? milliValue(parsed.value) : 0n
+  if (milliByText.size >= keptTexts) milliByText.clear()
+  milliByText.set(text, milli)
+  return milli
 }
+
+/** Requests are asked for with every round of every autoscaler, and few texts are different. */
+const milliByText = new Map<string | number, bigint>()
+const keptTexts = 1_024

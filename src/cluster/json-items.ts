@@ -107,7 +107,9 @@ export class JsonItems {
   }
 
   #whole(last: Uint8Array, item: number | undefined): JsonItem {
-    const text = Buffer.concat([...this.#pieces.splice(0), last]).toString()
+    // Most items are whole within a chunk, and need not be copied.
+    const bytes = this.#pieces.length === 0 ? last : Buffer.concat([...this.#pieces.splice(0), last])
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
     try {
       const value: unknown = JSON.parse(text)
       return { ...this.#place(item), value }

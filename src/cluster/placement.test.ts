@@ -429,3 +429,25 @@ describe('forks and undoing', () => {
     )
   })
 })
+
+test('nodes that say something else of themselves are seen, and who stands on them stays', () => {
+  const stateWith = (labels: Readonly<Record<string, string>>, cpu: string) => [
+    node('a', { cpu: '4' }),
+    node('b', { cpu, labels }),
+    pod('default/standing', { node: 'b', cpu: '1' }),
+    pod('default/next', { cpu: '2', nodeSelector: { disk: 'fast' } }),
+  ]
+  const before = stateOf(...stateWith({}, '4'))
+  const placement = new Placement(before, defaultSettings('1.34'))
+  const next = podOf(placement, before, 'default/next')
+  expect(placement.evaluate(next).landing).toEqual([])
+  for (const cpu of ['4', '2']) {
+    const after = stateOf(...stateWith({ disk: 'fast' }, cpu))
+    expect(placement.hasNodesOf(after)).toBe(true)
+    placement.renew(after)
+    expect(totals(placement.evaluate(next))).toEqual(totals(new Placement(after, defaultSettings('1.34')).evaluate(next)))
+    expect(placement.nodeOf('default/standing')).toBe('b')
+    expect(placement.evaluate(next).landing).toEqual(cpu === '4' ? ['b'] : [])
+  }
+  expect(placement.hasNodesOf(stateOf(node('a', { cpu: '4' }), node('c', { cpu: '4' })))).toBe(false)
+})

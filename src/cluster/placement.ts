@@ -111,12 +111,24 @@ export class Placement {
     this.#loads.add(this.#fixed.reader.info(pod), node)
   }
 
-  /** From now on by a newer state of the cluster, whose nodes are the same. Who stands where stays. */
+  /** Whether the nodes of a state have the names of those here. */
+  hasNodesOf({ nodes }: ClusterState): boolean {
+    if (nodes.size !== this.#fixed.table.size) return false
+    let index = 0
+    for (const name of nodes.keys()) if (name !== this.#fixed.table.names[index++]) return false
+    return true
+  }
+
+  /** From now on by a newer state of the cluster, whose nodes have the same names. Who stands where stays. */
   renew(state: ClusterState): void {
     const { settings } = this.#fixed
+    const table = this.#fixed.table.renewed(state)
+    if (table !== this.#fixed.table) this.#order = undefined
     this.#fixed = {
       ...this.#fixed,
       state,
+      table,
+      rules: table === this.#fixed.table ? this.#fixed.rules : new NodeRulesReader(table, settings),
       namespaces: new NamespaceLabels(state),
       spread: new SpreadReader(state, settings),
       claimsToCome: new Map(),

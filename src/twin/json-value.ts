@@ -96,10 +96,10 @@ export function copyOf(value: unknown): unknown {
   return copy
 }
 
-/** A deep copy of an object as a tree that may be changed. */
-export function draftOf(object: KubeObject | Draft): Draft {
+/** A deep copy of an object as a tree that may be changed; the fields `as` they are stay so, for whoever replaces them at once. */
+export function draftOf(object: KubeObject | Draft, as: ReadonlySet<string> = new Set()): Draft {
   const copy: Draft = {}
-  for (const key of Object.keys(object)) setField(copy, key, copyOf(object[key]))
+  for (const key of Object.keys(object)) setField(copy, key, as.has(key) ? object[key] : copyOf(object[key]))
   return copy
 }
 

@@ -384,7 +384,7 @@ function absentOwners(server: ApiServer): ReadonlySet<string> {
   for (const key of server.resources.keys()) {
     for (const object of server.store.list(key)) {
       if (object.metadata.uid !== undefined) present.add(object.metadata.uid)
-      for (const owner of listAt(object, 'metadata', 'ownerReferences')) named.add(textAt(owner, 'uid') ?? '')
+      for (const { uid } of object.metadata.ownerReferences ?? []) named.add(uid)
     }
   }
   return named.difference(present)

@@ -135,6 +135,21 @@ export class OrderedObjects {
     return this.#all
   }
 
+  /** Those whose key starts with `prefix`, in order. No snapshot is taken, so that the next change need not copy anything. */
+  startingWith(prefix: string): readonly KubeObject[] {
+    const found: KubeObject[] = []
+    let { chunk, index } = placeOf(this.#chunks, prefix)
+    for (; chunk < this.#chunks.length; chunk++, index = 0) {
+      const { keys = [], objects = [] } = this.#chunks[chunk] ?? {}
+      for (; index < keys.length; index++) {
+        const object = objects[index]
+        if (object === undefined || keys[index]?.startsWith(prefix) !== true) return found
+        found.push(object)
+      }
+    }
+    return found
+  }
+
   /** The chunk in which `key` is or belongs, to be changed. */
   #writable(key: string): { readonly place: Place; readonly chunk: Chunk } {
     this.#all = undefined

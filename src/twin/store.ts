@@ -126,7 +126,7 @@ export class Store {
   list(resource: ResourceKey, namespace?: string): readonly KubeObject[] {
     const shelf = this.#shelves.get(resource)
     if (shelf === undefined) return []
-    return namespace === undefined ? shelf.ordered.all() : [...shelf.ordered.snapshot().objects(`${namespace}/`)]
+    return namespace === undefined ? shelf.ordered.all() : shelf.ordered.startingWith(`${namespace}/`)
   }
 
   /**

@@ -44,6 +44,13 @@ export class NodeTable {
     this.pods = this.allocatable('pods')
   }
 
+  /** The table of a newer state, whose nodes have the same names; this one where they are the same. */
+  renewed(state: ClusterState): NodeTable {
+    let index = 0
+    for (const { object } of state.nodes.values()) if (object !== this.nodes[index++]) return new NodeTable(state)
+    return this
+  }
+
   get size(): number {
     return this.names.length
   }

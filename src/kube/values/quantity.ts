@@ -266,6 +266,7 @@ class NumberCache {
 
 const milliCache = new NumberCache()
 const wholeCache = new NumberCache()
+const unitCache = new NumberCache()
 
 /**
  * Thousandths of `text` (millicores of a CPU quantity), rounded away from zero; of more than 2^53-1 about what upstream makes of it.
@@ -287,6 +288,18 @@ export function parseWhole(text: string | number): number {
   if (known !== undefined) return known
   const value = simpleNumber(text, 1) ?? asNumber(text, 0)
   wholeCache.set(text, value)
+  return value
+}
+
+/** `text` in units with their fraction (0.25 of `250m`), as the nearest double; `undefined` where it is no quantity. */
+export function parseUnits(text: string | number): number | undefined {
+  const given = typeof text === 'number' ? String(text) : text
+  const known = unitCache.get(given)
+  if (known !== undefined) return known
+  const read = readQuantity(given)
+  if (typeof read === 'string') return undefined
+  const value = Number(read.nanos) / 1e9
+  unitCache.set(given, value)
   return value
 }
 

@@ -37,7 +37,12 @@ export interface User {
   readonly extra?: Readonly<Record<string, readonly string[]>>
 }
 
+let lastSecond = { second: Number.NaN, text: '' }
+
 /** The time as it is written into objects: whole seconds, UTC. */
 export function timestamp(ms: number): string {
-  return `${new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19)}Z`
+  const second = Math.floor(ms / 1000)
+  // It is asked for many times in a second.
+  if (second !== lastSecond.second) lastSecond = { second, text: `${new Date(second * 1000).toISOString().slice(0, 19)}Z` }
+  return lastSecond.text
 }

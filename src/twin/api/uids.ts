@@ -1,5 +1,5 @@
 // UIDs of what the API server makes: of objects, of reviews that it asks webhooks for, of tokens.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Clock } from '#kube/clock.ts'
 
 /**
@@ -29,11 +29,7 @@ export class Uids {
     for (;;) {
       const nth = this.#given.get(whose) ?? 0
       this.#given.set(whose, nth + 1)
-      const uid = shaped(
-        createHash('sha256')
-          .update(JSON.stringify([this.#seed, now, whose, nth]))
-          .digest('hex'),
-      )
+      const uid = shaped(hash('sha256', JSON.stringify([this.#seed, now, whose, nth])))
       if (!this.loaded.has(uid)) return uid
     }
   }

@@ -13,7 +13,7 @@ import {
   type Subject,
   statusBody,
 } from '#kube/objects/status.ts'
-import { type Draft, draftOf, fieldsAt, frozen, isSame, listAt, raised, textAt } from '../json-value.ts'
+import { copyOf, type Draft, draftOf, fieldsAt, frozen, isSame, listAt, raised, setField, textAt } from '../json-value.ts'
 import { trackCreate, trackUpdate } from '../patch/managed-fields.ts'
 import { inGoForm, loseEmptyLists } from '../schema/go-form.ts'
 import { kindSchema } from '../schema/kind-schema.ts'
@@ -32,6 +32,7 @@ import {
   uncountTemplates,
 } from './object-strategy.ts'
 import { prepareChanged, prepareNew } from './prepared-object.ts'
+import { resetFields } from './reset-fields.ts'
 import { apiVersionOf, qualifiedResource, type ResourceType } from './resource-type.ts'
 import { identityProblems, refused, validateCreate, validateUpdate } from './validation/validation.ts'
 import type { WriteOptions } from './write-options.ts'
@@ -120,10 +121,10 @@ export class WritePipeline {
 
   /** Steps before webhooks of an update: who may write what, defaults, admission. */
   prepareUpdate(type: ResourceType, object: Draft | KubeObject, existing: KubeObject, options: WriteOptions): Draft {
-    const draft = draftOf(object)
+    const draft = draftOf(object, replacedFields(type, options.subresource))
     draft['apiVersion'] = apiVersionOf(type)
     draft['kind'] = type.kind
-    const metadata: Draft = { ...fieldsAt(draft, 'metadata') }
+    const metadata = metadataDraft(object, existing)
     draft['metadata'] = metadata
     const { name, uid, resourceVersion } = existing.metadata
     agreeOnNamespace(type, metadata, existing.metadata.namespace)
@@ -212,6 +213,22 @@ export function givenResourceVersion(metadata: Draft): string {
   if (given.length > 19 && BigInt(given) >= 2n ** 64n)
     throw bareError(`strconv.ParseUint: parsing ${JSON.stringify(given)}: value out of range`)
   return given
+}
+
+/** Fields that a write has no say in: {@link keepUnwritable} puts them back, so that nobody need copy them. */
+function replacedFields(type: ResourceType, subresource: string | undefined): ReadonlySet<string> {
+  return new Set([
+    'metadata',
+    ...resetFields(type, subresource).flatMap(([name = '', field]) => (field === undefined ? [name] : [])),
+  ])
+}
+
+/** Metadata that may be changed, but for stored parts that are only ever replaced as a whole. */
+function metadataDraft(object: Draft | KubeObject, existing: KubeObject): Draft {
+  const metadata: Draft = {}
+  for (const [name, value] of Object.entries(fieldsAt(object, 'metadata') ?? {}))
+    setField(metadata, name, name === 'managedFields' && value === existing.metadata[name] ? value : copyOf(value))
+  return metadata
 }
 
 function agreeOnNamespace(type: ResourceType, metadata: Draft, namespace: string | undefined): void {

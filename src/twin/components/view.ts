@@ -74,6 +74,11 @@ export class ClusterView implements Disposable {
     return [...(this.#byController.get(controllerUid)?.values() ?? [])]
   }
 
+  /** How many these are. */
+  countOf(controllerUid: string): number {
+    return this.#byController.get(controllerUid)?.size ?? 0
+  }
+
   /** Pods of the namespace without a controller. */
   orphansIn(namespace: string): readonly Pod[] {
     return [...(this.#orphans.get(namespace)?.values() ?? [])]

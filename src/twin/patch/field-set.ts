@@ -1,7 +1,7 @@
 // Sets of fields of an object, as managedFields records them (FieldsV1), and their algebra.
 
 import type { Draft } from '../json-value.ts'
-import { isFields, jsonText, jsonTree, setField } from '../json-value.ts'
+import { frozen, isFields, jsonText, jsonTree, setField } from '../json-value.ts'
 import { memberSchema, type Schema } from '../schema/schema.ts'
 
 /** A field and what is below it. `f:spec`, `k:{"name":"c"}`, `v:"x"` are path elements as FieldsV1 writes them. */
@@ -154,6 +154,10 @@ export function keyOf(schema: Schema, item: Draft, key: string): unknown {
 
 /** Sets of stored FieldsV1, which are frozen and read again with every write. */
 const readSets = new WeakMap<object, FieldSet>()
+/** The stored FieldsV1 that a set was read from. */
+const origins = new WeakMap<FieldSet, Draft>()
+/** FieldsV1 of sets that were written, frozen: who writes the same fields again and again has the same set. */
+const writtenSets = new WeakMap<FieldSet, Draft>()
 
 /** FieldsV1 as a set. */
 export function fromFieldsV1(fields: unknown): FieldSet {
@@ -162,6 +166,7 @@ export function fromFieldsV1(fields: unknown): FieldSet {
   if (set === undefined) {
     set = readFieldsV1(fields)
     readSets.set(fields, set)
+    if (!isEmptySet(set)) origins.set(set, fields)
   }
   return set
 }
@@ -180,33 +185,55 @@ function readFieldsV1(fields: unknown): FieldSet {
   return { isMember, children }
 }
 
-/** A set as FieldsV1, elements in order. */
+/** A set as FieldsV1, elements in order; frozen. */
 export function toFieldsV1(set: FieldSet): Draft {
+  let written = writtenSets.get(set)
+  if (written === undefined) {
+    const made = writeFieldsV1(set)
+    const origin = origins.get(set)
+    // What is stored already need not be stored anew.
+    written = origin !== undefined && jsonText(origin) === jsonText(made) ? origin : frozen(made)
+    writtenSets.set(set, written)
+  }
+  return written
+}
+
+function writeFieldsV1(set: FieldSet): Draft {
   const fields: Draft = {}
   if (set.isMember && set.children.size > 0) fields['.'] = {}
   for (const [element, below] of [...set.children].toSorted(([left], [right]) => (left < right ? -1 : 1)))
-    setField(fields, element, toFieldsV1(below))
+    setField(fields, element, writeFieldsV1(below))
   return fields
 }
 
+/** What is in either; `left` itself where there is nothing more in `right`. */
 export function union(left: FieldSet, right: FieldSet): FieldSet {
-  const children = new Map(left.children)
+  let children: Map<string, FieldSet> | undefined
   for (const [element, set] of right.children) {
-    const present = children.get(element)
-    children.set(element, present === undefined ? set : union(present, set))
+    const present = left.children.get(element)
+    const both = present === undefined ? set : union(present, set)
+    if (both === present) continue
+    children ??= new Map(left.children)
+    children.set(element, both)
   }
-  return { isMember: left.isMember || right.isMember, children }
+  if (children === undefined && (left.isMember || !right.isMember)) return left
+  return { isMember: left.isMember || right.isMember, children: children ?? left.children }
 }
 
-/** What is in `left` and not in `right`. */
+/** What is in `left` and not in `right`; `left` itself where they have nothing in common. */
 export function difference(left: FieldSet, right: FieldSet): FieldSet {
-  const children = new Map<string, FieldSet>()
-  for (const [element, set] of left.children) {
-    const other = right.children.get(element)
-    const rest = other === undefined ? set : difference(set, other)
-    if (!isEmptySet(rest)) children.set(element, rest)
+  let children: Map<string, FieldSet> | undefined
+  for (const [element, other] of right.children) {
+    const set = left.children.get(element)
+    if (set === undefined) continue
+    const rest = difference(set, other)
+    if (rest === set && !isEmptySet(rest)) continue
+    children ??= new Map(left.children)
+    if (isEmptySet(rest)) children.delete(element)
+    else children.set(element, rest)
   }
-  return { isMember: left.isMember && !right.isMember, children }
+  if (children === undefined && (!left.isMember || !right.isMember)) return left
+  return { isMember: left.isMember && !right.isMember, children: children ?? left.children }
 }
 
 /** A set without some fields, and what is below them. */

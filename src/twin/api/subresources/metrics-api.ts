@@ -34,14 +34,16 @@ export function answerMetrics(
 ): TwinResponse {
   const options = listOptions(request.query, 'list')
   const fields = info.name === undefined ? options.fieldSelector : `metadata.name=${info.name}`
-  const all =
-    source === undefined
-      ? server.store.list(type.key, info.namespace)
-      : type.isNamespaced
-        ? podMetrics(server, source, info.namespace)
-        : nodeMetrics(server, source)
+  // Metrics have the names and labels of what they are of: what is not selected need not be measured.
   const selection = selectionOf(type, options.labelSelector, fields)
-  const items = all.filter(object => selection.matches(object))
+  const of = source === undefined ? type.key : type.isNamespaced ? 'pods' : 'nodes'
+  const selected = server.store.list(of, info.namespace).filter(object => selection.matches(object))
+  const items =
+    source === undefined
+      ? selected
+      : type.isNamespaced
+        ? podMetrics(server, source, selected)
+        : nodeMetrics(server, source, selected)
   if (info.name === undefined) {
     return textAnswer(
       request,
@@ -80,17 +82,18 @@ function metricsOf(
   }
 }
 
-function nodeMetrics(server: ApiServer, source: UsageSource): readonly KubeObject[] {
-  return server.store.list('nodes').flatMap(node => {
+function nodeMetrics(server: ApiServer, source: UsageSource, nodes: readonly KubeObject[]): readonly KubeObject[] {
+  return nodes.flatMap(node => {
     const usage = source.node(node.metadata.name)
     return usage === undefined ? [] : [{ ...metricsOf(server, 'NodeMetrics', node), usage: usageText(usage) }]
   })
 }
 
-function podMetrics(server: ApiServer, source: UsageSource, namespace: string | undefined): readonly KubeObject[] {
-  return server.store.list('pods', namespace).flatMap(object => {
+function podMetrics(server: ApiServer, source: UsageSource, pods: readonly KubeObject[]): readonly KubeObject[] {
+  return pods.flatMap(object => {
     if (textAt(object, 'status', 'phase') !== 'Running') return []
-    const pod: Pod = { ...object, spec: { containers: [], ...fieldsAt(object, 'spec') } }
+    const hasContainers = Array.isArray(fieldsAt(object, 'spec')?.['containers'])
+    const pod = hasContainers ? (object as Pod) : { ...object, spec: { ...fieldsAt(object, 'spec'), containers: [] } }
     const containers = source.pod(pod).map(usage => ({ name: usage.name, usage: usageText(usage) }))
     return containers.length === 0 ? [] : [{ ...metricsOf(server, 'PodMetrics', object), containers }]
   })

@@ -8,8 +8,8 @@ import { parseLabelSelector, type Selector } from '#kube/objects/selector.ts'
 import { jsonText, numberAt, textAt } from '../../json-value.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
+import { isSameContent } from '../same-content.ts'
 import { keyOf, splitKey, timeText } from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
 import { readMetric } from './horizontal-pod-autoscaler-readings.ts'
 
 const autoscalers = 'horizontalpodautoscalers.autoscaling'
@@ -172,8 +172,9 @@ class Rounds {
     this.#selectors.set(keyOf(autoscaler), parsed.value)
     const pods = view.list('pods', namespace).filter(pod => parsed.value.matches(pod.metadata.labels))
     const owners = [...this.#selectors]
+      .filter(([key]) => key.startsWith(`${namespace ?? ''}/`))
       .map(([key, selector]) => ({ ...splitKey(key), selector }))
-      .filter(other => other.namespace === namespace && pods.some(pod => other.selector.matches(pod.metadata.labels)))
+      .filter(other => pods.some(pod => other.selector.matches(pod.metadata.labels)))
     if (owners.length < 2) return pods
     const names = owners.map(other => `${other.namespace}/${other.name}`).join(' ')
     const message = `pods by selector ${text} are controlled by multiple HPAs: [${names}]`
@@ -237,7 +238,7 @@ class Rounds {
       ...(lastScaleTime === undefined ? {} : { lastScaleTime }),
       conditions,
     }
-    if (canonicalText(status) === canonicalText(autoscaler.status)) return
+    if (isSameContent(status, autoscaler.status)) return
     access.update(autoscalers, { ...autoscaler, status }, writer, { subresource: 'status' })
   }
 }

@@ -46,6 +46,8 @@ export class ImagePulls {
   /** Image → node → when its download ends. */
   readonly #underWay = new Map<string, Map<string, number>>()
   readonly #records: PullRecord[] = []
+  /** Bytes of images that were pulled: an image has one size. */
+  readonly #sizes = new Map<string, number>()
 
   /** Whether the node needs no pull: listed in its status, pulled before, or run by a pod it has. */
   isPresent(node: Node, image: string): boolean {
@@ -61,7 +63,8 @@ export class ImagePulls {
   /** Queues a pull that begins when those before it have ended; one of the same image on the node is shared. */
   begin(node: Node, image: string, nodes: Iterable<Node>, { nowMs, factor, source, isMirrored }: PullTerms): Pull {
     const { name } = node.metadata
-    const bytes = imageBytes(image, nodes)
+    const bytes = this.#sizes.get(image) ?? imageBytes(image, nodes)
+    this.#sizes.set(image, bytes)
     const sharedMs = this.#underWay.get(image)?.get(name)
     // Another pod of the node pulls it: when its turn comes the layers are there.
     if (sharedMs !== undefined && sharedMs > nowMs) return { totalMs: sharedMs - nowMs, transferMs: 0, bytes, source }

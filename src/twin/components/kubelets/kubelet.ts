@@ -2,7 +2,7 @@
 // nothing at all: its pods keep their last status until it is back.
 
 import { allocatableOf } from '#cluster/cluster-state.ts'
-import { podRequests } from '#cluster/requests.ts'
+import { podRequests, type Requests } from '#cluster/requests.ts'
 import { requiredNodes } from '#cluster/scheduling/node-selector.ts'
 import type { Node, Pod, PodStatus } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound } from '#kube/objects/status.ts'
@@ -10,6 +10,7 @@ import { secondsMs } from '#kube/time/duration.ts'
 import { type ComponentContext, kubeletWriter } from '../component.ts'
 import type { EventText } from '../event-recorder.ts'
 import type { WorkQueue } from '../loop.ts'
+import { isSameContent } from '../same-content.ts'
 import {
   conditionOf,
   isCritical,
@@ -21,7 +22,6 @@ import {
   timeText,
   withCondition,
 } from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
 import { type ImageMirror, mirrorOf, mirrorsImage, type OtherNode, type PullSource, pullSource } from './image-mirrors.ts'
 import { ImagePulls } from './image-pulls.ts'
 import { NodeTrouble, type PullError } from './node-trouble.ts'
@@ -346,7 +346,7 @@ export class Kubelets implements NodePower {
   }
 
   #write(pod: Pod, status: PodStatus): void {
-    if (canonicalText(status) === canonicalText(pod.status)) return
+    if (isSameContent(status, pod.status)) return
     this.#context.access.update('pods', { ...pod, status }, kubeletWriter(pod.spec.nodeName ?? ''), { subresource: 'status' })
   }
 
@@ -385,6 +385,17 @@ export class Kubelets implements NodePower {
   }
 }
 
+/** What stored pods request. */
+const knownRequests = new WeakMap<Pod, Requests>()
+
+function requestsOf(pod: Pod): Requests {
+  const known = knownRequests.get(pod)
+  if (known !== undefined) return known
+  const requests = podRequests(pod)
+  knownRequests.set(pod, requests)
+  return requests
+}
+
 interface Refusal {
   readonly reason: string
   readonly message: string
@@ -402,8 +413,8 @@ function admissionRefusal({ view }: ComponentContext, pod: Pod, node: Node): Ref
   if (podLimit !== undefined && others.length + 1 > podLimit) return shortage('pods', 1, others.length, podLimit)
   const used = new Map<string, number>()
   for (const other of others)
-    for (const [name, amount] of Object.entries(podRequests(other))) used.set(name, (used.get(name) ?? 0) + amount)
-  for (const [name, amount] of Object.entries(podRequests(pod))) {
+    for (const [name, amount] of Object.entries(requestsOf(other))) used.set(name, (used.get(name) ?? 0) + amount)
+  for (const [name, amount] of Object.entries(requestsOf(pod))) {
     const inUse = used.get(name) ?? 0
     const capacity = allocatable[name] ?? 0
     if (amount > 0 && inUse + amount > capacity) return shortage(name, amount, inUse, capacity)

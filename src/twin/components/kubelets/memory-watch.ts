@@ -1,6 +1,6 @@
 // What kubelets and kernels do about memory: a container above its limit is killed, a node that runs short evicts a pod at a time.
 import type { Node, Pod } from '#kube/objects/objects.ts'
-import { parseQuantity } from '#kube/values/quantity.ts'
+import { parseUnits } from '#kube/values/quantity.ts'
 import { type ComponentContext, kubeletWriter } from '../component.ts'
 import { isCritical, isFinished, isTerminating } from '../workloads/pod-state.ts'
 import type { Kubelets } from './kubelet.ts'
@@ -40,14 +40,14 @@ export function evictionOrder(pods: readonly MemoryUse[]): readonly MemoryUse[] 
   )
 }
 
-/** Looks at each living node every ten seconds, while anything but a snapshot says what is used. */
+/** Looks at each living node every ten seconds, while anything but a snapshot says what is used of memory. */
 export function startMemoryWatch(context: ComponentContext, kubelets: Kubelets, usage: UsageModel): void {
   const { view, loop, clock } = context
   const source = {}
   const underPressureAt = new Map<string, number>()
   const queue = loop.queue('node-memory', () => {
     queue.addPeriodic('all', watchMs)
-    if (!usage.isLively && underPressureAt.size === 0) return
+    if (!usage.isMemoryLively && !usage.mayFail && underPressureAt.size === 0) return
     for (const node of view.list('nodes')) {
       const { name } = node.metadata
       if (kubelets.isAlive(name)) loop.alone('node-memory', name, () => look(node))
@@ -57,11 +57,13 @@ export function startMemoryWatch(context: ComponentContext, kubelets: Kubelets, 
 
   const look = (node: Node) => {
     const name = node.metadata.name
-    const running = view.podsOn(name).filter(pod => !isFinished(pod))
-    for (const pod of running) killAboveLimit(kubelets, usage, pod)
+    // An expression that fails is told within ten seconds, whoever asks what is used.
+    if (usage.mayFail) usage.node(name)
+    for (const pod of view.podsOn(name)) if (!isFinished(pod)) killAboveLimit(kubelets, usage, pod)
     const allocatable = bytesOf(node.status?.allocatable?.['memory'] ?? node.status?.capacity?.['memory'])
-    const used = usage.node(name)?.memoryBytes
-    if (allocatable === undefined || used === undefined) return
+    if (allocatable === undefined) return
+    // Who was killed above uses nothing any more.
+    const used = view.podsOn(name).reduce((sum, pod) => sum + totalOf(usage, pod), usage.systemMemoryBytes(name))
     const availableBytes = allocatable - used
     if (availableBytes < leastAvailableBytes) {
       const isNew = !underPressureAt.has(name)
@@ -78,7 +80,7 @@ export function startMemoryWatch(context: ComponentContext, kubelets: Kubelets, 
 }
 
 function killAboveLimit(kubelets: Kubelets, usage: UsageModel, pod: Pod): void {
-  for (const { name, memoryBytes } of usage.pod(pod)) {
+  for (const { name, memoryBytes } of usage.memory(pod)) {
     const limit = bytesOf(pod.spec.containers.find(container => container.name === name)?.resources?.limits?.['memory'])
     if (limit !== undefined && memoryBytes > limit) kubelets.killForMemory(pod, name)
   }
@@ -108,7 +110,7 @@ function evictOne(
 
 /** The containers that use more than they request, in kubelet's words. */
 function excesses(usage: UsageModel, pod: Pod): readonly string[] {
-  return usage.pod(pod).flatMap(({ name, memoryBytes }) => {
+  return usage.memory(pod).flatMap(({ name, memoryBytes }) => {
     const container = pod.spec.containers.find(one => one.name === name)
     const requested = container?.resources?.requests?.['memory']
     if (memoryBytes <= (bytesOf(requested) ?? 0)) return []
@@ -119,7 +121,7 @@ function excesses(usage: UsageModel, pod: Pod): readonly string[] {
 }
 
 function totalOf(usage: UsageModel, pod: Pod): number {
-  return usage.pod(pod).reduce((sum, one) => sum + one.memoryBytes, 0)
+  return usage.memory(pod).reduce((sum, one) => sum + one.memoryBytes, 0)
 }
 
 function requestedBytes(pod: Pod): number {
@@ -127,8 +129,7 @@ function requestedBytes(pod: Pod): number {
 }
 
 function bytesOf(value: string | number | undefined): number | undefined {
-  const parsed = value === undefined ? undefined : parseQuantity(value)
-  return parsed?.ok === true ? Number(parsed.value.nanos) / 1e9 : undefined
+  return value === undefined ? undefined : parseUnits(value)
 }
 
 /** As kubelet prints bytes: the largest binary unit that divides them. */

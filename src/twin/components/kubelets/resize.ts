@@ -4,6 +4,7 @@ import { allocatableOf } from '#cluster/cluster-state.ts'
 import { podRequests, specRequests } from '#cluster/requests.ts'
 import type { Condition, Container, ContainerStatus, Pod, PodStatus, ResourceList } from '#kube/objects/objects.ts'
 import { type ComponentContext, kubeletWriter } from '../component.ts'
+import { isSameContent } from '../same-content.ts'
 import { isFinished, isTerminating, keyOf, splitKey, timeText, withCondition } from '../workloads/pod-state.ts'
 import { canonicalText } from '../workloads/pod-template.ts'
 
@@ -90,16 +91,14 @@ function statusOf(pod: Pod, { name }: Container): ContainerStatus | undefined {
 function isAllocated(pod: Pod): boolean {
   return pod.spec.containers.every(container => {
     const allocated = statusOf(pod, container)?.allocatedResources
-    return canonicalText(allocated ?? {}) === canonicalText(container.resources?.requests ?? {})
+    return isSameContent(allocated ?? {}, container.resources?.requests ?? {})
   })
 }
 
 function isInForce(pod: Pod): boolean {
   return (
     isAllocated(pod) &&
-    pod.spec.containers.every(
-      container => canonicalText(statusOf(pod, container)?.resources ?? {}) === canonicalText(container.resources ?? {}),
-    )
+    pod.spec.containers.every(container => isSameContent(statusOf(pod, container)?.resources ?? {}, container.resources ?? {}))
   )
 }
 
@@ -167,6 +166,6 @@ function write(
   const observedGeneration = pod.metadata.generation ?? 0
   const told = condition === undefined ? kept : withCondition(kept, { ...condition, observedGeneration }, timeText(clock.now()))
   const status: PodStatus = { ...pod.status, containerStatuses, conditions: told, observedGeneration }
-  if (canonicalText(status) === canonicalText(pod.status)) return
+  if (isSameContent(status, pod.status)) return
   access.update('pods', { ...pod, status }, kubeletWriter(pod.spec.nodeName ?? ''), { subresource: 'status' })
 }

@@ -28,6 +28,7 @@ export class SnapshotUsage {
   readonly #lacking = new Map<string, Set<string>>()
   /** Per node what it uses beyond its pods. */
   readonly #system = new Map<string, Usage>()
+  #moves = 0
 
   /** `podsOn`: what all pods of a node use by what is known of them; the rest of its metrics is its system's. */
   constructor(access: ClusterAccess, view: ClusterView, podsOn: (node: string) => Usage) {
@@ -39,6 +40,11 @@ export class SnapshotUsage {
       else if (type === 'DELETED') this.#release(object, true)
       else if (isTerminating(object) && previous !== undefined && !isTerminating(previous)) this.#release(object, false)
     })
+  }
+
+  /** How often values came to pods that were there before. */
+  get moves(): number {
+    return this.#moves
   }
 
   /** Takes the values of the metrics that the store holds for pods and nodes not read before. */
@@ -67,6 +73,7 @@ export class SnapshotUsage {
       if (typeof container.name === 'string' && usage !== undefined) means.set(container.name, usage)
     }
     this.#means.set(pod.metadata.uid, means)
+    this.#moves++
   }
 
   /** What a node has beyond its pods is its system's, and stays with it. */
@@ -107,6 +114,7 @@ export class SnapshotUsage {
     if (heir !== undefined) {
       this.#lacking.get(workload)?.delete(heir)
       this.#means.set(heir, means)
+      this.#moves++
       return
     }
     const free = this.#free.get(workload) ?? []

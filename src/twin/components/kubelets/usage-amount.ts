@@ -6,14 +6,14 @@ import { InputError, type Problem } from '#kube/problem.ts'
 import { parseQuantity } from '#kube/values/quantity.ts'
 import type { UsageAmount } from '../../own-kinds/usage-spec.ts'
 import { checkCel } from '../cel-check.ts'
-import { wanderingNoise } from './usage-noise.ts'
+import { noiseCeiling, wanderingNoise } from './usage-noise.ts'
 
 /** What an amount may depend on. */
 export interface UsageSubject {
   readonly pod: Pod
   readonly node: Node | undefined
   /** Pods of the same controller. */
-  readonly replicas: number
+  readonly replicas: () => number
   /** Cores or bytes that the container requests; `undefined` where it requests none. */
   readonly request: number | undefined
   /** Tells containers' noise apart. */
@@ -28,6 +28,19 @@ const minuteMs = 60_000
 const dayMs = 24 * 60 * minuteMs
 const weekMs = 7 * dayMs
 const weekdays = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed']
+
+/**
+ * The most that an amount can ever be for a container that requests so much; infinite where that is not known before.
+ * @throws InputError naming what cannot be read
+ */
+export function readCeiling(amount: UsageAmount, where: string): (request: number) => number {
+  const { constant, curve, ofRequest, noise = 0 } = amount
+  const noisy = 1 + noise * noiseCeiling
+  if (ofRequest !== undefined) return request => ofRequest * request * noisy
+  const texts = constant === undefined ? curve?.map(point => point.value) : [constant]
+  const most = texts === undefined ? Number.POSITIVE_INFINITY : Math.max(...texts.map(text => amountOf(text, where))) * noisy
+  return () => most
+}
 
 /** Reads an amount. @throws InputError naming what cannot be read */
 export function readAmount(amount: UsageAmount, where: string): AmountAt {
@@ -50,7 +63,7 @@ function baseOf({ constant, curve, ofRequest, expression }: UsageAmount, where: 
 function expressionOf(source: string, where: string): AmountAt {
   checkCel(source, where)
   return ({ pod, node, replicas, nowMs }) => {
-    const outcome = evaluateCel(source, { now: nowMs / 1000, pod, node: node ?? {}, replicas })
+    const outcome = evaluateCel(source, { now: nowMs / 1000, pod, node: node ?? {}, replicas: replicas() })
     const value = outcome.ok ? outcome.value : outcome.problem
     if (typeof value === 'bigint') return Math.max(0, Number(value))
     if (typeof value === 'number') return Math.max(0, value)

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
+import { runsOf } from '#test/runs.ts'
 import type { UsageAmount } from '../../own-kinds/usage-spec.ts'
-import { startMs, TestCluster, testNode, testNodes, testTemplate, testWorkload } from '../cluster-for-tests.ts'
+import { person, startMs, TestCluster, testNode, testNodes, testTemplate, testWorkload } from '../cluster-for-tests.ts'
 import { sharedCpu } from './cpu-share.ts'
-import { readAmount } from './usage-amount.ts'
+import { readAmount, readCeiling } from './usage-amount.ts'
 import { wanderingNoise } from './usage-noise.ts'
 
 const pod: Pod = {
@@ -13,7 +14,7 @@ const pod: Pod = {
   metadata: { name: 'web', namespace: 'default', labels: { tier: 'a' } },
   spec: { containers: [] },
 }
-const subject = { pod, node: undefined, replicas: 3, request: 0.5, seed: 1, nowMs: startMs }
+const subject = { pod, node: undefined, replicas: () => 3, request: 0.5, seed: 1, nowMs: startMs }
 const hour = 3_600_000
 
 describe('an amount', () => {
@@ -136,6 +137,54 @@ describe('where usage comes from', () => {
     ]
     expect(c).toBeCloseTo(0.25, 6)
     expect((a ?? 0) / (b ?? 1)).toBeCloseTo(2, 6)
+  })
+
+  test('a node on which pods come to want more than it has shares from then on, and no longer than that', async () => {
+    await using cluster = await TestCluster.start([testNode('n1', { cpu: '4' })])
+    const single = (name: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, namespace: 'default' },
+      spec: testTemplate('web', { cpu: '500m' }).spec,
+    })
+    cluster.create('pods', single('a'))
+    await cluster.settle()
+    const { usage } = cluster.components
+    const sums = () => usageOf(cluster).map(containers => containers.map(([, cores]) => cores))
+    const rule = usage.set({ cpu: { constant: '3' } })
+    expect(sums()).toEqual([[3]])
+    cluster.create('pods', single('b'))
+    await cluster.settle()
+    expect(sums()).toEqual([[2], [2]])
+    rule[Symbol.dispose]()
+    expect(sums()).toEqual([[0.15], [0.15]])
+    usage.set({ cpu: { curve: [{ at: '00:00', value: '3' }] } })
+    expect(sums()).toEqual([[2], [2]])
+    cluster.access.remove('pods', 'default', 'b', person, { gracePeriodSeconds: 0 })
+    expect(sums()).toEqual([[3]])
+  })
+
+  test('no amount is above its ceiling', () => {
+    const amounts: readonly UsageAmount[] = [
+      { constant: '2', noise: 2 },
+      { ofRequest: 3, noise: 1 },
+      {
+        curve: [
+          { at: '00:00', value: '1' },
+          { at: '09:00', value: '5' },
+        ],
+        noise: 0.5,
+      },
+    ]
+    for (const amount of amounts) {
+      const [at, most] = [readAmount(amount, 'spec.cpu'), readCeiling(amount, 'spec.cpu')(0.5)]
+      const values = Array.from({ length: runsOf(20_000) }, (_, step) =>
+        at({ ...subject, seed: step % 50, nowMs: startMs + step * 15_000 }),
+      )
+      expect(Math.max(...values)).toBeLessThanOrEqual(most)
+      expect(most).toBeLessThan(Number.POSITIVE_INFINITY)
+    }
+    expect(readCeiling({ expression: '1' }, 'spec.cpu')(1)).toBe(Number.POSITIVE_INFINITY)
   })
 
   test('an expression that fails is told, and the next source holds', async () => {

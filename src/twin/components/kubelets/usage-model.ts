@@ -3,7 +3,7 @@
 import type { Clock } from '#kube/clock.ts'
 import type { Container, Node, Pod } from '#kube/objects/objects.ts'
 import { InputError } from '#kube/problem.ts'
-import { parseQuantity } from '#kube/values/quantity.ts'
+import { parseUnits } from '#kube/values/quantity.ts'
 import type { ClusterAccess } from '../../access.ts'
 import type { UsageSpec } from '../../own-kinds/usage-spec.ts'
 import type { ClusterView } from '../view.ts'
@@ -12,7 +12,7 @@ import { sharedCpu } from './cpu-share.ts'
 import { SnapshotUsage, type Usage, workloadOf } from './snapshot-usage.ts'
 import type { AmountAt, UsageSubject } from './usage-amount.ts'
 import { textSeed } from './usage-noise.ts'
-import { type RuleSubject, readRule, rulesFor, type UsageRule } from './usage-rules.ts'
+import { inOrder, isMeant, type RuleSubject, readRule, type UsageRule } from './usage-rules.ts'
 
 interface ContainerUsage extends Usage {
   readonly name: string
@@ -47,8 +47,14 @@ export class UsageModel {
   readonly #options: UsageModelOptions
   readonly #snapshot: SnapshotUsage
   readonly #rules = new Map<string, UsageRule>()
+  #ordered: readonly UsageRule[] = []
+  /** Pods whose annotations say what they use of memory. */
   readonly #told = new Set<string>()
   #shared: { readonly key: string; readonly nodes: Map<string, Map<string, readonly ContainerUsage[]>> } | undefined
+  /** Per node the most cores that its pods can ever want. */
+  readonly #ceilings = new Map<string, number>()
+  readonly #facts = new WeakMap<Pod, readonly ContainerFacts[]>()
+  #movesSeen = 0
   #set = 0
 
   /** Reads the PodMetrics and NodeMetrics that the store was loaded with. */
@@ -59,15 +65,21 @@ export class UsageModel {
     this.#snapshot = new SnapshotUsage(access, view, node => sum(view.podsOn(node).flatMap(pod => this.#wanted(pod))))
     this.readMetrics()
     view.each('pods', pod => this.#note(pod))
-    view.on('pods', ({ type, object }) => {
+    view.on('pods', ({ type, object, previous }) => {
+      for (const { spec } of [object, previous ?? object]) this.#ceilings.delete(spec.nodeName ?? '')
       if (type === 'DELETED') this.#told.delete(object.metadata.uid ?? '')
       else this.#note(object)
     })
   }
 
-  /** Something but a snapshot says what is used: it may change by itself, and exceed limits. */
-  get isLively(): boolean {
-    return this.#rules.size > 0 || this.#told.size > 0
+  /** Something but a snapshot says what is used of memory: it may change by itself, and exceed limits. */
+  get isMemoryLively(): boolean {
+    return this.#told.size > 0 || this.#ordered.some(({ memory }) => memory !== undefined)
+  }
+
+  /** Some rule computes its cpu: whether that fails is known when it is tried. */
+  get mayFail(): boolean {
+    return this.#ordered.some(({ mayFail }) => mayFail)
   }
 
   /** Takes the values of the metrics that the store holds for pods and nodes not read before. */
@@ -80,20 +92,42 @@ export class UsageModel {
     const name = options.name ?? `usage-${++this.#set}`
     const rule = readRule(name, spec, options.onProblem ?? (() => undefined))
     this.#rules.set(name, rule)
-    this.#shared = undefined
+    this.#rulesChanged()
     return {
       [Symbol.dispose]: () => {
         if (this.#rules.get(name) === rule) this.#rules.delete(name)
-        this.#shared = undefined
+        this.#rulesChanged()
       },
     }
+  }
+
+  #rulesChanged(): void {
+    this.#ordered = inOrder(this.#rules.values())
+    this.#shared = undefined
+    this.#ceilings.clear()
   }
 
   /** Usage of each container that runs; empty for a pod that does not. */
   pod(pod: Pod): readonly ContainerUsage[] {
     if (!isRunning(pod)) return []
     const node = pod.spec.nodeName ?? ''
+    if (!this.#mayBeShort(node)) return this.#wanted(pod)
     return this.#sharedOn(node).get(pod.metadata.uid ?? '') ?? this.#wanted(pod)
+  }
+
+  /** What each container that runs uses of memory, bytes; it is not shared as processors are. */
+  memory(pod: Pod): readonly { readonly name: string; readonly memoryBytes: number }[] {
+    if (!isRunning(pod)) return []
+    const node = this.#view.get('nodes', undefined, pod.spec.nodeName ?? '')
+    return this.#started(pod).map(facts => ({
+      name: facts.name,
+      memoryBytes: Math.round(this.#amount(pod, facts, 'memory', node)),
+    }))
+  }
+
+  /** What a node's system uses of memory beyond its pods. */
+  systemMemoryBytes(node: string): number {
+    return this.#snapshot.system(node).memoryBytes
   }
 
   /** Usage of all pods on the node and its system; `undefined` for a node that is not there. */
@@ -105,9 +139,37 @@ export class UsageModel {
 
   #note(pod: Pod): void {
     const uid = pod.metadata.uid ?? ''
-    const says = [...annotations.cpu, ...annotations.memory].some(name => pod.metadata.annotations?.[name] !== undefined)
-    if (says) this.#told.add(uid)
+    if (annotations.memory.some(name => pod.metadata.annotations?.[name] !== undefined)) this.#told.add(uid)
     else this.#told.delete(uid)
+  }
+
+  /** Whether the pods of a node may want more processors than it has. Where they never can, nobody needs to look at all of them. */
+  #mayBeShort(name: string): boolean {
+    const status = this.#view.get('nodes', undefined, name)?.status
+    const cores = quantityOf(status?.allocatable?.['cpu'] ?? status?.capacity?.['cpu'])
+    if (cores === undefined) return false
+    if (this.#movesSeen !== this.#snapshot.moves) {
+      this.#movesSeen = this.#snapshot.moves
+      this.#ceilings.clear()
+    }
+    let most = this.#ceilings.get(name)
+    if (most === undefined) {
+      most = 0
+      for (const pod of this.#view.podsOn(name))
+        for (const container of pod.spec.containers) most += this.#mostCores(pod, container)
+      this.#ceilings.set(name, most)
+    }
+    return most > cores
+  }
+
+  /** No source of a container's amount says more. */
+  #mostCores(pod: Pod, container: Container): number {
+    const request = requestOf(container, 'cpu')
+    const limit = quantityOf(container.resources?.limits?.['cpu']) ?? Number.POSITIVE_INFINITY
+    let most = request === undefined ? coresWithoutRequest : request * shareOfRequest
+    for (const name of annotations.cpu) most = Math.max(most, quantityOf(pod.metadata.annotations?.[name]) ?? 0)
+    for (const rule of this.#ordered) most = Math.max(most, rule.mostCpu(request ?? 0))
+    return Math.min(limit, Math.max(most, (this.#snapshot.container(pod, container.name)?.cpuNanocores ?? 0) / 1e9))
   }
 
   /** By uid of the pods on a node, after the node's own limit; kept for as long as nothing changes. */
@@ -149,47 +211,88 @@ export class UsageModel {
   #wanted(pod: Pod): readonly ContainerUsage[] {
     if (!isRunning(pod)) return []
     const node = this.#view.get('nodes', undefined, pod.spec.nodeName ?? '')
-    return pod.spec.containers.filter(isStarted(pod)).map(container => {
-      const cores = this.#amount(pod, container, 'cpu', node)
-      const limit = quantityOf(container.resources?.limits?.['cpu'])
-      const wantedNanocores = Math.round(cores * 1e9)
-      const cpuNanocores = limit === undefined ? wantedNanocores : Math.min(wantedNanocores, Math.round(limit * 1e9))
-      const memoryBytes = Math.round(this.#amount(pod, container, 'memory', node))
-      return { name: container.name, cpuNanocores, wantedNanocores, memoryBytes, storageBytes: storageOf(pod, container) }
+    return this.#started(pod).map(facts => {
+      const { name, cpuLimit, storageBytes } = facts
+      const wantedNanocores = Math.round(this.#amount(pod, facts, 'cpu', node) * 1e9)
+      const cpuNanocores = cpuLimit === undefined ? wantedNanocores : Math.min(wantedNanocores, Math.round(cpuLimit * 1e9))
+      const memoryBytes = Math.round(this.#amount(pod, facts, 'memory', node))
+      return { name, cpuNanocores, wantedNanocores, memoryBytes, storageBytes }
     })
   }
 
-  #amount(pod: Pod, container: Container, resource: 'cpu' | 'memory', node: Node | undefined): number {
-    for (const name of annotations[resource]) {
-      const told = quantityOf(pod.metadata.annotations?.[name])
-      if (told !== undefined) return told
+  /** What is known of the containers of a pod that run; read once of each version of it. */
+  #started(pod: Pod): readonly ContainerFacts[] {
+    let known = this.#facts.get(pod)
+    if (known === undefined) {
+      known = pod.spec.containers.filter(isStarted(pod)).map(container => factsOf(pod, container, this.#options.seed))
+      this.#facts.set(pod, known)
     }
-    const ruled = this.#rules.size === 0 ? undefined : this.#ruled(pod, container, resource, node)
+    return known
+  }
+
+  #amount(pod: Pod, facts: ContainerFacts, resource: 'cpu' | 'memory', node: Node | undefined): number {
+    const { told, request } = facts[resource]
+    if (told !== undefined) return told
+    const ruled = this.#ordered.length === 0 ? undefined : this.#ruled(pod, facts, resource, node)
     if (ruled !== undefined) return ruled
-    const measured = this.#snapshot.container(pod, container.name)
+    const measured = this.#snapshot.container(pod, facts.name)
     if (measured !== undefined) return resource === 'cpu' ? measured.cpuNanocores / 1e9 : measured.memoryBytes
-    const request = requestOf(container, resource)
     if (request !== undefined) return request * shareOfRequest
     return resource === 'cpu' ? coresWithoutRequest : bytesWithoutRequest
   }
 
-  #ruled(pod: Pod, container: Container, resource: 'cpu' | 'memory', node: Node | undefined): number | undefined {
-    const subject: RuleSubject = { pod, container: container.name, workload: workloadOf(this.#view, pod) }
-    for (const rule of rulesFor(this.#rules.values(), subject)) {
+  #ruled(pod: Pod, facts: ContainerFacts, resource: 'cpu' | 'memory', node: Node | undefined): number | undefined {
+    const subject: RuleSubject = { pod, container: facts.name, workload: () => workloadOf(this.#view, pod) }
+    for (const rule of this.#ordered) {
       const amount = rule[resource]
-      if (amount === undefined) continue
-      const controller = controllerOf(pod)
+      if (amount === undefined || !isMeant(rule, subject)) continue
       const value = attempt(amount, rule, {
         pod,
         node,
-        replicas: controller === undefined ? 1 : this.#view.podsOf(controller.uid).length,
-        request: requestOf(container, resource),
-        seed: textSeed(`${resource} ${pod.metadata.namespace}/${pod.metadata.name}/${container.name}`, this.#options.seed),
+        replicas: () => {
+          const controller = controllerOf(pod)
+          return controller === undefined ? 1 : this.#view.countOf(controller.uid)
+        },
+        request: facts[resource].request,
+        seed: facts[resource].seed,
         nowMs: this.#options.clock.now(),
       })
       if (value !== undefined) return value
     }
     return undefined
+  }
+}
+
+/** What a pod itself says of what one of its containers uses. */
+interface ContainerFacts {
+  readonly name: string
+  readonly cpu: AmountFacts
+  readonly memory: AmountFacts
+  readonly cpuLimit: number | undefined
+  readonly storageBytes: number
+}
+
+interface AmountFacts {
+  /** By an annotation. */
+  readonly told: number | undefined
+  readonly request: number | undefined
+  /** Tells containers' noise apart. */
+  readonly seed: number
+}
+
+function factsOf(pod: Pod, container: Container, seed: number): ContainerFacts {
+  const { namespace, name, annotations: said } = pod.metadata
+  const amountFacts = (resource: 'cpu' | 'memory'): AmountFacts => ({
+    told: annotations[resource].map(annotation => quantityOf(said?.[annotation])).find(value => value !== undefined),
+    request: requestOf(container, resource),
+    seed: textSeed(`${resource} ${namespace}/${name}/${container.name}`, seed),
+  })
+  return {
+    name: container.name,
+    cpu: amountFacts('cpu'),
+    memory: amountFacts('memory'),
+    cpuLimit: quantityOf(container.resources?.limits?.['cpu']),
+    storageBytes: storageOf(pod, container),
   }
 }
 
@@ -234,8 +337,8 @@ function requestOf(container: Container | undefined, resource: 'cpu' | 'memory')
 
 function quantityOf(value: string | number | undefined): number | undefined {
   if (value === undefined) return undefined
-  const parsed = parseQuantity(value)
-  return parsed.ok ? Math.max(0, Number(parsed.value.nanos) / 1e9) : undefined
+  const units = parseUnits(value)
+  return units === undefined ? undefined : Math.max(0, units)
 }
 
 function sum(usages: readonly Usage[]): Usage {

@@ -4,8 +4,8 @@ import type { Node, Taint } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound } from '#kube/objects/status.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
+import { isSameContent } from '../same-content.ts'
 import { conditionOf, isReady, timeText, withCondition } from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
 import { gracePeriodMs, silentConditions, withConditionTaints, withExecuteTaint, zoneOf, zoneRates } from './node-health.ts'
 
 const writer = controllerWriter('node-controller')
@@ -121,7 +121,7 @@ class NodeLifecycle {
   }
 
   #writeTaints(node: Node, taints: readonly Taint[]): boolean {
-    if (canonicalText(taints) === canonicalText(node.spec?.taints ?? [])) return false
+    if (isSameContent(taints, node.spec?.taints ?? [])) return false
     const { taints: _, ...spec } = node.spec ?? {}
     const written = { ...node, spec: { ...spec, ...(taints.length === 0 ? {} : { taints }) } }
     this.#attempt(() => this.#context.access.update('nodes', written, writer))

@@ -1,15 +1,15 @@
 // The scheduler's view of the cluster: a Placement that follows the store. Pods come and go by small steps; what rules stand on
-// (namespaces, owners, services, volumes) is
-// looked at anew when it changed, and only nodes make it anew.
+// (namespaces, owners, services, volumes, what nodes say of themselves) is looked at anew when it changed, and only nodes that come and go make
+// it anew.
 import { ClusterModel } from '#cluster/cluster-model.ts'
 import { type ClusterState, type PodState, podState } from '#cluster/cluster-state.ts'
 import { Placement } from '#cluster/placement.ts'
 import type { SchedulerSettings } from '#cluster/scheduler-settings.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import type { KnownResource } from '../kinds.ts'
+import { isSameContent } from '../same-content.ts'
 import type { ClusterView } from '../view.ts'
 import { isFinished, keyOf } from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
 
 /** Resources besides pods that placement rules look at, and what of them counts. */
 const watched: readonly KnownResource[] = [
@@ -77,9 +77,9 @@ export class SchedulerSnapshot {
       view.each(resource, object => this.#model.change({ previous: undefined, object }))
       view.onAny(resource, ({ type, object, previous }) => {
         this.#model.change({ previous, object: type === 'DELETED' ? undefined : object })
-        if (type === 'MODIFIED' && previous !== undefined && ruleText(object) === ruleText(previous)) return
+        if (type === 'MODIFIED' && previous !== undefined && isSameContent(ruleParts(object), ruleParts(previous))) return
         this.#known = undefined
-        if (resource === 'nodes') this.forget()
+        if (resource === 'nodes' && type !== 'MODIFIED') this.forget()
         else this.#rulesChanged = true
         if (helpful.has(resource)) onChange()
       })
@@ -109,6 +109,10 @@ export class SchedulerSnapshot {
   get placement(): Placement {
     const placement = this.#begun()
     this.#place(Number.POSITIVE_INFINITY)
+    if (this.#rulesChanged && !placement.hasNodesOf(this.#state)) {
+      this.forget()
+      return this.placement
+    }
     if (this.#rulesChanged) placement.renew(this.#state)
     this.#rulesChanged = false
     return placement
@@ -192,32 +196,28 @@ function isStandingAlike(pod: Pod, previous: Pod): boolean {
   const { labels, deletionTimestamp } = previous.metadata
   if (pod.metadata.deletionTimestamp !== deletionTimestamp) return false
   if (pod.spec === previous.spec && pod.metadata.labels === labels) return true
-  return standingText(pod) === standingText(previous)
-}
-
-function standingText(pod: Pod): string {
-  return canonicalText([pod.metadata.labels, pod.spec])
+  return isSameContent([pod.metadata.labels, pod.spec], [labels, previous.spec])
 }
 
 /** What placement rules see of an object: sizes, counts, heartbeats and versions change all the time and mean nothing to them. */
-function ruleText(object: KubeObject): string {
+function ruleParts(object: KubeObject): readonly unknown[] {
   const { labels, annotations, ownerReferences, deletionTimestamp } = object.metadata
   const { metadata: _, status, spec, ...rest } = object
   const said = fields(status)
   switch (object.kind) {
     case 'Node':
-      return canonicalText([labels, spec, said['allocatable'], said['images']])
+      return [labels, spec, said['allocatable'], said['images']]
     case 'Namespace':
-      return canonicalText(labels)
+      return [labels]
     case 'Service':
     case 'ReplicaSet':
     case 'ReplicationController':
     case 'StatefulSet':
-      return canonicalText([labels, ownerReferences, fields(spec)['selector']])
+      return [labels, ownerReferences, fields(spec)['selector']]
     case 'ResourceClaim':
-      return canonicalText([ownerReferences, deletionTimestamp, spec, said['allocation'], said['reservedFor']])
+      return [ownerReferences, deletionTimestamp, spec, said['allocation'], said['reservedFor']]
     default:
-      return canonicalText([labels, annotations, deletionTimestamp, spec, rest, said['phase']])
+      return [labels, annotations, deletionTimestamp, spec, rest, said['phase']]
   }
 }
 

@@ -1,27 +1,16 @@
 // PodDisruptionBudget status: how many pods may go now, kept current as pods and their controllers change.
 
-import type { PodState } from '#cluster/cluster-state.ts'
-import { type BudgetStatus, budgetStatus } from '#cluster/disruption-budget.ts'
+import { type BudgetedPod, type BudgetStatus, budgetStatus } from '#cluster/disruption-budget.ts'
 import { selectorDump } from '#cluster/horizontal-autoscaler.ts'
-import { podRequests } from '#cluster/requests.ts'
 import type { Condition, OwnerReference, Pod, PodDisruptionBudget } from '#kube/objects/objects.ts'
 import { readPath } from '../../api/answers/json-path.ts'
 import { itemsAt, textAt } from '../../json-value.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import type { KnownResource } from '../kinds.ts'
+import { isSameContent } from '../same-content.ts'
 import { selectorFor } from '../selectors.ts'
-import {
-  controllerOf,
-  isFinished,
-  isReady,
-  isTerminating,
-  keyOf,
-  splitKey,
-  timeText,
-  withCondition,
-} from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
+import { controllerOf, isReady, isTerminating, keyOf, splitKey, timeText, withCondition } from '../workloads/pod-state.ts'
 
 const writer = controllerWriter('disruption-controller')
 const source: EventSource = { component: 'controllermanager', writer }
@@ -94,7 +83,7 @@ function sync(context: ComponentContext, budget: PodDisruptionBudget): number | 
     expectedPods: result.expectedPods,
     observedGeneration: budget.metadata.generation ?? 0,
   }
-  if (canonicalText(status) !== canonicalText(budget.status)) {
+  if (!isSameContent(status, budget.status)) {
     access.update('poddisruptionbudgets.policy', { ...budget, status }, writer, { subresource: 'status' })
   }
   const ends = Object.values(disrupted).map(text => Date.parse(text) + disruptedForMs - nowMs)
@@ -211,22 +200,9 @@ function scaleOf<T extends { readonly metadata: { readonly uid?: string } }, R>(
   return object !== undefined && object.metadata.uid === uid ? read(object) : undefined
 }
 
-function podFacts(pod: Pod): PodState {
-  const { namespace = '', name, uid = '' } = pod.metadata
-  return {
-    key: keyOf(pod),
-    namespace,
-    name,
-    uid,
-    object: pod,
-    requests: podRequests(pod),
-    nodeName: pod.spec.nodeName,
-    workload: undefined,
-    isTerminating: isTerminating(pod),
-    isFinished: isFinished(pod),
-    isReady: isReady(pod),
-    priority: pod.spec.priority ?? 0,
-  }
+function podFacts(pod: Pod): BudgetedPod {
+  const { namespace = '', name } = pod.metadata
+  return { namespace, name, object: pod, isTerminating: isTerminating(pod), isReady: isReady(pod) }
 }
 
 function replicasField(object: { readonly [field: string]: unknown } | undefined): unknown {

@@ -4,9 +4,10 @@ import { randomSuffix } from '#kube/objects/names.ts'
 import type { KubeObject, Pod } from '#kube/objects/objects.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EndpointService } from '../kinds.ts'
+import { isSameContent } from '../same-content.ts'
 import { mapSelectorFor } from '../selectors.ts'
 import { keyOf, splitKey } from '../workloads/pod-state.ts'
-import { canonicalText, controllerReference } from '../workloads/pod-template.ts'
+import { controllerReference } from '../workloads/pod-template.ts'
 import { isNamespaceTerminating } from '../workloads/slow-start.ts'
 import { type PortGroup, portGroups, type ServiceEndpoint } from './endpoint-addresses.ts'
 
@@ -57,7 +58,7 @@ function followServices(
     forget?.(object)
   })
   view.on('pods', ({ type, object, previous }) => {
-    if (type === 'MODIFIED' && previous !== undefined && reachText(object) === reachText(previous)) return
+    if (type === 'MODIFIED' && previous !== undefined && isSameContent(reachOf(object), reachOf(previous))) return
     for (const service of view.list('services', object.metadata.namespace)) {
       const selector = mapSelectorFor(service.spec?.selector)
       if (selector.matches(object.metadata.labels) || (previous !== undefined && selector.matches(previous.metadata.labels)))
@@ -68,16 +69,10 @@ function followServices(
 }
 
 /** The part of a pod that shows in endpoints. */
-function reachText(pod: Pod): string {
+function reachOf(pod: Pod): readonly unknown[] {
   const ready = pod.status?.conditions?.find(condition => condition.type === 'Ready')?.status
-  return canonicalText([
-    pod.metadata.labels,
-    pod.metadata.deletionTimestamp,
-    pod.status?.podIP,
-    pod.status?.phase,
-    ready,
-    pod.spec.nodeName,
-  ])
+  const { podIP, phase } = pod.status ?? {}
+  return [pod.metadata.labels, pod.metadata.deletionTimestamp, podIP, phase, ready, pod.spec.nodeName]
 }
 
 function syncSlices(context: ComponentContext, service: EndpointService, pods: readonly Pod[]): void {
@@ -108,9 +103,7 @@ function syncSlices(context: ComponentContext, service: EndpointService, pods: r
       const ownerReferences = [controllerReference(service)]
       const metadata = { name, generateName, namespace: namespace ?? '', labels, ownerReferences }
       access.create(slices, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata, ...content }, sliceWriter)
-    } else if (
-      canonicalText([slice['ports'] ?? [], slice['endpoints'] ?? []]) !== canonicalText([content.ports, content.endpoints])
-    ) {
+    } else if (!isSameContent([slice['ports'] ?? [], slice['endpoints'] ?? []], [content.ports, content.endpoints])) {
       access.update(slices, { ...slice, ...content }, sliceWriter)
     }
   }
@@ -180,7 +173,7 @@ function syncEndpoints({ access, view }: ComponentContext, service: EndpointServ
   }
   const object: KubeObject = { apiVersion: 'v1', kind: 'Endpoints', metadata, ...(subsets.length === 0 ? {} : { subsets }) }
   if (before === undefined) access.create('endpoints', object, endpointsWriter)
-  else if (canonicalText(before['subsets'] ?? []) !== canonicalText(subsets)) access.update('endpoints', object, endpointsWriter)
+  else if (!isSameContent(before['subsets'] ?? [], subsets)) access.update('endpoints', object, endpointsWriter)
 }
 
 /** Terminating pods are in no Endpoints; others are among the addresses when ready, else among those that are not. */

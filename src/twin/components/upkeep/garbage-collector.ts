@@ -32,7 +32,7 @@ class GarbageCollector {
     watchEverything(this.#context, 'garbage-collector', (resource, { type, object, previous }) => {
       const uid = object.metadata.uid ?? ''
       if (type === 'DELETED') this.#forget(uid)
-      else {
+      else if (previous === undefined || !isSameInGraph(object, previous)) {
         const before = this.#graph.get(uid)
         this.#graph.put(resource, object)
         // An owner that waits may be free now of a dependent that let it go.
@@ -158,6 +158,16 @@ class GarbageCollector {
 
 function isWaiting(entry: GraphEntry | undefined): boolean {
   return entry?.isTerminating === true && entry.finalizers.includes(foreground)
+}
+
+/** Whether owners, finalizers and deletion are as they were: versions of an object share what is equal. */
+function isSameInGraph({ metadata }: KubeObject, { metadata: before }: KubeObject): boolean {
+  return (
+    metadata.uid === before.uid &&
+    metadata.ownerReferences === before.ownerReferences &&
+    metadata.finalizers === before.finalizers &&
+    metadata.deletionTimestamp === before.deletionTimestamp
+  )
 }
 
 /** Owners that are new or changed, or a deletion that waits for dependents. */

@@ -2,8 +2,8 @@
 import type { Condition, KubeObject, Namespace } from '#kube/objects/objects.ts'
 import { isConflict, isNotFound, StatusError } from '#kube/objects/status.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
+import { isSameContent } from '../same-content.ts'
 import { timeText, withCondition } from '../workloads/pod-state.ts'
-import { canonicalText } from '../workloads/pod-template.ts'
 import { watchEverything } from './every-resource.ts'
 
 const writer = controllerWriter('namespace-controller')
@@ -79,7 +79,7 @@ function writeConditions(
   let conditions = namespace.status?.conditions ?? []
   for (const condition of conditionsFor(left)) conditions = withCondition(conditions, condition, timeText(clock.now()))
   const status = { ...namespace.status, phase: 'Terminating', conditions }
-  if (canonicalText(status) === canonicalText(namespace.status)) return
+  if (isSameContent(status, namespace.status)) return
   access.update('namespaces', { ...namespace, status }, writer, { subresource: 'status' })
 }
 

@@ -7,8 +7,9 @@ import { timeZone } from '#kube/time/time-zone.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import type { CronJob, Job } from '../kinds.ts'
+import { isSameContent } from '../same-content.ts'
 import { controllerOf, isTerminating, keyOf, splitKey, timeText } from './pod-state.ts'
-import { canonicalText, controllerReference } from './pod-template.ts'
+import { controllerReference } from './pod-template.ts'
 import { isNamespaceTerminating } from './slow-start.ts'
 
 const writer = controllerWriter('cronjob-controller')
@@ -205,8 +206,10 @@ function writeStatus({ access, view }: ComponentContext, before: CronJob, { jobs
     ...(lastSuccessfulTime ? { lastSuccessfulTime } : {}),
   }
   if (
-    canonicalText({ ...status, active: references.map(reference => reference.uid) }) ===
-    canonicalText({ ...cron.status, active: (cron.status?.active ?? []).map(reference => reference.uid) })
+    isSameContent(
+      { ...status, active: references.map(reference => reference.uid) },
+      { ...cron.status, active: (cron.status?.active ?? []).map(reference => reference.uid) },
+    )
   )
     return
   access.update('cronjobs.batch', { ...cron, status }, writer, { subresource: 'status' })

@@ -5,6 +5,7 @@ import type { DaemonSet, IntOrString, Pod } from '#kube/objects/objects.ts'
 import { scaledValue } from '#kube/values/int-or-string.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
+import { isSameContent } from '../same-content.ts'
 import { selectorFor } from '../selectors.ts'
 import { type Revisions, revisionHashLabel, revisionLabelOf, syncRevisions, truncateRevisions } from './controller-revisions.ts'
 import { type DaemonPod, type DaemonVerdict, daemonPodSpec, daemonSetActions, daemonVerdict } from './daemonset-step.ts'
@@ -219,7 +220,7 @@ function writeStatus(
     ...(numberAvailable === 0 ? {} : { numberAvailable }),
     ...(numberUnavailable === 0 ? {} : { numberUnavailable }),
   }
-  if (canonicalText(written) === canonicalText(set.status)) return
+  if (isSameContent(written, set.status)) return
   context.access.update('daemonsets.apps', { ...set, status: written }, writer, { subresource: 'status' })
 }
 

@@ -1,7 +1,8 @@
 // The ReplicaSets of a Deployment: which is the current one, what their annotations say, how a new one is made.
 import type { Deployment, ReplicaSet } from '#kube/objects/objects.ts'
+import { isSameContent } from '../same-content.ts'
 import type { SetState } from './deployment-step.ts'
-import { canonicalText, controllerReference, templateHash, templateHashLabel, templateText } from './pod-template.ts'
+import { controllerReference, templateHash, templateHashLabel, templateText } from './pod-template.ts'
 
 export const revisionAnnotation = 'deployment.kubernetes.io/revision'
 const revisionHistoryAnnotation = 'deployment.kubernetes.io/revision-history'
@@ -74,8 +75,7 @@ export function resized(
     [desiredAnnotation]: String(sizes.desired),
     [maxAnnotation]: String(sizes.max),
   }
-  const isSame =
-    canonicalText(annotations) === canonicalText(set.metadata.annotations ?? {}) && (set.spec.replicas ?? 1) === sizes.to
+  const isSame = isSameContent(annotations, set.metadata.annotations ?? {}) && (set.spec.replicas ?? 1) === sizes.to
   return isSame ? set : { ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, replicas: sizes.to } }
 }
 
@@ -91,9 +91,7 @@ export function annotatedSet(deployment: Deployment, set: ReplicaSet, oldRevisio
     if (before > 0) annotations[revisionHistoryAnnotation] = history === undefined ? String(before) : `${history},${before}`
   }
   const minReadySeconds = deployment.spec.minReadySeconds ?? 0
-  const isSame =
-    canonicalText(annotations) === canonicalText(set.metadata.annotations ?? {}) &&
-    (set.spec.minReadySeconds ?? 0) === minReadySeconds
+  const isSame = isSameContent(annotations, set.metadata.annotations ?? {}) && (set.spec.minReadySeconds ?? 0) === minReadySeconds
   return isSame ? set : { ...set, metadata: { ...set.metadata, annotations }, spec: { ...set.spec, minReadySeconds } }
 }
 

@@ -4,6 +4,7 @@ import type { Condition, Deployment, ReplicaSet } from '#kube/objects/objects.ts
 import { isAlreadyExists } from '#kube/objects/status.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
+import { isSameContent } from '../same-content.ts'
 import { selectorFor } from '../selectors.ts'
 import {
   annotatedSet,
@@ -29,7 +30,7 @@ import {
   scalingStep,
 } from './deployment-step.ts'
 import { conditionOf, controllerOf, isFinished, isTerminating, keyOf, splitKey, timeText, withoutZeros } from './pod-state.ts'
-import { canonicalText, controllerReference, templateText } from './pod-template.ts'
+import { controllerReference, templateText } from './pod-template.ts'
 
 const writer = controllerWriter('deployment-controller')
 const source: EventSource = { component: 'deployment-controller', writer }
@@ -344,7 +345,7 @@ class Rollout {
       ...(collisionCount === undefined ? {} : { collisionCount }),
       conditions,
     }
-    if (stored === undefined || canonicalText(stored.status) === canonicalText(written)) return
+    if (stored === undefined || isSameContent(stored.status, written)) return
     access.update('deployments.apps', { ...stored, status: written }, writer, { subresource: 'status' })
   }
 }

@@ -5,6 +5,7 @@ import { secondsMs } from '#kube/time/duration.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import type { Job } from '../kinds.ts'
+import { isSameContent } from '../same-content.ts'
 import { selectorFor } from '../selectors.ts'
 import { indexAnnotation, indexText, type JobCounts, type JobEnd, jobBackOffMs, jobDecision } from './job-step.ts'
 import { indexFailuresAnnotation, type JobTally, jobTally, terminatingPods, trackingFinalizer } from './job-tally.ts'
@@ -22,7 +23,7 @@ import {
   withCondition,
   withoutZeros,
 } from './pod-state.ts'
-import { canonicalText, controllerReference, podFromTemplate } from './pod-template.ts'
+import { controllerReference, podFromTemplate } from './pod-template.ts'
 import { createInBatches, isNamespaceTerminating } from './slow-start.ts'
 
 const writer = controllerWriter('job-controller')
@@ -146,7 +147,7 @@ function tellOfPods({ access, view }: ComponentContext, job: Job): void {
     ready: left.filter(pod => isActive(pod) && isReady(pod)).length,
     terminating: terminatingPods(left),
   }
-  if (canonicalText(status) === canonicalText(job.status)) return
+  if (isSameContent(status, job.status)) return
   access.update('jobs.batch', { ...job, status }, writer, { subresource: 'status' })
 }
 
@@ -284,7 +285,7 @@ function writeStatus(context: ComponentContext, before: Job, outcome: Outcome): 
     ...(conditions.length === 0 ? {} : { conditions }),
     ...(isOver && end?.kind === 'complete' ? { completionTime: nowText } : {}),
   }
-  if (canonicalText(status) === canonicalText(job.status)) return
+  if (isSameContent(status, job.status)) return
   access.update('jobs.batch', { ...job, status }, writer, { subresource: 'status' })
   if (isChanged) {
     const isSuspended = suspended.status === 'True'

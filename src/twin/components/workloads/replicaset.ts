@@ -4,6 +4,7 @@ import type { Selector } from '#kube/objects/selector.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
 import type { ReplicationController } from '../kinds.ts'
+import { isSameContent } from '../same-content.ts'
 import { mapSelectorFor, selectorFor } from '../selectors.ts'
 import { claimPods } from './pod-claims.ts'
 import {
@@ -20,7 +21,7 @@ import {
   withCondition,
   withoutZeros,
 } from './pod-state.ts'
-import { canonicalText, controllerReference, podFromTemplate } from './pod-template.ts'
+import { controllerReference, podFromTemplate } from './pod-template.ts'
 import { deletionOrder } from './replicaset-deletion-order.ts'
 import { createInBatches, isNamespaceTerminating } from './slow-start.ts'
 
@@ -197,7 +198,7 @@ function writeStatus<T extends ReplicaOwner>(
     ...terminating,
     ...(conditions === undefined || conditions.length === 0 ? {} : { conditions }),
   }
-  if (canonicalText(status) === canonicalText(owner.status)) return
+  if (isSameContent(status, owner.status)) return
   access.update(kind.resource, { ...owner, status }, controllerWriter(kind.controller), { subresource: 'status' })
 }
 

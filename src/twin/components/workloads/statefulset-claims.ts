@@ -3,7 +3,8 @@ import type { KubeObject, OwnerReference, PersistentVolumeClaim, Pod, StatefulSe
 import { isAlreadyExists } from '#kube/objects/status.ts'
 import type { Writer } from '../../access.ts'
 import type { ComponentContext } from '../component.ts'
-import { canonicalText, controllerReference } from './pod-template.ts'
+import { isSameContent } from '../same-content.ts'
+import { controllerReference } from './pod-template.ts'
 
 interface NamedClaim {
   readonly volume: { readonly name: string; readonly persistentVolumeClaim: { readonly claimName: string } }
@@ -94,6 +95,6 @@ function own(
   const managed = new Set([pod.metadata.uid, set.metadata.uid])
   const before = claim.metadata.ownerReferences ?? []
   const ownerReferences = [...before.filter(reference => !managed.has(reference.uid)), ...owners]
-  if (canonicalText(ownerReferences) === canonicalText(before)) return
+  if (isSameContent(ownerReferences, before)) return
   access.update('persistentvolumeclaims', { ...claim, metadata: { ...claim.metadata, ownerReferences } }, writer)
 }

@@ -3,6 +3,7 @@
 import type { Pod, PodTemplateSpec, StatefulSet } from '#kube/objects/objects.ts'
 import { type ComponentContext, controllerWriter } from '../component.ts'
 import type { EventSource } from '../event-recorder.ts'
+import { isSameContent } from '../same-content.ts'
 import { selectorFor } from '../selectors.ts'
 import {
   type Revisions,
@@ -24,7 +25,7 @@ import {
   untilAvailableMs,
   withoutZeros,
 } from './pod-state.ts'
-import { canonicalText, controllerReference, podFromTemplate } from './pod-template.ts'
+import { controllerReference, podFromTemplate } from './pod-template.ts'
 import { isNamespaceTerminating } from './slow-start.ts'
 import { claimsOf, makeClaim, syncRetention } from './statefulset-claims.ts'
 import { type OrdinalPod, type StatefulAction, type StatefulShape, statefulSetActions } from './statefulset-step.ts'
@@ -244,7 +245,7 @@ function writeStatus(
     updateRevision: names.update,
     collisionCount: numberField(set.status ?? {}, 'collisionCount'),
   }
-  if (canonicalText(status) === canonicalText(set.status)) return
+  if (isSameContent(status, set.status)) return
   context.access.update('statefulsets.apps', { ...set, status }, writer, { subresource: 'status' })
 }
 

@@ -1,5 +1,5 @@
 // Addresses and networks as fields of Kubernetes' older kinds have them: what is none, and in whose words it is told.
-import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
+import { isIP, isIPv4, isIPv6 } from 'node:net'
 import { type FieldError, invalid } from '#kube/objects/field-error.ts'
 
 /** A network: an address and how many of its bits are of the network. */
@@ -29,23 +29,34 @@ export function addressProblems(place: string, text: string): readonly FieldErro
 }
 
 /** Addresses that lead to the host itself, to its link or to nowhere. */
-const nowhere: readonly (readonly [network: string, length: number, family: 'ipv4' | 'ipv6', words: string])[] = [
-  ['0.0.0.0', 32, 'ipv4', 'may not be unspecified (ADDRESS)'],
-  ['::', 128, 'ipv6', 'may not be unspecified (ADDRESS)'],
-  ['127.0.0.0', 8, 'ipv4', 'may not be in the loopback range (127.0.0.0/8, ::1/128)'],
-  ['::1', 128, 'ipv6', 'may not be in the loopback range (127.0.0.0/8, ::1/128)'],
-  ['169.254.0.0', 16, 'ipv4', 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
-  ['fe80::', 10, 'ipv6', 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
-  ['224.0.0.0', 24, 'ipv4', 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)'],
-  ['ff02::', 16, 'ipv6', 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)'],
+const nowhere: readonly (readonly [network: Network, words: string])[] = [
+  [{ address: '0.0.0.0', length: 32, family: 'ipv4' }, 'may not be unspecified (ADDRESS)'],
+  [{ address: '::', length: 128, family: 'ipv6' }, 'may not be unspecified (ADDRESS)'],
+  [{ address: '127.0.0.0', length: 8, family: 'ipv4' }, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'],
+  [{ address: '::1', length: 128, family: 'ipv6' }, 'may not be in the loopback range (127.0.0.0/8, ::1/128)'],
+  [{ address: '169.254.0.0', length: 16, family: 'ipv4' }, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
+  [{ address: 'fe80::', length: 10, family: 'ipv6' }, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
+  [
+    { address: '224.0.0.0', length: 24, family: 'ipv4' },
+    'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)',
+  ],
+  [{ address: 'ff02::', length: 16, family: 'ipv6' }, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)'],
 ]
+
+const nowhereBits = nowhere.flatMap(([{ address, length, family }]) =>
+  family === 'ipv4' ? [{ shift: 32 - length, first: bitsOfIpv4(address) >>> (32 - length) }] : [],
+)
 
 /** Why an address cannot be one of an endpoint. */
 export function endpointAddressProblems(place: string, text: string): readonly FieldError[] {
   const address = withoutZeros(text)
+  const plain = address.split('%')[0] ?? ''
+  const bits = isIPv4(plain) ? bitsOfIpv4(plain) : undefined
+  // Nearly all are of IPv4, and of pods: hundreds are looked at with each change of a Service's endpoints.
+  if (bits !== undefined && !nowhereBits.some(({ first, shift }) => bits >>> shift === first)) return []
   return nowhere
-    .filter(([network, length, family]) => isWithin(address, { address: network, length, family }))
-    .map(([, , , words]) => invalid(place, text, words.replace('ADDRESS', address)))
+    .filter(([network]) => isWithin(plain, network))
+    .map(([, words]) => invalid(place, text, words.replace('ADDRESS', address)))
 }
 
 /** Whether an address is of the machine itself. */
@@ -57,11 +68,24 @@ function isMapped(address: string): boolean {
   return isIPv6(address) && isWithin(address, { address: '::ffff:0:0', length: 96, family: 'ipv6' }) && !isIPv4(address)
 }
 
-function isWithin(address: string, { address: network, length, family }: Network): boolean {
-  if ((family === 'ipv6') !== isIPv6(address)) return false
-  const list = new BlockList()
-  list.addSubnet(network, length, family)
-  return list.check(address, family)
+function isWithin(address: string, network: Network): boolean {
+  const { length, family } = network
+  if (!(family === 'ipv4' ? isIPv4(address) : isIPv6(address))) return false
+  if (length === 0) return true
+  if (family === 'ipv4') return bitsOfIpv4(address) >>> (32 - length) === bitsOfIpv4(network.address) >>> (32 - length)
+  const rest = BigInt(128 - length)
+  return numberOf(address, family) >> rest === numberOf(network.address, family) >> rest
+}
+
+/** The 32 bits of an address. */
+function bitsOfIpv4(address: string): number {
+  let [bits, part] = [0, 0]
+  for (let at = 0; at < address.length; at++) {
+    const digit = address.charCodeAt(at) - 48
+    if (digit >= 0) part = part * 10 + digit
+    else [bits, part] = [(bits << 8) | part, 0]
+  }
+  return (bits << 8) | part
 }
 
 /** The network that a text says, be it with needless zeros. */
