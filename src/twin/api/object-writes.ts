@@ -25,7 +25,7 @@ import { decodePatch } from './decoding/decode.ts'
 import type { DecodedBody } from './decoding/decoded-body.ts'
 import { invalidPatch, patchedObject, patchType, unknownFormat } from './decoding/patched-object.ts'
 import { agreeOnName, objectOf, patchedDraft, strictWords } from './decoding/request-body.ts'
-import type { Deletion } from './deletion.ts'
+import type { Deletion, DeletionChoice } from './deletion.ts'
 import { deletionChoice } from './deletion-options.ts'
 import { listOptions } from './list-options.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from './request.ts'
@@ -284,10 +284,10 @@ export class ObjectWrites {
   async remove(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'], write.type)
     const choice = deletionChoice(write.request)
-    const isUndecided = write.type.key === 'jobs.batch' && choice.propagationPolicy === undefined
-    const warnings: string[] = isUndecided ? [keptPodsWarning] : []
     const existing = this.#find(write)
     if (existing === undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
+    const warnings: string[] = [...deletionWarnings(write.type, choice)]
+    noteWarnings(write.request, warnings)
     await this.#admitDeletion(write, existing, warnings)
     const { object, isGone } = this.#parts.deletion.remove(
       this.#storageType(write.type),
@@ -348,7 +348,8 @@ export class ObjectWrites {
       metadata: { ...(write.type.custom === undefined ? {} : { continue: '' }), resourceVersion: String(revision) },
       items,
     }
-    return objectAnswer(write.request, 200, list, form)
+    const warnings = found.length === 0 ? [] : deletionWarnings(write.type, choice)
+    return objectAnswer(write.request, 200, list, form, warningHeaders(warnings))
   }
 
   #find(write: WriteRequest): KubeObject | undefined {
@@ -432,6 +433,11 @@ export class ObjectWrites {
       warningHeaders(result.warnings),
     )
   }
+}
+
+/** A Job that goes leaves its pods, unless its user says what becomes of them. */
+function deletionWarnings({ key }: ResourceType, choice: DeletionChoice): readonly string[] {
+  return key === 'jobs.batch' && choice.propagationPolicy === undefined ? [keptPodsWarning] : []
 }
 
 /** Whether deletions of a group's kinds answer with the object. */

@@ -12,6 +12,7 @@ import { readPath } from '../answers/json-path.ts'
 import { answerForm } from '../answers/negotiation.ts'
 import { tableWith } from '../answers/table.ts'
 import { scaleColumns } from '../answers/table-columns.ts'
+import { warningHeaders } from '../answers/warnings.ts'
 import type { ApiServer } from '../api-server.ts'
 import { decodePatch } from '../decoding/decode.ts'
 import { invalidPatch, patchedObject, patchType } from '../decoding/patched-object.ts'
@@ -20,6 +21,7 @@ import { settleFields } from '../decoding/settled-fields.ts'
 import type { WriteParts, WriteRequest } from '../object-writes.ts'
 import type { TwinRequest, TwinResponse } from '../request.ts'
 import { type ResourceType, splitApiVersion } from '../resource-type.ts'
+import { oddities } from '../validation/oddities.ts'
 import { refused } from '../validation/validation.ts'
 import { checkWriteOptions, fieldManager, isDryRun, type WriteOptions } from '../write-options.ts'
 import { modified, subjectOf } from '../write-pipeline.ts'
@@ -46,7 +48,7 @@ export function answerScale({ server, writes }: WriteParts, write: WriteRequest)
   const draft = 'isForced' in options ? appliedParent(server, storage, parent, path, replicas, options) : draftOf(parent)
   setAt(draft, path, replicas)
   const updated = writes.finishUpdate(storage, writes.prepareUpdate(storage, draft, parent, options), parent, options)
-  return scaleAnswer(server, request, scaleOf(type, updated))
+  return scaleAnswer(server, request, scaleOf(type, updated), oddities(storage, updated, parent))
 }
 
 const scaleType = { group: 'autoscaling', version: 'v1', kind: 'Scale' }
@@ -67,11 +69,11 @@ function appliedParent(
 }
 
 /** The small object, or a table of it. */
-function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject): TwinResponse {
+function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject, warnings: readonly string[] = []): TwinResponse {
   const form = answerForm(request.headers['accept'], scaleType)
   const options = { version: form.version, includes: 'Metadata', hasColumns: true } as const
   const answer = form.shape === 'table' ? tableWith(scaleColumns, server, [scale], options) : scale
-  return objectAnswer(request, 200, { ...answer }, form)
+  return objectAnswer(request, 200, { ...answer }, form, warningHeaders(warnings))
 }
 
 function wantedScale({ request, type, info }: WriteRequest, present: Draft, isApply: boolean): Draft {

@@ -16,7 +16,7 @@ import {
   selectorProblems,
 } from './devices/device-parts.ts'
 import { printedClaim, printedTemplate } from './devices/printed-claim.ts'
-import { embeddedMetadataProblems } from './metadata-validation.ts'
+import { templateMetadataProblems } from './metadata-validation.ts'
 
 /** Requests, constraints and configurations of a claim, each. */
 const mostOfEach = 32
@@ -35,20 +35,8 @@ export function deviceClaimProblems(
   if (!isTemplate && !isNew) return []
   const path = isTemplate ? ['spec', 'spec'] : ['spec']
   return [
-    ...(isTemplate ? templateMetadataProblems(draft) : []),
+    ...(isTemplate ? templateMetadataProblems(fieldsAt(draft, 'spec', 'metadata') ?? {}, 'spec.metadata') : []),
     ...claimSpecProblems(fieldsAt(draft, ...path) ?? {}, path.join('.'), isNew ? namespace : undefined, isNew),
-  ]
-}
-
-/** A template says labels and annotations of its claims, and nothing else about them. */
-function templateMetadataProblems(draft: Draft): readonly FieldError[] {
-  const metadata = fieldsAt(draft, 'spec', 'metadata') ?? {}
-  const { labels, annotations, ...others } = { labels: undefined, annotations: undefined, ...metadata }
-  return [
-    ...embeddedMetadataProblems({ labels, annotations }, 'spec.metadata'),
-    ...Object.keys(others)
-      .filter(name => ![undefined, null, 0, ''].some(none => none === metadata[name]))
-      .map(name => forbidden(`spec.metadata.${name === 'uid' ? 'uID' : name}`, 'cannot be set')),
   ]
 }
 

@@ -8,7 +8,7 @@ import { deviceClassProblems } from './devices/device-parts.ts'
 import { endpointsProblems, sliceProblems } from './endpoint-validation.ts'
 import { flowSchemaProblems, priorityLevelProblems } from './flow-control-validation.ts'
 import { addressProblems, ingressClassProblems, rangeProblems } from './network-validation.ts'
-import { podTemplateProblems, runtimeClassProblems } from './runtime-validation.ts'
+import { runtimeClassProblems, templateObjectProblems } from './runtime-validation.ts'
 import {
   attachmentProblems,
   attributesClassProblems,
@@ -39,7 +39,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'mutatingadmissionpolicybindings.admissionregistration.k8s.io': mutatingBindingProblems,
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhookProblems,
   persistentvolumes: volumeProblems,
-  podtemplates: podTemplateProblems,
+  podtemplates: templateObjectProblems,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': priorityLevelProblems,
   'runtimeclasses.node.k8s.io': runtimeClassProblems,
   'servicecidrs.networking.k8s.io': rangeProblems,

@@ -3,7 +3,8 @@ import { type FieldError, invalid, required } from '#kube/objects/field-error.ts
 import { dns1123LabelProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, textAt, textsAt } from '../../json-value.ts'
 import { limitedNameProblems } from './allowance-validation.ts'
-import { podSpecProblems, tolerationProblems } from './pod-spec-validation.ts'
+import { podTemplateProblems } from './pod-spec-validation.ts'
+import { tolerationProblems } from './pods/scheduling-validation.ts'
 
 /** Everything that is wrong with a RuntimeClass. */
 export function runtimeClassProblems(draft: Draft): readonly FieldError[] {
@@ -23,6 +24,6 @@ export function runtimeClassProblems(draft: Draft): readonly FieldError[] {
 }
 
 /** Everything that is wrong with a PodTemplate. */
-export function podTemplateProblems(draft: Draft): readonly FieldError[] {
-  return podSpecProblems(fieldsAt(draft, 'template', 'spec') ?? {}, 'template.spec')
+export function templateObjectProblems(draft: Draft): readonly FieldError[] {
+  return podTemplateProblems(fieldsAt(draft, 'template') ?? {}, 'template')
 }

@@ -4,8 +4,11 @@ import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, itemsAt, textAt } from '../../../json-value.ts'
 import { quotaStatusProblems } from '../content-validation.ts'
 import { claimStatusProblems } from '../devices/claim-status-validation.ts'
+import { namespaceStatusProblems } from '../namespace-validation.ts'
 import { ingressStatusProblems } from '../networking/ingress-validation.ts'
 import { nodeStatusProblems } from '../nodes/node-validation.ts'
+import { podStatusProblems } from '../pods/pod-status-validation.ts'
+import { jobStatusProblems } from '../workloads/job-status-validation.ts'
 import { conditionListProblems, statuses } from './condition-list.ts'
 import { replicaCountProblems } from './replica-counts.ts'
 
@@ -16,7 +19,10 @@ const rules: Readonly<Record<string, (draft: Draft, existing: KubeObject) => rea
   'certificatesigningrequests.certificates.k8s.io': (draft, existing) => requestConditions(draft, existing, false),
   'flowschemas.flowcontrol.apiserver.k8s.io': flowConditions,
   'ingresses.networking.k8s.io': ingressStatusProblems,
+  'jobs.batch': jobStatusProblems,
+  namespaces: namespaceStatusProblems,
   nodes: nodeStatusProblems,
+  pods: podStatusProblems,
   'poddisruptionbudgets.policy': conditions,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': flowConditions,
   'resourceclaims.resource.k8s.io': claimStatusProblems,

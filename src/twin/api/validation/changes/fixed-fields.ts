@@ -27,7 +27,7 @@ const aboutVolumes: ReadonlySet<string> = new Set([
 ])
 
 /** The names of what differs, a line each, as a hunk of a diff: a real server prints its structs there. */
-function differing(after: Draft, before: Draft): string {
+export function differing(after: Draft, before: Draft): string {
   const names = new Set([...Object.keys(after), ...Object.keys(before)])
   const lines = [...names].filter(name => !isSame(after[name], before[name])).map(name => `- spec.${name}`)
   return ['@@ spec @@', ...lines].join('\n')
