@@ -18,7 +18,6 @@ const steady = (records: readonly Recorded[]) => records.map((record, at) => [`$
 const compilers = new Set([
   'refused: not CEL',
   'refused: another type',
-  'refused: an unknown name',
   'refused: a message that is no text',
 ])
 

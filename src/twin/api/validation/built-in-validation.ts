@@ -12,6 +12,7 @@ import { limitRangeProblems, scopeProblems } from './allowance-validation.ts'
 import { autoscalerProblems } from './autoscaler-validation.ts'
 import {
   addressUpdateProblems,
+  attachmentUpdateProblems,
   claimChangeProblems,
   immutableDataProblems,
   jobUpdateProblems,
@@ -158,7 +159,7 @@ export function validateBuiltInUpdate(type: ResourceType, draft: Draft, existing
     case 'resourceclaimtemplates.resource.k8s.io':
       return claimUpdateProblems(type, draft, existing)
     case 'volumeattachments.storage.k8s.io':
-      return immutable(draft, existing, ['spec'])
+      return attachmentUpdateProblems(draft, existing)
     default:
       return []
   }

@@ -2,6 +2,7 @@
 import { duplicate, type FieldError, forbidden, invalid, notFound, notSupported, required } from '#kube/objects/field-error.ts'
 import { dns1123LabelProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, integerAt, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
+import { printedStruct } from '../../schema/printed-struct.ts'
 import { allKeysProblems, valueSourceProblems, variableNameRules } from './pods/environment-validation.ts'
 import { type HandlerSurroundings, handlingProblems, unhandledProblems } from './pods/handler-validation.ts'
 import { hostPortClashes, portProblems } from './pods/port-validation.ts'
@@ -258,11 +259,11 @@ function containerSecurityProblems(container: Draft, at: string, { hasHostUsers 
     ...mountOfProcProblems(context, place, hasHostUsers),
     ...seccomp,
     ...(isForbidden && context['privileged'] === true
-      ? [invalid(place, printedContext(context), `${why} \`privileged\` to true`)]
+      ? [invalid(place, printedStruct('SecurityContext', context), `${why} \`privileged\` to true`)]
       : []),
     ...(isForbidden ? listAt(context, 'capabilities', 'add') : [])
       .filter(name => name === 'CAP_SYS_ADMIN')
-      .map(() => invalid(place, printedContext(context), `${why} \`capabilities.Add\` CAP_SYS_ADMIN`)),
+      .map(() => invalid(place, printedStruct('SecurityContext', context), `${why} \`capabilities.Add\` CAP_SYS_ADMIN`)),
     ...others,
   ]
 }
@@ -273,25 +274,4 @@ function mountOfProcProblems(context: Draft, at: string, hasHostUsers: boolean):
   if (mount === undefined || mount === 'Default') return []
   if (mount !== 'Unmasked') return [notSupported(place, mount, ['Default', 'Unmasked'])]
   return hasHostUsers ? [invalid(place, mount, '`hostUsers` must be false to use `Unmasked`')] : []
-}
-
-/** A security context as Go's struct prints it. */
-function printedContext(context: Draft): unknown {
-  const names = [
-    'capabilities',
-    'privileged',
-    'seLinuxOptions',
-    'windowsOptions',
-    'runAsUser',
-    'runAsGroup',
-    'runAsNonRoot',
-    'readOnlyRootFilesystem',
-    'allowPrivilegeEscalation',
-    'procMount',
-    'seccompProfile',
-    'appArmorProfile',
-  ]
-  const goName = (name: string) =>
-    name === 'seLinuxOptions' ? 'SELinuxOptions' : `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
-  return Object.fromEntries(names.map(name => [goName(name), context[name] ?? null]))
 }

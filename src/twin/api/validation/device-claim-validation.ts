@@ -4,6 +4,7 @@ import { duplicate, type FieldError, forbidden, invalid, notSupported, required,
 import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { printedStruct } from '../../schema/printed-struct.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
 import {
@@ -15,7 +16,6 @@ import {
   requestReferenceProblems,
   selectorProblems,
 } from './devices/device-parts.ts'
-import { printedClaim, printedTemplate } from './devices/printed-claim.ts'
 import { templateMetadataProblems } from './metadata-validation.ts'
 
 /** Requests, constraints and configurations of a claim, each. */
@@ -72,7 +72,7 @@ function claimSpecProblems(spec: Draft, path: string, namespace: KubeObject | un
 export function claimUpdateProblems({ key }: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
   const spec = valueAt(draft, 'spec')
   if (isSame(spec, valueAt(existing, 'spec'))) return []
-  const shown = key === 'resourceclaims.resource.k8s.io' ? printedClaim(spec) : printedTemplate(spec)
+  const shown = printedStruct(key === 'resourceclaims.resource.k8s.io' ? 'ResourceClaimSpec' : 'ResourceClaimTemplateSpec', spec)
   return [invalid('spec', shown, 'field is immutable')]
 }
 
@@ -97,7 +97,8 @@ function requestProblems(
     if (lies !== undefined && exactly['adminAccess'] === true && lies.namespace?.metadata.labels?.[adminLabel] !== 'true')
       problems.push(
         forbidden(
-          `${at}.adminAccess`,
+          // Upstream names the place of a claim, of a template's too.
+          `${at.replace(/^spec\.spec\./, 'spec.')}.adminAccess`,
           `admin access to devices requires the \`${adminLabel}: true\` label on the containing namespace`,
         ),
       )

@@ -14,6 +14,7 @@ import {
   textAt,
   valueAt,
 } from '../../json-value.ts'
+import { printedStruct } from '../../schema/printed-struct.ts'
 import { podSpecDefaults } from '../pod-defaults.ts'
 import {
   type ContainerSurroundings,
@@ -155,8 +156,7 @@ function claimProblems(spec: Draft, path: string): readonly FieldError[] {
     if (name !== '') names.add(name)
     const sources = ['resourceClaimName', 'resourceClaimTemplateName']
     const given = sources.filter(source => textAt(claim, source) !== undefined)
-    const [own = null, template = null] = sources.map(source => textAt(claim, source) ?? null)
-    const shown = { Name: name, ResourceClaimName: own, ResourceClaimTemplateName: template }
+    const shown = printedStruct('PodResourceClaim', claim)
     return [
       ...(name === ''
         ? [required(`${at}.name`)]

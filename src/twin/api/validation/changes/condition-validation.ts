@@ -2,6 +2,7 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, itemsAt, textAt } from '../../../json-value.ts'
+import { typeCheckingProblems } from '../admission-policy-validation.ts'
 import { quotaStatusProblems } from '../content-validation.ts'
 import { claimStatusProblems } from '../devices/claim-status-validation.ts'
 import { namespaceStatusProblems } from '../namespace-validation.ts'
@@ -28,7 +29,7 @@ const rules: Readonly<Record<string, (draft: Draft, existing: KubeObject) => rea
   'resourceclaims.resource.k8s.io': claimStatusProblems,
   resourcequotas: quotaStatusProblems,
   services: balancerProblems,
-  'validatingadmissionpolicies.admissionregistration.k8s.io': conditions,
+  'validatingadmissionpolicies.admissionregistration.k8s.io': draft => [...typeCheckingProblems(draft), ...conditions(draft)],
 }
 
 /** Everything that is wrong with a status that was written. */

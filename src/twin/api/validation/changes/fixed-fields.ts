@@ -2,6 +2,7 @@
 import { type FieldError, forbidden, invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isSame, textAt, valueAt } from '../../../json-value.ts'
+import { printedStruct } from '../../../schema/printed-struct.ts'
 
 type Object = Draft | KubeObject
 
@@ -47,6 +48,7 @@ export function volumeUpdateProblems(draft: Draft, existing: KubeObject): readon
           ),
         ]),
     ...modeProblems(draft, existing),
+    ...nodeAffinityProblems(draft, existing),
   ]
 }
 
@@ -97,15 +99,63 @@ export function addressUpdateProblems(draft: Draft, existing: KubeObject): reado
   })
 }
 
-const jobFields = ['spec.selector', 'spec.template', 'spec.completionMode', 'spec.podFailurePolicy'] as const
-const laterJobFields = ['spec.backoffLimitPerIndex', 'spec.managedBy', 'spec.successPolicy'] as const
+/** Fields of a Job that stay, and the structs that some of them are. */
+const jobFields: readonly (readonly [path: string, struct?: string])[] = [
+  ['spec.selector'],
+  ['spec.template', 'PodTemplateSpec'],
+  ['spec.completionMode'],
+  ['spec.podFailurePolicy', 'PodFailurePolicy'],
+  ['spec.backoffLimitPerIndex'],
+  ['spec.managedBy'],
+  ['spec.successPolicy', 'SuccessPolicy'],
+]
 
 /** A Job's pods stay what they are: of one that is suspended, where they run may still be chosen. */
 export function jobUpdateProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
   const isSuspended = valueAt(existing, 'spec', 'suspend') === true
-  return [...jobFields, ...laterJobFields]
-    .filter(path => !(isSuspended && path === 'spec.template'))
-    .flatMap(path => fixedProblems(draft, existing, path))
+  return [
+    ...completionProblems(draft, existing),
+    ...jobFields
+      .filter(([path]) => !(isSuspended && path === 'spec.template'))
+      .flatMap(([path, struct]) =>
+        fixedProblems(draft, existing, path, value => (struct === undefined ? value : printedStruct(struct, value))),
+      ),
+  ]
+}
+
+/** An indexed Job may become larger or smaller with the pods that it has at once. */
+function completionProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const place = 'spec.completions'
+  if (valueAt(draft, 'spec', 'completionMode') !== 'Indexed') return fixedProblems(draft, existing, place)
+  const [now, parallelism] = ['completions', 'parallelism'].map(name => valueAt(draft, 'spec', name))
+  const isSound = now === undefined || now === parallelism || isSame(now, valueAt(existing, 'spec', 'completions'))
+  return isSound ? [] : [invalid(place, now, 'can only be modified in tandem with spec.parallelism')]
+}
+
+const laterLabels: Readonly<Record<string, string>> = {
+  'failure-domain.beta.kubernetes.io/zone': 'topology.kubernetes.io/zone',
+  'failure-domain.beta.kubernetes.io/region': 'topology.kubernetes.io/region',
+  'beta.kubernetes.io/os': 'kubernetes.io/os',
+  'beta.kubernetes.io/arch': 'kubernetes.io/arch',
+  'beta.kubernetes.io/instance-type': 'node.kubernetes.io/instance-type',
+}
+
+/** Where a volume can be used stays; labels that have a new name may get it. */
+function nodeAffinityProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const before = fieldsAt(existing, 'spec', 'nodeAffinity')
+  const now = valueAt(draft, 'spec', 'nodeAffinity')
+  const renamed = (affinity: unknown) =>
+    JSON.parse(JSON.stringify(affinity ?? null), (name, value: unknown) =>
+      name === 'key' && typeof value === 'string' ? (laterLabels[value] ?? value) : value,
+    ) as unknown
+  if (before === undefined || isSame(renamed(now), renamed(before))) return []
+  const rule = 'field is immutable, except for updating from beta label to GA'
+  return [invalid('nodeAffinity', printedStruct('VolumeNodeAffinity', now), rule)]
+}
+
+/** An attachment stays what it is. */
+export function attachmentUpdateProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  return fixedProblems(draft, existing, 'spec', value => printedStruct('VolumeAttachmentSpec', value))
 }
 
 /** What an immutable ConfigMap or Secret holds stays, and so does a Secret's type. */

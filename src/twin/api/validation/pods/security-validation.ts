@@ -2,6 +2,7 @@
 import { duplicate, type FieldError, invalid, notSupported, required, tooLong } from '#kube/objects/field-error.ts'
 import { dns1123LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, itemsAt, textAt } from '../../../json-value.ts'
+import { printedStruct } from '../../../schema/printed-struct.ts'
 import { descendingProblems } from '../volumes/paths.ts'
 
 const profileTypes = ['Localhost', 'RuntimeDefault', 'Unconfined']
@@ -35,7 +36,7 @@ function seccompProblems(profile: Draft | undefined, at: string): readonly Field
         : descendingProblems(local, place)),
     ]
   if (local === undefined) return problems
-  return [...problems, invalid(place, { Type: type, LocalhostProfile: local }, 'can only be set when seccomp type is Localhost')]
+  return [...problems, invalid(place, printedStruct('SeccompProfile', profile), 'can only be set when seccomp type is Localhost')]
 }
 
 /** The length of a path in Linux, without its end. */

@@ -2,6 +2,7 @@
 import { duplicate, type FieldError, invalid, required } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt, valueAt } from '../../../json-value.ts'
+import { printedStruct } from '../../../schema/printed-struct.ts'
 import { parsedIndexes, sharedIndex } from './job-indexes.ts'
 
 type Job = Draft | KubeObject
@@ -107,15 +108,15 @@ function endProblems(draft: Draft, existing: KubeObject): readonly FieldError[] 
     ],
     [
       (ends || field('uncountedTerminatedPods')) && isFinished && isUncounted,
-      () => invalid(`${at}.uncountedTerminatedPods`, printedUncounted(uncounted), 'must be empty for finished job'),
+      () =>
+        invalid(
+          `${at}.uncountedTerminatedPods`,
+          printedStruct('UncountedTerminatedPods', uncounted),
+          'must be empty for finished job',
+        ),
     ],
   ]
   return told.flatMap(([isWrong, problem]) => (isWrong === true ? [problem()] : []))
-}
-
-/** Pods that are not counted yet, as Go prints its struct. */
-function printedUncounted(uncounted: Draft | undefined): Draft {
-  return { Succeeded: uncounted?.['succeeded'] ?? null, Failed: uncounted?.['failed'] ?? null }
 }
 
 function indexProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {

@@ -6,6 +6,7 @@ import { labelSelectorOf } from '#kube/objects/selector.ts'
 import { parseCron } from '#kube/time/cron.ts'
 import { timeZone } from '#kube/time/time-zone.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, textsAt, valueAt } from '../../../json-value.ts'
+import { printedStruct } from '../../../schema/printed-struct.ts'
 import { podTemplateProblems } from '../pod-spec-validation.ts'
 import { labelSelectorProblems } from '../selector-validation.ts'
 import { parsedIndexes } from './job-indexes.ts'
@@ -85,7 +86,7 @@ function jobSpecProblems(spec: Draft, at: string): readonly FieldError[] {
       ? []
       : isIndexed
         ? successProblems(spec, success, `${at}.successPolicy`)
-        : [invalid(`${at}.successPolicy`, printedSuccess(success), 'requires indexed completion mode')]),
+        : [invalid(`${at}.successPolicy`, printedStruct('SuccessPolicy', success), 'requires indexed completion mode')]),
     ...replacementProblems(spec, `${at}.podReplacementPolicy`),
     ...podTemplateProblems(fieldsAt(spec, 'template') ?? {}, `${at}.template`),
     ...restartProblems(spec, `${at}.template.spec.restartPolicy`),
@@ -258,15 +259,6 @@ function successProblems(spec: Draft, policy: Draft, at: string): readonly Field
       ]
     }),
   ]
-}
-
-/** A policy as Go prints its struct. */
-function printedSuccess(policy: Draft): Draft {
-  const rules = itemsAt(policy, 'rules').map(rule => ({
-    SucceededIndexes: rule['succeededIndexes'] ?? null,
-    SucceededCount: rule['succeededCount'] ?? null,
-  }))
-  return { Rules: Array.isArray(policy['rules']) ? rules : null }
 }
 
 /** Everything that is wrong with a CronJob; `before` is what it was. */

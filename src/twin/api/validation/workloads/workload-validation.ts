@@ -172,7 +172,7 @@ function templateProblems(spec: Draft, kind: string): readonly FieldError[] {
 
 /** What a template of pods that run for ever may not have. */
 function aloneProblems(spec: Draft, kind: string): readonly FieldError[] {
-  const policy = textAt(spec, 'template', 'spec', 'restartPolicy') ?? ''
+  const policy = textAt(spec, 'template', 'spec', 'restartPolicy') ?? 'Always'
   const at = 'spec.template.spec'
   return [
     ...(policy === 'Always' ? [] : [notSupported(`${at}.restartPolicy`, policy, ['Always'])]),
