@@ -319,8 +319,8 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     text('Last Seen', (object, now) => eventAge(object, now, 'last')),
     text('Type', field('type')),
     text('Reason', field('reason')),
-    text('Object', object => reference(object, 'involvedObject')),
-    wide('Subobject', field('involvedObject.fieldPath')),
+    text('Object', object => reference(object, aboutOf(object))),
+    wide('Subobject', object => textAt(object, aboutOf(object), 'fieldPath') ?? ''),
     wide('Source', eventSource),
     text('Message', object => (textAt(object, 'message') ?? '').trim()),
     wide('First Seen', (object, now) => eventAge(object, now, 'first')),
@@ -469,3 +469,8 @@ export const scaleColumns: readonly Column[] = [
   count('Available', number('status.replicas')),
   ageColumn,
 ].map(column => ({ resource: 'scales.autoscaling', ...column }))
+/** Where an event says what it is about: its two groups call it otherwise. */
+function aboutOf(object: KubeObject): string {
+  return object['regarding'] === undefined ? 'involvedObject' : 'regarding'
+}
+

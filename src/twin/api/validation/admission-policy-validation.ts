@@ -140,8 +140,8 @@ function celProblems(
   return expressionProblems(field, expression, around)
 }
 
-/** What is wrong with a MutatingAdmissionPolicyBinding, and with what a validating one shares with it. */
-export function mutatingBindingProblems(draft: Draft): readonly FieldError[] {
+/** What is wrong with what binds a policy. */
+function bindingProblems(draft: Draft): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
   const problems: FieldError[] = [...matchResourcesProblems('spec.matchResources', fieldsAt(spec, 'matchResources') ?? {})]
   const policy = textAt(spec, 'policyName') ?? ''
@@ -162,6 +162,24 @@ export function mutatingBindingProblems(draft: Draft): readonly FieldError[] {
 
 const patchTypes = ['ApplyConfiguration', 'JSONPatch']
 
+const mutated = ['*', 'CONNECT', 'CREATE', 'UPDATE']
+
+/** What is changed is something that comes. */
+function operationProblems(match: Draft, at: string): readonly FieldError[] {
+  return itemsAt(match, 'resourceRules').flatMap(rule =>
+    listAt(rule, 'operations')
+      .map(String)
+      .filter(operation => !mutated.includes(operation))
+      .map(operation => notSupported(`${at}.resourceRules.operations`, operation, mutated)),
+  )
+}
+
+/** What is wrong with a MutatingAdmissionPolicyBinding. */
+export function mutatingBindingProblems(draft: Draft): readonly FieldError[] {
+  const match = fieldsAt(draft, 'spec', 'matchResources') ?? {}
+  return [...bindingProblems(draft), ...operationProblems(match, 'spec.matchResources')]
+}
+
 /** What is wrong with a MutatingAdmissionPolicy. */
 export function mutatingPolicyProblems(draft: Draft): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
@@ -172,6 +190,7 @@ export function mutatingPolicyProblems(draft: Draft): readonly FieldError[] {
   else {
     problems.push(...matchResourcesProblems('spec.matchConstraints', constraints))
     if (itemsAt(constraints, 'resourceRules').length === 0) problems.push(required('spec.matchConstraints.resourceRules'))
+    problems.push(...operationProblems(constraints, 'spec.matchConstraints'))
   }
   problems.push(...matchConditionProblems('spec.matchConditions', itemsAt(spec, 'matchConditions'), hasParams))
   problems.push(...variableProblems(spec, hasParams))
@@ -214,7 +233,7 @@ export function typeCheckingProblems(draft: Draft): readonly FieldError[] {
 /** What is wrong with a ValidatingAdmissionPolicyBinding. */
 export function policyBindingProblems(draft: Draft): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
-  const problems: FieldError[] = [...mutatingBindingProblems(draft)]
+  const problems: FieldError[] = [...bindingProblems(draft)]
   const given = listAt(spec, 'validationActions')
   if (given.length === 0) problems.push(required('spec.validationActions', 'at least one validation action is required'))
   for (const [at, action] of given.entries()) {

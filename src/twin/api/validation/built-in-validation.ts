@@ -98,7 +98,7 @@ export function validateBuiltIn(server: ApiServer, type: ResourceType, draft: Dr
     case 'horizontalpodautoscalers.autoscaling':
       return autoscalerProblems(draft)
     default:
-      return furtherProblems(type.key, draft, before)
+      return furtherProblems(type.key, server.minor, draft, before)
   }
 }
 

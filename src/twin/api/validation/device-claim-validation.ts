@@ -3,10 +3,11 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooMany } from '#kube/objects/field-error.ts'
 import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
 import { printedStruct } from '../../schema/printed-struct.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
+import { isUnchanged } from './changes/fixed-fields.ts'
 import {
   configurationProblems,
   deviceTolerationProblems,
@@ -71,7 +72,7 @@ function claimSpecProblems(spec: Draft, path: string, namespace: KubeObject | un
 /** What an update of a claim or a template may not change. */
 export function claimUpdateProblems({ key }: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
   const spec = valueAt(draft, 'spec')
-  if (isSame(spec, valueAt(existing, 'spec'))) return []
+  if (isUnchanged(spec, valueAt(existing, 'spec'))) return []
   const shown = printedStruct(key === 'resourceclaims.resource.k8s.io' ? 'ResourceClaimSpec' : 'ResourceClaimTemplateSpec', spec)
   return [invalid('spec', shown, 'field is immutable')]
 }

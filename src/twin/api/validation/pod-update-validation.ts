@@ -3,7 +3,7 @@ import { type FieldError, forbidden, invalid, required } from '#kube/objects/fie
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { copyOf, type Draft, fieldsAt, integerAt, isSame, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
 import { podAloneDefaults, podSpecDefaults } from '../pod-defaults.ts'
-import { differing } from './changes/fixed-fields.ts'
+import { differing, isUnchanged } from './changes/fixed-fields.ts'
 import { imageProblems } from './container-validation.ts'
 import { tolerationProblems } from './pods/scheduling-validation.ts'
 
@@ -37,7 +37,7 @@ export function podUpdateProblems(draft: Draft, existing: KubeObject): readonly 
   problems.push(...addedProblems(now, before), ...gateProblems(now, before))
   for (const name of ['activeDeadlineSeconds', 'tolerations', 'schedulingGates']) restore(now, before, name)
   if (listAt(before, 'schedulingGates').length > 0) problems.push(...gatedProblems(now, before))
-  if (!isSame(now, before)) problems.push(forbidden('spec', `${sentence}\n${differing(now, before)}`))
+  if (!isUnchanged(now, before)) problems.push(forbidden('spec', `${sentence}\n${differing(now, before)}`))
   return problems
 }
 

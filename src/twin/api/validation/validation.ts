@@ -40,7 +40,16 @@ export function validateCreate(server: ApiServer, type: ResourceType, draft: Dra
     ...(type.custom === undefined ? validateBuiltIn(server, type, draft) : validateCustom(type.custom.schema, draft, undefined)),
   ]
   const problems = metadataLast.has(type.key) && own.length > 0 ? own : [...metadata, ...own]
-  if (problems.length > 0) throw refused(type, name, problems)
+  if (problems.length > 0) throw refused(type, name, inWordsOf(server.minor, problems))
+}
+
+/** Versions before counted what is too long in characters. */
+function inWordsOf(minor: number, problems: readonly FieldError[]): readonly FieldError[] {
+  if (minor >= 35) return problems
+  return problems.map(problem => ({
+    ...problem,
+    body: problem.body.replace(/(?<=must be no more than \d+ )bytes$/, 'characters'),
+  }))
 }
 
 /** @throws StatusError 422 that names every problem found. */
@@ -52,7 +61,10 @@ export function validateUpdate(
   { subresource, requested = type }: Pick<WriteOptions, 'subresource' | 'requested'>,
 ): void {
   const { name } = existing.metadata
-  const problems: FieldError[] = [...validateMetadata(type, draft, { isUpdate: true }), ...newFinalizers(draft, existing)]
+  const problems: FieldError[] = [
+    ...validateMetadata(type, draft, { isUpdate: true, isStrict: requested.group === 'events.k8s.io' }),
+    ...newFinalizers(draft, existing),
+  ]
   const givenName = textAt(draft, 'metadata', 'name')
   if (givenName !== name) problems.push(invalidField('metadata.name', givenName, 'field is immutable'))
   if (type.key === 'events' && problems.length === 0) {
@@ -69,7 +81,7 @@ export function validateUpdate(
     problems.push(...resourceProblems(draft), ...resizeProblems(draft, existing, qualityOfService))
   else if (subresource === 'approval') problems.push(...verdictProblems(draft, existing))
   else if (subresource === 'ephemeralcontainers') problems.push(...ephemeralProblems(draft, existing))
-  if (problems.length > 0) throw refused(type, name, problems)
+  if (problems.length > 0) throw refused(type, name, inWordsOf(server.minor, problems))
 }
 
 /** Core Events are looked at by their place alone, and where nothing is wrong with that by what all objects must have. */

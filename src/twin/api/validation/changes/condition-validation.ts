@@ -10,6 +10,7 @@ import { ingressStatusProblems } from '../networking/ingress-validation.ts'
 import { nodeStatusProblems } from '../nodes/node-validation.ts'
 import { podStatusProblems } from '../pods/pod-status-validation.ts'
 import { jobStatusProblems } from '../workloads/job-status-validation.ts'
+import { volumeClaimStatusProblems } from './claim-status-validation.ts'
 import { conditionListProblems, statuses } from './condition-list.ts'
 import { replicaCountProblems } from './replica-counts.ts'
 
@@ -24,6 +25,7 @@ const rules: Readonly<Record<string, (draft: Draft, existing: KubeObject) => rea
   namespaces: namespaceStatusProblems,
   nodes: nodeStatusProblems,
   pods: podStatusProblems,
+  persistentvolumeclaims: volumeClaimStatusProblems,
   'poddisruptionbudgets.policy': conditions,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': flowConditions,
   'resourceclaims.resource.k8s.io': claimStatusProblems,

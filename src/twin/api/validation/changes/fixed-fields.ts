@@ -1,17 +1,32 @@
 // What an update of these kinds may not change.
 import { type FieldError, forbidden, invalid } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, isSame, textAt, valueAt } from '../../../json-value.ts'
+import { parseQuantity } from '#kube/values/quantity.ts'
+import { type Draft, fieldsAt, isFields, isSame, textAt, valueAt } from '../../../json-value.ts'
 import { printedStruct } from '../../../schema/printed-struct.ts'
 
 type Object = Draft | KubeObject
 
 const fixed = 'field is immutable'
 
+/** Whether two values are the same to a server, which has no list where one is empty. */
+export function isUnchanged(one: unknown, other: unknown): boolean {
+  return isSame(one, other) || isSame(withoutEmptyLists(one), withoutEmptyLists(other))
+}
+
+function withoutEmptyLists(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmptyLists)
+  if (!isFields(value)) return value
+  const kept = Object.entries(value).filter(([, item]) => !Array.isArray(item) || item.length > 0)
+  return Object.fromEntries(kept.map(([name, item]) => [name, withoutEmptyLists(item)]))
+}
+
 /** A field that is another than before; `shown` is the value as Go prints it. */
 function fixedProblems(draft: Object, existing: Object, path: string, shown = (value: unknown) => value): readonly FieldError[] {
   const value = valueAt(draft, ...path.split('.'))
-  return isSame(value ?? null, valueAt(existing, ...path.split('.')) ?? null) ? [] : [invalid(path, shown(value ?? null), fixed)]
+  return isUnchanged(value ?? null, valueAt(existing, ...path.split('.')) ?? null)
+    ? []
+    : [invalid(path, shown(value ?? null), fixed)]
 }
 
 /** Fields of a PersistentVolume that do not say where it is. */
@@ -86,8 +101,23 @@ export function claimChangeProblems(draft: Draft, existing: KubeObject): readonl
     Reflect.deleteProperty(after, 'storageClassName')
   return [
     ...(isSame(after, before) ? [] : [forbidden('spec', `${rule}\n${differing(after, before)}`)]),
+    ...shrinkProblems(draft, existing),
     ...modeProblems(draft, existing),
   ]
+}
+
+/** A claim may become smaller than it was asked to be, and not than it is. */
+function shrinkProblems(draft: Draft, existing: KubeObject): readonly FieldError[] {
+  const [now, before] = [draft, existing].map(object => amountAt(object, 'spec', 'resources', 'requests', 'storage'))
+  const size = amountAt(existing, 'status', 'capacity', 'storage')
+  const isSmaller = now !== undefined && before !== undefined && now < before && now <= size
+  return isSmaller ? [forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity')] : []
+}
+
+/** An amount in billionths; none where nothing is said. */
+function amountAt(object: Object, ...path: readonly string[]): bigint {
+  const parsed = parseQuantity(String(valueAt(object, ...path) ?? '0'))
+  return parsed.ok ? parsed.value.nanos : 0n
 }
 
 /** An address stays with what it is of. */

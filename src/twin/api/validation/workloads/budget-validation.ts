@@ -9,6 +9,7 @@ const policies = ['AlwaysAllow', 'IfHealthyBudget']
 /** Everything that is wrong with a PodDisruptionBudget. */
 export function budgetProblems(draft: Draft): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
+  const problems: FieldError[] = []
   if (spec['minAvailable'] !== undefined && spec['maxUnavailable'] !== undefined) {
     const {
       minAvailable,
@@ -22,9 +23,8 @@ export function budgetProblems(draft: Draft): readonly FieldError[] {
       MaxUnavailable: maxUnavailable,
       UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy,
     }
-    return [invalid('spec', value, 'minAvailable and maxUnavailable cannot be both set')]
+    problems.push(invalid('spec', value, 'minAvailable and maxUnavailable cannot be both set'))
   }
-  const problems: FieldError[] = []
   for (const name of ['minAvailable', 'maxUnavailable'] as const) {
     problems.push(...shareProblems(spec[name], `spec.${name}`, true))
   }
