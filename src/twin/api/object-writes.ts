@@ -137,6 +137,8 @@ export class ObjectWrites {
       this.#authorizeCreate(write)
       // A POST may bring what is no version.
       givenResourceVersion(fieldsAt(draft, 'metadata') ?? {})
+      // What is made by an update has no version yet, whatever it says.
+      setAt(draft, ['metadata', 'resourceVersion'], undefined)
       const { object, warnings: more } = await this.#created(write, draft)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }

@@ -49,6 +49,8 @@ function containerDefaults(container: Draft): void {
   for (const variable of itemsAt(container, 'env')) {
     const reference = fieldsAt(variable, 'valueFrom', 'fieldRef')
     if (reference !== undefined) defaultField(reference, 'apiVersion', 'v1')
+    const file = fieldsAt(variable, 'valueFrom', 'fileKeyRef')
+    if (file !== undefined) defaultField(file, 'optional', false)
   }
   for (const hook of ['postStart', 'preStop']) {
     const get = fieldsAt(container, 'lifecycle', hook, 'httpGet')
@@ -121,6 +123,11 @@ function volumeDefaults(volume: Draft): void {
 /** Where disks are that a volume names: the same for a pod's volume and for a PersistentVolume. */
 export function diskDefaults(source: Draft): void {
   const [iscsi, rbd] = [fieldsAt(source, 'iscsi'), fieldsAt(source, 'rbd')]
+  const [azure, scale] = [fieldsAt(source, 'azureDisk'), fieldsAt(source, 'scaleIO')]
+  for (const [name, value] of Object.entries({ cachingMode: 'ReadWrite', kind: 'Shared', fsType: 'ext4', readOnly: false }))
+    if (azure !== undefined) defaultField(azure, name, value)
+  for (const [name, value] of Object.entries({ storageMode: 'ThinProvisioned', fsType: 'xfs' }))
+    if (scale !== undefined) defaultText(scale, name, value)
   if (iscsi !== undefined) defaultText(iscsi, 'iscsiInterface', 'default')
   if (rbd === undefined) return
   for (const [name, value] of Object.entries({ pool: 'rbd', user: 'admin', keyring: '/etc/ceph/keyring' }))

@@ -322,12 +322,13 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     text('Object', object => reference(object, aboutOf(object))),
     wide('Subobject', object => textAt(object, aboutOf(object), 'fieldPath') ?? ''),
     wide('Source', eventSource),
-    text('Message', object => (textAt(object, 'message') ?? '').trim()),
+    text('Message', object => (textAt(object, 'message') ?? textAt(object, 'note') ?? '').trim()),
     wide('First Seen', (object, now) => eventAge(object, now, 'first')),
     {
       name: 'Count',
       priority: 1,
-      cell: object => numberAt(object, 'series', 'count') ?? numberAt(object, 'count') ?? 1,
+      cell: object =>
+        numberAt(object, 'series', 'count') ?? numberAt(object, 'count') ?? numberAt(object, 'deprecatedCount') ?? 1,
     },
     { ...nameColumn, priority: 1 },
   ],
@@ -473,4 +474,3 @@ export const scaleColumns: readonly Column[] = [
 function aboutOf(object: KubeObject): string {
   return object['regarding'] === undefined ? 'involvedObject' : 'regarding'
 }
-

@@ -377,7 +377,7 @@ function goType(schema: Schema): string {
     case 'map':
       return `map[string]${goType(schema.value)}`
     case 'struct':
-      return `v1.${structName(schema.name)}`
+      return `${schema.name.startsWith('V2') ? 'v2' : 'v1'}.${structName(schema.name)}`
     case 'any':
       return 'interface {}'
   }

@@ -2,7 +2,7 @@
 // unknown names shows when the expression is used.
 
 import { boolType, stringType } from '#kube/cel/cel-types.ts'
-import { duplicate, type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { dns1035LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../json-value.ts'
 import { matchConditionProblems, matchResourcesProblems } from './match-rule-validation.ts'
@@ -19,6 +19,7 @@ export function policyProblems(draft: Draft): readonly FieldError[] {
   const problems: FieldError[] = []
   const hasParams = fieldsAt(spec, 'paramKind') !== undefined
   problems.push(
+    ...failureProblems(spec),
     ...parameterKindProblems(spec),
     ...matchResourcesProblems('spec.matchConstraints', fieldsAt(spec, 'matchConstraints') ?? {}),
     ...matchConditionProblems('spec.matchConditions', itemsAt(spec, 'matchConditions'), hasParams),
@@ -39,6 +40,16 @@ export function policyProblems(draft: Draft): readonly FieldError[] {
       return annotationProblems(`spec.auditAnnotations[${at}]`, annotation, { name, hasParams })
     }),
   ]
+}
+
+const failurePolicies = ['Fail', 'Ignore']
+
+/** What becomes of a write where the policy itself fails. */
+function failureProblems(spec: Draft): readonly FieldError[] {
+  const policy = textAt(spec, 'failurePolicy')
+  return policy === undefined || failurePolicies.includes(policy)
+    ? []
+    : [notSupported('spec.failurePolicy', policy, failurePolicies)]
 }
 
 /** The kind of a policy's parameters. */
@@ -151,6 +162,9 @@ function bindingProblems(draft: Draft): readonly FieldError[] {
   if (reference === undefined) return problems
   const isNamed = (textAt(reference, 'name') ?? '') !== ''
   const selector = fieldsAt(reference, 'selector')
+  if (isNamed && selector !== undefined)
+    for (const field of ['name', 'selector'])
+      problems.push(forbidden(`spec.paramRef.${field}`, 'name and selector are mutually exclusive'))
   if (!isNamed && selector === undefined) problems.push(required('spec.paramRef', 'one of name or selector must be specified'))
   problems.push(...labelSelectorProblems('spec.paramRef.selector', selector))
   const action = textAt(reference, 'parameterNotFoundAction') ?? ''
@@ -185,7 +199,7 @@ export function mutatingPolicyProblems(draft: Draft): readonly FieldError[] {
   const spec = fieldsAt(draft, 'spec') ?? {}
   const constraints = fieldsAt(spec, 'matchConstraints')
   const hasParams = fieldsAt(spec, 'paramKind') !== undefined
-  const problems: FieldError[] = [...parameterKindProblems(spec)]
+  const problems: FieldError[] = [...failureProblems(spec), ...parameterKindProblems(spec)]
   if (constraints === undefined) problems.push(required('spec.matchConstraints'))
   else {
     problems.push(...matchResourcesProblems('spec.matchConstraints', constraints))
