@@ -11,8 +11,8 @@ import { prunedPaths, settleValues } from './api/decoding/stored-values.ts'
 import { setDefaults } from './api/defaults.ts'
 import { hasGeneration, holdNamespace, qualityOfService } from './api/object-strategy.ts'
 import { apiVersionOf, type ResourceType } from './api/resource-type.ts'
-import { controllerProblems } from './api/validation/built-in-validation.ts'
 import { nameProblems } from './api/validation/metadata-validation.ts'
+import { controllerProblems } from './api/validation/workloads/workload-validation.ts'
 import { asStored } from './api/write-pipeline.ts'
 import { missingReplicaSets } from './components/workloads/missing-replica-sets.ts'
 import { twinGroup } from './faults/fault-spec.ts'
@@ -60,7 +60,7 @@ function unworkableFields(type: ResourceType, draft: Draft): readonly FieldError
   const name = textAt(draft, 'metadata', 'name') ?? ''
   const [rule] = nameProblems(type, name)
   if (rule !== undefined) return [invalid('metadata.name', name.slice(0, longestFound), rule)]
-  if (type.custom === undefined) return controllerProblems(type, draft)
+  if (type.custom === undefined) return controllerProblems(type.key, draft)
   return type.group === twinGroup ? validateCustom(type.custom.schema, draft, undefined) : []
 }
 

@@ -45,6 +45,19 @@ export function dns1123SubdomainProblems(value: string): readonly string[] {
   return [...problems, `${rule} ${examples(['example.com'], dns1123Subdomain)}`]
 }
 
+const underscoredLabel = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
+const underscoredSubdomain = `${underscoredLabel}(\\.${underscoredLabel})*`
+const underscoredPattern = new RegExp(`^${underscoredSubdomain}$`)
+
+/** What is wrong with `value` as a domain in which names are looked up; empty: nothing. */
+export function underscoredSubdomainProblems(value: string): readonly string[] {
+  const problems = lengthProblems(value, 253, 'characters')
+  if (underscoredPattern.test(value)) return problems
+  const rule =
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character"
+  return [...problems, `${rule} ${examples(['example.com'], underscoredSubdomain)}`]
+}
+
 /** What is wrong with `value` as a DNS-1035 label (service names); empty: nothing. */
 export function dns1035LabelProblems(value: string): readonly string[] {
   const problems = lengthProblems(value, 63, 'characters')
@@ -70,6 +83,22 @@ export function qualifiedNameProblems(value: string): readonly string[] {
   if (!namePattern.test(name))
     problems.push(`name part ${labelCharacters} ${examples(['MyName', 'my.name', '123-abc'], nameFormat)}`)
   return problems
+}
+
+const configKeyRule =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+
+/** What is wrong with `value` as a key of a ConfigMap or Secret; empty: nothing. */
+export function configKeyProblems(value: string): readonly string[] {
+  return [
+    ...lengthProblems(value, 253, 'characters'),
+    ...(/^[-._a-zA-Z0-9]+$/.test(value) ? [] : [configKeyRule]),
+    ...(value === '.' || value === '..'
+      ? [`must not be '${value}'`]
+      : value.startsWith('..')
+        ? ["must not start with '..'"]
+        : []),
+  ]
 }
 
 /** What is wrong with `value` as a label's value; empty: nothing. */

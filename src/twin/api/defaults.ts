@@ -103,6 +103,13 @@ const defaultsByKey: Readonly<Record<string, SetDefaults>> = {
     if (hostPath !== undefined) defaultField(hostPath, 'type', '')
   },
   persistentvolumeclaims: draft => defaultField(specOf(draft), 'volumeMode', 'Filesystem'),
+  'volumeattachments.storage.k8s.io': draft => {
+    const inline = fieldsAt(draft, 'spec', 'source', 'inlineVolumeSpec')
+    if (inline === undefined) return
+    diskDefaults(inline)
+    const hostPath = fieldsAt(inline, 'hostPath')
+    if (hostPath !== undefined) defaultField(hostPath, 'type', '')
+  },
   limitranges: draft => {
     for (const limit of itemsAt(draft, 'spec', 'limits')) if (limit['type'] === 'Container') limitDefaults(limit)
   },

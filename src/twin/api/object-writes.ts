@@ -26,7 +26,7 @@ import { decodePatch } from './decoding/decode.ts'
 import type { DecodedBody } from './decoding/decoded-body.ts'
 import { invalidPatch, patchedObject, patchType, unknownFormat } from './decoding/patched-object.ts'
 import { agreeOnName, objectOf, patchedDraft, strictWords } from './decoding/request-body.ts'
-import type { Deletion } from './deletion.ts'
+import type { Deletion, DeletionChoice } from './deletion.ts'
 import { deletionChoice } from './deletion-options.ts'
 import { listOptions } from './list-options.ts'
 import type { ResourceRequest, TwinRequest, TwinResponse } from './request.ts'
@@ -138,6 +138,8 @@ export class ObjectWrites {
       this.#authorizeCreate(write)
       // A POST may bring what is no version.
       givenResourceVersion(fieldsAt(draft, 'metadata') ?? {})
+      // What is made by an update has no version yet, whatever it says.
+      setAt(draft, ['metadata', 'resourceVersion'], undefined)
       const { object, warnings: more } = await this.#created(write, draft)
       return this.#answer(write, form, { object, status: 201, warnings: [...warnings, ...more] })
     }
@@ -285,12 +287,12 @@ export class ObjectWrites {
   async remove(write: WriteRequest): Promise<TwinResponse> {
     const form = answerForm(write.request.headers['accept'], write.type)
     const choice = deletionChoice(write.request)
-    const isUndecided = write.type.key === 'jobs.batch' && choice.propagationPolicy === undefined
-    const warnings: string[] = isUndecided ? [keptPodsWarning] : []
     const existing = this.#find(write)
     if (existing === undefined) throw notFound(subjectOf(write.type), write.info.name ?? '')
     // What cannot be read cannot be deleted either.
     await readyIn(this.#parts.server, write.type, [existing], { isFresh: true })
+    const warnings: string[] = [...deletionWarnings(write.type, choice)]
+    noteWarnings(write.request, warnings)
     await this.#admitDeletion(write, existing, warnings)
     const { object, isGone } = this.#parts.deletion.remove(
       this.#storageType(write.type),
@@ -351,7 +353,8 @@ export class ObjectWrites {
       metadata: { ...(write.type.custom === undefined ? {} : { continue: '' }), resourceVersion: String(revision) },
       items,
     }
-    return objectAnswer(write.request, 200, list, form)
+    const warnings = found.length === 0 ? [] : deletionWarnings(write.type, choice)
+    return objectAnswer(write.request, 200, list, form, warningHeaders(warnings))
   }
 
   #find(write: WriteRequest): KubeObject | undefined {
@@ -440,6 +443,11 @@ export class ObjectWrites {
       warningHeaders(result.warnings),
     )
   }
+}
+
+/** A Job that goes leaves its pods, unless its user says what becomes of them. */
+function deletionWarnings({ key }: ResourceType, choice: DeletionChoice): readonly string[] {
+  return key === 'jobs.batch' && choice.propagationPolicy === undefined ? [keptPodsWarning] : []
 }
 
 /** Whether deletions of a group's kinds answer with the object. */

@@ -43,13 +43,14 @@ function containerDefaults(container: Draft): void {
   defaultObject(container, 'resources')
   defaultField(container, 'terminationMessagePath', '/dev/termination-log')
   defaultField(container, 'terminationMessagePolicy', 'File')
-  if (typeof container['image'] === 'string')
-    defaultField(container, 'imagePullPolicy', isLatest(container['image']) ? 'Always' : 'IfNotPresent')
+  defaultField(container, 'imagePullPolicy', pullPolicyOf(textAt(container, 'image') ?? ''))
   for (const port of itemsAt(container, 'ports')) defaultField(port, 'protocol', 'TCP')
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe']) probeDefaults(fieldsAt(container, name))
   for (const variable of itemsAt(container, 'env')) {
     const reference = fieldsAt(variable, 'valueFrom', 'fieldRef')
     if (reference !== undefined) defaultField(reference, 'apiVersion', 'v1')
+    const file = fieldsAt(variable, 'valueFrom', 'fileKeyRef')
+    if (file !== undefined) defaultField(file, 'optional', false)
   }
   for (const hook of ['postStart', 'preStop']) {
     const get = fieldsAt(container, 'lifecycle', hook, 'httpGet')
@@ -57,12 +58,16 @@ function containerDefaults(container: Draft): void {
   }
 }
 
-/** An image without tag and digest, or with the tag `latest`. */
-function isLatest(image: string): boolean {
-  if (image.includes('@')) return false
-  const name = image.slice(image.lastIndexOf('/') + 1)
-  const colon = name.indexOf(':')
-  return colon < 0 || name.slice(colon + 1) === 'latest'
+const domain = '[a-zA-Z0-9]+(?:[-.]+[a-zA-Z0-9]+)*(?::\\d+)?'
+const part = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*'
+const imageName = new RegExp(`^(?:(?:${domain}|\\[[a-fA-F0-9:]+\\])/)?${part}(?:/${part})*(?::(\\w[\\w.-]{0,127}))?(@.+)?$`)
+
+/** An image without tag and digest, or with the tag `latest`, is asked for anew; a name that none can have is not. */
+function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
+  const [found, tag = 'latest', digest] = imageName.exec(image) ?? []
+  // A name like the identity of an image is none.
+  const isLatest = found !== undefined && digest === undefined && tag === 'latest' && !/^[a-f0-9]{64}$/.test(image)
+  return isLatest ? 'Always' : 'IfNotPresent'
 }
 
 function probeDefaults(probe: Draft | undefined): void {
@@ -108,7 +113,7 @@ function volumeDefaults(volume: Draft): void {
   }
   const image = fieldsAt(volume, 'image')
   const reference = textAt(image, 'reference') ?? ''
-  if (image !== undefined) defaultField(image, 'pullPolicy', isLatest(reference) ? 'Always' : 'IfNotPresent')
+  if (image !== undefined) defaultField(image, 'pullPolicy', pullPolicyOf(reference))
   const hostPath = fieldsAt(volume, 'hostPath')
   if (hostPath !== undefined) defaultField(hostPath, 'type', '')
   const claim = fieldsAt(volume, 'ephemeral', 'volumeClaimTemplate')
@@ -118,6 +123,11 @@ function volumeDefaults(volume: Draft): void {
 /** Where disks are that a volume names: the same for a pod's volume and for a PersistentVolume. */
 export function diskDefaults(source: Draft): void {
   const [iscsi, rbd] = [fieldsAt(source, 'iscsi'), fieldsAt(source, 'rbd')]
+  const [azure, scale] = [fieldsAt(source, 'azureDisk'), fieldsAt(source, 'scaleIO')]
+  for (const [name, value] of Object.entries({ cachingMode: 'ReadWrite', kind: 'Shared', fsType: 'ext4', readOnly: false }))
+    if (azure !== undefined) defaultField(azure, name, value)
+  for (const [name, value] of Object.entries({ storageMode: 'ThinProvisioned', fsType: 'xfs' }))
+    if (scale !== undefined) defaultText(scale, name, value)
   if (iscsi !== undefined) defaultText(iscsi, 'iscsiInterface', 'default')
   if (rbd === undefined) return
   for (const [name, value] of Object.entries({ pool: 'rbd', user: 'admin', keyring: '/etc/ceph/keyring' }))

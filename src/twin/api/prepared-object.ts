@@ -106,8 +106,16 @@ function dropDisabled(type: ResourceType, draft: Draft, existing: KubeObject | u
   if (type.key === 'persistentvolumeclaims') settleSources(draft, existing)
   if (type.key === 'endpointslices.discovery.k8s.io') dropTopology(draft, existing)
   if (type.key === 'resourceslices.resource.k8s.io') dropMappings(draft, existing)
+  if (type.key === 'pods') dropVolumeStatus(draft, existing)
+  if (type.key === 'statefulsets.apps') dropUnavailable(draft, existing)
   const spec = podSpecOf(type.key, draft)
   if (spec !== undefined) dropDisabledOfPods(spec, existing === undefined ? undefined : podSpecOf(type.key, existing))
+}
+
+/** How many pods of a set may be missing at once is a feature that is off. */
+function dropUnavailable(draft: Draft, existing: KubeObject | undefined): void {
+  const path = ['spec', 'updateStrategy', 'rollingUpdate', 'maxUnavailable']
+  if (valueAt(draft, ...path) !== undefined && valueAt(existing, ...path) === undefined) setAt(draft, path, undefined)
 }
 
 /** Labels of an endpoint's node are not written any more; endpoints that stay as they were keep theirs. */
@@ -127,10 +135,42 @@ const disabledProjections = ['clusterTrustBundle', 'podCertificate']
 
 function dropDisabledOfPods(spec: Draft, before: Draft | undefined): void {
   if (spec['schedulingGroup'] !== undefined && before?.['schedulingGroup'] === undefined) delete spec['schedulingGroup']
+  dropSignals(spec, before)
   for (const name of disabledProjections) {
     const isInUse = projectionsOf(before).some(source => source[name] !== undefined)
     if (!isInUse) for (const source of projectionsOf(spec)) delete source[name]
   }
+}
+
+function hooksOf(spec: Draft | undefined): readonly (readonly [container: Draft, lifecycle: Draft])[] {
+  return ['containers', 'initContainers', 'ephemeralContainers'].flatMap(list =>
+    itemsAt(spec, list).flatMap(container => {
+      const lifecycle = fieldsAt(container, 'lifecycle')
+      return lifecycle === undefined ? [] : [[container, lifecycle] as const]
+    }),
+  )
+}
+
+/** Signals that stop containers are a feature that is off; what says nothing else is not kept. */
+function dropSignals(spec: Draft, before: Draft | undefined): void {
+  if (hooksOf(before).some(([, lifecycle]) => lifecycle['stopSignal'] !== undefined)) return
+  for (const [container, lifecycle] of hooksOf(spec)) {
+    if (lifecycle['stopSignal'] === undefined) continue
+    delete lifecycle['stopSignal']
+    if (isEmpty(lifecycle)) delete container['lifecycle']
+  }
+}
+
+const containerStatuses = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses']
+
+function mountsOf(pod: Draft | KubeObject | undefined): readonly Draft[] {
+  return containerStatuses.flatMap(list => itemsAt(pod, 'status', list)).flatMap(status => itemsAt(status, 'volumeMounts'))
+}
+
+/** Which image a volume has is told by a feature that is off. */
+function dropVolumeStatus(draft: Draft, existing: KubeObject | undefined): void {
+  if (mountsOf(existing).some(mount => mount['volumeStatus'] !== undefined)) return
+  for (const mount of mountsOf(draft)) if (!Object.isFrozen(mount)) delete mount['volumeStatus']
 }
 
 function projectionsOf(spec: Draft | undefined): readonly Draft[] {

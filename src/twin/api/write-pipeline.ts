@@ -77,12 +77,6 @@ export class WritePipeline {
     const metadata = { ...fieldsAt(draft, 'metadata') }
     draft['metadata'] = metadata
     agreeOnNamespace(type, metadata, namespace)
-    // Storage refuses it, and a dry run does not come so far: the version that was sent comes back.
-    if (options.isDryRun !== true) {
-      if (/^0*[1-9]\d*$/.test(textAt(metadata, 'resourceVersion') ?? ''))
-        throw bareError('resourceVersion should not be set on objects to be created')
-      delete metadata['resourceVersion']
-    }
     for (const name of ['selfLink', 'deletionTimestamp', 'deletionGracePeriodSeconds']) delete metadata[name]
     metadata['uid'] = this.#server.uids.fresh(type.key, namespace, textAt(metadata, 'name') ?? textAt(metadata, 'generateName'))
     metadata['creationTimestamp'] = timestamp(this.#server.clock.now())
@@ -107,6 +101,12 @@ export class WritePipeline {
     if (hasGeneration(type, this.#server.minor)) metadata['generation'] = 1
     else if (metadata['generation'] === 0) delete metadata['generation']
     validateCreate(this.#server, type, draft, options.requested)
+    // Storage refuses it, and a dry run does not come so far: the version that was sent comes back.
+    if (options.isDryRun !== true) {
+      if (/^0*[1-9]\d*$/.test(textAt(metadata, 'resourceVersion') ?? ''))
+        throw bareError('resourceVersion should not be set on objects to be created')
+      delete metadata['resourceVersion']
+    }
     admitToQuotas(this.#server, type, draft)
     if (losesEmptyLists.has(type.key)) loseEmptyLists(kindSchema(type), draft)
     const object = asStored(draft)
@@ -194,6 +194,9 @@ export class WritePipeline {
 
   #generateName(type: ResourceType, metadata: Draft): void {
     const base = textAt(metadata, 'generateName') ?? ''
+    // A LimitRange that nobody named is called by an identity of its own.
+    if (base === '' && type.key === 'limitranges')
+      metadata['name'] = this.#server.uids.fresh(`${type.key}/name`, textAt(metadata, 'namespace'), undefined)
     if (base === '') return
     for (let attempt = 0; attempt < 8; attempt++) {
       const name = generatedName(base, this.#server.random)

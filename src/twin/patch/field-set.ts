@@ -112,9 +112,11 @@ function fieldsOf(schema: Schema, value: unknown, counting: Counting): FieldSet 
     const children = new Map<string, FieldSet>()
     for (const { element, item } of elements) {
       if (element === undefined) continue
+      // Items of one name are owned by that alone: nobody can say which of them has which field.
+      const isAlone = !children.has(element)
       children.set(
         element,
-        element.startsWith('k:') ? { isMember: true, children: fieldsOf(schema.item, item, counting).children } : leaf,
+        element.startsWith('k:') && isAlone ? { isMember: true, children: fieldsOf(schema.item, item, counting).children } : leaf,
       )
     }
     return { isMember: counting === 'updated', children }

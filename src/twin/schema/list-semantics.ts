@@ -41,6 +41,7 @@ export const listSemantics: Readonly<Record<string, ListSemantics>> = {
   'ValidatingWebhook.matchConditions': named,
   'ValidatingAdmissionPolicySpec.variables': named,
   'ValidatingAdmissionPolicySpec.matchConditions': named,
+  'MutatingAdmissionPolicySpec.matchConditions': named,
   'ResourceRequirements.claims': onlyApply('name'),
   'Container.ports': byKeys(['containerPort', 'protocol'], 'containerPort'),
   'EphemeralContainer.ports': byKeys(['containerPort', 'protocol'], 'containerPort'),

@@ -51,11 +51,25 @@ export async function startServers(minor: MinorVersion): Promise<Servers> {
 function opened({ real, twin }: { readonly real: Endpoint; readonly twin: Endpoint }): Pair & Disposable {
   const [left, right] = [new WireClient(real), new WireClient(twin)]
   return {
-    real: left,
-    twin: right,
+    real: named('kube-apiserver', left),
+    twin: named('the twin', right),
     [Symbol.dispose]() {
       left.close()
       right.close()
+    },
+  }
+}
+
+/** Says which server did not answer, and to what. */
+function named(name: string, client: WireClient): Side {
+  return {
+    async send(request) {
+      try {
+        return await client.send(request)
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause)
+        throw new Error(`${name} gave no answer to ${request.verb} ${request.path}: ${why}`, { cause })
+      }
     },
   }
 }

@@ -22,10 +22,11 @@ export function selectOwnPods(draft: Draft): void {
     'controller-uid': uid,
     'job-name': name,
   }
-  setAt(template, ['metadata', 'labels'], { ...fieldsAt(template, 'metadata', 'labels'), ...labels })
+  // What its user says of these is looked at later.
+  setAt(template, ['metadata', 'labels'], { ...labels, ...fieldsAt(template, 'metadata', 'labels') })
   spec['selector'] = {
     ...fieldsAt(spec, 'selector'),
-    matchLabels: { ...fieldsAt(spec, 'selector', 'matchLabels'), 'batch.kubernetes.io/controller-uid': uid },
+    matchLabels: { 'batch.kubernetes.io/controller-uid': uid, ...fieldsAt(spec, 'selector', 'matchLabels') },
   }
   const own = fieldsAt(draft, 'metadata', 'labels')
   if (own === undefined || Object.keys(own).length === 0)

@@ -319,15 +319,16 @@ export const builtInColumns: Readonly<Record<string, readonly Column[]>> = {
     text('Last Seen', (object, now) => eventAge(object, now, 'last')),
     text('Type', field('type')),
     text('Reason', field('reason')),
-    text('Object', object => reference(object, 'involvedObject')),
-    wide('Subobject', field('involvedObject.fieldPath')),
+    text('Object', object => reference(object, aboutOf(object))),
+    wide('Subobject', object => textAt(object, aboutOf(object), 'fieldPath') ?? ''),
     wide('Source', eventSource),
-    text('Message', object => (textAt(object, 'message') ?? '').trim()),
+    text('Message', object => (textAt(object, 'message') ?? textAt(object, 'note') ?? '').trim()),
     wide('First Seen', (object, now) => eventAge(object, now, 'first')),
     {
       name: 'Count',
       priority: 1,
-      cell: object => numberAt(object, 'series', 'count') ?? numberAt(object, 'count') ?? 1,
+      cell: object =>
+        numberAt(object, 'series', 'count') ?? numberAt(object, 'count') ?? numberAt(object, 'deprecatedCount') ?? 1,
     },
     { ...nameColumn, priority: 1 },
   ],
@@ -469,3 +470,7 @@ export const scaleColumns: readonly Column[] = [
   count('Available', number('status.replicas')),
   ageColumn,
 ].map(column => ({ resource: 'scales.autoscaling', ...column }))
+/** Where an event says what it is about: its two groups call it otherwise. */
+function aboutOf(object: KubeObject): string {
+  return object['regarding'] === undefined ? 'involvedObject' : 'regarding'
+}

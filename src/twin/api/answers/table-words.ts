@@ -115,8 +115,11 @@ export function kernelText(node: KubeObject): string {
 
 /** Who reports an event, and from where. */
 export function eventSource(event: KubeObject): string {
-  const component = textAt(event, 'source', 'component') || textAt(event, 'reportingComponent') || ''
-  const place = textAt(event, 'source', 'host') || textAt(event, 'reportingInstance') || ''
+  // The two groups of events call both otherwise.
+  const source = fieldsAt(event, 'source') ?? fieldsAt(event, 'deprecatedSource')
+  const reporter = textAt(event, 'reportingComponent') || textAt(event, 'reportingController') || ''
+  const component = textAt(source, 'component') || reporter
+  const place = textAt(source, 'host') || textAt(event, 'reportingInstance') || ''
   return place === '' ? component : `${component}, ${place}`
 }
 

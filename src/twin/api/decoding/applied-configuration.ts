@@ -128,7 +128,14 @@ function keyText(schema: Schema, names: readonly string[], item: unknown): strin
   return names
     .flatMap(name => {
       const value = isFields(item) ? keyOf(schema, item, name) : undefined
-      return value === undefined ? [] : [`${name}=${typeof value === 'string' ? JSON.stringify(value) : String(value)}`]
+      if (value === undefined) return []
+      // A key that is a map itself is shown as its fields.
+      const text = isFields(value)
+        ? Object.entries(value)
+            .map(([key, part]) => `${key}=${goPrinted(part)}`)
+            .join(',')
+        : String(value)
+      return [`${name}=${typeof value === 'string' ? JSON.stringify(value) : text}`]
     })
     .join(',')
 }
@@ -139,7 +146,7 @@ function scalarFault(scalar: Scalar, value: unknown, path: string): string | und
     case 'int32':
     case 'int64':
     case 'double':
-      return isNumber ? undefined : `${path}: expected numeric (int or float), got ${goKind(value)}`
+      return isNumber && !isEnormous(value) ? undefined : `${path}: expected numeric (int or float), got ${typedKind(value)}`
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `${path}: expected boolean, got &{${goPrinted(value)}}`
     case 'int-or-string':
@@ -150,6 +157,18 @@ function scalarFault(scalar: Scalar, value: unknown, path: string): string | und
         ? undefined
         : `${path}: expected string, got &value.valueUnstructured{Value:${goValue(value)}}`
   }
+}
+
+/** A number that no float holds stays the text that it is. */
+function isEnormous(value: unknown): boolean {
+  return value instanceof OddNumber && !Number.isFinite(value.value)
+}
+
+/** The type of a value that a configuration has where a number is wanted. */
+function typedKind(value: unknown): string {
+  if (Array.isArray(value)) return '[]interface {}'
+  if (isEnormous(value)) return 'string'
+  return isFields(value) ? 'map[string]interface {}' : goKind(value)
 }
 
 /** A value as Go's `%#v` prints it. */

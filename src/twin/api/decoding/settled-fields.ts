@@ -261,7 +261,9 @@ class Walk {
       const inner = within === undefined ? undefined : inlineStruct(structName(within.name), String(step))
       names.unshift(...(inner === undefined ? [] : [inner]), String(step))
     }
-    const type = expected === 'string' ? (namedText(holder.name, names.at(-1) ?? '') ?? expected) : expected
+    const named = expected === 'string' ? namedText(holder.name, names.at(-1) ?? '') : undefined
+    // What else is said of a user has a type of its own.
+    const type = expected === '[]string' && names.at(-1) === 'extra' ? 'v1.ExtraValue' : (named ?? expected)
     const isNumber = /^u?int|^float/.test(expected)
     const found =
       isNumber && (typeof value === 'number' || typeof value === 'bigint')
@@ -375,7 +377,7 @@ function goType(schema: Schema): string {
     case 'map':
       return `map[string]${goType(schema.value)}`
     case 'struct':
-      return `v1.${structName(schema.name)}`
+      return `${schema.name.startsWith('V2') ? 'v2' : 'v1'}.${structName(schema.name)}`
     case 'any':
       return 'interface {}'
   }

@@ -20,7 +20,7 @@ export function ephemeralProblems(draft: Draft, existing: KubeObject): readonly 
   if (existing.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined)
     return [forbidden('', 'static pods do not support ephemeral containers')]
   const spec = fieldsAt(draft, 'spec') ?? {}
-  const problems: FieldError[] = [...ephemeralContainerProblems(spec, 'spec', surroundingsOf(spec))]
+  const problems: FieldError[] = [...ephemeralContainerProblems(spec, 'spec', surroundingsOf(spec, 'spec'))]
   const now = new Map(itemsAt(draft, 'spec', 'ephemeralContainers').map(one => [one['name'], one]))
   for (const before of itemsAt(existing, 'spec', 'ephemeralContainers')) {
     const after = now.get(before['name'])

@@ -13,6 +13,7 @@ import { answerForm } from '../answers/negotiation.ts'
 import { tableWith } from '../answers/table.ts'
 import { scaleColumns } from '../answers/table-columns.ts'
 import { inVersion } from '../answers/versions.ts'
+import { warningHeaders } from '../answers/warnings.ts'
 import type { ApiServer } from '../api-server.ts'
 import { readyIn } from '../custom/conversions.ts'
 import { commitConverted } from '../custom/converted-commit.ts'
@@ -23,6 +24,7 @@ import { settleFields } from '../decoding/settled-fields.ts'
 import type { WriteParts, WriteRequest } from '../object-writes.ts'
 import type { TwinRequest, TwinResponse } from '../request.ts'
 import { type ResourceType, splitApiVersion } from '../resource-type.ts'
+import { oddities } from '../validation/oddities.ts'
 import { refused } from '../validation/validation.ts'
 import { checkWriteOptions, fieldManager, isDryRun, type WriteOptions } from '../write-options.ts'
 import { modified, subjectOf } from '../write-pipeline.ts'
@@ -53,8 +55,10 @@ export async function answerScale({ server, writes }: WriteParts, write: WriteRe
   const draft = 'isForced' in options ? appliedParent(server, written, parent, path, replicas, options) : draftOf(parent)
   setAt(draft, path, replicas)
   const prepared = writes.prepareUpdate(written, draft, parent, options)
-  if (written.version === storage.version)
-    return scaleAnswer(server, request, scaleOf(type, writes.finishUpdate(storage, prepared, parent, options)))
+  if (written.version === storage.version) {
+    const updated = writes.finishUpdate(storage, prepared, parent, options)
+    return scaleAnswer(server, request, scaleOf(type, updated), oddities(storage, updated, parent))
+  }
   const updated = writes.finishUpdate(written, prepared, parent, { ...options, isDryRun: true })
   const stored = updated === parent ? existing : await commitConverted(updated, { server, writes, storage, existing, options })
   if (stored === undefined) throw modified(type, parent.metadata.name)
@@ -80,11 +84,11 @@ function appliedParent(
 }
 
 /** The small object, or a table of it. */
-function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject): TwinResponse {
+function scaleAnswer(server: ApiServer, request: TwinRequest, scale: KubeObject, warnings: readonly string[] = []): TwinResponse {
   const form = answerForm(request.headers['accept'], scaleType)
   const options = { version: form.version, includes: 'Metadata', hasColumns: true } as const
   const answer = form.shape === 'table' ? tableWith(scaleColumns, server, [scale], options) : scale
-  return objectAnswer(request, 200, { ...answer }, form)
+  return objectAnswer(request, 200, { ...answer }, form, warningHeaders(warnings))
 }
 
 function wantedScale({ request, type, info }: WriteRequest, present: Draft, isApply: boolean): Draft {

@@ -23,7 +23,8 @@ const standardResources: ReadonlySet<string> = new Set([
   ...['limits.cpu', 'limits.memory', 'limits.ephemeral-storage', 'services.nodeports', 'services.loadbalancers'],
 ])
 
-function resourceNameProblems(name: string, place: string): readonly FieldError[] {
+/** What is wrong with the name of a resource. */
+export function resourceNameProblems(name: string, place: string): readonly FieldError[] {
   const problems = qualifiedNameProblems(name).map(rule => invalid(place, name, rule))
   if (problems.length > 0 || name.includes('/') || standardResources.has(name) || /^(requests\.)?hugepages-/.test(name))
     return problems

@@ -1,131 +1,129 @@
-// Containers of pods and templates: names, images, ports, environment, mounts, probes, resources; in upstream's order and words.
+// Containers of pods and templates: names, images, ports, environment, mounts, resources, rights; in upstream's order and words.
 import { duplicate, type FieldError, forbidden, invalid, notFound, notSupported, required } from '#kube/objects/field-error.ts'
-import { dns1123LabelProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
-import { compareQuantities, parseQuantity, wholeValue } from '#kube/values/quantity.ts'
-import { type Draft, fieldsAt, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
-import { allKeysProblems, valueSourceProblems } from './pods/environment-validation.ts'
-import { profileProblems, resourceClaimProblems } from './pods/security-validation.ts'
+import { dns1123LabelProblems } from '#kube/objects/names.ts'
+import { type Draft, fieldsAt, integerAt, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
+import { printedStruct } from '../../schema/printed-struct.ts'
+import { allKeysProblems, valueSourceProblems, variableNameRules } from './pods/environment-validation.ts'
+import { type HandlerSurroundings, handlingProblems, unhandledProblems } from './pods/handler-validation.ts'
+import { hostPortClashes, portProblems } from './pods/port-validation.ts'
+import { resourceProblems } from './pods/resource-validation.ts'
+import { profileProblems } from './pods/security-validation.ts'
+import { backstepProblems, descendingProblems } from './volumes/paths.ts'
 
 /** The part of the pod that the rules of its containers depend on. */
-export interface ContainerSurroundings {
+export interface ContainerSurroundings extends HandlerSurroundings {
   /** By name. */
   readonly volumes: ReadonlyMap<unknown, Draft>
-  readonly isHostNetwork: boolean
   /** It shares the users of its node. */
   readonly hasHostUsers: boolean
   /** Names of the pod's resource claims. */
   readonly claims: readonly string[]
-  readonly kind: 'main' | 'init' | 'ephemeral'
+  /** When its containers are started anew. */
+  readonly restartPolicy: string | undefined
 }
 
-/** Everything that is wrong with the container at `at`. */
+/** What is wrong with any container, at `at`. */
 export function containerProblems(container: Draft, at: string, around: ContainerSurroundings): readonly FieldError[] {
-  const problems: FieldError[] = []
-  const name = textAt(container, 'name') ?? ''
-  if (name === '') problems.push(required(`${at}.name`))
-  else problems.push(...dns1123LabelProblems(name).map(rule => invalid(`${at}.name`, name, rule)))
-  const image = textAt(container, 'image') ?? ''
-  if (image === '') problems.push(required(`${at}.image`))
-  else if (image.trim() !== image) problems.push(invalid(`${at}.image`, image, 'must not have leading or trailing whitespace'))
+  const [name, image] = [textAt(container, 'name') ?? '', textAt(container, 'image') ?? '']
+  return [
+    ...(name === '' ? [required(`${at}.name`)] : dns1123LabelProblems(name).map(rule => invalid(`${at}.name`, name, rule))),
+    ...(image === '' ? [required(`${at}.image`)] : []),
+    ...choiceProblems(container, 'terminationMessagePolicy', ['File', 'FallbackToLogsOnError'], at),
+    ...portProblems(container, `${at}`),
+    ...variableProblems(container, at),
+    ...allKeysProblems(container, at),
+    ...mountProblems(container, at, around),
+    ...deviceProblems(container, at, around),
+    ...choiceProblems(container, 'imagePullPolicy', ['Always', 'IfNotPresent', 'Never'], at),
+    ...resourceProblems(fieldsAt(container, 'resources'), `${at}.resources`, around.claims),
+    ...resizeProblems(container, at, around),
+    ...containerSecurityProblems(container, at, around),
+  ]
+}
+
+/** What is wrong with a container that runs as long as its pod. */
+export function mainContainerProblems(container: Draft, at: string, around: ContainerSurroundings): readonly FieldError[] {
+  return [...handlingProblems(container, at, around), ...restartProblems(container, at)]
+}
+
+/** What is wrong with a container that prepares the pod, or runs beside it from the start. */
+export function initContainerProblems(
+  container: Draft,
+  at: string,
+  { list, ...around }: ContainerSurroundings & { readonly list: string },
+): readonly FieldError[] {
   const isSidecar = container['restartPolicy'] === 'Always'
-  if (around.kind !== 'ephemeral') problems.push(...restartProblems(container, at, around))
-  if (around.kind === 'init' && !isSidecar) {
-    for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'])
-      if (container[field] !== undefined)
-        problems.push(forbidden(`${at}.${field}`, 'may not be set for init containers without restartPolicy=Always'))
-  } else if (around.kind !== 'ephemeral') {
-    problems.push(...hookProblems(container, at))
-    for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const)
-      problems.push(...probeProblems(container, probe, at))
-  }
-  problems.push(...portProblems(container, at, around), ...variableProblems(container, at, around))
-  problems.push(...allKeysProblems(container, at))
-  problems.push(...mountProblems(container, at, around), ...deviceProblems(container, at, around))
-  problems.push(...policyProblems(container, at), ...resourceProblems(container, at))
-  problems.push(...resourceClaimProblems(fieldsAt(container, 'resources'), `${at}.resources`, around.claims))
-  problems.push(...containerSecurityProblems(container, at, around))
-  return problems
+  const resized = isSidecar ? [] : itemsAt(container, 'resizePolicy')
+  return [
+    // Upstream looks at each alone, and calls it the first.
+    ...hostPortClashes([container], list),
+    ...(isSidecar ? handlingProblems(container, at, around) : unhandledProblems(container, at)),
+    ...resized.flatMap(({ restartPolicy }, index) =>
+      restartPolicy === 'RestartContainer'
+        ? [
+            invalid(
+              `${at}.resizePolicy[${index}].restartPolicy`,
+              restartPolicy,
+              "must not be set to 'RestartContainer' for non-sidecar initContainers",
+            ),
+          ]
+        : [],
+    ),
+  ]
 }
 
-const protocols = ['SCTP', 'TCP', 'UDP']
-
-function portProblems(container: Draft, at: string, { isHostNetwork }: ContainerSurroundings): readonly FieldError[] {
-  const problems: FieldError[] = []
-  const names = new Set<string>()
-  for (const [index, port] of itemsAt(container, 'ports').entries()) {
-    const place = `${at}.ports[${index}]`
-    const name = textAt(port, 'name') ?? ''
-    if (name !== '') {
-      problems.push(...portNameRules(name).map(rule => invalid(`${place}.name`, name, rule)))
-      if (names.has(name)) problems.push(duplicate(`${place}.name`, name))
-      names.add(name)
-    }
-    const number = port['containerPort']
-    if (number === undefined || number === 0) problems.push(required(`${place}.containerPort`))
-    else if (!isPort(number)) problems.push(invalid(`${place}.containerPort`, number, portRange))
-    const hostPort = port['hostPort']
-    if (hostPort !== undefined && hostPort !== 0) {
-      if (!isPort(hostPort)) problems.push(invalid(`${place}.hostPort`, hostPort, portRange))
-      else if (isHostNetwork && hostPort !== number)
-        problems.push(invalid(`${place}.hostPort`, hostPort, 'must match `containerPort` when `hostNetwork` is true'))
-    }
-    const protocol = textAt(port, 'protocol') ?? 'TCP'
-    if (!protocols.includes(protocol)) problems.push(notSupported(`${place}.protocol`, protocol, protocols))
-  }
-  return problems
+/** The image of a container of a pod itself is a name alone. */
+export function imageProblems(container: Draft, at: string): readonly FieldError[] {
+  const image = textAt(container, 'image') ?? ''
+  return image.trim() === image ? [] : [invalid(`${at}.image`, image, 'must not have leading or trailing whitespace')]
 }
 
-export const portRange = 'must be between 1 and 65535, inclusive'
-
-/** Whether a number is one of a port. */
-export function isPort(value: unknown): boolean {
-  return typeof value === 'number' && value >= 1 && value <= 65_535
+/** A text that must be one of `choices`. */
+function choiceProblems(container: Draft, field: string, choices: readonly string[], at: string): readonly FieldError[] {
+  const value = textAt(container, field) ?? ''
+  if (choices.includes(value)) return []
+  return [value === '' ? required(`${at}.${field}`) : notSupported(`${at}.${field}`, value, choices)]
 }
 
-/** What a port's name breaks: IANA's service names. */
-export function portNameRules(name: string): readonly string[] {
-  const rules: string[] = []
-  if (name.length > 15) rules.push('must be no more than 15 characters')
-  if (!/^[-a-z0-9]+$/i.test(name) || /[A-Z]/.test(name))
-    rules.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)')
-  if (!/[a-z]/.test(name)) rules.push('must contain at least one letter (a-z)')
-  if (name.includes('--')) rules.push('must not contain consecutive hyphens')
-  if (name.startsWith('-') || name.endsWith('-')) rules.push('must not begin or end with a hyphen')
-  return rules
-}
-
-function variableProblems(container: Draft, at: string, { volumes }: ContainerSurroundings): readonly FieldError[] {
-  return itemsAt(container, 'env').flatMap((variable, index): FieldError[] => {
+function variableProblems(container: Draft, at: string): readonly FieldError[] {
+  return itemsAt(container, 'env').flatMap((variable, index): readonly FieldError[] => {
     const place = `${at}.env[${index}]`
     const name = textAt(variable, 'name') ?? ''
-    const problems: FieldError[] = []
-    if (name === '') problems.push(required(`${place}.name`))
-    else if (!/^[ -<>-~]+$/.test(name))
-      problems.push(
-        invalid(
-          `${place}.name`,
-          name,
-          "a valid environment variable name must consist only of printable ASCII characters other than '='",
-        ),
-      )
-    return [...problems, ...valueSourceProblems(variable, `${place}.valueFrom`, volumes)]
+    return [
+      ...(name === '' ? [required(`${place}.name`)] : variableNameRules(name).map(rule => invalid(`${place}.name`, name, rule))),
+      ...valueSourceProblems(variable, `${place}.valueFrom`),
+    ]
   })
 }
 
 function mountProblems(container: Draft, at: string, { volumes }: ContainerSurroundings): readonly FieldError[] {
-  const paths = new Set<unknown>()
-  return itemsAt(container, 'volumeMounts').flatMap((mount, index): FieldError[] => {
+  const paths = new Set<string>()
+  const devices = new Map(
+    itemsAt(container, 'volumeDevices').map(device => [textAt(device, 'name') ?? '', textAt(device, 'devicePath') ?? '']),
+  )
+  const devicePaths = new Set(devices.values())
+  return itemsAt(container, 'volumeMounts').flatMap((mount, index): readonly FieldError[] => {
     const place = `${at}.volumeMounts[${index}]`
-    const problems: FieldError[] = []
-    const path = textAt(mount, 'mountPath') ?? ''
-    const name = textAt(mount, 'name') ?? ''
-    if (name === '') problems.push(required(`${place}.name`))
-    if (!volumes.has(name)) problems.push(notFound(`${place}.name`, name))
-    if (path === '') problems.push(required(`${place}.mountPath`))
-    else if (paths.has(path)) problems.push(invalid(`${place}.mountPath`, path, 'must be unique'))
+    const [name, path] = [textAt(mount, 'name') ?? '', textAt(mount, 'mountPath') ?? '']
+    const [below, expression] = [textAt(mount, 'subPath') ?? '', textAt(mount, 'subPathExpr') ?? '']
+    const isTaken = paths.has(path)
     paths.add(path)
-    problems.push(...sharingProblems(mount, container, `${at}.volumeMounts`))
-    return problems
+    return [
+      ...(name === '' ? [required(`${place}.name`)] : []),
+      ...(volumes.has(name) ? [] : [notFound(`${place}.name`, name)]),
+      ...(path === '' ? [required(`${place}.mountPath`)] : []),
+      ...(isTaken ? [invalid(`${place}.mountPath`, path, 'must be unique')] : []),
+      ...(devices.has(name) ? [invalid(`${place}.name`, name, 'must not already exist in volumeDevices')] : []),
+      ...(devicePaths.has(path)
+        ? [invalid(`${place}.mountPath`, path, 'must not already exist as a path in volumeDevices')]
+        : []),
+      ...(below === '' ? [] : descendingProblems(below, `${at}.volumeMounts.subPath`)),
+      ...(below !== '' && expression !== ''
+        ? [invalid(`${place}.subPathExpr`, expression, 'subPathExpr and subPath are mutually exclusive')]
+        : []),
+      ...(expression === '' ? [] : descendingProblems(expression, `${at}.volumeMounts.subPathExpr`)),
+      ...sharingProblems(mount, container, `${at}.volumeMounts`),
+    ]
   })
 }
 
@@ -154,16 +152,30 @@ function sharingProblems(mount: Draft, container: Draft, at: string): readonly F
 
 /** Volumes as block devices. */
 function deviceProblems(container: Draft, at: string, { volumes }: ContainerSurroundings): readonly FieldError[] {
-  return itemsAt(container, 'volumeDevices').flatMap((device, index) => {
+  const [names, paths] = [new Set<string>(), new Set<string>()]
+  const mounts = new Map(
+    itemsAt(container, 'volumeMounts').map(mount => [textAt(mount, 'name') ?? '', textAt(mount, 'mountPath') ?? '']),
+  )
+  const mountPaths = new Set(mounts.values())
+  return itemsAt(container, 'volumeDevices').flatMap((device, index): readonly FieldError[] => {
     const place = `${at}.volumeDevices[${index}]`
     const [name, path] = [textAt(device, 'name') ?? '', textAt(device, 'devicePath') ?? '']
     const volume = volumes.get(name)
     const isClaim = volume?.['persistentVolumeClaim'] !== undefined || volume?.['ephemeral'] !== undefined
     const rule = 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode'
+    const [isNamed, isThere] = [names.has(name), paths.has(path)]
+    const climbs = backstepProblems(path, place).length > 0
+    if (name !== '') names.add(name)
+    if (!climbs) paths.add(path)
     return [
       ...(name === '' ? [required(`${place}.name`)] : []),
+      ...(isNamed ? [invalid(`${place}.name`, name, 'must be unique')] : []),
       ...(volume === undefined ? [notFound(`${place}.name`, name)] : isClaim ? [] : [invalid(`${place}.name`, name, rule)]),
       ...(path === '' ? [required(`${place}.devicePath`)] : []),
+      ...(isThere ? [invalid(`${place}.devicePath`, path, 'must be unique')] : []),
+      ...(climbs ? [invalid(`${place}.devicePath`, path, "can not contain backsteps ('..')")] : []),
+      ...(mounts.has(name) ? [invalid(`${place}.name`, name, 'must not already exist in volumeMounts')] : []),
+      ...(mountPaths.has(path) ? [invalid(`${place}.devicePath`, path, 'must not already exist as a path in volumeMounts')] : []),
     ]
   })
 }
@@ -173,13 +185,12 @@ const restartActions = ['Restart', 'RestartAllContainers']
 const exitOperators = ['In', 'NotIn']
 
 /** A container's own policy of restarts, and the rules that go before it. */
-function restartProblems(container: Draft, at: string, { kind }: ContainerSurroundings): readonly FieldError[] {
+export function restartProblems(container: Draft, at: string): readonly FieldError[] {
   const policy = textAt(container, 'restartPolicy')
-  // Rules of init containers are looked at elsewhere, or not at all.
-  const rules = kind === 'init' ? [] : itemsAt(container, 'restartPolicyRules')
+  const rules = itemsAt(container, 'restartPolicyRules')
   const place = `${at}.restartPolicy`
   const problems: FieldError[] = []
-  if (policy === undefined && itemsAt(container, 'restartPolicyRules').length > 0)
+  if (policy === undefined && rules.length > 0)
     problems.push(required(place, 'must specify restartPolicy when restart rules are used'))
   if (policy !== undefined && !restarts.includes(policy)) problems.push(notSupported(place, policy, restarts))
   for (const [index, rule] of rules.entries()) {
@@ -193,187 +204,74 @@ function restartProblems(container: Draft, at: string, { kind }: ContainerSurrou
   return problems
 }
 
-const pullPolicies = ['Always', 'IfNotPresent', 'Never']
-const lastWords = ['File', 'FallbackToLogsOnError']
+/** Rules of an init container without a policy of its own are not looked at. */
+export function initRestartProblems(container: Draft, at: string): readonly FieldError[] {
+  if (container['restartPolicy'] !== undefined) return restartProblems(container, at)
+  if (itemsAt(container, 'restartPolicyRules').length === 0) return []
+  return [required(`${at}.restartPolicy`, 'must specify restartPolicy when restart rules are used')]
+}
+
+const resizable = ['cpu', 'memory']
 const resizePolicies = ['NotRequired', 'RestartContainer']
 
-function policyProblems(container: Draft, at: string): readonly FieldError[] {
-  const pull = textAt(container, 'imagePullPolicy')
-  const problems: FieldError[] = []
-  if (pull !== undefined && !pullPolicies.includes(pull)) problems.push(notSupported(`${at}.imagePullPolicy`, pull, pullPolicies))
-  const words = textAt(container, 'terminationMessagePolicy')
-  if (words !== undefined && !lastWords.includes(words))
-    problems.push(notSupported(`${at}.terminationMessagePolicy`, words, lastWords))
-  for (const policy of itemsAt(container, 'resizePolicy')) {
-    const resource = textAt(policy, 'resourceName') ?? ''
-    if (resource === '') problems.push(required(`${at}.resizePolicy`))
-    else if (resource !== 'cpu' && resource !== 'memory')
-      problems.push(notSupported(`${at}.resizePolicy`, resource, ['cpu', 'memory']))
-    const restart = textAt(policy, 'restartPolicy') ?? ''
-    if (!resizePolicies.includes(restart)) problems.push(notSupported(`${at}.resizePolicy`, restart, resizePolicies))
-  }
-  return problems
-}
-
-const handlers = ['exec', 'httpGet', 'tcpSocket'] as const
-
-/** One of `kinds`, and only one. */
-function handlerProblems(of: Draft, place: string, kinds: readonly string[]): readonly FieldError[] {
-  const [first, ...others] = kinds.filter(kind => of[kind] !== undefined)
-  if (first === undefined) return [required(place, 'must specify a handler type')]
-  const problems: FieldError[] = [...headerProblems(of, place)]
-  if (first === 'exec' && listAt(of, 'exec', 'command').length === 0) problems.push(required(`${place}.exec.command`))
-  if (first === 'httpGet' || first === 'tcpSocket')
-    problems.push(...targetProblems(valueAt(of, first, 'port'), `${place}.${first}.port`))
-  for (const other of others) problems.push(forbidden(`${place}.${other}`, 'may not specify more than 1 handler type'))
-  return problems
-}
-
-const headerRule =
-  "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')"
-
-function headerProblems(handler: Draft, place: string): readonly FieldError[] {
-  return itemsAt(handler, 'httpGet', 'httpHeaders').flatMap(header => {
-    const name = textAt(header, 'name') ?? ''
-    return /^[-A-Za-z0-9]+$/.test(name) ? [] : [invalid(`${place}.httpGet.httpHeaders`, name, headerRule)]
+function resizeProblems(container: Draft, at: string, { restartPolicy }: ContainerSurroundings): readonly FieldError[] {
+  const seen = new Set<string>()
+  const place = `${at}.resizePolicy`
+  return itemsAt(container, 'resizePolicy').flatMap((policy, index): readonly FieldError[] => {
+    const [resource, restart] = [textAt(policy, 'resourceName') ?? '', textAt(policy, 'restartPolicy') ?? '']
+    const isRepeated = seen.has(resource)
+    seen.add(resource)
+    const oneOf = (value: string, choices: readonly string[]) =>
+      choices.includes(value) ? [] : [value === '' ? required(place) : notSupported(place, value, choices)]
+    return [
+      ...(isRepeated ? [duplicate(`${place}[${index}]`, resource)] : []),
+      ...oneOf(resource, resizable),
+      ...oneOf(restart, resizePolicies),
+      ...(restartPolicy === 'Never' && restart !== 'NotRequired'
+        ? [invalid(place, restart, "must be 'NotRequired' when pod `restartPolicy` is 'Never'")]
+        : []),
+    ]
   })
-}
-
-function hookProblems(container: Draft, at: string): readonly FieldError[] {
-  return ['postStart', 'preStop'].flatMap(name => {
-    const hook = fieldsAt(container, 'lifecycle', name)
-    return hook === undefined ? [] : handlerProblems(hook, `${at}.lifecycle.${name}`, [...handlers, 'sleep'])
-  })
-}
-
-function probeProblems(
-  container: Draft,
-  name: 'livenessProbe' | 'readinessProbe' | 'startupProbe',
-  at: string,
-): readonly FieldError[] {
-  const probe = fieldsAt(container, name)
-  if (probe === undefined) return []
-  const place = `${at}.${name}`
-  const problems: FieldError[] = []
-  problems.push(...handlerProblems(probe, place, [...handlers, 'grpc']))
-  for (const field of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'])
-    if (typeof probe[field] === 'number' && probe[field] < 0)
-      problems.push(invalid(`${place}.${field}`, probe[field], 'must be greater than or equal to 0'))
-  if (name !== 'readinessProbe' && typeof probe['successThreshold'] === 'number' && probe['successThreshold'] > 1)
-    problems.push(invalid(`${place}.successThreshold`, probe['successThreshold'], 'must be 1'))
-  return problems
-}
-
-/** A port by number or name. */
-export function targetProblems(port: unknown, place: string): readonly FieldError[] {
-  if (typeof port === 'string') return portNameRules(port).map(rule => invalid(place, port, rule))
-  return isPort(port) ? [] : [invalid(place, port ?? 0, portRange)]
-}
-
-const standardResources = new Set(['cpu', 'memory', 'ephemeral-storage'])
-
-function resourceProblems(container: Draft, at: string): readonly FieldError[] {
-  const limits = fieldsAt(container, 'resources', 'limits') ?? {}
-  const requests = fieldsAt(container, 'resources', 'requests') ?? {}
-  const problems: FieldError[] = []
-  for (const [name, value] of Object.entries(limits))
-    problems.push(...amountProblems(name, String(value), `${at}.resources.limits[${name}]`))
-  for (const [name, value] of Object.entries(requests)) {
-    const limit = limits[name]
-    if (limit === undefined && isFixed(name))
-      problems.push(required(`${at}.resources.limits`, 'Limit must be set for non overcommitable resources'))
-    problems.push(...amountProblems(name, String(value), `${at}.resources.requests[${name}]`))
-    if (limit === undefined) continue
-    const [asked, most] = [parseQuantity(String(value)), parseQuantity(String(limit))]
-    if (asked.ok && most.ok && compareQuantities(asked.value, most.value) > 0) {
-      const detail = `must be less than or equal to ${name} limit of ${String(limit)}`
-      problems.push(invalid(`${at}.resources.requests`, String(value), detail))
-    }
-  }
-  const names = [...Object.keys(limits), ...Object.keys(requests)]
-  const hasPlain = names.some(name => name === 'cpu' || name === 'memory')
-  if (names.some(name => name.startsWith('hugepages-')) && !hasPlain)
-    problems.push(forbidden(`${at}.resources`, 'HugePages require cpu or memory'))
-  return problems
-}
-
-/** Resources that no container gets more of than it asked for. */
-function isFixed(name: string): boolean {
-  return name.startsWith('hugepages-') || (name.includes('/') && !/(^|\.)kubernetes\.io\//.test(name))
-}
-
-function amountProblems(name: string, value: string, place: string): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if (!name.includes('/') && !standardResources.has(name) && !name.startsWith('hugepages-')) {
-    problems.push(invalid(place, name, 'must be a standard resource type or fully qualified'))
-    problems.push(invalid(place, name, 'must be a standard resource for containers'))
-  } else problems.push(...qualifiedNameProblems(name).map(rule => invalid(place, name, rule)))
-  const parsed = parseQuantity(value)
-  if (!parsed.ok) return problems
-  if (parsed.value.nanos < 0n) return [...problems, invalid(place, value, 'must be greater than or equal to 0')]
-  const isWhole = parsed.value.nanos % 1_000_000_000n === 0n
-  if (name.includes('/') && !isWhole) problems.push(invalid(place, value, 'must be an integer'))
-  const page = name.startsWith('hugepages-') ? parseQuantity(name.slice('hugepages-'.length)) : undefined
-  if (page?.ok === true && wholeValue(page.value) > 0n && wholeValue(parsed.value) % wholeValue(page.value) !== 0n)
-    problems.push(invalid(place, value, `${value} is not positive integer multiple of ${name}`))
-  return problems
 }
 
 const int32Maximum = 2_147_483_647
 
 /** Identities that processes cannot have. */
 export function identityProblems(context: Draft | undefined, place: string, fields: readonly string[]): readonly FieldError[] {
-  return fields.flatMap(field => {
-    const id = context?.[field]
-    const isOutside = typeof id === 'number' ? id < 0 || id > int32Maximum : typeof id === 'bigint'
-    return isOutside ? [invalid(`${place}.${field}`, id, `must be between 0 and ${int32Maximum}, inclusive`)] : []
-  })
+  return fields.flatMap(field => idProblems(integerAt(context, field), `${place}.${field}`))
+}
+
+/** What is wrong with the number of a user or group. */
+export function idProblems(id: number | bigint | undefined, place: string): readonly FieldError[] {
+  const isOutside = id !== undefined && (id < 0 || id > int32Maximum)
+  return isOutside ? [invalid(place, id, `must be between 0 and ${int32Maximum}, inclusive`)] : []
 }
 
 function containerSecurityProblems(container: Draft, at: string, { hasHostUsers }: ContainerSurroundings): readonly FieldError[] {
   const context = fieldsAt(container, 'securityContext')
   if (context === undefined) return []
-  const problems = [...identityProblems(context, `${at}.securityContext`, ['runAsUser', 'runAsGroup'])]
-  problems.push(...profileProblems(context, `${at}.securityContext`), ...mountOfProcProblems(context, at, hasHostUsers))
-  const isContradiction =
-    context['allowPrivilegeEscalation'] === false &&
-    (context['privileged'] === true || listAt(context, 'capabilities', 'add').some(name => name === 'CAP_SYS_ADMIN'))
-  if (isContradiction)
-    problems.push(
-      invalid(
-        `${at}.securityContext`,
-        printedContext(context),
-        'cannot set `allowPrivilegeEscalation` to false and `privileged` to true',
-      ),
-    )
-  return problems
+  const place = `${at}.securityContext`
+  const why = 'cannot set `allowPrivilegeEscalation` to false and'
+  const isForbidden = context['allowPrivilegeEscalation'] === false
+  const { seccomp, others } = profileProblems(context, place)
+  return [
+    ...identityProblems(context, place, ['runAsUser', 'runAsGroup']),
+    ...mountOfProcProblems(context, place, hasHostUsers),
+    ...seccomp,
+    ...(isForbidden && context['privileged'] === true
+      ? [invalid(place, printedStruct('SecurityContext', context), `${why} \`privileged\` to true`)]
+      : []),
+    ...(isForbidden ? listAt(context, 'capabilities', 'add') : [])
+      .filter(name => name === 'CAP_SYS_ADMIN')
+      .map(() => invalid(place, printedStruct('SecurityContext', context), `${why} \`capabilities.Add\` CAP_SYS_ADMIN`)),
+    ...others,
+  ]
 }
 
 function mountOfProcProblems(context: Draft, at: string, hasHostUsers: boolean): readonly FieldError[] {
   const mount = textAt(context, 'procMount')
-  const place = `${at}.securityContext.procMount`
+  const place = `${at}.procMount`
   if (mount === undefined || mount === 'Default') return []
   if (mount !== 'Unmasked') return [notSupported(place, mount, ['Default', 'Unmasked'])]
   return hasHostUsers ? [invalid(place, mount, '`hostUsers` must be false to use `Unmasked`')] : []
-}
-
-/** A security context as Go's struct prints it. */
-function printedContext(context: Draft): unknown {
-  const names = [
-    'capabilities',
-    'privileged',
-    'seLinuxOptions',
-    'windowsOptions',
-    'runAsUser',
-    'runAsGroup',
-    'runAsNonRoot',
-    'readOnlyRootFilesystem',
-    'allowPrivilegeEscalation',
-    'procMount',
-    'seccompProfile',
-    'appArmorProfile',
-  ]
-  const goName = (name: string) =>
-    name === 'seLinuxOptions' ? 'SELinuxOptions' : `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
-  return Object.fromEntries(names.map(name => [goName(name), context[name] ?? null]))
 }

@@ -3,9 +3,11 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required, tooMany } from '#kube/objects/field-error.ts'
 import { dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, fieldsAt, isSame, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt, valueAt } from '../../json-value.ts'
+import { printedStruct } from '../../schema/printed-struct.ts'
 import type { ApiServer } from '../api-server.ts'
 import type { ResourceType } from '../resource-type.ts'
+import { isUnchanged } from './changes/fixed-fields.ts'
 import {
   configurationProblems,
   deviceTolerationProblems,
@@ -15,8 +17,7 @@ import {
   requestReferenceProblems,
   selectorProblems,
 } from './devices/device-parts.ts'
-import { printedClaim, printedTemplate } from './devices/printed-claim.ts'
-import { embeddedMetadataProblems } from './metadata-validation.ts'
+import { templateMetadataProblems } from './metadata-validation.ts'
 
 /** Requests, constraints and configurations of a claim, each. */
 const mostOfEach = 32
@@ -35,20 +36,8 @@ export function deviceClaimProblems(
   if (!isTemplate && !isNew) return []
   const path = isTemplate ? ['spec', 'spec'] : ['spec']
   return [
-    ...(isTemplate ? templateMetadataProblems(draft) : []),
+    ...(isTemplate ? templateMetadataProblems(fieldsAt(draft, 'spec', 'metadata') ?? {}, 'spec.metadata') : []),
     ...claimSpecProblems(fieldsAt(draft, ...path) ?? {}, path.join('.'), isNew ? namespace : undefined, isNew),
-  ]
-}
-
-/** A template says labels and annotations of its claims, and nothing else about them. */
-function templateMetadataProblems(draft: Draft): readonly FieldError[] {
-  const metadata = fieldsAt(draft, 'spec', 'metadata') ?? {}
-  const { labels, annotations, ...others } = { labels: undefined, annotations: undefined, ...metadata }
-  return [
-    ...embeddedMetadataProblems({ labels, annotations }, 'spec.metadata'),
-    ...Object.keys(others)
-      .filter(name => ![undefined, null, 0, ''].some(none => none === metadata[name]))
-      .map(name => forbidden(`spec.metadata.${name === 'uid' ? 'uID' : name}`, 'cannot be set')),
   ]
 }
 
@@ -83,8 +72,8 @@ function claimSpecProblems(spec: Draft, path: string, namespace: KubeObject | un
 /** What an update of a claim or a template may not change. */
 export function claimUpdateProblems({ key }: ResourceType, draft: Draft, existing: KubeObject): readonly FieldError[] {
   const spec = valueAt(draft, 'spec')
-  if (isSame(spec, valueAt(existing, 'spec'))) return []
-  const shown = key === 'resourceclaims.resource.k8s.io' ? printedClaim(spec) : printedTemplate(spec)
+  if (isUnchanged(spec, valueAt(existing, 'spec'))) return []
+  const shown = printedStruct(key === 'resourceclaims.resource.k8s.io' ? 'ResourceClaimSpec' : 'ResourceClaimTemplateSpec', spec)
   return [invalid('spec', shown, 'field is immutable')]
 }
 
@@ -109,7 +98,8 @@ function requestProblems(
     if (lies !== undefined && exactly['adminAccess'] === true && lies.namespace?.metadata.labels?.[adminLabel] !== 'true')
       problems.push(
         forbidden(
-          `${at}.adminAccess`,
+          // Upstream names the place of a claim, of a template's too.
+          `${at.replace(/^spec\.spec\./, 'spec.')}.adminAccess`,
           `admin access to devices requires the \`${adminLabel}: true\` label on the containing namespace`,
         ),
       )

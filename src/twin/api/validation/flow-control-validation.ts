@@ -1,6 +1,7 @@
 // FlowSchemas and PriorityLevelConfigurations: who is asked for, what, and how much of the server they get.
+
 import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
-import { dns1123LabelProblems } from '#kube/objects/names.ts'
+import { dns1123LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 
 const subjectKinds = ['Group', 'ServiceAccount', 'User']
@@ -17,8 +18,10 @@ export function flowSchemaProblems(draft: Draft): readonly FieldError[] {
     problems.push(invalid('spec.matchingPrecedence', precedence, 'must be between 1 and 10000, inclusive'))
   else if (precedence === 1 && textAt(draft, 'metadata', 'name') !== 'exempt')
     problems.push(invalid('spec.matchingPrecedence', precedence, "only the schema named 'exempt' may have matchingPrecedence 1"))
-  if ((textAt(spec, 'priorityLevelConfiguration', 'name') ?? '') === '')
-    problems.push(required('spec.priorityLevelConfiguration.name', 'must reference a priority level'))
+  const level = textAt(spec, 'priorityLevelConfiguration', 'name') ?? ''
+  const levelAt = 'spec.priorityLevelConfiguration.name'
+  if (level === '') problems.push(required(levelAt, 'must reference a priority level'))
+  else problems.push(...dns1123SubdomainProblems(level).map(rule => invalid(levelAt, level, rule)))
   const type = textAt(method, 'type') ?? ''
   if (method !== undefined && !methods.includes(type))
     problems.push(notSupported('spec.distinguisherMethod.type', { Type: type }, methods))

@@ -8,7 +8,7 @@ import { deviceClassProblems } from './devices/device-parts.ts'
 import { endpointsProblems, sliceProblems } from './endpoint-validation.ts'
 import { flowSchemaProblems, priorityLevelProblems } from './flow-control-validation.ts'
 import { addressProblems, ingressClassProblems, rangeProblems } from './network-validation.ts'
-import { podTemplateProblems, runtimeClassProblems } from './runtime-validation.ts'
+import { runtimeClassProblems, templateObjectProblems } from './runtime-validation.ts'
 import {
   attachmentProblems,
   attributesClassProblems,
@@ -21,7 +21,7 @@ import {
 import { volumeProblems } from './volumes/volume-validation.ts'
 import { webhookProblems } from './webhook-validation.ts'
 
-type Rule = (draft: Draft, before?: Draft) => readonly FieldError[]
+type Rule = (draft: Draft, before: Draft | undefined, minor: number) => readonly FieldError[]
 
 const rules: Readonly<Record<string, Rule>> = {
   'certificatesigningrequests.certificates.k8s.io': requestProblems,
@@ -39,9 +39,9 @@ const rules: Readonly<Record<string, Rule>> = {
   'mutatingadmissionpolicybindings.admissionregistration.k8s.io': mutatingBindingProblems,
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhookProblems,
   persistentvolumes: volumeProblems,
-  podtemplates: podTemplateProblems,
+  podtemplates: templateObjectProblems,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': priorityLevelProblems,
-  'runtimeclasses.node.k8s.io': runtimeClassProblems,
+  'runtimeclasses.node.k8s.io': (draft, _before, minor) => runtimeClassProblems(draft, minor),
   'servicecidrs.networking.k8s.io': rangeProblems,
   'storageclasses.storage.k8s.io': storageClassProblems,
   'validatingwebhookconfigurations.admissionregistration.k8s.io': webhookProblems,
@@ -50,7 +50,7 @@ const rules: Readonly<Record<string, Rule>> = {
 }
 
 /** Everything that is wrong with an object of one of these kinds; nothing with others. `before` is what it was. */
-export function furtherProblems(key: string, draft: Draft, before?: KubeObject): readonly FieldError[] {
+export function furtherProblems(key: string, minor: number, draft: Draft, before?: KubeObject): readonly FieldError[] {
   const earlier = before === undefined ? undefined : { ...before }
-  return Object.hasOwn(rules, key) ? (rules[key]?.(draft, earlier) ?? []) : []
+  return Object.hasOwn(rules, key) ? (rules[key]?.(draft, earlier, minor) ?? []) : []
 }

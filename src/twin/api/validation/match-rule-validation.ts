@@ -1,7 +1,10 @@
 // Which requests a webhook or a policy is for: what its rules, selectors and conditions must not be.
-import { duplicate, type FieldError, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { boolType } from '#kube/cel/cel-types.ts'
+import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from '#kube/objects/field-error.ts'
 import { qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../json-value.ts'
+import { pathSegmentProblems } from './metadata-validation.ts'
+import { expressionProblems } from './policy-expressions.ts'
 import { labelSelectorProblems } from './selector-validation.ts'
 
 const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE']
@@ -42,23 +45,39 @@ export function matchResourcesProblems(at: string, match: Draft): readonly Field
     ...labelSelectorProblems(`${at}.namespaceSelector`, fieldsAt(match, 'namespaceSelector')),
     ...labelSelectorProblems(`${at}.objectSelector`, fieldsAt(match, 'objectSelector')),
     ...['resourceRules', 'excludeResourceRules'].flatMap(list =>
-      itemsAt(match, list).flatMap((rule, index) => matchRuleProblems(`${at}.${list}[${index}]`, rule)),
+      itemsAt(match, list).flatMap((rule, index) => [
+        ...nameProblems(`${at}.${list}[${index}].resourceNames`, listAt(rule, 'resourceNames').map(String)),
+        ...matchRuleProblems(`${at}.${list}[${index}]`, rule),
+      ]),
     ),
   ]
 }
 
+function nameProblems(at: string, names: readonly string[]): readonly FieldError[] {
+  return names.flatMap((name, index) => [
+    ...pathSegmentProblems(name).map(rule => invalid(`${at}[${index}]`, name, rule)),
+    ...(names.indexOf(name) < index ? [duplicate(`${at}[${index}]`, name)] : []),
+  ])
+}
+
+const mostConditions = 64
+
 /** Conditions have names of their own, and ask something. */
-export function matchConditionProblems(at: string, conditions: readonly Draft[]): readonly FieldError[] {
+export function matchConditionProblems(at: string, conditions: readonly Draft[], hasParams = false): readonly FieldError[] {
   const seen = new Set<string>()
-  return conditions.flatMap((condition, index) => {
+  const excess = conditions.length > mostConditions ? [tooMany(at, conditions.length, mostConditions)] : []
+  const each = conditions.flatMap((condition, index) => {
     const place = `${at}[${index}]`
     const name = textAt(condition, 'name') ?? ''
     const problems: FieldError[] = []
-    if ((textAt(condition, 'expression') ?? '').trim() === '') problems.push(required(`${place}.expression`))
+    const expression = (textAt(condition, 'expression') ?? '').trim()
+    if (expression === '') problems.push(required(`${place}.expression`))
+    else problems.push(...expressionProblems(`${place}.expression`, expression, { hasParams, wants: boolType }))
     if (name === '') problems.push(required(`${place}.name`))
     else problems.push(...qualifiedNameProblems(name).map(rule => invalid(`${place}.name`, name, rule)))
     if (name !== '' && seen.has(name)) problems.push(duplicate(`${place}.name`, name))
     seen.add(name)
     return problems
   })
+  return [...excess, ...each]
 }

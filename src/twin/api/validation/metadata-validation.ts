@@ -1,5 +1,6 @@
 // Names, labels and annotations: rules that hold for every object.
-import { type FieldError, invalid, tooLong } from '#kube/objects/field-error.ts'
+import { isIP } from 'node:net'
+import { type FieldError, forbidden, invalid, tooLong } from '#kube/objects/field-error.ts'
 import {
   annotationBytesLimit,
   dns1123LabelProblems,
@@ -10,9 +11,21 @@ import {
 import { type Draft, fieldsAt, itemsAt, listAt, numberAt, textAt } from '../../json-value.ts'
 import type { ResourceType } from '../resource-type.ts'
 
-/** Everything that is wrong with the metadata of an object. `isStrict`: an Event that was sent in events.k8s.io. */
-export function validateMetadata(type: ResourceType, draft: Draft, isStrict = false): readonly FieldError[] {
-  const nameRules = (name: string) => nameProblems(type, name)
+interface MetadataOptions {
+  /** It was there before. */
+  readonly isUpdate?: boolean
+  /** An Event that was sent in events.k8s.io. */
+  readonly isStrict?: boolean
+}
+
+/** Everything that is wrong with the metadata of an object. */
+export function validateMetadata(
+  type: ResourceType,
+  draft: Draft,
+  { isUpdate = false, isStrict = false }: MetadataOptions = {},
+): readonly FieldError[] {
+  const isNamed = !(isUpdate && namedOnce.has(type.key))
+  const nameRules = (name: string) => (isNamed ? nameProblems(type, name) : pathSegmentProblems(name))
   return metadataProblems(fieldsAt(draft, 'metadata') ?? {}, {
     place: 'metadata',
     nameRules,
@@ -26,10 +39,17 @@ const looseGroups: ReadonlySet<string> = new Set([
   ...['admissionregistration.k8s.io', 'apiextensions.k8s.io', 'apiregistration.k8s.io', 'coordination.k8s.io', 'node.k8s.io'],
   'policy',
 ])
+/** Kinds of which an update looks at what changed: names, which it cannot change, are not looked at by the rules of the kind again. */
+const namedOnce: ReadonlySet<string> = new Set([
+  ...['cronjobs.batch', 'controllerrevisions.apps', 'csidrivers.storage.k8s.io', 'daemonsets.apps', 'deployments.apps'],
+  ...['horizontalpodautoscalers.autoscaling', 'ingresses.networking.k8s.io', 'leases.coordination.k8s.io'],
+  ...['networkpolicies.networking.k8s.io', 'podtemplates', 'priorityclasses.scheduling.k8s.io', 'replicasets.apps'],
+  ...['replicationcontrollers', 'resourcequotas', 'servicecidrs.networking.k8s.io', 'statefulsets.apps'],
+])
 /** Kinds of which upstream does not look at the base of a name. */
 const anyBase: ReadonlySet<string> = new Set([
   ...['certificatesigningrequests.certificates.k8s.io', 'deviceclasses.resource.k8s.io', 'events'],
-  ...['horizontalpodautoscalers.autoscaling', 'poddisruptionbudgets.policy', 'servicecidrs.networking.k8s.io'],
+  ...['horizontalpodautoscalers.autoscaling', 'poddisruptionbudgets.policy'],
 ])
 
 interface MetadataRules {
@@ -55,28 +75,11 @@ function metadataProblems(
     problems.push(...nameRules(base.replace(/-$/, 'a')).map(rule => invalid(`${place}.generateName`, base, rule)))
   const name = textAt(metadata, 'name') ?? ''
   if (name !== '') problems.push(...nameRules(name).map(problem => invalid(`${place}.name`, name, problem)))
-  for (const [key, value] of Object.entries(fieldsAt(metadata, 'labels') ?? {})) {
-    problems.push(...qualifiedNameProblems(key).map(problem => invalid(`${place}.labels`, key, problem)))
-    if (typeof value === 'string')
-      problems.push(...labelValueProblems(value).map(problem => invalid(`${place}.labels`, value, problem)))
-  }
-  let bytes = 0
-  for (const [key, value] of Object.entries(fieldsAt(metadata, 'annotations') ?? {})) {
-    problems.push(...qualifiedNameProblems(key.toLowerCase()).map(problem => invalid(`${place}.annotations`, key, problem)))
-    bytes += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
-  }
-  if (bytes > annotationBytesLimit) problems.push(tooLong(`${place}.annotations`, annotationBytesLimit))
+  problems.push(...wordProblems(metadata, place))
   for (const [index, finalizer] of listAt(metadata, 'finalizers').entries()) {
     if (typeof finalizer !== 'string') continue
-    problems.push(...qualifiedNameProblems(finalizer).map(problem => invalid(`${place}.finalizers`, finalizer, problem)))
-    if (!takesAnyFinalizer && !finalizer.includes('/') && !standardFinalizers.has(finalizer))
-      problems.push(
-        invalid(
-          `${place}.finalizers[${index}]`,
-          finalizer,
-          'name is neither a standard finalizer name nor is it fully qualified',
-        ),
-      )
+    const itself = takesAnyFinalizer ? undefined : `${place}.finalizers[${index}]`
+    problems.push(...finalizerProblems(finalizer, `${place}.finalizers`, itself))
   }
   problems.push(...ownerProblems(metadata, `${place}.ownerReferences`))
   return problems
@@ -88,6 +91,38 @@ export function embeddedMetadataProblems(metadata: Draft, place: string): readon
   return [
     ...metadataProblems(metadata, { place, nameRules: pathSegmentProblems, takesAnyFinalizer: true }),
     ...(namespace === '' ? [] : dns1123LabelProblems(namespace).map(rule => invalid(`${place}.namespace`, namespace, rule))),
+  ]
+}
+
+/** What is wrong with the labels and annotations of metadata at `place`. */
+export function wordProblems(metadata: Draft, place: string): readonly FieldError[] {
+  const problems: FieldError[] = []
+  for (const [key, value] of Object.entries(fieldsAt(metadata, 'labels') ?? {})) {
+    problems.push(...qualifiedNameProblems(key).map(problem => invalid(`${place}.labels`, key, problem)))
+    if (typeof value === 'string')
+      problems.push(...labelValueProblems(value).map(problem => invalid(`${place}.labels`, value, problem)))
+  }
+  let bytes = 0
+  for (const [key, value] of Object.entries(fieldsAt(metadata, 'annotations') ?? {})) {
+    problems.push(...qualifiedNameProblems(key.toLowerCase()).map(problem => invalid(`${place}.annotations`, key, problem)))
+    bytes += Buffer.byteLength(key) + (typeof value === 'string' ? Buffer.byteLength(value) : 0)
+  }
+  if (bytes > annotationBytesLimit) problems.push(tooLong(`${place}.annotations`, annotationBytesLimit))
+  return problems
+}
+
+/** What a struct has where nothing was said. */
+const unset: readonly unknown[] = [undefined, null, '', 0, false]
+
+/** A template says labels and annotations of what is made of it, and nothing else about it, be it empty. */
+export function templateMetadataProblems(metadata: Draft, place: string): readonly FieldError[] {
+  const { labels, annotations, ...others } = { labels: undefined, annotations: undefined, ...metadata }
+  return [
+    ...wordProblems({ annotations }, place),
+    ...wordProblems({ labels }, place),
+    ...Object.keys(others)
+      .filter(name => !unset.includes(metadata[name]))
+      .map(name => forbidden(`${place}.${name === 'uid' ? 'uID' : name}`, 'cannot be set')),
   ]
 }
 
@@ -122,15 +157,26 @@ function ownerProblems(metadata: Draft, place: string): readonly FieldError[] {
   return problems
 }
 
+/** What is wrong with the name of one that holds an object; `itself`: where one without a domain is told of, where such are not taken. */
+export function finalizerProblems(name: string, list: string, itself: string | undefined): readonly FieldError[] {
+  const isForeign = itself !== undefined && !name.includes('/') && !standardFinalizers.has(name)
+  const rule = 'name is neither a standard finalizer name nor is it fully qualified'
+  return [
+    ...qualifiedNameProblems(name).map(problem => invalid(list, name, problem)),
+    ...(isForeign ? [invalid(itself, name, rule)] : []),
+  ]
+}
+
 const standardFinalizers: ReadonlySet<string> = new Set(['kubernetes', 'orphan', 'foregroundDeletion'])
 
 /** Why an object of the type cannot be called so. */
 export function nameProblems(type: ResourceType, name: string): readonly string[] {
   if (type.group === 'rbac.authorization.k8s.io') return pathSegmentProblems(name)
   switch (type.key) {
+    case 'ipaddresses.networking.k8s.io':
+      return isIP(name) === 0 ? ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'] : []
     case 'apiservices.apiregistration.k8s.io':
     case 'clustertrustbundles.certificates.k8s.io':
-    case 'ipaddresses.networking.k8s.io':
       return pathSegmentProblems(name)
     case 'namespaces':
     case 'services':

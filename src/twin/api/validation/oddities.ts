@@ -41,7 +41,8 @@ export function oddities({ key }: Pick<ResourceType, 'key'>, object: Draft | Kub
   const written: Draft = { ...object }
   const path = Object.hasOwn(templates, key) ? templates[key] : undefined
   // A template is looked at anew where the spec changed.
-  const isChanged = before === undefined || !isSame(written['spec'], { ...before }['spec'])
+  const [top = 'spec'] = path ?? []
+  const isChanged = before === undefined || !isSame(written[top], { ...before }[top])
   // Upstream looks at the template that a ReplicationController had before.
   const shown = key === 'replicationcontrollers' && before !== undefined ? draftOf(before) : written
   const isNew = before === undefined && namesPods.has(key)

@@ -2,118 +2,186 @@
 import { isIP } from 'node:net'
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
-import { type Draft, fieldsAt, isFields, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
-import { type ContainerSurroundings, containerProblems, identityProblems } from './container-validation.ts'
+import {
+  copyOf,
+  type Draft,
+  fieldsAt,
+  integerAt,
+  isFields,
+  itemsAt,
+  listAt,
+  numberAt,
+  textAt,
+  valueAt,
+} from '../../json-value.ts'
+import { printedStruct } from '../../schema/printed-struct.ts'
+import { podSpecDefaults } from '../pod-defaults.ts'
+import {
+  type ContainerSurroundings,
+  containerProblems,
+  imageProblems,
+  initContainerProblems,
+  initRestartProblems,
+  mainContainerProblems,
+} from './container-validation.ts'
+import { wordProblems } from './metadata-validation.ts'
+import { fileVolumeProblems } from './pods/environment-validation.ts'
 import { ephemeralContainerProblems } from './pods/ephemeral-container-validation.ts'
-import { termProblems } from './pods/node-selector-validation.ts'
-import { profileProblems, resourceClaimProblems } from './pods/security-validation.ts'
+import {
+  containersOf,
+  dnsProblems,
+  hostnameProblems,
+  hostProcessProblems,
+  hostUserProblems,
+  systemProblems,
+} from './pods/host-validation.ts'
+import { podSecurityProblems } from './pods/pod-security-validation.ts'
+import { hostNetworkProblems, hostPortClashes } from './pods/port-validation.ts'
+import { overheadProblems, podResourceProblems } from './pods/resource-validation.ts'
+import { affinityProblems, spreadProblems, tolerationProblems } from './pods/scheduling-validation.ts'
 import { volumeSourceProblems } from './pods/volume-source-validation.ts'
-import { labelSelectorProblems } from './selector-validation.ts'
 
 const restartPolicies = ['Always', 'OnFailure', 'Never'] as const
+const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
 
 interface PodSpecRules {
-  readonly policies?: readonly string[]
   /** Names of volumes that come from a StatefulSet's claim templates. */
-  readonly claims?: readonly (string | undefined)[]
+  readonly claims?: readonly string[]
 }
 
 /** Everything that is wrong with the spec of a pod at `path`. */
-export function podSpecProblems(spec: Draft, path: string, rules: PodSpecRules = {}): readonly FieldError[] {
-  const { policies = restartPolicies, claims = [] } = rules
-  const around = surroundingsOf(spec, claims)
-  const policy = textAt(spec, 'restartPolicy')
+export function podSpecProblems(spec: Draft, path: string, { claims = [] }: PodSpecRules = {}): readonly FieldError[] {
+  const around = surroundingsOf(spec, path, claims)
+  const isPod = path === 'spec'
   return [
-    ...volumeProblems(spec, path),
+    ...(spec['terminationGracePeriodSeconds'] === undefined ? [required(`${path}.terminationGracePeriodSeconds`)] : []),
+    ...volumeProblems(spec, path).flatMap(({ problems }) => problems),
+    ...claimProblems(spec, path),
     ...allContainerProblems(spec, path, around),
     ...podResourceProblems(spec, path, around.claims),
-    ...(policy === undefined || policies.includes(policy) ? [] : [notSupported(`${path}.restartPolicy`, policy, policies)]),
-    ...choiceProblems(spec, path),
+    ...hostNetworkProblems(spec, path, isPod),
+    ...choiceProblems(spec, 'restartPolicy', path, restartPolicies),
+    ...choiceProblems(spec, 'dnsPolicy', path, dnsPolicies),
     ...selectorProblems(spec, path),
-    ...securityProblems(spec, path),
-    ...nameProblems(spec, path),
-    ...deadlineProblems(spec, path),
+    ...podSecurityProblems(spec, `${path}.securityContext`),
     ...affinityProblems(spec, path),
-    ...tolerationProblems(spec, path),
-    ...aliasProblems(spec, path),
+    ...dnsProblems(spec, `${path}.dnsConfig`),
     ...gateProblems(spec, path),
     ...spreadProblems(spec, path),
+    ...hostProcessProblems(spec, path),
+    ...hostUserProblems(spec, path),
+    ...hostnameProblems(spec, `${path}.hostnameOverride`),
+    ...nameProblems(spec, path),
+    ...tolerationProblems(spec, path),
+    ...aliasProblems(spec, path),
+    ...classProblems(spec, path),
+    ...(fieldsAt(spec, 'overhead') === undefined ? [] : overheadProblems(fieldsAt(spec, 'overhead') ?? {}, `${path}.overhead`)),
+    ...systemProblems(spec, path),
+    ...fileProblems(spec, path),
+    ...(isPod ? podAloneProblems(spec) : []),
   ]
 }
 
 /** What rules of containers depend on; `claims` are volumes that come from a StatefulSet's claim templates. */
-export function surroundingsOf(spec: Draft, claims: readonly (string | undefined)[] = []): Omit<ContainerSurroundings, 'kind'> {
-  const templates = claims.map(name => [name, { persistentVolumeClaim: {} }] as const)
+export function surroundingsOf(spec: Draft, path: string, claims: readonly string[] = []): ContainerSurroundings {
+  // A volume that is wrong is none.
+  const sound = volumeProblems(spec, path).filter(({ problems }) => problems.length === 0)
   return {
     volumes: new Map<unknown, Draft>([
-      ...itemsAt(spec, 'volumes').map(volume => [volume['name'], volume] as const),
-      ...templates,
+      ...sound.map(({ volume }) => [textAt(volume, 'name') ?? '', volume] as const),
+      ...claims.map(name => [name, { persistentVolumeClaim: {} }] as const),
     ]),
-    isHostNetwork: spec['hostNetwork'] === true,
     hasHostUsers: spec['hostUsers'] !== false,
-    claims: itemsAt(spec, 'resourceClaims').map(claim => textAt(claim, 'name') ?? ''),
+    claims: itemsAt(spec, 'resourceClaims').flatMap(claim => textAt(claim, 'name') || []),
+    restartPolicy: textAt(spec, 'restartPolicy'),
+    gracePeriod: numberAt(spec, 'terminationGracePeriodSeconds'),
   }
 }
 
-function allContainerProblems(spec: Draft, path: string, around: Omit<ContainerSurroundings, 'kind'>): readonly FieldError[] {
-  const problems: FieldError[] = []
-  if (itemsAt(spec, 'containers').length === 0) problems.push(required(`${path}.containers`))
-  const names = new Set<unknown>()
-  for (const [list, kind] of [
-    ['containers', 'main'],
-    ['initContainers', 'init'],
-  ] as const) {
-    for (const [index, container] of itemsAt(spec, list).entries()) {
-      const at = `${path}.${list}[${index}]`
-      problems.push(...containerProblems(container, at, { ...around, kind }))
-      const name = container['name']
-      if (names.has(name)) problems.push(duplicate(`${at}.name`, name))
-      names.add(name)
-    }
+function allContainerProblems(spec: Draft, path: string, around: ContainerSurroundings): readonly FieldError[] {
+  const [main, init] = [itemsAt(spec, 'containers'), itemsAt(spec, 'initContainers')]
+  const problems: FieldError[] = main.length === 0 ? [required(`${path}.containers`)] : []
+  const names = new Set<string>()
+  for (const [index, container] of main.entries()) {
+    const at = `${path}.containers[${index}]`
+    problems.push(...containerProblems(container, at, around), ...nameClash(container, at, names))
+    problems.push(...mainContainerProblems(container, at, around))
+  }
+  problems.push(...hostPortClashes(main, `${path}.containers`))
+  // Upstream counts a container without a name as one of that name, but for an init container.
+  for (const [index, container] of init.entries()) {
+    const list = `${path}.initContainers`
+    const at = `${list}[${index}]`
+    problems.push(...containerProblems(container, at, around), ...initRestartProblems(container, at))
+    problems.push(...nameClash(container, at, names, false), ...initContainerProblems(container, at, { ...around, list }))
   }
   problems.push(...ephemeralContainerProblems(spec, path, around))
-  // A pod itself says so in words of its own.
-  if (path !== 'spec' && itemsAt(spec, 'ephemeralContainers').length > 0)
-    problems.push(forbidden(`${path}.ephemeralContainers`, 'ephemeral containers not allowed in pod template'))
   return problems
 }
 
-function podResourceProblems(spec: Draft, path: string, claims: readonly string[]): readonly FieldError[] {
-  const resources = fieldsAt(spec, 'resources')
-  if (itemsAt(resources, 'claims').length === 0) return []
-  return [
-    ...resourceClaimProblems(resources, `${path}.resources`, claims),
-    forbidden(`${path}.resources.claims`, 'claims may not be set for Resources at pod-level'),
-  ]
+function nameClash(container: Draft, at: string, names: Set<string>, countsUnnamed = true): readonly FieldError[] {
+  const name = textAt(container, 'name') ?? ''
+  const isTaken = names.has(name)
+  if (countsUnnamed || name !== '') names.add(name)
+  return isTaken ? [duplicate(`${at}.name`, name)] : []
 }
 
-function volumeProblems(spec: Draft, path: string): readonly FieldError[] {
-  const names = new Set<unknown>()
-  return itemsAt(spec, 'volumes').flatMap((volume, index): FieldError[] => {
+interface CheckedVolume {
+  readonly volume: Draft
+  readonly problems: readonly FieldError[]
+}
+
+function volumeProblems(spec: Draft, path: string): readonly CheckedVolume[] {
+  const names = new Set<string>()
+  return itemsAt(spec, 'volumes').map((volume, index) => {
     const at = `${path}.volumes[${index}]`
     const name = textAt(volume, 'name') ?? ''
-    const problems: FieldError[] = []
-    problems.push(...volumeSourceProblems(volume, at))
-    if (name === '') problems.push(required(`${at}.name`))
-    else problems.push(...dns1123LabelProblems(name).map(rule => invalid(`${at}.name`, name, rule)))
-    if (name !== '' && names.has(name)) problems.push(duplicate(`${at}.name`, name))
-    names.add(name)
-    return problems
+    const problems = [
+      ...volumeSourceProblems(volume, at),
+      ...(name === '' ? [required(`${at}.name`)] : dns1123LabelProblems(name).map(rule => invalid(`${at}.name`, name, rule))),
+      ...(names.has(name) ? [duplicate(`${at}.name`, name)] : []),
+    ]
+    if (problems.length === 0) names.add(name)
+    return { volume, problems }
   })
 }
 
-const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']
+/** Devices that the pod claims: each claim has a name of its own and is of one kind. */
+function claimProblems(spec: Draft, path: string): readonly FieldError[] {
+  const names = new Set<string>()
+  return itemsAt(spec, 'resourceClaims').flatMap((claim, index): readonly FieldError[] => {
+    const at = `${path}.resourceClaims[${index}]`
+    const name = textAt(claim, 'name') ?? ''
+    const isTaken = names.has(name)
+    if (name !== '') names.add(name)
+    const sources = ['resourceClaimName', 'resourceClaimTemplateName']
+    const given = sources.filter(source => textAt(claim, source) !== undefined)
+    const shown = printedStruct('PodResourceClaim', claim)
+    return [
+      ...(name === ''
+        ? [required(`${at}.name`)]
+        : isTaken
+          ? [duplicate(`${at}.name`, name)]
+          : dns1123LabelProblems(name).map(rule => invalid(`${at}.name`, name, rule))),
+      ...(given.length === 2
+        ? [invalid(at, shown, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified')]
+        : []),
+      ...(given.length === 0
+        ? [invalid(at, shown, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`')]
+        : []),
+      ...given.flatMap(source => {
+        const value = textAt(claim, source) ?? ''
+        return dns1123SubdomainProblems(value).map(rule => invalid(`${at}.${source}`, value, rule))
+      }),
+    ]
+  })
+}
 
-function choiceProblems(spec: Draft, path: string): readonly FieldError[] {
-  const dns = textAt(spec, 'dnsPolicy')
-  const os = textAt(spec, 'os', 'name')
-  return [
-    ...(dns === undefined || dnsPolicies.includes(dns) ? [] : [notSupported(`${path}.dnsPolicy`, dns, dnsPolicies)]),
-    ...(os === '' ? [required(`${path}.os.name`)] : []),
-    ...(os === undefined || os === '' || os === 'linux' || os === 'windows'
-      ? []
-      : [notSupported(`${path}.os`, os, ['linux', 'windows'])]),
-  ]
+/** A text that must be one of `choices`. */
+function choiceProblems(spec: Draft, field: string, path: string, choices: readonly string[]): readonly FieldError[] {
+  const value = textAt(spec, field) ?? ''
+  if (choices.includes(value)) return []
+  return [value === '' ? required(`${path}.${field}`) : notSupported(`${path}.${field}`, value, choices)]
 }
 
 function selectorProblems(spec: Draft, path: string): readonly FieldError[] {
@@ -123,134 +191,39 @@ function selectorProblems(spec: Draft, path: string): readonly FieldError[] {
   ])
 }
 
-const sysctlName = /^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/
-const sysctlRule =
-  'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'
-
-function securityProblems(spec: Draft, path: string): readonly FieldError[] {
-  const context = fieldsAt(spec, 'securityContext')
-  const at = `${path}.securityContext`
-  return [
-    ...identityProblems(context, at, ['fsGroup', 'runAsUser', 'runAsGroup']),
-    ...(context === undefined ? [] : profileProblems(context, at)),
-    ...itemsAt(context, 'sysctls').flatMap((sysctl, index) => {
-      const name = textAt(sysctl, 'name') ?? ''
-      if (name === '') return [required(`${at}.sysctls[${index}].name`)]
-      return sysctlName.test(name) && name.length <= 253 ? [] : [invalid(`${at}.sysctls[${index}].name`, name, sysctlRule)]
-    }),
-  ]
-}
+const int32Maximum = 2_147_483_647
 
 function nameProblems(spec: Draft, path: string): readonly FieldError[] {
   const of = (field: string, rules: (text: string) => readonly string[]) => {
     const text = textAt(spec, field) ?? ''
     return text === '' ? [] : rules(text).map(rule => invalid(`${path}.${field}`, text, rule))
   }
+  const deadline = integerAt(spec, 'activeDeadlineSeconds')
+  const isOutside = deadline !== undefined && (deadline < 1 || deadline > int32Maximum)
   return [
     ...of('serviceAccountName', dns1123SubdomainProblems),
     ...of('nodeName', dns1123SubdomainProblems),
+    ...(isOutside
+      ? [invalid(`${path}.activeDeadlineSeconds`, deadline, `must be between 1 and ${int32Maximum}, inclusive`)]
+      : []),
     ...of('hostname', dns1123LabelProblems),
     ...of('subdomain', dns1123LabelProblems),
   ]
 }
 
-const int32Maximum = 2_147_483_647
+const preemptions = ['PreemptLowerPriority', 'Never']
 
-function deadlineProblems(spec: Draft, path: string): readonly FieldError[] {
-  const value = spec['activeDeadlineSeconds']
-  const isOutside = typeof value === 'number' ? value < 1 || value > int32Maximum : typeof value === 'bigint'
-  return isOutside ? [invalid(`${path}.activeDeadlineSeconds`, value, `must be between 1 and ${int32Maximum}, inclusive`)] : []
-}
-
-function affinityProblems(spec: Draft, path: string): readonly FieldError[] {
-  const problems: FieldError[] = []
-  const at = `${path}.affinity`
-  const needed = fieldsAt(spec, 'affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution')
-  const termsAt = `${at}.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`
-  if (needed !== undefined && itemsAt(needed, 'nodeSelectorTerms').length === 0)
-    problems.push(required(termsAt, 'must have at least one node selector term'))
-  for (const [index, term] of itemsAt(needed, 'nodeSelectorTerms').entries())
-    problems.push(...termProblems(term, `${termsAt}[${index}]`))
-  for (const kind of ['podAffinity', 'podAntiAffinity'] as const) {
-    const affinity = fieldsAt(spec, 'affinity', kind)
-    const requiredAt = `${at}.${kind}.requiredDuringSchedulingIgnoredDuringExecution`
-    for (const [index, term] of itemsAt(affinity, 'requiredDuringSchedulingIgnoredDuringExecution').entries())
-      problems.push(...topologyProblems(term, `${requiredAt}[${index}]`))
-    for (const [index, weighted] of itemsAt(affinity, 'preferredDuringSchedulingIgnoredDuringExecution').entries()) {
-      const place = `${at}.${kind}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`
-      problems.push(...weightProblems(weighted, place))
-      problems.push(...topologyProblems(fieldsAt(weighted, 'podAffinityTerm') ?? {}, `${place}.podAffinityTerm`))
-    }
-  }
-  const preferredAt = `${at}.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution`
-  for (const [index, weighted] of itemsAt(
-    spec,
-    'affinity',
-    'nodeAffinity',
-    'preferredDuringSchedulingIgnoredDuringExecution',
-  ).entries()) {
-    problems.push(...weightProblems(weighted, `${preferredAt}[${index}]`))
-    problems.push(...termProblems(fieldsAt(weighted, 'preference') ?? {}, `${preferredAt}[${index}].preference`))
-  }
-  return problems
-}
-
-function weightProblems(weighted: Draft, place: string): readonly FieldError[] {
-  const weight = typeof weighted['weight'] === 'number' ? weighted['weight'] : 0
-  return weight >= 1 && weight <= 100 ? [] : [invalid(`${place}.weight`, weight, 'must be in the range 1-100')]
-}
-
-function topologyProblems(term: Draft, place: string): readonly FieldError[] {
-  const key = textAt(term, 'topologyKey') ?? ''
-  const hasSelector = fieldsAt(term, 'labelSelector') !== undefined
-  const keys = ['matchLabelKeys', 'mismatchLabelKeys'].filter(name => listAt(term, name).length > 0)
+function classProblems(spec: Draft, path: string): readonly FieldError[] {
+  const [priority, runtime] = [textAt(spec, 'priorityClassName') ?? '', textAt(spec, 'runtimeClassName')]
   return [
-    ...labelSelectorProblems(`${place}.labelSelector`, fieldsAt(term, 'labelSelector')),
-    ...labelSelectorProblems(`${place}.namespaceSelector`, fieldsAt(term, 'namespaceSelector')),
-    ...listAt(term, 'namespaces').flatMap(name =>
-      dns1123LabelProblems(String(name)).map(rule => invalid(`${place}.namespace`, name, rule)),
-    ),
-    ...(hasSelector
+    ...(priority === ''
       ? []
-      : keys.map(name => forbidden(`${place}.${name}`, 'must not be specified when labelSelector is not set'))),
-    ...(key === '' ? [required(`${place}.topologyKey`, 'can not be empty')] : []),
-    ...qualifiedNameProblems(key).map(rule => invalid(`${place}.topologyKey`, key, rule)),
+      : dns1123SubdomainProblems(priority).map(rule => invalid(`${path}.priorityClassName`, priority, rule))),
+    ...(runtime === undefined
+      ? []
+      : dns1123SubdomainProblems(runtime).map(rule => invalid(`${path}.runtimeClassName`, runtime, rule))),
+    ...(textAt(spec, 'preemptionPolicy') === undefined ? [] : choiceProblems(spec, 'preemptionPolicy', path, preemptions)),
   ]
-}
-
-const tolerationEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'] as const
-const emptyKeyRule = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
-
-/** Numbers are compared only where that feature is on, which it is not. */
-function operatorsOf(operator: string): readonly string[] {
-  return operator === 'Gt' || operator === 'Lt' ? ['Equal', 'Exists', 'Gt', 'Lt'] : ['Equal', 'Exists']
-}
-
-function someRules(rules: readonly string[]): readonly string[] {
-  return rules.length === 0 ? [] : [rules.join(';')]
-}
-
-/** What is wrong with the tolerations of what is at `path`. */
-export function tolerationProblems(spec: Draft, path: string): readonly FieldError[] {
-  return itemsAt(spec, 'tolerations').flatMap((toleration, index): FieldError[] => {
-    const at = `${path}.tolerations[${index}]`
-    const operator = textAt(toleration, 'operator') ?? ''
-    const effect = textAt(toleration, 'effect') ?? ''
-    const value = textAt(toleration, 'value') ?? ''
-    const key = textAt(toleration, 'key') ?? ''
-    const problems: FieldError[] = key === '' ? [] : qualifiedNameProblems(key).map(rule => invalid(`${at}.key`, key, rule))
-    if (key === '' && operator !== 'Exists') problems.push(invalid(`${at}.operator`, operator, emptyKeyRule))
-    if (toleration['tolerationSeconds'] !== undefined && effect !== 'NoExecute')
-      problems.push(invalid(`${at}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
-    if (operator === '' || operator === 'Equal')
-      problems.push(...someRules(labelValueProblems(value)).map(rule => invalid(`${at}.operator`, value, rule)))
-    else if (operator !== 'Exists') problems.push(notSupported(`${at}.operator`, operator, operatorsOf(operator)))
-    if (operator === 'Exists' && value !== '')
-      problems.push(invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"))
-    if (effect !== '' && !tolerationEffects.some(known => known === effect))
-      problems.push(notSupported(`${at}.effect`, effect, tolerationEffects))
-    return problems
-  })
 }
 
 function aliasProblems(spec: Draft, path: string): readonly FieldError[] {
@@ -284,19 +257,50 @@ function gateProblems(spec: Draft, path: string): readonly FieldError[] {
   return problems
 }
 
-function spreadProblems(spec: Draft, path: string): readonly FieldError[] {
-  return itemsAt(spec, 'topologySpreadConstraints').flatMap((constraint, index) => {
-    const at = `${path}.topologySpreadConstraints[${index}]`
-    const problems: FieldError[] = []
-    if (typeof constraint['maxSkew'] !== 'number' || constraint['maxSkew'] <= 0)
-      problems.push(invalid(`${at}.maxSkew`, constraint['maxSkew'] ?? 0, 'must be greater than zero'))
-    if ((textAt(constraint, 'topologyKey') ?? '') === '') problems.push(required(`${at}.topologyKey`, 'can not be empty'))
-    const action = textAt(constraint, 'whenUnsatisfiable')
-    if (action !== 'DoNotSchedule' && action !== 'ScheduleAnyway')
-      problems.push(notSupported(`${at}.whenUnsatisfiable`, action ?? '', ['DoNotSchedule', 'ScheduleAnyway']))
-    problems.push(...labelSelectorProblems(`${at}.labelSelector`, fieldsAt(constraint, 'labelSelector')))
-    return problems
-  })
+function fileProblems(spec: Draft, path: string): readonly FieldError[] {
+  const volumes = new Map(itemsAt(spec, 'volumes').map(volume => [textAt(volume, 'name') ?? '', volume]))
+  return containersOf(spec, path).flatMap(({ container, at }) => fileVolumeProblems(container, at, volumes))
+}
+
+/** What a pod itself may not have, and a template may. */
+function podAloneProblems(spec: Draft): readonly FieldError[] {
+  const isNamed = (textAt(spec, 'serviceAccountName') ?? '') !== ''
+  const tokens = itemsAt(spec, 'volumes').flatMap((volume, index) =>
+    itemsAt(volume, 'projected', 'sources').flatMap((source, number) =>
+      isNamed || fieldsAt(source, 'serviceAccountToken') === undefined
+        ? []
+        : [
+            forbidden(
+              `spec.volumes[${index}].projected.sources[${number}].serviceAccountToken`,
+              'must not be specified when serviceAccountName is not set',
+            ),
+          ],
+    ),
+  )
+  const images = ['containers', 'initContainers'].flatMap(list =>
+    itemsAt(spec, list).flatMap((container, index) => imageProblems(container, `spec.${list}[${index}]`)),
+  )
+  return [...tokens, ...images]
+}
+
+/** A template that says nothing of its pods was not filled in: a server fills it in. */
+function defaultedSpec(spec: Draft): Draft {
+  if (spec['restartPolicy'] !== undefined) return spec
+  const filled = copyOf(spec)
+  podSpecDefaults(filled)
+  return filled
+}
+
+/** Everything that is wrong with a template of pods at `path`. */
+export function podTemplateProblems(template: Draft, path: string, rules: PodSpecRules = {}): readonly FieldError[] {
+  const spec = defaultedSpec(fieldsAt(template, 'spec') ?? {})
+  return [
+    ...wordProblems(fieldsAt(template, 'metadata') ?? {}, path),
+    ...podSpecProblems(spec, `${path}.spec`, rules),
+    ...(itemsAt(spec, 'ephemeralContainers').length > 0
+      ? [forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
+      : []),
+  ]
 }
 
 /** What only a new pod may not have. */

@@ -1,8 +1,11 @@
 // What an update may change of a pod: images, the deadline, added tolerations, removed gates and, while gated, its node selection.
-import { type FieldError, forbidden, invalid } from '#kube/objects/field-error.ts'
+import { type FieldError, forbidden, invalid, required } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { copyOf, type Draft, fieldsAt, isSame, itemsAt, listAt, valueAt } from '../../json-value.ts'
+import { copyOf, type Draft, fieldsAt, integerAt, isSame, itemsAt, listAt, textAt, valueAt } from '../../json-value.ts'
 import { podAloneDefaults, podSpecDefaults } from '../pod-defaults.ts'
+import { differing, isUnchanged } from './changes/fixed-fields.ts'
+import { imageProblems } from './container-validation.ts'
+import { tolerationProblems } from './pods/scheduling-validation.ts'
 
 const sentence =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
@@ -14,20 +17,39 @@ export function podUpdateProblems(draft: Draft, existing: KubeObject): readonly 
   const before = copyOf(fieldsAt(existing, 'spec') ?? {})
   podSpecDefaults(before)
   podAloneDefaults(before)
-  const problems: FieldError[] = [...gateProblems(now, before), ...tolerationProblems(now, before)]
+  const problems: FieldError[] = []
   for (const list of ['containers', 'initContainers']) {
     const previous = itemsAt(before, list)
     if (itemsAt(now, list).length !== previous.length)
       return [...problems, forbidden(`spec.${list}`, 'pod updates may not add or remove containers')]
     for (const [index, container] of itemsAt(now, list).entries()) {
+      const at = `spec.${list}[${index}]`
+      if ((textAt(container, 'image') ?? '') === '') problems.push(required(`${at}.image`))
+      problems.push(...imageProblems(container, at))
       const image = previous[index]?.['image']
       if (image !== undefined) container['image'] = image
     }
   }
+  const late = deadlineProblem(integerAt(now, 'activeDeadlineSeconds'), integerAt(before, 'activeDeadlineSeconds'))
+  if (late !== undefined) problems.push(late)
+  // A deadline that none can be, or that comes later, is all that is told.
+  if (late !== undefined && now['activeDeadlineSeconds'] !== undefined) return problems
+  problems.push(...addedProblems(now, before), ...gateProblems(now, before))
   for (const name of ['activeDeadlineSeconds', 'tolerations', 'schedulingGates']) restore(now, before, name)
   if (listAt(before, 'schedulingGates').length > 0) problems.push(...gatedProblems(now, before))
-  if (!isSame(now, before)) problems.push(forbidden('spec', sentence))
+  if (!isUnchanged(now, before)) problems.push(forbidden('spec', `${sentence}\n${differing(now, before)}`))
   return problems
+}
+
+const int32Maximum = 2_147_483_647
+
+/** A deadline comes nearer, once there is one. */
+function deadlineProblem(now: number | bigint | undefined, before: number | bigint | undefined): FieldError | undefined {
+  const place = 'spec.activeDeadlineSeconds'
+  if (now === undefined)
+    return before === undefined ? undefined : invalid(place, null, 'must not update from a positive integer to nil value')
+  if (now < 0 || now > int32Maximum) return invalid(place, now, `must be between 0 and ${int32Maximum}, inclusive`)
+  return before !== undefined && before < now ? invalid(place, now, 'must be less than or equal to previous value') : undefined
 }
 
 function restore(now: Draft, before: Draft, name: string): void {
@@ -49,13 +71,15 @@ function gateProblems(now: Draft, before: Draft): readonly FieldError[] {
   )
 }
 
-function tolerationProblems(now: Draft, before: Draft): readonly FieldError[] {
+function addedProblems(now: Draft, before: Draft): readonly FieldError[] {
   const kept = itemsAt(now, 'tolerations')
   const isMissing = itemsAt(before, 'tolerations').some(
     toleration =>
       !kept.some(candidate => isSame({ ...candidate, tolerationSeconds: 0 }, { ...toleration, tolerationSeconds: 0 })),
   )
-  return isMissing ? [forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')] : []
+  return isMissing
+    ? [forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds')]
+    : tolerationProblems(now, 'spec')
 }
 
 /** A gated pod may be narrowed to fewer nodes; what passes is put back so that the rest can be compared. */

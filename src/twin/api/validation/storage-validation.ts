@@ -91,9 +91,7 @@ function keptDriverProblems(driver: Draft, before: readonly Draft[]): readonly F
 }
 
 /** What is wrong with a VolumeAttributesClass. */
-export function attributesClassProblems(draft: Draft, before?: Draft): readonly FieldError[] {
-  // What is in one stays, and is not looked at again.
-  if (before !== undefined) return []
+export function attributesClassProblems(draft: Draft): readonly FieldError[] {
   return [
     ...provisionerProblems('driverName', textAt(draft, 'driverName') ?? ''),
     ...(Object.keys(fieldsAt(draft, 'parameters') ?? {}).length === 0

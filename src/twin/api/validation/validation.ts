@@ -16,6 +16,14 @@ import { eventProblems } from './events/event-validation.ts'
 import { validateMetadata } from './metadata-validation.ts'
 import { newPodProblems, podSpecProblems } from './pod-spec-validation.ts'
 
+/** Kinds whose metadata is looked at only where the rest is sound. */
+const metadataLast: ReadonlySet<string> = new Set(['poddisruptionbudgets.policy'])
+
+/** Kinds of which what an update may not change is told before what is wrong with the whole. */
+const changesFirst: ReadonlySet<string> = new Set([
+  ...['ingressclasses.networking.k8s.io', 'resourceclaimtemplates.resource.k8s.io', 'volumeattributesclasses.storage.k8s.io'],
+])
+
 /** `requested` is the type in whose version it was sent. @throws StatusError 422 that names every problem found. */
 export function validateCreate(server: ApiServer, type: ResourceType, draft: Draft, requested: ResourceType = type): void {
   const name = textAt(draft, 'metadata', 'name') ?? ''
@@ -23,14 +31,25 @@ export function validateCreate(server: ApiServer, type: ResourceType, draft: Dra
     validateEvent(type, draft, { requested, before: undefined })
     return
   }
-  const problems: FieldError[] = []
-  if (name === '') problems.push(required('metadata.name', 'name or generateName is required'))
-  problems.push(...validateMetadata(type, draft))
-  if (type.key === 'pods') problems.push(...newPodProblems(draft))
-  problems.push(
+  const metadata = [
+    ...(name === '' ? [required('metadata.name', 'name or generateName is required')] : []),
+    ...validateMetadata(type, draft),
+  ]
+  const own = [
+    ...(type.key === 'pods' ? newPodProblems(draft) : []),
     ...(type.custom === undefined ? validateBuiltIn(server, type, draft) : validateCustom(type.custom.schema, draft, undefined)),
-  )
-  if (problems.length > 0) throw refused(type, name, problems)
+  ]
+  const problems = metadataLast.has(type.key) && own.length > 0 ? own : [...metadata, ...own]
+  if (problems.length > 0) throw refused(type, name, inWordsOf(server.minor, problems))
+}
+
+/** Versions before counted what is too long in characters. */
+function inWordsOf(minor: number, problems: readonly FieldError[]): readonly FieldError[] {
+  if (minor >= 35) return problems
+  return problems.map(problem => ({
+    ...problem,
+    body: problem.body.replace(/(?<=must be no more than \d+ )bytes$/, 'characters'),
+  }))
 }
 
 /** @throws StatusError 422 that names every problem found. */
@@ -42,7 +61,10 @@ export function validateUpdate(
   { subresource, requested = type }: Pick<WriteOptions, 'subresource' | 'requested'>,
 ): void {
   const { name } = existing.metadata
-  const problems: FieldError[] = [...validateMetadata(type, draft), ...newFinalizers(draft, existing)]
+  const problems: FieldError[] = [
+    ...validateMetadata(type, draft, { isUpdate: true, isStrict: requested.group === 'events.k8s.io' }),
+    ...newFinalizers(draft, existing),
+  ]
   const givenName = textAt(draft, 'metadata', 'name')
   if (givenName !== name) problems.push(invalidField('metadata.name', givenName, 'field is immutable'))
   if (type.key === 'events' && problems.length === 0) {
@@ -51,14 +73,15 @@ export function validateUpdate(
   }
   if (type.custom !== undefined) problems.push(...validateCustom(type.custom.schema, draft, existing))
   else if (subresource === undefined) {
-    problems.push(...validateBuiltIn(server, type, draft, existing))
-    problems.push(...validateBuiltInUpdate(type, draft, existing))
+    const own = () => validateBuiltIn(server, type, draft, existing)
+    const changed = () => validateBuiltInUpdate(type, draft, existing)
+    problems.push(...(changesFirst.has(type.key) ? [changed, own] : [own, changed]).flatMap(rule => rule()))
   } else if (subresource === 'status') problems.push(...statusProblems(type.key, draft, existing))
   else if (subresource === 'resize')
     problems.push(...resourceProblems(draft), ...resizeProblems(draft, existing, qualityOfService))
   else if (subresource === 'approval') problems.push(...verdictProblems(draft, existing))
   else if (subresource === 'ephemeralcontainers') problems.push(...ephemeralProblems(draft, existing))
-  if (problems.length > 0) throw refused(type, name, problems)
+  if (problems.length > 0) throw refused(type, name, inWordsOf(server.minor, problems))
 }
 
 /** Core Events are looked at by their place alone, and where nothing is wrong with that by what all objects must have. */
@@ -71,7 +94,7 @@ function validateEvent(
   const own = eventProblems(draft, { isStrict, before })
   const name = textAt(draft, 'metadata', 'name') ?? ''
   const unnamed = name === '' ? [required('metadata.name', 'name or generateName is required')] : []
-  const metadata = [...unnamed, ...validateMetadata(type, draft, isStrict)]
+  const metadata = [...unnamed, ...validateMetadata(type, draft, { isStrict })]
   const problems = isStrict || before !== undefined ? [...own, ...metadata] : own.length > 0 ? own : metadata
   if (problems.length > 0) throw refused(type, name, problems)
 }

@@ -2,10 +2,15 @@
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, itemsAt, textAt } from '../../../json-value.ts'
+import { typeCheckingProblems } from '../admission-policy-validation.ts'
 import { quotaStatusProblems } from '../content-validation.ts'
 import { claimStatusProblems } from '../devices/claim-status-validation.ts'
+import { namespaceStatusProblems } from '../namespace-validation.ts'
 import { ingressStatusProblems } from '../networking/ingress-validation.ts'
 import { nodeStatusProblems } from '../nodes/node-validation.ts'
+import { podStatusProblems } from '../pods/pod-status-validation.ts'
+import { jobStatusProblems } from '../workloads/job-status-validation.ts'
+import { volumeClaimStatusProblems } from './claim-status-validation.ts'
 import { conditionListProblems, statuses } from './condition-list.ts'
 import { replicaCountProblems } from './replica-counts.ts'
 
@@ -16,13 +21,17 @@ const rules: Readonly<Record<string, (draft: Draft, existing: KubeObject) => rea
   'certificatesigningrequests.certificates.k8s.io': (draft, existing) => requestConditions(draft, existing, false),
   'flowschemas.flowcontrol.apiserver.k8s.io': flowConditions,
   'ingresses.networking.k8s.io': ingressStatusProblems,
+  'jobs.batch': jobStatusProblems,
+  namespaces: namespaceStatusProblems,
   nodes: nodeStatusProblems,
+  pods: podStatusProblems,
+  persistentvolumeclaims: volumeClaimStatusProblems,
   'poddisruptionbudgets.policy': conditions,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': flowConditions,
   'resourceclaims.resource.k8s.io': claimStatusProblems,
   resourcequotas: quotaStatusProblems,
   services: balancerProblems,
-  'validatingadmissionpolicies.admissionregistration.k8s.io': conditions,
+  'validatingadmissionpolicies.admissionregistration.k8s.io': draft => [...typeCheckingProblems(draft), ...conditions(draft)],
 }
 
 /** Everything that is wrong with a status that was written. */

@@ -3,8 +3,8 @@ import { type FieldError, invalid, notSupported, required } from '#kube/objects/
 import { dns1035LabelProblems, dns1123LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../../json-value.ts'
-import { isPort, portNameRules, portRange } from '../container-validation.ts'
 import { pathSegmentProblems } from '../metadata-validation.ts'
+import { isPort, portNameRules, portRange } from '../pods/port-validation.ts'
 import { addressProblems, isAddress } from './addresses.ts'
 
 const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix']

@@ -1,7 +1,7 @@
 // NetworkPolicies: whom they are for, which ports they name, and with whom.
 import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt, valueAt } from '../../../json-value.ts'
-import { isPort, portNameRules, portRange } from '../container-validation.ts'
+import { isPort, portNameRules, portRange } from '../pods/port-validation.ts'
 import { labelSelectorProblems } from '../selector-validation.ts'
 import { isStrictlyWithin, networkOf, networkProblems } from './addresses.ts'
 

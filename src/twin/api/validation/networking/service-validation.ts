@@ -3,7 +3,7 @@ import { duplicate, type FieldError, forbidden, invalid, notSupported, required 
 import { dns1123LabelProblems, dns1123SubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt, textsAt, valueAt } from '../../../json-value.ts'
-import { isPort, portRange, targetProblems } from '../container-validation.ts'
+import { isPort, portRange, targetProblems } from '../pods/port-validation.ts'
 import { addressProblems, endpointAddressProblems, networkProblems } from './addresses.ts'
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']

@@ -1,19 +1,55 @@
 // Nodes: their taints, the networks of their pods, and what stays as it is.
-import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
+import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
 import { labelValueProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import type { KubeObject } from '#kube/objects/objects.ts'
-import { type Draft, isSame, itemsAt, listAt, textAt } from '../../../json-value.ts'
+import { type Draft, fieldsAt, integerAt, isSame, itemsAt, listAt, textAt } from '../../../json-value.ts'
 import { networkOf, networkProblems } from '../networking/addresses.ts'
+import { quantityProblems } from '../pods/resource-validation.ts'
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute']
 
 /** Everything that is wrong with a Node but for its metadata. `before`: what it was. */
 export function nodeProblems(draft: Draft, before?: KubeObject): readonly FieldError[] {
   const networks = listAt(draft, 'spec', 'podCIDRs').map(String)
+  const swap = integerAt(draft, 'status', 'nodeInfo', 'swap', 'capacity')
   return [
     ...taintProblems(itemsAt(draft, 'spec', 'taints')),
-    ...(before === undefined ? networkListProblems(networks) : fixedProblems(draft, before, networks)),
+    ...amountProblems(draft),
+    ...(swap !== undefined && swap <= 0 ? [invalid('metadata.nodeSwapStatus.capacity', swap, 'must be greater than zero')] : []),
+    ...featureProblems(listAt(draft, 'status', 'declaredFeatures').map(String)),
+    ...networkListProblems(networks),
+    ...(before === undefined ? [] : fixedProblems(draft, before, networks)),
   ]
+}
+
+function amountProblems(draft: Draft): readonly FieldError[] {
+  return ['capacity', 'allocatable'].flatMap(list =>
+    Object.entries(fieldsAt(draft, 'status', list) ?? {}).flatMap(([name, value]) =>
+      quantityProblems(name, String(value), `status.${list}.${name}`),
+    ),
+  )
+}
+
+const featureRule =
+  "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes"
+const longestFeature = 253
+
+/** Features that a node says it has come in their order, and once. */
+function featureProblems(features: readonly string[]): readonly FieldError[] {
+  return features.flatMap((feature, index): readonly FieldError[] => {
+    const at = `status.declaredFeatures[${index}]`
+    const before = features[index - 1]
+    const why = (rule: string) => `invalid feature name ${JSON.stringify(feature)}: ${rule}`
+    return [
+      ...(before !== undefined && feature === before ? [duplicate(at, feature)] : []),
+      ...(before !== undefined && feature < before ? [invalid(at, feature, 'list must be sorted alphabetically')] : []),
+      ...(feature.length > longestFeature
+        ? [invalid(at, feature, why(`must be no more than ${longestFeature} characters`))]
+        : /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z][a-zA-Z0-9]*)*$/.test(feature)
+          ? []
+          : [invalid(at, feature, why(featureRule))]),
+    ]
+  })
 }
 
 function networkListProblems(networks: readonly string[]): readonly FieldError[] {
@@ -39,14 +75,15 @@ function fixedProblems(draft: Draft, before: KubeObject, networks: readonly stri
   ]
 }
 
-/** Addresses that a status has twice. */
+/** What is wrong with the status of a node that was written. */
 export function nodeStatusProblems(draft: Draft): readonly FieldError[] {
   const addresses = itemsAt(draft, 'status', 'addresses')
-  return addresses.flatMap((address, index) => {
+  const twice = addresses.flatMap((address, index) => {
     const isRepeated = addresses.findIndex(other => isSame(other, address)) < index
     const shown = { Type: textAt(address, 'type') ?? '', Address: textAt(address, 'address') ?? '' }
     return isRepeated ? [repeated(`status.addresses[${index}]`, shown, '')] : []
   })
+  return [...amountProblems(draft), ...featureProblems(listAt(draft, 'status', 'declaredFeatures').map(String)), ...twice]
 }
 
 function repeated(field: string, value: unknown, detail: string): FieldError {

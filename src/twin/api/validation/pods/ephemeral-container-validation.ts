@@ -1,7 +1,7 @@
 // Ephemeral containers, of a pod or of a template that may not have any; in upstream's order and words.
 import { duplicate, type FieldError, forbidden, notFound } from '#kube/objects/field-error.ts'
 import { type Draft, isEmpty, itemsAt, textAt } from '../../../json-value.ts'
-import { type ContainerSurroundings, containerProblems } from '../container-validation.ts'
+import { type ContainerSurroundings, containerProblems, imageProblems } from '../container-validation.ts'
 
 const words = 'cannot be set for an Ephemeral Container'
 /** In the order in which a container has them. */
@@ -20,16 +20,12 @@ const notAllowed = [
 const pointers: ReadonlySet<string> = new Set(['restartPolicy', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'])
 
 /** Everything that is wrong with the ephemeral containers of a pod's spec at `path`. */
-export function ephemeralContainerProblems(
-  spec: Draft,
-  path: string,
-  around: Omit<ContainerSurroundings, 'kind'>,
-): readonly FieldError[] {
+export function ephemeralContainerProblems(spec: Draft, path: string, around: ContainerSurroundings): readonly FieldError[] {
   const others = new Set(['containers', 'initContainers'].flatMap(list => itemsAt(spec, list).map(one => one['name'])))
   const names = new Set(others)
   return itemsAt(spec, 'ephemeralContainers').flatMap((container, index) => {
     const at = `${path}.ephemeralContainers[${index}]`
-    const problems = [...containerProblems(container, at, { ...around, kind: 'ephemeral' })]
+    const problems = [...containerProblems(container, at, around), ...imageProblems(container, at)]
     const name = container['name']
     if (names.has(name)) problems.push(duplicate(`${at}.name`, name))
     names.add(name)

@@ -1,8 +1,11 @@
 // Where a pod's volume comes from: one source, with what that source must say; in upstream's order and words.
 import { type FieldError, forbidden, invalid, notSupported, required } from '#kube/objects/field-error.ts'
-import { dns1123LabelProblems } from '#kube/objects/names.ts'
+import { dns1123LabelProblems, dns1123SubdomainProblems } from '#kube/objects/names.ts'
 import { parseQuantity } from '#kube/values/quantity.ts'
-import { type Draft, fieldsAt, isEmpty, itemsAt, listAt, numberAt, textAt, valueAt } from '../../../json-value.ts'
+import { type Draft, fieldsAt, integerAt, isEmpty, itemsAt, listAt, numberAt, textAt, valueAt } from '../../../json-value.ts'
+import { driverNameProblems } from '../devices/device-parts.ts'
+import { templateMetadataProblems } from '../metadata-validation.ts'
+import { backstepProblems, descendingProblems, ownPathProblems } from '../volumes/paths.ts'
 import { claimSpecProblems } from './claim-spec-validation.ts'
 import { fieldReferenceProblems, resourceReferenceProblems } from './environment-validation.ts'
 
@@ -41,6 +44,16 @@ const partition = within('partition', 0, 255, 'must be between 1 and 255, inclus
 const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket']
 const pullPolicies = ['Always', 'IfNotPresent', 'Never']
 
+const initiators = [/iqn\.\d{4}-\d{2}\.([A-Za-z0-9\-.]+)(:[^,;*&$|\s]+)$/, /^eui.[A-Za-z0-9]{16}$/, /^naa.[A-Za-z0-9]{32}$/]
+const initiatorKinds = ['iqn', 'eui', 'naa']
+
+/** What the name of an initiator or a target breaks; `tellsKinds`: a pod's volume is told how names begin. */
+export function initiatorRules(name: string, tellsKinds: boolean): readonly string[] {
+  const kind = initiatorKinds.findIndex(one => name.startsWith(one))
+  if (initiators[kind]?.test(name) === true) return []
+  return [kind < 0 && tellsKinds ? 'must be valid format starting with iqn, eui, or naa' : 'must be valid format']
+}
+
 /** Sources in the order in which upstream looks at them. */
 const sources: Readonly<Record<string, Rule>> = {
   emptyDir(source, at) {
@@ -54,12 +67,30 @@ const sources: Readonly<Record<string, Rule>> = {
     if (path === '') return [required(`${at}.path`)]
     return [...backstepProblems(path, `${at}.path`), ...among('type', hostPathTypes)(source, at)]
   },
-  gitRepo: needs('repository'),
+  gitRepo: all(needs('repository'), (source, at) => descendingProblems(textAt(source, 'directory') ?? '', `${at}.directory`)),
   gcePersistentDisk: (source, at) => all(needs('pdName'), partition)(source, at.replace(/gcePersistentDisk$/, 'persistentDisk')),
   awsElasticBlockStore: all(needs('volumeID'), partition),
   secret: all(needs('secretName'), mode('defaultMode'), keyProblems),
-  nfs: needs('server', 'path'),
-  iscsi: all(needs('targetPortal', 'iqn'), within('lun', 0, 255)),
+  nfs(source, at) {
+    const path = textAt(source, 'path') ?? ''
+    return [
+      ...needs('server', 'path')(source, at),
+      ...(path.startsWith('/') ? [] : [invalid(`${at}.path`, path, 'must be an absolute path')]),
+    ]
+  },
+  iscsi(source, at) {
+    const [target, initiator] = [textAt(source, 'iqn') ?? '', textAt(source, 'initiatorName')]
+    const usesSecret = source['chapAuthDiscovery'] === true || source['chapAuthSession'] === true
+    return [
+      ...needs('targetPortal', 'iqn')(source, at),
+      ...(target === '' ? [] : initiatorRules(target, true).map(rule => invalid(`${at}.iqn`, target, rule))),
+      ...within('lun', 0, 255)(source, at),
+      ...(usesSecret && fieldsAt(source, 'secretRef') === undefined ? [required(`${at}.secretRef`)] : []),
+      ...(initiator === undefined
+        ? []
+        : initiatorRules(initiator, true).map(rule => invalid(`${at}.initiatorname`, initiator, rule))),
+    ]
+  },
   glusterfs: needs('endpoints', 'path'),
   flocker(source, at) {
     if (isMissing(source, 'datasetName') && isMissing(source, 'datasetUUID'))
@@ -74,11 +105,14 @@ const sources: Readonly<Record<string, Rule>> = {
   cephfs: needs('monitors'),
   quobyte(source, at) {
     const registry = textAt(source, 'registry') ?? ''
+    const isTenantLong = Buffer.byteLength(textAt(source, 'tenant') ?? '') >= 65
     const rule = 'must be a host:port pair or multiple pairs separated by commas'
     return [
       ...(registry === ''
         ? [required(`${at}.registry`, rule)]
-        : registry.split(',').flatMap(pair => (/^[^:]*:[^:]*$/.test(pair) ? [] : [invalid(`${at}.registry`, registry, rule)]))),
+        : isTenantLong
+          ? [required(`${at}.tenant`, 'must be a UUID and may not exceed a length of 64 characters')]
+          : registry.split(',').flatMap(pair => (/^[^:]*:[^:]*$/.test(pair) ? [] : [invalid(`${at}.registry`, registry, rule)]))),
       ...needs('volume')(source, at),
     ]
   },
@@ -94,7 +128,13 @@ const sources: Readonly<Record<string, Rule>> = {
       ...within('lun', 0, 255)(source, at),
     ]
   },
-  flexVolume: needs('driver'),
+  flexVolume: all(needs('driver'), (source, at) =>
+    Object.keys(fieldsAt(source, 'options') ?? {})
+      .filter(key =>
+        /\.(kubernetes|k8s)\.io$/.test(`.${(key.includes('/') ? key.slice(0, key.indexOf('/')) : key).toLowerCase()}`),
+      )
+      .map(key => invalid(`${at}.options[${key}]`, key, 'kubernetes.io and k8s.io namespaces are reserved')),
+  ),
   configMap: all(needs('name'), mode('defaultMode'), keyProblems),
   azureFile: needs('secretName', 'shareName'),
   vsphereVolume: needs('volumePath'),
@@ -109,22 +149,28 @@ const sources: Readonly<Record<string, Rule>> = {
   storageos: all(needs('volumeName'), labelOf('volumeName'), labelOf('volumeNamespace'), named('secretRef')),
   projected: all(mode('defaultMode'), projectionProblems),
   scaleIO: needs('gateway', 'system', 'volumeName'),
-  csi: all(needs('driver'), named('nodePublishSecretRef')),
+  csi(source, at) {
+    const [driver, secret] = [textAt(source, 'driver') ?? '', textAt(source, 'nodePublishSecretRef', 'name') ?? '']
+    return [
+      ...driverNameProblems(`${at}.driver`, driver),
+      ...named('nodePublishSecretRef')(source, at),
+      ...(secret === '' ? [] : dns1123SubdomainProblems(secret).map(rule => invalid(`${at}.name`, secret, rule))),
+    ]
+  },
   ephemeral(source, at) {
     const template = fieldsAt(source, 'volumeClaimTemplate')
     if (template === undefined) return [required(`${at}.volumeClaimTemplate`)]
-    const metadata = fieldsAt(template, 'metadata') ?? {}
-    const set = Object.keys(metadata).filter(name => !templateMetadata.has(name) && !isEmpty(metadata[name]))
     return [
-      ...set.map(name => forbidden(`${at}.volumeClaimTemplate.metadata.${name}`, 'cannot be set')),
+      ...templateMetadataProblems(fieldsAt(template, 'metadata') ?? {}, `${at}.volumeClaimTemplate.metadata`),
       ...claimSpecProblems(fieldsAt(template, 'spec') ?? {}, `${at}.volumeClaimTemplate.spec`),
     ]
   },
-  image: among('pullPolicy', pullPolicies),
+  image(source, at) {
+    const policy = textAt(source, 'pullPolicy') ?? ''
+    return policy === '' ? [required(`${at}.pullPolicy`)] : among('pullPolicy', pullPolicies)(source, at)
+  },
 }
 
-/** What a template of a claim may say of its claim's metadata. */
-const templateMetadata: ReadonlySet<string> = new Set(['annotations', 'labels'])
 /** Upstream names some otherwise where there is more than one. */
 const secondAs: Readonly<Record<string, string>> = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' }
 
@@ -164,7 +210,7 @@ function keyProblems(source: Draft, at: string): readonly FieldError[] {
     const place = `${at}.items[${index}]`
     return [
       ...needs('key', 'path')(item, place),
-      ...relativeProblems(textAt(item, 'path') ?? '', `${place}.path`),
+      ...ownPathProblems(textAt(item, 'path') ?? '', `${place}.path`),
       ...mode('mode')(item, place),
     ]
   })
@@ -175,7 +221,7 @@ function fileProblems(file: Draft, at: string): readonly FieldError[] {
   const [field, resource] = [fieldsAt(file, 'fieldRef'), fieldsAt(file, 'resourceFieldRef')]
   return [
     ...needs('path')(file, at),
-    ...relativeProblems(textAt(file, 'path') ?? '', `${at}.path`),
+    ...ownPathProblems(textAt(file, 'path') ?? '', `${at}.path`),
     ...(field === undefined ? [] : fieldReferenceProblems(field, `${at}.fieldRef`, 'volume')),
     ...(field !== undefined && resource !== undefined
       ? [invalid(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously')]
@@ -189,21 +235,31 @@ function fileProblems(file: Draft, at: string): readonly FieldError[] {
 }
 
 function projectionProblems(source: Draft, at: string): readonly FieldError[] {
+  const paths = new Set<string>()
+  const clashes = (items: readonly Draft[], shown?: string) =>
+    items.flatMap(item => {
+      const path = textAt(item, 'path') ?? ''
+      const isTaken = path !== '' && paths.has(path)
+      paths.add(path)
+      return isTaken ? [invalid(at, shown ?? path, 'conflicting duplicate paths')] : []
+    })
   return itemsAt(source, 'sources').flatMap((one, index): readonly FieldError[] => {
     const place = `${at}.sources[${index}]`
     const [secret, map, files, token] = ['secret', 'configMap', 'downwardAPI', 'serviceAccountToken'].map(name =>
       fieldsAt(one, name),
     )
-    const seconds = numberAt(token, 'expirationSeconds')
-    const path = textAt(token, 'path') ?? ''
+    const keysOf = (part: Draft | undefined, name: string) =>
+      part === undefined
+        ? []
+        : [
+            ...all(needs('name'), keyProblems)(part, `${place}.${name}`),
+            ...clashes(itemsAt(part, 'items'), textAt(part, 'name') ?? ''),
+          ]
     return [
-      ...(secret === undefined ? [] : all(needs('name'), keyProblems)(secret, `${place}.secret`)),
-      ...(map === undefined ? [] : all(needs('name'), keyProblems)(map, `${place}.configMap`)),
-      ...itemsAt(files, 'items').flatMap(file => fileProblems(file, `${place}.downwardAPI`)),
-      ...(seconds !== undefined && seconds < 600
-        ? [invalid(`${place}.serviceAccountToken.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes')]
-        : []),
-      ...(token === undefined ? [] : path === '' ? [required(`${at}.path`)] : relativeProblems(path, `${at}.path`)),
+      ...keysOf(secret, 'secret'),
+      ...keysOf(map, 'configMap'),
+      ...itemsAt(files, 'items').flatMap(file => [...fileProblems(file, `${place}.downwardAPI`), ...clashes([file])]),
+      ...(token === undefined ? [] : tokenProblems(token, place, at)),
       ...([secret, map, files, token].filter(Boolean).length > 1
         ? [forbidden(place, 'may not specify more than 1 volume type per source')]
         : []),
@@ -211,16 +267,13 @@ function projectionProblems(source: Draft, at: string): readonly FieldError[] {
   })
 }
 
-/** A path below the volume's own folder. */
-function relativeProblems(path: string, at: string): readonly FieldError[] {
+/** A token of the pod's account; upstream tells its path at the volume. */
+function tokenProblems(token: Draft, place: string, at: string): readonly FieldError[] {
+  const [seconds, path] = [integerAt(token, 'expirationSeconds') ?? 0, textAt(token, 'path') ?? '']
+  const told = `${place}.serviceAccountToken.expirationSeconds`
   return [
-    ...(path.startsWith('/') ? [invalid(at, path, 'must be a relative path')] : []),
-    ...backstepProblems(path, at),
-    ...(path.startsWith('..') && !path.startsWith('../') && path !== '..' ? [invalid(at, path, "must not start with '..'")] : []),
+    ...(seconds < 600 ? [invalid(told, seconds, 'may not specify a duration less than 10 minutes')] : []),
+    ...(seconds > 2 ** 32 ? [invalid(told, seconds, 'may not specify a duration larger than 2^32 seconds')] : []),
+    ...(path === '' ? [required(`${at}.path`)] : ownPathProblems(path, `${at}.path`)),
   ]
-}
-
-/** A path that leads out of its folder. */
-export function backstepProblems(path: string, at: string): readonly FieldError[] {
-  return path.split('/').includes('..') ? [invalid(at, path, "must not contain '..'")] : []
 }

@@ -5,7 +5,8 @@ import { int64Value, parseQuantity } from '#kube/values/quantity.ts'
 import { type Draft, fieldsAt, isEmpty, itemsAt, listAt, numberAt, textAt, valueAt } from '../../../json-value.ts'
 import { driverNameProblems } from '../devices/device-parts.ts'
 import { nodeSelectorProblems } from '../pods/node-selector-validation.ts'
-import { backstepProblems, sourceProblems } from '../pods/volume-source-validation.ts'
+import { initiatorRules, sourceProblems } from '../pods/volume-source-validation.ts'
+import { backstepProblems } from './paths.ts'
 
 type Rule = (source: Draft, at: string) => readonly FieldError[]
 
@@ -26,14 +27,6 @@ function secretProblems(source: Draft, at: string, field: string, checksNames = 
     if (value === '') return [required(place)]
     return checksNames ? rules[part](value).map(rule => invalid(place, value, rule)) : []
   })
-}
-
-const initiators = [/iqn\.\d{4}-\d{2}\.([A-Za-z0-9\-.]+)(:[^,;*&$|\s]+)$/, /^eui.[A-Za-z0-9]{16}$/, /^naa.[A-Za-z0-9]{32}$/]
-const kinds = ['iqn', 'eui', 'naa']
-
-function isInitiator(name: string): boolean {
-  const kind = kinds.findIndex(one => name.startsWith(one))
-  return initiators[kind]?.test(name) === true
 }
 
 /** Places of which a PersistentVolume says more, or other things, than a pod's volume does. */
@@ -64,15 +57,13 @@ const own: Readonly<Record<string, Rule>> = {
       ...(name === '' ? [required(`${at}.targetPortal`)] : []),
       ...(target === ''
         ? [required(`${at}.iqn`)]
-        : isInitiator(target)
-          ? []
-          : [invalid(`${at}.iqn`, target, 'must be valid format')]),
+        : initiatorRules(target, false).map(rule => invalid(`${at}.iqn`, target, rule))),
       ...(lun < 0 || lun > 255 ? [invalid(`${at}.lun`, lun, 'must be between 0 and 255, inclusive')] : []),
       ...(asksName && secret === undefined ? [required(`${at}.secretRef`)] : []),
       ...(secret !== undefined && isEmpty(secret['name']) ? [required(`${at}.secretRef.name`)] : []),
-      ...(initiator === undefined || isInitiator(initiator)
+      ...(initiator === undefined
         ? []
-        : [invalid(`${at}.initiatorname`, initiator, 'must be valid format')]),
+        : initiatorRules(initiator, false).map(rule => invalid(`${at}.initiatorname`, initiator, rule))),
     ]
   },
   cinder: (source, at) => [...needs(source, at, 'volumeID'), ...secretProblems(source, at, 'secretRef')],
