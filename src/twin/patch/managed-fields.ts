@@ -225,7 +225,7 @@ function isReset(sent: unknown): boolean {
   )
 }
 
-/** Whoever applies has one entry, in the version that was applied last. */
+/** An applier has one entry, in the version that it applied last. */
 export function isSameManager(left: Ownership, right: Ownership): boolean {
   return (
     left.manager === right.manager &&

@@ -9,6 +9,7 @@ import { type FrontProxy, makeFrontProxy } from '../control-plane/certificates.t
 import { kubectlPath } from '../control-plane/debian.ts'
 import { type ControlPlane, startControlPlane } from '../control-plane/start.ts'
 import { commandOutput, runCommand } from '../run-command.ts'
+import { recordConversionLife } from './conversion-life.ts'
 import { recordConversions } from './conversion-scenario.ts'
 import { recordPolicies } from './policy-scenario.ts'
 import { accountTransport, realSite } from './real-site.ts'
@@ -182,11 +183,13 @@ export const aggregationChecks: readonly Check[] = [
         const webhooks = await recordWebhooks(site, webhookLagMs)
         const policies = await recordPolicies(site, policyLagMs)
         const conversions = await recordConversions(site, webhookLagMs)
+        const life = await recordConversionLife(site, webhookLagMs)
         for (const [file, records] of [
           ['answers.json', answers],
           ['webhooks.json', webhooks],
           ['policies.json', policies],
           ['conversions.json', conversions],
+          ['conversion-life.json', life],
         ] as const) {
           const recorded: { readonly server: string; readonly records: unknown } = JSON.parse(
             readFileSync(join(fixtures, file), 'utf8'),
@@ -194,7 +197,7 @@ export const aggregationChecks: readonly Check[] = [
           strictEqual(plane.serverVersion, recorded.server)
           deepStrictEqual(withoutUids(records), withoutUids(recorded.records))
         }
-        return `${answers.length} answers of APIs, ${webhooks.length} of webhooks, ${policies.length} of policies, ${conversions.length} of conversions`
+        return `${answers.length} answers of APIs, ${webhooks.length} of webhooks, ${policies.length} of policies, ${conversions.length + life.length} of conversions`
       } finally {
         await plane.stop()
       }
