@@ -1,4 +1,5 @@
 // Time as the host has it: set by people, standing still while the machine sleeps; and the virtual clock, which can do the same.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type HostTime, hostClock, VirtualClock, wallOf } from './clock.ts'
 
@@ -43,6 +44,18 @@ describe('the host', () => {
     expect(fired).toContain('after 10 s')
     vi.advanceTimersByTime(2 * hourMs)
     expect(fired.toSorted()).toEqual(['after 10 s', 'at 1:00:08'])
+  })
+
+  test('what is due now comes with the next turn, without any time passing, but never synchronously', async () => {
+    const host = new PlayedHost()
+    const clock = hostClock({ host })
+    const fired: string[] = []
+    clock.schedule(0, () => fired.push('now'))
+    clock.schedule(-5, () => fired.push('cancelled'))()
+    clock.at(host.startMs - 1, () => fired.push('past'))
+    expect(fired).toEqual([])
+    await nextTurn()
+    expect(fired).toEqual(['now', 'past'])
   })
 
   test('what waits for a time of day waits longer when that is set back in between', () => {
