@@ -1,5 +1,4 @@
 // Time as the host has it: set by people, standing still while the machine sleeps; and the virtual clock, which can do the same.
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type HostTime, hostClock, VirtualClock, wallOf } from './clock.ts'
 
@@ -54,7 +53,7 @@ describe('the host', () => {
     clock.schedule(-5, () => fired.push('cancelled'))()
     clock.at(host.startMs - 1, () => fired.push('past'))
     expect(fired).toEqual([])
-    await nextTurn()
+    await new Promise(resolve => setImmediate(resolve))
     expect(fired).toEqual(['now', 'past'])
   })
 
