@@ -6,13 +6,13 @@ import { type ClusterSize, namespaceOf } from './big-cluster.ts'
 import { dumpedObjects } from './big-dump.ts'
 
 const workloadsANamespace = 10
-/** Of so many CronJobs one runs each minute, the others every five minutes. */
+/** One of so many CronJobs runs each minute, the others every five minutes. */
 const minutelyShare = 5
 const writer = { manager: 'kubectl', user: 'admin' }
 
 /** How much happens. */
 export interface Bustle {
-  /** Of so many Deployments one has an autoscaler, and a CronJob beside it. */
+  /** One of so many Deployments has an autoscaler, and a CronJob beside it. */
   readonly scaledEach: number
   /** Minutes from one roll-out of 30 pods to the next. */
   readonly rollOutEach: number

@@ -45,6 +45,18 @@ describe('the host', () => {
     expect(fired.toSorted()).toEqual(['after 10 s', 'at 1:00:08'])
   })
 
+  test('what is due now comes with the next turn, without any time passing, but never synchronously', async () => {
+    const host = new PlayedHost()
+    const clock = hostClock({ host })
+    const fired: string[] = []
+    clock.schedule(0, () => fired.push('now'))
+    clock.schedule(-5, () => fired.push('cancelled'))()
+    clock.at(host.startMs - 1, () => fired.push('past'))
+    expect(fired).toEqual([])
+    await new Promise(resolve => setImmediate(resolve))
+    expect(fired).toEqual(['now', 'past'])
+  })
+
   test('what waits for a time of day waits longer when that is set back in between', () => {
     const host = new PlayedHost()
     const clock = hostClock({ host })
