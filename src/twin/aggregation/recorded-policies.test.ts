@@ -15,11 +15,7 @@ const recorded: { readonly records: readonly Recorded[] } = JSON.parse(readFileS
 const steady = (records: readonly Recorded[]) => records.map((record, at) => [`${at} ${record.name}`, record] as const)
 
 /** What a real server's compiler says of an expression before it is used. Ours reads it, and fails where it is used. */
-const compilers = new Set([
-  'refused: not CEL',
-  'refused: another type',
-  'refused: a message that is no text',
-])
+const compilers = new Set(['refused: not CEL', 'refused: another type', 'refused: a message that is no text'])
 
 test('admission policies do to writes what they do on a real API server', async () => {
   await using twin = await startTwin({ clock: systemClock, components: false, listen: { port: 0 } })
