@@ -7,10 +7,14 @@ import { podSpecOf } from './pod-template.ts'
 import type { ResourceType } from './resource-type.ts'
 
 /** Prepares a new object. */
-export function prepareNew(type: ResourceType, draft: Draft, user: User): void {
+export function prepareNew(
+  type: ResourceType,
+  draft: Draft,
+  { user, minor }: { readonly user: User; readonly minor: number },
+): void {
   if (type.key === 'certificatesigningrequests.certificates.k8s.io') askAs(draft, user)
   if (type.key === 'serviceaccounts') nameSecrets(draft)
-  dropDisabled(type, draft, undefined)
+  dropDisabled(type, draft, undefined, minor)
 }
 
 /** Prepares a changed object. */
@@ -18,7 +22,7 @@ export function prepareChanged(
   type: ResourceType,
   draft: Draft,
   existing: KubeObject,
-  { subresource, now }: { readonly subresource?: string; readonly now: string },
+  { subresource, now, minor }: { readonly subresource?: string; readonly now: string; readonly minor: number },
 ): void {
   if (type.key === 'persistentvolumes' && subresource === 'status') notePhase(draft, existing, now)
   // Its finalizers are written by `finalize` alone.
@@ -28,7 +32,7 @@ export function prepareChanged(
     noteTimes(draft, existing, now)
   }
   if (type.key === 'serviceaccounts') nameSecrets(draft)
-  dropDisabled(type, draft, existing)
+  dropDisabled(type, draft, existing, minor)
 }
 
 /** An account's Secrets have a name and nothing else. */
@@ -100,8 +104,18 @@ const disabled: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
 }
 
-function dropDisabled(type: ResourceType, draft: Draft, existing: KubeObject | undefined): void {
-  for (const path of disabled[type.key] ?? [])
+/** The same of features that came to be on with Kubernetes 1.35. */
+const laterFields: typeof disabled = {
+  'deployments.apps': [['status', 'terminatingReplicas']],
+  'replicasets.apps': [['status', 'terminatingReplicas']],
+  'volumeattachments.storage.k8s.io': [
+    ['status', 'attachError', 'errorCode'],
+    ['status', 'detachError', 'errorCode'],
+  ],
+}
+
+function dropDisabled(type: ResourceType, draft: Draft, existing: KubeObject | undefined, minor: number): void {
+  for (const path of [...(disabled[type.key] ?? []), ...(minor < 35 ? (laterFields[type.key] ?? []) : [])])
     if (valueAt(draft, ...path) !== undefined && valueAt(existing, ...path) === undefined) setAt(draft, path, undefined)
   if (type.key === 'persistentvolumeclaims') settleSources(draft, existing)
   if (type.key === 'endpointslices.discovery.k8s.io') dropTopology(draft, existing)
@@ -109,7 +123,7 @@ function dropDisabled(type: ResourceType, draft: Draft, existing: KubeObject | u
   if (type.key === 'pods') dropVolumeStatus(draft, existing)
   if (type.key === 'statefulsets.apps') dropUnavailable(draft, existing)
   const spec = podSpecOf(type.key, draft)
-  if (spec !== undefined) dropDisabledOfPods(spec, existing === undefined ? undefined : podSpecOf(type.key, existing))
+  if (spec !== undefined) dropDisabledOfPods(spec, existing === undefined ? undefined : podSpecOf(type.key, existing), minor)
 }
 
 /** How many pods of a set may be missing at once is a feature that is off. */
@@ -133,7 +147,8 @@ function dropMappings(draft: Draft, existing: KubeObject | undefined): void {
 
 const disabledProjections = ['clusterTrustBundle', 'podCertificate']
 
-function dropDisabledOfPods(spec: Draft, before: Draft | undefined): void {
+function dropDisabledOfPods(spec: Draft, before: Draft | undefined, minor: number): void {
+  if (minor < 35) dropLaterOfPods(spec, before)
   if (spec['schedulingGroup'] !== undefined && before?.['schedulingGroup'] === undefined) delete spec['schedulingGroup']
   dropSignals(spec, before)
   for (const name of disabledProjections) {
@@ -159,6 +174,17 @@ function dropSignals(spec: Draft, before: Draft | undefined): void {
     delete lifecycle['stopSignal']
     if (isEmpty(lifecycle)) delete container['lifecycle']
   }
+}
+
+/** Names of its own and volumes of images came to be on with Kubernetes 1.35. */
+function dropLaterOfPods(spec: Draft, before: Draft | undefined): void {
+  if (before?.['hostnameOverride'] === undefined) delete spec['hostnameOverride']
+  const isImage = (volume: Draft) => volume['image'] !== undefined
+  const images = itemsAt(spec, 'volumes').filter(isImage)
+  if (images.length === 0 || itemsAt(before, 'volumes').some(isImage)) return
+  const rest = itemsAt(spec, 'volumes').filter(volume => !isImage(volume))
+  if (rest.length === 0) delete spec['volumes']
+  else spec['volumes'] = rest
 }
 
 const containerStatuses = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses']

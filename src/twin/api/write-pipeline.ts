@@ -96,7 +96,7 @@ export class WritePipeline {
   /** Steps after webhooks: status and generation, validation, ownership, commit. */
   finishCreate(type: ResourceType, draft: Draft, options: WriteOptions): KubeObject {
     const metadata = fieldsAt(draft, 'metadata') ?? {}
-    prepareNew(type, draft, options.user)
+    prepareNew(type, draft, { user: options.user, minor: this.#server.minor })
     resetStatus(type, draft)
     if (hasGeneration(type, this.#server.minor)) metadata['generation'] = 1
     else if (metadata['generation'] === 0) delete metadata['generation']
@@ -154,7 +154,7 @@ export class WritePipeline {
 
   /** Steps after webhooks of an update. An update that changes nothing writes nothing. */
   finishUpdate(type: ResourceType, draft: Draft, existing: KubeObject, options: WriteOptions): KubeObject {
-    prepareChanged(type, draft, existing, { ...options, now: timestamp(this.#server.clock.now()) })
+    prepareChanged(type, draft, existing, { ...options, minor: this.#server.minor, now: timestamp(this.#server.clock.now()) })
     const metadata = fieldsAt(draft, 'metadata') ?? {}
     if (hasGeneration(type, this.#server.minor) || countsLater.has(type.key)) {
       const generation = existing.metadata.generation ?? (countsLater.has(type.key) ? 0 : 1)

@@ -6,7 +6,7 @@ import { duplicate, type FieldError, forbidden, invalid, notSupported, required 
 import { dns1035LabelProblems, dns1123SubdomainProblems, qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../json-value.ts'
 import { matchConditionProblems, matchResourcesProblems } from './match-rule-validation.ts'
-import { expressionProblems } from './policy-expressions.ts'
+import { expressionProblems } from './policies/policy-expressions.ts'
 import { labelSelectorProblems } from './selector-validation.ts'
 
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge']

@@ -185,7 +185,7 @@ const restartActions = ['Restart', 'RestartAllContainers']
 const exitOperators = ['In', 'NotIn']
 
 /** A container's own policy of restarts, and the rules that go before it. */
-export function restartProblems(container: Draft, at: string): readonly FieldError[] {
+function restartProblems(container: Draft, at: string): readonly FieldError[] {
   const policy = textAt(container, 'restartPolicy')
   const rules = itemsAt(container, 'restartPolicyRules')
   const place = `${at}.restartPolicy`

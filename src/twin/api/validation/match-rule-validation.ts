@@ -4,7 +4,7 @@ import { duplicate, type FieldError, invalid, notSupported, required, tooMany } 
 import { qualifiedNameProblems } from '#kube/objects/names.ts'
 import { type Draft, fieldsAt, itemsAt, listAt, textAt } from '../../json-value.ts'
 import { pathSegmentProblems } from './metadata-validation.ts'
-import { expressionProblems } from './policy-expressions.ts'
+import { expressionProblems } from './policies/policy-expressions.ts'
 import { labelSelectorProblems } from './selector-validation.ts'
 
 const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE']

@@ -1,7 +1,7 @@
 // Indexes of the pods of an indexed Job, as `1,3-5`.
 
 /** How many indexes a text names, or why it names none. */
-export interface ParsedIndexes {
+interface ParsedIndexes {
   readonly total: number
   readonly why: string | undefined
 }

@@ -183,7 +183,7 @@ function aloneProblems(spec: Draft, kind: string): readonly FieldError[] {
 }
 
 /** What is wrong with counts in the spec that may not be below zero. */
-export function countProblems(spec: Draft, ...names: readonly string[]): readonly FieldError[] {
+function countProblems(spec: Draft, ...names: readonly string[]): readonly FieldError[] {
   return names.flatMap(name => {
     const value = numberAt(spec, name) ?? 0
     return value < 0 ? [invalid(`spec.${name}`, value, 'must be greater than or equal to 0')] : []
