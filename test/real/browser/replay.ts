@@ -9,7 +9,7 @@ import { accessibilityFindings, desk, openBrowser, phone } from './browser.ts'
 
 const soonMs = 120_000
 const runMs = 240_000
-/** Of the browser's main thread. */
+/** A task of the browser's main thread, in milliseconds. */
 const longestTaskMs = 200
 
 const what = (page: Page) => page.locator('.replay-what')

@@ -167,9 +167,9 @@ describe('safety clauses that are not true are left out', () => {
   })
 
   test('goals are foretold until it is over; then they are as they are', () => {
-    const after = (phase: 'Running' | 'Succeeded') =>
+    const foretold = (phase: 'Running' | 'Succeeded') =>
       viewWith({ status: { phase } }).goals.map(({ after: then }) => then !== null)
-    expect([after('Running'), after('Succeeded')]).toEqual([
+    expect([foretold('Running'), foretold('Succeeded')]).toEqual([
       [true, true],
       [false, false],
     ])
