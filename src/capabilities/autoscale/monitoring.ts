@@ -4,8 +4,8 @@ import type { AlertRule, PanelRow } from '#coordination/capability.ts'
 export const autoscaleAlerts: readonly AlertRule[] = [
   {
     alert: 'BallastScalerErrors',
-    // Without the labels that Prometheus gives twice, its own namespace and that of the object, an object still has one series a trigger.
-    expr: 'sum by (scaledObject, scaler, exported_namespace) (rate(keda_scaler_detail_errors_total[5m])) > 0',
+    // The object's namespace is the one label or the other, by whether Prometheus honours labels of what it scrapes.
+    expr: 'sum by (namespace, exported_namespace, scaledObject, scaler) (rate(keda_scaler_detail_errors_total[5m])) > 0',
     for: '15m',
     severity: 'warning',
     summary: 'A trigger of ScaledObject {{ $labels.scaledObject }} has failed for a quarter of an hour.',

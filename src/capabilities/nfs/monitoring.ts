@@ -27,7 +27,7 @@ export const nfsPanels: PanelRow = {
     { title: 'Servers that do not answer', expr: 'max by (pod) (ballast_nfs_unreachable_servers)', legend: '{{pod}}' },
     {
       title: 'Use of volumes',
-      expr: 'max by (exported_namespace, persistentvolumeclaim) (ballast_nfs_volume_used_bytes)',
+      expr: 'max by (namespace, exported_namespace, persistentvolumeclaim) (ballast_nfs_volume_used_bytes)',
       unit: 'bytes',
     },
     {
